@@ -1,0 +1,48 @@
+# `make` lists what there is to do. Set-up is part of `make run` and `make test`.
+
+PORT ?= 8000
+VENV := .venv/bin
+
+# Everything that is kept between runs is kept in this folder.
+export CASELIGHT_CACHE_DIR ?= $(CURDIR)/.cache/caselight
+# npm would keep its compiled files in the system's temporary folder.
+export NODE_COMPILE_CACHE := $(CURDIR)/.cache/node
+export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
+export MLFLOW_DISABLE_TELEMETRY := true
+# A first import of the larger libraries takes seconds where compiled files may not be written.
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench lock clean
+
+help: ## List these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+setup: ## Make .venv and the page styles; does nothing when they are up to date
+	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/setup.py
+
+run: setup ## Train on a synthetic unit, print this week's list, serve its pages (PORT=8000)
+	@$(VENV)/python -m caselight demo --port $(PORT)
+
+test: setup ## Run every test
+	@$(VENV)/python scripts/test.py
+
+check: setup ## Format, lint, types, direction of imports, locks
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports --no-cache
+	$(VENV)/python scripts/check_locks.py
+
+format: setup ## Format and sort imports
+	$(VENV)/ruff check --select I --fix .
+	$(VENV)/ruff format .
+
+bench: setup ## Run the benchmarks
+	@if [ -f benchmarks/__main__.py ]; then $(VENV)/python -m benchmarks; else echo "There are no benchmarks yet."; fi
+
+lock: setup ## Resolve requirements.lock and package-lock.json again
+	@$(VENV)/python scripts/lock.py
+
+clean: ## Remove what set-up and the tests made
+	rm -rf .venv .cache node_modules serving/static/vendor

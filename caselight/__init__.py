@@ -1,0 +1,1 @@
+"""The command line: thin, one module a verb. It imports the other packages and none imports it."""

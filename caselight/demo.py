@@ -1,0 +1,178 @@
+"""``caselight demo``: the whole path on a synthetic unit, which is what ``make run`` runs."""
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from caselight.reading import load, say
+from caselight.score import describe_list
+from caselight.serve import check_port, serve_pages
+
+if TYPE_CHECKING:
+    from features.catalogue import Catalogue
+    from features.history import History
+
+SYNTHETIC_CASES: Final = 3_000
+SEED: Final = 2018
+_LIST_LENGTH: Final = 30
+_TRAINING_COHORTS: Final = 4
+_COHORT_STEP_DAYS: Final = 91
+
+
+@dataclass(frozen=True)
+class DemoFolder:
+    """Where the demonstration keeps what it makes."""
+
+    root: Path
+
+    @property
+    def unit(self) -> Path:
+        """The synthetic unit's contract folder."""
+        return self.root / "unit"
+
+    @property
+    def bundle(self) -> Path:
+        """The trained bundle."""
+        return self.root / "bundle"
+
+    @property
+    def models(self) -> Path:
+        """Promoted bundles and the pointer to the champion."""
+        return self.root / "models"
+
+
+def demo(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8000,
+    folder: Annotated[Path, typer.Option(help="Where to keep what is made.")] = Path("var/demo"),
+    cases: Annotated[int, typer.Option(min=300, help="Synthetic cases.")] = SYNTHETIC_CASES,
+    serve: Annotated[bool, typer.Option(help="Serve the pages at the end.")] = True,
+) -> None:
+    """Make a synthetic unit, train, register, print this week's list, serve the pages."""
+    if serve:
+        check_port(port)
+    kept = DemoFolder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _make_unit(kept, cases)
+    say("reading the unit's records")
+    history = load(kept.unit).history
+    _make_model(kept, history)
+    _print_list(kept, history)
+    if serve:
+        serve_pages(kept.bundle, kept.unit, port)
+
+
+def _make_unit(kept: DemoFolder, cases: int) -> None:
+    from training.simulator import simulate_unit
+
+    if (kept.unit / "manifest.json").is_file():
+        say(f"the synthetic unit is there: {kept.unit}")
+        return
+    say(f"making a synthetic unit of {cases:,} cases")
+    simulate_unit(cases, SEED, kept.unit, progress=say)
+
+
+def _make_model(kept: DemoFolder, history: "History") -> None:
+    from features.catalogue_file import load_catalogue
+    from training.promotion import promote
+
+    catalogue = load_catalogue("stalking")
+    if _is_current(kept, catalogue):
+        say(f"the model is there: {kept.bundle}")
+        return
+    _train(kept, history, catalogue)
+    promote(kept.bundle, kept.models)
+
+
+def _is_current(kept: DemoFolder, catalogue: "Catalogue") -> bool:
+    """Whether the bundle there was trained with this catalogue and this engine, and promoted."""
+    from features.engine import ENGINE_VERSION
+
+    try:
+        manifest = json.loads((kept.bundle / "bundle.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    same = manifest.get("catalogue_digest") == catalogue.digest
+    engine = manifest.get("engine_version") == ENGINE_VERSION
+    return same and engine and (kept.models / "champion").is_file()
+
+
+def _train(kept: DemoFolder, history: "History", catalogue: "Catalogue") -> None:
+    from features.moments import format_moment
+    from training.config import load_config
+    from training.pipeline import train
+
+    say("compiling the engine where that was not done yet (up to a minute, once)")
+    train_dates, test_date = choose_dates(history, catalogue)
+    config = load_config()
+    result = train(
+        history,
+        catalogue,
+        train_dates,
+        [test_date],
+        kept.bundle,
+        capacity=_LIST_LENGTH,
+        config=config,
+        progress=say,
+    )
+    for headline in result.headlines:
+        print(headline)
+    say("recording and registering the model in MLflow (some ten seconds)")
+    from training.tracking import track
+
+    written = ",".join(format_moment(date, history.time_zone) for date in train_dates)
+    registered = track(
+        result,
+        kept.bundle,
+        catalogue,
+        config,
+        dates={"train_as_of": written, "test_as_of": format_moment(test_date, history.time_zone)},
+        tracking_uri=f"sqlite:///{(kept.root / 'mlflow.db').resolve()}",
+        artifacts=kept.root / "mlartifacts",
+    )
+    print(f"registered as {registered.model_name} version {registered.model_version}, champion")
+
+
+def choose_dates(history: "History", catalogue: "Catalogue") -> tuple[list[int], int]:
+    """Return training moments and the latest test moment whose outcomes the extract still holds.
+
+    Training cohorts lie a quarter apart and end so that their outcomes were known, with the
+    catalogue's maturity, at the test moment (design section 4).
+    """
+    from features.catalogue import DAY_US
+    from features.moments import to_datetime
+
+    days = max(outcome.horizon.days + 31 * outcome.horizon.months for outcome in catalogue.outcomes)
+    maturity_days = max(outcome.maturity_us for outcome in catalogue.outcomes) // DAY_US + 1
+    extract = to_datetime(history.extract_at, history.time_zone)
+    midnight = extract.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def back(n_days: int) -> int:
+        moment = midnight.date() - dt.timedelta(days=n_days)
+        return _at_midnight(moment, midnight)
+
+    test = back(days + 1)
+    latest = days + 1 + days + maturity_days + 1
+    cohorts = [back(latest + step * _COHORT_STEP_DAYS) for step in range(_TRAINING_COHORTS)]
+    return sorted(cohorts), test
+
+
+def _at_midnight(day: dt.date, like: dt.datetime) -> int:
+    moment = dt.datetime.combine(day, dt.time(), tzinfo=like.tzinfo)
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return (moment.astimezone(dt.UTC) - epoch) // dt.timedelta(microseconds=1)
+
+
+def _print_list(kept: DemoFolder, history: "History") -> None:
+    from models.bundle import load_bundle
+    from models.scoring import rank_cases
+
+    ranked = rank_cases(
+        load_bundle(kept.bundle), history, history.extract_at, top=_LIST_LENGTH
+    )
+    print("\nSYNTHETIC DATA: every case below is invented.")
+    print(describe_list(ranked, reasons=1))
+    print(flush=True)

@@ -1,0 +1,66 @@
+"""What every verb does first: read a contract folder, a list of dates, say what was rejected."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.errors import ConfigError
+
+if TYPE_CHECKING:
+    from features.folder import ContractFolder
+    from features.history import History
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A contract folder and its history."""
+
+    folder: "ContractFolder"
+    history: "History"
+
+
+def load(path: Path) -> Loaded:
+    """Read a contract folder; rows it rejects are kept in a file that only its owner can read."""
+    from features.assembly import assemble_history
+    from features.folder import read_folder
+
+    if not path.is_dir():
+        raise ConfigError("there is no contract folder there; make one with `caselight import`")
+    folder = read_folder(path)
+    report_rejects(folder, path)
+    return Loaded(folder, assemble_history(folder))
+
+
+def report_rejects(folder: "ContractFolder", path: Path) -> None:
+    """Write rejected rows beside the data and say how many there are."""
+    if not len(folder.rejects):
+        return
+    from features.rejects import write_rejects
+
+    kept = write_rejects(folder.rejects, path, "read")
+    say(f"{len(folder.rejects):,} rows were rejected; they and the remedies are in {kept}")
+
+
+def parse_dates(text: str, history: "History", option: str) -> list[int]:
+    """Read dates parted by commas; a DATE is 00:00 in the history's time zone.
+
+    Raises
+    ------
+    ConfigError
+        If one of them is not a date.
+    """
+    from features.moments import parse_date
+
+    try:
+        dates = [parse_date(part.strip(), history.time_zone) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(
+            f"{option} takes dates such as 2012-01-01, parted by commas without spaces"
+        ) from None
+    return sorted(set(dates))
+
+
+def say(message: str) -> None:
+    """Tell progress, on standard error so that output can be piped."""
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,147 @@
+"""From sound tables to a :class:`~features.history.History`: sorted, coded, numbered."""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.contract import HEALTH_SOURCE, RETRACTED
+from features.folder import ContractFolder
+from features.history import (
+    CODED_COLUMNS,
+    MISSING,
+    Coded,
+    Events,
+    Facts,
+    History,
+    Int32,
+    Int64,
+)
+from features.integrity import SUPERSEDED_AT
+
+_AGENCY_ONLY: Final = "agency_only"
+
+
+def assemble_history(folder: ContractFolder) -> History:
+    """Assemble a folder's cases, events and facts.
+
+    The result depends on the records alone, not on the order of rows, files or partitions.
+    """
+    cases = folder.cases.sort_values("case_id", ignore_index=True)
+    case_id = cases["case_id"].to_numpy(dtype=object)
+    return History(
+        case_id=case_id,
+        case_recorded_at=cases["recorded_at"].to_numpy(dtype=np.int64),
+        area=_code(cases["area"]),
+        referral_source=_code(cases["referral_source"]),
+        events=_assemble_events(folder.events, pd.Index(case_id)),
+        facts=_assemble_facts(folder.facts, pd.Index(case_id)),
+        time_zone=folder.manifest.time_zone,
+        extract_at=folder.manifest.extract_at_us,
+    )
+
+
+def _assemble_events(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Events:
+    case = cases.get_indexer(frame["case_id"])
+    occurred_at = frame["occurred_at"].to_numpy(dtype=np.int64)
+    recorded_at = frame["recorded_at"].to_numpy(dtype=np.int64)
+    event_id = frame["event_id"].to_numpy(dtype=object)
+    order = _sort((case, occurred_at, recorded_at), event_id)
+    case = case[order]
+    coded = {name: _take(_code(frame[name]), order) for name in CODED_COLUMNS}
+    kept_apart = (frame["handling"] == _AGENCY_ONLY) | (frame["source"] == HEALTH_SOURCE)
+    measured = ~(kept_apart | (frame["kind"] == RETRACTED)).to_numpy(dtype=np.bool_)
+    return Events(
+        pointer=_point(case, len(cases)),
+        occurred_at=occurred_at[order],
+        recorded_at=recorded_at[order],
+        superseded_at=frame[SUPERSEDED_AT].to_numpy(dtype=np.int64)[order],
+        value=frame["value"].to_numpy(dtype=np.float64)[order],
+        incident=_number_incidents(frame, order, case),
+        measured=measured[order],
+        event_id=event_id[order],
+        **coded,
+    )
+
+
+def _assemble_facts(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Facts:
+    case = cases.get_indexer(frame["case_id"])
+    recorded_at = frame["recorded_at"].to_numpy(dtype=np.int64)
+    fact_id = frame["fact_id"].to_numpy(dtype=object)
+    order = _sort((case, recorded_at), fact_id)
+    return Facts(
+        pointer=_point(case[order], len(cases)),
+        recorded_at=recorded_at[order],
+        superseded_at=frame[SUPERSEDED_AT].to_numpy(dtype=np.int64)[order],
+        name=_take(_code(frame["name"]), order),
+        asked=(frame["asked"] == "yes").to_numpy(dtype=np.bool_)[order],
+        value=_take(_code(frame["value"]), order),
+        fact_id=fact_id[order],
+    )
+
+
+def _sort(keys: tuple[npt.NDArray[np.integer[Any]], ...], ids: npt.NDArray[np.object_]) -> Int64:
+    """Return the order by ``keys``, first one first, then by identifier.
+
+    Identifiers are compared only where all keys are equal: comparing text is slow and ties are few.
+    """
+    order = np.lexsort(keys[::-1])
+    if len(order) < 2:
+        return order
+    tied = np.ones(len(order) - 1, dtype=np.bool_)
+    for key in keys:
+        tied &= key[order][1:] == key[order][:-1]
+    if not tied.any():
+        return order
+    group = np.concatenate(([0], np.cumsum(~tied)))
+    inside = np.concatenate((tied, [False])) | np.concatenate(([False], tied))
+    places = np.flatnonzero(inside)
+    by_id = sorted(places.tolist(), key=lambda place: (group[place], ids[order[place]]))
+    order[places] = order[by_id]
+    return order
+
+
+def _point(case: Int64, n_cases: int) -> Int64:
+    return np.searchsorted(case, np.arange(n_cases + 1), side="left").astype(np.int64)
+
+
+def _code(column: "pd.Series[Any]") -> Coded:
+    """Code a text column by its sorted distinct values."""
+    codes, distinct = pd.factorize(column.to_numpy(dtype=object), use_na_sentinel=True)
+    values = np.array([str(value) for value in distinct], dtype=object)
+    order = np.argsort(values, kind="stable")
+    rank = np.empty(len(order) + 1, dtype=np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    rank[-1] = MISSING
+    return Coded(rank[codes], tuple(values[order]))
+
+
+def _take(column: Coded, order: Int64) -> Coded:
+    return Coded(column.codes[order], column.values)
+
+
+def _number_incidents(frame: pd.DataFrame, order: Int64, case: Int64) -> Int32:
+    """Number the incidents of two or more events within each case, in order of first event.
+
+    An event without an incident is one by itself, under its own identifier, so that an event which
+    names another event as its incident joins it.
+    """
+    numbers = np.full(len(frame), MISSING, dtype=np.int32)
+    stated = frame["incident_id"]
+    if stated.isna().all():
+        return numbers
+    name = stated.where(stated.notna(), frame["event_id"]).to_numpy(dtype=object)[order]
+    code = pd.factorize(name)[0].astype(np.int64)
+    key = case.astype(np.int64) * (int(code.max(initial=0)) + 1) + code
+    group, distinct = pd.factorize(key)
+    shared = np.bincount(group, minlength=len(distinct)) > 1
+    first = np.full(len(distinct), -1, dtype=np.int64)
+    first[group[::-1]] = np.arange(len(group))[::-1]
+    wanted = np.flatnonzero(shared)
+    case_of = case[first[wanted]]
+    # Groups are in order of first event, so within a case they count up from the case's first.
+    starts = np.searchsorted(case_of, case_of, side="left")
+    number_of = np.full(len(distinct), MISSING, dtype=np.int32)
+    number_of[wanted] = np.arange(len(wanted)) - starts
+    return np.asarray(number_of[group], dtype=np.int32)

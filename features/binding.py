@@ -1,0 +1,229 @@
+"""Joining a plan to a history: which selectors take in which events.
+
+Events that agree in every column that selectors look at share a *signature*. There are few of
+these, so selectors are tested once per signature, and the compiled pass only looks them up.
+"""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from features.catalogue import FactType, Selector
+from features.history import CODED_COLUMNS, MISSING, Coded, Float64, History, Int32, Int64
+from features.moments import parse_date
+from features.plan import NONE, Plan
+
+_TABLE_LIMIT: Final = 1 << 22
+
+
+class EventArrays(NamedTuple):
+    """Columns of the events as the compiled pass reads them.
+
+    ``matched[match_pointer[g]:match_pointer[g + 1]]`` are the selectors that signature ``g`` meets,
+    leaving value limits aside. ``state``, ``edge`` and ``slot`` say which state an event touches, 1
+    for a start or 2 for an end, and the number of its (state, detail) pair.
+    """
+
+    pointer: Int64
+    occurred_at: Int64
+    recorded_at: Int64
+    superseded_at: Int64
+    measured: npt.NDArray[np.bool_]
+    value: Float64
+    incident: Int32
+    view_code: Int32
+    signature: Int32
+    match_pointer: Int32
+    matched: Int32
+    state: Int32
+    edge: Int32
+    slot: Int32
+    field_codes: Int32
+    field_row: Int32
+    n_codes: Int32
+
+
+class FactColumns(NamedTuple):
+    """Columns of the facts; ``fact`` is a position in the plan, ``number`` the answer."""
+
+    pointer: Int64
+    recorded_at: Int64
+    superseded_at: Int64
+    fact: Int32
+    asked: npt.NDArray[np.bool_]
+    number: Float64
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A plan bound to one history, with the sizes of the scratch it needs."""
+
+    events: EventArrays
+    facts: FactColumns
+    n_slots: int
+    most_events: int
+    most_incidents: int
+
+
+def bind(plan: Plan, history: History) -> Binding:
+    """Bind a plan to a history; the result may be used by many threads at once."""
+    events = history.events
+    signature, rows = _sign(plan, history)
+    matches = _match(plan, history, rows)
+    state, edge, slot, n_slots = _states(plan, history)
+    field_codes, field_row, n_codes = _fields(plan, history)
+    counts = matches.sum(axis=1)
+    return Binding(
+        events=EventArrays(
+            pointer=events.pointer,
+            occurred_at=events.occurred_at,
+            recorded_at=events.recorded_at,
+            superseded_at=events.superseded_at,
+            measured=events.measured,
+            value=events.value,
+            incident=events.incident,
+            view_code=events.view.codes,
+            signature=signature,
+            match_pointer=np.concatenate(([0], np.cumsum(counts))).astype(np.int32),
+            matched=np.nonzero(matches)[1].astype(np.int32),
+            state=state,
+            edge=edge,
+            slot=slot,
+            field_codes=field_codes,
+            field_row=field_row,
+            n_codes=n_codes,
+        ),
+        facts=_bind_facts(plan, history),
+        n_slots=n_slots,
+        most_events=int(np.diff(events.pointer).max(initial=0)),
+        most_incidents=int(events.incident.max(initial=MISSING)) + 1,
+    )
+
+
+def _sign(plan: Plan, history: History) -> tuple[Int32, dict[str, Int32]]:
+    """Number each event's signature and list the codes that each signature stands for."""
+    columns: list[Coded] = [getattr(history.events, name) for name in plan.used_columns]
+    sizes = [len(column.values) + 1 for column in columns]
+    combined = np.zeros(len(history.events), dtype=np.int64)
+    for column, size in zip(columns, sizes, strict=True):
+        combined = combined * size + (column.codes + 1)
+    n_possible = int(np.prod(sizes, dtype=object)) if sizes else 1
+    if n_possible <= _TABLE_LIMIT and len(combined) * 8 >= n_possible:
+        present = np.zeros(n_possible, dtype=np.bool_)
+        present[combined] = True
+        distinct = np.flatnonzero(present)
+        number = np.zeros(n_possible, dtype=np.int32)
+        number[distinct] = np.arange(len(distinct), dtype=np.int32)
+        signature = number[combined]
+    else:
+        distinct, inverse = np.unique(combined, return_inverse=True)
+        signature = inverse.astype(np.int32)
+    rows: dict[str, Int32] = {}
+    rest = distinct.copy()
+    for name, size in zip(reversed(plan.used_columns), reversed(sizes), strict=True):
+        rows[name] = (rest % size - 1).astype(np.int32)
+        rest //= size
+    rows[""] = np.zeros(len(distinct), dtype=np.int32)
+    return signature, rows
+
+
+def _match(plan: Plan, history: History, rows: dict[str, Int32]) -> npt.NDArray[np.bool_]:
+    """Return which selectors each signature meets, shape ``(n_signatures, n_selectors)``."""
+    matches = np.ones((len(rows[""]), len(plan.selectors)), dtype=np.bool_)
+    for number, selector in enumerate(plan.selectors):
+        for name in CODED_COLUMNS:
+            allowed = _allowed(selector, name, getattr(history.events, name))
+            if allowed is not None:
+                matches[:, number] &= allowed[rows[name]]
+    return matches
+
+
+def _allowed(selector: Selector, name: str, column: Coded) -> npt.NDArray[np.bool_] | None:
+    """Return which codes meet a condition (the last place is the empty cell), ``None`` for no
+    condition."""
+    if name == "detail":
+        if not selector.detail_in and not selector.detail_prefix:
+            return None
+        prefix = selector.detail_prefix
+        met = [
+            value in selector.detail_in or bool(prefix and value.startswith(prefix))
+            for value in column.values
+        ]
+    else:
+        wanted = getattr(selector, name)
+        if not wanted:
+            return None
+        met = [value in wanted for value in column.values]
+    return np.array([*met, False], dtype=np.bool_)
+
+
+def _states(plan: Plan, history: History) -> tuple[Int32, Int32, Int32, int]:
+    events = history.events
+    nothing = np.full(len(events) if plan.states else 0, NONE, dtype=np.int32)
+    if not plan.states:
+        return nothing, nothing, nothing, 0
+    starts, ends = dict(plan.starts), dict(plan.ends)
+    of_kind = np.full(len(events.kind.values) + 1, NONE, dtype=np.int32)
+    edge_of_kind = np.zeros(len(events.kind.values) + 1, dtype=np.int32)
+    for code, kind in enumerate(events.kind.values):
+        for edge, names in ((1, starts), (2, ends)):
+            if kind in names:
+                of_kind[code] = plan.states.index(names[kind])
+                edge_of_kind[code] = edge
+    state = of_kind[events.kind.codes]
+    touched = np.flatnonzero(state != NONE)
+    pairs = state[touched].astype(np.int64) * (len(events.detail.values) + 1) + (
+        events.detail.codes[touched] + 1
+    )
+    distinct, inverse = np.unique(pairs, return_inverse=True)
+    slot = nothing.copy()
+    slot[touched] = inverse
+    return state, edge_of_kind[events.kind.codes], slot, len(distinct)
+
+
+def _fields(plan: Plan, history: History) -> tuple[Int32, Int32, Int32]:
+    """Stack the coded columns that measures look into; ``field_row`` finds a column's row."""
+    used = sorted({int(field) for field in plan.ops.field if 0 <= field < len(CODED_COLUMNS)})
+    row = np.full(len(CODED_COLUMNS) + 1, NONE, dtype=np.int32)
+    row[used] = np.arange(len(used))
+    columns: list[Coded] = [getattr(history.events, CODED_COLUMNS[field]) for field in used]
+    codes = np.empty((len(used), len(history.events)), dtype=np.int32)
+    for number, column in enumerate(columns):
+        codes[number] = column.codes
+    return codes, row, np.array([len(column.values) for column in columns], dtype=np.int32)
+
+
+def _bind_facts(plan: Plan, history: History) -> FactColumns:
+    facts = history.facts
+    names = [name for name, _ in plan.facts]
+    position = np.full(len(facts.name.values) + 1, NONE, dtype=np.int32)
+    for code, name in enumerate(facts.name.values):
+        if name in names:
+            position[code] = names.index(name)
+    fact = position[facts.name.codes]
+    number = np.full(len(facts), np.nan)
+    for wanted, (_, kind) in enumerate(plan.facts):
+        here = fact == wanted
+        table = np.array([*(_read_answer(v, kind, history) for v in facts.value.values), np.nan])
+        number[here] = table[facts.value.codes[here]]
+    return FactColumns(
+        pointer=facts.pointer,
+        recorded_at=facts.recorded_at,
+        superseded_at=facts.superseded_at,
+        fact=fact,
+        asked=facts.asked,
+        number=number,
+    )
+
+
+def _read_answer(text: str, kind: FactType, history: History) -> float:
+    """Return an answer as a number (a date as its microsecond), NaN where it cannot be read."""
+    if kind is FactType.YES_NO:
+        return {"yes": 1.0, "no": 0.0}.get(text.lower(), np.nan)
+    try:
+        number = float(text) if kind is FactType.NUMBER else parse_date(text, history.time_zone)
+    except ValueError:
+        return float("nan")
+    return float(number) if np.isfinite(number) else float("nan")

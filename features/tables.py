@@ -1,0 +1,199 @@
+"""Reading one file of a table, CSV or Parquet, whatever it holds.
+
+A row that cannot be read is a reject and the next one is read; a file that cannot be read as a
+whole is one clear error. Cells of a CSV stay text. Files are read in pieces, so memory stays flat.
+"""
+
+import csv
+import gzip
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.errors import DataContractError
+from features.history import Int64
+
+ROWS_PER_PIECE: Final = 200_000
+LONGEST_FIELD: Final = 64 * 1024 * 1024
+"""A field longer than this is a quote that was never closed."""
+SUFFIXES: Final = (".parquet", ".csv", ".csv.gz")
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that is not even a row: its number from 1, a code, and its cells."""
+
+    number: int
+    code: str
+    cells: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some consecutive rows of a file.
+
+    Parameters
+    ----------
+    file
+        The file's name.
+    frame
+        One column per header; cells are text, or what Parquet holds; missing where empty.
+    rows
+        Shape ``(len(frame),)``, numbers of the data rows from 1.
+    bad
+        Rows that could not be read.
+    """
+
+    file: str
+    frame: pd.DataFrame
+    rows: Int64
+    bad: tuple[BadRow, ...]
+
+
+def read_pieces(path: Path, *, rows_per_piece: int = ROWS_PER_PIECE) -> Iterator[Piece]:
+    """Yield the rows of a file; at least one piece, which may be empty but has the header.
+
+    Raises
+    ------
+    DataContractError
+        If the file as a whole cannot be read. Names the file and the remedy.
+    """
+    if path.name.endswith(".parquet"):
+        yield from _read_parquet(path, rows_per_piece)
+    else:
+        yield from _read_csv(path, rows_per_piece)
+
+
+def _fail(path: Path, what: str) -> DataContractError:
+    return DataContractError(f"{path.name}: {what}")
+
+
+def _read_parquet(path: Path, rows_per_piece: int) -> Iterator[Piece]:
+    try:
+        with pq.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            _check_header(path, schema.names)
+            for field in schema:
+                if pa.types.is_nested(field.type):
+                    raise _fail(path, "a column holds lists or tables; write one value per cell")
+            start = 0
+            for batch in file.iter_batches(batch_size=rows_per_piece):
+                frame = _to_frame(batch)
+                rows = np.arange(start + 1, start + len(frame) + 1, dtype=np.int64)
+                start += len(frame)
+                yield Piece(path.name, frame, rows, ())
+            if start == 0:
+                empty = _to_frame(pa.RecordBatch.from_pylist([], schema=schema))
+                yield Piece(path.name, empty, np.empty(0, dtype=np.int64), ())
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
+        raise _fail(path, "this is not a whole Parquet file; export it again") from None
+
+
+def _to_frame(batch: pa.RecordBatch) -> pd.DataFrame:
+    columns = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        if pa.types.is_date(column.type):
+            column = column.cast(pa.date32()).cast(pa.string())
+        if pa.types.is_large_string(column.type) or pa.types.is_string(column.type):
+            columns[name] = pd.Series(column.to_pandas(), dtype="str")
+        elif pa.types.is_timestamp(column.type):
+            columns[name] = column.to_pandas()
+        else:
+            columns[name] = pd.Series(column.to_pandas(), dtype=None)
+    return pd.DataFrame(columns)
+
+
+def _read_csv(path: Path, rows_per_piece: int) -> Iterator[Piece]:
+    previous = csv.field_size_limit(LONGEST_FIELD)
+    try:
+        with _open_text(path) as file:
+            yield from _read_rows(path, file, rows_per_piece)
+    except csv.Error:
+        raise _fail(path, "a quote is opened and not closed; check the quotes") from None
+    except (OSError, EOFError, zlib.error):
+        raise _fail(path, "this file cannot be read to its end; export it again") from None
+    finally:
+        csv.field_size_limit(previous)
+
+
+def _open_text(path: Path) -> IO[str]:
+    opener = gzip.open if path.name.endswith(".gz") else open
+    with opener(path, "rb") as raw:
+        head = raw.read(4)
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in head:
+        raise _fail(path, "this is not UTF-8 text; save it as CSV in UTF-8")
+    if head[:4] == b"PAR1" or head[:2] in (b"PK", b"\x1f\x8b"):
+        raise _fail(path, "this is not CSV, whatever its name says; export it again as CSV")
+    return opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")  # type: ignore[return-value]
+
+
+def _read_rows(path: Path, file: IO[str], rows_per_piece: int) -> Iterator[Piece]:
+    reader = csv.reader(file)
+    header = [name.strip() for name in next(reader, [])]
+    _check_header(path, header)
+    width, number = len(header), 0
+    good: list[list[str]] = []
+    rows: list[int] = []
+    bad: list[BadRow] = []
+    sent = False
+    for cells in reader:
+        if not cells:
+            continue
+        number += 1
+        code = "ragged" if len(cells) != width else _find_bad_bytes(cells)
+        if code:
+            bad.append(BadRow(number, code, _name_cells(header, cells)))
+        else:
+            good.append(cells)
+            rows.append(number)
+        if len(good) + len(bad) >= rows_per_piece:
+            yield _make_piece(path, header, good, rows, bad)
+            good, rows, bad, sent = [], [], [], True
+    if good or bad or not sent:
+        yield _make_piece(path, header, good, rows, bad)
+
+
+def _find_bad_bytes(cells: list[str]) -> str:
+    for cell in cells:
+        if not cell.isascii() and any("\ud800" <= letter <= "\udfff" for letter in cell):
+            return "encoding"
+    return ""
+
+
+def _name_cells(header: list[str], cells: list[str]) -> dict[str, object]:
+    named: dict[str, object] = dict(zip(header, cells, strict=False))
+    if len(cells) > len(header):
+        named["(more cells)"] = cells[len(header) :]
+    return named
+
+
+def _make_piece(
+    path: Path, header: list[str], good: list[list[str]], rows: list[int], bad: list[BadRow]
+) -> Piece:
+    columns = zip(*good, strict=True) if good else ([] for _ in header)
+    frame = pd.DataFrame(
+        {
+            sys.intern(name): pd.Series([cell or None for cell in column], dtype="str")
+            for name, column in zip(header, columns, strict=True)
+        }
+    )
+    return Piece(path.name, frame, np.array(rows, dtype=np.int64), tuple(bad))
+
+
+def _check_header(path: Path, names: list[str]) -> None:
+    if not names or names == [""]:
+        raise _fail(path, "the file is empty; its first row must name the columns")
+    if len(set(names)) != len(names):
+        raise _fail(path, "two columns have the same name; rename one")
+    if any(len(name) > 200 or "\ud800" <= max(name, default="a") <= "\udfff" for name in names):
+        raise _fail(path, "the first row does not name columns in UTF-8; check the header")

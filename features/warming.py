@@ -1,0 +1,48 @@
+"""Compiling the engine ahead of its first use."""
+
+import numpy as np
+
+from features.catalogue_file import load_catalogue
+from features.engine import compile_plan, measure
+from features.history import CODED_COLUMNS, Coded, Events, Facts, History
+
+
+def compile_engine() -> None:
+    """Measure an empty history once, which compiles and caches all there is to compile."""
+    measure(_empty_history(), compile_plan(load_catalogue("stalking")), 0, threads=1)
+
+
+def _empty_history() -> History:
+    moments = np.empty(0, dtype=np.int64)
+    codes = Coded(np.empty(0, dtype=np.int32), ())
+    flags = np.empty(0, dtype=np.bool_)
+    names = np.empty(0, dtype=np.object_)
+    pointer = np.zeros(2, dtype=np.int64)
+    return History(
+        case_id=np.array([""], dtype=np.object_),
+        case_recorded_at=np.zeros(1, dtype=np.int64),
+        area=Coded(np.full(1, -1, dtype=np.int32), ()),
+        referral_source=Coded(np.full(1, -1, dtype=np.int32), ()),
+        events=Events(
+            pointer=pointer,
+            occurred_at=moments,
+            recorded_at=moments,
+            superseded_at=moments,
+            value=np.empty(0),
+            incident=np.empty(0, dtype=np.int32),
+            measured=flags,
+            event_id=names,
+            **dict.fromkeys(CODED_COLUMNS, codes),
+        ),
+        facts=Facts(
+            pointer=pointer,
+            recorded_at=moments,
+            superseded_at=moments,
+            name=codes,
+            asked=flags,
+            value=codes,
+            fact_id=names,
+        ),
+        time_zone="UTC",
+        extract_at=0,
+    )

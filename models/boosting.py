@@ -1,0 +1,99 @@
+"""A fitted LightGBM model of one outcome: raw scores and exact contributions.
+
+The model is LightGBM's own text format. No pickle is read (promise 11).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.errors import ArtefactError
+from features.history import Float64
+from models.calibration import Calibration
+
+if TYPE_CHECKING:
+    import lightgbm
+
+
+@dataclass(frozen=True)
+class OutcomeModel:
+    """One outcome's model with its calibration.
+
+    Parameters
+    ----------
+    outcome
+        Name in the catalogue.
+    text
+        LightGBM's text format.
+    calibration
+        Line from raw scores to log-odds.
+    average
+        Share of training cases with the outcome: the average that a probability stands beside.
+    columns
+        Names of the model's columns.
+    """
+
+    outcome: str
+    text: str
+    calibration: Calibration
+    average: float
+    columns: tuple[str, ...]
+
+    @cached_property
+    def booster(self) -> "lightgbm.Booster":
+        """The parsed model."""
+        import lightgbm
+
+        try:
+            booster = lightgbm.Booster(model_str=self.text)
+        except lightgbm.basic.LightGBMError:
+            raise ArtefactError(
+                "a model file is not in LightGBM's text format; train the bundle again"
+            ) from None
+        if tuple(booster.feature_name()) != self.columns:
+            raise ArtefactError("a model and its catalogue name other columns; train it again")
+        return booster
+
+    def raw(self, x: Float64) -> Float64:
+        """Return raw scores, shape ``(n_rows,)``, of a model matrix."""
+        return np.asarray(self.booster.predict(x, raw_score=True, num_threads=_threads(x)))
+
+    def log_odds(self, x: Float64) -> Float64:
+        """Return served log-odds, shape ``(n_rows,)``."""
+        return self.calibration.log_odds(self.raw(x))
+
+    def probability(self, x: Float64) -> Float64:
+        """Return served probabilities, shape ``(n_rows,)``."""
+        return self.calibration.probability(self.raw(x))
+
+    def contributions(self, x: Float64) -> tuple[Float64, float]:
+        """Return each column's exact share of the served log-odds, and the base value.
+
+        Shapley values of the trees (Lundberg and others 2020), scaled by the calibration's slope;
+        for every row they add up with the base to the log-odds, to 1e-9.
+
+        Returns
+        -------
+        contributions
+            Shape ``(n_rows, n_columns)``.
+        base
+            The log-odds before any column is considered.
+        """
+        values = np.asarray(
+            self.booster.predict(x, pred_contrib=True, num_threads=_threads(x)), dtype=np.float64
+        )
+        return self.calibration.slope * values[:, :-1], self.base_log_odds
+
+    @cached_property
+    def base_log_odds(self) -> float:
+        """The log-odds before any column is considered: the trees' expected value, calibrated."""
+        row = np.zeros((1, len(self.columns)))
+        expected = float(np.asarray(self.booster.predict(row, pred_contrib=True))[0, -1])
+        return self.calibration.intercept + self.calibration.slope * expected
+
+
+def _threads(x: Float64) -> int:
+    """One thread for a few rows, where starting more costs more than it saves."""
+    return 1 if len(x) < 64 else 0

@@ -1,0 +1,259 @@
+"""From a bundle and case histories to advice in order of priority.
+
+The list, the command line and the live service all rank through :func:`rank_cases`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from features.catalogue import Catalogue, Flag
+from features.engine import (
+    ENGINE_VERSION,
+    compile_expressions,
+    compile_plan,
+    measure,
+)
+from features.evidence import records_of
+from features.history import MISSING, Float64, History, Int64
+from features.openness import open_cases
+from features.plan import NamedExpression
+from features.variants import end_state, take_cases
+from models.advice import Advice, Estimate, RaisedFlag, RankedList
+from models.bundle import Bundle
+from models.priority import Harm, expected_harm
+from models.reasons import Explained, explain, list_unanswered, tell_reasons
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where cases stand, before reasons are told.
+
+    Parameters
+    ----------
+    case
+        Numbers of the cases in the history, in order of priority.
+    values
+        Shape ``(n_cases, n_columns)``, indicators in the same order.
+    priority, as_recorded
+        Shape ``(n_cases,)``.
+    log_odds
+        For each modelled outcome, as served, shape ``(n_cases,)``.
+    leading
+        For each case, the outcome that adds most to its priority; empty without a model.
+    """
+
+    case: Int64
+    values: Float64
+    priority: Float64
+    as_recorded: Float64
+    log_odds: Mapping[str, Float64]
+    leading: tuple[str, ...]
+
+
+def cohort_cases(history: History, catalogue: Catalogue, as_of_us: int) -> Int64:
+    """Return the cases open at ``as_of_us`` that the catalogue's cohort takes in, ascending."""
+    cases = open_cases(history, as_of_us)
+    cohort = catalogue.cohort
+    if cohort.expression is None or not len(cases):
+        return cases
+    plan = compile_expressions(catalogue, [NamedExpression(("cohort",), cohort.expression)])
+    value = measure(history, plan, as_of_us, cases).values[:, 0]
+    return cases[value >= cohort.at_least]
+
+
+def rank_cases(
+    bundle: Bundle,
+    history: History,
+    as_of_us: int,
+    *,
+    cases: Int64 | None = None,
+    top: int | None = None,
+) -> RankedList:
+    """Rank cases by expected harm and tell the reasons.
+
+    Parameters
+    ----------
+    bundle
+        The model; where it has no model of the ladder's outcomes, the rule orders.
+    history
+        The case histories.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+    cases
+        Numbers of the cases; the catalogue's cohort of open cases where ``None``.
+    top
+        How many to tell about, from the first; all where ``None``.
+
+    Returns
+    -------
+    RankedList
+        In order of priority; ties by case identifier.
+    """
+    catalogue = bundle.catalogue
+    chosen = cohort_cases(history, catalogue, as_of_us) if cases is None else cases
+    standing = order_cases(bundle, history, as_of_us, chosen)
+    told = range(len(chosen) if top is None else min(top, len(chosen)))
+    explained = _explain_all(bundle, history, as_of_us, standing, len(told))
+    flags = _raise_flags(catalogue, history, as_of_us, standing.case[: len(told)])
+    advices = tuple(
+        _advise(bundle, history, as_of_us, standing, place, explained[place], flags[place])
+        for place in told
+    )
+    return RankedList(
+        bundle_id=bundle.id,
+        catalogue_name=catalogue.name,
+        catalogue_digest=catalogue.digest,
+        engine_version=ENGINE_VERSION,
+        as_of_us=as_of_us,
+        known_until_us=min(as_of_us, history.extract_at),
+        time_zone=history.time_zone,
+        advisory=catalogue.wording["advisory"],
+        estimate_note=catalogue.wording["estimate"],
+        advices=advices,
+    )
+
+
+def order_cases(bundle: Bundle, history: History, as_of_us: int, cases: Int64) -> Standing:
+    """Measure and order cases by priority: the larger of as recorded and with custody ended."""
+    catalogue = bundle.catalogue
+    plan = compile_plan(catalogue)
+    values = measure(history, plan, as_of_us, cases).values
+    log_odds = estimate_log_odds(bundle, values)
+    recorded = _harm(bundle, values, log_odds)
+    priority = recorded.priority.copy()
+    state = catalogue.priority.custody_state
+    if state is not None and len(cases):
+        known = take_cases(history, cases)
+        ended = end_state(known, catalogue, state, as_of_us)
+        if ended is not known:
+            free = measure(ended, plan, as_of_us).values
+            without = _harm(bundle, free, estimate_log_odds(bundle, free))
+            priority = np.maximum(priority, without.priority)
+    order = np.lexsort((cases, -priority))
+    outcomes = list(recorded.by_outcome)
+    shares = np.array([recorded.by_outcome[name] for name in outcomes])
+    leading = shares.argmax(axis=0) if outcomes else np.zeros(len(cases), dtype=np.int64)
+    return Standing(
+        case=cases[order],
+        values=values[order],
+        priority=priority[order],
+        as_recorded=recorded.priority[order],
+        log_odds={name: column[order] for name, column in log_odds.items()},
+        leading=tuple(outcomes[leading[row]] if outcomes else "" for row in order),
+    )
+
+
+def estimate_log_odds(bundle: Bundle, values: Float64) -> dict[str, Float64]:
+    """Return each modelled outcome's served log-odds for an indicator matrix, ``(n_rows,)``."""
+    x = bundle.encoding.encode(values)
+    return {name: model.log_odds(x) for name, model in bundle.outcomes.items()}
+
+
+def _harm(bundle: Bundle, values: Float64, log_odds: Mapping[str, Float64]) -> Harm:
+    probability = {name: expit(column) for name, column in log_odds.items()}
+    harm = expected_harm(bundle.catalogue.priority, probability)
+    if harm.by_outcome or not bundle.rfs:
+        return harm
+    # No outcome of the ladder has a model: the rule orders, and the page says so.
+    rule = next(iter(bundle.rfs.values()))
+    return Harm(rule.raw(values), {})
+
+
+def _explain_all(
+    bundle: Bundle, history: History, as_of_us: int, standing: Standing, n_told: int
+) -> list[Explained]:
+    explained = [Explained((), (), ())] * n_told
+    for outcome, model in bundle.outcomes.items():
+        rows = [row for row in range(n_told) if standing.leading[row] == outcome]
+        if not rows:
+            continue
+        shares = explain(model, bundle.encoding, standing.values[rows]).by_indicator
+        for share, row in zip(shares, rows, strict=True):
+            explained[row] = tell_reasons(
+                history,
+                bundle.catalogue,
+                int(standing.case[row]),
+                as_of_us,
+                outcome,
+                share,
+                standing.values[row],
+            )
+    return explained
+
+
+def _raise_flags(
+    catalogue: Catalogue, history: History, as_of_us: int, cases: Int64
+) -> list[tuple[RaisedFlag, ...]]:
+    if not catalogue.flags or not len(cases):
+        return [()] * len(cases)
+    named = [NamedExpression((flag.name,), flag.expression) for flag in catalogue.flags]
+    values = measure(history, compile_expressions(catalogue, named), as_of_us, cases).values
+    ordered = sorted(range(len(named)), key=lambda number: not catalogue.flags[number].urgent)
+    return [
+        tuple(
+            _flag(catalogue.flags[number], history, catalogue, int(case), as_of_us)
+            for number in ordered
+            if values[row, number] >= catalogue.flags[number].at_least
+        )
+        for row, case in enumerate(cases)
+    ]
+
+
+def _flag(
+    flag: Flag, history: History, catalogue: Catalogue, case: int, as_of_us: int
+) -> RaisedFlag:
+    keys = records_of(history, catalogue, case, as_of_us, flag.expression)
+    return RaisedFlag(flag.name, flag.urgent, flag.wording, keys)
+
+
+def _advise(
+    bundle: Bundle,
+    history: History,
+    as_of_us: int,
+    standing: Standing,
+    place: int,
+    explained: Explained,
+    flags: tuple[RaisedFlag, ...],
+) -> Advice:
+    case = int(standing.case[place])
+    values = standing.values[place]
+    area = int(history.area.codes[case])
+    return Advice(
+        case_id=str(history.case_id[case]),
+        area=history.area.values[area] if area != MISSING else None,
+        as_of_us=as_of_us,
+        rank=place + 1,
+        n_ranked=len(standing.case),
+        priority=float(standing.priority[place]),
+        priority_as_recorded=float(standing.as_recorded[place]),
+        estimates=_estimates(bundle, standing, place),
+        leading_outcome=standing.leading[place],
+        reasons=explained.reasons,
+        counter_reasons=explained.counter_reasons,
+        unknowns=list_unanswered(bundle.catalogue, values) + explained.silences,
+        flags=flags,
+    )
+
+
+def _estimates(bundle: Bundle, standing: Standing, place: int) -> tuple[Estimate, ...]:
+    found = []
+    for outcome in bundle.catalogue.outcomes:
+        model = bundle.outcomes.get(outcome.name)
+        if model is None:
+            continue
+        log_odds = float(standing.log_odds[outcome.name][place])
+        found.append(
+            Estimate(
+                outcome=outcome.name,
+                label=outcome.label,
+                horizon=str(outcome.horizon),
+                probability=float(expit(log_odds)),
+                average=model.average,
+                base_log_odds=model.base_log_odds,
+                log_odds=log_odds,
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,54 @@
+"""Run the whole test suite, fetching a browser first where that is allowed.
+
+Arguments go on to pytest. Which tests are skipped, and why, is decided in `tests/conftest.py`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts.browser import find_chromium  # noqa: E402  # the line above makes it importable
+
+
+def main() -> int:
+    """Return pytest's exit code."""
+    if find_chromium() is None and may_install():
+        install_chromium()
+    command = [sys.executable, "-m", "pytest", *sys.argv[1:]]
+    # The browser keeps small caches of its own; like all others they stay in this folder.
+    environment = os.environ | {"XDG_CACHE_HOME": str(ROOT / ".cache" / "xdg")}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def may_install() -> bool:
+    """Say whether this is Debian (or a child of it) and the user may install packages."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install_chromium() -> None:
+    """Install Chromium and one font family from Debian; a failure is left to the tests to tell."""
+    print("No Chromium for the page tests: installing it with apt-get ...", flush=True)
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends"]
+    for command in (["apt-get", "update", "-q"], [*install, "chromium", "fonts-liberation"]):
+        result = subprocess.run(
+            command,
+            check=False,
+            env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if result.returncode != 0:
+            print("\n".join(result.stdout.splitlines()[-8:]))
+            print(f"{' '.join(command[:2])} failed; going on without a browser.", flush=True)
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What every test may ask for: the real histories, a browser, a settled hypothesis profile."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from scripts.browser import find_chromium
+
+ROOT = Path(__file__).resolve().parent.parent
+REAL_DATA = Path(os.environ.get("CASELIGHT_REAL_DATA", ROOT.parent / "shared" / "data"))
+IN_CI = os.environ.get("CI") == "true"
+
+# A slow machine is no failure, and CI must give the same answer twice.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if IN_CI else "here")
+
+
+def absent(marker: str) -> str | None:
+    """Return why tests with `marker` cannot run here, or nothing where they can."""
+    if marker == "real_data" and not REAL_DATA.is_dir():
+        return "the real histories are not beside this checkout (../shared/data)"
+    if marker == "browser" and find_chromium() is None:
+        return "there is no Chromium here (install it, or name it in CHROMIUM)"
+    return None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what cannot run here; in CI that is a failure."""
+    for marker in ("real_data", "browser"):
+        reason = absent(marker) if item.get_closest_marker(marker) else None
+        if reason and IN_CI:
+            pytest.fail(f"CI must run this test, and {reason}", pytrace=False)
+        if reason:
+            pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say last which kinds of test were left out, and why."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for marker, kind in (("browser", "Browser tests"), ("real_data", "Tests on real histories")):
+        count = sum(1 for report in skipped if marker in report.keywords)
+        if count:
+            terminalreporter.write_line(f"{kind} skipped ({count}): {absent(marker)}.")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real histories; for tests marked `real_data`."""
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the browser's path; for tests marked `browser`."""
+    path = find_chromium()
+    assert path is not None, "mark the test with `browser`"
+    return path

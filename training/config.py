@@ -1,0 +1,66 @@
+"""Training choices that change results, read from ``training/config.yaml`` into a frozen class."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+from features.errors import ConfigError
+
+DEFAULT_PATH = Path(__file__).with_name("config.yaml")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Choices of one training run.
+
+    Parameters
+    ----------
+    seed
+        The one seed; everything random derives from it.
+    least_positives
+        Fewest training cases with the outcome for which a model is fitted.
+    folds
+        Number of folds, by person.
+    most_rounds, early_stopping_rounds
+        Limits of boosting.
+    bootstrap_draws
+        Resamples by person for intervals.
+    logistic_penalty_c
+        Inverse strength of the logistic baseline's penalty.
+    lightgbm
+        Parameters passed to LightGBM.
+    """
+
+    seed: int
+    least_positives: int
+    folds: int
+    most_rounds: int
+    early_stopping_rounds: int
+    bootstrap_draws: int
+    logistic_penalty_c: float
+    lightgbm: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the whole configuration for the record of a run."""
+        return asdict(self)
+
+
+def load_config(path: Path = DEFAULT_PATH) -> TrainingConfig:
+    """Read a configuration.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or names other choices than these.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        version = content.pop("version")
+        config = TrainingConfig(**content)
+    except (OSError, yaml.YAMLError, TypeError, AttributeError, KeyError):
+        raise ConfigError(f"{path.name} is not a training configuration; start from ours") from None
+    if version != 1 or not 1 <= config.lightgbm.get("max_depth", 0) <= 6:
+        raise ConfigError(f"{path.name}: version must be 1 and lightgbm.max_depth 1 to 6")
+    return config
