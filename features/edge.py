@@ -227,6 +227,7 @@ def _check(table: Table, frame: pd.DataFrame, clock: Clock) -> list[_Problem]:
 
 
 def _reject(table: Table, piece: Piece, problems: list[_Problem]) -> Rejects:
+    source = piece.frame if piece.source is None else piece.source
     found = [
         make_rejects(
             table=table.name,
@@ -234,7 +235,7 @@ def _reject(table: Table, piece: Piece, problems: list[_Problem]) -> Rejects:
             rows=piece.rows[problem.rows].tolist(),
             column=problem.column,
             code=problem.code,
-            sources=piece.frame.iloc[problem.rows].to_dict("records"),  # type: ignore[arg-type]
+            sources=source.iloc[problem.rows].to_dict("records"),  # type: ignore[arg-type]
         )
         for problem in problems
     ]

@@ -77,7 +77,7 @@ def read_folder(path: Path, *, people: bool = False) -> ContractFolder:
         _check_rows(table, parts[table.name], manifest)
     if not parts["cases"]:
         raise DataContractError("the table 'cases' is absent; add cases.parquet or cases.csv")
-    return _join(manifest, parts)
+    return join_tables(manifest, parts)
 
 
 def assemble_folder(
@@ -98,7 +98,7 @@ def assemble_folder(
         name: _normalise_all(TABLES[name], [_make_piece(TABLES[name], list(some))], clock)
         for name, some in rows.items()
     }
-    return _join(manifest, {name: parts.get(name, []) for name in TABLES})
+    return join_tables(manifest, {name: parts.get(name, []) for name in TABLES})
 
 
 def _make_piece(table: Table, rows: list[Mapping[str, object]]) -> Piece:
@@ -183,8 +183,8 @@ def _normalise_all(table: Table, pieces: Iterable[Piece], clock: Clock) -> list[
     return [normalise(table, piece, clock) for piece in pieces]
 
 
-def _join(manifest: Manifest, parts: Mapping[str, list[Normalised]]) -> ContractFolder:
-    """Check each table as a whole; the cases first, since the others lean on them."""
+def join_tables(manifest: Manifest, parts: Mapping[str, list[Normalised]]) -> ContractFolder:
+    """Check each table as a whole, from all its parts; the cases first, the others lean on them."""
     sound: dict[str, Sound] = {}
     for table in (CASES, *(t for t in TABLES.values() if t is not CASES)):
         frames = [part.frame for part in parts.get(table.name, [])]
@@ -270,6 +270,7 @@ __all__ = [
     "assemble_folder",
     "empty_frame",
     "find_files",
+    "join_tables",
     "read_folder",
     "write_folder",
 ]

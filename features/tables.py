@@ -50,12 +50,15 @@ class Piece:
         Shape ``(len(frame),)``, numbers of the data rows from 1.
     bad
         Rows that could not be read.
+    source
+        The rows as they came, where ``frame`` was mapped from them; same index.
     """
 
     file: str
     frame: pd.DataFrame
     rows: Int64
-    bad: tuple[BadRow, ...]
+    bad: tuple[BadRow, ...] = ()
+    source: pd.DataFrame | None = None
 
 
 def read_pieces(path: Path, *, rows_per_piece: int = ROWS_PER_PIECE) -> Iterator[Piece]:
