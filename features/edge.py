@@ -15,12 +15,10 @@ import pandas as pd
 from features.contract import MAX_NARRATIVE_LENGTH, MAX_TEXT_LENGTH, Column, Form, Table
 from features.errors import DataContractError
 from features.history import Int64
-from features.moments import UNREADABLE, from_timestamps, parse_date, parse_moments
+from features.moments import EARLIEST_US, UNREADABLE, from_timestamps, parse_moments
 from features.rejects import Rejects, join_rejects, make_rejects
 from features.tables import Piece
 
-EARLIEST_US: Final = parse_date("1940-01-01", "UTC")
-"""Nothing in a living case happened before."""
 DAY_US: Final = 86_400_000_000
 LATEST_AHEAD_US: Final = 20 * 366 * DAY_US
 """A known release date may lie ahead, as far as a long sentence."""
@@ -29,10 +27,12 @@ ROW, FILE = "_row", "_file"
 
 @dataclass(frozen=True)
 class Clock:
-    """In which zone moments are read, and when the data were drawn (microseconds UTC)."""
+    """In which zone moments are read, when the data were drawn, and the earliest plausible moment
+    (microseconds UTC)."""
 
     time_zone: str
     extract_at_us: int
+    earliest_us: int = EARLIEST_US
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def _read_numbers(
 
 
 @functools.cache
-def _schema(table: Table, extract_at_us: int) -> Any:
+def _schema(table: Table, clock: Clock) -> Any:
     """Return the pandera schema of a normalised table."""
     import pandera.pandas as pandera
 
@@ -195,12 +195,12 @@ def _schema(table: Table, extract_at_us: int) -> Any:
         if column.choices:
             checks.append(pandera.Check.isin(column.choices, error="not_a_choice"))
         elif column.form in (Form.OCCURRED, Form.RECORDED):
-            latest = extract_at_us + (
+            latest = clock.extract_at_us + (
                 LATEST_AHEAD_US if column.form is Form.OCCURRED else DAY_US
             )
             if column.name == "occurred_until":
-                latest = extract_at_us + LATEST_AHEAD_US
-            checks.append(pandera.Check.in_range(EARLIEST_US, latest, error="implausible_date"))
+                latest = clock.extract_at_us + LATEST_AHEAD_US
+            checks.append(pandera.Check.in_range(clock.earliest_us, latest, error="implausible_date"))
         elif column.form is not Form.NUMBER:
             longest = MAX_NARRATIVE_LENGTH if column.form is Form.TEXT else MAX_TEXT_LENGTH
             checks.append(pandera.Check.str_length(max_value=longest, error="too_long"))
@@ -215,7 +215,7 @@ def _check(table: Table, frame: pd.DataFrame, clock: Clock) -> list[_Problem]:
     if frame.empty:
         return []
     try:
-        _schema(table, clock.extract_at_us).validate(frame, lazy=True)
+        _schema(table, clock).validate(frame, lazy=True)
     except SchemaErrors as error:
         cases = error.failure_cases
         cases = cases.assign(check=cases["check"].replace("not_nullable", "missing"))

@@ -1,5 +1,6 @@
 """Contract folders: one file or partition set per table and a manifest; read whole or not at all."""
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -66,7 +67,7 @@ def read_folder(path: Path, *, people: bool = False) -> ContractFolder:
         If a file cannot be read as a whole or is not the one the manifest describes.
     """
     manifest = read_manifest(path)
-    clock = Clock(manifest.time_zone, manifest.extract_at_us)
+    clock = Clock(manifest.time_zone, manifest.extract_at_us, manifest.earliest_us)
     wanted = [table for table in TABLES.values() if people or table.name != "people"]
     parts: dict[str, list[Normalised]] = {}
     for table in wanted:
@@ -257,9 +258,7 @@ def write_folder(
         path = folder / f"{name}.parquet"
         pq.write_table(pa.table(columns), path)
         entries[name] = TableEntry(len(frame), {path.name: hash_file(path)})
-    written = Manifest(
-        manifest.time_zone, manifest.extract_at_us, manifest.synthetic, entries
-    )
+    written = dataclasses.replace(manifest, tables=entries)
     write_manifest(folder, written)
     return written
 

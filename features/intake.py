@@ -110,7 +110,7 @@ def _check_folders(source: Path, out: Path) -> None:
 
 
 def _read_all(source: Path, mapping: ExportMapping, tell: Callable[[str], None]) -> _Read:
-    clock = Clock(mapping.manifest.time_zone, mapping.manifest.extract_at_us)
+    manifest = mapping.manifest
     parts: dict[str, list[Normalised]] = {name: [] for name in TABLES}
     rejects: list[Rejects] = []
     rows = 0
@@ -122,6 +122,7 @@ def _read_all(source: Path, mapping: ExportMapping, tell: Callable[[str], None])
             for record in entry.records:
                 mapped = map_piece(record, piece)
                 rejects.append(mapped.rejects)
+                clock = Clock(manifest.time_zone, manifest.extract_at_us, record.earliest_us)
                 parts[record.table.name].append(normalise(record.table, mapped.piece, clock))
     return _Read(rows, parts, join_rejects(rejects))
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from features.contract import TABLES
 from features.errors import ConfigError, DataContractError
-from features.moments import find_zone, parse_date, to_datetime
+from features.moments import EARLIEST_US, find_zone, parse_date, to_datetime
 
 NAME: Final = "manifest.json"
 FORMAT: Final = 1
@@ -38,12 +38,15 @@ class Manifest:
         Whether every record is invented.
     tables
         Rows and file hashes; checked on reading where they are stated.
+    earliest_us
+        Earliest plausible moment; dates before it are rejects.
     """
 
     time_zone: str
     extract_at_us: int
     synthetic: bool = False
     tables: Mapping[str, TableEntry] = field(default_factory=dict)
+    earliest_us: int = EARLIEST_US
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -72,19 +75,24 @@ def read_manifest(folder: Path) -> Manifest:
     assert isinstance(time_zone, str)
     return Manifest(
         time_zone=time_zone,
-        extract_at_us=_read_extract(content.get("extract_at"), time_zone),
+        extract_at_us=_read_moment(content.get("extract_at"), time_zone, "extract_at"),
         synthetic=content.get("synthetic") is True,
         tables=_read_tables(content.get("tables", {})),
+        earliest_us=(
+            _read_moment(content["earliest"], time_zone, "earliest")
+            if "earliest" in content
+            else EARLIEST_US
+        ),
     )
 
 
-def _read_extract(text: object, time_zone: str) -> int:
+def _read_moment(text: object, time_zone: str, name: str) -> int:
     try:
         if isinstance(text, str):
             return parse_date(text, time_zone)
     except ValueError:
         pass
-    raise DataContractError(f"{NAME}: extract_at must be an ISO 8601 date or time; write one")
+    raise DataContractError(f"{NAME}: {name} must be an ISO 8601 date or time; write one")
 
 
 def _read_tables(content: Any) -> dict[str, TableEntry]:
@@ -113,6 +121,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
             for name, entry in manifest.tables.items()
         },
     }
+    if manifest.earliest_us != EARLIEST_US:
+        content["earliest"] = to_datetime(manifest.earliest_us, "UTC").isoformat()
     waiting = folder / f".{NAME}"
     waiting.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     waiting.replace(folder / NAME)

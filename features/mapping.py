@@ -4,6 +4,7 @@ A mapping names the export's files; each file makes records of one or several ta
 column is filled by one of::
 
     case_id: subject                                  # another column, as it is
+    occurred_at: {column: left_on, shift_days: -1}    # a date, moved by whole days
     area: {constant: Warrington}
     event_id: {template: "{event_id}/{category}"}     # columns of the row, or {row}
     actor: {column: role, values: {S: subject}, otherwise: reject}    # keep, empty, reject or a value
@@ -13,6 +14,7 @@ column is filled by one of::
         - {column: detail, contains: DOMESTIC, then: force}
       otherwise: other_complaint
 
+``earliest`` beside ``table`` says how early a record's dates may lie, where that is before 1940.
 ``when`` lists conditions that must all hold for a row to make the record: ``equals``, ``prefix``
 and ``contains`` take one text or several (any), ``present`` takes true or false.
 """
@@ -28,10 +30,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.contract import TABLES, Table
-from features.edge import EARLIEST_US
 from features.errors import CatalogueError, ConfigError, DataContractError
 from features.manifest import Manifest
-from features.moments import find_zone, parse_date
+from features.moments import EARLIEST_US, find_zone, parse_date
 from features.rejects import Rejects, join_rejects, make_rejects
 from features.tables import Piece
 from features.yaml_file import Entry, read_yaml
@@ -86,6 +87,7 @@ class Fill:
     rules: tuple[Rule, ...] = ()
     values: Mapping[str, str] | None = None
     otherwise: str = KEEP
+    shift_days: int = 0
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -98,11 +100,15 @@ class Fill:
 
 @dataclass(frozen=True)
 class RecordMapping:
-    """One record made from each row for which all conditions hold."""
+    """One record made from each row for which all conditions hold.
+
+    ``earliest_us`` is the earliest plausible moment of its dates, microseconds UTC.
+    """
 
     table: Table
     when: tuple[Condition, ...]
     fills: Mapping[str, Fill]
+    earliest_us: int = EARLIEST_US
 
     @property
     def columns(self) -> frozenset[str]:
@@ -152,10 +158,8 @@ def load_mapping(path: Path) -> ExportMapping:
     root = read_yaml(content, path.name)
     required = ("version", "time_zone", "extract_at", "sources")
     keys = root.mapping((*required, "synthetic"), required)
-    mapping = ExportMapping(
-        manifest=_read_manifest(keys),
-        sources=tuple(_read_source(e) for e in keys["sources"].items()) if "sources" in keys else (),
-    )
+    sources = tuple(_read_source(e) for e in keys["sources"].items()) if "sources" in keys else ()
+    mapping = ExportMapping(_read_manifest(keys, sources), sources)
     if "version" in keys and keys["version"].number() != 1:
         keys["version"].complain("this version reads mapping files of version 1")
     if root.problems:
@@ -163,7 +167,7 @@ def load_mapping(path: Path) -> ExportMapping:
     return mapping
 
 
-def _read_manifest(keys: Mapping[str, Entry]) -> Manifest:
+def _read_manifest(keys: Mapping[str, Entry], sources: tuple[SourceMapping, ...]) -> Manifest:
     time_zone, extract_at_us = "UTC", EARLIEST_US
     if "time_zone" in keys:
         try:
@@ -172,11 +176,22 @@ def _read_manifest(keys: Mapping[str, Entry]) -> Manifest:
         except ConfigError as error:
             keys["time_zone"].complain(str(error))
     if "extract_at" in keys:
-        try:
-            extract_at_us = parse_date(keys["extract_at"].text(), time_zone)
-        except ValueError as error:
-            keys["extract_at"].complain(str(error))
-    return Manifest(time_zone, extract_at_us, "synthetic" in keys and keys["synthetic"].flag())
+        extract_at_us = _read_moment(keys["extract_at"], time_zone)
+    earliest = [record.earliest_us for source in sources for record in source.records]
+    return Manifest(
+        time_zone=time_zone,
+        extract_at_us=extract_at_us,
+        synthetic="synthetic" in keys and keys["synthetic"].flag(),
+        earliest_us=min(earliest, default=EARLIEST_US),
+    )
+
+
+def _read_moment(entry: Entry, time_zone: str) -> int:
+    try:
+        return parse_date(entry.text(), time_zone)
+    except ValueError as error:
+        entry.complain(str(error))
+        return EARLIEST_US
 
 
 def _read_source(entry: Entry) -> SourceMapping:
@@ -189,7 +204,7 @@ def _read_source(entry: Entry) -> SourceMapping:
 
 
 def _read_record(entry: Entry) -> RecordMapping:
-    keys = entry.mapping(("table", "when", "fields"), ("table", "fields"))
+    keys = entry.mapping(("table", "when", "fields", "earliest"), ("table", "fields"))
     table = TABLES[keys["table"].choice(tuple(TABLES))] if "table" in keys else TABLES["cases"]
     fields = keys["fields"].mapping(table.column_names) if "fields" in keys else {}
     for column in table.columns:
@@ -200,6 +215,7 @@ def _read_record(entry: Entry) -> RecordMapping:
         table=table,
         when=tuple(_read_condition(item.mapping(("column", *_TESTS)), item) for item in when),
         fills={name: _read_fill(field) for name, field in fields.items()},
+        earliest_us=_read_moment(keys["earliest"], "UTC") if "earliest" in keys else EARLIEST_US,
     )
 
 
@@ -218,12 +234,13 @@ def _read_fill(entry: Entry) -> Fill:
 
     if isinstance(entry.node, yaml.ScalarNode):
         return Fill(column=entry.text())
-    keys = entry.mapping(("column", "constant", "template", "rules", "values", "otherwise"))
-    if sum(name in keys for name in ("column", "constant", "template", "rules")) != 1:
+    kinds = ("column", "constant", "template", "rules")
+    keys = entry.mapping((*kinds, "values", "otherwise", "shift_days"))
+    if sum(name in keys for name in kinds) != 1:
         entry.complain("state one of: column, constant, template, rules")
         return Fill(constant="")
-    if "values" in keys and "column" not in keys:
-        entry.complain("'values' needs 'column'")
+    if ("values" in keys or "shift_days" in keys) and "column" not in keys:
+        entry.complain("'values' and 'shift_days' need 'column'")
     otherwise = keys["otherwise"].text() if "otherwise" in keys else None
     rules = tuple(_read_rule(item) for item in keys["rules"].items()) if "rules" in keys else ()
     values = (
@@ -239,6 +256,7 @@ def _read_fill(entry: Entry) -> Fill:
         rules=rules,
         values=values,
         otherwise=otherwise or default,
+        shift_days=int(keys["shift_days"].number()) if "shift_days" in keys else 0,
     )
 
 
@@ -319,6 +337,8 @@ def _fill(
         return _fill_by_rules(fill, source)
     assert fill.column is not None
     given = source[fill.column]
+    if fill.shift_days:
+        return _shift_dates(given, fill.shift_days), nothing
     if fill.values is None:
         return given, nothing
     text = given.astype("str").str.strip()
@@ -329,6 +349,14 @@ def _fill(
     if fill.otherwise == KEEP:
         return mapped.where(~strange, text), nothing
     return mapped.mask(strange, None if fill.otherwise == EMPTY else fill.otherwise), nothing
+
+
+def _shift_dates(given: "pd.Series[Any]", days: int) -> "pd.Series[str]":
+    """Move dates by whole days; what is no date stays as it is, and the edge rejects it."""
+    text = given.astype("str").str.strip()
+    dates = pd.to_datetime(text, format="%Y-%m-%d", errors="coerce")
+    moved = (dates + pd.Timedelta(days=days)).dt.strftime("%Y-%m-%d").astype("str")
+    return text.where(dates.isna(), moved)
 
 
 def _fill_template(

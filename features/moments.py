@@ -20,6 +20,8 @@ from features.history import Int64
 
 Edge = Literal["first", "last"]
 UNREADABLE: Final = np.iinfo(np.int64).min
+EARLIEST_US: Final = -946_771_200_000_000
+"""1940-01-01 UTC: nothing in a living case happened before, unless a manifest says so."""
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
