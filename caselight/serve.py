@@ -45,10 +45,10 @@ def serve_pages(bundle: Path | None, data: Path | None, port: int) -> None:
     import uvicorn
 
     from serving.app import create_app
-    from serving.settings import Settings
+    from serving.settings import make_settings
 
     given = {"bundle": bundle, "data": data}
-    settings = Settings(
+    settings = make_settings(
         host=HOST, port=port, **{name: path for name, path in given.items() if path is not None}
     )
     app = create_app(settings)

@@ -3,10 +3,11 @@
 The list, the command line and the live service all rank through :func:`rank_cases`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import expit
 
 from features.catalogue import Catalogue, Flag
@@ -64,6 +65,75 @@ def cohort_cases(history: History, catalogue: Catalogue, as_of_us: int) -> Int64
     return cases[value >= cohort.at_least]
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """Cases in order of priority, whose reasons are told when asked for.
+
+    Parameters
+    ----------
+    bundle, history
+        The model and the case histories.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+    standing
+        Where the cases stand.
+    """
+
+    bundle: Bundle
+    history: History
+    as_of_us: int
+    standing: Standing
+
+    def __len__(self) -> int:
+        return len(self.standing.case)
+
+    def advise(self, places: Sequence[int]) -> tuple[Advice, ...]:
+        """Return the advice on the cases at some places, counted from 0."""
+        catalogue = self.bundle.catalogue
+        explained = _explain_all(self, places)
+        flags = _raise_flags(
+            catalogue, self.history, self.as_of_us, self.standing.case[list(places)]
+        )
+        return tuple(
+            _advise(self, place, told, raised)
+            for place, told, raised in zip(places, explained, flags, strict=True)
+        )
+
+    def urgent_places(self) -> tuple[int, ...]:
+        """Return the places of cases that carry an urgent flag, in order of priority."""
+        flags = self.bundle.catalogue.flags
+        raised = _measure_flags(
+            self.bundle.catalogue, self.history, self.as_of_us, self.standing.case
+        )
+        urgent = np.array([flag.urgent for flag in flags], dtype=np.bool_)
+        return tuple(np.flatnonzero(raised[:, urgent].any(axis=1)).tolist())
+
+    def list_first(self, top: int | None = None) -> RankedList:
+        """Return the first ``top`` cases, all where ``None``, with what is needed to read them."""
+        size = len(self) if top is None else min(top, len(self))
+        catalogue = self.bundle.catalogue
+        return RankedList(
+            bundle_id=self.bundle.id,
+            catalogue_name=catalogue.name,
+            catalogue_digest=catalogue.digest,
+            engine_version=ENGINE_VERSION,
+            as_of_us=self.as_of_us,
+            known_until_us=min(self.as_of_us, self.history.extract_at),
+            time_zone=self.history.time_zone,
+            advisory=catalogue.wording["advisory"],
+            estimate_note=catalogue.wording["estimate"],
+            advices=self.advise(range(size)),
+        )
+
+
+def rank(
+    bundle: Bundle, history: History, as_of_us: int, cases: Int64 | None = None
+) -> Ranking:
+    """Order cases by expected harm; the catalogue's cohort of open cases where none are named."""
+    chosen = cohort_cases(history, bundle.catalogue, as_of_us) if cases is None else cases
+    return Ranking(bundle, history, as_of_us, order_cases(bundle, history, as_of_us, chosen))
+
+
 def rank_cases(
     bundle: Bundle,
     history: History,
@@ -92,28 +162,7 @@ def rank_cases(
     RankedList
         In order of priority; ties by case identifier.
     """
-    catalogue = bundle.catalogue
-    chosen = cohort_cases(history, catalogue, as_of_us) if cases is None else cases
-    standing = order_cases(bundle, history, as_of_us, chosen)
-    told = range(len(chosen) if top is None else min(top, len(chosen)))
-    explained = _explain_all(bundle, history, as_of_us, standing, len(told))
-    flags = _raise_flags(catalogue, history, as_of_us, standing.case[: len(told)])
-    advices = tuple(
-        _advise(bundle, history, as_of_us, standing, place, explained[place], flags[place])
-        for place in told
-    )
-    return RankedList(
-        bundle_id=bundle.id,
-        catalogue_name=catalogue.name,
-        catalogue_digest=catalogue.digest,
-        engine_version=ENGINE_VERSION,
-        as_of_us=as_of_us,
-        known_until_us=min(as_of_us, history.extract_at),
-        time_zone=history.time_zone,
-        advisory=catalogue.wording["advisory"],
-        estimate_note=catalogue.wording["estimate"],
-        advices=advices,
-    )
+    return rank(bundle, history, as_of_us, cases).list_first(top)
 
 
 def order_cases(bundle: Bundle, history: History, as_of_us: int, cases: Int64) -> Standing:
@@ -162,41 +211,49 @@ def _harm(bundle: Bundle, values: Float64, log_odds: Mapping[str, Float64]) -> H
     return Harm(rule.raw(values), {})
 
 
-def _explain_all(
-    bundle: Bundle, history: History, as_of_us: int, standing: Standing, n_told: int
-) -> list[Explained]:
-    explained = [Explained((), (), ())] * n_told
+def _explain_all(ranking: Ranking, places: Sequence[int]) -> list[Explained]:
+    bundle, standing = ranking.bundle, ranking.standing
+    explained = {place: Explained((), (), ()) for place in places}
     for outcome, model in bundle.outcomes.items():
-        rows = [row for row in range(n_told) if standing.leading[row] == outcome]
-        if not rows:
+        led = [place for place in places if standing.leading[place] == outcome]
+        if not led:
             continue
-        shares = explain(model, bundle.encoding, standing.values[rows]).by_indicator
-        for share, row in zip(shares, rows, strict=True):
-            explained[row] = tell_reasons(
-                history,
+        shares = explain(model, bundle.encoding, standing.values[led]).by_indicator
+        for share, place in zip(shares, led, strict=True):
+            explained[place] = tell_reasons(
+                ranking.history,
                 bundle.catalogue,
-                int(standing.case[row]),
-                as_of_us,
+                int(standing.case[place]),
+                ranking.as_of_us,
                 outcome,
                 share,
-                standing.values[row],
+                standing.values[place],
             )
-    return explained
+    return [explained[place] for place in places]
+
+
+def _measure_flags(
+    catalogue: Catalogue, history: History, as_of_us: int, cases: Int64
+) -> npt.NDArray[np.bool_]:
+    """Return which flags hold for which cases, shape ``(n_cases, n_flags)``."""
+    if not catalogue.flags or not len(cases):
+        return np.zeros((len(cases), len(catalogue.flags)), dtype=np.bool_)
+    named = [NamedExpression((flag.name,), flag.expression) for flag in catalogue.flags]
+    values = measure(history, compile_expressions(catalogue, named), as_of_us, cases).values
+    return np.asarray(values >= [flag.at_least for flag in catalogue.flags])
 
 
 def _raise_flags(
     catalogue: Catalogue, history: History, as_of_us: int, cases: Int64
 ) -> list[tuple[RaisedFlag, ...]]:
-    if not catalogue.flags or not len(cases):
-        return [()] * len(cases)
-    named = [NamedExpression((flag.name,), flag.expression) for flag in catalogue.flags]
-    values = measure(history, compile_expressions(catalogue, named), as_of_us, cases).values
-    ordered = sorted(range(len(named)), key=lambda number: not catalogue.flags[number].urgent)
+    raised = _measure_flags(catalogue, history, as_of_us, cases)
+    ordered = sorted(catalogue.flags, key=lambda flag: not flag.urgent)
+    place = {flag.name: number for number, flag in enumerate(catalogue.flags)}
     return [
         tuple(
-            _flag(catalogue.flags[number], history, catalogue, int(case), as_of_us)
-            for number in ordered
-            if values[row, number] >= catalogue.flags[number].at_least
+            _flag(flag, history, catalogue, int(case), as_of_us)
+            for flag in ordered
+            if raised[row, place[flag.name]]
         )
         for row, case in enumerate(cases)
     ]
@@ -210,30 +267,26 @@ def _flag(
 
 
 def _advise(
-    bundle: Bundle,
-    history: History,
-    as_of_us: int,
-    standing: Standing,
-    place: int,
-    explained: Explained,
-    flags: tuple[RaisedFlag, ...],
+    ranking: Ranking, place: int, explained: Explained, flags: tuple[RaisedFlag, ...]
 ) -> Advice:
+    history, standing = ranking.history, ranking.standing
     case = int(standing.case[place])
     values = standing.values[place]
     area = int(history.area.codes[case])
+    unknowns = list_unanswered(ranking.bundle.catalogue, values) + explained.silences
     return Advice(
         case_id=str(history.case_id[case]),
         area=history.area.values[area] if area != MISSING else None,
-        as_of_us=as_of_us,
+        as_of_us=ranking.as_of_us,
         rank=place + 1,
-        n_ranked=len(standing.case),
+        n_ranked=len(ranking),
         priority=float(standing.priority[place]),
         priority_as_recorded=float(standing.as_recorded[place]),
-        estimates=_estimates(bundle, standing, place),
+        estimates=_estimates(ranking.bundle, standing, place),
         leading_outcome=standing.leading[place],
         reasons=explained.reasons,
         counter_reasons=explained.counter_reasons,
-        unknowns=list_unanswered(bundle.catalogue, values) + explained.silences,
+        unknowns=unknowns,
         flags=flags,
     )
 

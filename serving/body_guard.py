@@ -1,0 +1,168 @@
+"""Guards the door: a request body is small, JSON, and means one thing, or it goes no further.
+
+Plain JSON readers accept NaN, repeated keys and depth that exhausts the stack; here they are errors
+before anything else sees the body. The body is held in memory only.
+"""
+
+import json
+import math
+from typing import Any, Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.problems import ErrorBody, answer
+
+_MAX_DEPTH: Final = 12
+_MAX_DIGITS: Final = 32
+
+
+class _Refused(ValueError):
+    """The body is JSON of a kind that is not taken; holds our words only."""
+
+
+class BodyGuard:
+    """Reads and checks the body of POST requests before the application does."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its body read, or answer with an error."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        body = await self._read(scope, receive)
+        if body is None:
+            refusal = ErrorBody(
+                code="too_large",
+                message=f"the body is larger than {self._max_bytes:,} bytes",
+                remedy="send fewer cases at a time",
+            )
+            await answer(413, refusal)(scope, receive, send)
+            return
+        refused = _find_fault(scope, body)
+        if refused is not None:
+            status, refusal = refused
+            await answer(status, refusal)(scope, receive, send)
+            return
+        await self._app(scope, _replay(body, receive), send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+        """Return the body, ``None`` where it is too large."""
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return b"".join(pieces)
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            if size > self._max_bytes:
+                return None
+            if not message.get("more_body", False):
+                return b"".join(pieces)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    sent = False
+
+    async def replayed() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed
+
+
+def _find_fault(scope: Scope, body: bytes) -> tuple[int, ErrorBody] | None:
+    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+    if len(kinds) != 1 or kinds[0].split(b";")[0].strip().lower() != b"application/json":
+        return 415, ErrorBody(
+            code="not_json",
+            message="the body is not declared as JSON",
+            remedy="send content-type: application/json",
+        )
+    try:
+        _check_depth(body)
+        _check_letters(_parse(body))
+    except _Refused as refusal:
+        return 400, ErrorBody(code="bad_json", message=str(refusal), remedy="send plain JSON")
+    except (ValueError, RecursionError):
+        return 400, ErrorBody(
+            code="bad_json",
+            message="the body is not JSON in UTF-8",
+            remedy="check quotes, commas and encoding",
+        )
+    return None
+
+
+def _check_depth(body: bytes) -> None:
+    """Refuse deep nesting before the parser meets it; brackets inside texts do not count."""
+    depth, in_text, escaped = 0, False, False
+    for byte in body:
+        if in_text:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_text = False
+        elif byte == 0x22:
+            in_text = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise _Refused("the body is nested too deeply")
+        elif byte in b"]}":
+            depth -= 1
+
+
+def _parse(body: bytes) -> Any:
+    return json.loads(
+        body.decode("utf-8"),
+        parse_constant=_refuse_constant,
+        parse_int=_read_int,
+        parse_float=_read_float,
+        object_pairs_hook=_read_object,
+    )
+
+
+def _refuse_constant(text: str) -> float:
+    raise _Refused("NaN and Infinity are not numbers in JSON")
+
+
+def _read_int(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise _Refused("a whole number has too many digits")
+    return int(text)
+
+
+def _read_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise _Refused("a number is too large")
+    return number
+
+
+def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Refused("an object names the same field twice")
+    return found
+
+
+def _check_letters(content: Any) -> None:
+    """Refuse half characters (lone surrogates), which no UTF-8 text can hold."""
+    if isinstance(content, str):
+        if not content.isascii() and any("\ud800" <= letter <= "\udfff" for letter in content):
+            raise _Refused("a text holds half a character")
+    elif isinstance(content, list):
+        for item in content:
+            _check_letters(item)
+    elif isinstance(content, dict):
+        for name, item in content.items():
+            _check_letters(name)
+            _check_letters(item)

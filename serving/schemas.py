@@ -1,0 +1,270 @@
+"""What the API takes and gives; every example is synthetic."""
+
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Cell = Annotated[str | None, Field(default=None)]
+
+_EVENT: Final = {
+    "event_id": "SYN-E1",
+    "kind": "contact",
+    "occurred_at": "2026-03-01T21:15",
+    "recorded_at": "2026-03-02",
+    "channel": "letter",
+    "source": "police",
+}
+_FACT: Final = {
+    "fact_id": "SYN-F1",
+    "name": "very_frightened",
+    "asked": "yes",
+    "value": "yes",
+    "recorded_at": "2026-03-02",
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EventIn(_Strict):
+    """One event, as the data contract has it; times as ISO 8601 texts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": _EVENT})
+
+    event_id: str
+    kind: str
+    occurred_at: str
+    recorded_at: str
+    occurred_until: str | None = None
+    incident_id: str | None = None
+    view: str | None = None
+    source: str | None = None
+    reporter_role: str | None = None
+    assurance: str | None = None
+    actor: str | None = None
+    target: str | None = None
+    channel: str | None = None
+    value: float | None = Field(default=None, allow_inf_nan=False)
+    detail: str | None = None
+    handling: str | None = None
+    supersedes: str | None = None
+    narrative: str | None = None
+
+
+class FactIn(_Strict):
+    """One answer to a question."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": _FACT})
+
+    fact_id: str
+    name: str
+    asked: str | None = None
+    value: str | None = None
+    recorded_at: str
+    supersedes: str | None = None
+
+
+class CaseIn(_Strict):
+    """One case history."""
+
+    case_id: str
+    recorded_at: str
+    area: str | None = None
+    referral_source: str | None = None
+    events: list[EventIn] = []
+    facts: list[FactIn] = []
+
+
+class ScoreRequest(_Strict):
+    """Raw case histories to score; nothing of them is kept."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "example": {
+                "time_zone": "Europe/London",
+                "as_of": "2026-03-10",
+                "cases": [
+                    {
+                        "case_id": "SYN-C1",
+                        "recorded_at": "2026-03-01",
+                        "area": "Halton",
+                        "events": [_EVENT],
+                        "facts": [_FACT],
+                    }
+                ],
+            }
+        },
+    )
+
+    time_zone: str = "Europe/London"
+    as_of: str | None = Field(default=None, description="A date or time; now where absent.")
+    cases: list[CaseIn] = Field(min_length=1)
+
+
+FIELD_NAMES: Final = frozenset(
+    name
+    for model in (ScoreRequest, CaseIn, EventIn, FactIn)
+    for name in model.model_fields
+) | {"limit", "cursor", "urgent", "key"}
+
+
+class ReasonOut(BaseModel):
+    """One indicator that moved the score, with the keys of the records behind it."""
+
+    outcome: str
+    indicator: str
+    family: str
+    sentence: str
+    value: float | None
+    contribution: float = Field(description="Exact share of log_odds.")
+    pushes: str
+    records: list[str]
+
+
+class UnknownOut(BaseModel):
+    """Something the file does not say; unknown is not no."""
+
+    indicator: str
+    sentence: str
+    key_question: bool
+
+
+class FlagOut(BaseModel):
+    """A rule that holds whatever the score."""
+
+    name: str
+    urgent: bool
+    wording: str
+    records: list[str]
+
+
+class EstimateOut(BaseModel):
+    """A calibrated probability beside the average among training cases."""
+
+    outcome: str
+    label: str
+    horizon: str
+    probability: float
+    average: float
+    base_log_odds: float
+    log_odds: float
+
+
+class AdviceOut(BaseModel):
+    """Advice on one case."""
+
+    case_id: str
+    area: str | None
+    rank: int
+    n_ranked: int
+    priority: float
+    priority_as_recorded: float
+    estimates: list[EstimateOut]
+    leading_outcome: str
+    reasons: list[ReasonOut]
+    counter_reasons: list[ReasonOut]
+    unknowns: list[UnknownOut]
+    flags: list[FlagOut]
+
+
+class StandingOut(BaseModel):
+    """What is needed to read a score and to compute it again."""
+
+    bundle_id: str
+    catalogue: str
+    catalogue_digest: str
+    engine_version: str
+    as_of: str
+    known_until: str
+    advisory: str
+    estimate_note: str
+    synthetic: bool
+
+
+class NotRankedOut(BaseModel):
+    """A case that was sent and is not ranked, and why."""
+
+    case_id: str
+    why: str
+
+
+class ScoresOut(StandingOut):
+    """Advice on the cases of a request, in order of priority."""
+
+    repeats_ignored: int
+    warnings: dict[str, int]
+    not_ranked: list[NotRankedOut]
+    scores: list[AdviceOut]
+
+
+class RowOut(BaseModel):
+    """One row of the list."""
+
+    key: str
+    case_id: str
+    area: str | None
+    rank: int | None
+    on_list: bool
+    priority: float | None
+    estimates: list[EstimateOut]
+    first_reason: ReasonOut | None
+    flags: list[FlagOut]
+
+
+class ListOut(StandingOut):
+    """Some rows of the caseload, from the first; every open case can be reached by the cursor."""
+
+    capacity: int
+    n_ranked: int
+    n_open: int
+    rows: list[RowOut]
+    next_cursor: int | None
+
+
+class RecordOut(BaseModel):
+    """One record of a case and the reasons that it is behind."""
+
+    table: str
+    record_id: str
+    kind: str
+    label: str
+    occurred_at: str | None
+    recorded_at: str
+    view: str | None
+    source: str | None
+    channel: str | None
+    actor: str | None
+    target: str | None
+    value: float | str | None
+    assurance: str | None
+    narrative: str | None
+    in_force: bool
+    behind: list[str] = Field(description="Indicators of the reasons that it is behind.")
+
+
+class CaseOut(StandingOut):
+    """One case: advice, or none where it is open and outside the cohort, and its records."""
+
+    key: str
+    case_id: str
+    area: str | None
+    on_list: bool
+    advice: AdviceOut | None
+    records: list[RecordOut]
+    n_records_kept_apart: int
+
+
+class HealthOut(BaseModel):
+    """Whether the process answers."""
+
+    status: str
+
+
+class ReadyOut(BaseModel):
+    """Whether the service can do its work, and what it lacks."""
+
+    ready: bool
+    missing: list[str]

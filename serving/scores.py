@@ -1,0 +1,152 @@
+"""``POST /v1/scores``: raw case histories in, advice out; nothing of them is kept."""
+
+import dataclasses
+import datetime as dt
+
+import numpy as np
+from fastapi import APIRouter, Request
+
+from features.assembly import assemble_history
+from features.edge import DAY_US
+from features.folder import ContractFolder, assemble_folder
+from features.history import History
+from features.moments import find_zone, format_moment, parse_date
+from features.openness import open_cases
+from models.advice import Advice, RankedList
+from models.scoring import rank_cases
+from serving.caseload import Service
+from serving.problems import ErrorResponse, Problem, ServiceError, invalid
+from serving.schemas import AdviceOut, NotRankedOut, ScoreRequest, ScoresOut, StandingOut
+
+router = APIRouter(prefix="/v1", tags=["scores"])
+ERRORS = {status: {"model": ErrorResponse} for status in (400, 413, 415, 422, 503)}
+
+
+@router.post("/scores", responses=ERRORS)  # type: ignore[arg-type]
+def score_cases(asked: ScoreRequest, request: Request) -> ScoresOut:
+    """Score the cases of a request and tell the reasons; the same function ranks the list.
+
+    Advisory: a score opens, closes, downgrades or allocates nothing.
+    """
+    service: Service = request.app.state.service
+    if service.bundle is None:
+        raise ServiceError(503, "no_bundle", "no model is loaded", "start with --bundle")
+    _check_size(asked, service)
+    as_of_us = _read_as_of(asked)
+    extract_at_us = max(as_of_us, _now_us()) + DAY_US
+    folder = assemble_folder(
+        _lay_out(asked), time_zone=asked.time_zone, extract_at_us=extract_at_us
+    )
+    if len(folder.rejects):
+        raise invalid(_locate(folder, asked))
+    history = dataclasses.replace(assemble_history(folder), extract_at=as_of_us)
+    open_now = open_cases(history, as_of_us)
+    ranked = rank_cases(service.bundle, history, as_of_us, cases=open_now)
+    return ScoresOut(
+        **describe_standing(ranked, synthetic=False).model_dump(),
+        repeats_ignored=folder.repeats,
+        warnings=dict(folder.warnings),
+        not_ranked=_tell_left_out(history, open_now, as_of_us),
+        scores=[describe_advice(advice) for advice in ranked.advices],
+    )
+
+
+def describe_advice(advice: Advice) -> AdviceOut:
+    """Return advice as the API gives it."""
+    return AdviceOut.model_validate(dataclasses.asdict(advice))
+
+
+def describe_standing(ranked: RankedList, *, synthetic: bool) -> StandingOut:
+    """Return what is needed to read the scores of a list and to compute them again."""
+    return StandingOut(
+        bundle_id=ranked.bundle_id,
+        catalogue=ranked.catalogue_name,
+        catalogue_digest=ranked.catalogue_digest,
+        engine_version=ranked.engine_version,
+        as_of=format_moment(ranked.as_of_us, ranked.time_zone),
+        known_until=format_moment(ranked.known_until_us, ranked.time_zone),
+        advisory=ranked.advisory,
+        estimate_note=ranked.estimate_note,
+        synthetic=synthetic,
+    )
+
+
+def _now_us() -> int:
+    return int(dt.datetime.now(tz=dt.UTC).timestamp() * 1_000_000)
+
+
+def _read_as_of(asked: ScoreRequest) -> int:
+    try:
+        find_zone(asked.time_zone)
+    except Exception as error:
+        problem = Problem(where="time_zone", code="unknown_zone", remedy="write an IANA name")
+        raise invalid([problem]) from error
+    if asked.as_of is None:
+        return _now_us()
+    try:
+        return parse_date(asked.as_of, asked.time_zone)
+    except ValueError:
+        remedy = "write an ISO 8601 date or time"
+        raise invalid([Problem(where="as_of", code="unreadable_moment", remedy=remedy)]) from None
+
+
+def _check_size(asked: ScoreRequest, service: Service) -> None:
+    records = sum(len(case.events) + len(case.facts) for case in asked.cases)
+    settings = service.settings
+    if len(asked.cases) > settings.max_request_cases or records > settings.max_request_records:
+        raise ServiceError(
+            413,
+            "too_large",
+            f"at most {settings.max_request_cases:,} cases and "
+            f"{settings.max_request_records:,} records are taken at a time",
+            "send fewer at a time",
+        )
+
+
+def _lay_out(asked: ScoreRequest) -> dict[str, list[dict[str, object]]]:
+    """Return the contract's tables; rows in the order of the request."""
+    return {
+        "cases": [case.model_dump(exclude={"events", "facts"}) for case in asked.cases],
+        "events": [
+            event.model_dump() | {"case_id": case.case_id}
+            for case in asked.cases
+            for event in case.events
+        ],
+        "facts": [
+            fact.model_dump() | {"case_id": case.case_id}
+            for case in asked.cases
+            for fact in case.facts
+        ],
+    }
+
+
+def _locate(folder: ContractFolder, asked: ScoreRequest) -> list[Problem]:
+    """Return rejected rows by their place in the request; no value is repeated."""
+    places = {"cases": [f"cases[{number}]" for number in range(len(asked.cases))]}
+    for table in ("events", "facts"):
+        places[table] = [
+            f"cases[{number}].{table}[{row}]"
+            for number, case in enumerate(asked.cases)
+            for row in range(len(getattr(case, table)))
+        ]
+    return [
+        Problem(
+            where=f"{places[row.table][int(row.row) - 1]}.{row.column}".rstrip("."),
+            code=row.code,
+            remedy=row.remedy,
+        )
+        for row in folder.rejects.frame.itertuples()
+    ]
+
+
+def _tell_left_out(history: History, ranked: np.ndarray, as_of_us: int) -> list[NotRankedOut]:  # type: ignore[type-arg]
+    left_out = np.setdiff1d(np.arange(len(history)), ranked)
+    return [
+        NotRankedOut(
+            case_id=str(history.case_id[case]),
+            why="not recorded before as_of"
+            if history.case_recorded_at[case] >= as_of_us
+            else "closed",
+        )
+        for case in left_out
+    ]

@@ -1,0 +1,133 @@
+"""The one place that talks to MLflow: runs, the registry and its ``champion`` alias.
+
+The registered model is *models from code*: a thin file beside the bundle's text and JSON, so that
+no pickle is written or read (promise 11).
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from features.catalogue import Catalogue
+from features.engine import ENGINE_VERSION
+from training.config import TrainingConfig
+from training.pipeline import TrainingResult
+
+# MLflow reads these when it is imported.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+import mlflow  # noqa: E402  (after the settings above)
+
+CHAMPION: Final = "champion"
+_EXPERIMENT: Final = "caselight"
+_MODEL_CODE: Final = Path(__file__).with_name("model_code.py")
+_REQUIREMENTS: Final = ("lightgbm", "numpy", "pandas", "pyyaml", "scipy")
+
+
+@dataclass(frozen=True)
+class Registered:
+    """Where a run and its model stand in MLflow."""
+
+    run_id: str
+    model_name: str
+    model_version: str
+    tracking_uri: str
+
+
+def track(
+    result: TrainingResult,
+    bundle: Path,
+    catalogue: Catalogue,
+    config: TrainingConfig,
+    *,
+    dates: Mapping[str, str],
+    tracking_uri: str | None = None,
+    artifacts: Path | None = None,
+) -> Registered:
+    """Record a run and register its model under the ``champion`` alias.
+
+    Parameters
+    ----------
+    result, bundle, catalogue, config
+        The finished run.
+    dates
+        Training and test dates as the user wrote them.
+    tracking_uri
+        MLflow's store; its own default (an SQLite file here, or what the environment says) where
+        ``None``.
+    artifacts
+        Folder for artefacts of a new experiment; MLflow's own default where ``None``.
+    """
+    with _quiet():
+        if tracking_uri is not None:
+            mlflow.set_tracking_uri(tracking_uri)
+        _set_experiment(artifacts)
+        name = f"caselight-{catalogue.name}"
+        with mlflow.start_run() as run:
+            mlflow.log_params(
+                {
+                    **dates,
+                    "catalogue": catalogue.name,
+                    "catalogue_digest": catalogue.digest,
+                    "engine_version": ENGINE_VERSION,
+                    "bundle_id": result.bundle_id,
+                }
+            )
+            mlflow.log_dict(config.to_dict(), "config.json")
+            mlflow.log_metrics(flatten_metrics(result.metrics))
+            logged = mlflow.pyfunc.log_model(
+                name="bundle",
+                python_model=str(_MODEL_CODE),
+                artifacts={"bundle": str(bundle)},
+                pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+                registered_model_name=name,
+            )
+        registered = str(logged.registered_model_version)
+        mlflow.MlflowClient().set_registered_model_alias(name, CHAMPION, registered)
+        return Registered(run.info.run_id, name, registered, mlflow.get_tracking_uri())
+
+
+def _set_experiment(artifacts: Path | None) -> None:
+    if mlflow.get_experiment_by_name(_EXPERIMENT) is None and artifacts is not None:
+        mlflow.create_experiment(_EXPERIMENT, artifact_location=artifacts.resolve().as_uri())
+    mlflow.set_experiment(_EXPERIMENT)
+
+
+def flatten_metrics(metrics: Mapping[str, object]) -> dict[str, float]:
+    """Return every number of ``metrics.json`` under a path such as ``force.2012-01-01.auc``."""
+    outcomes = metrics["outcomes"]
+    assert isinstance(outcomes, Mapping)
+    return {
+        name: float(value)
+        for name, value in _walk(outcomes, "")
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _walk(entry: object, place: str) -> Iterator[tuple[str, object]]:
+    if isinstance(entry, Mapping):
+        for name, value in entry.items():
+            yield from _walk(value, f"{place}.{name}".strip("."))
+    else:
+        yield place, entry
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MLflow's and Alembic's own chatter off the terminal."""
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
