@@ -73,7 +73,9 @@ def run(arguments: list[str]) -> int:
             raise
         # The message of an unforeseen error may hold data; its kind and our own lines do not.
         frames = traceback.extract_tb(error.__traceback__)
-        place = next((f"{f.name}:{f.lineno}" for f in reversed(frames) if "lib" not in f.filename), "")
+        place = next(
+            (f"{f.name}:{f.lineno}" for f in reversed(frames) if "lib" not in f.filename), ""
+        )
         return _say(
             f"a fault of ours ({type(error).__name__} in {place}); "
             "run again with CASELIGHT_DEBUG=1 where no case data may leak",

@@ -170,9 +170,7 @@ def _print_list(kept: DemoFolder, history: "History") -> None:
     from models.bundle import load_bundle
     from models.scoring import rank_cases
 
-    ranked = rank_cases(
-        load_bundle(kept.bundle), history, history.extract_at, top=_LIST_LENGTH
-    )
+    ranked = rank_cases(load_bundle(kept.bundle), history, history.extract_at, top=_LIST_LENGTH)
     print("\nSYNTHETIC DATA: every case below is invented.")
     print(describe_list(ranked, reasons=1))
     print(flush=True)

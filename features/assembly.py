@@ -43,7 +43,7 @@ def assemble_history(folder: ContractFolder) -> History:
 
 
 def _assemble_events(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Events:
-    case = cases.get_indexer(frame["case_id"])
+    case = cases.get_indexer(pd.Index(frame["case_id"]))
     occurred_at = frame["occurred_at"].to_numpy(dtype=np.int64)
     recorded_at = frame["recorded_at"].to_numpy(dtype=np.int64)
     event_id = frame["event_id"].to_numpy(dtype=object)
@@ -66,7 +66,7 @@ def _assemble_events(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Events:
 
 
 def _assemble_facts(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Facts:
-    case = cases.get_indexer(frame["case_id"])
+    case = cases.get_indexer(pd.Index(frame["case_id"]))
     recorded_at = frame["recorded_at"].to_numpy(dtype=np.int64)
     fact_id = frame["fact_id"].to_numpy(dtype=object)
     order = _sort((case, recorded_at), fact_id)
@@ -87,8 +87,6 @@ def _sort(keys: tuple[npt.NDArray[np.integer[Any]], ...], ids: npt.NDArray[np.ob
     Identifiers are compared only where all keys are equal: comparing text is slow and ties are few.
     """
     order = np.lexsort(keys[::-1])
-    if len(order) < 2:
-        return order
     tied = np.ones(len(order) - 1, dtype=np.bool_)
     for key in keys:
         tied &= key[order][1:] == key[order][:-1]

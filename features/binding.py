@@ -142,7 +142,8 @@ def _match(plan: Plan, history: History, rows: dict[str, Int32]) -> npt.NDArray[
 
 def _allowed(selector: Selector, name: str, column: Coded) -> npt.NDArray[np.bool_] | None:
     """Return which codes meet a condition (the last place is the empty cell), ``None`` for no
-    condition."""
+    condition.
+    """
     if name == "detail":
         if not selector.detail_in and not selector.detail_prefix:
             return None

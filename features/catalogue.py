@@ -188,7 +188,8 @@ class Indicator:
 @dataclass(frozen=True)
 class Horizon:
     """Length of an outcome's window: ``days`` of 24 hours, or calendar ``months`` in the history's
-    time zone; one of them is 0."""
+    time zone; one of them is 0.
+    """
 
     days: int = 0
     months: int = 0
@@ -236,7 +237,8 @@ class Outcome:
 @dataclass(frozen=True)
 class Cohort:
     """Which open cases a model learns from and ranks; every open case where ``expression`` is
-    ``None``."""
+    ``None``.
+    """
 
     expression: Expression | None = None
     at_least: float = 1.0

@@ -201,7 +201,9 @@ def _text(keys: Mapping[str, Entry], name: str) -> str:
 
 def _check_name(entry: Entry, name: str) -> None:
     if not _NAME.fullmatch(name) or "__" in name:
-        entry.complain("a name is lower-case letters, digits and single _, and starts with a letter")
+        entry.complain(
+            "a name is lower-case letters, digits and single _, and starts with a letter"
+        )
 
 
 def _check_protected(entry: Entry, name: str) -> None:
@@ -359,7 +361,7 @@ class _Sections:
         for part in parts:
             if part in keys and keys[part].text() not in names:
                 keys[part].complain("names no indicator; write the name of one above")
-        return RfsRule(*(_text(keys, part) for part in parts), source=_text(keys, "source"))
+        return RfsRule(*(_text(keys, part) for part in (*parts, "source")))
 
     def priority(self, outcomes: tuple[Outcome, ...]) -> Priority:
         if "priority" not in self.sections:

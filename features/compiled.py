@@ -57,7 +57,7 @@ def kernels() -> tuple[Callable[..., None], Callable[..., None]]:
     passes: tuple[Any, Any] = (kernel.measure_events, kernel.measure_facts)
     folder = cache_folder()
     if folder is not None:
-        numba.config.CACHE_DIR = str(folder)
+        numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
         for compiled in passes:
             compiled.enable_caching()
     return passes

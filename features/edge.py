@@ -15,7 +15,7 @@ import pandas as pd
 from features.contract import MAX_NARRATIVE_LENGTH, MAX_TEXT_LENGTH, Column, Form, Table
 from features.errors import DataContractError
 from features.history import Int64
-from features.moments import EARLIEST_US, UNREADABLE, from_timestamps, parse_moments
+from features.moments import EARLIEST_US, UNREADABLE, Edge, from_timestamps, parse_moments
 from features.rejects import Rejects, join_rejects, make_rejects
 from features.tables import Piece
 
@@ -28,7 +28,8 @@ ROW, FILE = "_row", "_file"
 @dataclass(frozen=True)
 class Clock:
     """In which zone moments are read, when the data were drawn, and the earliest plausible moment
-    (microseconds UTC)."""
+    (microseconds UTC).
+    """
 
     time_zone: str
     extract_at_us: int
@@ -117,7 +118,8 @@ def _read_text(
     column: Column, given: "pd.Series[Any]", problems: list[_Problem]
 ) -> "pd.Series[str]":
     """Return text without surrounding blanks; whole numbers lose the ``.0`` that a missing
-    neighbour gave them."""
+    neighbour gave them.
+    """
     if isinstance(given.dtype, pd.StringDtype):
         text = given.str.strip()
         return text.mask(text == "")
@@ -145,7 +147,7 @@ def _read_moments(
     problems: list[_Problem],
     warnings: dict[str, int],
 ) -> "pd.Series[Any]":
-    edge = "first" if column.form is Form.OCCURRED else "last"
+    edge: Edge = "first" if column.form is Form.OCCURRED else "last"
     if pd.api.types.is_datetime64_any_dtype(given.dtype):
         empty = given.isna().to_numpy()
         found = from_timestamps(given, clock.time_zone, edge)
@@ -172,11 +174,11 @@ def _read_numbers(
 ) -> "pd.Series[float]":
     if pd.api.types.is_numeric_dtype(given.dtype):
         numbers = given.astype("float64")
-        unreadable = np.isinf(numbers)
+        unreadable = numbers.abs() == np.inf
     else:
         text = _read_text(column, given, problems)
         numbers = pd.to_numeric(text, errors="coerce").astype("float64")
-        unreadable = (numbers.isna() & text.notna()) | np.isinf(numbers)
+        unreadable = (numbers.isna() & text.notna()) | (numbers.abs() == np.inf)
     if unreadable.any():
         problems.append(
             _Problem(column.name, "unreadable_number", np.flatnonzero(unreadable.to_numpy()))
@@ -200,7 +202,9 @@ def _schema(table: Table, clock: Clock) -> Any:
             )
             if column.name == "occurred_until":
                 latest = clock.extract_at_us + LATEST_AHEAD_US
-            checks.append(pandera.Check.in_range(clock.earliest_us, latest, error="implausible_date"))
+            checks.append(
+                pandera.Check.in_range(clock.earliest_us, latest, error="implausible_date")
+            )
         elif column.form is not Form.NUMBER:
             longest = MAX_NARRATIVE_LENGTH if column.form is Form.TEXT else MAX_TEXT_LENGTH
             checks.append(pandera.Check.str_length(max_value=longest, error="too_long"))

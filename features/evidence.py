@@ -1,10 +1,11 @@
 """The records behind a value: what a sceptic asks for first (promise 5).
 
-This reads one case at a time, plainly; the engine's compiled pass reads all of them fast. Tests hold
-the two together: measured again from only the records named here, an indicator has the same value.
+This reads one case at a time, plainly; the engine's compiled pass reads all of them fast. Tests
+hold the two together: measured again from only the records named here, an indicator has the same
+value.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -112,8 +113,7 @@ def records_of(
     if expression.measure is Measure.LAST_FACT:
         return _fact_behind(moment, str(expression.fact))
     behind = _events_behind(moment, expression)
-    keys: Sequence[str] = history.events.event_id[moment.rows][behind]
-    return tuple(keys)
+    return tuple(str(key) for key in history.events.event_id[moment.rows][behind])
 
 
 def _events_behind(moment: Moment, expression: Expression) -> Int64:
@@ -141,7 +141,7 @@ def _events_behind(moment: Moment, expression: Expression) -> Int64:
         return _largest(moment, found)
     if measure is Measure.DISAGREEMENT:
         incident = moment.history.events.incident[moment.rows]
-        return found[incident[found] != MISSING]
+        return np.asarray(found[incident[found] != MISSING])
     if measure is Measure.SHARE:
         among = kept & window & moment.matching(expression.among or Selector())
         return np.flatnonzero(among | (of & window & _same_incident(moment, among)))
@@ -207,7 +207,8 @@ def _fact_behind(moment: Moment, name: str) -> tuple[str, ...]:
 @dataclass(frozen=True)
 class Interval:
     """A time during which a state was active, ``[start_us, end_us)``, and the events that bound it
-    (the end is ``None`` while no end is on record)."""
+    (the end is ``None`` while no end is on record).
+    """
 
     start_us: int
     end_us: int
@@ -236,14 +237,10 @@ def state_intervals(moment: Moment, state: str) -> tuple[Interval, ...]:
     return tuple(sorted(found, key=lambda interval: (interval.start_us, interval.first)))
 
 
-def _match_ends(
-    opened: list[int], closed: list[int], at: Int64, as_of_us: int
-) -> list[Interval]:
+def _match_ends(opened: list[int], closed: list[int], at: Int64, as_of_us: int) -> list[Interval]:
     intervals: list[Interval] = []
     for start in opened:
-        was_open = any(
-            interval.start_us < at[start] <= interval.end_us for interval in intervals
-        )
+        was_open = any(interval.start_us < at[start] <= interval.end_us for interval in intervals)
         after = [end for end in closed if at[end] > at[start]]
         if not was_open and any(at[end] == at[start] for end in closed):
             continue

@@ -108,8 +108,10 @@ def read_selector(entry: Entry, vocabulary: Vocabulary) -> Selector:
 
 def read_expression(keys: Mapping[str, Entry], entry: Entry, vocabulary: Vocabulary) -> Expression:
     """Read a measure from the keys of an entry; keys that the measure ignores are problems."""
-    measure = Measure(keys["measure"].choice([str(m) for m in Measure])) if "measure" in keys else (
-        Measure.COUNT
+    measure = (
+        Measure(keys["measure"].choice([str(m) for m in Measure]))
+        if "measure" in keys
+        else (Measure.COUNT)
     )
     needed = _NEEDED.get(measure, ("of",))
     for name in needed:
@@ -176,6 +178,4 @@ def _fact(keys: Mapping[str, Entry], vocabulary: Vocabulary) -> str | None:
 def _field(keys: Mapping[str, Entry], measure: Measure) -> str | None:
     if "field" not in keys:
         return None
-    return keys["field"].choice(
-        _DISAGREEMENT_FIELDS if measure is Measure.DISAGREEMENT else FIELDS
-    )
+    return keys["field"].choice(_DISAGREEMENT_FIELDS if measure is Measure.DISAGREEMENT else FIELDS)

@@ -1,4 +1,4 @@
-"""Contract folders: one file or partition set per table and a manifest; read whole or not at all."""
+"""Contract folders: a file or partition set per table and a manifest; read whole or not at all."""
 
 import dataclasses
 import json
@@ -226,9 +226,7 @@ def empty_frame(table: Table) -> pd.DataFrame:
     )
 
 
-def write_folder(
-    folder: Path, frames: Mapping[str, pd.DataFrame], manifest: Manifest
-) -> Manifest:
+def write_folder(folder: Path, frames: Mapping[str, pd.DataFrame], manifest: Manifest) -> Manifest:
     """Write normalised tables as Parquet, then the manifest with their rows and hashes.
 
     Parameters

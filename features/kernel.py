@@ -7,7 +7,7 @@ does not depend on how the work was divided. Everything compiled stands in this 
 compiler's cache looks at one file only.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -43,13 +43,13 @@ _ABSENT: Final = np.iinfo(np.int64).min
 
 # Functions that allocate nothing need no reference counts; counting them for every array of every
 # call made the pass five times slower.
-_allocates_nothing = njit(nogil=True, _nrt=False)
+_allocates_nothing: Any = njit(nogil=True, _nrt=False)  # type: ignore[call-overload]
 
 
 class Scratch(NamedTuple):
     """What one thread works with; nothing in it outlives a query.
 
-    ``count``, ``total``, ``first_at``, ``second_at``, ``of_event`` and ``among_event`` are one per
+    ``tally``, ``total``, ``first_at``, ``second_at``, ``of_event`` and ``among_event`` are one per
     measure and mean what the measure makes of them. ``code_mark`` and ``incident_mark`` hold the
     number of the query that last saw a code or an incident, so that they need no clearing.
     """
@@ -57,7 +57,7 @@ class Scratch(NamedTuple):
     since_at: Int64
     starts: Int64
     earlier: Int64
-    count: Float64
+    tally: Float64
     total: Float64
     first_at: Int64
     second_at: Int64
@@ -115,7 +115,7 @@ def _make_scratch(
         since_at=np.empty(n_since, dtype=np.int64),
         starts=np.empty(n_ops, dtype=np.int64),
         earlier=np.empty(n_ops, dtype=np.int64),
-        count=np.empty(n_ops),
+        tally=np.empty(n_ops),
         total=np.empty(n_ops),
         first_at=np.empty(n_ops, dtype=np.int64),
         second_at=np.empty(n_ops, dtype=np.int64),
@@ -163,8 +163,9 @@ def _latest_since(
 @_allocates_nothing
 def _start_query(ops: OpArrays, scratch: Scratch, anchor: int) -> None:
     """Clear the counters; set each window's first moment, and that of ``rate_ratio``'s earlier
-    one."""
-    scratch.count[:] = 0.0
+    one.
+    """
+    scratch.tally[:] = 0.0
     scratch.total[:] = 0.0
     scratch.first_at[:] = _ABSENT
     scratch.second_at[:] = _ABSENT
@@ -238,15 +239,18 @@ def _add_days_in_state(ops: OpArrays, scratch: Scratch, state: int, until_us: in
 
 
 @_allocates_nothing
-def _note_code(events: EventArrays, ops: OpArrays, scratch: Scratch, o: int, i: int, q: int) -> None:
+def _note_code(
+    events: EventArrays, ops: OpArrays, scratch: Scratch, o: int, i: int, q: int
+) -> None:
     """Note a value of ``distinct`` or ``first_use``; it counts if its first sight is in the
-    window."""
+    window.
+    """
     code = events.field_codes[events.field_row[ops.field[o]], i]
     if code < 0 or scratch.code_mark[scratch.code_offset[o] + code] == q:
         return
     scratch.code_mark[scratch.code_offset[o] + code] = q
     if events.occurred_at[i] >= scratch.starts[o]:
-        scratch.count[o] += 1.0
+        scratch.tally[o] += 1.0
 
 
 @_allocates_nothing
@@ -254,7 +258,8 @@ def _note_pair(
     events: EventArrays, ops: OpArrays, scratch: Scratch, o: int, i: int, role: int, seen: bool
 ) -> None:
     """Note one side of ``share`` (bit 1 ``of``, bit 2 ``among``) or of ``rate_ratio`` (bit 1 the
-    window, bit 2 the earlier one): a side counts an incident once."""
+    window, bit 2 the earlier one): a side counts an incident once.
+    """
     k = events.incident[i]
     share = ops.measure[o] == _SHARE
     if share:
@@ -276,7 +281,7 @@ def _note_pair(
     if bit == 2:
         scratch.total[o] += 1.0
     if (share and bits | bit == 3) or (not share and bit == 1):
-        scratch.count[o] += 1.0
+        scratch.tally[o] += 1.0
 
 
 @_allocates_nothing
@@ -326,7 +331,7 @@ def _note_view(
     seen_views = (bits >> 2) & 7
     if not bits & 1 and seen_views & (seen_views - 1):
         bits |= 1
-        scratch.count[o] += 1.0
+        scratch.tally[o] += 1.0
     if not np.isnan(value):
         for other in range(_N_VIEWS):
             if other == view or not bits & (32 << other) or bits & 2:
@@ -350,11 +355,11 @@ def _note_point(
     k = events.incident[i]
     b = ops.buffer[o]
     if not seen:
-        n = int(scratch.count[o])
+        n = int(scratch.tally[o])
         since_us = float(events.occurred_at[i] - anchor)
         scratch.buffer_x[b, n] = since_us / _DAY if ops.measure[o] == _SLOPE else since_us
         scratch.buffer_y[b, n] = events.value[i]
-        scratch.count[o] += 1.0
+        scratch.tally[o] += 1.0
         if k >= 0:
             scratch.incident_at[k, o] = n
         return
@@ -389,7 +394,7 @@ def _note(
         scratch.incident_mark[k, o] = q
     if measure == _COUNT:
         if not seen:
-            scratch.count[o] += 1.0
+            scratch.tally[o] += 1.0
     elif measure == _LAST:
         scratch.first_at[o] = at
     elif measure == _FIRST:
@@ -401,9 +406,9 @@ def _note(
         value = events.value[i]
         scratch.first_at[o] = at
         if not np.isnan(value):
-            largest = max(scratch.total[o], value) if scratch.count[o] > 0 else value
+            largest = max(scratch.total[o], value) if scratch.tally[o] > 0 else value
             scratch.total[o] = largest
-            scratch.count[o] += 1.0
+            scratch.tally[o] += 1.0
     elif measure == _DECAYED:
         if not seen:
             scratch.total[o] += 2.0 ** (-(anchor - at) / ops.parameter_us[o])
@@ -490,7 +495,7 @@ def _finish_sum(values: Float64, n: int) -> float:
 def _finish(ops: OpArrays, scratch: Scratch, o: int, anchor: int) -> float:
     """Return the value of measure ``o`` at the end of a query."""
     measure = ops.measure[o]
-    count = scratch.count[o]
+    count = scratch.tally[o]
     total = scratch.total[o]
     first_at = scratch.first_at[o]
     b = ops.buffer[o]

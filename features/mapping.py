@@ -7,16 +7,16 @@ column is filled by one of::
     occurred_at: {column: left_on, shift_days: -1}    # a date, moved by whole days
     area: {constant: Warrington}
     event_id: {template: "{event_id}/{category}"}     # columns of the row, or {row}
-    actor: {column: role, values: {S: subject}, otherwise: reject}    # keep, empty, reject or a value
+    actor: {column: role, values: {S: subject}, otherwise: reject}    # or keep, empty, a value
     kind:                                             # the first rule that holds
       rules:
         - {column: category, prefix: ["05", "S0"], then: force}
         - {column: detail, contains: DOMESTIC, then: force}
       otherwise: other_complaint
 
-``earliest`` beside ``table`` says how early a record's dates may lie, where that is before 1940.
-``when`` lists conditions that must all hold for a row to make the record: ``equals``, ``prefix``
-and ``contains`` take one text or several (any), ``present`` takes true or false.
+``earliest`` beside ``table`` says how early a record's dates may lie, if before 1940.
+``when`` lists conditions that must all hold for a row to make the record: ``equals``,
+``prefix`` and ``contains`` take one text or several (any), ``present`` takes true or false.
 """
 
 import re

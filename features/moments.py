@@ -153,7 +153,8 @@ def to_datetime(us: int, time_zone: str) -> dt.datetime:
 
 def format_moment(us: int, time_zone: str) -> str:
     """Return a moment in ``time_zone``: a date alone where it is midnight there, else to the
-    minute, or the second or microsecond where it has them, with the offset."""
+    minute, or the second or microsecond where it has them, with the offset.
+    """
     moment = to_datetime(us, time_zone)
     if moment.time() == dt.time():
         return moment.date().isoformat()

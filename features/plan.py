@@ -77,7 +77,8 @@ class SelectorArrays(NamedTuple):
 
 class FactArrays(NamedTuple):
     """One row per ``last_fact``: position of the fact in ``Plan.facts``, its two columns, and
-    whether the answer is a date."""
+    whether the answer is a date.
+    """
 
     fact: Int32
     column: Int32
@@ -257,8 +258,8 @@ def _compile_selectors(
 
 
 def _int32(values: object) -> Int32:
-    return np.array(list(values), dtype=np.int32)  # type: ignore[call-overload,no-any-return]
+    return np.array(list(values), dtype=np.int32)  # type: ignore[call-overload]
 
 
 def _int64(values: object) -> Int64:
-    return np.array(list(values), dtype=np.int64)  # type: ignore[call-overload,no-any-return]
+    return np.array(list(values), dtype=np.int64)  # type: ignore[call-overload]

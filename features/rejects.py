@@ -5,6 +5,7 @@ Nothing here is written anywhere else: no message, log or temporary file holds a
 
 import csv
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "unknown_case": "send the case first, or correct case_id",
     "supersedes_other_case": "correct 'supersedes'; it names a record of another case",
     "supersedes_cycle": "correct 'supersedes'; these records correct each other in a circle",
-    "supersedes_later_record": "correct the dates; a correction cannot be recorded before its target",
+    "supersedes_later_record": "correct the dates; a correction cannot come before its target",
 }
 
 
@@ -119,4 +120,4 @@ def _to_json(source: Mapping[str, object]) -> str:
 
 
 def _is_empty(cell: object) -> bool:
-    return cell is None or cell is pd.NaT or (isinstance(cell, float) and cell != cell)
+    return cell is None or cell is pd.NaT or (isinstance(cell, float) and math.isnan(cell))

@@ -24,6 +24,7 @@ from features.history import Int64
 ROWS_PER_PIECE: Final = 200_000
 LONGEST_FIELD: Final = 64 * 1024 * 1024
 """A field longer than this is a quote that was never closed."""
+_LONGEST_NAME: Final = 200
 SUFFIXES: Final = (".parquet", ".csv", ".csv.gz")
 
 
@@ -102,17 +103,12 @@ def _read_parquet(path: Path, rows_per_piece: int) -> Iterator[Piece]:
 
 def _to_frame(batch: pa.RecordBatch) -> pd.DataFrame:
     columns = {}
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if pa.types.is_dictionary(column.type):
-            column = column.dictionary_decode()
-        if pa.types.is_date(column.type):
-            column = column.cast(pa.date32()).cast(pa.string())
-        if pa.types.is_large_string(column.type) or pa.types.is_string(column.type):
-            columns[name] = pd.Series(column.to_pandas(), dtype="str")
-        elif pa.types.is_timestamp(column.type):
-            columns[name] = column.to_pandas()
-        else:
-            columns[name] = pd.Series(column.to_pandas(), dtype=None)
+    for name, given in zip(batch.schema.names, batch.columns, strict=True):
+        column = given.dictionary_decode() if pa.types.is_dictionary(given.type) else given
+        is_date = pa.types.is_date(column.type)
+        cells = column.cast(pa.date32()).cast(pa.string()) if is_date else column
+        is_text = pa.types.is_large_string(cells.type) or pa.types.is_string(cells.type)
+        columns[name] = pd.Series(cells.to_pandas(), dtype="str" if is_text else None)
     return pd.DataFrame(columns)
 
 
@@ -137,7 +133,7 @@ def _open_text(path: Path) -> IO[str]:
         raise _fail(path, "this is not UTF-8 text; save it as CSV in UTF-8")
     if head[:4] == b"PAR1" or head[:2] in (b"PK", b"\x1f\x8b"):
         raise _fail(path, "this is not CSV, whatever its name says; export it again as CSV")
-    return opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")  # type: ignore[return-value]
+    return opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def _read_rows(path: Path, file: IO[str], rows_per_piece: int) -> Iterator[Piece]:
@@ -198,5 +194,8 @@ def _check_header(path: Path, names: list[str]) -> None:
         raise _fail(path, "the file is empty; its first row must name the columns")
     if len(set(names)) != len(names):
         raise _fail(path, "two columns have the same name; rename one")
-    if any(len(name) > 200 or "\ud800" <= max(name, default="a") <= "\udfff" for name in names):
+    if any(
+        len(name) > _LONGEST_NAME or "\ud800" <= max(name, default="a") <= "\udfff"
+        for name in names
+    ):
         raise _fail(path, "the first row does not name columns in UTF-8; check the header")

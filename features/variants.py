@@ -1,9 +1,9 @@
 """Histories with something changed, measured by the same engine as the real ones."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from features.catalogue import Catalogue
 from features.history import NEVER, Coded, Events, Facts, History, Int64
@@ -44,9 +44,7 @@ def end_state(history: History, catalogue: Catalogue, state: str, as_of_us: int)
     return _insert_ends(history, rows[first], case[first], enders[0], as_of_us - 1)
 
 
-def _insert_ends(
-    history: History, starts: Int64, case: Int64, kind: str, at_us: int
-) -> History:
+def _insert_ends(history: History, starts: Int64, case: Int64, kind: str, at_us: int) -> History:
     events = history.events
     places = np.array(
         [
@@ -77,11 +75,8 @@ def _insert_ends(
     )
 
 
-def _insert(
-    column: Coded | npt.NDArray[np.generic], places: Int64, added: Coded | npt.NDArray[np.generic]
-) -> Coded | npt.NDArray[np.generic]:
+def _insert(column: Any, places: Int64, added: Any) -> Any:
     if isinstance(column, Coded):
-        assert isinstance(added, Coded)
         return Coded(np.insert(column.codes, places, added.codes), column.values)
     return np.insert(column, places, added)
 
@@ -97,7 +92,7 @@ def _take(column: Coded, rows: Int64) -> Coded:
     return Coded(column.codes[rows], column.values)
 
 
-def _take_columns(table: Events | Facts, rows: Int64) -> dict[str, object]:
+def _take_columns(table: Events | Facts, rows: Int64) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(table) if field.name != "pointer"]
     columns = {name: getattr(table, name) for name in names}
     return {

@@ -156,7 +156,7 @@ def read_yaml(content: bytes, name: str) -> Entry:
 def _check_events(text: str, name: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if getattr(event, "anchor", None) is not None:
             raise _refuse(name, line, "anchors and aliases are not read; write the value out")
         if isinstance(event, yaml.CollectionStartEvent):

@@ -5,7 +5,7 @@ The model is LightGBM's own text format. No pickle is read (promise 11).
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from models.calibration import Calibration
 
 if TYPE_CHECKING:
     import lightgbm
+
+_FEW_ROWS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -96,4 +98,4 @@ class OutcomeModel:
 
 def _threads(x: Float64) -> int:
     """One thread for a few rows, where starting more costs more than it saves."""
-    return 1 if len(x) < 64 else 0
+    return 1 if len(x) < _FEW_ROWS else 0

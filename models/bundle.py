@@ -193,10 +193,7 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
             id=_sha256(manifest_bytes),
             catalogue=catalogue,
             outcomes={name: _read_outcome(name, contents) for name in manifest["outcomes"]},
-            rfs={
-                name: _rfs_from_json(rule)
-                for name, rule in _parse(contents["rfs.json"]).items()
-            },
+            rfs={name: _rfs_from_json(rule) for name, rule in _parse(contents["rfs.json"]).items()},
             reference=_read_reference(_parse(contents["reference.json"])),
             trained_for_us=int(manifest["trained_for_us"]),
         )

@@ -1,8 +1,8 @@
 """From indicators to the columns a model sees.
 
 Monotone constraints hold only where the catalogue gives a direction. There, a missing value must
-not be pushed below an answered one merely because it is missing (design section 5), and no score may
-fall because something was recorded. So in constrained columns:
+not be pushed below an answered one merely because it is missing (design section 5), and no score
+may fall because something was recorded. So in constrained columns:
 
 - an unanswered question counts as the answer that the sources call the riskier one, and whether it
   was asked is not shown to the model: asking can lower a score or leave it, silence cannot;

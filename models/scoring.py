@@ -126,9 +126,7 @@ class Ranking:
         )
 
 
-def rank(
-    bundle: Bundle, history: History, as_of_us: int, cases: Int64 | None = None
-) -> Ranking:
+def rank(bundle: Bundle, history: History, as_of_us: int, cases: Int64 | None = None) -> Ranking:
     """Order cases by expected harm; the catalogue's cohort of open cases where none are named."""
     chosen = cohort_cases(history, bundle.catalogue, as_of_us) if cases is None else cases
     return Ranking(bundle, history, as_of_us, order_cases(bundle, history, as_of_us, chosen))

@@ -154,7 +154,9 @@ def _load_caseload(settings: Settings, data: Path, bundle: Bundle) -> Caseload:
         keys[case]: Place(case, place if place < n_ranked else None)
         for place, case in enumerate(order)
     }
-    return Caseload(folder, ranking, unranked, keys, places, settings.capacity, ranking.urgent_places())
+    return Caseload(
+        folder, ranking, unranked, keys, places, settings.capacity, ranking.urgent_places()
+    )
 
 
 __all__ = ["Caseload", "Place", "Service", "load_service"]

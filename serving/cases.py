@@ -22,9 +22,7 @@ _AGENCY_ONLY: Final = "agency_only"
 @router.get(
     "/cases/{key}", responses={404: {"model": ErrorResponse}, 503: {"model": ErrorResponse}}
 )
-def read_case(
-    request: Request, key: Annotated[str, Path(min_length=24, max_length=24)]
-) -> CaseOut:
+def read_case(request: Request, key: Annotated[str, Path(min_length=24, max_length=24)]) -> CaseOut:
     """Return one case by its opaque key."""
     return describe_case(need_caseload(request), key)
 
@@ -63,7 +61,8 @@ def list_records(
 ) -> tuple[list[RecordOut], int]:
     """Return the case's records as known at the list's moment, latest first, and how many are kept
     apart: health records and those for their agency alone are not shown before there is a
-    sign-in."""
+    sign-in.
+    """
     as_of_us = caseload.ranking.as_of_us
     events = _known(caseload.folder.events, caseload.case_id(found.case), as_of_us)
     apart = (events["handling"] == _AGENCY_ONLY) | (events["source"] == HEALTH_SOURCE)
@@ -102,9 +101,7 @@ def _records_behind(
 class _Teller:
     """Tells records as the API gives them, each with its place in time."""
 
-    def __init__(
-        self, caseload: Caseload, behind: dict[tuple[str, str], list[str]]
-    ) -> None:
+    def __init__(self, caseload: Caseload, behind: dict[tuple[str, str], list[str]]) -> None:
         self.catalogue = caseload.ranking.bundle.catalogue
         self.time_zone = caseload.ranking.history.time_zone
         self.as_of_us = caseload.ranking.as_of_us

@@ -30,8 +30,9 @@ class KeyMaker:
 
 
 def load_key_maker(path: Path | None) -> KeyMaker:
-    """Return a key maker with the secret in a file, made with mode 0600 where absent; with a new
-    secret where no file is named.
+    """Return a key maker with the secret in a file, or a new secret where no file is named.
+
+    The file is made with mode 0600 where it is absent.
 
     Raises
     ------

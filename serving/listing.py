@@ -57,7 +57,8 @@ def standing_of(caseload: Caseload) -> StandingOut:
 
 def list_rows(caseload: Caseload, first: int, last: int) -> list[RowOut]:
     """Return rows ``first`` to ``last`` (exclusive): ranked cases, then open ones without a
-    score."""
+    score.
+    """
     n_ranked = len(caseload.ranking)
     rows = [
         _ranked_row(caseload, describe_advice(advice)) for advice in caseload.advise(first, last)

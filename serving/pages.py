@@ -3,6 +3,7 @@
 Rendered on the server; everything works without JavaScript.
 """
 
+import datetime as dt
 import functools
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -88,7 +89,20 @@ def show_case(request: Request, key: str) -> HTMLResponse:
         case = describe_case(caseload, key)
     except ServiceError:
         return _render(request, "not_found.html", caseload, status=404)
-    return _render(request, "case.html", caseload, case=case, evidence=_link(case))
+    return _render(
+        request, "case.html", caseload, case=case, evidence=_link(case), numbers=_number(case)
+    )
+
+
+def _number(case: CaseOut) -> dict[str, str]:
+    """Return the name under which a record refers to each reason: its place on the page."""
+    if case.advice is None:
+        return {}
+    up = {one.indicator: f"reason {n}" for n, one in enumerate(case.advice.reasons, 1)}
+    down = {
+        one.indicator: f"reason {n} down" for n, one in enumerate(case.advice.counter_reasons, 1)
+    }
+    return down | up
 
 
 def _link(case: CaseOut) -> dict[str, list[tuple[str, RecordOut]]]:
@@ -132,6 +146,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["frequency"] = describe_estimate
+    environment.filters["moment"] = describe_moment
+    environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["words"] = lambda text: str(text).replace("_", " ")
     environment.globals["strength"] = describe_strength
     environment.globals["leading"] = leading_estimate
@@ -145,6 +161,15 @@ def describe_estimate(estimate: EstimateOut) -> str:
         f"{format_probability(estimate.probability)}, where the average is {average}, "
         f"within {estimate.horizon}"
     )
+
+
+def describe_moment(text: str) -> str:
+    """Return an ISO date or time as people write it: 2 November 2026, 4:05pm."""
+    moment = dt.datetime.fromisoformat(text)
+    day = f"{moment.day} {moment:%B %Y}"
+    if len(text) == len("2026-11-02"):
+        return day
+    return f"{day}, {moment.hour % 12 or 12}:{moment:%M}{'am' if moment.hour < 12 else 'pm'}"
 
 
 def describe_strength(reason: ReasonOut) -> str:

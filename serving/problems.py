@@ -101,9 +101,7 @@ def install_handlers(app: FastAPI) -> None:
     def _http(request: Request, error: HTTPException) -> JSONResponse:
         fallback = ("refused", "the request was refused", "check it against /openapi.json")
         code, message, remedy = _BY_STATUS.get(error.status_code, fallback)
-        response = answer(
-            error.status_code, ErrorBody(code=code, message=message, remedy=remedy)
-        )
+        response = answer(error.status_code, ErrorBody(code=code, message=message, remedy=remedy))
         if error.headers and "allow" in {name.lower() for name in error.headers}:
             response.headers["allow"] = error.headers.get("Allow", error.headers.get("allow", ""))
         return response

@@ -1,12 +1,10 @@
 """What the API takes and gives; every example is synthetic."""
 
-from typing import Annotated, Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Cell = Annotated[str | None, Field(default=None)]
-
-_EVENT: Final = {
+_EVENT: Final[dict[str, Any]] = {
     "event_id": "SYN-E1",
     "kind": "contact",
     "occurred_at": "2026-03-01T21:15",
@@ -14,7 +12,7 @@ _EVENT: Final = {
     "channel": "letter",
     "source": "police",
 }
-_FACT: Final = {
+_FACT: Final[dict[str, Any]] = {
     "fact_id": "SYN-F1",
     "name": "very_frightened",
     "asked": "yes",
@@ -105,9 +103,7 @@ class ScoreRequest(_Strict):
 
 
 FIELD_NAMES: Final = frozenset(
-    name
-    for model in (ScoreRequest, CaseIn, EventIn, FactIn)
-    for name in model.model_fields
+    name for model in (ScoreRequest, CaseIn, EventIn, FactIn) for name in model.model_fields
 ) | {"limit", "cursor", "urgent", "key"}
 
 

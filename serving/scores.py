@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from features.assembly import assemble_history
 from features.edge import DAY_US
 from features.folder import ContractFolder, assemble_folder
-from features.history import History
+from features.history import History, Int64
 from features.moments import find_zone, format_moment, parse_date
 from features.openness import open_cases
 from models.advice import Advice, RankedList
@@ -131,15 +131,15 @@ def _locate(folder: ContractFolder, asked: ScoreRequest) -> list[Problem]:
         ]
     return [
         Problem(
-            where=f"{places[row.table][int(row.row) - 1]}.{row.column}".rstrip("."),
-            code=row.code,
-            remedy=row.remedy,
+            where=f"{places[row['table']][row['row'] - 1]}.{row['column']}".rstrip("."),
+            code=row["code"],
+            remedy=row["remedy"],
         )
-        for row in folder.rejects.frame.itertuples()
+        for row in folder.rejects.frame.to_dict("records")
     ]
 
 
-def _tell_left_out(history: History, ranked: np.ndarray, as_of_us: int) -> list[NotRankedOut]:  # type: ignore[type-arg]
+def _tell_left_out(history: History, ranked: Int64, as_of_us: int) -> list[NotRankedOut]:
     left_out = np.setdiff1d(np.arange(len(history)), ranked)
     return [
         NotRankedOut(

@@ -8,6 +8,8 @@ import yaml
 
 from features.errors import ConfigError
 
+MOST_DEPTH = 6
+"""Design section 7."""
 DEFAULT_PATH = Path(__file__).with_name("config.yaml")
 
 
@@ -61,6 +63,6 @@ def load_config(path: Path = DEFAULT_PATH) -> TrainingConfig:
         config = TrainingConfig(**content)
     except (OSError, yaml.YAMLError, TypeError, AttributeError, KeyError):
         raise ConfigError(f"{path.name} is not a training configuration; start from ours") from None
-    if version != 1 or not 1 <= config.lightgbm.get("max_depth", 0) <= 6:
+    if version != 1 or not 1 <= config.lightgbm.get("max_depth", 0) <= MOST_DEPTH:
         raise ConfigError(f"{path.name}: version must be 1 and lightgbm.max_depth 1 to 6")
     return config

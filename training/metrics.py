@@ -107,9 +107,7 @@ def evaluate(
     return Evaluation(n, positives, positives / n if n else None, **figures)
 
 
-def _rank_figures(
-    y_true: Bools, score: Float64, capacity: int, draws: Float64
-) -> dict[str, Any]:
+def _rank_figures(y_true: Bools, score: Float64, capacity: int, draws: Float64) -> dict[str, Any]:
     found = y_true.any()
     mixed = found and not y_true.all()
     return {
@@ -170,7 +168,7 @@ def resampled_auc(y_true: Bools, score: Float64, draws: Float64) -> Float64:
     below = np.cumsum(negative, axis=1) - negative
     wins = (positive * (below + negative / 2)).sum(axis=1)
     pairs = positive.sum(axis=1) * negative.sum(axis=1)
-    return np.divide(wins, pairs, out=np.full(len(draws), np.nan), where=pairs > 0)
+    return np.where(pairs > 0, wins / np.maximum(pairs, 1.0), np.nan)
 
 
 def _interval(values: Float64) -> list[float] | None:

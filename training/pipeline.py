@@ -41,7 +41,8 @@ class Cohort:
 @dataclass(frozen=True)
 class FittedOutcome:
     """What was fitted for one outcome; ``model`` is ``None`` under the least number of positives,
-    the rules where the outcome never or always occurred."""
+    the rules where the outcome never or always occurred.
+    """
 
     outcome: Outcome
     model: OutcomeModel | None
@@ -128,7 +129,11 @@ def train(
         "capacity": capacity,
         "estimated": catalogue.wording["estimate"],
         "training": {
-            f.outcome.name: {"n": f.n_rows, "positives": f.n_positives, "base_rate": f.training_rate}
+            f.outcome.name: {
+                "n": f.n_rows,
+                "positives": f.n_positives,
+                "base_rate": f.training_rate,
+            }
             for f in fitted
         },
         "outcomes": figures,
@@ -319,7 +324,9 @@ def _tell(evaluations: Mapping[str, Evaluation]) -> str:
         return "there is no model; rules and judgement order"
     if rfs is None or logistic is None:
         return "there is no rule to compare the model with"
-    beaten = [name for name, auc in (("rule", rfs), ("logistic regression", logistic)) if auc >= model]
+    beaten = [
+        name for name, auc in (("rule", rfs), ("logistic regression", logistic)) if auc >= model
+    ]
     figures = f"AUC {model:.3f}, rule {rfs:.3f}, logistic regression {logistic:.3f}"
     if beaten:
         return f"THE MODEL DOES NOT BEAT THE {' OR THE '.join(beaten).upper()}: {figures}"

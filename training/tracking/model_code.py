@@ -15,7 +15,7 @@ from models.bundle import Bundle, load_bundle
 from models.scoring import estimate_log_odds
 
 
-class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
     """Estimates of every modelled outcome from indicator columns."""
 
     bundle: Bundle
@@ -43,7 +43,10 @@ class BundleModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             )
         values = model_input[columns].to_numpy(dtype="float64")
         return pd.DataFrame(
-            {name: expit(column) for name, column in estimate_log_odds(self.bundle, values).items()},
+            {
+                name: expit(column)
+                for name, column in estimate_log_odds(self.bundle, values).items()
+            },
             index=model_input.index,
         )
 
