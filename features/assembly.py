@@ -87,7 +87,7 @@ def _sort(keys: tuple[npt.NDArray[np.integer[Any]], ...], ids: npt.NDArray[np.ob
     Identifiers are compared only where all keys are equal: comparing text is slow and ties are few.
     """
     order = np.lexsort(keys[::-1])
-    tied = np.ones(len(order) - 1, dtype=np.bool_)
+    tied = np.ones(max(len(order) - 1, 0), dtype=np.bool_)
     for key in keys:
         tied &= key[order][1:] == key[order][:-1]
     if not tied.any():
