@@ -1,7 +1,7 @@
 """The data contract: tables, columns and permitted values (design section 4).
 
 This module only says what the contract is. Reading and checking it is done by
-:mod:`features.parsing`, :mod:`features.edge` and :mod:`features.integrity`.
+:mod:`features.tables`, :mod:`features.edge` and :mod:`features.integrity`.
 """
 
 from dataclasses import dataclass

@@ -79,6 +79,8 @@ def _check_keys(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Dat
 
 
 def _reject(table: Table, rows: pd.DataFrame, column: str, code: str) -> Rejects:
+    if rows.empty:
+        return join_rejects([])
     return make_rejects(
         table=table.name,
         file=rows[FILE].tolist(),

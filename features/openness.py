@@ -11,7 +11,7 @@ def open_cases(history: History, as_of_us: int) -> Int64:
 
     A case is open if it was recorded before ``as_of_us`` and its latest lifecycle event in force
     (opened, reopened, closed, merged; occurred and recorded strictly before) does not close it. A
-    transfer closes nothing.
+    transfer closes nothing, nor does a record that one agency keeps to itself.
     """
     events = history.events
     codes = {kind: code for code, kind in enumerate(events.kind.values)}
@@ -22,6 +22,7 @@ def open_cases(history: History, as_of_us: int) -> Int64:
         & (events.recorded_at < as_of_us)
         & (events.superseded_at >= as_of_us)
         & (events.occurred_at < as_of_us)
+        & (events.measured | ~np.isin(events.kind.codes, closing))
     )
     found = np.flatnonzero(counts)
     case = np.searchsorted(events.pointer, found, side="right") - 1

@@ -4,6 +4,7 @@ Nothing here is written anywhere else: no message, log or temporary file holds a
 """
 
 import csv
+import functools
 import json
 import math
 import os
@@ -28,6 +29,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "not_text": "write one value in the cell, not a list or a table",
     "encoding": "save the file as UTF-8; this row holds bytes that are not",
     "ragged": "give the row as many cells as the header; check for stray commas and quotes",
+    "quotes": "close every quote, and double each quote inside a quoted cell",
     "unmapped_value": "add the value to the mapping file",
     "conflict": "decide which version is right and send it as a correction (supersedes)",
     "unknown_case": "send the case first, or correct case_id",
@@ -56,6 +58,7 @@ class Rejects:
         return {str(code): int(counts[code]) for code in sorted(counts.index)}
 
 
+@functools.cache
 def no_rejects() -> Rejects:
     """Return an empty set of rejects."""
     return Rejects(pd.DataFrame({name: pd.Series(dtype=object) for name in COLUMNS}))
@@ -71,6 +74,8 @@ def make_rejects(
     sources: Sequence[Mapping[str, object]],
 ) -> Rejects:
     """Note one problem of each of several rows of one table."""
+    if not len(rows):
+        return no_rejects()
     codes = [code] * len(rows) if isinstance(code, str) else list(code)
     return Rejects(
         pd.DataFrame(

@@ -117,8 +117,6 @@ def _read_csv(path: Path, rows_per_piece: int) -> Iterator[Piece]:
     try:
         with _open_text(path) as file:
             yield from _read_rows(path, file, rows_per_piece)
-    except csv.Error:
-        raise _fail(path, "a quote is opened and not closed; check the quotes") from None
     except (OSError, EOFError, zlib.error):
         raise _fail(path, "this file cannot be read to its end; export it again") from None
     finally:
@@ -136,21 +134,46 @@ def _open_text(path: Path) -> IO[str]:
     return opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
+class _Lines:
+    """The lines of a file, with those that the current row has taken so far."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self.number = 0
+        self.first = 1
+        self.taken: list[str] = []
+
+    def start_row(self) -> None:
+        """Forget the lines of the row before."""
+        self.taken, self.first = [], self.number + 1
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._file)
+        self.number += 1
+        self.taken.append(line)
+        return line
+
+
 def _read_rows(path: Path, file: IO[str], rows_per_piece: int) -> Iterator[Piece]:
-    reader = csv.reader(file)
-    header = [name.strip() for name in next(reader, [])]
+    lines = _Lines(file)
+    cells_of = _read_cells(path, lines)
+    header = [name.strip() for name in next(cells_of, None) or []]
     _check_header(path, header)
     width, number = len(header), 0
     good: list[list[str]] = []
     rows: list[int] = []
     bad: list[BadRow] = []
     sent = False
-    for cells in reader:
-        if not cells:
+    for cells in cells_of:
+        if cells is not None and not cells:
             continue
         number += 1
-        code = "ragged" if len(cells) != width else _find_bad_bytes(cells)
-        if code:
+        if cells is None:
+            bad.append(BadRow(number, "quotes", {"(lines)": "".join(lines.taken)}))
+        elif code := "ragged" if len(cells) != width else _find_bad_bytes(cells):
             bad.append(BadRow(number, code, _name_cells(header, cells)))
         else:
             good.append(cells)
@@ -160,6 +183,36 @@ def _read_rows(path: Path, file: IO[str], rows_per_piece: int) -> Iterator[Piece
             good, rows, bad, sent = [], [], [], True
     if good or bad or not sent:
         yield _make_piece(path, header, good, rows, bad)
+
+
+def _read_cells(path: Path, lines: _Lines) -> Iterator[list[str] | None]:
+    """Yield each row's cells; ``None`` for a row whose quotes do not match, which takes with it the
+    lines that a forgiving reader would have swallowed into one cell without a word.
+    """
+    reader = csv.reader(lines, strict=True)
+    while True:
+        lines.start_row()
+        try:
+            cells = next(reader, None)
+        except csv.Error:
+            if not lines.taken or _ends_inside(lines.taken):
+                raise _fail(
+                    path, f"a quote opened at line {lines.first} is not closed; check the quotes"
+                ) from None
+            yield None
+            continue
+        if cells is None:
+            return
+        yield cells
+
+
+def _ends_inside(taken: list[str]) -> bool:
+    """Say whether a row ran to the file's end, or past any length, in search of a quote."""
+    try:
+        next(csv.reader([*taken, '"'], strict=True))
+    except csv.Error:
+        return sum(map(len, taken)) > LONGEST_FIELD
+    return True
 
 
 def _find_bad_bytes(cells: list[str]) -> str:

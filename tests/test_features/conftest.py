@@ -37,7 +37,12 @@ facts:
 indicators:
 {indicators}
 outcomes:
-  - {{name: assault, label: assault recorded, of: {{kind: assault}}, horizon: 90d, maturity: 0d, source: test}}
+  - name: assault
+    label: assault recorded
+    of: {{kind: assault}}
+    horizon: 90d
+    maturity: 0d
+    source: test
 baselines:
   rfs: {{recency: {first}, frequency: {first}, severity: {first}, source: test}}
 priority:
@@ -45,7 +50,9 @@ priority:
   custody_state: custody
   ladder:
     - {{name: assault, label: assault recorded, outcome: assault, weight: 1, source: test}}
-wording: {{advisory: "Advisory: a person decides.", estimate: "Recorded outcome under past practice."}}
+wording:
+  advisory: "Advisory: a person decides."
+  estimate: "Recorded outcome under past practice."
 """
 
 
@@ -59,7 +66,9 @@ def write_indicators(expressions: Mapping[str, str]) -> str:
     return FRAME.format(indicators="\n".join(lines), first=next(iter(expressions)))
 
 
-def read_rows(events: Rows, facts: Rows = (), cases: Rows = (), zone: str = LONDON) -> ContractFolder:
+def read_rows(
+    events: Rows, facts: Rows = (), cases: Rows = (), zone: str = LONDON
+) -> ContractFolder:
     """Put rows through the edge; the case is `C` and ids count from e1 where not stated."""
     defaults = {"case_id": "C", "kind": "threat"}
     numbered = [
