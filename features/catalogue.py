@@ -295,7 +295,7 @@ class Priority:
 class Catalogue:
     """A whole checked catalogue.
 
-    ``digest`` is the SHA-256 of the file's bytes and part of every bundle and score; ``text`` is
+    ``digest`` is the SHA-256 of the file's text in UTF-8 and part of every bundle and score; ``text`` is
     the file itself, which a bundle keeps.
     """
 

@@ -113,6 +113,7 @@ def parse_catalogue(content: bytes, name: str) -> Catalogue:
         With every problem found, in line order.
     """
     root = read_yaml(content, name)
+    text = content.decode("utf-8-sig")
     sections = root.mapping(_SECTIONS, _REQUIRED)
     vocabulary = Vocabulary(
         kinds=_read_kind_tree(sections["kinds"]) if "kinds" in sections else {},
@@ -137,8 +138,8 @@ def parse_catalogue(content: bytes, name: str) -> Catalogue:
         rfs=rfs,
         priority=priority,
         wording=reader.wording(),
-        digest=hashlib.sha256(content).hexdigest(),
-        text=content.decode("utf-8-sig"),
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        text=text,
     )
     if root.problems:
         raise CatalogueError(name, tuple(root.problems))
@@ -228,10 +229,9 @@ class _Sections:
     def version(self) -> int:
         if "version" not in self.sections:
             return 0
-        version = int(self.sections["version"].number())
-        if version != FORMAT_VERSION:
+        if self.sections["version"].number() != FORMAT_VERSION:
             self.sections["version"].complain(f"this engine reads version {FORMAT_VERSION}")
-        return version
+        return FORMAT_VERSION
 
     def cohort(self) -> Cohort:
         if "cohort" not in self.sections:
@@ -319,7 +319,7 @@ class _Sections:
             name=_text(keys, "name"),
             label=_text(keys, "label"),
             of=read_selector(keys.get("of", entry), self.vocabulary),
-            at_least=int(keys["at_least"].number(least=1)) if "at_least" in keys else 1,
+            at_least=_read_whole(keys["at_least"]) if "at_least" in keys else 1,
             horizon=_read_horizon(keys["horizon"]) if "horizon" in keys else Horizon(days=1),
             maturity_us=read_duration(keys["maturity"], zero_allowed=True)
             if "maturity" in keys
@@ -407,6 +407,13 @@ class _Sections:
             return {}
         keys = self.sections["wording"].mapping(WORDING_KEYS, WORDING_KEYS)
         return {name: entry.text() for name, entry in keys.items()}
+
+
+def _read_whole(entry: Entry) -> int:
+    number = entry.number(least=1)
+    if number % 1:
+        entry.complain("write a whole number; incidents are counted")
+    return int(number)
 
 
 def _read_horizon(entry: Entry) -> Horizon:

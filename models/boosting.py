@@ -16,7 +16,7 @@ from models.calibration import Calibration
 if TYPE_CHECKING:
     import lightgbm
 
-_FEW_ROWS: Final = 64
+_FEW_ROWS: Final = 2_000
 
 
 @dataclass(frozen=True)

@@ -178,17 +178,11 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
         raise ArtefactError(f"the bundle is not of format {FORMAT}; {_REMEDY}")
     if manifest.get("engine_version") != ENGINE_VERSION:
         raise ArtefactError(f"the bundle is of another engine than {ENGINE_VERSION}; train again")
-    contents = {}
-    for name, digest in manifest["files"].items():
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise ArtefactError(f"the bundle names a file outside itself; {_REMEDY}")
-        contents[name] = _read(path / name)
-        if _sha256(contents[name]) != digest:
-            raise ArtefactError(f"{name} of the bundle was changed; {_REMEDY}")
-    catalogue = parse_catalogue(contents["catalogue.yaml"], "catalogue.yaml")
-    if catalogue.digest != manifest["catalogue_digest"]:
-        raise ArtefactError(f"the bundle's catalogue is another one; {_REMEDY}")
+    contents = _read_files(path, manifest.get("files"))
     try:
+        catalogue = parse_catalogue(contents["catalogue.yaml"], "catalogue.yaml")
+        if catalogue.digest != manifest["catalogue_digest"]:
+            raise ArtefactError(f"the bundle's catalogue is another one; {_REMEDY}")
         return Bundle(
             id=_sha256(manifest_bytes),
             catalogue=catalogue,
@@ -199,6 +193,20 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
         )
     except (KeyError, TypeError, ValueError):
         raise ArtefactError(f"the bundle's files do not fit together; {_REMEDY}") from None
+
+
+def _read_files(path: Path, stated: object) -> dict[str, bytes]:
+    """Read every file that the manifest names and hold it against its checksum."""
+    if not isinstance(stated, dict):
+        raise ArtefactError(f"the bundle does not name its files; {_REMEDY}")
+    contents = {}
+    for name, digest in stated.items():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ArtefactError(f"the bundle names a file outside itself; {_REMEDY}")
+        contents[name] = _read(path / name)
+        if _sha256(contents[name]) != digest:
+            raise ArtefactError(f"{name} of the bundle was changed; {_REMEDY}")
+    return contents
 
 
 def _read_outcome(name: str, contents: Mapping[str, bytes]) -> OutcomeModel:

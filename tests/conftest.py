@@ -1,6 +1,8 @@
 """What every test may ask for: the real histories, a browser, a settled hypothesis profile."""
 
+import dataclasses
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,58 @@ def chromium() -> str:
     path = find_chromium()
     assert path is not None, "mark the test with `browser`"
     return path
+
+
+@dataclass(frozen=True)
+class SmallUnit:
+    """A small synthetic unit, and a real model trained on it.
+
+    Parameters
+    ----------
+    folder, bundle
+        Contract folder and bundle; tests read them and change nothing in them.
+    train_dates, test_date
+        Moments, microseconds UTC.
+    """
+
+    folder: Path
+    bundle: Path
+    train_dates: tuple[int, ...]
+    test_date: int
+
+
+@pytest.fixture(scope="session")
+def small_unit(tmp_path_factory: pytest.TempPathFactory) -> SmallUnit:
+    """Simulate 500 cases and train on them, once for all tests."""
+    from caselight.demo import choose_dates
+    from features.assembly import assemble_history
+    from features.catalogue_file import load_catalogue
+    from features.folder import read_folder
+    from training.config import load_config
+    from training.pipeline import train
+    from training.simulator import simulate_unit
+
+    place = tmp_path_factory.mktemp("small")
+    folder, bundle = place / "unit", place / "bundle"
+    simulate_unit(500, 7, folder, progress=lambda message: None)
+    history = assemble_history(read_folder(folder))
+    catalogue = load_catalogue("stalking")
+    train_dates, test_date = choose_dates(history, catalogue)
+    quick = dataclasses.replace(
+        load_config(),
+        least_positives=20,
+        most_rounds=80,
+        early_stopping_rounds=20,
+        bootstrap_draws=50,
+    )
+    train(
+        history,
+        catalogue,
+        train_dates,
+        [test_date],
+        bundle,
+        capacity=30,
+        config=quick,
+        progress=lambda message: None,
+    )
+    return SmallUnit(folder, bundle, tuple(train_dates), test_date)

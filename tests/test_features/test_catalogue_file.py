@@ -1,0 +1,168 @@
+"""A catalogue is checked as a whole before anything is measured; its mistakes come with lines."""
+
+import pytest
+
+from features.catalogue import Measure
+from features.catalogue_file import MAX_INDICATORS, load_catalogue, parse_catalogue
+from features.errors import CatalogueError, ConfigError
+
+GOOD = b"""version: 1
+name: small
+title: A small catalogue
+kinds:
+  conduct:
+    label: conduct
+    children:
+      threat: {label: a threat}
+  custody_started: {label: taken in, starts: custody}
+  custody_ended: {label: released, ends: custody}
+facts:
+  frightened: {type: yes_no, question: "Is the victim frightened?", source: test}
+indicators:
+  - name: threats
+    family: threat
+    measure: count
+    of: {kind: threat}
+    within: 28d
+    direction: raises
+    reason: "{value} threats"
+    source: test
+outcomes:
+  - {name: harm, label: harm, of: {kind: conduct}, horizon: 90d, maturity: 0d, source: test}
+baselines:
+  rfs: {recency: threats, frequency: threats, severity: threats, source: test}
+priority:
+  source: test
+  ladder:
+    - {name: harm, label: harm, outcome: harm, weight: 1, source: test}
+wording: {advisory: A person decides., estimate: Under past practice.}
+"""
+
+
+def problems_of(content: bytes) -> list[tuple[int, str, str]]:
+    """Return line, place and words of every problem."""
+    with pytest.raises(CatalogueError) as caught:
+        parse_catalogue(content, "small.yaml")
+    return [(p.line, p.place, p.message) for p in caught.value.problems]
+
+
+def test_the_small_catalogue_is_sound():
+    """What the other tests break is whole to begin with."""
+    assert parse_catalogue(GOOD, "small.yaml").columns == ("threats",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("measure: count", "measure: cuont", 16, "write one of: count"),
+        ("measure: count", "meausre: count", 16, "did you mean 'measure'?"),
+        ("of: {kind: threat}", "of: {kind: threats}", 17, "does not declare"),
+        ("of: {kind: threat}", "of: {knid: threat}", 17, "did you mean 'kind'?"),
+        ("of: {kind: threat}", "of: {value: {min: 3, max: 1}}", 17, "swap them"),
+        ("of: {kind: threat}", "of: {value: {min: .nan}}", 17, "number"),
+        ("of: {kind: threat}", "of: {actor: perpetrator}", 17, "write one of: subject"),
+        ("of: {kind: threat}", "of: {kind: []}", 17, "empty list"),
+        ("within: 28d", "within: 28 fortnights", 18, "such as 28d"),
+        ("within: 28d", "within: 0d", 18, "zero"),
+        ("within: 28d", "while: prison", 18, "no kind starts"),
+        ("within: 28d", "half_life: 3d", 18, "does not use 'half_life'"),
+        ("within: 28d", "within: 28d\n    within: 7d", 19, "stands twice"),
+        ("direction: raises", "direction: upwards", 19, "write one of: raises"),
+        ('"{value} threats"', '"some threats"', 20, "must hold {value}"),
+        ('"{value} threats"', '"{value} {count}"', 20, "only placeholder"),
+        ("name: threats", "name: threats_by_age", 14, "protected"),
+        ("name: threats", "name: Threats", 14, "lower-case"),
+        ("name: threats", "name: threats__asked", 14, "single _"),
+        ("version: 1", "version: 2", 1, "version 1"),
+        ("version: 1", "version: 1.5", 1, "version 1"),
+        ("frightened: {type", "ethnicity: {type", 12, "protected"),
+        ("yes_no", "maybe", 12, "write one of: yes_no"),
+        ("horizon: 90d", "horizon: soon", 23, "such as 28d"),
+        ("horizon: 90d", "horizon: 36h", 23, "whole days"),
+        ("maturity: 0d", "maturity: 0d, at_least: 1.5", 23, "whole number"),
+        ("recency: threats", "recency: threat", 25, "names no indicator"),
+        ("outcome: harm", "outcome: murder", 29, "names no outcome"),
+        ("outcome: harm", "share: 0.1", 29, "mildest level must be an outcome"),
+        ("weight: 1", "weight: -1", 29, "at least 0"),
+        ("ends: custody", "ends: bail", 4, "started by none"),
+        ("label: a threat", "label: ''", 8, "write a text"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_remedy(old, new, line, words):
+    """Each mistake is found where it stands, and the message says what to write."""
+    found = problems_of(GOOD.replace(old.encode(), new.encode(), 1))
+    assert any(at == line and words in message for at, _, message in found), found
+
+
+def test_all_mistakes_are_told_together():
+    """Nobody has to mend one mistake to be shown the next."""
+    broken = GOOD.replace(b"28d", b"soon").replace(b"raises", b"up").replace(b"yes_no", b"maybe")
+    assert [line for line, _, _ in problems_of(broken)] == [12, 18, 19]
+
+
+@pytest.mark.parametrize("measure", [m.value for m in Measure])
+def test_every_measure_names_what_it_lacks(measure):
+    """A measure without its parts is refused, never guessed at."""
+    entry = b"measure: count\n    of: {kind: threat}\n    within: 28d"
+    bare = GOOD.replace(entry, f"measure: {measure}".encode())
+    assert any("missing" in words or "needs" in words for _, _, words in problems_of(bare))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"- a\n- b\n", "mapping"),
+        (b"version: [1\n", "not YAML"),
+        (b"\xff\xfev\x00", "not UTF-8"),
+        (b"a: \x00\n", "not YAML"),
+        (b"a: &x [1]\nb: *x\n", "anchors"),
+        (b"a: " + b"[" * 200 + b"]" * 200, "deep"),
+        (b"#" * 8_000_001, "larger"),
+        (b"a: !!python/object/apply:os.system [true]\n", "unknown key"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_file_of_another_kind_is_refused(content, words):
+    """Bombs, objects, other encodings and empty files are refused before anything is built."""
+    assert any(words in message for _, _, message in problems_of(content))
+
+
+def test_a_bomb_of_aliases_is_refused_at_once():
+    """A kilobyte that would unfold into gigabytes is never unfolded."""
+    bomb = b"a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + b"".join(
+        b"a%d: &a%d [*a%d, *a%d, *a%d, *a%d]\n" % (n, n, *[n - 1] * 4) for n in range(1, 40)
+    )
+    assert "anchors" in problems_of(bomb)[0][2]
+
+
+def test_ten_thousand_indicators_are_refused_in_words():
+    """Too many indicators give one problem that says how many are read."""
+    start = GOOD.index(b"  - name: threats")
+    end = GOOD.index(b"outcomes:")
+    many = b"".join(
+        GOOD[start:end].replace(b"name: threats", b"name: threats%d" % n) for n in range(10_000)
+    )
+    content = (GOOD[:start] + many + GOOD[end:]).replace(b": threats,", b": threats0,")
+    found = problems_of(content)
+    assert len(found) == 1
+    assert f"at most {MAX_INDICATORS:,}" in found[0][2]
+
+
+def test_a_direction_needs_a_measure_that_is_never_missing():
+    """What can be missing is not constrained: a gap in the file must not score below a value."""
+    share = "measure: share, among: {kind: conduct}"
+    broken = GOOD.replace(b"measure: count", share.replace(", ", "\n    ").encode())
+    assert any("direction must be open" in words for _, _, words in problems_of(broken))
+
+
+def test_a_parent_takes_in_its_children():
+    """A selector of a kind selects every kind below it in the tree."""
+    selector = parse_catalogue(GOOD, "small.yaml").outcomes[0].of
+    assert selector.kind == ("conduct", "threat")
+
+
+def test_a_name_that_is_no_file_lists_the_shipped_ones():
+    """A mistyped name is answered with the names there are."""
+    with pytest.raises(ConfigError, match="complaints, stalking"):
+        load_catalogue("stalkign")
