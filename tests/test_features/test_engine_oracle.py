@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from features.assembly import assemble_history
@@ -422,10 +422,18 @@ EXPRESSIONS = st.lists(st.sampled_from(MEASURES).flatmap(expressions_of), min_si
 DATES = st.lists(st.integers(1, 24), min_size=1, max_size=3).map(lambda s: [at_us(n) for n in s])
 
 
+PHASES = [phase for phase in Phase if phase is not Phase.explain]  # tracing takes minutes here
+import os
+
+if os.environ.get("NOSHRINK"):
+    PHASES = [Phase.generate]
+
+
 def few(examples):
     """Settings for so many examples; the fixtures are plain functions."""
     return settings(
         max_examples=examples,
+        phases=PHASES,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
 
