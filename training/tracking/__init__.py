@@ -4,10 +4,11 @@ The registered model is *models from code*: a thin file beside the bundle's text
 no pickle is written or read (promise 11).
 """
 
+import io
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,15 +16,19 @@ from typing import Final
 
 from features.catalogue import Catalogue
 from features.engine import ENGINE_VERSION
+from models.bundle import load_bundle
 from training.config import TrainingConfig
 from training.pipeline import TrainingResult
 
 # MLflow reads these when it is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 import mlflow
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
 
 CHAMPION: Final = "champion"
 _EXPERIMENT: Final = "caselight"
@@ -86,12 +91,22 @@ def track(
                 name="bundle",
                 python_model=str(_MODEL_CODE),
                 artifacts={"bundle": str(bundle)},
-                pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+                pip_requirements=[f"{package}=={version(package)}" for package in _REQUIREMENTS],
+                signature=_sign(catalogue, bundle),
                 registered_model_name=name,
             )
         registered = str(logged.registered_model_version)
         mlflow.MlflowClient().set_registered_model_alias(name, CHAMPION, registered)
         return Registered(run.info.run_id, name, registered, mlflow.get_tracking_uri())
+
+
+def _sign(catalogue: Catalogue, bundle: Path) -> ModelSignature:
+    """State the registered model's columns: indicators in, a probability per outcome out."""
+    outcomes = load_bundle(bundle).outcomes
+    return ModelSignature(
+        inputs=Schema([ColSpec("double", column) for column in catalogue.columns]),
+        outputs=Schema([ColSpec("double", outcome) for outcome in outcomes]) if outcomes else None,
+    )
 
 
 def _set_experiment(artifacts: Path | None) -> None:
@@ -121,13 +136,14 @@ def _walk(entry: object, place: str) -> Iterator[tuple[str, object]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep MLflow's and Alembic's own chatter off the terminal."""
+    """Keep MLflow's and Alembic's own chatter off the terminal; errors are still raised."""
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(logging.ERROR)
     try:
-        yield
+        with redirect_stderr(io.StringIO()):
+            yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
