@@ -3,13 +3,12 @@
 import dataclasses
 import datetime as dt
 
-import numpy as np
 from fastapi import APIRouter, Request
 
 from features.assembly import assemble_history
 from features.edge import DAY_US
 from features.folder import ContractFolder, assemble_folder
-from features.history import History, Int64
+from features.history import History
 from features.moments import find_zone, format_moment, parse_date
 from features.openness import open_cases
 from models.advice import Advice, RankedList
@@ -40,13 +39,12 @@ def score_cases(asked: ScoreRequest, request: Request) -> ScoresOut:
     if len(folder.rejects):
         raise invalid(_locate(folder, asked))
     history = dataclasses.replace(assemble_history(folder), extract_at=as_of_us)
-    open_now = open_cases(history, as_of_us)
-    ranked = rank_cases(service.bundle, history, as_of_us, cases=open_now)
+    ranked = rank_cases(service.bundle, history, as_of_us)
     return ScoresOut(
         **describe_standing(ranked, synthetic=False).model_dump(),
         repeats_ignored=folder.repeats,
         warnings=dict(folder.warnings),
-        not_ranked=_tell_left_out(history, open_now, as_of_us),
+        not_ranked=_tell_left_out(history, ranked, as_of_us),
         scores=[describe_advice(advice) for advice in ranked.advices],
     )
 
@@ -139,14 +137,17 @@ def _locate(folder: ContractFolder, asked: ScoreRequest) -> list[Problem]:
     ]
 
 
-def _tell_left_out(history: History, ranked: Int64, as_of_us: int) -> list[NotRankedOut]:
-    left_out = np.setdiff1d(np.arange(len(history)), ranked)
+def _tell_left_out(history: History, ranked: RankedList, as_of_us: int) -> list[NotRankedOut]:
+    told = {advice.case_id for advice in ranked.advices}
+    open_now = set(open_cases(history, as_of_us).tolist())
     return [
-        NotRankedOut(
-            case_id=str(history.case_id[case]),
-            why="not recorded before as_of"
-            if history.case_recorded_at[case] >= as_of_us
-            else "closed",
-        )
-        for case in left_out
+        NotRankedOut(case_id=str(name), why=_say_why(history, case, case in open_now, as_of_us))
+        for case, name in enumerate(history.case_id)
+        if str(name) not in told
     ]
+
+
+def _say_why(history: History, case: int, is_open: bool, as_of_us: int) -> str:
+    if history.case_recorded_at[case] >= as_of_us:
+        return "not recorded before as_of"
+    return "outside the catalogue's cohort: open, and not scored" if is_open else "closed"

@@ -1,0 +1,116 @@
+"""The documents are true: links lead somewhere, commands exist and print what is shown."""
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from caselight.__main__ import app, run
+
+ROOT = Path(__file__).resolve().parents[2]
+SKIPPED = {".venv", "node_modules", ".cache", "var"}
+DOCUMENTS = sorted(
+    path for path in ROOT.rglob("*.md") if not SKIPPED & set(path.relative_to(ROOT).parts)
+)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Return the fenced blocks of one language."""
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_file(path):
+    """Links and pictures of every document name files that are there."""
+    text = path.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
+    assert not [link for link in links if "://" not in link and not (path.parent / link).exists()]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_in_a_document_exists(path):
+    """A `make` target or a verb of `caselight` that a document names can be called."""
+    text = path.read_text(encoding="utf-8")
+    targets = set(re.findall(r"`make ([a-z]+)`", text)) | set(
+        re.findall(r"^make ([a-z]+)", text, re.M)
+    )
+    for target in targets:
+        subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
+    verbs = set(re.findall(r"`(?:\.venv/bin/)?caselight ([a-z][a-z-]+)", text))
+    verbs |= set(re.findall(r"^\.venv/bin/caselight ([a-z][a-z-]+)", text, re.M))
+    assert verbs <= {command.name for command in app.registered_commands}
+
+
+def test_files_and_tests_that_the_architecture_names_are_there():
+    """The rooms and the tests that hold the promises exist under their names."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    files = re.findall(r"`((?:features|models|training|serving)/\w+\.py)`", text)
+    assert files
+    assert not [name for name in files if not (ROOT / name).is_file()]
+    tests = set(re.findall(r"`(test_\w+\.py)`", text))
+    assert tests <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    promises = re.findall(r"^(\d+)\. \*\*", text.split("## Promises")[1], re.M)
+    assert promises == [str(number) for number in range(1, 13)]
+
+
+def test_the_first_run_prints_what_the_readme_shows(tmp_path, monkeypatch, capfd):
+    """`make run` prints headlines, the registered model, the list and its first reasons."""
+    monkeypatch.chdir(ROOT)
+    arguments = ["demo", "--no-serve", "--folder", str(tmp_path)]
+    assert run(arguments) == 0
+    first = capfd.readouterr()
+    shown = [
+        line for line in blocks(README, "text")[0].splitlines() if line.strip() not in ("", "...")
+    ]
+    shapes = {_shape(line) for line in first.out.splitlines()}
+    for line in shown[:-1]:
+        assert _shape(line) in shapes, line
+    assert first.out.count("\n     + ") == 30
+    assert run(arguments) == 0
+    second = capfd.readouterr()
+    assert "the synthetic unit is there" in second.err
+    assert "the model is there" in second.err
+    assert "fitting" not in second.err
+    listed = first.out[first.out.index("SYNTHETIC DATA") :]
+    assert second.out.endswith(listed)
+
+
+def _shape(line: str) -> str:
+    """Return what a line has in common with those of another unit: its beginning, no numbers."""
+    line = re.sub(r"THE MODEL DOES NOT .*?: AUC", "the model ranks: AUC", line)
+    line = re.sub(r"the model ranks .*?: AUC", "the model ranks: AUC", line)
+    line = re.sub(r"(\+|\[).*", r"\1", line)
+    return re.sub(r"[0-9a-f]{12}|\d+", "0", re.sub(r"[\d,.]+", "0", line)).strip()[:40]
+
+
+def test_the_request_of_the_readme_is_answered(small_unit):
+    """The request beside the README is scored, with reasons and record keys."""
+    from serving.app import create_app
+    from serving.settings import make_settings
+
+    (line,) = [line for line in blocks(README, "sh") if line.startswith("curl")]
+    words = shlex.split(line)
+    body = (ROOT / words[words.index("--data") + 1].removeprefix("@")).read_bytes()
+    client = TestClient(create_app(make_settings(bundle=small_unit.bundle)))
+    client.base_url = "http://127.0.0.1:8000"
+    answer = client.post("/v1/scores", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    told = answer.json()
+    assert [score["case_id"] for score in told["scores"]] == ["SYN-1", "SYN-2"]
+    assert told["scores"][0]["reasons"][0]["records"]
+    assert "Advisory" in told["advisory"]
+
+
+def test_the_help_of_the_readme_is_printed():
+    """`caselight --help` works as the README calls it."""
+    script = ROOT / ".venv" / "bin" / "caselight"
+    environment = os.environ | {"COLUMNS": "100"}
+    result = subprocess.run(
+        [str(script), "--help"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "import" in result.stdout
