@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from caselight.reading import load, parse_dates
+from caselight.reading import load, parse_dates, report_unmeasured
 
 
 def features(
@@ -24,6 +24,7 @@ def features(
 
     measured = load_catalogue(catalogue)
     history = load(directory).history
+    report_unmeasured(history, measured)
     dates = parse_dates(as_of, history, "--as-of")
     cases = [open_cases(history, date) for date in dates]
     matrix = measure(history, compile_plan(measured), dates, cases)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from features.errors import ConfigError
 
 if TYPE_CHECKING:
+    from features.catalogue import Catalogue
     from features.folder import ContractFolder
     from features.history import History
 
@@ -40,6 +41,14 @@ def report_rejects(folder: "ContractFolder", path: Path) -> None:
 
     kept = write_rejects(folder.rejects, path, "read")
     say(f"{len(folder.rejects):,} rows were rejected; they and the remedies are in {kept}")
+
+
+def report_unmeasured(history: "History", catalogue: "Catalogue") -> None:
+    """Say how many records the catalogue has no word for; a mistyped kind would lose a flag."""
+    from features.vocabulary import count_unmeasured
+
+    for words, count in count_unmeasured(history, catalogue).items():
+        say(f"warning: {count:,} {words}")
 
 
 def parse_dates(text: str, history: "History", option: str) -> list[int]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caselight.reading import load, parse_dates
+from caselight.reading import load, parse_dates, report_unmeasured
 from features.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def score(
         raise ConfigError(f"--out takes a name ending in {', '.join(_WRITERS)}")
     model = load_bundle(bundle)
     history = load(directory).history
+    report_unmeasured(history, model.catalogue)
     dates = parse_dates(as_of, history, "--as-of")
     if len(dates) != 1:
         raise ConfigError("--as-of takes one date here")

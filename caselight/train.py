@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from caselight.reading import load, parse_dates, say
+from caselight.reading import load, parse_dates, report_unmeasured, say
 
 
 def train(
@@ -26,6 +26,7 @@ def train(
     measured = load_catalogue(catalogue)
     choices = load_config(config or DEFAULT_PATH)
     history = load(directory).history
+    report_unmeasured(history, measured)
     result = train_model(
         history,
         measured,

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from features.catalogue import FactType, Selector
+from features.catalogue import Selector
 from features.history import CODED_COLUMNS, MISSING, Coded, Float64, History, Int32, Int64
-from features.moments import parse_date
 from features.plan import NONE, Plan
+from features.vocabulary import read_answer
 
 _TABLE_LIMIT: Final = 1 << 22
 
@@ -207,7 +207,9 @@ def _bind_facts(plan: Plan, history: History) -> FactColumns:
     number = np.full(len(facts), np.nan)
     for wanted, (_, kind) in enumerate(plan.facts):
         here = fact == wanted
-        table = np.array([*(_read_answer(v, kind, history) for v in facts.value.values), np.nan])
+        table = np.array(
+            [*(read_answer(v, kind, history.time_zone) for v in facts.value.values), np.nan]
+        )
         number[here] = table[facts.value.codes[here]]
     return FactColumns(
         pointer=facts.pointer,
@@ -217,14 +219,3 @@ def _bind_facts(plan: Plan, history: History) -> FactColumns:
         asked=facts.asked,
         number=number,
     )
-
-
-def _read_answer(text: str, kind: FactType, history: History) -> float:
-    """Return an answer as a number (a date as its microsecond), NaN where it cannot be read."""
-    if kind is FactType.YES_NO:
-        return {"yes": 1.0, "no": 0.0}.get(text.lower(), np.nan)
-    try:
-        number = float(text) if kind is FactType.NUMBER else parse_date(text, history.time_zone)
-    except ValueError:
-        return float("nan")
-    return float(number) if np.isfinite(number) else float("nan")

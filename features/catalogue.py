@@ -82,6 +82,17 @@ class Kind:
     source: str = ""
 
 
+def find_state(kinds: Mapping[str, Kind], name: str, edge: str) -> str | None:
+    """Return the state that a kind, or the nearest kind above it, ``starts`` or ``ends``."""
+    at: str | None = name
+    while at is not None:
+        state: str | None = getattr(kinds[at], edge)
+        if state is not None:
+            return state
+        at = kinds[at].parent
+    return None
+
+
 @dataclass(frozen=True)
 class FactQuestion:
     """A question whose answer the unit records."""
@@ -295,8 +306,8 @@ class Priority:
 class Catalogue:
     """A whole checked catalogue.
 
-    ``digest`` is the SHA-256 of the file's text in UTF-8 and part of every bundle and score; ``text`` is
-    the file itself, which a bundle keeps.
+    ``digest`` is the SHA-256 of the file's text in UTF-8 and part of every bundle and score;
+    ``text`` is the file itself, which a bundle keeps.
     """
 
     name: str

@@ -21,6 +21,7 @@ from features.catalogue import (
     Priority,
     RfsRule,
     Rung,
+    find_state,
 )
 from features.contract import RESERVED_KINDS
 from features.durations import parse_horizon
@@ -173,6 +174,12 @@ def _read_kind_tree(entry: Entry, parent: str | None = None) -> dict[str, Kind]:
 
 def _check_states(vocabulary: Vocabulary, entry: Entry) -> None:
     ended = {kind.ends for kind in vocabulary.kinds.values() if kind.ends}
+    for name in vocabulary.kinds:
+        if all(find_state(vocabulary.kinds, name, edge) for edge in ("starts", "ends")):
+            entry.complain(
+                f"kind '{name}' both starts and ends a state, here or above it; "
+                "record the two as two kinds"
+            )
     for state in sorted(ended - set(vocabulary.states)):
         entry.complain(f"state '{state}' is ended by a kind and started by none; add 'starts'")
 

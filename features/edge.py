@@ -187,7 +187,7 @@ def _read_numbers(
 
 
 @functools.cache
-def _schema(table: Table, clock: Clock) -> Any:
+def _schema(table: Table) -> Any:
     """Return the pandera schema of a normalised table."""
     import pandera.pandas as pandera
 
@@ -196,16 +196,7 @@ def _schema(table: Table, clock: Clock) -> Any:
         checks = []
         if column.choices:
             checks.append(pandera.Check.isin(column.choices, error="not_a_choice"))
-        elif column.form in (Form.OCCURRED, Form.RECORDED):
-            latest = clock.extract_at_us + (
-                LATEST_AHEAD_US if column.form is Form.OCCURRED else DAY_US
-            )
-            if column.name == "occurred_until":
-                latest = clock.extract_at_us + LATEST_AHEAD_US
-            checks.append(
-                pandera.Check.in_range(clock.earliest_us, latest, error="implausible_date")
-            )
-        elif column.form is not Form.NUMBER:
+        elif column.form not in (Form.OCCURRED, Form.RECORDED, Form.NUMBER):
             longest = MAX_NARRATIVE_LENGTH if column.form is Form.TEXT else MAX_TEXT_LENGTH
             checks.append(pandera.Check.str_length(max_value=longest, error="too_long"))
         columns[column.name] = pandera.Column(nullable=not column.required, checks=checks)
@@ -218,16 +209,33 @@ def _check(table: Table, frame: pd.DataFrame, clock: Clock) -> list[_Problem]:
 
     if frame.empty:
         return []
+    found = _check_dates(table, frame, clock)
     try:
-        _schema(table, clock).validate(frame, lazy=True)
+        _schema(table).validate(frame, lazy=True)
     except SchemaErrors as error:
         cases = error.failure_cases
         cases = cases.assign(check=cases["check"].replace("not_nullable", "missing"))
-        return [
+        found += [
             _Problem(str(column), str(code), group["index"].to_numpy(dtype=np.int64))
             for (column, code), group in cases.groupby(["column", "check"])
         ]
-    return []
+    return found
+
+
+def _check_dates(table: Table, frame: pd.DataFrame, clock: Clock) -> list[_Problem]:
+    """Return dates that cannot be, by row of the piece."""
+    found = []
+    for column in table.columns:
+        if column.form not in (Form.OCCURRED, Form.RECORDED):
+            continue
+        may_lie_ahead = column.form is Form.OCCURRED or column.name == "occurred_until"
+        latest = clock.extract_at_us + (LATEST_AHEAD_US if may_lie_ahead else DAY_US)
+        moments = frame[column.name]
+        strange = ((moments < clock.earliest_us) | (moments > latest)).fillna(False)
+        if strange.any():
+            rows = frame.index[strange.to_numpy(dtype=np.bool_)].to_numpy(dtype=np.int64)
+            found.append(_Problem(column.name, "implausible_date", rows))
+    return found
 
 
 def _reject(table: Table, piece: Piece, problems: list[_Problem]) -> Rejects:

@@ -119,6 +119,13 @@ def records_of(
 def _events_behind(moment: Moment, expression: Expression) -> Int64:
     if expression.measure is Measure.DAYS_IN_STATE:
         return _state_edges(moment, expression)
+    found = _incidents_behind(moment, expression)
+    if expression.while_state is None:
+        return found
+    return np.union1d(found, _starts_behind(moment, expression.while_state, found))
+
+
+def _incidents_behind(moment: Moment, expression: Expression) -> Int64:
     measure = expression.measure
     start = _window_start(moment, expression)
     at = moment.history.events.occurred_at[moment.rows]
@@ -157,11 +164,16 @@ def _window_start(moment: Moment, expression: Expression) -> int:
 
 
 def _since(moment: Moment, expression: Expression) -> int:
-    if expression.since is None:
-        return int(_ABSENT)
-    found = np.flatnonzero(moment.usable() & moment.matching(expression.since))
+    found = _latest_since(moment, expression)
     at = moment.history.events.occurred_at[moment.rows]
-    return int(at[found[-1]]) if len(found) else int(_ABSENT)
+    return int(at[found[0]]) if len(found) else int(_ABSENT)
+
+
+def _latest_since(moment: Moment, expression: Expression) -> Int64:
+    """Return the row from which the window counts, none where there is no such event."""
+    if expression.since is None:
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(moment.usable() & moment.matching(expression.since))[-1:]
 
 
 def _first_sights(moment: Moment, expression: Expression, found: Int64, start: int) -> Int64:
@@ -258,6 +270,16 @@ def _active(moment: Moment, state: str) -> Mask:
     return active
 
 
+def _starts_behind(moment: Moment, state: str, found: Int64) -> Int64:
+    """Return the starts of the state without which the found events would not count."""
+    at = moment.history.events.occurred_at[moment.rows]
+    starts = set()
+    for row in found:
+        over = [i for i in state_intervals(moment, state) if i.start_us <= at[row] < i.end_us]
+        starts.add(over[0].first)
+    return np.array(sorted(starts), dtype=np.int64)
+
+
 def _state_edges(moment: Moment, expression: Expression) -> Int64:
     start = _window_start(moment, expression)
     rows = {
@@ -267,4 +289,6 @@ def _state_edges(moment: Moment, expression: Expression) -> Int64:
         for edge in (interval.first, interval.last)
         if edge is not None
     }
+    if rows:
+        rows |= set(_latest_since(moment, expression).tolist())
     return np.array(sorted(rows), dtype=np.int64)

@@ -464,7 +464,7 @@ def _finish_gaps(measure: int, times: Float64, n: int, quiet_us: int) -> float:
     if measure == _QUIET:
         returns = 0.0
         for k in range(1, n):
-            if times[k] - times[k - 1] > quiet_us:
+            if times[k] - times[k - 1] >= quiet_us:
                 returns += 1.0
         return returns
     gaps = np.empty(max(n - 1, 0))

@@ -23,6 +23,7 @@ UNREADABLE: Final = np.iinfo(np.int64).min
 EARLIEST_US: Final = -946_771_200_000_000
 """1940-01-01 UTC: nothing in a living case happened before, unless a manifest says so."""
 
+_ZONES_WITHOUT_PLACE: Final = ("UTC", "GMT")
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -54,10 +55,14 @@ def find_zone(name: str) -> ZoneInfo:
     Raises
     ------
     ConfigError
-        If there is no such zone.
+        If there is no such zone, or the name means the machine's own, which may be another one
+        elsewhere (promise 7).
     """
     try:
-        return ZoneInfo(name)
+        zone = ZoneInfo(name)
+        if "/" not in name and name not in _ZONES_WITHOUT_PLACE:
+            raise ValueError("not a place")
+        return zone
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
         raise ConfigError("time_zone is no IANA name; write one such as Europe/London") from None
 

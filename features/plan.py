@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from features.catalogue import Catalogue, Expression, FactType, Measure, Selector
+from features.catalogue import Catalogue, Expression, FactType, Measure, Selector, find_state
 from features.history import CODED_COLUMNS, Float64, Int32, Int64
 
 NONE: Final = -1
@@ -196,14 +196,8 @@ def _is_used(column: str, selectors: Sequence[Selector]) -> bool:
 
 def state_kinds(catalogue: Catalogue, edge: str) -> tuple[tuple[str, str], ...]:
     """Pair each kind with the state it ``starts`` or ``ends``, children included."""
-    pairs = []
-    for name in catalogue.kinds:
-        at: str | None = name
-        while at is not None and getattr(catalogue.kinds[at], edge) is None:
-            at = catalogue.kinds[at].parent
-        if at is not None:
-            pairs.append((name, getattr(catalogue.kinds[at], edge)))
-    return tuple(pairs)
+    found = ((name, find_state(catalogue.kinds, name, edge)) for name in catalogue.kinds)
+    return tuple((name, state) for name, state in found if state is not None)
 
 
 def _compile_ops(

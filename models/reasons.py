@@ -15,7 +15,8 @@ from models.wording import describe_value
 
 MOST_UP: Final = 5
 MOST_DOWN: Final = 2
-_LEAST_CONTRIBUTION: Final = 1e-6
+_LEAST_CONTRIBUTION: Final = 0.001
+"""Log-odds; what moved a probability by less than 1 in 4,000 is no reason."""
 
 
 @dataclass(frozen=True)

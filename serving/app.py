@@ -7,7 +7,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
 from serving import cases, listing, pages, scores
@@ -16,7 +15,7 @@ from serving.caseload import load_service
 from serving.problems import FaultGuard, install_handlers
 from serving.request_log import RequestLog, configure_log
 from serving.schemas import HealthOut, ReadyOut
-from serving.security import SecurityHeaders
+from serving.security import HostGuard, SecurityHeaders
 from serving.settings import LOOPBACK_HOSTS, Settings, check_loopback
 
 STATIC: Final = Path(__file__).with_name("static")
@@ -51,16 +50,18 @@ def create_app(settings: Settings) -> FastAPI:
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat the address it was sent
         middleware=[
             Middleware(RequestLog, registry=registry),
             Middleware(SecurityHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+            Middleware(HostGuard, hosts=hosts),
             Middleware(FaultGuard),
             Middleware(BodyGuard, max_bytes=settings.max_request_bytes),
         ],
     )
     app.state.service = load_service(settings)
     install_handlers(app)
+    pages.install_page_errors(app)
     for router in (scores.router, listing.router, cases.router, pages.router):
         app.include_router(router)
     _add_probes(app, registry)

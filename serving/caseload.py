@@ -15,6 +15,7 @@ from features.folder import ContractFolder, read_folder
 from features.history import MISSING, Int64
 from features.moments import parse_date
 from features.openness import open_cases
+from features.vocabulary import count_unmeasured
 from models.advice import Advice
 from models.bundle import Bundle, load_bundle
 from models.scoring import Ranking, rank
@@ -50,6 +51,8 @@ class Caseload:
         Places on a week's list.
     urgent
         Places of cases that carry an urgent flag.
+    unmeasured
+        What of the records nothing measures, in words, counted.
     """
 
     folder: ContractFolder
@@ -59,6 +62,7 @@ class Caseload:
     places: dict[str, Place]
     capacity: int
     urgent: tuple[int, ...]
+    unmeasured: dict[str, int]
 
     @property
     def n_open(self) -> int:
@@ -155,7 +159,14 @@ def _load_caseload(settings: Settings, data: Path, bundle: Bundle) -> Caseload:
         for place, case in enumerate(order)
     }
     return Caseload(
-        folder, ranking, unranked, keys, places, settings.capacity, ranking.urgent_places()
+        folder=folder,
+        ranking=ranking,
+        unranked=unranked,
+        keys=keys,
+        places=places,
+        capacity=settings.capacity,
+        urgent=ranking.urgent_places(),
+        unmeasured=count_unmeasured(history, bundle.catalogue),
     )
 
 

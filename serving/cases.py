@@ -20,7 +20,8 @@ _AGENCY_ONLY: Final = "agency_only"
 
 
 @router.get(
-    "/cases/{key}", responses={404: {"model": ErrorResponse}, 503: {"model": ErrorResponse}}
+    "/cases/{key}",
+    responses={status: {"model": ErrorResponse} for status in (404, 422, 503)},
 )
 def read_case(request: Request, key: Annotated[str, Path(min_length=24, max_length=24)]) -> CaseOut:
     """Return one case by its opaque key."""
@@ -113,7 +114,16 @@ class _Teller:
         label = known.label if known else kind.replace("_", " ")
         if kind in RESERVED_KINDS:
             label = f"case {kind}" if kind != "retracted" else "record withdrawn"
-        texts = ("view", "source", "channel", "actor", "target", "assurance", "narrative")
+        texts = (
+            "view",
+            "source",
+            "channel",
+            "actor",
+            "target",
+            "assurance",
+            "handling",
+            "narrative",
+        )
         return int(row["occurred_at"]), RecordOut(
             table="events",
             record_id=row["event_id"],
@@ -144,6 +154,7 @@ class _Teller:
             target=None,
             value=answer if row["asked"] == "yes" else "not asked",
             assurance=None,
+            handling=None,
             narrative=None,
             in_force=row["superseded_at"] >= self.as_of_us,
             behind=self.behind.get(("facts", row["fact_id"]), []),

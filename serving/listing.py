@@ -43,6 +43,7 @@ def read_list(
         capacity=caseload.capacity,
         n_ranked=len(caseload.ranking),
         n_open=caseload.n_open,
+        unmeasured=caseload.unmeasured,
         rows=rows,
         next_cursor=last if last < caseload.n_open and rows else None,
     )

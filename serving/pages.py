@@ -5,16 +5,19 @@ Rendered on the server; everything works without JavaScript.
 
 import datetime as dt
 import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, select_autoescape
+from starlette.exceptions import HTTPException
 
 from features.errors import ConfigError
 from models.wording import format_probability
-from serving.caseload import Caseload
+from serving.caseload import Caseload, Service
 from serving.cases import describe_case
 from serving.listing import list_rows, need_caseload, standing_of
 from serving.problems import ServiceError
@@ -22,6 +25,7 @@ from serving.schemas import CaseOut, EstimateOut, ReasonOut, RecordOut, RowOut
 
 router = APIRouter(include_in_schema=False)
 ROWS_PER_PAGE: Final = 50
+_Handler = Callable[[Request, Exception], Response]
 _ASSETS: Final = ("govuk-frontend.min.css", "moj-frontend.min.css", "govuk-frontend.min.js")
 
 
@@ -48,6 +52,7 @@ def show_list(request: Request) -> HTMLResponse:
         caseload,
         rows=list_rows(caseload, 0, min(caseload.capacity, len(caseload.ranking))),
         n_urgent_outside=len(outside),
+        unmeasured=caseload.unmeasured,
     )
 
 
@@ -89,9 +94,32 @@ def show_case(request: Request, key: str) -> HTMLResponse:
         case = describe_case(caseload, key)
     except ServiceError:
         return _render(request, "not_found.html", caseload, status=404)
+    anchors = {record.record_id: f"record-{n}" for n, record in enumerate(case.records)}
     return _render(
-        request, "case.html", caseload, case=case, evidence=_link(case), numbers=_number(case)
+        request,
+        "case.html",
+        caseload,
+        case=case,
+        evidence=_link(case),
+        numbers=_number(case),
+        anchors=anchors,
     )
+
+
+def install_page_errors(app: FastAPI) -> None:
+    """Show people a page where an address leads nowhere; programs get the one shape of errors."""
+    for kind in (HTTPException, RequestValidationError):
+        plain = cast(_Handler, app.exception_handlers[kind])
+        app.exception_handlers[kind] = functools.partial(_show_error, plain)
+
+
+def _show_error(plain: _Handler, request: Request, error: Exception) -> Response:
+    told = plain(request, error)
+    service: Service = request.app.state.service
+    for_person = "text/html" in request.headers.get("accept", "")
+    if not for_person or request.url.path.startswith("/v1/") or service.caseload is None:
+        return told
+    return _render(request, "not_found.html", service.caseload, status=told.status_code)
 
 
 def _number(case: CaseOut) -> dict[str, str]:
@@ -100,7 +128,8 @@ def _number(case: CaseOut) -> dict[str, str]:
         return {}
     up = {one.indicator: f"reason {n}" for n, one in enumerate(case.advice.reasons, 1)}
     down = {
-        one.indicator: f"reason {n} down" for n, one in enumerate(case.advice.counter_reasons, 1)
+        one.indicator: f"reason {n} of those that moved it down"
+        for n, one in enumerate(case.advice.counter_reasons, 1)
     }
     return down | up
 

@@ -14,7 +14,7 @@ _EVENT: Final[dict[str, Any]] = {
 }
 _FACT: Final[dict[str, Any]] = {
     "fact_id": "SYN-F1",
-    "name": "very_frightened",
+    "name": "victim_very_frightened",
     "asked": "yes",
     "value": "yes",
     "recorded_at": "2026-03-02",
@@ -187,11 +187,20 @@ class NotRankedOut(BaseModel):
     why: str
 
 
+class UnmeasuredOut(BaseModel):
+    """A record of a request that nothing measures: where it stands, why, and how to mend it."""
+
+    where: str = Field(examples=["cases[0].events[2].kind"])
+    code: str = Field(examples=["unknown_kind"])
+    remedy: str
+
+
 class ScoresOut(StandingOut):
     """Advice on the cases of a request, in order of priority."""
 
     repeats_ignored: int
     warnings: dict[str, int]
+    unmeasured: list[UnmeasuredOut] = Field(description="The first hundred of such records.")
     not_ranked: list[NotRankedOut]
     scores: list[AdviceOut]
 
@@ -216,6 +225,7 @@ class ListOut(StandingOut):
     capacity: int
     n_ranked: int
     n_open: int
+    unmeasured: dict[str, int] = Field(description="What of the records nothing measures.")
     rows: list[RowOut]
     next_cursor: int | None
 
@@ -236,6 +246,7 @@ class RecordOut(BaseModel):
     target: str | None
     value: float | str | None
     assurance: str | None
+    handling: str | None
     narrative: str | None
     in_force: bool
     behind: list[str] = Field(description="Indicators of the reasons that it is behind.")

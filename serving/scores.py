@@ -6,18 +6,27 @@ import datetime as dt
 from fastapi import APIRouter, Request
 
 from features.assembly import assemble_history
-from features.edge import DAY_US
+from features.catalogue import DAY_US, Catalogue
 from features.folder import ContractFolder, assemble_folder
 from features.history import History
 from features.moments import find_zone, format_moment, parse_date
 from features.openness import open_cases
+from features.vocabulary import REMEDIES, UNKNOWN_FACT, UNKNOWN_KIND, check_fact, knows_kind
 from models.advice import Advice, RankedList
 from models.scoring import rank_cases
 from serving.caseload import Service
 from serving.problems import ErrorResponse, Problem, ServiceError, invalid
-from serving.schemas import AdviceOut, NotRankedOut, ScoreRequest, ScoresOut, StandingOut
+from serving.schemas import (
+    AdviceOut,
+    NotRankedOut,
+    ScoreRequest,
+    ScoresOut,
+    StandingOut,
+    UnmeasuredOut,
+)
 
 router = APIRouter(prefix="/v1", tags=["scores"])
+_MOST_UNMEASURED = 100
 ERRORS = {status: {"model": ErrorResponse} for status in (400, 413, 415, 422, 503)}
 
 
@@ -38,12 +47,14 @@ def score_cases(asked: ScoreRequest, request: Request) -> ScoresOut:
     )
     if len(folder.rejects):
         raise invalid(_locate(folder, asked))
-    history = dataclasses.replace(assemble_history(folder), extract_at=as_of_us)
+    known_until_us = min(as_of_us, _now_us())
+    history = dataclasses.replace(assemble_history(folder), extract_at=known_until_us)
     ranked = rank_cases(service.bundle, history, as_of_us)
     return ScoresOut(
         **describe_standing(ranked, synthetic=False).model_dump(),
         repeats_ignored=folder.repeats,
         warnings=dict(folder.warnings),
+        unmeasured=_find_unmeasured(asked, service.bundle.catalogue),
         not_ranked=_tell_left_out(history, ranked, as_of_us),
         scores=[describe_advice(advice) for advice in ranked.advices],
     )
@@ -134,6 +145,25 @@ def _locate(folder: ContractFolder, asked: ScoreRequest) -> list[Problem]:
             remedy=row["remedy"],
         )
         for row in folder.rejects.frame.to_dict("records")
+    ]
+
+
+def _find_unmeasured(asked: ScoreRequest, catalogue: Catalogue) -> list[UnmeasuredOut]:
+    """Return the records that nothing measures by their place; no word of theirs is repeated."""
+    found: list[tuple[str, str]] = []
+    for n, case in enumerate(asked.cases):
+        for row, event in enumerate(case.events):
+            if not knows_kind(catalogue, event.kind.strip()):
+                found.append((f"cases[{n}].events[{row}].kind", UNKNOWN_KIND))
+        for row, fact in enumerate(case.facts):
+            value = (fact.value or "").strip() or None
+            code = check_fact(catalogue, fact.name.strip(), value, asked.time_zone)
+            if code is not None:
+                part = "name" if code == UNKNOWN_FACT else "value"
+                found.append((f"cases[{n}].facts[{row}].{part}", code))
+    return [
+        UnmeasuredOut(where=where, code=code, remedy=REMEDIES[code])
+        for where, code in found[:_MOST_UNMEASURED]
     ]
 
 

@@ -1,11 +1,16 @@
 """Response headers that keep a page to itself, and a fresh nonce for its one inline script."""
 
+import re
 import secrets
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.problems import ErrorBody, answer
+
+_PORT: Final = re.compile(r":\d{1,5}$")
 _FIXED: Final = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -41,6 +46,32 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, guarded)
+
+
+class HostGuard:
+    """Answers only under the service's own names, so that no page elsewhere can read it through a
+    name that it points here.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on if its host is one of ours, or answer with an error."""
+        if scope["type"] == "http" and not self._is_ours(scope):
+            body = ErrorBody(
+                code="unknown_host",
+                message="the service does not answer under this name",
+                remedy="call it as 127.0.0.1 or localhost",
+            )
+            await answer(400, body)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _is_ours(self, scope: Scope) -> bool:
+        named = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        return len(named) == 1 and _PORT.sub("", named[0].lower()) in self._hosts
 
 
 def _policy(nonce: str) -> str:

@@ -85,6 +85,7 @@ def test_the_small_catalogue_is_sound():
         ("outcome: harm", "share: 0.1", 29, "mildest level must be an outcome"),
         ("weight: 1", "weight: -1", 29, "at least 0"),
         ("ends: custody", "ends: bail", 4, "started by none"),
+        ("ends: custody", "ends: custody, starts: bail", 4, "two kinds"),
         ("label: a threat", "label: ''", 8, "write a text"),
     ],
 )

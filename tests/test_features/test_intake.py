@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.errors import CatalogueError, CaselightError, ConfigError, DataContractError
+from features.errors import CaselightError, CatalogueError, ConfigError, DataContractError
 from features.folder import read_folder
 from features.intake import import_source
 
@@ -139,7 +139,7 @@ def test_a_column_that_the_export_lacks_is_named(bring_in):
 
 
 CANARY = "CANARY7731"
-WHOLE = "1,2025-02-01,S,tel,him,0510,rang".split(",")
+WHOLE = ("1", "2025-02-01", "S", "tel", "him", "0510", "rang")
 
 
 @pytest.mark.parametrize("column", range(len(WHOLE)))

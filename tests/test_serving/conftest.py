@@ -1,0 +1,158 @@
+"""A real unit, a real bundle trained from it, and the real application over both."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from caselight.reading import load
+from features.history import History
+from models.bundle import Bundle, load_bundle
+from serving.app import create_app
+from serving.settings import make_settings
+
+ORIGIN = "http://127.0.0.1"
+CAPACITY = 6  # fewer than the open cases, so that most of them are not on the list
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A synthetic unit on disk and what was made of it."""
+
+    root: Path
+    data: Path
+    bundle_path: Path
+    history: History
+    bundle: Bundle
+    tables: dict[str, pd.DataFrame]
+
+    def numbers(self, case_ids: Sequence[str]) -> Any:
+        """Return the numbers of some cases in the history, ascending."""
+        return np.flatnonzero(np.isin(self.history.case_id, list(case_ids)))
+
+
+@pytest.fixture(scope="session")
+def unit(small_unit: Any) -> Unit:
+    """Return the small unit with its history and tables read."""
+    tables = {
+        name: pd.read_parquet(small_unit.folder / f"{name}.parquet")
+        for name in ("cases", "events", "facts")
+    }
+    return Unit(
+        root=small_unit.folder.parent,
+        data=small_unit.folder,
+        bundle_path=small_unit.bundle,
+        history=load(small_unit.folder).history,
+        bundle=load_bundle(small_unit.bundle),
+        tables=tables,
+    )
+
+
+@pytest.fixture(scope="session")
+def app(unit: Unit) -> FastAPI:
+    """Return the application over the unit."""
+    return create_app(make_settings(bundle=unit.bundle_path, data=unit.data, capacity=CAPACITY))
+
+
+@pytest.fixture
+def make_client() -> Iterator[Callable[..., TestClient]]:
+    """Return a way to open an application as a browser on this machine would."""
+    opened: list[TestClient] = []
+
+    def make(app: FastAPI, **given: Any) -> TestClient:
+        client = TestClient(app, base_url=ORIGIN, follow_redirects=False, **given)
+        opened.append(client)
+        return client
+
+    yield make
+    for client in opened:
+        client.close()
+
+
+@pytest.fixture
+def client(app: FastAPI, make_client: Callable[..., TestClient]) -> TestClient:
+    """Return a client of the application over the unit."""
+    return make_client(app)
+
+
+@pytest.fixture(scope="session")
+def list_whole(app: FastAPI) -> Callable[[TestClient], list[dict[str, Any]]]:
+    """Return a way to walk the list by its cursor from the first row to the last."""
+
+    def walk(client: TestClient) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        cursor: int | None = 0
+        while cursor is not None:
+            answer = client.get("/v1/list", params={"limit": 40, "cursor": cursor}).json()
+            rows += answer["rows"]
+            cursor = answer["next_cursor"]
+        return rows
+
+    return walk
+
+
+@pytest.fixture(scope="session")
+def raw_cases(unit: Unit) -> Callable[[Sequence[str]], list[dict[str, Any]]]:
+    """Return a way to write cases of the unit as a request holds them."""
+    grouped = {name: dict(list(table.groupby("case_id"))) for name, table in unit.tables.items()}
+
+    def write(case_ids: Sequence[str]) -> list[dict[str, Any]]:
+        cases = []
+        for case_id in case_ids:
+            case = _plain(grouped["cases"][case_id])[0]
+            for name in ("events", "facts"):
+                rows = _plain(grouped[name][case_id]) if case_id in grouped[name] else []
+                case[name] = [
+                    {key: cell for key, cell in row.items() if key != "case_id"} for row in rows
+                ]
+            cases.append(case)
+        return cases
+
+    return write
+
+
+def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as JSON has them: moments as ISO texts, nothing where a cell is empty."""
+    text = table.to_json(orient="records", date_format="iso", date_unit="us")
+    return [
+        {name: cell for name, cell in row.items() if cell is not None} for row in json.loads(text)
+    ]
+
+
+@pytest.fixture
+def example() -> dict[str, Any]:
+    """Return a small request that is answered with a score."""
+    return {
+        "time_zone": "Europe/London",
+        "as_of": "2026-03-10",
+        "cases": [
+            {
+                "case_id": "SYN-C1",
+                "recorded_at": "2026-03-01",
+                "area": "Halton",
+                "events": [
+                    {
+                        "event_id": "SYN-E1",
+                        "kind": "letter",
+                        "occurred_at": "2026-03-01T21:15",
+                        "recorded_at": "2026-03-02",
+                    }
+                ],
+                "facts": [
+                    {
+                        "fact_id": "SYN-F1",
+                        "name": "victim_very_frightened",
+                        "value": "yes",
+                        "recorded_at": "2026-03-02",
+                    }
+                ],
+            }
+        ],
+    }
