@@ -24,8 +24,8 @@ def features(
 
     measured = load_catalogue(catalogue)
     history = load(directory).history
-    report_unmeasured(history, measured)
     dates = parse_dates(as_of, history, "--as-of")
+    report_unmeasured(history, measured)
     cases = [open_cases(history, date) for date in dates]
     matrix = measure(history, compile_plan(measured), dates, cases)
     columns = {

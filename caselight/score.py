@@ -29,10 +29,10 @@ def score(
         raise ConfigError(f"--out takes a name ending in {', '.join(_WRITERS)}")
     model = load_bundle(bundle)
     history = load(directory).history
-    report_unmeasured(history, model.catalogue)
     dates = parse_dates(as_of, history, "--as-of")
     if len(dates) != 1:
         raise ConfigError("--as-of takes one date here")
+    report_unmeasured(history, model.catalogue)
     ranked = rank_cases(model, history, dates[0], top=top)
     print(describe_list(ranked))
     if out is not None:

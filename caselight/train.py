@@ -21,17 +21,21 @@ def train(
     """Train the model that would be used at the first test date; evaluate it at every test date."""
     from features.catalogue_file import load_catalogue
     from training.config import DEFAULT_PATH, load_config
+    from training.pipeline import check_dates
     from training.pipeline import train as train_model
 
     measured = load_catalogue(catalogue)
     choices = load_config(config or DEFAULT_PATH)
     history = load(directory).history
+    train_dates = parse_dates(train_as_of, history, "--train-as-of")
+    test_dates = parse_dates(test_as_of, history, "--test-as-of")
+    check_dates(history, measured, train_dates, test_dates)
     report_unmeasured(history, measured)
     result = train_model(
         history,
         measured,
-        parse_dates(train_as_of, history, "--train-as-of"),
-        parse_dates(test_as_of, history, "--test-as-of"),
+        train_dates,
+        test_dates,
         out,
         capacity=capacity,
         config=choices,

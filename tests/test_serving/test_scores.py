@@ -309,3 +309,21 @@ def test_scores_arrive_in_order_of_priority(
     assert [score["rank"] for score in scores] == list(range(1, len(scores) + 1))
     assert (np.diff(priority) <= 0).all()
     assert all(score["n_ranked"] == len(scores) for score in scores)
+
+
+def test_a_mistyped_kind_is_told_with_its_place(
+    client: TestClient, example: dict[str, Any]
+) -> None:
+    """A kind or fact that the catalogue lacks would lose a flag; its place comes with a remedy."""
+    case = example["cases"][0]
+    case["events"].append(case["events"][0] | {"event_id": "SYN-E2", "kind": "stranglation"})
+    case["facts"].append({"fact_id": "SYN-F2", "name": "frightend", "recorded_at": "2026-03-02"})
+
+    answer = client.post("/v1/scores", json=example).json()
+
+    told = [(one["where"], one["code"]) for one in answer["unmeasured"]]
+    assert told == [
+        ("cases[0].events[1].kind", "unknown_kind"),
+        ("cases[0].facts[1].name", "unknown_fact"),
+    ]
+    assert "stranglation" not in str(answer["unmeasured"])

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from features.assembly import assemble_history
 from features.catalogue import Catalogue
 from features.catalogue_file import load_catalogue
 from features.contract import (
@@ -23,6 +24,8 @@ from features.contract import (
     VIEWS,
 )
 from features.errors import ConfigError
+from features.folder import read_folder
+from features.vocabulary import count_unmeasured
 from training.simulator import simulate_unit
 from training.simulator.population import Cases
 
@@ -210,6 +213,12 @@ def test_kinds_and_facts_are_declared(
     """Every kind and every fact that is simulated stands in the catalogue."""
     assert set(frames["events"]["kind"]) <= set(catalogue.kinds) | set(RESERVED_KINDS)
     assert set(frames["facts"]["name"]) == set(catalogue.facts)
+
+
+def test_every_record_can_be_measured(folder: Path, catalogue: Catalogue) -> None:
+    """The catalogue has a word for every record, and every answer fits its question."""
+    history = assemble_history(read_folder(folder))
+    assert count_unmeasured(history, catalogue) == {}
 
 
 def test_every_measured_kind_occurs(frames: dict[str, pd.DataFrame], catalogue: Catalogue) -> None:

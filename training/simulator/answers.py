@@ -15,6 +15,7 @@ from training.simulator.world import World
 
 Texts = npt.NDArray[np.object_]
 DATE_FACTS: Final = ("separation_date", "release_date")
+NUMBER_FACTS: Final = ("prior_offence_types",)
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def _dates(name: str, case: Ints, day: Floats, known: Floats, rng: np.random.Gen
 
 def _ask_again(first: Answers, rng: np.random.Generator) -> Answers:
     """Return the answers followed by a few later ones that replace them."""
-    yes_no = np.isin(first.text, ("yes", "no")) | ~first.asked
+    yes_no = ~np.isin(first.name, NUMBER_FACTS + DATE_FACTS)
     again = np.flatnonzero(yes_no & (rng.random(len(first.case)) < set_by.ASKED_AGAIN))
     # Most say the same again; some who had not been asked now are.
     changed = rng.random(len(again)) < set_by.ANSWER_CHANGED
