@@ -150,7 +150,7 @@ def test_the_list_of_the_week_has_as_many_rows_as_places(client: TestClient) -> 
     after = client.get("/v1/list", params={"cursor": answer["next_cursor"]}).json()["rows"]
     assert len(answer["rows"]) == answer["capacity"] == answer["next_cursor"] == 6
     assert all(row["on_list"] for row in answer["rows"])
-    assert after[0]["rank"] == 13
+    assert after[0]["rank"] == 7
     assert not any(row["on_list"] for row in after)
 
 
