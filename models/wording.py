@@ -51,8 +51,11 @@ def format_days(value: float) -> str:
 
 
 def format_number(value: float) -> str:
-    """Return a number with two decimals at most."""
-    return f"{value:.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
+    """Return a number with two decimals at most, a small one with two significant figures."""
+    if value % 1 == 0:
+        return f"{value:.0f}"
+    shown = f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
+    return shown if "e" in shown else shown.rstrip("0").rstrip(".")
 
 
 def format_probability(probability: float) -> str:

@@ -150,7 +150,10 @@ def test_promotion_points_at_a_verified_copy(small_unit, tmp_path):
     assert promote(small_unit.bundle, tmp_path / "models").id == promoted.id
 
 
-def test_the_registry_serves_the_same_scores(small_unit, history, catalogue, tmp_path):
+@pytest.mark.parametrize("within_project", [False, True])
+def test_the_registry_serves_the_same_scores(
+    small_unit, history, catalogue, tmp_path, monkeypatch, within_project
+):
     """MLflow holds the run, the alias champion, and a model that scores as the bundle does."""
     import pandas as pd
     from scipy.special import expit
@@ -163,16 +166,21 @@ def test_the_registry_serves_the_same_scores(small_unit, history, catalogue, tmp
     bundle = load_bundle(small_unit.bundle)
     metrics = json.loads((small_unit.bundle / "metrics.json").read_text())
     result = TrainingResult(bundle.id, tuple(metrics["headlines"]), metrics)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    if within_project:  # as `mlflow run` calls us: in a run, and an experiment, of its own
+        opened = mlflow.MlflowClient(uri).create_run("0").info.run_id
+        monkeypatch.setenv("MLFLOW_RUN_ID", opened)
     registered = track(
         result,
         small_unit.bundle,
         catalogue,
         load_config(),
         dates={"train_as_of": "a", "test_as_of": "b"},
-        tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
+        tracking_uri=uri,
         artifacts=tmp_path / "artefacts",
     )
     client = mlflow.MlflowClient()
+    assert not within_project or registered.run_id == opened
     found = client.get_model_version_by_alias(registered.model_name, "champion")
     assert (str(found.version), found.run_id) == (registered.model_version, registered.run_id)
     data = client.get_run(registered.run_id).data

@@ -32,6 +32,8 @@ from mlflow.types import ColSpec, Schema
 
 CHAMPION: Final = "champion"
 _EXPERIMENT: Final = "caselight"
+_PROJECT_RUN: Final = "MLFLOW_RUN_ID"
+"""Names the run that `mlflow run` opened, in an experiment of its choice; ours continues it."""
 _MODEL_CODE: Final = Path(__file__).with_name("model_code.py")
 _REQUIREMENTS: Final = ("lightgbm", "numpy", "pandas", "pyyaml", "scipy")
 
@@ -73,13 +75,14 @@ def track(
     with _quiet():
         if tracking_uri is not None:
             mlflow.set_tracking_uri(tracking_uri)
-        _set_experiment(artifacts)
+        if _PROJECT_RUN not in os.environ:
+            _set_experiment(artifacts)
         name = f"caselight-{catalogue.name}"
         with mlflow.start_run() as run:
             mlflow.log_params(
                 {
                     **dates,
-                    "catalogue": catalogue.name,
+                    "catalogue_name": catalogue.name,
                     "catalogue_digest": catalogue.digest,
                     "engine_version": ENGINE_VERSION,
                     "bundle_id": result.bundle_id,
