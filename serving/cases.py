@@ -130,6 +130,9 @@ class _Teller:
             kind=kind,
             label=label,
             occurred_at=self._show(row["occurred_at"]),
+            occurred_until=None
+            if pd.isna(row["occurred_until"])
+            else self._show(row["occurred_until"]),
             recorded_at=str(self._show(row["recorded_at"])),
             value=None if pd.isna(row["value"]) else float(row["value"]),
             in_force=row["superseded_at"] >= self.as_of_us,
@@ -146,6 +149,7 @@ class _Teller:
             kind=row["name"],
             label=known.question if known else row["name"].replace("_", " "),
             occurred_at=None,
+            occurred_until=None,
             recorded_at=str(self._show(row["recorded_at"])),
             view=None,
             source=None,

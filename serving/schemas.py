@@ -238,6 +238,7 @@ class RecordOut(BaseModel):
     kind: str
     label: str
     occurred_at: str | None
+    occurred_until: str | None
     recorded_at: str
     view: str | None
     source: str | None
