@@ -26,6 +26,10 @@ _AGENCY_ONLY: Final = "agency_only"
 def assemble_history(folder: ContractFolder) -> History:
     """Assemble a folder's cases, events and facts.
 
+    Events of linked cases stand among a case's own, marked with the kind of link, so that cases
+    stay independent of each other from here on. Both cases of a link see each other, from the
+    moment that event and link were both recorded, and what occurred before the link ended.
+
     The result depends on the records alone, not on the order of rows, files or partitions.
     """
     cases = folder.cases.sort_values("case_id", ignore_index=True)
@@ -35,11 +39,38 @@ def assemble_history(folder: ContractFolder) -> History:
         case_recorded_at=cases["recorded_at"].to_numpy(dtype=np.int64),
         area=_code(cases["area"]),
         referral_source=_code(cases["referral_source"]),
-        events=_assemble_events(folder.events, pd.Index(case_id)),
+        events=_assemble_events(_borrow_events(folder), pd.Index(case_id)),
         facts=_assemble_facts(folder.facts, pd.Index(case_id)),
         time_zone=folder.manifest.time_zone,
         extract_at=folder.manifest.extract_at_us,
     )
+
+
+def _borrow_events(folder: ContractFolder) -> pd.DataFrame:
+    """Return the events with a column ``via``, and those of linked cases under each case."""
+    own = folder.events.assign(via=pd.Series([None] * len(folder.events), dtype="str"))
+    links = folder.links[folder.links["kind"] != RETRACTED]
+    if links.empty:
+        return own
+    there = links.rename(columns={"linked_case_id": "other"})
+    back = links.rename(columns={"case_id": "other", "linked_case_id": "case_id"})
+    columns = ["case_id", "other", "kind", "recorded_at", "ended_at", SUPERSEDED_AT]
+    pairs = pd.concat([there[columns], back[columns]], ignore_index=True)
+    pairs = pairs[
+        pairs["case_id"].isin(folder.cases["case_id"]) & (pairs["case_id"] != pairs["other"])
+    ]
+    pairs = pairs.rename(columns={"case_id": "seen_by", "kind": "via"})
+    met = pairs.merge(folder.events, left_on="other", right_on="case_id", suffixes=("_of_link", ""))
+    met = met[met["ended_at"].isna() | (met["occurred_at"] < met["ended_at"])]
+    incident = met["incident_id"].where(met["incident_id"].notna(), met["event_id"])
+    borrowed = met.assign(
+        case_id=met["seen_by"],
+        event_id=met["other"] + "/" + met["event_id"],
+        incident_id=met["other"] + "/" + incident,
+        recorded_at=np.maximum(met["recorded_at"], met["recorded_at_of_link"]),
+        **{SUPERSEDED_AT: np.minimum(met[SUPERSEDED_AT], met[f"{SUPERSEDED_AT}_of_link"])},
+    )
+    return pd.concat([own, borrowed[own.columns]], ignore_index=True)
 
 
 def _assemble_events(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Events:
@@ -61,6 +92,7 @@ def _assemble_events(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Events:
         incident=_number_incidents(frame, order, case),
         measured=measured[order],
         event_id=event_id[order],
+        via=_take(_code(frame["via"]), order),
         **coded,
     )
 

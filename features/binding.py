@@ -104,7 +104,8 @@ def bind(plan: Plan, history: History) -> Binding:
 
 def _sign(plan: Plan, history: History) -> tuple[Int32, dict[str, Int32]]:
     """Number each event's signature and list the codes that each signature stands for."""
-    columns: list[Coded] = [getattr(history.events, name) for name in plan.used_columns]
+    names = [*plan.used_columns, *(["via"] if history.events.via.values else [])]
+    columns: list[Coded] = [getattr(history.events, name) for name in names]
     sizes = [len(column.values) + 1 for column in columns]
     combined = np.zeros(len(history.events), dtype=np.int64)
     for column, size in zip(columns, sizes, strict=True):
@@ -122,7 +123,7 @@ def _sign(plan: Plan, history: History) -> tuple[Int32, dict[str, Int32]]:
         signature = inverse.astype(np.int32)
     rows: dict[str, Int32] = {}
     rest = distinct.copy()
-    for name, size in zip(reversed(plan.used_columns), reversed(sizes), strict=True):
+    for name, size in zip(reversed(names), reversed(sizes), strict=True):
         rows[name] = (rest % size - 1).astype(np.int32)
         rest //= size
     rows[""] = np.zeros(len(distinct), dtype=np.int32)
@@ -137,7 +138,16 @@ def _match(plan: Plan, history: History, rows: dict[str, Int32]) -> npt.NDArray[
             allowed = _allowed(selector, name, getattr(history.events, name))
             if allowed is not None:
                 matches[:, number] &= allowed[rows[name]]
+        matches[:, number] &= _seen(selector, history.events.via, rows)
     return matches
+
+
+def _seen(selector: Selector, via: Coded, rows: dict[str, Int32]) -> npt.NDArray[np.bool_]:
+    """Return which signatures are seen through the selector's links, or are the case's own."""
+    if not via.values:
+        return np.full(len(rows[""]), not selector.via, dtype=np.bool_)
+    met = [name in selector.via for name in via.values]
+    return np.array([*met, not selector.via], dtype=np.bool_)[rows["via"]]
 
 
 def _allowed(selector: Selector, name: str, column: Coded) -> npt.NDArray[np.bool_] | None:
@@ -173,7 +183,7 @@ def _states(plan: Plan, history: History) -> tuple[Int32, Int32, Int32, int]:
             if kind in names:
                 of_kind[code] = plan.states.index(names[kind])
                 edge_of_kind[code] = edge
-    state = of_kind[events.kind.codes]
+    state = np.where(events.via.codes == MISSING, of_kind[events.kind.codes], NONE)
     touched = np.flatnonzero(state != NONE)
     pairs = state[touched].astype(np.int64) * (len(events.detail.values) + 1) + (
         events.detail.codes[touched] + 1

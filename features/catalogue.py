@@ -109,8 +109,9 @@ class Selector:
     """Which events are meant: every stated condition must hold; within one, any value will do.
 
     An empty tuple states no condition. ``kind`` is already widened to all kinds below. ``actor`` is
-    the subject and proxies unless stated. ``value`` limits are inclusive; an event without a value
-    never meets one.
+    the subject and proxies unless stated. ``via`` names kinds of link and takes in events of the
+    cases linked by them; without it only the case's own events are meant. ``value`` limits are
+    inclusive; an event without a value never meets one.
     """
 
     kind: tuple[str, ...] = ()
@@ -119,6 +120,7 @@ class Selector:
     view: tuple[str, ...] = ()
     actor: tuple[str, ...] = ("subject", "proxy")
     target: tuple[str, ...] = ()
+    via: tuple[str, ...] = ()
     detail_in: tuple[str, ...] = ()
     detail_prefix: tuple[str, ...] = ()
     value_min: float | None = None
@@ -175,6 +177,9 @@ class Expression:
 class Indicator:
     """One number measured from a case history, with the words of its reason.
 
+    ``relevant_to`` names the outcomes and levels of harm that the source speaks of; empty where it
+    speaks of all. It documents, and keeps nothing from a model.
+
     ``silence`` marks indicators whose low side is made of silence, custody, relocation or withdrawn
     support: a push down by one of them is shown as unknown, not as a reason (design section 7).
     """
@@ -187,6 +192,7 @@ class Indicator:
     source: str
     none_reason: str = "none on record"
     silence: bool = False
+    relevant_to: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -126,6 +126,7 @@ def parse_catalogue(content: bytes, name: str) -> Catalogue:
     outcomes = reader.outcomes()
     rfs = reader.rfs(indicators)
     priority = reader.priority(outcomes)
+    reader.check_relevance(indicators, outcomes, priority)
     catalogue = Catalogue(
         name=reader.name(),
         title=sections["title"].text() if "title" in sections else "",
@@ -267,7 +268,16 @@ class _Sections:
         return tuple(indicators)
 
     def _indicator(self, entry: Entry) -> Indicator:
-        own = ("name", "family", "direction", "reason", "none_reason", "silence", "source")
+        own = (
+            "name",
+            "family",
+            "relevant_to",
+            "direction",
+            "reason",
+            "none_reason",
+            "silence",
+            "source",
+        )
         required = ("name", "family", "measure", "direction", "reason", "source")
         keys = entry.mapping((*own, *EXPRESSION_KEYS), required)
         indicator = Indicator(
@@ -281,6 +291,7 @@ class _Sections:
             source=_text(keys, "source"),
             none_reason=_text(keys, "none_reason") or "none on record",
             silence="silence" in keys and keys["silence"].flag(),
+            relevant_to=keys["relevant_to"].texts() if "relevant_to" in keys else (),
         )
         self._check_indicator(entry, keys, indicator)
         return indicator
@@ -297,6 +308,17 @@ class _Sections:
         constrained = found.direction is not Direction.OPEN
         if constrained and measure in _NEVER_CONSTRAINED:
             entry.complain(f"measure {measure} can be missing, so its direction must be open")
+
+    def check_relevance(
+        self, indicators: tuple[Indicator, ...], outcomes: tuple[Outcome, ...], priority: Priority
+    ) -> None:
+        """Complain of indicators that are said to matter for what the catalogue does not name."""
+        known = {outcome.name for outcome in outcomes} | {rung.name for rung in priority.ladder}
+        for indicator, entry in zip(
+            indicators, self.sections["indicators"].items() if indicators else [], strict=False
+        ):
+            if not set(indicator.relevant_to) <= known:
+                entry.complain(f"relevant_to names no outcome or level: {', '.join(sorted(known))}")
 
     def _check_repeats(self, entries: list[Entry], names: list[str]) -> None:
         seen: set[str] = set()

@@ -54,6 +54,9 @@ class Moment:
             if wanted is not None:
                 allowed = np.array([*(wanted(value) for value in column.values), False])
                 met &= allowed[column.codes[self.rows]]
+        via = events.via
+        linked = np.array([*(name in selector.via for name in via.values), not selector.via])
+        met &= linked[via.codes[self.rows]]
         value = events.value[self.rows]
         if selector.value_min is not None:
             met &= value >= selector.value_min
@@ -234,7 +237,8 @@ def state_intervals(moment: Moment, state: str) -> tuple[Interval, ...]:
     Each start runs to the next end of the same detail. Of ends at the very moment of a start, one
     closes it only if nothing was open before. Intervals may overlap; a state is their union.
     """
-    events, usable = moment.history.events, moment.usable()
+    events = moment.history.events
+    usable = moment.usable() & (events.via.codes[moment.rows] == MISSING)
     starts = dict(state_kinds(moment.catalogue, "starts"))
     ends = dict(state_kinds(moment.catalogue, "ends"))
     kinds = [events.kind.values[code] for code in events.kind.codes[moment.rows]]

@@ -10,7 +10,7 @@ from features.durations import parse_duration
 from features.yaml_file import Entry
 
 FIELDS: Final = ("kind", "channel", "source", "view", "actor", "target", "detail")
-SELECTOR_KEYS: Final = (*FIELDS, "value")
+SELECTOR_KEYS: Final = (*FIELDS, "value", "via")
 EXPRESSION_KEYS: Final = (
     "measure",
     "of",
@@ -86,7 +86,7 @@ def read_selector(entry: Entry, vocabulary: Vocabulary) -> Selector:
     keys = entry.mapping(SELECTOR_KEYS)
     fixed = {"view": VIEWS, "actor": ACTORS, "target": TARGETS}
     stated: dict[str, tuple[str, ...]] = {}
-    for name in ("channel", "source", "view", "actor", "target"):
+    for name in ("channel", "source", "view", "actor", "target", "via"):
         if name in keys:
             stated[name] = keys[name].texts()
             if name in fixed and not set(stated[name]) <= set(fixed[name]):

@@ -59,6 +59,9 @@ class Events:
     incident
         Number of the incident within its case, for incidents of two or more events; ``MISSING`` for
         an event that is an incident by itself.
+    via
+        Kind of the link through which the event of another case is seen here; ``MISSING`` for the
+        case's own. Only selectors that name a link take such events in.
     measured
         Whether indicators may use the event: not health, not for its agency alone (promise 9).
     event_id
@@ -78,6 +81,7 @@ class Events:
     detail: Coded
     value: Float64
     incident: Int32
+    via: Coded
     measured: npt.NDArray[np.bool_]
     event_id: Text
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from features.contract import CLOSING_KINDS, OPENING_KINDS
-from features.history import History, Int64
+from features.history import MISSING, History, Int64
 
 
 def open_cases(history: History, as_of_us: int) -> Int64:
@@ -19,6 +19,7 @@ def open_cases(history: History, as_of_us: int) -> Int64:
     closing = [codes[kind] for kind in CLOSING_KINDS if kind in codes]
     counts = (
         np.isin(events.kind.codes, lifecycle)
+        & (events.via.codes == MISSING)
         & (events.recorded_at < as_of_us)
         & (events.superseded_at >= as_of_us)
         & (events.occurred_at < as_of_us)

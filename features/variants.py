@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from features.catalogue import Catalogue
-from features.history import NEVER, Coded, Events, Facts, History, Int64
+from features.history import MISSING, NEVER, Coded, Events, Facts, History, Int64
 
 
 def take_cases(history: History, cases: Int64) -> History:
@@ -36,7 +36,8 @@ def end_state(history: History, catalogue: Catalogue, state: str, as_of_us: int)
     starters = [kind.name for kind in catalogue.kinds.values() if kind.starts == state]
     events = history.events
     codes = [events.kind.values.index(kind) for kind in starters if kind in events.kind.values]
-    rows = np.flatnonzero(np.isin(events.kind.codes, codes) & events.measured)
+    own = events.via.codes == MISSING
+    rows = np.flatnonzero(np.isin(events.kind.codes, codes) & events.measured & own)
     if not enders or not len(rows):
         return history
     case = np.searchsorted(events.pointer, rows, side="right") - 1

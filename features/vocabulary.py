@@ -9,7 +9,7 @@ import numpy as np
 
 from features.catalogue import Catalogue, FactType
 from features.contract import RESERVED_KINDS
-from features.history import History
+from features.history import MISSING, History
 from features.moments import parse_date
 
 UNKNOWN_KIND: Final = "unknown_kind"
@@ -66,7 +66,7 @@ def count_unmeasured(history: History, catalogue: Catalogue) -> dict[str, int]:
         for name, value in zip(facts.name.codes, facts.value.codes, strict=True)
     ]
     counts = {
-        UNKNOWN_KIND: int(strange[kinds.codes].sum()),
+        UNKNOWN_KIND: int(strange[kinds.codes[history.events.via.codes == MISSING]].sum()),
         UNKNOWN_FACT: problems.count(UNKNOWN_FACT),
         UNREADABLE_ANSWER: problems.count(UNREADABLE_ANSWER),
     }

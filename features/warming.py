@@ -32,6 +32,7 @@ def _empty_history() -> History:
             incident=np.empty(0, dtype=np.int32),
             measured=flags,
             event_id=names,
+            via=codes,
             **dict.fromkeys(CODED_COLUMNS, codes),
         ),
         facts=Facts(
