@@ -13,7 +13,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench lock clean
+.PHONY: help setup run test check format docs bench lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -37,6 +37,9 @@ check: setup ## Format, lint, types, direction of imports, locks
 format: setup ## Format and sort imports
 	$(VENV)/ruff check --select I --fix .
 	$(VENV)/ruff format .
+
+docs: setup ## Write docs/indicators.md from the catalogue and its example
+	@$(VENV)/python scripts/indicators.py
 
 bench: setup ## Run the benchmarks
 	@if [ -f benchmarks/__main__.py ]; then $(VENV)/python -m benchmarks; else echo "There are no benchmarks yet."; fi

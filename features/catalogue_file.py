@@ -63,7 +63,6 @@ _NEVER_CONSTRAINED: Final = (
     Measure.GAP_CV,
     Measure.SLOPE,
     Measure.TIME_BETWEEN,
-    Measure.DISAGREEMENT,
 )
 PROTECTED: Final = re.compile(
     r"(?:^|_)(age|sex|gender|race|ethnicity|ethnic|religion|belief|disability|disabled|pregnan\w*|"

@@ -149,9 +149,11 @@ def _incidents_behind(moment: Moment, expression: Expression) -> Int64:
         return found[:1]
     if measure is Measure.MAX:
         return _largest(moment, found)
+    if measure is Measure.DISTINCT:
+        codes = getattr(moment.history.events, str(expression.field)).codes[moment.rows]
+        return np.asarray(found[codes[found] != MISSING])
     if measure is Measure.DISAGREEMENT:
-        incident = moment.history.events.incident[moment.rows]
-        return np.asarray(found[incident[found] != MISSING])
+        return _with_several_views(moment, found)
     if measure is Measure.SHARE:
         among = kept & window & moment.matching(expression.among or Selector())
         return np.flatnonzero(among | (of & window & _same_incident(moment, among)))
@@ -193,6 +195,16 @@ def _largest(moment: Moment, found: Int64) -> Int64:
     if not len(found) or np.isnan(value).all():
         return found
     return np.asarray(found[value == np.nanmax(value)])
+
+
+def _with_several_views(moment: Moment, found: Int64) -> Int64:
+    """Return the events of incidents that are told from more than one view."""
+    incident = moment.history.events.incident[moment.rows][found]
+    view = moment.history.events.view.codes[moment.rows][found]
+    pairs = np.unique(np.stack([incident, view]), axis=1)[0] if len(found) else incident
+    name, count = np.unique(pairs, return_counts=True)
+    several = name[(count > 1) & (name != MISSING)]
+    return np.asarray(found[np.isin(incident, several)])
 
 
 def _same_incident(moment: Moment, among: Mask) -> Mask:

@@ -1,10 +1,18 @@
-"""The compiled pass: fills every measure for every query in one reading of each case's events.
+"""The compiled pass: fills every measure for every query, reading each case's events once.
 
 A query is (case, anchor, cut, known): windows reach back from ``anchor``; events count if they
 occurred before ``cut`` and were in force by what was recorded before ``known``. For indicators the
-three are the same moment. Sums run in the order of the events; fast-math is off, so that a result
-does not depend on how the work was divided. Everything compiled stands in this file, because the
-compiler's cache looks at one file only.
+three are the same moment.
+
+For each case the pass lays out, per selector, the *list* of its events in time order, and how long
+each list was before every event. A window is then a stretch of a list, and a measure reads that
+stretch alone. Lists laid out once serve every query of the case under which all versions of its
+records are in force (the common one: nothing late, nothing corrected); for other queries they are
+laid out anew. Either way the stretch holds the same events in the same order, so that a value
+does not depend on what it is measured beside.
+
+Sums run in the order of the events; fast-math is off. Everything compiled stands in this file,
+because the compiler's cache looks at one file only.
 """
 
 from typing import Any, Final, NamedTuple
@@ -39,43 +47,53 @@ _START: Final = 1
 _END: Final = 2
 _VALUE_FIELD: Final = 7
 _N_VIEWS: Final = 3
-_ABSENT: Final = np.iinfo(np.int64).min
+_ALWAYS: Final = np.iinfo(np.int64).min
+_NEVER: Final = np.iinfo(np.int64).max
 
-# Functions that allocate nothing need no reference counts; counting them for every array of every
-# call made the pass five times slower.
-_allocates_nothing: Any = njit(nogil=True, _nrt=False)  # type: ignore[call-overload]
+# Functions that allocate nothing need no reference counts, and hand over dozens of arrays at every
+# call; uncounted and made part of their caller they cost nothing. Otherwise the pass is ten times
+# slower.
+_allocates_nothing: Any = njit(nogil=True, _nrt=False, forceinline=True)  # type: ignore[call-overload]
 
 
 class Scratch(NamedTuple):
-    """What one thread works with; nothing in it outlives a query.
+    """What one thread works with; nothing in it outlives a case.
 
-    ``tally``, ``total``, ``first_at``, ``second_at``, ``of_event`` and ``among_event`` are one per
-    measure and mean what the measure makes of them. ``code_mark`` and ``incident_mark`` hold the
-    number of the query that last saw a code or an incident, so that they need no clearing.
+    ``rows[l, :length[l]]`` are the events of list ``l``, counted from the case's first;
+    ``before[i, l]`` is the length of list ``l`` before event ``i``. ``known_from[i]`` and
+    ``known_until[i]`` say between which moments the first ``i`` events are all in force. Marks
+    hold the number of the last measurement that saw an incident, an event or a code, so that they
+    need no clearing.
     """
 
-    since_at: Int64
-    starts: Int64
-    earlier: Int64
-    tally: Float64
-    total: Float64
-    first_at: Int64
-    second_at: Int64
-    of_event: Int64
-    among_event: Int64
+    rows: Int32
+    length: Int32
+    before: Int32
+    known_from: Int64
+    known_until: Int64
+    window_start: Int64
     slot_open: Int64
     slot_moment: Int64
     slot_edges: Int32
     n_open: Int32
     active_from: Int64
-    buffer_x: Float64
-    buffer_y: Float64
-    code_offset: Int64
-    code_mark: Int64
+    interval_state: Int32
+    interval_from: Int64
+    interval_until: Int64
+    counters: Int64
+    point_x: Float64
+    point_y: Float64
     incident_mark: Int64
     incident_bits: Int32
-    incident_at: Int32
+    incident_point: Int32
+    row_mark: Int64
+    code_mark: Int64
     view_value: Float64
+
+
+_N_INTERVALS: Final = 0
+_BUILD: Final = 1
+_MOMENT: Final = 2
 
 
 @_allocates_nothing
@@ -92,118 +110,149 @@ def _meets_value(selectors: SelectorArrays, s: int, value: float) -> bool:
 
 @njit(nogil=True)
 def _make_scratch(
-    events: EventArrays,
-    ops: OpArrays,
-    n_since: int,
+    n_codes: Int32,
+    n_lists: int,
+    n_windows: int,
     n_states: int,
     n_slots: int,
-    n_buffers: int,
     most_events: int,
     most_incidents: int,
 ) -> Scratch:
-    n_ops = len(ops.measure)
-    code_offset = np.zeros(n_ops, dtype=np.int64)
-    n_marks = 0
-    views_needed = 0
-    for o in range(n_ops):
-        if ops.measure[o] == _DISTINCT or ops.measure[o] == _FIRST_USE:
-            code_offset[o] = n_marks
-            n_marks += events.n_codes[events.field_row[ops.field[o]]]
-        elif ops.measure[o] == _DISAGREEMENT:
-            views_needed = most_incidents
+    most_codes = 0
+    for row in range(len(n_codes)):
+        most_codes = max(most_codes, n_codes[row])
     return Scratch(
-        since_at=np.empty(n_since, dtype=np.int64),
-        starts=np.empty(n_ops, dtype=np.int64),
-        earlier=np.empty(n_ops, dtype=np.int64),
-        tally=np.empty(n_ops),
-        total=np.empty(n_ops),
-        first_at=np.empty(n_ops, dtype=np.int64),
-        second_at=np.empty(n_ops, dtype=np.int64),
-        of_event=np.empty(n_ops, dtype=np.int64),
-        among_event=np.empty(n_ops, dtype=np.int64),
+        rows=np.empty((n_lists, most_events), dtype=np.int32),
+        length=np.zeros(n_lists, dtype=np.int32),
+        before=np.empty((most_events + 1, n_lists), dtype=np.int32),
+        known_from=np.empty(most_events + 1, dtype=np.int64),
+        known_until=np.empty(most_events + 1, dtype=np.int64),
+        window_start=np.empty(n_windows, dtype=np.int64),
         slot_open=np.full(n_slots, -1, dtype=np.int64),
         slot_moment=np.full(n_slots, -1, dtype=np.int64),
         slot_edges=np.zeros(n_slots, dtype=np.int32),
         n_open=np.zeros(n_states, dtype=np.int32),
         active_from=np.zeros(n_states, dtype=np.int64),
-        buffer_x=np.empty((n_buffers, most_events)),
-        buffer_y=np.empty((n_buffers, most_events)),
-        code_offset=code_offset,
-        code_mark=np.full(n_marks, -1, dtype=np.int64),
-        incident_mark=np.full((most_incidents, n_ops), -1, dtype=np.int64),
-        incident_bits=np.zeros((most_incidents, n_ops), dtype=np.int32),
-        incident_at=np.zeros((most_incidents, n_ops), dtype=np.int32),
-        view_value=np.zeros((views_needed, n_ops, _N_VIEWS)),
+        interval_state=np.empty(most_events + 1, dtype=np.int32),
+        interval_from=np.empty(most_events + 1, dtype=np.int64),
+        interval_until=np.empty(most_events + 1, dtype=np.int64),
+        counters=np.zeros(3, dtype=np.int64),
+        point_x=np.empty(most_events),
+        point_y=np.empty(most_events),
+        incident_mark=np.full(most_incidents, -1, dtype=np.int64),
+        incident_bits=np.zeros(most_incidents, dtype=np.int32),
+        incident_point=np.zeros(most_incidents, dtype=np.int32),
+        row_mark=np.full(most_events, -1, dtype=np.int64),
+        code_mark=np.full(most_codes, -1, dtype=np.int64),
+        view_value=np.zeros((most_incidents, _N_VIEWS)),
     )
 
 
 @_allocates_nothing
-def _latest_since(
+def _find_first(times: Int64, first: int, end: int, moment: int) -> int:
+    """Return the first of the events ``first:end`` that occurred at ``moment`` or later."""
+    low = first
+    high = end
+    while low < high:
+        middle = (low + high) // 2
+        if times[middle] < moment:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@_allocates_nothing
+def _note_versions(events: EventArrays, scratch: Scratch, first: int, end: int) -> bool:
+    """Note between which moments the first events are in force; say if any share an incident."""
+    latest = _ALWAYS
+    earliest = _NEVER
+    shared = False
+    for i in range(first, end):
+        scratch.known_from[i - first] = latest
+        scratch.known_until[i - first] = earliest
+        if events.measured[i]:
+            latest = max(latest, events.recorded_at[i])
+            earliest = min(earliest, events.superseded_at[i])
+            shared = shared or events.incident[i] >= 0
+    scratch.known_from[end - first] = latest
+    scratch.known_until[end - first] = earliest
+    return shared
+
+
+@_allocates_nothing
+def _lay_out(
     events: EventArrays,
     selectors: SelectorArrays,
     scratch: Scratch,
     first: int,
     end: int,
-    cut: int,
     known: int,
+    every_version: bool,
 ) -> None:
-    scratch.since_at[:] = _ABSENT
+    """Lay out the lists and the states of events ``first:end``.
+
+    With ``every_version`` all count, which is right for queries under which all are in force.
+    """
+    n_lists = len(scratch.length)
+    n_states = len(scratch.n_open)
+    scratch.length[:] = 0
+    scratch.n_open[:] = 0
+    scratch.counters[_N_INTERVALS] = 0
+    scratch.counters[_BUILD] += 1
+    moment_end = first
     for i in range(first, end):
-        if events.occurred_at[i] >= cut:
-            break
-        if not (events.measured[i] and _in_force(events, i, known)):
+        for n in range(n_lists):
+            scratch.before[i - first, n] = scratch.length[n]
+        if n_states > 0 and i == moment_end:
+            while moment_end < end and events.occurred_at[moment_end] == events.occurred_at[i]:
+                moment_end += 1
+            _set_states(events, scratch, i, moment_end, known, every_version)
+        if not (events.measured[i] and (every_version or _in_force(events, i, known))):
             continue
         g = events.signature[i]
         for m in range(events.match_pointer[g], events.match_pointer[g + 1]):
             s = events.matched[m]
-            if selectors.since[s] >= 0 and _meets_value(selectors, s, events.value[i]):
-                scratch.since_at[selectors.since[s]] = events.occurred_at[i]
+            if not _meets_value(selectors, s, events.value[i]):
+                continue
+            for f in range(selectors.pointer[s], selectors.pointer[s + 1]):
+                n = selectors.lists[f]
+                state = selectors.while_state[n]
+                if state < 0 or scratch.n_open[state] > 0:
+                    scratch.rows[n, scratch.length[n]] = i - first
+                    scratch.length[n] += 1
+    for n in range(n_lists):
+        scratch.before[end - first, n] = scratch.length[n]
+    for state in range(n_states):
+        if scratch.n_open[state] > 0:
+            _add_interval(scratch, state, _NEVER)
 
 
 @_allocates_nothing
-def _start_query(ops: OpArrays, scratch: Scratch, anchor: int) -> None:
-    """Clear the counters; set each window's first moment, and that of ``rate_ratio``'s earlier
-    one.
-    """
-    scratch.tally[:] = 0.0
-    scratch.total[:] = 0.0
-    scratch.first_at[:] = _ABSENT
-    scratch.second_at[:] = _ABSENT
-    scratch.of_event[:] = -1
-    scratch.among_event[:] = -1
-    scratch.n_open[:] = 0
-    for o in range(len(ops.measure)):
-        start = _ABSENT
-        if ops.window_us[o] >= 0:
-            start = anchor - ops.window_us[o]
-        before = start
-        if ops.measure[o] == _RATIO:
-            before = start - ops.parameter_us[o]
-        if ops.since[o] >= 0:
-            start = max(start, scratch.since_at[ops.since[o]])
-            before = max(before, scratch.since_at[ops.since[o]])
-        scratch.starts[o] = start
-        scratch.earlier[o] = before
+def _add_interval(scratch: Scratch, state: int, until: int) -> None:
+    k = scratch.counters[_N_INTERVALS]
+    scratch.interval_state[k] = state
+    scratch.interval_from[k] = scratch.active_from[state]
+    scratch.interval_until[k] = until
+    scratch.counters[_N_INTERVALS] = k + 1
 
 
 @_allocates_nothing
 def _set_states(
-    events: EventArrays,
-    ops: OpArrays,
-    scratch: Scratch,
-    first: int,
-    end: int,
-    known: int,
-    moment: int,
-    query: int,
+    events: EventArrays, scratch: Scratch, first: int, end: int, known: int, every_version: bool
 ) -> None:
     """Apply all state records of one moment, events ``first:end``.
 
     An end closes what was open before this moment; only where nothing was does it close a start of
     the same moment.
     """
+    scratch.counters[_MOMENT] += 1
+    moment = scratch.counters[_MOMENT]
+    build = scratch.counters[_BUILD]
     for i in range(first, end):
-        if events.state[i] < 0 or not (events.measured[i] and _in_force(events, i, known)):
+        if events.state[i] < 0 or not events.measured[i]:
+            continue
+        if not (every_version or _in_force(events, i, known)):
             continue
         slot = events.slot[i]
         if scratch.slot_moment[slot] != moment:
@@ -215,232 +264,331 @@ def _set_states(
             continue
         slot = events.slot[i]
         scratch.slot_moment[slot] = -1
-        was_open = scratch.slot_open[slot] == query
+        was_open = scratch.slot_open[slot] == build
         starting = (scratch.slot_edges[slot] & _START) != 0
         ending = (scratch.slot_edges[slot] & _END) != 0
         now_open = (starting or not ending) if was_open else (starting and not ending)
         if now_open == was_open:
             continue
         state = events.state[i]
-        scratch.slot_open[slot] = query if now_open else -1
+        scratch.slot_open[slot] = build if now_open else -1
         scratch.n_open[state] += 1 if now_open else -1
         if now_open and scratch.n_open[state] == 1:
             scratch.active_from[state] = events.occurred_at[i]
         elif not now_open and scratch.n_open[state] == 0:
-            _add_days_in_state(ops, scratch, state, events.occurred_at[i])
+            _add_interval(scratch, state, events.occurred_at[i])
 
 
 @_allocates_nothing
-def _add_days_in_state(ops: OpArrays, scratch: Scratch, state: int, until_us: int) -> None:
-    for o in range(len(ops.measure)):
-        if ops.measure[o] == _DAYS_IN_STATE and ops.state[o] == state:
-            from_us = max(scratch.active_from[state], scratch.starts[o])
-            scratch.total[o] += max(0, until_us - from_us)
+def _count_incidents(
+    events: EventArrays, scratch: Scratch, n: int, a: int, b: int, first: int, stamp: int
+) -> int:
+    """Count the distinct incidents of list ``n`` from ``a`` to ``b``."""
+    count = 0
+    for p in range(a, b):
+        k = events.incident[first + scratch.rows[n, p]]
+        if k < 0:
+            count += 1
+        elif scratch.incident_mark[k] != stamp:
+            scratch.incident_mark[k] = stamp
+            count += 1
+    return count
 
 
 @_allocates_nothing
-def _note_code(
-    events: EventArrays, ops: OpArrays, scratch: Scratch, o: int, i: int, q: int
-) -> None:
-    """Note a value of ``distinct`` or ``first_use``; it counts if its first sight is in the
-    window.
+def _count_codes(
+    events: EventArrays,
+    scratch: Scratch,
+    column: int,
+    n: int,
+    a: int,
+    b: int,
+    first: int,
+    start: int,
+    stamp: int,
+) -> int:
+    """Count the distinct values of a column whose first sight from ``a`` on is at ``start`` or
+    later.
     """
-    code = events.field_codes[events.field_row[ops.field[o]], i]
-    if code < 0 or scratch.code_mark[scratch.code_offset[o] + code] == q:
-        return
-    scratch.code_mark[scratch.code_offset[o] + code] = q
-    if events.occurred_at[i] >= scratch.starts[o]:
-        scratch.tally[o] += 1.0
+    count = 0
+    for p in range(a, b):
+        r = scratch.rows[n, p]
+        code = events.field_codes[column, first + r]
+        if code >= 0 and scratch.code_mark[code] != stamp:
+            scratch.code_mark[code] = stamp
+            if r >= start:
+                count += 1
+    return count
 
 
 @_allocates_nothing
-def _note_pair(
-    events: EventArrays, ops: OpArrays, scratch: Scratch, o: int, i: int, role: int, seen: bool
-) -> None:
-    """Note one side of ``share`` (bit 1 ``of``, bit 2 ``among``) or of ``rate_ratio`` (bit 1 the
-    window, bit 2 the earlier one): a side counts an incident once.
+def _collect_points(
+    events: EventArrays,
+    scratch: Scratch,
+    n: int,
+    a: int,
+    b: int,
+    first: int,
+    anchor: int,
+    stamp: int,
+) -> int:
+    """Keep one point per incident: its first moment, microseconds from the anchor, and its largest
+    value; return how many.
     """
-    k = events.incident[i]
-    share = ops.measure[o] == _SHARE
-    if share:
-        bit = 1 if role == 0 else 2
-    else:
-        bit = 1 if events.occurred_at[i] >= scratch.starts[o] else 2
-    bits = 0
-    if k >= 0:
-        bits = scratch.incident_bits[k, o] if seen else 0
-        scratch.incident_bits[k, o] = bits | bit
-    elif share:
-        bits = (1 if scratch.of_event[o] == i else 0) | (2 if scratch.among_event[o] == i else 0)
-        if role == 0:
-            scratch.of_event[o] = i
-        else:
-            scratch.among_event[o] = i
-    if bits & bit:
-        return
-    if bit == 2:
-        scratch.total[o] += 1.0
-    if (share and bits | bit == 3) or (not share and bit == 1):
-        scratch.tally[o] += 1.0
+    count = 0
+    for p in range(a, b):
+        i = first + scratch.rows[n, p]
+        k = events.incident[i]
+        if k >= 0 and scratch.incident_mark[k] == stamp:
+            held = scratch.incident_point[k]
+            value = events.value[i]
+            if not np.isnan(value) and not value <= scratch.point_y[held]:
+                scratch.point_y[held] = value
+            continue
+        if k >= 0:
+            scratch.incident_mark[k] = stamp
+            scratch.incident_point[k] = count
+        scratch.point_x[count] = float(events.occurred_at[i] - anchor)
+        scratch.point_y[count] = events.value[i]
+        count += 1
+    return count
 
 
 @_allocates_nothing
-def _note_between(events: EventArrays, scratch: Scratch, o: int, i: int, role: int) -> None:
-    """Note the first ``of``, then the first ``and`` at or after it, a different event.
+def _add_values(events: EventArrays, scratch: Scratch, n: int, a: int, b: int, first: int) -> float:
+    """Add up the values of events that each are an incident; missing where none is known."""
+    if a == b:
+        return 0.0
+    total = 0.0
+    known = False
+    for p in range(a, b):
+        value = events.value[first + scratch.rows[n, p]]
+        if not np.isnan(value):
+            total += value
+            known = True
+    return total if known else np.nan
 
-    An ``and`` of the same moment may stand before the ``of``; ``total`` holds the one before the
-    latest, in case the latest is the ``of`` itself.
+
+@_allocates_nothing
+def _add_points(scratch: Scratch, n: int) -> float:
+    if n == 0:
+        return 0.0
+    total = 0.0
+    known = False
+    for p in range(n):
+        if not np.isnan(scratch.point_y[p]):
+            total += scratch.point_y[p]
+            known = True
+    return total if known else np.nan
+
+
+@_allocates_nothing
+def _find_largest(
+    events: EventArrays, scratch: Scratch, n: int, a: int, b: int, first: int
+) -> float:
+    """Return the largest value; 0 where there is no event, missing where none is known."""
+    largest = np.nan
+    for p in range(a, b):
+        value = events.value[first + scratch.rows[n, p]]
+        if not np.isnan(value) and not value <= largest:
+            largest = value
+    return 0.0 if a == b else largest
+
+
+@_allocates_nothing
+def _decay(
+    events: EventArrays,
+    scratch: Scratch,
+    n: int,
+    a: int,
+    b: int,
+    first: int,
+    anchor: int,
+    half_life_us: int,
+    stamp: int,
+) -> float:
+    """Add up one weight per incident, that of its latest moment, latest incident first: a further
+    view of an incident can only make it more recent.
     """
-    at = events.occurred_at[i]
-    if role == 0 and scratch.first_at[o] == _ABSENT:
-        scratch.first_at[o] = at
-        scratch.of_event[o] = i
-        j = scratch.among_event[o]
-        if j == i:
-            j = np.int64(scratch.total[o])
-        if j >= 0 and events.occurred_at[j] == at:
-            scratch.second_at[o] = at
-    elif role == 1 and scratch.first_at[o] == _ABSENT:
-        scratch.total[o] = scratch.among_event[o]
-        scratch.among_event[o] = i
-    elif role == 1 and scratch.of_event[o] != i and scratch.second_at[o] == _ABSENT:
-        scratch.second_at[o] = at
+    total = 0.0
+    for p in range(b - 1, a - 1, -1):
+        i = first + scratch.rows[n, p]
+        k = events.incident[i]
+        if k >= 0:
+            if scratch.incident_mark[k] == stamp:
+                continue
+            scratch.incident_mark[k] = stamp
+        total += 2.0 ** (-(anchor - events.occurred_at[i]) / half_life_us)
+    return total
 
 
 @_allocates_nothing
-def _note_view(
-    events: EventArrays, ops: OpArrays, scratch: Scratch, o: int, i: int, seen: bool
-) -> None:
-    """Note one view of an incident.
+def _share(
+    events: EventArrays,
+    scratch: Scratch,
+    of: int,
+    of_a: int,
+    of_b: int,
+    among: int,
+    among_a: int,
+    among_b: int,
+    first: int,
+    stamp: int,
+) -> float:
+    """Return which part of the incidents in ``among`` are in ``of`` too."""
+    total = 0
+    for p in range(among_a, among_b):
+        r = scratch.rows[among, p]
+        k = events.incident[first + r]
+        if k < 0:
+            scratch.row_mark[r] = stamp
+            total += 1
+        elif scratch.incident_mark[k] != stamp:
+            scratch.incident_mark[k] = stamp
+            total += 1
+    both = 0
+    for p in range(of_a, of_b):
+        r = scratch.rows[of, p]
+        k = events.incident[first + r]
+        if k < 0:
+            if scratch.row_mark[r] == stamp:
+                both += 1
+        elif scratch.incident_mark[k] == stamp:
+            scratch.incident_mark[k] = stamp + 1
+            both += 1
+    return both / total if total > 0 else np.nan
+
+
+@_allocates_nothing
+def _time_between(
+    events: EventArrays,
+    scratch: Scratch,
+    of: int,
+    of_a: int,
+    of_b: int,
+    among: int,
+    among_a: int,
+    among_b: int,
+    first: int,
+) -> float:
+    """Return the days from the first ``of`` to the first ``and`` at or after it, another event."""
+    if of_a == of_b:
+        return np.nan
+    r = scratch.rows[of, of_a]
+    at = events.occurred_at[first + r]
+    for p in range(among_a, among_b):
+        later = scratch.rows[among, p]
+        if later != r and events.occurred_at[first + later] >= at:
+            return (events.occurred_at[first + later] - at) / _DAY
+    return np.nan
+
+
+@_allocates_nothing
+def _disagree(
+    events: EventArrays,
+    scratch: Scratch,
+    field: int,
+    n: int,
+    a: int,
+    b: int,
+    first: int,
+    stamp: int,
+) -> float:
+    """Count incidents whose views differ; missing where none has two views.
 
     Bits 1, 2: two views seen, disagreement counted. Bits 4, 8, 16: the view was seen; 32, 64, 128:
     it holds a value; 256, 512, 1024: it holds several. Two views disagree if any value of one
     differs from any of the other.
     """
-    k = events.incident[i]
-    if k < 0:
-        return
-    if ops.field[o] == _VALUE_FIELD:
-        value = events.value[i]
-    else:
-        code = events.field_codes[events.field_row[ops.field[o]], i]
-        value = float(code) if code >= 0 else np.nan
-    view = max(events.view_code[i], 0)
-    bits = scratch.incident_bits[k, o] if seen else 0
-    bits |= 4 << view
-    seen_views = (bits >> 2) & 7
-    if not bits & 1 and seen_views & (seen_views - 1):
-        bits |= 1
-        scratch.tally[o] += 1.0
-    if not np.isnan(value):
-        for other in range(_N_VIEWS):
-            if other == view or not bits & (32 << other) or bits & 2:
-                continue
-            if bits & (256 << other) or scratch.view_value[k, o, other] != value:
-                bits |= 2
-                scratch.total[o] += 1.0
-        if not bits & (32 << view):
-            bits |= 32 << view
-            scratch.view_value[k, o, view] = value
-        elif scratch.view_value[k, o, view] != value:
-            bits |= 256 << view
-    scratch.incident_bits[k, o] = bits
-
-
-@_allocates_nothing
-def _note_point(
-    events: EventArrays, ops: OpArrays, scratch: Scratch, o: int, i: int, anchor: int, seen: bool
-) -> None:
-    """Keep one point per incident: its first matching moment and its largest value."""
-    k = events.incident[i]
-    b = ops.buffer[o]
-    if not seen:
-        n = int(scratch.tally[o])
-        since_us = float(events.occurred_at[i] - anchor)
-        scratch.buffer_x[b, n] = since_us / _DAY if ops.measure[o] == _SLOPE else since_us
-        scratch.buffer_y[b, n] = events.value[i]
-        scratch.tally[o] += 1.0
-        if k >= 0:
-            scratch.incident_at[k, o] = n
-        return
-    n = scratch.incident_at[k, o]
-    value = events.value[i]
-    if not np.isnan(value) and not value <= scratch.buffer_y[b, n]:
-        scratch.buffer_y[b, n] = value
-
-
-@_allocates_nothing
-def _note(
-    events: EventArrays,
-    ops: OpArrays,
-    scratch: Scratch,
-    o: int,
-    i: int,
-    role: int,
-    anchor: int,
-    q: int,
-) -> None:
-    """Let measure ``o`` take in event ``i``."""
-    measure = ops.measure[o]
-    at = events.occurred_at[i]
-    if measure == _FIRST_USE:
-        _note_code(events, ops, scratch, o, i, q)
-        return
-    if at < scratch.earlier[o]:
-        return
-    k = events.incident[i]
-    seen = k >= 0 and scratch.incident_mark[k, o] == q
-    if k >= 0:
-        scratch.incident_mark[k, o] = q
-    if measure == _COUNT:
-        if not seen:
-            scratch.tally[o] += 1.0
-    elif measure == _LAST:
-        scratch.first_at[o] = at
-    elif measure == _FIRST:
-        if scratch.first_at[o] == _ABSENT:
-            scratch.first_at[o] = at
-    elif measure == _DISTINCT:
-        _note_code(events, ops, scratch, o, i, q)
-    elif measure == _MAX:
-        value = events.value[i]
-        scratch.first_at[o] = at
+    with_views = 0
+    disagreeing = 0
+    for p in range(a, b):
+        i = first + scratch.rows[n, p]
+        k = events.incident[i]
+        if k < 0:
+            continue
+        if field == _VALUE_FIELD:
+            value = events.value[i]
+        else:
+            code = events.field_codes[events.field_row[field], i]
+            value = float(code) if code >= 0 else np.nan
+        view = max(events.view_code[i], 0)
+        bits = scratch.incident_bits[k] if scratch.incident_mark[k] == stamp else 0
+        scratch.incident_mark[k] = stamp
+        bits |= 4 << view
+        seen_views = (bits >> 2) & 7
+        if not bits & 1 and seen_views & (seen_views - 1):
+            bits |= 1
+            with_views += 1
         if not np.isnan(value):
-            largest = max(scratch.total[o], value) if scratch.tally[o] > 0 else value
-            scratch.total[o] = largest
-            scratch.tally[o] += 1.0
-    elif measure == _DECAYED:
-        if not seen:
-            scratch.total[o] += 2.0 ** (-(anchor - at) / ops.parameter_us[o])
-    elif measure in (_RATIO, _SHARE):
-        _note_pair(events, ops, scratch, o, i, role, seen)
-    elif measure == _BETWEEN:
-        _note_between(events, scratch, o, i, role)
-    elif measure == _DISAGREEMENT:
-        _note_view(events, ops, scratch, o, i, seen)
-    else:
-        _note_point(events, ops, scratch, o, i, anchor, seen)
+            for other in range(_N_VIEWS):
+                if other == view or not bits & (32 << other) or bits & 2:
+                    continue
+                if bits & (256 << other) or scratch.view_value[k, other] != value:
+                    bits |= 2
+                    disagreeing += 1
+            if not bits & (32 << view):
+                bits |= 32 << view
+                scratch.view_value[k, view] = value
+            elif scratch.view_value[k, view] != value:
+                bits |= 256 << view
+        scratch.incident_bits[k] = bits
+    return float(disagreeing) if with_views > 0 else np.nan
 
 
-@njit(nogil=True)
-def _median(values: Float64) -> float:
-    ordered = np.sort(values)
-    middle = len(ordered) // 2
-    if len(ordered) % 2:
-        return ordered[middle]
-    return (ordered[middle - 1] + ordered[middle]) / 2
+@_allocates_nothing
+def _days_in_state(scratch: Scratch, state: int, start: int, cut: int) -> float:
+    total = 0.0
+    for k in range(scratch.counters[_N_INTERVALS]):
+        if scratch.interval_state[k] == state and scratch.interval_from[k] < cut:
+            from_us = max(scratch.interval_from[k], start)
+            total += max(0, min(scratch.interval_until[k], cut) - from_us)
+    return total / _DAY
 
 
-@njit(nogil=True)
-def _slope(x: Float64, y: Float64, n: int) -> float:
+@_allocates_nothing
+def _sort(values: Float64, n: int) -> None:
+    """Sort the first ``n`` values in place (Shell 1959, gaps of Ciura 2001)."""
+    gap = 1750
+    while gap > 0:
+        for p in range(gap, n):
+            value = values[p]
+            at = p
+            while at >= gap and values[at - gap] > value:
+                values[at] = values[at - gap]
+                at -= gap
+            values[at] = value
+        if gap > 701:
+            gap = 701
+        elif gap > 301:
+            gap = 301
+        elif gap > 132:
+            gap = 132
+        elif gap > 57:
+            gap = 57
+        elif gap > 23:
+            gap = 23
+        elif gap > 10:
+            gap = 10
+        elif gap > 4:
+            gap = 4
+        elif gap > 1:
+            gap = 1
+        else:
+            gap = 0
+
+
+@_allocates_nothing
+def _slope(scratch: Scratch, n: int) -> float:
+    """Return the least-squares slope a day over points whose value is known; missing under 3."""
     kept = 0
     mean_x = 0.0
     mean_y = 0.0
     for k in range(n):
-        if not np.isnan(y[k]):
+        if not np.isnan(scratch.point_y[k]):
             kept += 1
-            mean_x += x[k]
-            mean_y += y[k]
+            mean_x += scratch.point_x[k] / _DAY
+            mean_y += scratch.point_y[k]
     if kept < 3:
         return np.nan
     mean_x /= kept
@@ -450,81 +598,220 @@ def _slope(x: Float64, y: Float64, n: int) -> float:
     low = np.inf
     high = -np.inf
     for k in range(n):
-        if not np.isnan(y[k]):
-            above += (x[k] - mean_x) * (y[k] - mean_y)
-            below += (x[k] - mean_x) ** 2
-            low = min(low, x[k])
-            high = max(high, x[k])
+        if not np.isnan(scratch.point_y[k]):
+            x = scratch.point_x[k] / _DAY
+            above += (x - mean_x) * (scratch.point_y[k] - mean_y)
+            below += (x - mean_x) ** 2
+            low = min(low, x)
+            high = max(high, x)
     return above / below if high > low else np.nan
 
 
-@njit(nogil=True)
-def _finish_gaps(measure: int, times: Float64, n: int, quiet_us: int) -> float:
-    """Measure the gaps between ``n`` incident times, microseconds before the anchor."""
+@_allocates_nothing
+def _measure_gaps(scratch: Scratch, measure: int, n: int, quiet_us: int) -> float:
+    """Measure the gaps between ``n`` incidents; the gaps take the place of the points' values."""
     if measure == _QUIET:
         returns = 0.0
         for k in range(1, n):
-            if times[k] - times[k - 1] >= quiet_us:
+            if scratch.point_x[k] - scratch.point_x[k - 1] >= quiet_us:
                 returns += 1.0
         return returns
-    gaps = np.empty(max(n - 1, 0))
-    for k in range(1, n):
-        gaps[k - 1] = (times[k] - times[k - 1]) / _DAY
-    if measure == _GAP_MEDIAN:
-        return _median(gaps) if len(gaps) >= 1 else np.nan
-    if len(gaps) < 2:
-        return np.nan
-    mean = gaps.mean()
-    return gaps.std() / mean if mean > 0 else np.nan
-
-
-@njit(nogil=True)
-def _finish_sum(values: Float64, n: int) -> float:
-    if n == 0:
-        return 0.0
+    n_gaps = max(n - 1, 0)
     total = 0.0
-    known = False
-    for k in range(n):
-        if not np.isnan(values[k]):
-            total += values[k]
-            known = True
-    return total if known else np.nan
+    for k in range(n_gaps):
+        scratch.point_y[k] = (scratch.point_x[k + 1] - scratch.point_x[k]) / _DAY
+        total += scratch.point_y[k]
+    if measure == _GAP_MEDIAN:
+        if n_gaps == 0:
+            return np.nan
+        _sort(scratch.point_y, n_gaps)
+        middle = n_gaps // 2
+        if n_gaps % 2:
+            return scratch.point_y[middle]
+        return (scratch.point_y[middle - 1] + scratch.point_y[middle]) / 2
+    if n_gaps < 2 or total <= 0:
+        return np.nan
+    mean = total / n_gaps
+    squares = 0.0
+    for k in range(n_gaps):
+        squares += (scratch.point_y[k] - mean) ** 2
+    return np.sqrt(squares / n_gaps) / mean
 
 
-@njit(nogil=True)
-def _finish(ops: OpArrays, scratch: Scratch, o: int, anchor: int) -> float:
-    """Return the value of measure ``o`` at the end of a query."""
+@_allocates_nothing
+def _since_row(events: EventArrays, scratch: Scratch, n: int, hi: int, first: int) -> int:
+    """Return the first event of the moment from which a window counts, -1 where there is none."""
+    b = scratch.before[hi, n]
+    if b == 0:
+        return -1
+    r = int(scratch.rows[n, b - 1])
+    while r > 0 and events.occurred_at[first + r - 1] == events.occurred_at[first + r]:
+        r -= 1
+    return r
+
+
+@_allocates_nothing
+def _measure_state(
+    events: EventArrays,
+    ops: OpArrays,
+    windows_us: Int64,
+    scratch: Scratch,
+    o: int,
+    first: int,
+    since: int,
+    anchor: int,
+    cut: int,
+) -> float:
+    start_us = _ALWAYS
+    if ops.window[o] >= 0:
+        start_us = anchor - windows_us[ops.window[o]]
+    if since >= 0:
+        start_us = max(start_us, events.occurred_at[first + since])
+    return _days_in_state(scratch, ops.state[o], start_us, cut)
+
+
+@_allocates_nothing
+def _measure_pair(
+    events: EventArrays,
+    ops: OpArrays,
+    scratch: Scratch,
+    o: int,
+    first: int,
+    start: int,
+    hi: int,
+    stamp: int,
+) -> float:
+    """Measure what needs two lists."""
+    n = ops.of[o]
+    m = ops.among[o]
+    a = scratch.before[start, n]
+    b = scratch.before[hi, n]
+    c = scratch.before[start, m]
+    d = scratch.before[hi, m]
+    if ops.measure[o] == _SHARE:
+        return _share(events, scratch, n, a, b, m, c, d, first, stamp)
+    return _time_between(events, scratch, n, a, b, m, c, d, first)
+
+
+@_allocates_nothing
+def _compare_rates(
+    events: EventArrays,
+    ops: OpArrays,
+    windows_us: Int64,
+    scratch: Scratch,
+    o: int,
+    first: int,
+    start: int,
+    hi: int,
+    since: int,
+    stamp: int,
+) -> float:
+    """Return the rate in the window against that in the one before, each with half an incident
+    added, so that neither is zero.
+    """
+    n = ops.of[o]
+    earlier = max(scratch.window_start[ops.earlier[o]], since)
+    a = scratch.before[start, n]
+    e = min(a, scratch.before[earlier, n])
+    recent = _count_incidents(events, scratch, n, a, scratch.before[hi, n], first, stamp)
+    past = _count_incidents(events, scratch, n, e, a, first, stamp + 1)
+    rate = (recent + 0.5) / (windows_us[ops.window[o]] / _DAY)
+    return rate / ((past + 0.5) / (ops.parameter_us[o] / _DAY))
+
+
+@_allocates_nothing
+def _measure_list(
+    events: EventArrays,
+    ops: OpArrays,
+    scratch: Scratch,
+    o: int,
+    first: int,
+    start: int,
+    hi: int,
+    anchor: int,
+    shared: bool,
+    stamp: int,
+) -> float:
+    """Measure the stretch of one list that lies in the window."""
     measure = ops.measure[o]
-    count = scratch.tally[o]
-    total = scratch.total[o]
-    first_at = scratch.first_at[o]
-    b = ops.buffer[o]
-    n = int(count)
-    if measure in (_COUNT, _DISTINCT, _FIRST_USE):
-        return count
+    n = ops.of[o]
+    a = scratch.before[start, n]
+    b = scratch.before[hi, n]
+    if measure == _COUNT:
+        if shared:
+            return float(_count_incidents(events, scratch, n, a, b, first, stamp))
+        return float(b - a)
     if measure in (_LAST, _FIRST):
-        return (anchor - first_at) / _DAY if first_at != _ABSENT else np.nan
+        if b == a:
+            return np.nan
+        r = scratch.rows[n, b - 1] if measure == _LAST else scratch.rows[n, a]
+        return (anchor - events.occurred_at[first + r]) / _DAY
     if measure == _MAX:
-        return total if n > 0 or first_at == _ABSENT else np.nan
-    if measure == _SUM:
-        return _finish_sum(scratch.buffer_y[b], n)
+        return _find_largest(events, scratch, n, a, b, first)
+    if measure == _DISTINCT:
+        column = events.field_row[ops.field[o]]
+        return float(_count_codes(events, scratch, column, n, a, b, first, 0, stamp))
+    if measure == _FIRST_USE:
+        column = events.field_row[ops.field[o]]
+        return float(_count_codes(events, scratch, column, n, 0, b, first, start, stamp))
     if measure == _DECAYED:
-        return total
-    if measure == _RATIO:
-        recent = (count + 0.5) / (ops.window_us[o] / _DAY)
-        return recent / ((total + 0.5) / (ops.parameter_us[o] / _DAY))
-    if measure == _SHARE:
-        return count / total if total > 0 else np.nan
-    if measure == _DAYS_IN_STATE:
-        return total / _DAY
-    if measure == _BETWEEN:
-        second_at = scratch.second_at[o]
-        return (second_at - first_at) / _DAY if second_at != _ABSENT else np.nan
+        half_life_us = ops.parameter_us[o]
+        return _decay(events, scratch, n, a, b, first, anchor, half_life_us, stamp)
     if measure == _DISAGREEMENT:
-        return total if count > 0 else np.nan
+        return _disagree(events, scratch, ops.field[o], n, a, b, first, stamp)
+    if measure == _SUM and not shared:
+        return _add_values(events, scratch, n, a, b, first)
+    points = _collect_points(events, scratch, n, a, b, first, anchor, stamp)
+    if measure == _SUM:
+        return _add_points(scratch, points)
     if measure == _SLOPE:
-        return _slope(scratch.buffer_x[b], scratch.buffer_y[b], n)
-    return _finish_gaps(measure, scratch.buffer_x[b], n, ops.parameter_us[o])
+        return _slope(scratch, points)
+    return _measure_gaps(scratch, measure, points, ops.parameter_us[o])
+
+
+@_allocates_nothing
+def _fill_row(
+    events: EventArrays,
+    ops: OpArrays,
+    windows_us: Int64,
+    scratch: Scratch,
+    q: int,
+    first: int,
+    hi: int,
+    anchor: int,
+    cut: int,
+    shared: bool,
+    row: int,
+    output: Float64,
+) -> None:
+    """Measure everything for one query whose lists are laid out."""
+    for w in range(len(windows_us)):
+        from_us = anchor - windows_us[w]
+        scratch.window_start[w] = (
+            _find_first(events.occurred_at, first, first + hi, from_us) - first
+        )
+    n_ops = len(ops.measure)
+    for o in range(n_ops):
+        measure = ops.measure[o]
+        stamp = 2 * (q * n_ops + o)
+        start = np.int64(0)
+        if ops.window[o] >= 0:
+            start = scratch.window_start[ops.window[o]]
+        since = np.int64(-1)
+        if ops.since[o] >= 0:
+            since = _since_row(events, scratch, ops.since[o], hi, first)
+            start = max(start, since)
+        if measure == _DAYS_IN_STATE:
+            value = _measure_state(events, ops, windows_us, scratch, o, first, since, anchor, cut)
+        elif measure in (_SHARE, _BETWEEN):
+            value = _measure_pair(events, ops, scratch, o, first, start, hi, stamp)
+        elif measure == _RATIO:
+            value = _compare_rates(
+                events, ops, windows_us, scratch, o, first, start, hi, since, stamp
+            )
+        else:
+            value = _measure_list(events, ops, scratch, o, first, start, hi, anchor, shared, stamp)
+        output[row, ops.column[o]] = value
 
 
 @njit(nogil=True)
@@ -532,10 +819,9 @@ def measure_events(
     events: EventArrays,
     ops: OpArrays,
     selectors: SelectorArrays,
-    n_since: int,
+    windows_us: Int64,
     n_states: int,
     n_slots: int,
-    n_buffers: int,
     most_events: int,
     most_incidents: int,
     query_case: Int64,
@@ -550,48 +836,58 @@ def measure_events(
     Parameters
     ----------
     query_case, query_anchor, query_cut, query_known, query_row
-        Shape ``(n_queries,)``; best sorted by case, so that a case's events stay in the cache.
+        Shape ``(n_queries,)``, sorted by case: what is laid out for a case serves all its queries.
     output
         Shape ``(n_rows, n_columns)``; only the rows named by ``query_row`` are written.
     """
     scratch = _make_scratch(
-        events, ops, n_since, n_states, n_slots, n_buffers, most_events, most_incidents
+        events.n_codes,
+        len(selectors.while_state),
+        len(windows_us),
+        n_states,
+        n_slots,
+        most_events,
+        most_incidents,
     )
-    moment = 0
+    case = -1
+    first = 0
+    end = 0
+    shared = False
+    laid_out = False
     for q in range(len(query_case)):
-        first = events.pointer[query_case[q]]
-        end = events.pointer[query_case[q] + 1]
-        anchor = query_anchor[q]
+        if query_case[q] != case:
+            case = query_case[q]
+            latest_cut = query_cut[q]
+            later = q + 1
+            while later < len(query_case) and query_case[later] == case:
+                latest_cut = max(latest_cut, query_cut[later])
+                later += 1
+            first = events.pointer[case]
+            end = _find_first(events.occurred_at, first, events.pointer[case + 1], latest_cut)
+            shared = _note_versions(events, scratch, first, end)
+            laid_out = False
         cut = query_cut[q]
         known = query_known[q]
-        if n_since > 0:
-            _latest_since(events, selectors, scratch, first, end, cut, known)
-        _start_query(ops, scratch, anchor)
-        moment_end = first
-        for i in range(first, end):
-            if events.occurred_at[i] >= cut:
-                break
-            if n_states > 0 and i == moment_end:
-                while moment_end < end and events.occurred_at[moment_end] == events.occurred_at[i]:
-                    moment_end += 1
-                moment += 1
-                _set_states(events, ops, scratch, i, moment_end, known, moment, q)
-            if not (events.measured[i] and _in_force(events, i, known)):
-                continue
-            g = events.signature[i]
-            for m in range(events.match_pointer[g], events.match_pointer[g + 1]):
-                s = events.matched[m]
-                if not _meets_value(selectors, s, events.value[i]):
-                    continue
-                for f in range(selectors.feed_pointer[s], selectors.feed_pointer[s + 1]):
-                    o = selectors.feeds[f]
-                    if ops.while_state[o] < 0 or scratch.n_open[ops.while_state[o]] > 0:
-                        _note(events, ops, scratch, o, i, selectors.role[f], anchor, q)
-        for state in range(n_states):
-            if scratch.n_open[state] > 0:
-                _add_days_in_state(ops, scratch, state, cut)
-        for o in range(len(ops.measure)):
-            output[query_row[q], ops.column[o]] = _finish(ops, scratch, o, anchor)
+        hi = _find_first(events.occurred_at, first, end, cut) - first
+        every_version = scratch.known_from[hi] < known and scratch.known_until[hi] >= known
+        if not (every_version and laid_out):
+            until = end if every_version else first + hi
+            _lay_out(events, selectors, scratch, first, until, known, every_version)
+            laid_out = every_version
+        _fill_row(
+            events,
+            ops,
+            windows_us,
+            scratch,
+            q,
+            first,
+            hi,
+            query_anchor[q],
+            cut,
+            shared,
+            query_row[q],
+            output,
+        )
 
 
 @njit(nogil=True)

@@ -41,38 +41,37 @@ class Op(IntEnum):
 class OpArrays(NamedTuple):
     """One row per measure of events.
 
-    ``window_us`` and ``parameter_us`` are microseconds (``NONE`` for the whole history);
-    ``parameter_us`` is the earlier window, the quiet gap or the half-life. ``field`` is a position
-    in ``CODED_COLUMNS``, or their number for the event's value. ``buffer`` is the row of the
-    scratch buffer for measures that must keep their points.
+    ``window`` is a position in ``Plan.windows_us`` (``NONE`` for the whole history), ``earlier``
+    that of the two windows of ``rate_ratio`` together. ``of``, ``among`` and ``since`` are numbers
+    of lists. ``parameter_us`` is the earlier window, the quiet gap or the half-life, microseconds.
+    ``field`` is a position in ``CODED_COLUMNS``, or their number for the event's value.
     """
 
     measure: Int32
     column: Int32
-    window_us: Int64
+    window: Int32
+    earlier: Int32
     parameter_us: Int64
+    of: Int32
+    among: Int32
     since: Int32
-    while_state: Int32
     state: Int32
     field: Int32
-    buffer: Int32
 
 
 class SelectorArrays(NamedTuple):
-    """Value limits of each selector and the measures that it feeds.
+    """Value limits of each selector, and the lists that its events go to.
 
-    ``feeds[feed_pointer[s]:feed_pointer[s + 1]]`` are numbers of measures, and ``role`` beside them
-    is 0 for ``of`` and 1 for ``among`` or ``and``. ``since`` is the selector's number among those
-    that narrow windows.
+    A *list* holds the events that one selector takes in, where ``while_state`` names a state only
+    those that occurred in it. ``lists[pointer[s]:pointer[s + 1]]`` are the lists of selector ``s``.
     """
 
     value_min: Float64
     value_max: Float64
     needs_value: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    since: Int32
-    feed_pointer: Int32
-    feeds: Int32
-    role: Int32
+    pointer: Int32
+    lists: Int32
+    while_state: Int32
 
 
 class FactArrays(NamedTuple):
@@ -104,10 +103,10 @@ class Plan:
         Kind to state, children included.
     facts
         Name and type of each fact used.
+    windows_us
+        Distinct lengths of windows, microseconds.
     ops, selector_arrays, fact_arrays
         The numbers.
-    n_buffers, n_since
-        Sizes of scratch.
     """
 
     columns: tuple[str, ...]
@@ -117,11 +116,10 @@ class Plan:
     starts: tuple[tuple[str, str], ...]
     ends: tuple[tuple[str, str], ...]
     facts: tuple[tuple[str, FactType], ...]
+    windows_us: Int64
     ops: OpArrays
     selector_arrays: SelectorArrays
     fact_arrays: FactArrays
-    n_buffers: int
-    n_since: int
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ class NamedExpression:
     expression: Expression
 
 
-_BUFFERED: Final = (Op.SUM, Op.GAP_MEDIAN, Op.GAP_CV, Op.QUIET_THEN_RETURN, Op.SLOPE)
+_List = tuple[Selector, str | None]
 
 
 def compile_plan(catalogue: Catalogue) -> Plan:
@@ -149,10 +147,10 @@ def compile_expressions(catalogue: Catalogue, expressions: Sequence[NamedExpress
     position = {name: number for number, name in enumerate(columns)}
     of_events = [e for e in expressions if e.expression.measure is not Measure.LAST_FACT]
     of_facts = [e for e in expressions if e.expression.measure is Measure.LAST_FACT]
-    selectors = tuple(dict.fromkeys(_selectors_of(of_events)))
-    since = tuple(dict.fromkeys(e.expression.since for e in of_events if e.expression.since))
+    lists = tuple(dict.fromkeys(entry for e in of_events for entry in _lists_of(e.expression)))
+    selectors = tuple(dict.fromkeys(selector for selector, _ in lists))
+    windows = sorted({window for e in of_events for window in _windows_of(e.expression)})
     fact_names = tuple(dict.fromkeys(str(e.expression.fact) for e in of_facts))
-    ops = _compile_ops(of_events, position, catalogue.states, since)
     return Plan(
         columns=columns,
         selectors=selectors,
@@ -161,8 +159,9 @@ def compile_expressions(catalogue: Catalogue, expressions: Sequence[NamedExpress
         starts=state_kinds(catalogue, "starts"),
         ends=state_kinds(catalogue, "ends"),
         facts=tuple((name, catalogue.facts[name].type) for name in fact_names),
-        ops=ops,
-        selector_arrays=_compile_selectors(selectors, since, of_events),
+        windows_us=_int64(windows),
+        ops=_compile_ops(of_events, position, catalogue.states, lists, windows),
+        selector_arrays=_compile_selectors(selectors, lists, catalogue.states),
         fact_arrays=FactArrays(
             fact=_int32(fact_names.index(str(e.expression.fact)) for e in of_facts),
             column=_int32(position[e.columns[0]] for e in of_facts),
@@ -174,18 +173,23 @@ def compile_expressions(catalogue: Catalogue, expressions: Sequence[NamedExpress
                 dtype=np.bool_,
             ),
         ),
-        n_buffers=int(ops.buffer.max(initial=NONE)) + 1,
-        n_since=len(since),
     )
 
 
-def _selectors_of(expressions: Sequence[NamedExpression]) -> list[Selector]:
-    return [
-        selector
-        for entry in expressions
-        for selector in (entry.expression.of, entry.expression.among, entry.expression.since)
-        if selector is not None
-    ]
+def _lists_of(part: Expression) -> list[_List]:
+    """Return the lists that an expression reads: ``of``, ``among``, ``since``."""
+    named = [(part.of, part.while_state), (part.among, part.while_state), (part.since, None)]
+    return [(selector, state) for selector, state in named if selector is not None]
+
+
+def _windows_of(part: Expression) -> list[int]:
+    if part.within_us is None:
+        return []
+    return [part.within_us, *([_earlier_us(part)] if part.against_us else [])]
+
+
+def _earlier_us(part: Expression) -> int:
+    return (part.within_us or 0) + (part.against_us or 0)
 
 
 def _is_used(column: str, selectors: Sequence[Selector]) -> bool:
@@ -204,50 +208,49 @@ def _compile_ops(
     expressions: Sequence[NamedExpression],
     position: dict[str, int],
     states: tuple[str, ...],
-    since: tuple[Selector, ...],
+    lists: tuple[_List, ...],
+    windows: Sequence[int],
 ) -> OpArrays:
     parts = [entry.expression for entry in expressions]
-    codes = [Op[part.measure.name] for part in parts]
     fields = (*CODED_COLUMNS, "value")
-    buffers = iter(range(len(parts)))
+
+    def number(selector: Selector | None, state: str | None) -> int:
+        return NONE if selector is None else lists.index((selector, state))
+
     return OpArrays(
-        measure=_int32(codes),
+        measure=_int32(Op[part.measure.name] for part in parts),
         column=_int32(position[entry.columns[0]] for entry in expressions),
-        window_us=_int64(NONE if part.within_us is None else part.within_us for part in parts),
+        window=_int32(
+            NONE if part.within_us is None else windows.index(part.within_us) for part in parts
+        ),
+        earlier=_int32(
+            windows.index(_earlier_us(part)) if part.within_us and part.against_us else NONE
+            for part in parts
+        ),
         parameter_us=_int64(
             part.against_us or part.quiet_us or part.half_life_us or NONE for part in parts
         ),
-        since=_int32(since.index(part.since) if part.since else NONE for part in parts),
-        while_state=_int32(
-            states.index(part.while_state) if part.while_state else NONE for part in parts
-        ),
+        of=_int32(number(part.of, part.while_state) for part in parts),
+        among=_int32(number(part.among, part.while_state) for part in parts),
+        since=_int32(number(part.since, None) for part in parts),
         state=_int32(states.index(part.state) if part.state else NONE for part in parts),
         field=_int32(fields.index(part.field) if part.field else NONE for part in parts),
-        buffer=_int32(next(buffers) if code in _BUFFERED else NONE for code in codes),
     )
 
 
 def _compile_selectors(
-    selectors: tuple[Selector, ...],
-    since: tuple[Selector, ...],
-    expressions: Sequence[NamedExpression],
+    selectors: tuple[Selector, ...], lists: tuple[_List, ...], states: tuple[str, ...]
 ) -> SelectorArrays:
-    feeds: list[list[tuple[int, int]]] = [[] for _ in selectors]
-    for number, entry in enumerate(expressions):
-        for role, selector in enumerate((entry.expression.of, entry.expression.among)):
-            if selector is not None:
-                feeds[selectors.index(selector)].append((number, role))
-    flat = [feed for row in feeds for feed in row]
+    fed = [[n for n, (fed_by, _) in enumerate(lists) if fed_by == s] for s in selectors]
     return SelectorArrays(
         value_min=np.array([-np.inf if s.value_min is None else s.value_min for s in selectors]),
         value_max=np.array([np.inf if s.value_max is None else s.value_max for s in selectors]),
         needs_value=np.array(
             [s.value_min is not None or s.value_max is not None for s in selectors], dtype=np.bool_
         ),
-        since=_int32(since.index(s) if s in since else NONE for s in selectors),
-        feed_pointer=_int32(np.concatenate(([0], np.cumsum([len(row) for row in feeds])))),
-        feeds=_int32(number for number, _ in flat),
-        role=_int32(role for _, role in flat),
+        pointer=_int32(np.concatenate(([0], np.cumsum([len(row) for row in fed])))),
+        lists=_int32(n for row in fed for n in row),
+        while_state=_int32(NONE if state is None else states.index(state) for _, state in lists),
     )
 
 

@@ -7,7 +7,7 @@ may fall because something was recorded. So in constrained columns:
 - an unanswered question counts as the answer that the sources call the riskier one, and whether it
   was asked is not shown to the model: asking can lower a score or leave it, silence cannot;
 - "no such event" counts as a century ago, so that a first event can only shorten it;
-- a severity that nobody recorded counts as nothing.
+- a severity that nobody recorded, and views that nobody took, count as nothing.
 
 Columns without a direction keep their missing values, which LightGBM places by the data.
 """

@@ -238,7 +238,8 @@ def measure_plainly(said, records, as_of, cut, known):  # noqa: PLR0911, PLR0912
             points = zip(firsts, largest, strict=True)
             return fit_slope([(at, value) for at, value in points if value is not None])
         case "decayed":
-            return sum(2 ** (-(as_of - at) / read_length(said["half_life"])) for at in firsts)
+            lasts = [max(e["occurred_at"] for e in views) for views in incidents.values()]
+            return sum(2 ** (-(as_of - at) / read_length(said["half_life"])) for at in lasts)
         case "first_use":
             first_seen = {e[said["field"]]: e["occurred_at"] for e in reversed(ever)}
             return sum(at >= start for used, at in first_seen.items() if used is not None)
