@@ -15,8 +15,11 @@ import typer
 from caselight import (
     check_catalogue,
     demo,
+    explain_indicator,
     features,
     import_,
+    landmines,
+    monotonicity,
     score,
     serve,
     simulate,
@@ -43,6 +46,9 @@ app.command("train")(train.train)
 app.command("score")(score.score)
 app.command("serve")(serve.serve)
 app.command("check-catalogue")(check_catalogue.check_catalogue)
+app.command("explain-indicator")(explain_indicator.explain_indicator)
+app.command("landmines")(landmines.landmines)
+app.command("monotonicity")(monotonicity.monotonicity)
 app.command("warm")(warm.warm)
 app.command("demo")(demo.demo)
 

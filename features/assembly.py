@@ -118,7 +118,13 @@ def _sort(keys: tuple[npt.NDArray[np.integer[Any]], ...], ids: npt.NDArray[np.ob
 
     Identifiers are compared only where all keys are equal: comparing text is slow and ties are few.
     """
-    order = np.lexsort(keys[::-1])
+    return settle_ties(np.lexsort(keys[::-1]), keys, ids)
+
+
+def settle_ties(
+    order: Int64, keys: tuple[npt.NDArray[np.integer[Any]], ...], ids: npt.NDArray[Any]
+) -> Int64:
+    """Return an order by ``keys`` in which rows equal in all of them stand by identifier."""
     tied = np.ones(max(len(order) - 1, 0), dtype=np.bool_)
     for key in keys:
         tied &= key[order][1:] == key[order][:-1]

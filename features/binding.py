@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from features.catalogue import Selector
 from features.history import CODED_COLUMNS, MISSING, Coded, Float64, History, Int32, Int64
-from features.plan import NONE, Plan
+from features.plan import NONE, Conditions, Plan
 from features.vocabulary import read_answer
 
 _TABLE_LIMIT: Final = 1 << 22
@@ -133,41 +133,32 @@ def _sign(plan: Plan, history: History) -> tuple[Int32, dict[str, Int32]]:
 def _match(plan: Plan, history: History, rows: dict[str, Int32]) -> npt.NDArray[np.bool_]:
     """Return which selectors each signature meets, shape ``(n_signatures, n_selectors)``."""
     matches = np.ones((len(rows[""]), len(plan.selectors)), dtype=np.bool_)
+    for name in plan.used_columns:
+        column: Coded = getattr(history.events, name)
+        matches &= _tell_met(plan.conditions[name], column.values)[rows[name]]
+    via = history.events.via
+    if not via.values:
+        return matches & np.array([not selector.via for selector in plan.selectors], dtype=np.bool_)
     for number, selector in enumerate(plan.selectors):
-        for name in CODED_COLUMNS:
-            allowed = _allowed(selector, name, getattr(history.events, name))
-            if allowed is not None:
-                matches[:, number] &= allowed[rows[name]]
-        matches[:, number] &= _seen(selector, history.events.via, rows)
+        matches[:, number] &= _seen(selector, via, rows)
     return matches
+
+
+def _tell_met(conditions: Conditions, values: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Return which selectors each value meets, the empty cell last."""
+    places = [conditions.place.get(value, conditions.elsewhere) for value in values]
+    met = conditions.met[[*places, conditions.empty]]
+    for prefix, selectors in conditions.prefixes:
+        for row, value in enumerate(values):
+            if value.startswith(prefix):
+                met[row] |= selectors
+    return met
 
 
 def _seen(selector: Selector, via: Coded, rows: dict[str, Int32]) -> npt.NDArray[np.bool_]:
     """Return which signatures are seen through the selector's links, or are the case's own."""
-    if not via.values:
-        return np.full(len(rows[""]), not selector.via, dtype=np.bool_)
     met = [name in selector.via for name in via.values]
     return np.array([*met, not selector.via], dtype=np.bool_)[rows["via"]]
-
-
-def _allowed(selector: Selector, name: str, column: Coded) -> npt.NDArray[np.bool_] | None:
-    """Return which codes meet a condition (the last place is the empty cell), ``None`` for no
-    condition.
-    """
-    if name == "detail":
-        if not selector.detail_in and not selector.detail_prefix:
-            return None
-        prefix = selector.detail_prefix
-        met = [
-            value in selector.detail_in or bool(prefix and value.startswith(prefix))
-            for value in column.values
-        ]
-    else:
-        wanted = getattr(selector, name)
-        if not wanted:
-            return None
-        met = [value in wanted for value in column.values]
-    return np.array([*met, False], dtype=np.bool_)
 
 
 def _states(plan: Plan, history: History) -> tuple[Int32, Int32, Int32, int]:
@@ -208,19 +199,22 @@ def _fields(plan: Plan, history: History) -> tuple[Int32, Int32, Int32]:
 
 def _bind_facts(plan: Plan, history: History) -> FactColumns:
     facts = history.facts
-    names = [name for name, _ in plan.facts]
+    names, kinds, zone = [*dict(plan.facts)], [*dict(plan.facts).values()], history.time_zone
     position = np.full(len(facts.name.values) + 1, NONE, dtype=np.int32)
     for code, name in enumerate(facts.name.values):
         if name in names:
             position[code] = names.index(name)
     fact = position[facts.name.codes]
     number = np.full(len(facts), np.nan)
-    for wanted, (_, kind) in enumerate(plan.facts):
-        here = fact == wanted
-        table = np.array(
-            [*(read_answer(v, kind, history.time_zone) for v in facts.value.values), np.nan]
-        )
-        number[here] = table[facts.value.codes[here]]
+    answered = np.flatnonzero((fact != NONE) & (facts.value.codes != MISSING))
+    n_values = len(facts.value.values)
+    pairs = fact[answered].astype(np.int64) * n_values + facts.value.codes[answered]
+    distinct, inverse = np.unique(pairs, return_inverse=True)
+    answers = [
+        read_answer(facts.value.values[pair % n_values], kinds[pair // n_values], zone)
+        for pair in distinct.tolist()
+    ]
+    number[answered] = np.array(answers, dtype=np.float64)[inverse]
     return FactColumns(
         pointer=facts.pointer,
         recorded_at=facts.recorded_at,

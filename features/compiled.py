@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 _VARIABLE: Final = "CASELIGHT_CACHE_DIR"
 
@@ -42,22 +42,32 @@ def _fingerprint() -> str:
     import numba
 
     folder = Path(__file__).parent
-    source = b"".join((folder / name).read_bytes() for name in ("kernel.py", "plan.py"))
+    source = b"".join(
+        (folder / name).read_bytes() for name in ("kernel.py", "plan.py", "binding.py")
+    )
     digest = hashlib.sha256(source + numba.__version__.encode())
     return digest.hexdigest()[:16]
 
 
+class Kernels(NamedTuple):
+    """The compiled functions."""
+
+    measure_events: Callable[..., None]
+    measure_facts: Callable[..., None]
+    order_events: Callable[..., bool]
+
+
 @functools.cache
-def kernels() -> tuple[Callable[..., None], Callable[..., None]]:
-    """Return the compiled passes over events and facts, cached on disk where that is possible."""
+def kernels() -> Kernels:
+    """Return the compiled functions, cached on disk where that is possible."""
     import numba
 
     from features import kernel
 
-    passes: tuple[Any, Any] = (kernel.measure_events, kernel.measure_facts)
+    passes = Kernels(kernel.measure_events, kernel.measure_facts, kernel.order_events)
     folder = cache_folder()
     if folder is not None:
         numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
         for compiled in passes:
-            compiled.enable_caching()
+            compiled.enable_caching()  # type: ignore[union-attr]
     return passes

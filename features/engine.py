@@ -152,11 +152,11 @@ def measure_queries(
 def _measure_part(
     plan: Plan, bound: Binding, queries: Queries, rows: Int64, output: Float64
 ) -> None:
-    over_events, over_facts = kernels()
+    compiled = kernels()
     case = queries.case[rows]
     anchor = queries.anchor_us[rows]
     known = queries.known_us[rows]
-    over_events(
+    compiled.measure_events(
         bound.events,
         plan.ops,
         plan.selector_arrays,
@@ -173,4 +173,4 @@ def _measure_part(
         output,
     )
     if len(plan.fact_arrays.fact):
-        over_facts(bound.facts, plan.fact_arrays, case, anchor, known, rows, output)
+        compiled.measure_facts(bound.facts, plan.fact_arrays, case, anchor, known, rows, output)

@@ -15,6 +15,7 @@ Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
 Text = npt.NDArray[np.object_]
+Keys = npt.NDArray[np.object_] | Int64
 
 NEVER: Final = np.iinfo(np.int64).max
 """``superseded_at`` of a record that nothing corrects."""
@@ -83,7 +84,7 @@ class Events:
     incident: Int32
     via: Coded
     measured: npt.NDArray[np.bool_]
-    event_id: Text
+    event_id: Keys
 
     def __len__(self) -> int:
         return len(self.occurred_at)

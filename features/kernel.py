@@ -891,6 +891,55 @@ def measure_events(
 
 
 @njit(nogil=True)
+def order_events(
+    case: Int32, occurred_at: Int64, recorded_at: Int64, pointer: Int64, order: Int64
+) -> bool:
+    """Fill ``order`` with the rows by case, then both clocks, and ``pointer`` with each case's
+    start; say whether any two rows are equal in all three.
+
+    Rows go to their cases by counting, then each case is sorted by itself (Shell 1959).
+    """
+    n_cases = len(pointer) - 1
+    tied = False
+    pointer[:] = 0
+    for i in range(len(case)):
+        pointer[case[i] + 1] += 1
+    for c in range(n_cases):
+        pointer[c + 1] += pointer[c]
+    free = pointer[:-1].copy()
+    for i in range(len(case)):
+        order[free[case[i]]] = i
+        free[case[i]] += 1
+    for c in range(n_cases):
+        first = pointer[c]
+        n = pointer[c + 1] - first
+        gap = 1
+        while gap < n // 9:
+            gap = 3 * gap + 1
+        while gap > 0:
+            for p in range(first + gap, first + n):
+                row = order[p]
+                at = p
+                while at - gap >= first:
+                    other = order[at - gap]
+                    if occurred_at[other] < occurred_at[row]:
+                        break
+                    same = occurred_at[other] == occurred_at[row]
+                    if same and recorded_at[other] <= recorded_at[row]:
+                        break
+                    order[at] = other
+                    at -= gap
+                order[at] = row
+            gap //= 3
+        for p in range(first + 1, first + n):
+            before, row = order[p - 1], order[p]
+            tied = tied or (
+                occurred_at[before] == occurred_at[row] and recorded_at[before] == recorded_at[row]
+            )
+    return tied
+
+
+@njit(nogil=True)
 def measure_facts(
     facts: FactColumns,
     wanted: FactArrays,

@@ -19,7 +19,7 @@ from features.errors import ConfigError
 from features.history import Int64
 
 Edge = Literal["first", "last"]
-UNREADABLE: Final = np.iinfo(np.int64).min
+UNREADABLE: Final = int(np.iinfo(np.int64).min)
 EARLIEST_US: Final = -946_771_200_000_000
 """1940-01-01 UTC: nothing in a living case happened before, unless a manifest says so."""
 
@@ -80,10 +80,10 @@ def parse_date(text: str, time_zone: str) -> int:
     ValueError
         If the text is neither.
     """
-    found = parse_moments(pd.Series([text], dtype="str"), time_zone, "first").us[0]
+    found, _ = _parse_one(text.strip(), find_zone(time_zone), "first")
     if found == UNREADABLE:
         raise ValueError("write a date such as 2012-01-01")
-    return int(found)
+    return found
 
 
 def parse_moments(texts: "pd.Series[str]", time_zone: str, edge: Edge) -> Moments:

@@ -3,17 +3,19 @@
 A plan knows nothing of any history; :mod:`features.binding` joins the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from features.catalogue import Catalogue, Expression, FactType, Measure, Selector, find_state
 from features.history import CODED_COLUMNS, Float64, Int32, Int64
 
 NONE: Final = -1
+Bools = npt.NDArray[np.bool_]
 
 
 class Op(IntEnum):
@@ -68,7 +70,7 @@ class SelectorArrays(NamedTuple):
 
     value_min: Float64
     value_max: Float64
-    needs_value: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    needs_value: Bools
     pointer: Int32
     lists: Int32
     while_state: Int32
@@ -82,7 +84,30 @@ class FactArrays(NamedTuple):
     fact: Int32
     column: Int32
     asked_column: Int32
-    is_date: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    is_date: Bools
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What all selectors ask of one coded column.
+
+    Parameters
+    ----------
+    place
+        Row of ``met`` of each value that any selector names.
+    met
+        Shape ``(n_rows, n_selectors)``: whether the value meets the selector.
+    elsewhere, empty
+        Rows of all other values, and of the empty cell.
+    prefixes
+        Beginnings of values, each with the selectors that take them in.
+    """
+
+    place: Mapping[str, int]
+    met: Bools
+    elsewhere: int
+    empty: int
+    prefixes: tuple[tuple[str, Bools], ...]
 
 
 @dataclass(frozen=True)
@@ -97,6 +122,8 @@ class Plan:
         Distinct selectors, in the order of ``selector_arrays``.
     used_columns
         Coded columns that any selector looks at.
+    conditions
+        What they ask of each.
     states
         Names of the states.
     starts, ends
@@ -112,6 +139,7 @@ class Plan:
     columns: tuple[str, ...]
     selectors: tuple[Selector, ...]
     used_columns: tuple[str, ...]
+    conditions: Mapping[str, Conditions]
     states: tuple[str, ...]
     starts: tuple[tuple[str, str], ...]
     ends: tuple[tuple[str, str], ...]
@@ -150,11 +178,13 @@ def compile_expressions(catalogue: Catalogue, expressions: Sequence[NamedExpress
     lists = tuple(dict.fromkeys(entry for e in of_events for entry in _lists_of(e.expression)))
     selectors = tuple(dict.fromkeys(selector for selector, _ in lists))
     windows = sorted({window for e in of_events for window in _windows_of(e.expression)})
+    used = tuple(name for name in CODED_COLUMNS if _is_used(name, selectors))
     fact_names = tuple(dict.fromkeys(str(e.expression.fact) for e in of_facts))
     return Plan(
         columns=columns,
         selectors=selectors,
-        used_columns=tuple(name for name in CODED_COLUMNS if _is_used(name, selectors)),
+        used_columns=used,
+        conditions={name: _compile_conditions(name, selectors) for name in used},
         states=catalogue.states,
         starts=state_kinds(catalogue, "starts"),
         ends=state_kinds(catalogue, "ends"),
@@ -190,6 +220,27 @@ def _windows_of(part: Expression) -> list[int]:
 
 def _earlier_us(part: Expression) -> int:
     return (part.within_us or 0) + (part.against_us or 0)
+
+
+def _compile_conditions(column: str, selectors: Sequence[Selector]) -> Conditions:
+    """Tabulate which selectors each value that is named anywhere meets."""
+    named = [getattr(s, "detail_in" if column == "detail" else column) for s in selectors]
+    prefixes = [s.detail_prefix if column == "detail" else () for s in selectors]
+    free = np.array([not n and not p for n, p in zip(named, prefixes, strict=True)], dtype=np.bool_)
+    values = sorted({value for some in named for value in some})
+    met = np.array([[value in some for some in named] for value in values], dtype=np.bool_)
+    rows = met.reshape(len(values), len(selectors)) | free
+    beginnings = sorted({prefix for some in prefixes for prefix in some})
+    return Conditions(
+        place={value: row for row, value in enumerate(values)},
+        met=np.concatenate([rows, free[None], free[None]]),
+        elsewhere=len(values),
+        empty=len(values) + 1,
+        prefixes=tuple(
+            (prefix, np.array([prefix in some for some in prefixes], dtype=np.bool_))
+            for prefix in beginnings
+        ),
+    )
 
 
 def _is_used(column: str, selectors: Sequence[Selector]) -> bool:

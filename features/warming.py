@@ -3,12 +3,15 @@
 import numpy as np
 
 from features.catalogue_file import load_catalogue
+from features.compiled import kernels
 from features.engine import compile_plan, measure
 from features.history import CODED_COLUMNS, Coded, Events, Facts, History
 
 
 def compile_engine() -> None:
     """Measure an empty history once, which compiles and caches all there is to compile."""
+    nothing, moments = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
+    kernels().order_events(nothing, moments, moments, np.zeros(1, dtype=np.int64), moments)
     measure(_empty_history(), compile_plan(load_catalogue("stalking")), 0, threads=1)
 
 

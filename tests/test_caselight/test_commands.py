@@ -15,7 +15,19 @@ import pytest
 from caselight.__main__ import run
 
 ROOT = Path(__file__).resolve().parents[2]
-VERBS = ("simulate", "import", "features", "train", "score", "serve", "check-catalogue", "warm")
+VERBS = (
+    "simulate",
+    "import",
+    "features",
+    "train",
+    "score",
+    "serve",
+    "check-catalogue",
+    "explain-indicator",
+    "landmines",
+    "monotonicity",
+    "warm",
+)
 
 
 def call(*arguments: object) -> subprocess.CompletedProcess[str]:

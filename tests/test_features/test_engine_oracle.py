@@ -176,7 +176,7 @@ def disagree(views, field):
     )
 
 
-def measure_plainly(said, records, as_of, cut, known):  # noqa: PLR0911, PLR0912 - one per measure
+def measure_plainly(said, records, as_of, cut, known):  # noqa: PLR0911, PLR0912, PLR0915 - one per measure
     """Measure one expression of one case; windows reach back from `as_of`."""
     what = said["measure"]
     events = measured_events(records, cut, known)

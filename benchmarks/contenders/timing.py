@@ -1,0 +1,43 @@
+"""How every contender is timed: the same way, in its own process, after one untimed round.
+
+A contender gives two functions: ``load(events, queries)`` and ``compute(loaded)``. What ``compute``
+returns is written, outside all timing, as the frame that the others' is compared with.
+"""
+
+import json
+import resource
+import sys
+import time
+
+
+def contend(load, compute, finish) -> None:
+    """Time a contender; arguments: events, queries, result, rounds.
+
+    Prints one JSON object: seconds of each round from file to frame (``whole``) and from what was
+    loaded to the frame (``compute``), and the peak of the process's memory in MiB.
+    """
+    events, queries, result, rounds = sys.argv[1:5]
+    whole, computed = [], []
+    for number in range(int(rounds) + 1):
+        start = time.perf_counter()
+        loaded = load(events, queries)
+        middle = time.perf_counter()
+        found = compute(loaded)
+        end = time.perf_counter()
+        if number:
+            whole.append(end - start)
+            computed.append(end - middle)
+        elif result != "-":
+            finish(found).to_parquet(result)
+        del loaded, found
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"whole": whole, "compute": computed, "peak_mib": peak}))
+
+
+def tidy(frame):
+    """Return a pandas frame in one order of rows, empty counts as zero."""
+    frame = frame.sort_values(["case_id", "as_of"], ignore_index=True)
+    numbers = [name for name in frame.columns if name not in ("case_id", "as_of", "days_since")]
+    frame[numbers] = frame[numbers].astype("float64").fillna(0.0)
+    frame["days_since"] = frame["days_since"].astype("float64")
+    return frame[["case_id", "as_of", *sorted([*numbers, "days_since"])]]

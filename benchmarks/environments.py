@@ -1,0 +1,35 @@
+"""Environments of the contenders, each with its own locked packages, apart from the project's."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = Path(__file__).with_name("locks")
+KEPT = ROOT / ".cache" / "bench"
+
+
+def prepare(name: str) -> Path:
+    """Return the Python of a contender's environment, making it on first use.
+
+    Parameters
+    ----------
+    name
+        A lock in ``benchmarks/locks``; hashes are required.
+    """
+    lock = LOCKS / f"{name}.lock"
+    folder = KEPT / name
+    python = folder / "bin" / "python"
+    stamp = folder / "lock"
+    if stamp.is_file() and stamp.read_text() == lock.read_text():
+        return python
+    print(f"making the environment '{name}'", flush=True)
+    uv = str(Path(sys.executable).parent / "uv")
+    environment = os.environ | {"UV_CACHE_DIR": str(ROOT / ".cache" / "uv")}
+    make = [uv, "venv", "-q", "--clear", "--python", sys.executable, str(folder)]
+    install = [uv, "pip", "install", "-q", "--python", str(python), "--require-hashes", "-r"]
+    for command in (make, [*install, str(lock)]):
+        subprocess.run(command, check=True, env=environment)
+    stamp.write_text(lock.read_text())
+    return python
