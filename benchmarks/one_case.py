@@ -72,7 +72,7 @@ def tell_one_case(unit: Path) -> str:
             "| | time |",
             "|---|---|",
             f"| a history as it comes, measured once | {1e6 * whole:.0f} microseconds |",
-            f"| a history that is bound to the catalogue already | {1e6 * alone:.0f} microseconds |",
+            f"| a history bound to the catalogue already | {1e6 * alone:.0f} microseconds |",
             f"| {N_VARIANTS} variants of it | {1e3 * variants:.1f} ms |",
             "",
         ]

@@ -4,6 +4,7 @@ Events that agree in every column that selectors look at share a *signature*. Th
 these, so selectors are tested once per signature, and the compiled pass only looks them up.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -102,7 +103,7 @@ def bind(plan: Plan, history: History) -> Binding:
     )
 
 
-def _sign(plan: Plan, history: History) -> tuple[Int32, dict[str, Int32]]:
+def _sign(plan: Plan, history: History) -> tuple[Int32, dict[str, Int64]]:
     """Number each event's signature and list the codes that each signature stands for."""
     names = [*plan.used_columns, *(["via"] if history.events.via.values else [])]
     columns: list[Coded] = [getattr(history.events, name) for name in names]
@@ -110,7 +111,7 @@ def _sign(plan: Plan, history: History) -> tuple[Int32, dict[str, Int32]]:
     combined = np.zeros(len(history.events), dtype=np.int64)
     for column, size in zip(columns, sizes, strict=True):
         combined = combined * size + (column.codes + 1)
-    n_possible = int(np.prod(sizes, dtype=object)) if sizes else 1
+    n_possible = math.prod(sizes)
     if n_possible <= _TABLE_LIMIT and len(combined) * 8 >= n_possible:
         present = np.zeros(n_possible, dtype=np.bool_)
         present[combined] = True
@@ -121,16 +122,16 @@ def _sign(plan: Plan, history: History) -> tuple[Int32, dict[str, Int32]]:
     else:
         distinct, inverse = np.unique(combined, return_inverse=True)
         signature = inverse.astype(np.int32)
-    rows: dict[str, Int32] = {}
-    rest = distinct.copy()
+    rows: dict[str, Int64] = {}
+    rest = distinct
     for name, size in zip(reversed(names), reversed(sizes), strict=True):
-        rows[name] = (rest % size - 1).astype(np.int32)
-        rest //= size
-    rows[""] = np.zeros(len(distinct), dtype=np.int32)
+        rest, codes = np.divmod(rest, size)
+        rows[name] = codes - 1
+    rows[""] = distinct
     return signature, rows
 
 
-def _match(plan: Plan, history: History, rows: dict[str, Int32]) -> npt.NDArray[np.bool_]:
+def _match(plan: Plan, history: History, rows: dict[str, Int64]) -> npt.NDArray[np.bool_]:
     """Return which selectors each signature meets, shape ``(n_signatures, n_selectors)``."""
     matches = np.ones((len(rows[""]), len(plan.selectors)), dtype=np.bool_)
     for name in plan.used_columns:
@@ -155,7 +156,7 @@ def _tell_met(conditions: Conditions, values: tuple[str, ...]) -> npt.NDArray[np
     return met
 
 
-def _seen(selector: Selector, via: Coded, rows: dict[str, Int32]) -> npt.NDArray[np.bool_]:
+def _seen(selector: Selector, via: Coded, rows: dict[str, Int64]) -> npt.NDArray[np.bool_]:
     """Return which signatures are seen through the selector's links, or are the case's own."""
     met = [name in selector.via for name in via.values]
     return np.array([*met, not selector.via], dtype=np.bool_)[rows["via"]]
@@ -166,14 +167,8 @@ def _states(plan: Plan, history: History) -> tuple[Int32, Int32, Int32, int]:
     nothing = np.full(len(events) if plan.states else 0, NONE, dtype=np.int32)
     if not plan.states:
         return nothing, nothing, nothing, 0
-    starts, ends = dict(plan.starts), dict(plan.ends)
-    of_kind = np.full(len(events.kind.values) + 1, NONE, dtype=np.int32)
-    edge_of_kind = np.zeros(len(events.kind.values) + 1, dtype=np.int32)
-    for code, kind in enumerate(events.kind.values):
-        for edge, names in ((1, starts), (2, ends)):
-            if kind in names:
-                of_kind[code] = plan.states.index(names[kind])
-                edge_of_kind[code] = edge
+    edges = [plan.edges.get(kind, (NONE, 0)) for kind in events.kind.values]
+    of_kind, edge_of_kind = np.array([*edges, (NONE, 0)], dtype=np.int32).T
     state = np.where(events.via.codes == MISSING, of_kind[events.kind.codes], NONE)
     touched = np.flatnonzero(state != NONE)
     pairs = state[touched].astype(np.int64) * (len(events.detail.values) + 1) + (
@@ -187,7 +182,7 @@ def _states(plan: Plan, history: History) -> tuple[Int32, Int32, Int32, int]:
 
 def _fields(plan: Plan, history: History) -> tuple[Int32, Int32, Int32]:
     """Stack the coded columns that measures look into; ``field_row`` finds a column's row."""
-    used = sorted({int(field) for field in plan.ops.field if 0 <= field < len(CODED_COLUMNS)})
+    used = list(plan.fields)
     row = np.full(len(CODED_COLUMNS) + 1, NONE, dtype=np.int32)
     row[used] = np.arange(len(used))
     columns: list[Coded] = [getattr(history.events, CODED_COLUMNS[field]) for field in used]

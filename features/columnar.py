@@ -6,7 +6,9 @@ this door builds the same :class:`~features.history.History` at the speed of mem
 can be checked by column and refuses the whole table otherwise: nothing is repaired here.
 """
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +31,7 @@ from features.history import (
     History,
     Int32,
     Int64,
+    Keys,
 )
 
 NEEDED: Final = ("case_id", "kind", "occurred_at", "recorded_at")
@@ -106,11 +109,8 @@ def build_history(columns: Mapping[str, pa.ChunkedArray], *, time_zone: str = "U
     one_clock = columns["recorded_at"] is columns["occurred_at"]
     recorded_at = occurred_at if one_clock else _read_moments("recorded_at", columns["recorded_at"])
     size = len(case)
-    pointer = np.zeros(len(case_id) + 1, dtype=np.int64)
-    order = np.empty(size, dtype=np.int64)
     ids = columns["event_id"].to_numpy() if "event_id" in columns else np.arange(size)
-    if kernels().order_events(case, occurred_at, recorded_at, pointer, order):
-        order = settle_ties(order, (case, occurred_at, recorded_at), ids)
+    pointer, order = _sort_events(len(case_id), case, occurred_at, recorded_at, ids)
     empty = _empty(size)
     occurred_at = occurred_at[order]
     events = Events(
@@ -144,6 +144,30 @@ def build_history(columns: Mapping[str, pa.ChunkedArray], *, time_zone: str = "U
         time_zone=time_zone,
         extract_at=int(recorded_at.max(initial=0)) + 1,
     )
+
+
+def _sort_events(
+    n_cases: int, case: Int32, occurred_at: Int64, recorded_at: Int64, ids: Keys
+) -> tuple[Int64, Int64]:
+    """Return each case's start, and the rows by case, both clocks and identifier."""
+    pointer = np.zeros(n_cases + 1, dtype=np.int64)
+    order = np.empty(len(case), dtype=np.int64)
+    moment = np.empty(len(case), dtype=np.int64)
+    compiled = kernels()
+    compiled.gather_cases(case, occurred_at, pointer, order, moment)
+    workers = os.cpu_count() or 1
+    edges = np.linspace(0, n_cases, workers + 1).astype(np.int64)
+
+    def sort(part: int) -> bool:
+        return compiled.sort_cases(
+            pointer, edges[part], edges[part + 1], recorded_at, order, moment
+        )
+
+    with ThreadPoolExecutor(workers) as pool:
+        tied = list(pool.map(sort, range(workers)))
+    if any(tied):
+        order = settle_ties(order, (case, occurred_at, recorded_at), ids)
+    return pointer, order
 
 
 def _number_cases(column: pa.ChunkedArray) -> tuple[Any, Int32]:

@@ -54,7 +54,8 @@ class Kernels(NamedTuple):
 
     measure_events: Callable[..., None]
     measure_facts: Callable[..., None]
-    order_events: Callable[..., bool]
+    gather_cases: Callable[..., None]
+    sort_cases: Callable[..., bool]
 
 
 @functools.cache
@@ -64,7 +65,9 @@ def kernels() -> Kernels:
 
     from features import kernel
 
-    passes = Kernels(kernel.measure_events, kernel.measure_facts, kernel.order_events)
+    passes = Kernels(
+        kernel.measure_events, kernel.measure_facts, kernel.gather_cases, kernel.sort_cases
+    )
     folder = cache_folder()
     if folder is not None:
         numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]

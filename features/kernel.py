@@ -891,51 +891,58 @@ def measure_events(
 
 
 @njit(nogil=True)
-def order_events(
-    case: Int32, occurred_at: Int64, recorded_at: Int64, pointer: Int64, order: Int64
-) -> bool:
-    """Fill ``order`` with the rows by case, then both clocks, and ``pointer`` with each case's
-    start; say whether any two rows are equal in all three.
-
-    Rows go to their cases by counting, then each case is sorted by itself (Shell 1959).
+def gather_cases(
+    case: Int32, occurred_at: Int64, pointer: Int64, order: Int64, moment: Int64
+) -> None:
+    """Fill ``pointer`` with each case's start, and ``order`` and ``moment`` with its rows and when
+    they occurred, by counting.
     """
-    n_cases = len(pointer) - 1
-    tied = False
     pointer[:] = 0
     for i in range(len(case)):
         pointer[case[i] + 1] += 1
-    for c in range(n_cases):
+    for c in range(len(pointer) - 1):
         pointer[c + 1] += pointer[c]
     free = pointer[:-1].copy()
     for i in range(len(case)):
-        order[free[case[i]]] = i
-        free[case[i]] += 1
-    for c in range(n_cases):
+        place = free[case[i]]
+        order[place] = i
+        moment[place] = occurred_at[i]
+        free[case[i]] = place + 1
+
+
+@njit(nogil=True)
+def sort_cases(
+    pointer: Int64, from_case: int, to_case: int, recorded_at: Int64, order: Int64, moment: Int64
+) -> bool:
+    """Sort the gathered rows of some cases by both clocks; say if any two are equal in both.
+
+    Each case is sorted by itself (Shell 1959).
+    """
+    tied = False
+    for c in range(from_case, to_case):
         first = pointer[c]
-        n = pointer[c + 1] - first
+        end = pointer[c + 1]
         gap = 1
-        while gap < n // 9:
+        while gap < (end - first) // 27:
             gap = 3 * gap + 1
         while gap > 0:
-            for p in range(first + gap, first + n):
+            for p in range(first + gap, end):
                 row = order[p]
-                at = p
-                while at - gap >= first:
-                    other = order[at - gap]
-                    if occurred_at[other] < occurred_at[row]:
+                at = moment[p]
+                to = p
+                while to - gap >= first and moment[to - gap] >= at:
+                    other = order[to - gap]
+                    if moment[to - gap] == at and recorded_at[other] <= recorded_at[row]:
                         break
-                    same = occurred_at[other] == occurred_at[row]
-                    if same and recorded_at[other] <= recorded_at[row]:
-                        break
-                    order[at] = other
-                    at -= gap
-                order[at] = row
+                    order[to] = other
+                    moment[to] = moment[to - gap]
+                    to -= gap
+                order[to] = row
+                moment[to] = at
             gap //= 3
-        for p in range(first + 1, first + n):
-            before, row = order[p - 1], order[p]
-            tied = tied or (
-                occurred_at[before] == occurred_at[row] and recorded_at[before] == recorded_at[row]
-            )
+        for p in range(first + 1, end):
+            if moment[p - 1] == moment[p]:
+                tied = tied or recorded_at[order[p - 1]] == recorded_at[order[p]]
     return tied
 
 

@@ -126,8 +126,10 @@ class Plan:
         What they ask of each.
     states
         Names of the states.
-    starts, ends
-        Kind to state, children included.
+    edges
+        Kind to the number of its state, and 1 where it starts it or 2 where it ends it.
+    fields
+        Positions of the coded columns that measures look into, ascending.
     facts
         Name and type of each fact used.
     windows_us
@@ -141,8 +143,8 @@ class Plan:
     used_columns: tuple[str, ...]
     conditions: Mapping[str, Conditions]
     states: tuple[str, ...]
-    starts: tuple[tuple[str, str], ...]
-    ends: tuple[tuple[str, str], ...]
+    edges: Mapping[str, tuple[int, int]]
+    fields: tuple[int, ...]
     facts: tuple[tuple[str, FactType], ...]
     windows_us: Int64
     ops: OpArrays
@@ -178,6 +180,7 @@ def compile_expressions(catalogue: Catalogue, expressions: Sequence[NamedExpress
     lists = tuple(dict.fromkeys(entry for e in of_events for entry in _lists_of(e.expression)))
     selectors = tuple(dict.fromkeys(selector for selector, _ in lists))
     windows = sorted({window for e in of_events for window in _windows_of(e.expression)})
+    ops = _compile_ops(of_events, position, catalogue.states, lists, windows)
     used = tuple(name for name in CODED_COLUMNS if _is_used(name, selectors))
     fact_names = tuple(dict.fromkeys(str(e.expression.fact) for e in of_facts))
     return Plan(
@@ -186,11 +189,15 @@ def compile_expressions(catalogue: Catalogue, expressions: Sequence[NamedExpress
         used_columns=used,
         conditions={name: _compile_conditions(name, selectors) for name in used},
         states=catalogue.states,
-        starts=state_kinds(catalogue, "starts"),
-        ends=state_kinds(catalogue, "ends"),
+        edges={
+            kind: (catalogue.states.index(state), number)
+            for number, edge in ((1, "starts"), (2, "ends"))
+            for kind, state in state_kinds(catalogue, edge)
+        },
+        fields=tuple(sorted({int(f) for f in ops.field if 0 <= f < len(CODED_COLUMNS)})),
         facts=tuple((name, catalogue.facts[name].type) for name in fact_names),
         windows_us=_int64(windows),
-        ops=_compile_ops(of_events, position, catalogue.states, lists, windows),
+        ops=ops,
         selector_arrays=_compile_selectors(selectors, lists, catalogue.states),
         fact_arrays=FactArrays(
             fact=_int32(fact_names.index(str(e.expression.fact)) for e in of_facts),

@@ -11,7 +11,9 @@ from features.history import CODED_COLUMNS, Coded, Events, Facts, History
 def compile_engine() -> None:
     """Measure an empty history once, which compiles and caches all there is to compile."""
     nothing, moments = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
-    kernels().order_events(nothing, moments, moments, np.zeros(1, dtype=np.int64), moments)
+    pointer = np.zeros(1, dtype=np.int64)
+    kernels().gather_cases(nothing, moments, pointer, moments, moments)
+    kernels().sort_cases(pointer, 0, 0, moments, moments, moments)
     measure(_empty_history(), compile_plan(load_catalogue("stalking")), 0, threads=1)
 
 

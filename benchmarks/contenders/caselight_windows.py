@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from timing import contend, tidy
 
 from features.catalogue_file import parse_catalogue
@@ -63,8 +65,8 @@ PLAN = compile_plan(parse_catalogue(write_catalogue(), "windows.yaml"))
 def load(events, queries):
     """Build the history; the queries are the same dates for every case."""
     history = read_columns(Path(events), COLUMNS)
-    asked = pd.read_parquet(queries)
-    return history, asked["as_of"].drop_duplicates().sort_values().astype("int64").tolist()
+    moments = pq.read_table(queries, columns=["as_of"])["as_of"].cast(pa.int64())
+    return history, sorted(moments.unique().to_pylist())
 
 
 def compute(loaded):
@@ -72,7 +74,7 @@ def compute(loaded):
     history, dates = loaded
     matrix = measure(history, PLAN, dates)
     frame = pd.DataFrame(matrix.values, columns=list(matrix.columns), copy=False)
-    frame["case_id"] = history.case_id[matrix.case]
+    frame["case_id"] = pd.Categorical.from_codes(matrix.case, history.case_id, validate=False)
     frame["as_of"] = pd.to_datetime(matrix.as_of_us, unit="us", utc=True)
     return frame
 

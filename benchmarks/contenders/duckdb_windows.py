@@ -34,13 +34,7 @@ def compute(connection):
     return connection.execute(
         f"SELECT q.case_id, q.as_of, {', '.join(parts)} FROM q LEFT JOIN e "
         "ON q.case_id = e.case_id AND e.known_at < q.as_of GROUP BY q.case_id, q.as_of"
-    ).arrow()
+    ).to_arrow_table()
 
 
-def finish(found):
-    """Return the frame of the others."""
-    table = found.read_all() if hasattr(found, "read_all") else found
-    return tidy(table.to_pandas())
-
-
-contend(load, compute, finish)
+contend(load, compute, lambda found: tidy(found.to_pandas()))

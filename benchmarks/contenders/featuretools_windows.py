@@ -25,6 +25,7 @@ def load(events, queries):
     entities.normalize_dataframe(
         base_dataframe_name="events", new_dataframe_name="cases", index="case_id"
     )
+    entities.add_last_time_indexes()
     return entities, asked.rename(columns={"as_of": "time"})[["case_id", "time"]]
 
 
