@@ -75,8 +75,7 @@ def track(
     with _quiet():
         if tracking_uri is not None:
             mlflow.set_tracking_uri(tracking_uri)
-        if _PROJECT_RUN not in os.environ:
-            _set_experiment(artifacts)
+        _set_experiment(artifacts)
         name = f"caselight-{catalogue.name}"
         with mlflow.start_run() as run:
             mlflow.log_params(
@@ -113,6 +112,11 @@ def _sign(catalogue: Catalogue, bundle: Path) -> ModelSignature:
 
 
 def _set_experiment(artifacts: Path | None) -> None:
+    opened = os.environ.get(_PROJECT_RUN)
+    if opened is not None:
+        run = mlflow.MlflowClient().get_run(opened)
+        mlflow.set_experiment(experiment_id=run.info.experiment_id)
+        return
     if mlflow.get_experiment_by_name(_EXPERIMENT) is None and artifacts is not None:
         mlflow.create_experiment(_EXPERIMENT, artifact_location=artifacts.resolve().as_uri())
     mlflow.set_experiment(_EXPERIMENT)
