@@ -118,16 +118,19 @@ def _sort(keys: tuple[npt.NDArray[np.integer[Any]], ...], ids: npt.NDArray[np.ob
 
     Identifiers are compared only where all keys are equal: comparing text is slow and ties are few.
     """
-    return settle_ties(np.lexsort(keys[::-1]), keys, ids)
-
-
-def settle_ties(
-    order: Int64, keys: tuple[npt.NDArray[np.integer[Any]], ...], ids: npt.NDArray[Any]
-) -> Int64:
-    """Return an order by ``keys`` in which rows equal in all of them stand by identifier."""
+    order = np.lexsort(keys[::-1])
     tied = np.ones(max(len(order) - 1, 0), dtype=np.bool_)
     for key in keys:
-        tied &= key[order][1:] == key[order][:-1]
+        placed = key[order]
+        tied &= placed[1:] == placed[:-1]
+    return settle_ties(order, tied, ids)
+
+
+def settle_ties(order: Int64, tied: npt.NDArray[np.bool_], ids: npt.NDArray[Any]) -> Int64:
+    """Return an order in which rows that are equal otherwise stand by identifier.
+
+    ``tied[i]`` says whether places ``i`` and ``i + 1`` are equal otherwise, shape ``(n - 1,)``.
+    """
     if not tied.any():
         return order
     group = np.concatenate(([0], np.cumsum(~tied)))

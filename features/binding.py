@@ -6,7 +6,7 @@ these, so selectors are tested once per signature, and the compiled pass only lo
 
 import math
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -108,17 +108,22 @@ def _sign(plan: Plan, history: History) -> tuple[Int32, dict[str, Int64]]:
     names = [*plan.used_columns, *(["via"] if history.events.via.values else [])]
     columns: list[Coded] = [getattr(history.events, name) for name in names]
     sizes = [len(column.values) + 1 for column in columns]
-    combined = np.zeros(len(history.events), dtype=np.int64)
-    for column, size in zip(columns, sizes, strict=True):
-        combined = combined * size + (column.codes + 1)
     n_possible = math.prod(sizes)
+    narrow = n_possible <= np.iinfo(np.int32).max
+    combined: npt.NDArray[Any] = np.zeros(
+        len(history.events), dtype=np.int32 if narrow else np.int64
+    )
+    for column, size in zip(columns, sizes, strict=True):
+        combined *= size
+        combined += column.codes
+        combined += 1
     if n_possible <= _TABLE_LIMIT and len(combined) * 8 >= n_possible:
         present = np.zeros(n_possible, dtype=np.bool_)
         present[combined] = True
         distinct = np.flatnonzero(present)
         number = np.zeros(n_possible, dtype=np.int32)
         number[distinct] = np.arange(len(distinct), dtype=np.int32)
-        signature = number[combined]
+        signature = np.take(number, combined)
     else:
         distinct, inverse = np.unique(combined, return_inverse=True)
         signature = inverse.astype(np.int32)

@@ -9,10 +9,12 @@ can be checked by column and refuses the whole table otherwise: nothing is repai
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -31,7 +33,6 @@ from features.history import (
     History,
     Int32,
     Int64,
-    Keys,
 )
 
 NEEDED: Final = ("case_id", "kind", "occurred_at", "recorded_at")
@@ -110,19 +111,22 @@ def build_history(columns: Mapping[str, pa.ChunkedArray], *, time_zone: str = "U
     recorded_at = occurred_at if one_clock else _read_moments("recorded_at", columns["recorded_at"])
     size = len(case)
     ids = columns["event_id"].to_numpy() if "event_id" in columns else np.arange(size)
-    pointer, order = _sort_events(len(case_id), case, occurred_at, recorded_at, ids)
+    placed = _sort_events(len(case_id), case, occurred_at, recorded_at)
+    recorded = placed.occurred_at if one_clock else np.take(recorded_at, placed.order)
+    order = placed.order
+    if placed.tied:
+        order = settle_ties(order, _find_ties(placed, recorded), ids)
     empty = _empty(size)
-    occurred_at = occurred_at[order]
     events = Events(
-        pointer=pointer,
-        occurred_at=occurred_at,
-        recorded_at=occurred_at if one_clock else recorded_at[order],
+        pointer=placed.pointer,
+        occurred_at=placed.occurred_at,
+        recorded_at=recorded,
         superseded_at=np.full(size, NEVER, dtype=np.int64),
         value=_read_values(columns.get("value"), size, order),
         incident=empty.codes,
         via=empty,
         measured=np.ones(size, dtype=np.bool_),
-        event_id=ids[order],
+        event_id=np.take(ids, order),
         **{name: _code(name, columns.get(name), empty, order) for name in CODED_COLUMNS},
     )
     nothing = np.empty(0, dtype=np.int64)
@@ -146,10 +150,19 @@ def build_history(columns: Mapping[str, pa.ChunkedArray], *, time_zone: str = "U
     )
 
 
-def _sort_events(
-    n_cases: int, case: Int32, occurred_at: Int64, recorded_at: Int64, ids: Keys
-) -> tuple[Int64, Int64]:
-    """Return each case's start, and the rows by case, both clocks and identifier."""
+@dataclass(frozen=True)
+class _Placed:
+    """Rows by case and both clocks: each case's start, the rows, when they occurred, and whether
+    any two are equal in all three.
+    """
+
+    pointer: Int64
+    order: Int64
+    occurred_at: Int64
+    tied: bool
+
+
+def _sort_events(n_cases: int, case: Int32, occurred_at: Int64, recorded_at: Int64) -> _Placed:
     pointer = np.zeros(n_cases + 1, dtype=np.int64)
     order = np.empty(len(case), dtype=np.int64)
     moment = np.empty(len(case), dtype=np.int64)
@@ -165,9 +178,15 @@ def _sort_events(
 
     with ThreadPoolExecutor(workers) as pool:
         tied = list(pool.map(sort, range(workers)))
-    if any(tied):
-        order = settle_ties(order, (case, occurred_at, recorded_at), ids)
-    return pointer, order
+    return _Placed(pointer, order, moment, any(tied))
+
+
+def _find_ties(placed: _Placed, recorded_at: Int64) -> npt.NDArray[np.bool_]:
+    """Return for each place but the last whether it equals the next."""
+    at = placed.occurred_at
+    tied = (at[1:] == at[:-1]) & (recorded_at[1:] == recorded_at[:-1])
+    tied[placed.pointer[1:-1] - 1] = False
+    return np.asarray(tied)
 
 
 def _number_cases(column: pa.ChunkedArray) -> tuple[Any, Int32]:
@@ -179,8 +198,8 @@ def _number_cases(column: pa.ChunkedArray) -> tuple[Any, Int32]:
             present = np.zeros(high - low + 1, dtype=np.bool_)
             present[given - low] = True
             number = np.cumsum(present, dtype=np.int32) - 1
-            names = (np.flatnonzero(present) + low).astype(str).astype(object)
-            return names, number[given - low]
+            names = [str(value) for value in (np.flatnonzero(present) + low).tolist()]
+            return np.array(names, dtype=object), np.take(number, given - low)
     distinct, codes = _factorize(column)
     return np.array([str(value) for value in distinct], dtype=object), codes
 
@@ -200,7 +219,7 @@ def _factorize(column: pa.ChunkedArray) -> tuple[list[Any], Int32]:
     rank[order] = np.arange(len(values), dtype=np.int32)
     rank[-1] = MISSING
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return [values[place] for place in order], rank[codes]
+    return [values[place] for place in order], np.take(rank, codes)
 
 
 def _read_moments(name: str, column: pa.ChunkedArray) -> Int64:
@@ -216,7 +235,7 @@ def _read_moments(name: str, column: pa.ChunkedArray) -> Int64:
 def _read_values(column: pa.ChunkedArray | None, size: int, order: Int64) -> Any:
     if column is None:
         return np.full(size, np.nan)
-    return column.cast(pa.float64()).to_numpy()[order]
+    return np.take(column.cast(pa.float64()).to_numpy(), order)
 
 
 def _code(name: str, column: pa.ChunkedArray | None, empty: Coded, order: Int64) -> Coded:
@@ -227,7 +246,7 @@ def _code(name: str, column: pa.ChunkedArray | None, empty: Coded, order: Int64)
     choices = next(entry.choices for entry in EVENTS.columns if entry.name == name)
     if choices and not set(distinct) <= set(choices):
         raise DataContractError(f"column {name} holds other values than {', '.join(choices)}")
-    return Coded(codes[order], tuple(str(value) for value in distinct))
+    return Coded(np.take(codes, order), tuple(str(value) for value in distinct))
 
 
 def _empty(size: int) -> Coded:
