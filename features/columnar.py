@@ -198,8 +198,8 @@ def _number_cases(column: pa.ChunkedArray) -> tuple[Any, Int32]:
             present = np.zeros(high - low + 1, dtype=np.bool_)
             present[given - low] = True
             number = np.cumsum(present, dtype=np.int32) - 1
-            names = [str(value) for value in (np.flatnonzero(present) + low).tolist()]
-            return np.array(names, dtype=object), np.take(number, given - low)
+            names = pa.array(np.flatnonzero(present) + low).cast(pa.string())
+            return names.to_numpy(zero_copy_only=False), np.take(number, given - low)
     distinct, codes = _factorize(column)
     return np.array([str(value) for value in distinct], dtype=object), codes
 

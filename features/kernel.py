@@ -47,6 +47,7 @@ _START: Final = 1
 _END: Final = 2
 _VALUE_FIELD: Final = 7
 _N_VIEWS: Final = 3
+_FEW_CODES: Final = 64
 _ALWAYS: Final = np.iinfo(np.int64).min
 _NEVER: Final = np.iinfo(np.int64).max
 
@@ -59,7 +60,8 @@ _allocates_nothing: Any = njit(nogil=True, _nrt=False, forceinline=True)  # type
 class Scratch(NamedTuple):
     """What one thread works with; nothing in it outlives a case.
 
-    ``rows[l, :length[l]]`` are the events of list ``l``, counted from the case's first;
+    ``rows[l, :length[l]]`` are the events of list ``l``, counted from the case's first, and
+    ``values`` beside them their values where the list holds them;
     ``before[i, l]`` is the length of list ``l`` before event ``i``. ``known_from[i]`` and
     ``known_until[i]`` say between which moments the first ``i`` events are all in force. Marks
     hold the number of the last measurement that saw an incident, an event or a code, so that they
@@ -67,6 +69,7 @@ class Scratch(NamedTuple):
     """
 
     rows: Int32
+    values: Float64
     length: Int32
     before: Int32
     known_from: Int64
@@ -123,6 +126,7 @@ def _make_scratch(
         most_codes = max(most_codes, n_codes[row])
     return Scratch(
         rows=np.empty((n_lists, most_events), dtype=np.int32),
+        values=np.empty((n_lists, most_events)),
         length=np.zeros(n_lists, dtype=np.int32),
         before=np.empty((most_events + 1, n_lists), dtype=np.int32),
         known_from=np.empty(most_events + 1, dtype=np.int64),
@@ -220,6 +224,8 @@ def _lay_out(
                 state = selectors.while_state[n]
                 if state < 0 or scratch.n_open[state] > 0:
                     scratch.rows[n, scratch.length[n]] = i - first
+                    if selectors.holds_values[n]:
+                        scratch.values[n, scratch.length[n]] = events.value[i]
                     scratch.length[n] += 1
     for n in range(n_lists):
         scratch.before[end - first, n] = scratch.length[n]
@@ -322,6 +328,23 @@ def _count_codes(
 
 
 @_allocates_nothing
+def _count_few_codes(
+    events: EventArrays, scratch: Scratch, column: int, n: int, a: int, b: int, first: int
+) -> int:
+    """Count the distinct values of a column that has few: each is one bit."""
+    seen = np.uint64(0)
+    for p in range(a, b):
+        code = events.field_codes[column, first + scratch.rows[n, p]]
+        if code >= 0:
+            seen |= np.uint64(1) << np.uint64(code)
+    count = 0
+    while seen:
+        seen &= seen - np.uint64(1)
+        count += 1
+    return count
+
+
+@_allocates_nothing
 def _collect_points(
     events: EventArrays,
     scratch: Scratch,
@@ -355,18 +378,16 @@ def _collect_points(
 
 
 @_allocates_nothing
-def _add_values(events: EventArrays, scratch: Scratch, n: int, a: int, b: int, first: int) -> float:
+def _add_values(scratch: Scratch, n: int, a: int, b: int) -> float:
     """Add up the values of events that each are an incident; missing where none is known."""
-    if a == b:
-        return 0.0
     total = 0.0
-    known = False
+    known = 0
     for p in range(a, b):
-        value = events.value[first + scratch.rows[n, p]]
+        value = scratch.values[n, p]
         if not np.isnan(value):
             total += value
-            known = True
-    return total if known else np.nan
+            known += 1
+    return total if known > 0 or a == b else np.nan
 
 
 @_allocates_nothing
@@ -383,13 +404,11 @@ def _add_points(scratch: Scratch, n: int) -> float:
 
 
 @_allocates_nothing
-def _find_largest(
-    events: EventArrays, scratch: Scratch, n: int, a: int, b: int, first: int
-) -> float:
+def _find_largest(scratch: Scratch, n: int, a: int, b: int) -> float:
     """Return the largest value; 0 where there is no event, missing where none is known."""
     largest = np.nan
     for p in range(a, b):
-        value = events.value[first + scratch.rows[n, p]]
+        value = scratch.values[n, p]
         if not np.isnan(value) and not value <= largest:
             largest = value
     return 0.0 if a == b else largest
@@ -747,9 +766,11 @@ def _measure_list(
         r = scratch.rows[n, b - 1] if measure == _LAST else scratch.rows[n, a]
         return (anchor - events.occurred_at[first + r]) / _DAY
     if measure == _MAX:
-        return _find_largest(events, scratch, n, a, b, first)
+        return _find_largest(scratch, n, a, b)
     if measure == _DISTINCT:
         column = events.field_row[ops.field[o]]
+        if events.n_codes[column] <= _FEW_CODES:
+            return float(_count_few_codes(events, scratch, column, n, a, b, first))
         return float(_count_codes(events, scratch, column, n, a, b, first, 0, stamp))
     if measure == _FIRST_USE:
         column = events.field_row[ops.field[o]]
@@ -760,7 +781,7 @@ def _measure_list(
     if measure == _DISAGREEMENT:
         return _disagree(events, scratch, ops.field[o], n, a, b, first, stamp)
     if measure == _SUM and not shared:
-        return _add_values(events, scratch, n, a, b, first)
+        return _add_values(scratch, n, a, b)
     points = _collect_points(events, scratch, n, a, b, first, anchor, stamp)
     if measure == _SUM:
         return _add_points(scratch, points)

@@ -65,7 +65,8 @@ class SelectorArrays(NamedTuple):
     """Value limits of each selector, and the lists that its events go to.
 
     A *list* holds the events that one selector takes in, where ``while_state`` names a state only
-    those that occurred in it. ``lists[pointer[s]:pointer[s + 1]]`` are the lists of selector ``s``.
+    those that occurred in it. ``lists[pointer[s]:pointer[s + 1]]`` are the lists of selector ``s``;
+    ``holds_values`` says which lists keep their events' values beside them.
     """
 
     value_min: Float64
@@ -74,6 +75,7 @@ class SelectorArrays(NamedTuple):
     pointer: Int32
     lists: Int32
     while_state: Int32
+    holds_values: Bools
 
 
 class FactArrays(NamedTuple):
@@ -198,7 +200,7 @@ def compile_expressions(catalogue: Catalogue, expressions: Sequence[NamedExpress
         facts=tuple((name, catalogue.facts[name].type) for name in fact_names),
         windows_us=_int64(windows),
         ops=ops,
-        selector_arrays=_compile_selectors(selectors, lists, catalogue.states),
+        selector_arrays=_compile_selectors(selectors, lists, catalogue.states, ops),
         fact_arrays=FactArrays(
             fact=_int32(fact_names.index(str(e.expression.fact)) for e in of_facts),
             column=_int32(position[e.columns[0]] for e in of_facts),
@@ -297,8 +299,12 @@ def _compile_ops(
 
 
 def _compile_selectors(
-    selectors: tuple[Selector, ...], lists: tuple[_List, ...], states: tuple[str, ...]
+    selectors: tuple[Selector, ...],
+    lists: tuple[_List, ...],
+    states: tuple[str, ...],
+    ops: OpArrays,
 ) -> SelectorArrays:
+    of_values = ops.of[np.isin(ops.measure, (Op.SUM, Op.MAX))]
     fed = [[n for n, (fed_by, _) in enumerate(lists) if fed_by == s] for s in selectors]
     return SelectorArrays(
         value_min=np.array([-np.inf if s.value_min is None else s.value_min for s in selectors]),
@@ -309,6 +315,7 @@ def _compile_selectors(
         pointer=_int32(np.concatenate(([0], np.cumsum([len(row) for row in fed])))),
         lists=_int32(n for row in fed for n in row),
         while_state=_int32(NONE if state is None else states.index(state) for _, state in lists),
+        holds_values=np.isin(np.arange(len(lists)), of_values),
     )
 
 
