@@ -16,6 +16,7 @@ from features.engine import compile_plan, measure
 from features.folder import read_folder
 from features.history import Coded, History
 from features.variants import take_cases
+from features.warming import compile_engine
 
 UNIT_CASES = 3_000
 SIZES = (1_000_000, 2_000_000, 5_000_000, 10_000_000)
@@ -31,6 +32,7 @@ def scale_up(unit: Path, n_events: int) -> History:
 def measure_size(unit: Path, n_events: int, rounds: int = 3) -> dict[str, float]:
     """Measure one size in this process; memory is told from the operating system's peak."""
     plan = compile_plan(load_catalogue("stalking"))
+    compile_engine()  # what the compiled code itself takes is not the data's
     history = scale_up(unit, n_events)
     columns = _columns(history)
     n_bytes = sum(column.nbytes for column in columns)

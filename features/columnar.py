@@ -67,12 +67,12 @@ def read_columns(
     """
     named = dict(columns or {name: name for name in (*NEEDED, *OPTIONAL)})
     try:
-        schema = pq.read_schema(path)
+        schema = pq.read_schema(path, memory_map=True)
         present = schema.names
         wanted = [name for name in dict.fromkeys(named.values()) if name in present]
         texts = [name for name in wanted if pa.types.is_large_string(schema.field(name).type)]
         texts += [name for name in wanted if pa.types.is_string(schema.field(name).type)]
-        table = pq.read_table(path, columns=wanted, read_dictionary=texts)
+        table = pq.read_table(path, columns=wanted, read_dictionary=texts, memory_map=True)
     except (pa.ArrowException, OSError):
         raise DataContractError(f"{path.name}: this is not a whole Parquet file") from None
     found = {role: table[name] for role, name in named.items() if name in present}
@@ -116,7 +116,7 @@ def build_history(columns: Mapping[str, pa.ChunkedArray], *, time_zone: str = "U
     order = placed.order
     if placed.tied:
         order = settle_ties(order, _find_ties(placed, recorded), ids)
-    empty = _empty(size)
+    empty, first = _empty(size), np.zeros(size, dtype=np.int32)
     events = Events(
         pointer=placed.pointer,
         occurred_at=placed.occurred_at,
@@ -127,7 +127,7 @@ def build_history(columns: Mapping[str, pa.ChunkedArray], *, time_zone: str = "U
         via=empty,
         measured=np.ones(size, dtype=np.bool_),
         event_id=np.take(ids, order),
-        **{name: _code(name, columns.get(name), empty, order) for name in CODED_COLUMNS},
+        **{name: _code(name, columns.get(name), empty, first, order) for name in CODED_COLUMNS},
     )
     nothing = np.empty(0, dtype=np.int64)
     return History(
@@ -238,10 +238,13 @@ def _read_values(column: pa.ChunkedArray | None, size: int, order: Int64) -> Any
     return np.take(column.cast(pa.float64()).to_numpy(), order)
 
 
-def _code(name: str, column: pa.ChunkedArray | None, empty: Coded, order: Int64) -> Coded:
+def _code(
+    name: str, column: pa.ChunkedArray | None, empty: Coded, first: Int32, order: Int64
+) -> Coded:
+    """Code a column; one that is absent shares the empty codes, or those of its default."""
     if column is None:
         default = _DEFAULTS.get(name)
-        return Coded(np.zeros_like(empty.codes), (default,)) if default else empty
+        return Coded(first, (default,)) if default else empty
     distinct, codes = _factorize(column)
     choices = next(entry.choices for entry in EVENTS.columns if entry.name == name)
     if choices and not set(distinct) <= set(choices):
