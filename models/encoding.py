@@ -49,6 +49,17 @@ class Encoding:
         chosen = values[:, self.source]
         return np.where(np.isnan(chosen), self.fill, chosen)
 
+    def without(self, indicators: Int32) -> "Encoding":
+        """Return the encoding without the columns of some indicators, by their numbers."""
+        kept = np.flatnonzero(~np.isin(self.indicator, indicators))
+        return Encoding(
+            columns=tuple(self.columns[number] for number in kept),
+            source=self.source[kept],
+            indicator=self.indicator[kept],
+            constraint=self.constraint[kept],
+            fill=self.fill[kept],
+        )
+
 
 def make_encoding(catalogue: Catalogue) -> Encoding:
     """Derive the encoding from a catalogue's measures and directions."""

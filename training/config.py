@@ -10,6 +10,7 @@ from features.errors import ConfigError
 
 MOST_DEPTH = 6
 """Design section 7."""
+_VERSION = 2
 DEFAULT_PATH = Path(__file__).with_name("config.yaml")
 
 
@@ -25,12 +26,22 @@ class TrainingConfig:
         Fewest training cases with the outcome for which a model is fitted.
     folds
         Number of folds, by person.
+    most_fold_rows, held_out_share
+        Above so many rows one part of the people, of this share, is held out in place of folds.
     most_rounds, early_stopping_rounds
         Limits of boosting.
     bootstrap_draws
         Resamples by person for intervals.
     logistic_penalty_c
         Inverse strength of the logistic baseline's penalty.
+    most_logistic_rows
+        Above so many rows it learns from a random part of them.
+    refits
+        Refits resampled by person, for rank bands.
+    tuning_trials, tuning_minutes
+        Budget of tuning, where it is asked for.
+    primary_audit
+        Pairs of a measure and a characteristic that the audit tests as fixed beforehand.
     lightgbm
         Parameters passed to LightGBM.
     """
@@ -38,10 +49,17 @@ class TrainingConfig:
     seed: int
     least_positives: int
     folds: int
+    most_fold_rows: int
+    held_out_share: float
     most_rounds: int
     early_stopping_rounds: int
     bootstrap_draws: int
     logistic_penalty_c: float
+    most_logistic_rows: int
+    refits: int
+    tuning_trials: int
+    tuning_minutes: float
+    primary_audit: tuple[tuple[str, str], ...]
     lightgbm: Mapping[str, float]
 
     def to_dict(self) -> dict[str, object]:
@@ -60,9 +78,10 @@ def load_config(path: Path = DEFAULT_PATH) -> TrainingConfig:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         version = content.pop("version")
-        config = TrainingConfig(**content)
-    except (OSError, yaml.YAMLError, TypeError, AttributeError, KeyError):
+        pairs = tuple((str(one), str(other)) for one, other in content.pop("primary_audit"))
+        config = TrainingConfig(**content, primary_audit=pairs)
+    except (OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError):
         raise ConfigError(f"{path.name} is not a training configuration; start from ours") from None
-    if version != 1 or not 1 <= config.lightgbm.get("max_depth", 0) <= MOST_DEPTH:
-        raise ConfigError(f"{path.name}: version must be 1 and lightgbm.max_depth 1 to 6")
+    if version != _VERSION or not 1 <= config.lightgbm.get("max_depth", 0) <= MOST_DEPTH:
+        raise ConfigError(f"{path.name}: version must be {_VERSION} and lightgbm.max_depth 1 to 6")
     return config

@@ -20,6 +20,8 @@ Bools = npt.NDArray[np.bool_]
 _CLIP: Final = 1e-12
 _LEVELS: Final = (0.025, 0.975)
 TENTH: Final = 0.1
+_BLOCK: Final = 25
+"""Resamples worked on at once."""
 _COUNTS: Final = ("n", "positives", "base_rate")
 
 
@@ -159,12 +161,27 @@ def draw_people(n: int, n_draws: int, seed: int) -> Float64:
 
 
 def resampled_auc(y_true: Bools, score: Float64, draws: Float64) -> Float64:
-    """Return the AUC of each resample, NaN where it holds one class only."""
+    """Return the AUC of each resample, NaN where it holds one class only.
+
+    Parameters
+    ----------
+    draws
+        Shape ``(n_draws, n)``; worked through in blocks, so that memory stays small.
+    """
     _, tie = np.unique(score, return_inverse=True)
-    starts = np.flatnonzero(np.diff(np.sort(tie), prepend=-1))
     order = np.argsort(tie, kind="stable")
-    negative = np.add.reduceat(draws[:, order] * ~y_true[order], starts, axis=1)
-    positive = np.add.reduceat(draws[:, order] * y_true[order], starts, axis=1)
+    starts = np.flatnonzero(np.diff(tie[order], prepend=-1))
+    outcome = y_true[order]
+    found = [
+        _block_auc(draws[at : at + _BLOCK][:, order].astype(np.float64), outcome, starts)
+        for at in range(0, len(draws), _BLOCK)
+    ]
+    return np.concatenate(found) if found else np.empty(0)
+
+
+def _block_auc(drawn: Float64, outcome: Bools, starts: npt.NDArray[np.intp]) -> Float64:
+    negative = np.add.reduceat(drawn * ~outcome, starts, axis=1)
+    positive = np.add.reduceat(drawn * outcome, starts, axis=1)
     below = np.cumsum(negative, axis=1) - negative
     wins = (positive * (below + negative / 2)).sum(axis=1)
     pairs = positive.sum(axis=1) * negative.sum(axis=1)

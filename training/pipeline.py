@@ -207,7 +207,7 @@ def _fit(
     model = None
     if mixed and rows.n_positives >= config.least_positives:
         progress(f"fitting '{outcome.name}': {rows.n_positives:,} of {len(rows.y_true):,} cases")
-        model = fit_outcome(outcome.name, rows, make_encoding(catalogue), config)
+        model = fit_outcome(outcome.name, rows, make_encoding(catalogue), config).model
     else:
         progress(
             f"no model for '{outcome.name}': {rows.n_positives} training cases with the outcome, "

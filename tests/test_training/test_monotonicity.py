@@ -104,7 +104,7 @@ def teach(small_unit, folder):
         y_true = rule({name: matrix.column(name) for name in matrix.columns})
         rows = TrainingRows(matrix.values, y_true, matrix.case)
         bundle = Bundle("taught", catalogue, {}, {}, make_reference(matrix.values), 0)
-        model = fit_outcome("more", rows, bundle.encoding, load_config())
+        model = fit_outcome("more", rows, bundle.encoding, load_config()).model
         return Bundle("taught", catalogue, {"more": model}, {}, bundle.reference, 0)
 
     return teach_rule

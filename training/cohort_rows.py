@@ -1,0 +1,155 @@
+"""Cohorts with their indicators, and the rows that one outcome is learnt from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from features.catalogue import Catalogue, Outcome
+from features.errors import ConfigError
+from features.history import MISSING, Float64, History
+from features.moments import format_moment
+from training.cohorts import Landmarks, measure_landmarks, take_at_dates, take_at_events
+from training.fit import TrainingRows
+from training.labels import Labels, horizon_ends, label_landmarks
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Cases at moments, with their indicators.
+
+    Parameters
+    ----------
+    name
+        How the cohort is called in reports: its date, or the first and last date of its events.
+    landmarks
+        The cases and their moments.
+    values
+        Shape ``(n_rows, n_columns)``.
+    """
+
+    name: str
+    landmarks: Landmarks
+    values: Float64
+
+    def __len__(self) -> int:
+        return len(self.landmarks.case)
+
+    def take(self, chosen: Bools) -> "Cohort":
+        """Return the chosen rows."""
+        marks = Landmarks(self.landmarks.case[chosen], self.landmarks.as_of_us[chosen])
+        return Cohort(self.name, marks, self.values[chosen])
+
+
+def take_cohort(history: History, catalogue: Catalogue, as_of_us: int) -> Cohort:
+    """Return the catalogue's cohort at a date.
+
+    Raises
+    ------
+    ConfigError
+        If no case is in it.
+    """
+    name = format_moment(as_of_us, history.time_zone)
+    return _measure(history, catalogue, name, take_at_dates(history, catalogue, [as_of_us]))
+
+
+def take_event_cohort(
+    history: History, catalogue: Catalogue, from_us: int, until_us: int
+) -> Cohort:
+    """Return the cohort at the catalogue's index events recorded in ``[from_us, until_us)``.
+
+    Raises
+    ------
+    ConfigError
+        If no such event is on record.
+    """
+    ends = [format_moment(moment, history.time_zone) for moment in (from_us, until_us)]
+    marks = take_at_events(history, catalogue, from_us, until_us)
+    return _measure(history, catalogue, " to ".join(ends), marks)
+
+
+def _measure(history: History, catalogue: Catalogue, name: str, marks: Landmarks) -> Cohort:
+    if not len(marks.case):
+        raise ConfigError(
+            f"no case is in the cohort at {name}; check the date and the catalogue's cohort rule"
+        )
+    return Cohort(name, marks, measure_landmarks(history, catalogue, marks))
+
+
+def join_cohorts(cohorts: Sequence[Cohort]) -> Cohort:
+    """Return several cohorts as one."""
+    if len(cohorts) == 1:
+        return cohorts[0]
+    marks = [cohort.landmarks for cohort in cohorts]
+    return Cohort(
+        name=", ".join(cohort.name for cohort in cohorts),
+        landmarks=Landmarks(
+            np.concatenate([one.case for one in marks]),
+            np.concatenate([one.as_of_us for one in marks]),
+        ),
+        values=np.concatenate([cohort.values for cohort in cohorts]),
+    )
+
+
+def label_cohort(
+    history: History, catalogue: Catalogue, outcome: Outcome, cohort: Cohort, known_us: int
+) -> Labels:
+    """Label a cohort from what was recorded before ``known_us``."""
+    return label_landmarks(history, catalogue, outcome, cohort.landmarks, known_us=known_us)
+
+
+def training_rows(
+    history: History,
+    catalogue: Catalogue,
+    outcome: Outcome,
+    cohort: Cohort,
+    known_us: int,
+    *,
+    keep: Callable[[Cohort], Bools] | None = None,
+) -> TrainingRows:
+    """Return the rows of a cohort whose outcome was known and mature at ``known_us``.
+
+    Parameters
+    ----------
+    known_us
+        Moment of use: labels rest on what was recorded before it, and a row counts only where its
+        horizon and the catalogue's maturity had passed (design section 4).
+    keep
+        Which rows may be learnt from at all; every row where ``None``.
+    """
+    labels = label_cohort(history, catalogue, outcome, cohort, known_us)
+    ends = horizon_ends(cohort.landmarks.as_of_us, outcome.horizon, history.time_zone)
+    kept = labels.known & (ends + outcome.maturity_us <= known_us)
+    if keep is not None:
+        kept &= keep(cohort)
+    if kept.all():
+        return TrainingRows(cohort.values, labels.y_true, cohort.landmarks.case)
+    return TrainingRows(cohort.values[kept], labels.y_true[kept], cohort.landmarks.case[kept])
+
+
+def outside_area(history: History, area: str) -> Callable[[Cohort], Bools]:
+    """Return a function that keeps the rows of all other areas.
+
+    Raises
+    ------
+    ConfigError
+        If no case is of that area.
+    """
+    if area not in history.area.values:
+        raise ConfigError("no case is of the area to be held out; name one of the unit's areas")
+    code = history.area.values.index(area)
+
+    def keep(cohort: Cohort) -> Bools:
+        return np.asarray(history.area.codes[cohort.landmarks.case] != code)
+
+    return keep
+
+
+def areas_of(history: History, cohort: Cohort) -> npt.NDArray[np.object_]:
+    """Return each row's area, ``None`` where it is not known."""
+    names = np.array([*history.area.values, None], dtype=object)
+    codes = history.area.codes[cohort.landmarks.case]
+    return np.asarray(names[np.where(codes == MISSING, len(names) - 1, codes)])
