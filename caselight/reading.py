@@ -21,14 +21,20 @@ class Loaded:
     history: "History"
 
 
-def load(path: Path) -> Loaded:
-    """Read a contract folder; rows it rejects are kept in a file that only its owner can read."""
+def load(path: Path, *, people: bool = False) -> Loaded:
+    """Read a contract folder; rows it rejects are kept in a file that only its owner can read.
+
+    Parameters
+    ----------
+    people
+        Whether to read the table of people, which only an audit may see.
+    """
     from features.assembly import assemble_history
     from features.folder import read_folder
 
     if not path.is_dir():
         raise ConfigError("there is no contract folder there; make one with `caselight import`")
-    folder = read_folder(path)
+    folder = read_folder(path, people=people)
     report_rejects(folder, path)
     return Loaded(folder, assemble_history(folder))
 
@@ -68,6 +74,20 @@ def parse_dates(text: str, history: "History", option: str) -> list[int]:
             f"{option} takes dates such as 2012-01-01, parted by commas without spaces"
         ) from None
     return sorted(set(dates))
+
+
+def parse_span(text: str, history: "History", option: str) -> tuple[int, int]:
+    """Read two dates parted by a comma: from the first up to, not including, the second.
+
+    Raises
+    ------
+    ConfigError
+        If there are not two dates, the earlier first.
+    """
+    dates = parse_dates(text, history, option)
+    if len(dates) != len(("from", "until")):
+        raise ConfigError(f"{option} takes two dates such as 2012-01-01,2014-01-01")
+    return dates[0], dates[1]
 
 
 def say(message: str) -> None:

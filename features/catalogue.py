@@ -255,11 +255,52 @@ class Outcome:
 class Cohort:
     """Which open cases a model learns from and ranks; every open case where ``expression`` is
     ``None``.
+
+    ``at`` selects index events: a model then learns from one row per such event, at the moment it
+    came to be known, and at dates from the open cases as ever. By anyone unless an actor is stated.
     """
 
     expression: Expression | None = None
     at_least: float = 1.0
     source: str = ""
+    at: Selector | None = None
+
+
+@dataclass(frozen=True)
+class Estimand:
+    """What is estimated beside the recorded outcome: the outcome before something intervenes.
+
+    Parameters
+    ----------
+    name, label
+        Code and words ("while at liberty").
+    until
+        Events after which an outcome no longer counts; they compete with it. By anyone unless an
+        actor is stated.
+    outside
+        State in which a case is left out: what ``until`` begins had begun already.
+    source
+        Why this estimand.
+    """
+
+    name: str
+    label: str
+    until: Selector
+    outside: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Events after which silence says nothing, such as withdrawn support.
+
+    The outcome's rate is bounded: as recorded, and as if every case with such an event in the
+    window had had the outcome. By anyone unless an actor is stated.
+    """
+
+    of: Selector
+    label: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -288,7 +329,8 @@ class RfsRule:
 class Rung:
     """One level of the ladder of harm, mildest first.
 
-    Either a modelled ``outcome``, or a sourced ``share`` of the level below it.
+    A modelled ``outcome``, or a sourced ``share`` of the level below it; with both, the outcome's
+    model where there is one and the share otherwise.
     """
 
     name: str
@@ -330,6 +372,8 @@ class Catalogue:
     wording: Mapping[str, str]
     digest: str
     text: str = field(repr=False)
+    estimands: tuple[Estimand, ...] = ()
+    bounded: Bound | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from features.catalogue import (
+    Bound,
     Catalogue,
     Cohort,
     Direction,
+    Estimand,
     FactQuestion,
     FactType,
     Flag,
@@ -21,6 +23,7 @@ from features.catalogue import (
     Priority,
     RfsRule,
     Rung,
+    Selector,
     find_state,
 )
 from features.contract import RESERVED_KINDS
@@ -51,12 +54,15 @@ _SECTIONS: Final = (
     "cohort",
     "indicators",
     "outcomes",
+    "estimands",
+    "bounded",
     "flags",
     "baselines",
     "priority",
     "wording",
 )
-_REQUIRED: Final = tuple(name for name in _SECTIONS if name not in ("facts", "cohort", "flags"))
+_OPTIONAL: Final = ("facts", "cohort", "estimands", "bounded", "flags")
+_REQUIRED: Final = tuple(name for name in _SECTIONS if name not in _OPTIONAL)
 _NEVER_CONSTRAINED: Final = (
     Measure.SHARE,
     Measure.GAP_MEDIAN,
@@ -141,6 +147,8 @@ def parse_catalogue(content: bytes, name: str) -> Catalogue:
         wording=reader.wording(),
         digest=hashlib.sha256(text.encode()).hexdigest(),
         text=text,
+        estimands=reader.estimands(),
+        bounded=reader.bounded(),
     )
     if root.problems:
         raise CatalogueError(name, tuple(root.problems))
@@ -244,14 +252,25 @@ class _Sections:
         if "cohort" not in self.sections:
             return Cohort()
         entry = self.sections["cohort"]
-        keys = entry.mapping((*EXPRESSION_KEYS, "at_least", "source"))
+        keys = entry.mapping(("at", *EXPRESSION_KEYS, "at_least", "source"))
+        is_measured = bool(set(keys) - {"at", "source"})
         if not keys:
             return Cohort()
         return Cohort(
-            expression=read_expression(keys, entry, self.vocabulary),
+            expression=read_expression(keys, entry, self.vocabulary) if is_measured else None,
             at_least=keys["at_least"].number(least=0) if "at_least" in keys else 1.0,
             source=_text(keys, "source"),
+            at=self._events(keys["at"]) if "at" in keys else None,
         )
+
+    def _events(self, entry: Entry) -> Selector:
+        """Read a selector of events by anyone, which must say which kinds it means."""
+        found = read_selector(entry, self.vocabulary, by_anyone=True)
+        if not found.kind:
+            entry.complain("name the kinds of event that are meant")
+        if found.via:
+            entry.complain("events of linked cases cannot be meant here; remove 'via'")
+        return found
 
     def indicators(self) -> tuple[Indicator, ...]:
         if "indicators" not in self.sections:
@@ -360,6 +379,39 @@ class _Sections:
             source=_text(keys, "source"),
         )
 
+    def estimands(self) -> tuple[Estimand, ...]:
+        if "estimands" not in self.sections:
+            return ()
+        entries = self.sections["estimands"].items()
+        found = tuple(self._estimand(entry) for entry in entries)
+        self._check_repeats(entries, [estimand.name for estimand in found])
+        return found
+
+    def _estimand(self, entry: Entry) -> Estimand:
+        required = ("name", "label", "until", "outside", "source")
+        keys = entry.mapping(required, required)
+        if "name" in keys:
+            _check_name(keys["name"], keys["name"].text())
+        outside = _text(keys, "outside")
+        if outside and outside not in self.vocabulary.states:
+            keys["outside"].complain("names a state that no kind starts; give a kind 'starts'")
+        return Estimand(
+            name=_text(keys, "name"),
+            label=_text(keys, "label"),
+            until=self._events(keys["until"]) if "until" in keys else Selector(),
+            outside=outside,
+            source=_text(keys, "source"),
+        )
+
+    def bounded(self) -> Bound | None:
+        if "bounded" not in self.sections:
+            return None
+        required = ("of", "label", "source")
+        keys = self.sections["bounded"].mapping(required, required)
+        if "of" not in keys:
+            return None
+        return Bound(self._events(keys["of"]), _text(keys, "label"), _text(keys, "source"))
+
     def flags(self) -> tuple[Flag, ...]:
         if "flags" not in self.sections:
             return ()
@@ -400,8 +452,8 @@ class _Sections:
         ladder = tuple(self._rung(rung, outcomes) for rung in rungs)
         if not ladder:
             entry.complain("the ladder needs at least one level")
-        elif ladder[0].outcome is None:
-            rungs[0].complain("the mildest level must be an outcome; there is none below it")
+        elif ladder[0].outcome is None or ladder[0].share is not None:
+            rungs[0].complain("the mildest level must be an outcome alone; there is none below it")
         horizons = {
             outcome.horizon
             for outcome in outcomes
@@ -417,8 +469,8 @@ class _Sections:
     def _rung(self, entry: Entry, outcomes: tuple[Outcome, ...]) -> Rung:
         required = ("name", "label", "weight", "source")
         keys = entry.mapping((*required, "outcome", "share"), required)
-        if ("outcome" in keys) == ("share" in keys):
-            entry.complain("state either 'outcome' or 'share'")
+        if "outcome" not in keys and "share" not in keys:
+            entry.complain("state 'outcome', or 'share', or both: the share where no model is")
         if "outcome" in keys and keys["outcome"].text() not in {o.name for o in outcomes}:
             keys["outcome"].complain("names no outcome; write the name of one above")
         return Rung(

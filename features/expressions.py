@@ -81,11 +81,11 @@ def read_kinds(entry: Entry, vocabulary: Vocabulary) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-def read_selector(entry: Entry, vocabulary: Vocabulary) -> Selector:
-    """Read a conjunction of conditions."""
+def read_selector(entry: Entry, vocabulary: Vocabulary, *, by_anyone: bool = False) -> Selector:
+    """Read a conjunction of conditions; ``by_anyone`` leaves the actor open unless it is stated."""
     keys = entry.mapping(SELECTOR_KEYS)
     fixed = {"view": VIEWS, "actor": ACTORS, "target": TARGETS}
-    stated: dict[str, tuple[str, ...]] = {}
+    stated: dict[str, tuple[str, ...]] = {"actor": ()} if by_anyone else {}
     for name in ("channel", "source", "view", "actor", "target", "via"):
         if name in keys:
             stated[name] = keys[name].texts()

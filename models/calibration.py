@@ -16,6 +16,8 @@ from features.history import Float64
 
 _LEAST_SLOPE: Final = 1e-3
 """Keeps ``b`` above zero where a raw score has no skill."""
+_LEAST_SPREAD: Final = 1e-9
+"""Log-odds; scores that differ by less are one score told in other digits."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,20 @@ def fit_calibration(raw: Float64, y_true: npt.NDArray[np.bool_]) -> Calibration:
     if y_true.all() or not y_true.any():
         raise ValueError("calibration needs cases with and without the outcome")
     sign = np.where(y_true, -1.0, 1.0)
-    scale = float(raw.std()) or 1.0
+    middle, scale = float(raw.mean()), float(raw.std())
+    if scale < _LEAST_SPREAD:
+        scale = 1.0
+    standardised = (raw - middle) / scale
 
     def loss(line: Float64) -> tuple[float, Float64]:
-        margin = line[0] + line[1] * raw / scale
+        margin = line[0] + line[1] * standardised
         gradient = expit(margin) - y_true
         value = float(np.logaddexp(0.0, sign * margin).mean())
-        return value, np.array([gradient.mean(), (gradient * raw / scale).mean()])
+        return value, np.array([gradient.mean(), (gradient * standardised).mean()])
 
     base = float(y_true.mean())
     start = np.array([np.log(base / (1 - base)), 0.0])
     bounds = [(None, None), (_LEAST_SLOPE * scale, None)]
     found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", tol=1e-12)
-    return Calibration(intercept=float(found.x[0]), slope=float(found.x[1]) / scale)
+    slope = float(found.x[1]) / scale
+    return Calibration(intercept=float(found.x[0]) - slope * middle, slope=slope)

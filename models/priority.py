@@ -1,7 +1,7 @@
 """From probabilities to an order: expected harm over one horizon (design section 7)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,8 +30,9 @@ def expected_harm(priority: Priority, probabilities: Mapping[str, Float64]) -> H
     """Return the sum over levels of weight times the probability that it is the worst reached.
 
     The ladder is made coherent from its most severe modelled level down: a milder level includes
-    every worse one, so its probability is at least theirs. A level too rare to model is a sourced
-    share of the one below it. Outcomes without a model are left out of the ladder.
+    every worse one, so its probability is at least theirs. A level too rare to model, or whose
+    outcome has no model here, is a sourced share of the one below it where the catalogue states
+    one. Levels without either are left out of the ladder.
 
     Parameters
     ----------
@@ -48,10 +49,30 @@ def expected_harm(priority: Priority, probabilities: Mapping[str, Float64]) -> H
     owner = ""
     for number, rung in enumerate(rungs):
         worse = reached[number + 1] if number + 1 < len(rungs) else np.zeros_like(reached[0])
-        owner = rung.outcome or owner
+        if rung.outcome in probabilities:
+            owner = str(rung.outcome)
         added = rung.weight * (reached[number] - worse)
         by_outcome[owner] = by_outcome.get(owner, 0.0) + added
     return Harm(np.sum(list(by_outcome.values()), axis=0), by_outcome)
+
+
+def scale_weights(priority: Priority, factor: float, rung: str) -> Priority:
+    """Return the priority with one level's weight multiplied, to see what rests on it.
+
+    Raises
+    ------
+    KeyError
+        If the ladder has no such level.
+    """
+    if rung not in {one.name for one in priority.ladder}:
+        raise KeyError("the ladder has no such level")
+    return replace(
+        priority,
+        ladder=tuple(
+            replace(one, weight=one.weight * factor) if one.name == rung else one
+            for one in priority.ladder
+        ),
+    )
 
 
 def _reach(
@@ -62,15 +83,16 @@ def _reach(
     reached: list[Float64] = []
     has_level_below = False
     for rung in priority.ladder:
-        if rung.outcome is not None:
-            has_level_below = rung.outcome in probabilities
+        is_modelled = rung.outcome in probabilities
+        has_level_below = is_modelled or (rung.share is not None and has_level_below)
         if not has_level_below:
             continue
         rungs.append(rung)
-        if rung.share is not None:
-            reached.append(rung.share * reached[-1])
-        else:
-            reached.append(probabilities[str(rung.outcome)])
+        reached.append(
+            probabilities[str(rung.outcome)]
+            if is_modelled
+            else np.asarray((rung.share or 0.0) * reached[-1])
+        )
     for number in range(len(rungs) - 2, -1, -1):
         reached[number] = np.maximum(reached[number], reached[number + 1])
     return rungs, reached

@@ -117,10 +117,11 @@ def run_backtest(
             identity=identity,
             progress=progress,
         )
-    candidates = {name: None for name in Candidate if name is not Candidate.TUNED}
-    settings: Mapping[Candidate, Mapping[str, float] | None] = candidates
+    settings: dict[Candidate, Mapping[str, float] | None] = {
+        name: None for name in Candidate if name is not Candidate.TUNED
+    }
     if tuned is not None:
-        settings = {**candidates, Candidate.TUNED: tuned.settings}
+        settings[Candidate.TUNED] = tuned.settings
     scored = [
         Period(
             name=one.name,

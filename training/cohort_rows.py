@@ -1,6 +1,6 @@
 """Cohorts with their indicators, and the rows that one outcome is learnt from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,12 +36,11 @@ class Cohort:
     values: Float64
 
     def __len__(self) -> int:
-        return len(self.landmarks.case)
+        return len(self.landmarks)
 
     def take(self, chosen: Bools) -> "Cohort":
         """Return the chosen rows."""
-        marks = Landmarks(self.landmarks.case[chosen], self.landmarks.as_of_us[chosen])
-        return Cohort(self.name, marks, self.values[chosen])
+        return Cohort(self.name, self.landmarks.take(chosen), self.values[chosen])
 
 
 def take_cohort(history: History, catalogue: Catalogue, as_of_us: int) -> Cohort:
@@ -72,7 +71,7 @@ def take_event_cohort(
 
 
 def _measure(history: History, catalogue: Catalogue, name: str, marks: Landmarks) -> Cohort:
-    if not len(marks.case):
+    if not len(marks):
         raise ConfigError(
             f"no case is in the cohort at {name}; check the date and the catalogue's cohort rule"
         )
@@ -107,8 +106,6 @@ def training_rows(
     outcome: Outcome,
     cohort: Cohort,
     known_us: int,
-    *,
-    keep: Callable[[Cohort], Bools] | None = None,
 ) -> TrainingRows:
     """Return the rows of a cohort whose outcome was known and mature at ``known_us``.
 
@@ -117,35 +114,13 @@ def training_rows(
     known_us
         Moment of use: labels rest on what was recorded before it, and a row counts only where its
         horizon and the catalogue's maturity had passed (design section 4).
-    keep
-        Which rows may be learnt from at all; every row where ``None``.
     """
     labels = label_cohort(history, catalogue, outcome, cohort, known_us)
     ends = horizon_ends(cohort.landmarks.as_of_us, outcome.horizon, history.time_zone)
     kept = labels.known & (ends + outcome.maturity_us <= known_us)
-    if keep is not None:
-        kept &= keep(cohort)
     if kept.all():
         return TrainingRows(cohort.values, labels.y_true, cohort.landmarks.case)
     return TrainingRows(cohort.values[kept], labels.y_true[kept], cohort.landmarks.case[kept])
-
-
-def outside_area(history: History, area: str) -> Callable[[Cohort], Bools]:
-    """Return a function that keeps the rows of all other areas.
-
-    Raises
-    ------
-    ConfigError
-        If no case is of that area.
-    """
-    if area not in history.area.values:
-        raise ConfigError("no case is of the area to be held out; name one of the unit's areas")
-    code = history.area.values.index(area)
-
-    def keep(cohort: Cohort) -> Bools:
-        return np.asarray(history.area.codes[cohort.landmarks.case] != code)
-
-    return keep
 
 
 def areas_of(history: History, cohort: Cohort) -> npt.NDArray[np.object_]:

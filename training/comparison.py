@@ -1,7 +1,7 @@
 """Two rankings of the same cases, compared with an interval that knows they are the same cases."""
 
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,7 @@ class Difference:
 
 
 def compare_auc(
-    y_true: Bools, score: Float64, other: Float64, draws: npt.NDArray[np.generic]
+    y_true: Bools, score: Float64, other: Float64, draws: npt.NDArray[Any]
 ) -> Difference | None:
     """Compare two rankings of the same cases.
 

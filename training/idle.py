@@ -12,10 +12,9 @@ from typing import Final
 
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 
 from features.catalogue import Catalogue
-from features.history import Float64
+from features.history import Float64, Int32
 from models.encoding import Encoding
 from training.backtest import NamedPeriod
 from training.candidates import BACKTEST_HELD_OUT_SHARE
@@ -119,12 +118,12 @@ def _measure_gains(
         np.bincount(encoding.indicator, weights=part, minlength=size)
         for part in (gains[: x.shape[1]], gains[x.shape[1] :])
     ]
-    return by_indicator[0], float(by_indicator[1].max())
+    return by_indicator[0].astype(np.float64), float(by_indicator[1].max())
 
 
 def _compare_without(
     outcome: str,
-    idle: npt.NDArray[np.integer],
+    idle: Int32,
     period: NamedPeriod,
     encoding: Encoding,
     config: TrainingConfig,

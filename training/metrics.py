@@ -75,7 +75,7 @@ def evaluate(
     *,
     capacity: int,
     training_rate: float | None,
-    draws: Float64,
+    draws: npt.NDArray[Any],
 ) -> Evaluation:
     """Evaluate a ranking.
 
@@ -109,7 +109,9 @@ def evaluate(
     return Evaluation(n, positives, positives / n if n else None, **figures)
 
 
-def _rank_figures(y_true: Bools, score: Float64, capacity: int, draws: Float64) -> dict[str, Any]:
+def _rank_figures(
+    y_true: Bools, score: Float64, capacity: int, draws: npt.NDArray[Any]
+) -> dict[str, Any]:
     found = y_true.any()
     mixed = found and not y_true.all()
     return {
@@ -160,7 +162,7 @@ def draw_people(n: int, n_draws: int, seed: int) -> Float64:
     return generator.multinomial(n, np.full(n, 1 / n), size=n_draws).astype(np.float64)
 
 
-def resampled_auc(y_true: Bools, score: Float64, draws: Float64) -> Float64:
+def resampled_auc(y_true: Bools, score: Float64, draws: npt.NDArray[Any]) -> Float64:
     """Return the AUC of each resample, NaN where it holds one class only.
 
     Parameters

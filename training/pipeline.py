@@ -1,66 +1,37 @@
-"""The training run: cohorts, labels, fit, evaluation and the bundle.
+"""The training run: cohorts, labels, choice, fit, evaluation, bundle and report.
 
-A model used at T learns only from what was recorded before T: the run refuses dates that would let
-later knowledge in (promise 3).
+A model used at T learns only from what was recorded before T: a run refuses dates that would let
+later knowledge in (promise 3). Each test origin has a model of its own; the bundle is that of the
+last.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-import numpy as np
-
-from features.catalogue import Catalogue, Outcome
-from features.engine import compile_plan, measure
-from features.errors import ConfigError, LeakageError
-from features.history import Float64, History, Int64
-from features.moments import format_moment
-from models.baselines import LogisticBaseline, RfsBaseline
-from models.boosting import OutcomeModel
-from models.bundle import METRICS_FILE, load_bundle, make_reference, write_bundle
-from models.encoding import make_encoding
-from models.scoring import cohort_cases
+from features.catalogue import Catalogue
+from features.history import History
+from models.bundle import METRICS_FILE, Bundle, load_bundle, make_reference, write_bundle
+from training.cohort_rows import join_cohorts
 from training.config import TrainingConfig
-from training.fit import TrainingRows, fit_logistic, fit_outcome, fit_rfs
-from training.labels import Bools, horizon_end, label_cases
-from training.metrics import Evaluation, draw_people, evaluate
+from training.description import DoneOrigin, describe_run
+from training.evaluation import evaluate_outcome
+from training.fitting import fit_at_origin
+from training.request import Progress, RunOptions
+from training.runs import OriginRun, plan_dates, plan_events
+from training.splits import check_dates
 
-Progress = Callable[[str], None]
-_BEATEN: Final = "THE MODEL DOES NOT BEAT"
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """Cases of one date with their indicators."""
-
-    as_of_us: int
-    case: Int64
-    values: Float64
-
-
-@dataclass(frozen=True)
-class FittedOutcome:
-    """What was fitted for one outcome; ``model`` is ``None`` under the least number of positives,
-    the rules where the outcome never or always occurred.
-    """
-
-    outcome: Outcome
-    model: OutcomeModel | None
-    rfs: RfsBaseline | None
-    logistic: LogisticBaseline | None
-    training_rate: float | None
-    n_rows: int
-    n_positives: int
+__all__ = ["TrainingResult", "check_dates", "train", "train_at_events"]
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A finished run: the bundle's id, what is said first, and all figures."""
+    """A finished run: the bundle's id, what is said first, warnings, and all figures."""
 
     bundle_id: str
     headlines: tuple[str, ...]
+    warnings: tuple[str, ...]
     metrics: Mapping[str, object]
 
 
@@ -74,269 +45,118 @@ def train(
     capacity: int,
     config: TrainingConfig,
     progress: Progress,
+    options: RunOptions | None = None,
 ) -> TrainingResult:
-    """Train the model that would be used at the first test date, and evaluate it at every one.
+    """Train the model that would be used at each test date, and evaluate it there.
 
     Parameters
     ----------
     history, catalogue
         Case histories and what is measured of them.
     train_dates, test_dates
-        Moments, microseconds UTC.
+        Moments, microseconds UTC. At each test date the model learns from the training dates whose
+        outcomes were mature by then.
     out
-        Folder of the bundle.
+        Folder of the bundle, which is that of the last test date.
     capacity
         Places on a week's list.
     config
         Choices that change results.
     progress
         Told each step.
+    options
+        What else the run is asked for.
 
     Raises
     ------
     LeakageError
-        If a training date's outcomes could not have been known at the first test date.
+        If a training date's outcomes could not have been known at any test date.
     ConfigError
         If a test date's outcomes are not on record, or a cohort is empty.
     """
-    used_at = min(test_dates)
-    check_dates(history, catalogue, train_dates, test_dates)
-    progress(f"measuring {len(catalogue.columns)} columns at {len(train_dates)} training dates")
-    cohorts = [_take_cohort(history, catalogue, date) for date in sorted(set(train_dates))]
-    fitted = [
-        _fit(history, catalogue, outcome, cohorts, used_at, config, progress)
-        for outcome in catalogue.outcomes
-    ]
-    bundle_id = write_bundle(
-        out,
-        catalogue,
-        {f.outcome.name: f.model for f in fitted if f.model is not None},
-        {f.outcome.name: f.rfs for f in fitted if f.rfs is not None},
-        make_reference(np.concatenate([cohort.values for cohort in cohorts])),
-        used_at,
-    )
-    figures: dict[str, dict[str, object]] = {f.outcome.name: {} for f in fitted}
-    headlines: list[str] = []
-    for date in sorted(set(test_dates)):
-        progress(f"evaluating at {_show(history, date)}")
-        cohort = _take_cohort(history, catalogue, date)
-        for one in fitted:
-            found = _evaluate(history, catalogue, one, cohort, capacity, config)
-            figures[one.outcome.name][_show(history, date)] = found.figures
-            headlines.append(f"{one.outcome.name} at {_show(history, date)}: {found.headline}")
-    # Where a simple rule is not beaten the report says so first (promise 12).
-    headlines.sort(key=lambda line: _BEATEN not in line)
-    metrics: dict[str, object] = {
-        "headlines": headlines,
-        "bundle_id": bundle_id,
-        "trained_for": _show(history, used_at),
-        "capacity": capacity,
-        "estimated": catalogue.wording["estimate"],
-        "training": {
-            f.outcome.name: {
-                "n": f.n_rows,
-                "positives": f.n_positives,
-                "base_rate": f.training_rate,
-            }
-            for f in fitted
-        },
-        "outcomes": figures,
-    }
-    text = json.dumps(metrics, indent=1, allow_nan=False) + "\n"
-    (out / METRICS_FILE).write_text(text, encoding="utf-8")
-    load_bundle(out)
-    return TrainingResult(bundle_id, tuple(headlines), metrics)
+    chosen = options or RunOptions()
+    runs = plan_dates(history, catalogue, train_dates, test_dates, chosen, progress)
+    return _run(history, catalogue, runs, out, capacity, config, progress, chosen)
 
 
-def check_dates(
-    history: History, catalogue: Catalogue, train_dates: Sequence[int], test_dates: Sequence[int]
-) -> None:
-    """Refuse dates that leak or cannot be evaluated.
-
-    Raises
-    ------
-    LeakageError
-        If ``as_of + horizon + maturity`` of a training date lies after the first test date.
-    ConfigError
-        If ``as_of + horizon`` of a test date lies after the extract, or a list is empty.
-    """
-    if not train_dates or not test_dates:
-        raise ConfigError("name at least one training date and one test date")
-    used_at = min(test_dates)
-    for outcome in catalogue.outcomes:
-        for date in train_dates:
-            ripe = horizon_end(date, outcome.horizon, history.time_zone) + outcome.maturity_us
-            if ripe > used_at:
-                raise LeakageError(
-                    f"--train-as-of {_show(history, date)}: outcome '{outcome.name}' is not known "
-                    f"until {_show(history, ripe)}, after the first test date "
-                    f"{_show(history, used_at)}; leave that training date out or test later"
-                )
-        for date in test_dates:
-            end = horizon_end(date, outcome.horizon, history.time_zone)
-            if end > history.extract_at:
-                raise ConfigError(
-                    f"--test-as-of {_show(history, date)}: outcome '{outcome.name}' needs records "
-                    f"up to {_show(history, end)}, but the extract ends at "
-                    f"{_show(history, history.extract_at)}; name an earlier test date"
-                )
-
-
-def _take_cohort(history: History, catalogue: Catalogue, as_of_us: int) -> Cohort:
-    case = cohort_cases(history, catalogue, as_of_us)
-    if not len(case):
-        raise ConfigError(
-            f"no case is in the cohort at {_show(history, as_of_us)}; check the date and the "
-            "catalogue's cohort rule"
-        )
-    return Cohort(as_of_us, case, measure(history, compile_plan(catalogue), as_of_us, case).values)
-
-
-def _fit(
+def train_at_events(
     history: History,
     catalogue: Catalogue,
-    outcome: Outcome,
-    cohorts: Sequence[Cohort],
-    used_at: int,
+    train_between: tuple[int, int],
+    test_between: tuple[int, int],
+    out: Path,
+    *,
+    capacity: int,
     config: TrainingConfig,
     progress: Progress,
-) -> FittedOutcome:
-    rows = _training_rows(history, catalogue, outcome, cohorts, used_at)
-    mixed = 0 < rows.n_positives < len(rows.y_true)
-    rate = float(rows.y_true.mean()) if len(rows.y_true) else None
-    model = None
-    if mixed and rows.n_positives >= config.least_positives:
-        progress(f"fitting '{outcome.name}': {rows.n_positives:,} of {len(rows.y_true):,} cases")
-        model = fit_outcome(outcome.name, rows, make_encoding(catalogue), config).model
-    else:
-        progress(
-            f"no model for '{outcome.name}': {rows.n_positives} training cases with the outcome, "
-            f"at least {config.least_positives} are needed; rules and judgement order"
-        )
-    return FittedOutcome(
-        outcome=outcome,
-        model=model,
-        rfs=fit_rfs(rows, catalogue.rfs, catalogue.columns) if mixed else None,
-        logistic=fit_logistic(rows, config) if mixed else None,
-        training_rate=rate,
-        n_rows=len(rows.y_true),
-        n_positives=rows.n_positives,
-    )
+    options: RunOptions | None = None,
+) -> TrainingResult:
+    """Train and test on cases at their index events; see :func:`train`.
+
+    Parameters
+    ----------
+    train_between, test_between
+        ``[from, until)`` of the moment at which an index event came to be known.
+    """
+    chosen = options or RunOptions()
+    runs = plan_events(history, catalogue, train_between, test_between, chosen, progress)
+    return _run(history, catalogue, runs, out, capacity, config, progress, chosen)
 
 
-def _training_rows(
+def _run(
     history: History,
     catalogue: Catalogue,
-    outcome: Outcome,
-    cohorts: Sequence[Cohort],
-    used_at: int,
-) -> TrainingRows:
-    values, labels, people = [], [], []
-    for cohort in cohorts:
-        found = label_cases(
-            history, catalogue, outcome, cohort.as_of_us, cohort.case, known_us=used_at
-        )
-        values.append(cohort.values[found.known])
-        labels.append(found.y_true[found.known])
-        people.append(cohort.case[found.known])
-    return TrainingRows(np.concatenate(values), np.concatenate(labels), np.concatenate(people))
-
-
-@dataclass(frozen=True)
-class _Found:
-    figures: dict[str, object]
-    headline: str
-
-
-def _evaluate(
-    history: History,
-    catalogue: Catalogue,
-    fitted: FittedOutcome,
-    cohort: Cohort,
+    runs: Sequence[OriginRun],
+    out: Path,
     capacity: int,
     config: TrainingConfig,
-) -> _Found:
-    labels = label_cases(
-        history,
-        catalogue,
-        fitted.outcome,
-        cohort.as_of_us,
-        cohort.case,
-        known_us=history.extract_at,
-    )
-    scores = _score(fitted, catalogue, cohort.values)
-    headline = _compare(labels.y_true, labels.known, scores, fitted, capacity, config)
-    figures = _figures(headline)
-    if fitted.outcome.departures_are_negative:
-        followed = _compare(labels.y_followed, labels.followed, scores, fitted, capacity, config)
-        figures["censored"] = _figures(followed)
-    else:
-        figures["n_censored"] = int((~labels.known).sum())
-    return _Found(figures, _tell(headline))
-
-
-@dataclass(frozen=True)
-class _Scores:
-    order: Float64 | None
-    probability: Float64 | None
-
-
-def _score(fitted: FittedOutcome, catalogue: Catalogue, values: Float64) -> dict[str, _Scores]:
-    model = rfs = logistic = _Scores(None, None)
-    if fitted.model is not None:
-        x = make_encoding(catalogue).encode(values)
-        model = _Scores(fitted.model.log_odds(x), fitted.model.probability(x))
-    if fitted.rfs is not None:
-        rfs = _Scores(fitted.rfs.raw(values), fitted.rfs.probability(values))
-    if fitted.logistic is not None:
-        probability = fitted.logistic.probability(values)
-        logistic = _Scores(probability, probability)
-    return {"model": model, "rfs": rfs, "logistic": logistic}
-
-
-def _compare(
-    y_true: Bools,
-    kept: Bools,
-    scores: Mapping[str, _Scores],
-    fitted: FittedOutcome,
-    capacity: int,
-    config: TrainingConfig,
-) -> dict[str, Evaluation]:
-    draws = draw_people(int(kept.sum()), config.bootstrap_draws, config.seed)
-    return {
-        name: evaluate(
-            y_true[kept],
-            None if score.order is None else score.order[kept],
-            None if score.probability is None else score.probability[kept],
-            capacity=capacity,
-            training_rate=fitted.training_rate,
-            draws=draws,
-        )
-        for name, score in scores.items()
-    }
-
-
-def _figures(evaluations: Mapping[str, Evaluation]) -> dict[str, object]:
-    baselines = {name: evaluations[name].to_dict() for name in ("rfs", "logistic")}
-    return {**evaluations["model"].to_dict(), "baselines": baselines}
-
-
-def _tell(evaluations: Mapping[str, Evaluation]) -> str:
-    """Say first whether the model beats the simple rules (promise 12)."""
-    model, rfs, logistic = (evaluations[name].auc for name in ("model", "rfs", "logistic"))
-    if model is None:
-        return "there is no model; rules and judgement order"
-    if rfs is None or logistic is None:
-        return "there is no rule to compare the model with"
-    beaten = [
-        name for name, auc in (("rule", rfs), ("logistic regression", logistic)) if auc >= model
+    progress: Progress,
+    options: RunOptions,
+) -> TrainingResult:
+    done = [
+        _run_origin(history, catalogue, run, capacity, config, progress, options) for run in runs
     ]
-    figures = f"AUC {model:.3f}, rule {rfs:.3f}, logistic regression {logistic:.3f}"
-    if beaten:
-        return f"{_BEATEN} THE {' OR THE '.join(beaten).upper()}: {figures}"
-    return f"the model ranks above the rule and the logistic regression: {figures}"
+    last = done[-1]
+    bundle = _write(out, catalogue, last)
+    progress("looking at the list as a whole")
+    found = describe_run(history, bundle, done, capacity, config, options)
+    text = json.dumps(found.figures, indent=1, allow_nan=False) + "\n"
+    (out / METRICS_FILE).write_text(text, encoding="utf-8")
+    warnings = tuple(one.words for one in found.findings if one.is_warning)
+    return TrainingResult(bundle.id, found.headlines, warnings, found.figures)
 
 
-def _show(history: History, moment_us: int) -> str:
-    """Return a moment as it was written: a date where it is midnight in the history's zone."""
-    return format_moment(moment_us, history.time_zone)
+def _run_origin(
+    history: History,
+    catalogue: Catalogue,
+    run: OriginRun,
+    capacity: int,
+    config: TrainingConfig,
+    progress: Progress,
+    options: RunOptions,
+) -> DoneOrigin:
+    fitted = tuple(
+        fit_at_origin(
+            history, catalogue, outcome, run.train, run.known_us, config, options, progress
+        )
+        for outcome in catalogue.outcomes
+    )
+    progress(f"evaluating at {run.name}")
+    evaluated = {
+        one.outcome.name: evaluate_outcome(history, catalogue, one, run.test, capacity, config)
+        for one in fitted
+    }
+    return DoneOrigin(run, fitted, evaluated)
+
+
+def _write(out: Path, catalogue: Catalogue, done: DoneOrigin) -> Bundle:
+    """Write the bundle of an origin's models and read it back."""
+    write_bundle(
+        out,
+        catalogue,
+        {one.outcome.name: one.model for one in done.fitted if one.model is not None},
+        {one.outcome.name: one.rfs for one in done.fitted if one.rfs is not None},
+        make_reference(join_cohorts(done.run.train).values),
+        done.run.used_at_us,
+    )
+    return load_bundle(out)

@@ -40,6 +40,8 @@ class RunOptions:
         Such a run says what could be learnt from the records; nothing of it may be used.
     refits
         Whether to refit for rank bands, which takes some fifty short fits.
+    idle
+        Whether to look for indicators that cannot be told from noise.
     truth
         Folder of a synthetic unit's truth, which only reports read.
     """
@@ -53,4 +55,5 @@ class RunOptions:
     release: str = "unreleased"
     retrospective: bool = False
     refits: bool = False
+    idle: bool = True
     truth: Path | None = None

@@ -4,7 +4,6 @@ Weights are stated policy, not findings; this shows what they settle, and what w
 same under others.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +12,7 @@ import numpy as np
 
 from features.catalogue import Priority
 from features.history import Float64
-from models.priority import expected_harm
+from models.priority import expected_harm, scale_weights
 
 FACTORS: Final = (0.5, 2.0)
 
@@ -61,11 +60,9 @@ def compare_weights(
     place = _places(expected_harm(priority, probabilities).priority)
     on_list = place <= capacity
     changes = []
-    for number, rung in enumerate(priority.ladder):
+    for rung in priority.ladder:
         for factor in FACTORS:
-            ladder = list(priority.ladder)
-            ladder[number] = dataclasses.replace(rung, weight=rung.weight * factor)
-            changed = dataclasses.replace(priority, ladder=tuple(ladder))
+            changed = scale_weights(priority, factor, rung.name)
             new_place = _places(expected_harm(changed, probabilities).priority)
             changes.append(
                 WeightChange(

@@ -17,6 +17,7 @@ from training.labels import label_cases
 from training.landmines import EARNEST, Mine, Reading, find_training_date, search_leaks
 
 DAY = 86_400_000_000
+OUTCOMES = ("persistence", "breach", "violence", "serious_harm")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def test_no_value_and_no_label_moves(unit):
     for control in found.controls:
         assert control.mine is Mine.CONTROL
         assert "incidents_90d" in control.moved_columns or len(control.moved_columns) > 20
-        assert set(control.moved_outcomes) == {"persistence", "breach", "violence"}
+        assert set(control.moved_outcomes) == set(OUTCOMES)
 
 
 def test_planting_changes_nothing_in_the_original(unit):
@@ -124,7 +125,7 @@ def test_labels_that_know_too_much_are_found(unit):
         reading=Reading(label=label_late),
     )
     (sweep,) = found.sweeps
-    assert set(sweep.moved_outcomes) == {"persistence", "breach", "violence"}
+    assert set(sweep.moved_outcomes) == set(OUTCOMES)
     assert sweep.moved_cells == 0
 
 

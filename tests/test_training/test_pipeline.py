@@ -61,7 +61,7 @@ def run(small_unit, history, catalogue, tmp_path):
 def test_metrics_have_the_names_that_are_relied_upon(small_unit):
     """Every outcome and test date has every figure, and the same for both baselines."""
     metrics = json.loads((small_unit.bundle / "metrics.json").read_text())
-    assert set(metrics["outcomes"]) == {"persistence", "breach", "violence"}
+    assert set(metrics["outcomes"]) == {"persistence", "breach", "violence", "serious_harm"}
     for dates in metrics["outcomes"].values():
         for figures in dates.values():
             assert set(figures) >= KEYS
@@ -120,7 +120,7 @@ def test_too_few_positives_make_no_model(run):
     folder = run("rules", least_positives=10_000)
     assert not load_bundle(folder).outcomes
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert all("no model" in line for line in metrics["headlines"])
+    assert all("NO MODEL" in line for line in metrics["headlines"])
     (figures,) = metrics["outcomes"]["violence"].values()
     assert figures["auc"] is None
     assert figures["baselines"]["rfs"]["auc"] is not None
@@ -165,7 +165,7 @@ def test_the_registry_serves_the_same_scores(
 
     bundle = load_bundle(small_unit.bundle)
     metrics = json.loads((small_unit.bundle / "metrics.json").read_text())
-    result = TrainingResult(bundle.id, tuple(metrics["headlines"]), metrics)
+    result = TrainingResult(bundle.id, tuple(metrics["headlines"]), (), metrics)
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     if within_project:  # as `mlflow run` calls us: in a run, and an experiment, of its own
         opened = mlflow.MlflowClient(uri).create_run("0").info.run_id

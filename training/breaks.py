@@ -1,0 +1,322 @@
+"""Changes of recording practice, found in the records themselves.
+
+When a new form, a new rule or a new system changes what gets written down, outcomes and indicators
+from before and after are not of one kind. Such a change is a step in the number of records per case
+at risk, from one month to the next; growth of referrals is not, nor is a slow drift. What is found
+says that recording or conduct changed at once everywhere, never which of the two.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from features.catalogue import DAY_US, Catalogue
+from features.contract import RESERVED_KINDS
+from features.history import MISSING, Float64, History, Int64
+from features.moments import to_datetime
+from features.openness import open_cases
+from training.cohorts import work_kinds
+
+Bools = npt.NDArray[np.bool_]
+ALL_RECORDS: Final = "all records"
+AGE_BANDS_DAYS: Final = (0, 28, 91, 365)
+"""Lower limits of the ages of cases between which numbers of records differ most: what is written
+at referral, while a case is fresh, in its first year, and later."""
+LEAST_MONTHS: Final = 6
+"""Months wanted on either side of a change; with fewer a step cannot be told from a trend."""
+LEAST_RECORDS: Final = 10.0
+"""Mean records a month below which a family is not looked at: its monthly rate is mostly chance."""
+SIGNIFICANCE: Final = 0.01
+"""Level over all families together. A false alarm throws training dates away; a true change of
+practice moves hundreds of records and is far beyond any usual level."""
+N_DRAWS: Final = 1_999
+_SMOOTHING: Final = 0.5
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class Break:
+    """A change of recording practice.
+
+    Parameters
+    ----------
+    date_us
+        Start of the first month of the new practice, microseconds UTC.
+    family
+        Kinds whose records changed: a kind at the top of the catalogue's tree, or all records.
+    ratio
+        Records per case at risk after the change over those before it.
+    p_value
+        Corrected for the number of families (Holm 1979).
+    """
+
+    date_us: int
+    family: str
+    ratio: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class MonthlyRecords:
+    """What one family's records were, month by month.
+
+    Parameters
+    ----------
+    start_us
+        Shape ``(n_months + 1,)``: starts of the months and the end of the last.
+    records
+        Records made in each month.
+    expected
+        Those that the open cases of the month would have made at each age's mean rate over all
+        months; growth of referrals raises both alike.
+    """
+
+    start_us: Int64
+    records: Float64
+    expected: Float64
+
+
+@dataclass(frozen=True)
+class Step:
+    """The most likely step in one family's rate: month number, size and uncorrected p value."""
+
+    month: int
+    ratio: float
+    p_value: float
+
+
+def find_breaks(
+    history: History,
+    catalogue: Catalogue,
+    *,
+    until_us: int,
+    seed: int,
+    significance: float = SIGNIFICANCE,
+) -> tuple[Break, ...]:
+    """Return the changes of recording practice on record before ``until_us``, in time order.
+
+    Each family yields at most one change, its most likely one; families are those at the top of the
+    catalogue's tree of kinds, and all records together. The unit's own work is left out.
+
+    Parameters
+    ----------
+    history, catalogue
+        Case histories and their tree of kinds.
+    until_us
+        Only records made strictly before it are counted: the moment a model is first used.
+    seed
+        Of the draws behind p values.
+    significance
+        Level over all families together.
+    """
+    found: list[Break] = []
+    for family, monthly in count_records(history, catalogue, until_us=until_us).items():
+        step = find_step(monthly.records, monthly.expected, seed=seed)
+        if step is not None:
+            date = int(monthly.start_us[step.month])
+            found.append(Break(date, family, step.ratio, step.p_value))
+    kept = [one for one in _correct(found) if one.p_value <= significance]
+    return tuple(sorted(kept, key=lambda one: (one.date_us, one.family)))
+
+
+def _correct(found: list[Break]) -> list[Break]:
+    """Correct p values for the number of families (Holm 1979)."""
+    corrected: list[Break] = []
+    largest = 0.0
+    ordered = sorted(found, key=lambda one: one.p_value)
+    for place, one in enumerate(ordered):
+        largest = max(largest, min(1.0, one.p_value * (len(ordered) - place)))
+        corrected.append(Break(one.date_us, one.family, one.ratio, largest))
+    return corrected
+
+
+def find_step(
+    records: Float64, expected: Float64, *, seed: int, n_draws: int = N_DRAWS
+) -> Step | None:
+    """Return the most likely step in a monthly rate, with its p value against gradual drift.
+
+    The log of records over expected is fitted by a line and a curve in time (gradual drift), and by
+    the same with a step at each month in turn; the statistic is the largest likelihood ratio over
+    months. Weights are those of counts that scatter more than chance alone, by the amount seen
+    between neighbouring months. The p value is that of drawing months at random about the drift
+    (parametric bootstrap), so it pays for the search.
+
+    Parameters
+    ----------
+    records, expected
+        Shape ``(n_months,)``.
+    seed
+        Of the draws.
+    n_draws
+        The smallest possible p value is ``1 / (n_draws + 1)``.
+
+    Returns
+    -------
+    Step or None
+        ``None`` where there are too few months or records to look.
+    """
+    n_months = len(records)
+    if n_months < 2 * LEAST_MONTHS or records.mean() < LEAST_RECORDS or expected.min() <= 0:
+        return None
+    log_rate = np.log((records + _SMOOTHING) / expected)
+    weight = _weigh_months(records, log_rate)
+    design = _Scan(weight)
+    statistic, size = design.look(log_rate[None, :])
+    best = int(statistic[0].argmax())
+    noise = np.random.default_rng(seed).standard_normal((n_draws, n_months)) / np.sqrt(weight)
+    by_chance = design.look(noise)[0].max(axis=1)
+    p_value = (1 + int((by_chance >= statistic[0, best]).sum())) / (n_draws + 1)
+    return Step(best + LEAST_MONTHS, float(np.exp(size[0, best])), p_value)
+
+
+def _weigh_months(records: Float64, log_rate: Float64) -> Float64:
+    """Return inverse variances of the months' log rates: chance, and what scatters beyond it.
+
+    Neighbouring months hardly differ by drift, so their differences show the scatter (von Neumann
+    1941); a step is in only one of them.
+    """
+    by_chance = 1.0 / (records + _SMOOTHING)
+    differences = np.diff(log_rate)
+    scatter = float(np.median(differences**2)) / _MEDIAN_CHI_SQUARE / 2.0
+    beyond = max(scatter - float(np.median(by_chance)), 0.0)
+    return np.asarray(1.0 / (by_chance + beyond))
+
+
+_MEDIAN_CHI_SQUARE: Final = 0.4549
+"""Median of the chi-square distribution with one degree of freedom."""
+
+
+class _Scan:
+    """Fits a drift with a step at each month in turn, to many series of one length at once."""
+
+    def __init__(self, weight: Float64) -> None:
+        n_months = len(weight)
+        at = np.linspace(-1.0, 1.0, n_months)
+        months = np.arange(LEAST_MONTHS, n_months - LEAST_MONTHS + 1)
+        steps = (np.arange(n_months)[None, :] >= months[:, None]).astype(np.float64)
+        self._root = np.sqrt(weight)
+        drift = np.column_stack([np.ones(n_months), at, at**2]) * self._root[:, None]
+        self._drift = np.linalg.qr(drift)[0]
+        self._steps = self._beside_drift(steps * self._root)
+        self._lengths = (self._steps**2).sum(axis=1)
+
+    def look(self, series: Float64) -> tuple[Float64, Float64]:
+        """Return the likelihood-ratio statistic and the size of each step.
+
+        Parameters
+        ----------
+        series
+            Shape ``(n_series, n_months)``.
+
+        Returns
+        -------
+        tuple of arrays
+            Shape ``(n_series, n_candidates)`` each.
+        """
+        left = self._beside_drift(series * self._root)
+        along = left @ self._steps.T
+        gained = along**2 / self._lengths
+        whole = (left**2).sum(axis=1, keepdims=True)
+        statistic = -left.shape[1] * np.log1p(-np.minimum(gained / whole, 1 - 1e-12))
+        return np.asarray(statistic), np.asarray(along / self._lengths)
+
+    def _beside_drift(self, rows: Float64) -> Float64:
+        return np.asarray(rows - (rows @ self._drift) @ self._drift.T)
+
+
+def count_records(
+    history: History, catalogue: Catalogue, *, until_us: int
+) -> dict[str, MonthlyRecords]:
+    """Count each family's records by month, beside what open cases of those ages make on average.
+
+    Months are whole calendar months in the history's zone, from the first after the first case was
+    recorded. A record counts in the month in which it was made.
+
+    Parameters
+    ----------
+    history, catalogue
+        Case histories and their tree of kinds.
+    until_us
+        Only records made strictly before it are counted.
+    """
+    starts = _month_starts(history, until_us)
+    if len(starts) < 2:  # noqa: PLR2004 - one start is no month
+        return {}
+    open_by_age = _count_open(history, starts)
+    families = _families(history, catalogue)
+    found = {}
+    for name in dict.fromkeys([*families.values(), ALL_RECORDS]):
+        kinds = [kind for kind, family in families.items() if name in (family, ALL_RECORDS)]
+        by_age = _count_made(history, kinds, starts)
+        rate = by_age.sum(axis=0) / np.maximum(open_by_age.sum(axis=0), 1.0)
+        found[name] = MonthlyRecords(starts, by_age.sum(axis=1), open_by_age @ rate)
+    return found
+
+
+def _month_starts(history: History, until_us: int) -> Int64:
+    """Return the starts of all whole months, and the end of the last; empty where there is none."""
+    if not len(history):
+        return np.empty(0, dtype=np.int64)
+    zone = ZoneInfo(history.time_zone)
+    last_us = min(until_us, history.extract_at)
+    first = to_datetime(int(history.case_recorded_at.min()), history.time_zone)
+    year, month = first.year, first.month
+    starts: list[int] = []
+    while True:
+        year, month = year + month // 12, month % 12 + 1
+        start = dt.datetime(year, month, 1, tzinfo=zone).astimezone(dt.UTC)
+        start_us = int((start - _EPOCH) / dt.timedelta(microseconds=1))
+        if start_us > last_us:
+            return np.array(starts, dtype=np.int64)
+        starts.append(start_us)
+
+
+def _count_open(history: History, starts: Int64) -> Float64:
+    """Return the cases open in the middle of each month by age, ``(n_months, n_bands)``."""
+    counts = np.zeros((len(starts) - 1, len(AGE_BANDS_DAYS)))
+    for month, middle in enumerate(((starts[1:] + starts[:-1]) // 2).tolist()):
+        cases = open_cases(history, middle)
+        band = _age_band(middle - history.case_recorded_at[cases])
+        counts[month] = np.bincount(band, minlength=len(AGE_BANDS_DAYS))
+    return counts
+
+
+def _families(history: History, catalogue: Catalogue) -> dict[str, str]:
+    """Return each recorded kind's family: the kind at the top of its branch."""
+    barred = {*RESERVED_KINDS, *work_kinds(catalogue)}
+    families = {}
+    for kind in history.events.kind.values:
+        if kind in barred or kind not in catalogue.kinds:
+            continue
+        top = catalogue.kinds[kind]
+        while top.parent is not None:
+            top = catalogue.kinds[top.parent]
+        families[kind] = top.name
+    return families
+
+
+def _count_made(history: History, kinds: list[str], starts: Int64) -> Float64:
+    """Return the records made in each month by age of their case, ``(n_months, n_bands)``."""
+    events = history.events
+    wanted = np.array([*(kind in kinds for kind in events.kind.values), False])
+    chosen = wanted[events.kind.codes] & (events.via.codes == MISSING)
+    chosen &= (events.recorded_at >= starts[0]) & (events.recorded_at < starts[-1])
+    rows = np.flatnonzero(chosen)
+    case = np.searchsorted(events.pointer, rows, side="right") - 1
+    made_at = events.recorded_at[rows]
+    age_us = made_at - history.case_recorded_at[case]
+    # A record from before the unit knew of the case is another agency's practice.
+    rows, made_at, age_us = rows[age_us >= 0], made_at[age_us >= 0], age_us[age_us >= 0]
+    month = np.searchsorted(starts, made_at, side="right") - 1
+    cell = month * len(AGE_BANDS_DAYS) + _age_band(age_us)
+    size = (len(starts) - 1) * len(AGE_BANDS_DAYS)
+    return np.bincount(cell, minlength=size).reshape(-1, len(AGE_BANDS_DAYS)).astype(np.float64)
+
+
+def _age_band(age_us: Int64) -> Int64:
+    limits = np.array(AGE_BANDS_DAYS, dtype=np.int64) * DAY_US
+    return np.asarray(np.searchsorted(limits, age_us, side="right") - 1, dtype=np.int64)

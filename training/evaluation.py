@@ -1,0 +1,291 @@
+"""Every figure of one outcome at one test origin.
+
+Test labels freeze at the extract. The headline counts every case whose outcome is known; beside it
+stand the cases weighted by how likely they were to be followed, and the other estimands.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
+
+from features.catalogue import Catalogue
+from features.history import Float64, History
+from models.encoding import make_encoding
+from training.capacity import Counts, draw_people_by_person, evaluate_at_capacity
+from training.censoring import weigh_labels
+from training.cohort_rows import Cohort, label_cohort
+from training.cohorts import group_cases
+from training.comparison import Difference, compare_auc
+from training.config import TrainingConfig
+from training.fitting import FittedOutcome
+from training.headlines import Standings, tell_headline
+from training.labels import Labels, bound_withdrawals, label_estimands
+from training.metrics import Evaluation, evaluate
+from training.net_benefit import draw_curve
+
+Bools = npt.NDArray[np.bool_]
+MOST_DRAWN_CELLS = 100_000_000
+"""Resamples times cases; above it fewer resamples are drawn, but never under 200."""
+_LEAST_DRAWS = 200
+NAMES = ("model", "rfs", "logistic")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One ranking of a cohort: what it is ordered by, and its probabilities."""
+
+    order: Float64 | None
+    probability: Float64 | None
+
+    def take(self, kept: Bools) -> "Scores":
+        """Return the scores of some rows."""
+        parts = (None if one is None else one[kept] for one in (self.order, self.probability))
+        return Scores(*parts)
+
+
+@dataclass(frozen=True)
+class EvaluatedOutcome:
+    """Figures of one outcome at one origin, and what later steps need of them.
+
+    Parameters
+    ----------
+    figures
+        Everything told, in plain values.
+    standings
+        What the headline says.
+    labels, scores
+        Of the whole cohort.
+    """
+
+    figures: Mapping[str, object]
+    standings: Standings
+    labels: Labels
+    scores: Mapping[str, Scores]
+
+    @property
+    def headline(self) -> str:
+        """The sentence that is said first."""
+        return tell_headline(self.standings)
+
+
+def score_cohort(fitted: FittedOutcome, catalogue: Catalogue, values: Float64) -> dict[str, Scores]:
+    """Score a cohort by the model, the rule and the logistic regression."""
+    nothing = Scores(None, None)
+    scores = dict.fromkeys(NAMES, nothing)
+    if fitted.model is not None:
+        log_odds = fitted.model.log_odds(make_encoding(catalogue).encode(values))
+        scores["model"] = Scores(log_odds, np.asarray(expit(log_odds)))
+    if fitted.rfs is not None:
+        scores["rfs"] = Scores(fitted.rfs.raw(values), fitted.rfs.probability(values))
+    if fitted.logistic is not None:
+        probability = fitted.logistic.probability(values)
+        scores["logistic"] = Scores(probability, probability)
+    return scores
+
+
+def evaluate_outcome(
+    history: History,
+    catalogue: Catalogue,
+    fitted: FittedOutcome,
+    cohort: Cohort,
+    capacity: int,
+    config: TrainingConfig,
+) -> EvaluatedOutcome:
+    """Evaluate one outcome at one test origin.
+
+    Parameters
+    ----------
+    fitted
+        What was fitted for the origin.
+    cohort
+        The test cohort.
+    capacity
+        Places on a week's list.
+    """
+    outcome = fitted.outcome
+    labels = label_cohort(history, catalogue, outcome, cohort, history.extract_at)
+    scores = score_cohort(fitted, catalogue, cohort.values)
+    kept = labels.known
+    draws = draw_rows(cohort, kept, config)
+    compared = _compare(labels.y_true[kept], _take(scores, kept), fitted, capacity, draws)
+    figures: dict[str, object] = {**compared["model"].to_dict()}
+    figures["baselines"] = {name: compared[name].to_dict() for name in ("rfs", "logistic")}
+    differences = _differences(labels.y_true[kept], _take(scores, kept), draws)
+    figures["differences"] = {
+        name: one.to_dict() if one else None for name, one in differences.items()
+    }
+    if outcome.departures_are_negative:
+        followed = labels.followed
+        drawn = draw_rows(cohort, followed, config)
+        censored = _compare(
+            labels.y_followed[followed], _take(scores, followed), fitted, capacity, drawn
+        )
+        figures["censored"] = {
+            **censored["model"].to_dict(),
+            "baselines": {name: censored[name].to_dict() for name in ("rfs", "logistic")},
+        }
+    figures["n_censored"] = int((~labels.followed).sum())
+    figures["weighted"] = _weigh(cohort, labels, scores)
+    figures["estimands"] = _estimands(history, catalogue, fitted, cohort, scores)
+    figures["withdrawn_support"] = _bounds(history, catalogue, fitted, cohort)
+    figures |= _at_capacity(history, catalogue, cohort, labels, scores, capacity, config)
+    return EvaluatedOutcome(
+        figures=figures,
+        standings=_stand(compared, differences),
+        labels=labels,
+        scores=scores,
+    )
+
+
+def draw_people(cohort: Cohort, kept: Bools, config: TrainingConfig) -> Counts:
+    """Return how often each person among the kept rows is drawn, shape ``(n_draws, n_people)``."""
+    person = cohort.landmarks.case[kept]
+    most = MOST_DRAWN_CELLS // max(len(person), 1)
+    n_draws = min(config.bootstrap_draws, max(_LEAST_DRAWS, most))
+    return draw_people_by_person(person, n_draws, config.seed)
+
+
+def draw_rows(cohort: Cohort, kept: Bools, config: TrainingConfig) -> Counts:
+    """Return how often each kept row's person is drawn, shape ``(n_draws, n_kept)``."""
+    _, column = np.unique(cohort.landmarks.case[kept], return_inverse=True)
+    return draw_people(cohort, kept, config)[:, column]
+
+
+def _take(scores: Mapping[str, Scores], kept: Bools) -> dict[str, Scores]:
+    return {name: one.take(kept) for name, one in scores.items()}
+
+
+def _compare(
+    y_true: Bools,
+    scores: Mapping[str, Scores],
+    fitted: FittedOutcome,
+    capacity: int,
+    draws: Counts,
+) -> dict[str, Evaluation]:
+    return {
+        name: evaluate(
+            y_true,
+            one.order,
+            one.probability,
+            capacity=capacity,
+            training_rate=fitted.rate,
+            draws=draws,
+        )
+        for name, one in scores.items()
+    }
+
+
+def _differences(
+    y_true: Bools, scores: Mapping[str, Scores], draws: Counts
+) -> dict[str, Difference | None]:
+    model = scores["model"].order
+    return {
+        name: None if model is None or other is None else compare_auc(y_true, model, other, draws)
+        for name in ("rfs", "logistic")
+        for other in [scores[name].order]
+    }
+
+
+def _stand(
+    compared: Mapping[str, Evaluation], differences: Mapping[str, Difference | None]
+) -> Standings:
+    interval = compared["model"].auc_ci
+    return Standings(
+        auc=compared["model"].auc,
+        auc_interval=(interval[0], interval[1]) if interval else None,
+        rule=compared["rfs"].auc,
+        logistic=compared["logistic"].auc,
+        over_rule=differences["rfs"],
+        over_logistic=differences["logistic"],
+    )
+
+
+def _weigh(cohort: Cohort, labels: Labels, scores: Mapping[str, Scores]) -> dict[str, object]:
+    """Return figures that weigh each followed case by how likely it was to be followed."""
+    weight = weigh_labels(labels, cohort.landmarks.as_of_us)
+    kept = labels.followed & (weight > 0)
+    y_true, weight = labels.y_followed[kept], weight[kept]
+    mixed = y_true.any() and not y_true.all()
+    order = scores["model"].order
+    return {
+        "n": int(kept.sum()),
+        "base_rate": float(np.average(y_true, weights=weight)) if kept.any() else None,
+        "auc": float(roc_auc_score(y_true, order[kept], sample_weight=weight))
+        if mixed and order is not None
+        else None,
+    }
+
+
+def _estimands(
+    history: History,
+    catalogue: Catalogue,
+    fitted: FittedOutcome,
+    cohort: Cohort,
+    scores: Mapping[str, Scores],
+) -> dict[str, object]:
+    """Return the rate and the ranking for each estimand beside the recorded outcome."""
+    found: dict[str, object] = {}
+    labelled = label_estimands(
+        history, catalogue, fitted.outcome, cohort.landmarks, known_us=history.extract_at
+    )
+    order, probability = scores["model"].order, scores["model"].probability
+    for name, labels in labelled.items():
+        kept = labels.included
+        y_true = labels.y_true[kept]
+        mixed = y_true.any() and not y_true.all()
+        found[name] = {
+            "n": int(kept.sum()),
+            "positives": int(y_true.sum()),
+            "competing": int(labels.competing[kept].sum()),
+            "base_rate": float(y_true.mean()) if len(y_true) else None,
+            "mean_probability": float(probability[kept].mean())
+            if probability is not None and kept.any()
+            else None,
+            "auc": float(roc_auc_score(y_true, order[kept]))
+            if mixed and order is not None
+            else None,
+        }
+    return found
+
+
+def _bounds(
+    history: History, catalogue: Catalogue, fitted: FittedOutcome, cohort: Cohort
+) -> dict[str, float | None] | None:
+    bounds = bound_withdrawals(
+        history, catalogue, fitted.outcome, cohort.landmarks, known_us=history.extract_at
+    )
+    return None if bounds is None else asdict(bounds)
+
+
+def _at_capacity(
+    history: History,
+    catalogue: Catalogue,
+    cohort: Cohort,
+    labels: Labels,
+    scores: Mapping[str, Scores],
+    capacity: int,
+    config: TrainingConfig,
+) -> dict[str, object]:
+    """Return precision and recall by group of cases, and the decision curve."""
+    kept = labels.known
+    if scores["model"].order is None or not labels.y_true[kept].any():
+        return {"at_capacity": None, "net_benefit": None}
+    person = cohort.landmarks.case[kept]
+    groups = group_cases(history, catalogue, cohort.landmarks)[kept]
+    draws = draw_people(cohort, kept, config)
+    at_capacity = {
+        name: evaluate_at_capacity(
+            labels.y_true[kept], one.order[kept], person, groups, capacity=capacity, draws=draws
+        ).to_dict()
+        for name, one in scores.items()
+        if one.order is not None
+    }
+    probabilities = {
+        name: one.probability[kept] for name, one in scores.items() if one.probability is not None
+    }
+    curve = draw_curve(labels.y_true[kept], probabilities, person, draws=draws)
+    return {"at_capacity": at_capacity, "net_benefit": curve.to_dict() if curve else None}

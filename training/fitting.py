@@ -1,0 +1,180 @@
+"""What is fitted for one outcome at one origin: choice by back-tests, model and yardsticks."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from features.catalogue import Catalogue, Outcome
+from features.history import History
+from models.baselines import LogisticBaseline, RfsBaseline
+from models.boosting import OutcomeModel
+from models.encoding import make_encoding
+from training.backtest import Backtest, NamedPeriod, fold_periods, keep_usable, run_backtest
+from training.candidates import Candidate
+from training.cohort_rows import Cohort, join_cohorts, training_rows
+from training.config import TrainingConfig
+from training.fit import Boosted, TrainingRows, fit_logistic, fit_outcome, fit_rfs
+from training.idle import IdleIndicators, find_idle
+from training.request import Progress, RunOptions
+from training.tuning import TuningPeriod
+
+
+@dataclass(frozen=True)
+class FittedOutcome:
+    """What was fitted for one outcome.
+
+    Parameters
+    ----------
+    outcome
+        The outcome.
+    rows
+        Training rows.
+    boosted
+        ``None`` under the least number of positives.
+    rfs, logistic
+        ``None`` where the outcome never or always occurred.
+    backtest
+        What the back-tests chose.
+    idle
+        Indicators that cannot be told from noise, where that was asked.
+    """
+
+    outcome: Outcome
+    rows: TrainingRows
+    boosted: Boosted | None
+    rfs: RfsBaseline | None
+    logistic: LogisticBaseline | None
+    backtest: Backtest
+    idle: IdleIndicators | None
+
+    @property
+    def model(self) -> OutcomeModel | None:
+        """The model as it is served."""
+        return self.boosted.model if self.boosted else None
+
+    @property
+    def rate(self) -> float | None:
+        """Share of training rows with the outcome."""
+        return float(self.rows.y_true.mean()) if len(self.rows.y_true) else None
+
+    @property
+    def settings(self) -> Mapping[str, float]:
+        """Tuned settings, where the written rule picked them; otherwise none."""
+        choice, tuned = self.backtest.choice, self.backtest.tuned
+        if tuned is None or choice is None or choice.picked is not Candidate.TUNED:
+            return {}
+        return tuned.settings
+
+    def to_dict(self) -> dict[str, object]:
+        """Return what is told of the training in reports."""
+        return {
+            "n": len(self.rows.y_true),
+            "positives": self.rows.n_positives,
+            "base_rate": self.rate,
+            "rounds": self.boosted.rounds if self.boosted else None,
+            "settings": dict(self.settings),
+            **self.backtest.to_dict(),
+            "idle": self.idle.to_dict() if self.idle else None,
+        }
+
+
+def fit_at_origin(
+    history: History,
+    catalogue: Catalogue,
+    outcome: Outcome,
+    cohorts: Sequence[Cohort],
+    known_us: int,
+    config: TrainingConfig,
+    options: RunOptions,
+    progress: Progress,
+) -> FittedOutcome:
+    """Back-test, choose and fit one outcome with what was known at the moment of use.
+
+    Parameters
+    ----------
+    cohorts
+        Training cohorts in order of time.
+    known_us
+        Moment of use: labels rest on what was recorded before it, and those that were not mature
+        by it teach nothing. The extract in a retrospective run.
+    """
+    encoding = make_encoding(catalogue)
+    rows = training_rows(history, catalogue, outcome, join_cohorts(cohorts), known_us)
+    mixed = 0 < rows.n_positives < len(rows.y_true)
+    enough = mixed and rows.n_positives >= config.least_positives
+    periods = _periods(history, catalogue, outcome, cohorts, known_us) if enough else []
+    by_folds = enough and not periods
+    if by_folds:
+        periods = keep_usable(fold_periods(rows, config.seed))
+    progress(_tell(outcome, rows, enough, config))
+    backtest = run_backtest(
+        outcome.name,
+        periods,
+        catalogue,
+        encoding,
+        config,
+        by_folds=by_folds,
+        budget=options.tuning,
+        identity=_identify(catalogue, config, cohorts, rows),
+        progress=progress,
+    )
+    found = FittedOutcome(
+        outcome=outcome,
+        rows=rows,
+        boosted=None,
+        rfs=fit_rfs(rows, catalogue.rfs, catalogue.columns) if mixed else None,
+        logistic=fit_logistic(rows, config) if mixed else None,
+        backtest=backtest,
+        idle=find_idle(outcome.name, rows, periods, catalogue, encoding, config)
+        if enough and options.idle
+        else None,
+    )
+    if not enough:
+        return found
+    boosted = fit_outcome(outcome.name, rows, encoding, config, found.settings)
+    return FittedOutcome(**{**vars(found), "boosted": boosted})
+
+
+def _periods(
+    history: History,
+    catalogue: Catalogue,
+    outcome: Outcome,
+    cohorts: Sequence[Cohort],
+    known_us: int,
+) -> list[NamedPeriod]:
+    """Return the training dates that have mature earlier ones, each as a back-test period.
+
+    What a model used at such a date could learn is read as known then; what became of that date's
+    cases as known at the moment of use.
+    """
+    found = []
+    for number, later in enumerate(cohorts):
+        date = int(later.landmarks.as_of_us[0])
+        if not number or (later.landmarks.as_of_us != date).any():
+            continue
+        earlier = join_cohorts(cohorts[:number])
+        train = training_rows(history, catalogue, outcome, earlier, date)
+        test = training_rows(history, catalogue, outcome, later, known_us)
+        found.append(NamedPeriod(later.name, TuningPeriod(train, test)))
+    return keep_usable(found)
+
+
+def _tell(outcome: Outcome, rows: TrainingRows, enough: bool, config: TrainingConfig) -> str:
+    if enough:
+        return f"fitting '{outcome.name}': {rows.n_positives:,} of {len(rows.y_true):,} cases"
+    return (
+        f"no model for '{outcome.name}': {rows.n_positives} training cases with the outcome, "
+        f"at least {config.least_positives} are needed; rules and judgement order"
+    )
+
+
+def _identify(
+    catalogue: Catalogue, config: TrainingConfig, cohorts: Sequence[Cohort], rows: TrainingRows
+) -> str:
+    """Return a digest of what a search for settings rests on."""
+    digest = hashlib.sha256(catalogue.digest.encode())
+    digest.update(repr(sorted(config.to_dict().items(), key=str)).encode())
+    digest.update(repr([cohort.name for cohort in cohorts]).encode())
+    digest.update(rows.values.tobytes())
+    digest.update(rows.y_true.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,215 @@
+"""The list as a whole at a test origin: what it finds, what its weights settle, whom it misses."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from features.catalogue import DAY_US, Catalogue, Expression, Measure
+from features.engine import Queries, compile_expressions, measure_queries
+from features.history import Float64, History, Int64
+from features.plan import NamedExpression
+from models.bundle import Bundle
+from models.priority import expected_harm
+from models.scoring import order_cases
+from training.capacity import evaluate_at_capacity, list_missed
+from training.cohort_rows import Cohort
+from training.cohorts import NEWLY_REFERRED, RETURNED, Landmarks, group_cases
+from training.config import TrainingConfig
+from training.evaluation import EvaluatedOutcome, draw_people
+from training.planner import Arrivals, Plan, plan_capacity
+from training.weights import compare_weights
+
+Bools = npt.NDArray[np.bool_]
+PLANNED_WEEKS: Final = 104
+RECENT_WEEKS: Final = 4
+"""Cases count as new or returned for so long (``training.cohorts.RECENT_DAYS``)."""
+_WEEK_US: Final = 7 * DAY_US
+
+
+@dataclass(frozen=True)
+class TestedList:
+    """The order that the list would have had at a test origin.
+
+    Parameters
+    ----------
+    cohort
+        The cases.
+    priority
+        Shape ``(n_rows,)``, higher is looked at sooner.
+    probabilities
+        Each modelled outcome's, shape ``(n_rows,)``.
+    groups
+        Each row's group.
+    gravest
+        The gravest level of harm that has a model and cases with and without the outcome.
+    """
+
+    cohort: Cohort
+    priority: Float64
+    probabilities: Mapping[str, Float64]
+    groups: npt.NDArray[np.str_]
+    gravest: str | None
+
+
+def order_list(
+    history: History, bundle: Bundle, cohort: Cohort, evaluated: Mapping[str, EvaluatedOutcome]
+) -> TestedList:
+    """Return the list's order for a test cohort.
+
+    At one date it is the service's own order, custody ended as a precaution included; at index
+    events each case has its own moment, and the priority as recorded stands.
+    """
+    catalogue = bundle.catalogue
+    probabilities = {
+        name: one.scores["model"].probability
+        for name, one in evaluated.items()
+        if one.scores["model"].probability is not None
+    }
+    moments = np.unique(cohort.landmarks.as_of_us)
+    if len(moments) == 1:
+        standing = order_cases(bundle, history, int(moments[0]), cohort.landmarks.case)
+        priority = np.empty(len(cohort))
+        priority[np.searchsorted(cohort.landmarks.case, standing.case)] = standing.priority
+    else:
+        priority = expected_harm(catalogue.priority, probabilities).priority
+    return TestedList(
+        cohort=cohort,
+        priority=priority,
+        probabilities=probabilities,
+        groups=group_cases(history, catalogue, cohort.landmarks),
+        gravest=_find_gravest(catalogue, evaluated),
+    )
+
+
+def _find_gravest(catalogue: Catalogue, evaluated: Mapping[str, EvaluatedOutcome]) -> str | None:
+    for rung in reversed(catalogue.priority.ladder):
+        one = evaluated.get(rung.outcome or "")
+        if one is None or one.scores["model"].probability is None:
+            continue
+        y_true = one.labels.y_true[one.labels.known]
+        if y_true.any() and not y_true.all():
+            return rung.outcome
+    return None
+
+
+def describe_list(
+    history: History,
+    catalogue: Catalogue,
+    listed: TestedList,
+    evaluated: Mapping[str, EvaluatedOutcome],
+    capacity: int,
+    config: TrainingConfig,
+) -> dict[str, object]:
+    """Return the figures of the list in plain values."""
+    found: dict[str, object] = {
+        "capacity": capacity,
+        "n": len(listed.cohort),
+        "groups": {name: int((listed.groups == name).sum()) for name in np.unique(listed.groups)},
+        "gravest": listed.gravest,
+        "at_capacity": {},
+        "missed": {},
+        "weights": [
+            asdict(one)
+            for one in compare_weights(catalogue.priority, listed.probabilities, capacity)
+        ],
+        "custody": _tell_custody(catalogue, listed, capacity),
+        "planner": None,
+    }
+    at_capacity: dict[str, object] = {}
+    missed: dict[str, object] = {}
+    for name, one in evaluated.items():
+        kept = one.labels.known
+        y_true = one.labels.y_true[kept]
+        if not y_true.any():
+            continue
+        at_capacity[name] = evaluate_at_capacity(
+            y_true,
+            listed.priority[kept],
+            listed.cohort.landmarks.case[kept],
+            listed.groups[kept],
+            capacity=capacity,
+            draws=draw_people(listed.cohort, kept, config),
+        ).to_dict()
+        case_id = history.case_id[listed.cohort.landmarks.case[kept]]
+        ranks = list_missed(y_true, listed.priority[kept], case_id, capacity)
+        missed[name] = {
+            "n": len(ranks),
+            "ranks": [one.rank for one in ranks],
+            "of": int(kept.sum()),
+        }
+    found |= {"at_capacity": at_capacity, "missed": missed}
+    plan = plan_ahead(listed, evaluated, config)
+    if plan is not None:
+        found["planner"] = plan.to_dict()
+    return found
+
+
+def _tell_custody(catalogue: Catalogue, listed: TestedList, capacity: int) -> dict[str, int]:
+    """Count whom the precaution about custody moves up, and onto the list."""
+    recorded = expected_harm(catalogue.priority, listed.probabilities).priority
+    if len(recorded) != len(listed.priority):
+        return {"n_raised": 0, "n_onto_list": 0}
+    on_list = _first(listed.priority, capacity) & ~_first(recorded, capacity)
+    raised = listed.priority > recorded + 1e-9 * np.abs(recorded)
+    return {"n_raised": int(raised.sum()), "n_onto_list": int((on_list & raised).sum())}
+
+
+def _first(priority: Float64, capacity: int) -> Bools:
+    chosen = np.zeros(len(priority), dtype=np.bool_)
+    chosen[np.lexsort((np.arange(len(priority)), -priority))[:capacity]] = True
+    return chosen
+
+
+def plan_ahead(
+    listed: TestedList, evaluated: Mapping[str, EvaluatedOutcome], config: TrainingConfig
+) -> Plan | None:
+    """Play two years of lists with cases that arrive as they did in the last four weeks.
+
+    Each week brings as many newly referred and returned cases as a week did on average, drawn with
+    replacement from those of the test cohort, with their priorities and their outcomes of the
+    gravest modelled level.
+    """
+    if listed.gravest is None:
+        return None
+    labels = evaluated[listed.gravest].labels
+    random = np.random.default_rng(config.seed)
+    rows: list[Int64] = []
+    weeks: list[Int64] = []
+    for group in (NEWLY_REFERRED, RETURNED):
+        pool = np.flatnonzero((listed.groups == group) & labels.known)
+        if not len(pool):
+            continue
+        arriving = random.poisson(len(pool) / RECENT_WEEKS, PLANNED_WEEKS)
+        rows.append(random.choice(pool, int(arriving.sum())))
+        weeks.append(np.repeat(np.arange(PLANNED_WEEKS), arriving))
+    if not rows or not sum(len(some) for some in rows):
+        return None
+    row, week = np.concatenate(rows), np.concatenate(weeks)
+    arrivals = Arrivals(
+        case=np.arange(len(row), dtype=np.int64),
+        arrived_us=(week * _WEEK_US).astype(np.int64),
+        score=listed.priority[row],
+        y_true=labels.y_true[row],
+    )
+    days = int(np.median(labels.end_us - listed.cohort.landmarks.as_of_us) // DAY_US)
+    return plan_capacity(arrivals, horizon_weeks=max(1, days // 7), seed=config.seed)
+
+
+def are_in_state(
+    history: History, catalogue: Catalogue, landmarks: Landmarks, state: str
+) -> Bools | None:
+    """Return which cases were in a state at their moments, as known then.
+
+    ``None`` where the catalogue has no such state. For reports only: what the unit did is never an
+    indicator.
+    """
+    if state not in catalogue.states:
+        return None
+    active = Expression(Measure.DAYS_IN_STATE, state=state, within_us=1)
+    plan = compile_expressions(catalogue, [NamedExpression(("active",), active)])
+    moment = landmarks.as_of_us
+    queries = Queries(landmarks.case, moment, moment, moment)
+    return np.asarray(measure_queries(history, plan, queries)[:, 0] > 0)
