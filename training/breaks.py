@@ -7,6 +7,7 @@ says that recording or conduct changed at once everywhere, never which of the tw
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -28,13 +29,22 @@ AGE_BANDS_DAYS: Final = (0, 28, 91, 365)
 at referral, while a case is fresh, in its first year, and later."""
 LEAST_MONTHS: Final = 6
 """Months wanted on either side of a change; with fewer a step cannot be told from a trend."""
+MOST_MONTHS: Final = 120
+"""Months looked back over unless told otherwise: a drift over decades is no simple curve."""
 LEAST_RECORDS: Final = 10.0
 """Mean records a month below which a family is not looked at: its monthly rate is mostly chance."""
 SIGNIFICANCE: Final = 0.01
 """Level over all families together. A false alarm throws training dates away; a true change of
 practice moves hundreds of records and is far beyond any usual level."""
-N_DRAWS: Final = 1_999
+MOST_STEPS: Final = 3
+"""Changes looked for in one family."""
+N_DRAWS: Final = 4_999
 _SMOOTHING: Final = 0.5
+_N_FITTED: Final = 4
+"""Level, line, curve and step: each takes about one in ``n_months`` off the correlation."""
+_MOST_LIKENESS: Final = 0.95
+_MEDIAN_CHI_SQUARE: Final = 0.4549
+"""Median of the chi-square distribution with one degree of freedom."""
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -51,7 +61,7 @@ class Break:
     ratio
         Records per case at risk after the change over those before it.
     p_value
-        Corrected for the number of families (Holm 1979).
+        Corrected for the number of families (Bonferroni).
     """
 
     date_us: int
@@ -82,7 +92,7 @@ class MonthlyRecords:
 
 @dataclass(frozen=True)
 class Step:
-    """The most likely step in one family's rate: month number, size and uncorrected p value."""
+    """A step in one family's rate: month number, size, and p value uncorrected for families."""
 
     month: int
     ratio: float
@@ -95,12 +105,13 @@ def find_breaks(
     *,
     until_us: int,
     seed: int,
+    from_us: int | None = None,
     significance: float = SIGNIFICANCE,
 ) -> tuple[Break, ...]:
     """Return the changes of recording practice on record before ``until_us``, in time order.
 
-    Each family yields at most one change, its most likely one; families are those at the top of the
-    catalogue's tree of kinds, and all records together. The unit's own work is left out.
+    Families are those at the top of the catalogue's tree of kinds, and all records together. The
+    unit's own work is left out.
 
     Parameters
     ----------
@@ -110,40 +121,42 @@ def find_breaks(
         Only records made strictly before it are counted: the moment a model is first used.
     seed
         Of the draws behind p values.
+    from_us
+        Months before it are not looked at, such as the first training date less what its indicators
+        look back over; the last ten years where ``None``.
     significance
         Level over all families together.
     """
+    families = {
+        family: monthly
+        for family, monthly in count_records(
+            history, catalogue, until_us=until_us, from_us=from_us
+        ).items()
+        if _is_enough(monthly.records, monthly.expected)
+    }
     found: list[Break] = []
-    for family, monthly in count_records(history, catalogue, until_us=until_us).items():
-        step = find_step(monthly.records, monthly.expected, seed=seed)
-        if step is not None:
+    for family, monthly in families.items():
+        for step in find_steps(
+            monthly.records, monthly.expected, seed=seed, significance=significance / len(families)
+        ):
             date = int(monthly.start_us[step.month])
-            found.append(Break(date, family, step.ratio, step.p_value))
-    kept = [one for one in _correct(found) if one.p_value <= significance]
-    return tuple(sorted(kept, key=lambda one: (one.date_us, one.family)))
+            corrected = min(1.0, step.p_value * len(families))
+            found.append(Break(date, family, step.ratio, corrected))
+    return tuple(sorted(found, key=lambda one: (one.date_us, one.family)))
 
 
-def _correct(found: list[Break]) -> list[Break]:
-    """Correct p values for the number of families (Holm 1979)."""
-    corrected: list[Break] = []
-    largest = 0.0
-    ordered = sorted(found, key=lambda one: one.p_value)
-    for place, one in enumerate(ordered):
-        largest = max(largest, min(1.0, one.p_value * (len(ordered) - place)))
-        corrected.append(Break(one.date_us, one.family, one.ratio, largest))
-    return corrected
-
-
-def find_step(
-    records: Float64, expected: Float64, *, seed: int, n_draws: int = N_DRAWS
-) -> Step | None:
-    """Return the most likely step in a monthly rate, with its p value against gradual drift.
+def find_steps(
+    records: Float64, expected: Float64, *, seed: int, significance: float
+) -> tuple[Step, ...]:
+    """Return the steps of a monthly rate, the clearest first, none where it only drifts.
 
     The log of records over expected is fitted by a line and a curve in time (gradual drift), and by
     the same with a step at each month in turn; the statistic is the largest likelihood ratio over
     months. Weights are those of counts that scatter more than chance alone, by the amount seen
-    between neighbouring months. The p value is that of drawing months at random about the drift
-    (parametric bootstrap), so it pays for the search.
+    between neighbouring months. The p value is that of months drawn about the drift, each as like
+    the one before as the months on record are (parametric bootstrap): it pays for the search, and
+    a rate that wanders is no step. A step once found joins the drift, and the search goes on until
+    one does not reach the level.
 
     Parameters
     ----------
@@ -151,26 +164,42 @@ def find_step(
         Shape ``(n_months,)``.
     seed
         Of the draws.
-    n_draws
-        The smallest possible p value is ``1 / (n_draws + 1)``.
-
-    Returns
-    -------
-    Step or None
-        ``None`` where there are too few months or records to look.
+    significance
+        Level of each search.
     """
-    n_months = len(records)
-    if n_months < 2 * LEAST_MONTHS or records.mean() < LEAST_RECORDS or expected.min() <= 0:
-        return None
+    found: list[Step] = []
+    if not _is_enough(records, expected):
+        return ()
     log_rate = np.log((records + _SMOOTHING) / expected)
     weight = _weigh_months(records, log_rate)
-    design = _Scan(weight)
-    statistic, size = design.look(log_rate[None, :])
+    while len(found) < MOST_STEPS:
+        step = _find_clearest(log_rate, weight, [one.month for one in found], seed)
+        if step is None or step.p_value > significance:
+            break
+        found.append(step)
+    return tuple(found)
+
+
+def _is_enough(records: Float64, expected: Float64) -> bool:
+    return (
+        len(records) >= 2 * LEAST_MONTHS
+        and bool(records.mean() >= LEAST_RECORDS)
+        and bool(expected.min() > 0)
+    )
+
+
+def _find_clearest(
+    log_rate: Float64, weight: Float64, given: Sequence[int], seed: int
+) -> Step | None:
+    scan = _Scan(weight, given)
+    if not len(scan.months):
+        return None
+    statistic, size = scan.look(log_rate[None, :])
     best = int(statistic[0].argmax())
-    noise = np.random.default_rng(seed).standard_normal((n_draws, n_months)) / np.sqrt(weight)
-    by_chance = design.look(noise)[0].max(axis=1)
-    p_value = (1 + int((by_chance >= statistic[0, best]).sum())) / (n_draws + 1)
-    return Step(best + LEAST_MONTHS, float(np.exp(size[0, best])), p_value)
+    likeness = _measure_likeness(scan.leave(log_rate, best))
+    by_chance = scan.look(_draw_noise(weight, likeness, seed))[0].max(axis=1)
+    p_value = (1 + int((by_chance >= statistic[0, best]).sum())) / (N_DRAWS + 1)
+    return Step(int(scan.months[best]), float(np.exp(size[0, best])), p_value)
 
 
 def _weigh_months(records: Float64, log_rate: Float64) -> Float64:
@@ -186,22 +215,40 @@ def _weigh_months(records: Float64, log_rate: Float64) -> Float64:
     return np.asarray(1.0 / (by_chance + beyond))
 
 
-_MEDIAN_CHI_SQUARE: Final = 0.4549
-"""Median of the chi-square distribution with one degree of freedom."""
+def _measure_likeness(left: Float64) -> float:
+    """Return the correlation of neighbouring months, lifted by what fitting takes from it."""
+    n_months = len(left)
+    product = float(left[1:] @ left[:-1]) / max(float(left @ left), 1e-12)
+    return float(np.clip(product + _N_FITTED / n_months, 0.0, _MOST_LIKENESS))
+
+
+def _draw_noise(weight: Float64, likeness: float, seed: int) -> Float64:
+    """Return months in which each is as like the one before as ``likeness`` says (AR(1))."""
+    noise = np.random.default_rng(seed).standard_normal((N_DRAWS, len(weight)))
+    fresh = np.sqrt(1.0 - likeness**2)
+    for month in range(1, len(weight)):
+        noise[:, month] = likeness * noise[:, month - 1] + fresh * noise[:, month]
+    return np.asarray(noise / np.sqrt(weight))
 
 
 class _Scan:
-    """Fits a drift with a step at each month in turn, to many series of one length at once."""
+    """Fits a drift with a step at each month in turn, to many series of one length at once.
 
-    def __init__(self, weight: Float64) -> None:
+    ``months`` are the candidates: none near an end, nor near a step that is given.
+    """
+
+    def __init__(self, weight: Float64, given: Sequence[int]) -> None:
         n_months = len(weight)
-        at = np.linspace(-1.0, 1.0, n_months)
-        months = np.arange(LEAST_MONTHS, n_months - LEAST_MONTHS + 1)
-        steps = (np.arange(n_months)[None, :] >= months[:, None]).astype(np.float64)
+        ends = [0, *given, n_months]
+        self.months = np.array(
+            [m for m in range(n_months) if min(abs(m - end) for end in ends) >= LEAST_MONTHS],
+            dtype=np.int64,
+        )
         self._root = np.sqrt(weight)
-        drift = np.column_stack([np.ones(n_months), at, at**2]) * self._root[:, None]
-        self._drift = np.linalg.qr(drift)[0]
-        self._steps = self._beside_drift(steps * self._root)
+        at = np.linspace(-1.0, 1.0, n_months)
+        drift = [np.ones(n_months), at, at**2, *_steps_at(np.array(given), n_months)]
+        self._drift = np.linalg.qr(np.column_stack(drift) * self._root[:, None])[0]
+        self._steps = self._beside_drift(_steps_at(self.months, n_months) * self._root)
         self._lengths = (self._steps**2).sum(axis=1)
 
     def look(self, series: Float64) -> tuple[Float64, Float64]:
@@ -219,17 +266,26 @@ class _Scan:
         """
         left = self._beside_drift(series * self._root)
         along = left @ self._steps.T
-        gained = along**2 / self._lengths
         whole = (left**2).sum(axis=1, keepdims=True)
-        statistic = -left.shape[1] * np.log1p(-np.minimum(gained / whole, 1 - 1e-12))
-        return np.asarray(statistic), np.asarray(along / self._lengths)
+        explained = np.minimum(along**2 / self._lengths / whole, 1.0 - 1e-12)
+        return np.asarray(-left.shape[1] * np.log1p(-explained)), along / self._lengths
+
+    def leave(self, series: Float64, candidate: int) -> Float64:
+        """Return what drift and one step leave of a series, in standard units, ``(n_months,)``."""
+        left = self._beside_drift(series * self._root)
+        step = self._steps[candidate]
+        return np.asarray(left - step * (left @ step) / self._lengths[candidate])
 
     def _beside_drift(self, rows: Float64) -> Float64:
         return np.asarray(rows - (rows @ self._drift) @ self._drift.T)
 
 
+def _steps_at(months: Int64, n_months: int) -> Float64:
+    return (np.arange(n_months)[None, :] >= months.reshape(-1, 1)).astype(np.float64)
+
+
 def count_records(
-    history: History, catalogue: Catalogue, *, until_us: int
+    history: History, catalogue: Catalogue, *, until_us: int, from_us: int | None = None
 ) -> dict[str, MonthlyRecords]:
     """Count each family's records by month, beside what open cases of those ages make on average.
 
@@ -240,10 +296,11 @@ def count_records(
     ----------
     history, catalogue
         Case histories and their tree of kinds.
-    until_us
-        Only records made strictly before it are counted.
+    until_us, from_us
+        As :func:`find_breaks` takes them.
     """
     starts = _month_starts(history, until_us)
+    starts = starts[-MOST_MONTHS - 1 :] if from_us is None else starts[starts >= from_us]
     if len(starts) < 2:  # noqa: PLR2004 - one start is no month
         return {}
     open_by_age = _count_open(history, starts)

@@ -1,8 +1,8 @@
 """Figures for the job: what a week's list of so many places finds, and whom it misses.
 
-Newly referred cases come first, since nobody has looked at them yet; then those that came back; then
-all. Ties take their expected value, in the resamples too. Intervals resample people: all rows of a
-person, at every landmark, are drawn together.
+Newly referred cases come first, since nobody has looked at them yet; then those that came back;
+then all. Ties take their expected value, in the resamples too. Intervals resample people: all rows
+of a person, at every landmark, are drawn together.
 """
 
 from collections.abc import Iterator
@@ -145,8 +145,8 @@ class Ranking:
 
     def sum_ties(self, weights: Float64) -> Float64:
         """Return weights of shape ``(n, n_draws)``, in rank order, summed by tie."""
-        if not len(self.starts):
-            return np.zeros((0, weights.shape[1]))
+        if len(self.starts) == len(self.tie):
+            return weights
         return np.add.reduceat(weights, self.starts, axis=0)
 
     def fill_places(self, weights: Float64, places: int) -> Float64:
@@ -165,7 +165,17 @@ class Ranking:
         size = self.sum_ties(weights)
         before = np.cumsum(size, axis=0) - size
         share = np.clip(places - before, 0.0, size) / np.maximum(size, 1.0)
-        return share if len(share) == len(self.tie) else share[self.tie]
+        return self.spread(share)
+
+    def spread(self, by_tie: Float64) -> Float64:
+        """Return what holds for each tie for each of its cases."""
+        return by_tie if len(self.starts) == len(self.tie) else by_tie[self.tie]
+
+    def cut_off(self, length: int) -> "Ranking":
+        """Return the first ``length`` places, and the rest of the last one's tie."""
+        n_ties = int(self.tie[length - 1]) + 1 if 0 < length < len(self.tie) else len(self.starts)
+        end = int(self.starts[n_ties]) if n_ties < len(self.starts) else len(self.tie)
+        return Ranking(self.order[:end], self.tie[:end], self.starts[:n_ties])
 
 
 def rank_cases(score: Float64) -> Ranking:
@@ -323,15 +333,28 @@ class _Resampled:
 
 def _resample(rows: _Rows, inside: Bools, capacity: int, draws: Counts) -> _Resampled:
     """Rank all rows in each resample and count what the rows ``inside`` get."""
-    ranking = rank_cases(rows.score)
+    ranking = _keep_reached(rank_cases(rows.score), rows.column, capacity, draws)
     asked = inside[ranking.order].astype(np.float64)
     outcome = asked * rows.y_true[ranking.order]
     parts = []
     for weights in weight_rows(draws, rows.column[ranking.order]):
         placed = weights * ranking.fill_places(weights, capacity)
-        parts.append(np.stack([asked @ placed, outcome @ placed, outcome @ weights]))
-    joined = np.concatenate(parts, axis=1) if parts else np.empty((3, 0))
-    return _Resampled(*joined)
+        parts.append(np.stack([asked @ placed, outcome @ placed]))
+    places, hits = np.concatenate(parts, axis=1) if parts else np.empty((2, 0))
+    by_person = np.bincount(rows.column, weights=inside & rows.y_true, minlength=draws.shape[1])
+    return _Resampled(places, hits, draws.astype(np.float64) @ by_person)
+
+
+def _keep_reached(ranking: Ranking, column: Int64, capacity: int, draws: Counts) -> Ranking:
+    """Return the first cases of a ranking, as many as fill the places in every resample."""
+    length = 4 * capacity
+    while length < len(ranking.order):
+        first = ranking.cut_off(length)
+        drawn = draws[:, column[first.order]].sum(axis=1, dtype=np.int64)
+        if drawn.min(initial=capacity) >= capacity:
+            return first
+        length *= 2
+    return ranking
 
 
 def _divide(part: Float64, whole: Float64) -> Float64:

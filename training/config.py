@@ -36,6 +36,8 @@ class TrainingConfig:
         Inverse strength of the logistic baseline's penalty.
     most_logistic_rows
         Above so many rows it learns from a random part of them.
+    most_backtest_rows
+        Above about so many rows a back-test learns from, and is judged on, a random part of people.
     refits
         Refits resampled by person, for rank bands.
     tuning_trials, tuning_minutes
@@ -56,6 +58,7 @@ class TrainingConfig:
     bootstrap_draws: int
     logistic_penalty_c: float
     most_logistic_rows: int
+    most_backtest_rows: int
     refits: int
     tuning_trials: int
     tuning_minutes: float

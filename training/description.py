@@ -1,39 +1,30 @@
 """Everything that is told of a run, in plain values: what ``metrics.json`` and the report hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-from features.catalogue import Catalogue
 from features.engine import ENGINE_VERSION
 from features.history import History
 from features.moments import format_moment
 from models.bundle import Bundle
-from training.cohort_rows import areas_of
-from training.cohorts import group_cases
+from training.audited import audit_tested_list, conclude_audit
+from training.breaks import Break
 from training.config import TrainingConfig
-from training.evaluation import EvaluatedOutcome
-from training.findings import RETROSPECTIVE, Finding, conclude_outcomes, sort_findings
-from training.fitting import FittedOutcome
+from training.done import DoneOrigin
+from training.findings import (
+    DRIFT,
+    RECORDING_BREAK,
+    RETROSPECTIVE,
+    Finding,
+    conclude_outcomes,
+    sort_findings,
+)
 from training.headlines import sort_headlines
-from training.listed import are_in_state, describe_list, order_list
-from training.management import ManagedComparison, compare_managed
+from training.identity import open_origins
+from training.listed import TestedList, describe_list, order_list
 from training.request import RunOptions
-from training.runs import OriginRun
-
-MANAGED = "managed"
-"""State of the catalogue in which the unit has a case in hand."""
-
-
-@dataclass(frozen=True)
-class DoneOrigin:
-    """One origin with what was fitted there and what came of it."""
-
-    run: OriginRun
-    fitted: tuple[FittedOutcome, ...]
-    evaluated: Mapping[str, EvaluatedOutcome]
+from training.strata import compare_all_managed, describe_calibration
+from training.truth_check import compare_with_truth
 
 
 @dataclass(frozen=True)
@@ -59,6 +50,7 @@ def describe_run(
     history: History,
     bundle: Bundle,
     done: Sequence[DoneOrigin],
+    breaks: Sequence[Break],
     capacity: int,
     config: TrainingConfig,
     options: RunOptions,
@@ -71,11 +63,25 @@ def describe_run(
         The last origin's, as it is served.
     done
         Every origin, in order of time.
+    breaks
+        Changes of recording practice found before the first test date.
     """
     catalogue, last = bundle.catalogue, done[-1]
     listed = order_list(history, bundle, last.run.test, last.evaluated)
     managed = compare_all_managed(history, catalogue, done)
     findings = conclude_outcomes(last.fitted, last.evaluated, managed)
+    audited = None
+    if options.characteristics is not None:
+        audited = audit_tested_list(
+            history, catalogue, listed, last.evaluated, options.characteristics, capacity, config
+        )
+        findings += conclude_audit(audited) if audited else []
+    findings += [_tell_break(history, one) for one in breaks]
+    findings += [
+        Finding(DRIFT, one.outcome.name, f"{one.outcome.name}: {one.drift.told}")
+        for one in last.fitted
+        if one.drift is not None and one.drift.shift
+    ]
     if options.retrospective:
         findings.append(Finding(RETROSPECTIVE, "run", _RETROSPECTIVE))
     headlines = [
@@ -101,6 +107,13 @@ def describe_run(
         },
         "list": describe_list(history, catalogue, listed, last.evaluated, capacity, config),
         "managed": {name: one.to_dict() for name, one in managed.items()},
+        "calibration": describe_calibration(history, catalogue, done),
+        "openings": open_origins(history, bundle, done, config, options),
+        **(audited.to_dict() if audited else {}),
+        **_describe_truth(history, listed, last, capacity, options),
+        "breaks": [
+            {**asdict(one), "date": format_moment(one.date_us, history.time_zone)} for one in breaks
+        ],
         "cannot_say": list(_CANNOT_SAY),
     }
     return Description(said, concluded, figures)
@@ -112,24 +125,23 @@ _RETROSPECTIVE = (
 )
 
 
-def compare_all_managed(
-    history: History, catalogue: Catalogue, done: Sequence[DoneOrigin]
-) -> dict[str, ManagedComparison]:
-    """Hold managed cases against the others for each outcome, over all test origins together."""
-    found = {}
-    for outcome in catalogue.outcomes:
-        parts = []
-        for one in done:
-            managed = are_in_state(history, catalogue, one.run.test.landmarks, MANAGED)
-            evaluated = one.evaluated[outcome.name]
-            probability, kept = evaluated.scores["model"].probability, evaluated.labels.known
-            if managed is None or probability is None:
-                continue
-            parts.append((evaluated.labels.y_true[kept], probability[kept], managed[kept]))
-        if parts:
-            joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-            found[outcome.name] = compare_managed(*joined)
-    return found
+def _describe_truth(
+    history: History, listed: TestedList, last: DoneOrigin, capacity: int, options: RunOptions
+) -> dict[str, object]:
+    if options.truth is None:
+        return {}
+    return {"truth": compare_with_truth(history, options.truth, listed, last.evaluated, capacity)}
+
+
+def _tell_break(history: History, found: Break) -> Finding:
+    date = format_moment(found.date_us, history.time_zone)
+    return Finding(
+        RECORDING_BREAK,
+        found.family,
+        f"recording changed at {date}: {found.family} came to be recorded {found.ratio:.2f} times "
+        "as often per open case from that month on. Whether conduct or its recording changed the "
+        "records cannot say; nothing should be learnt across it",
+    )
 
 
 def _describe(
@@ -158,16 +170,6 @@ def _describe(
         "across_breaks": options.across_breaks,
         "retrospective": options.retrospective,
         "config": {**config.to_dict(), "primary_audit": [list(p) for p in config.primary_audit]},
-    }
-
-
-def strata_of(
-    history: History, catalogue: Catalogue, one: DoneOrigin
-) -> dict[str, npt.NDArray[np.object_]]:
-    """Return what calibration is looked at by: area, and how the case came to be looked at."""
-    return {
-        "area": areas_of(history, one.run.test),
-        "group": group_cases(history, catalogue, one.run.test.landmarks).astype(object),
     }
 
 

@@ -26,6 +26,7 @@ from training.headlines import Standings, tell_headline
 from training.labels import Labels, bound_withdrawals, label_estimands
 from training.metrics import Evaluation, evaluate
 from training.net_benefit import draw_curve
+from training.reliability import reliability_curve
 
 Bools = npt.NDArray[np.bool_]
 MOST_DRAWN_CELLS = 100_000_000
@@ -132,6 +133,7 @@ def evaluate_outcome(
     figures["weighted"] = _weigh(cohort, labels, scores)
     figures["estimands"] = _estimands(history, catalogue, fitted, cohort, scores)
     figures["withdrawn_support"] = _bounds(history, catalogue, fitted, cohort)
+    figures["curve"] = _curve(labels, scores["model"])
     figures |= _at_capacity(history, catalogue, cohort, labels, scores, capacity, config)
     return EvaluatedOutcome(
         figures=figures,
@@ -202,6 +204,14 @@ def _stand(
         over_rule=differences["rfs"],
         over_logistic=differences["logistic"],
     )
+
+
+def _curve(labels: Labels, scores: Scores) -> list[dict[str, object]] | None:
+    """Return expected and seen outcomes in tenths of the probability."""
+    if scores.probability is None or not labels.known.any():
+        return None
+    kept = labels.known
+    return [asdict(one) for one in reliability_curve(labels.y_true[kept], scores.probability[kept])]
 
 
 def _weigh(cohort: Cohort, labels: Labels, scores: Mapping[str, Scores]) -> dict[str, object]:

@@ -52,6 +52,18 @@ class TrainingRows:
         """Number of rows with the outcome."""
         return int(self.y_true.sum())
 
+    def sample_people(self, most_rows: int, seed: int) -> "TrainingRows":
+        """Return the rows of a random part of the people, about ``most_rows`` where there are more.
+
+        People are drawn, not rows, so that whoever is drawn is there at every landmark.
+        """
+        if len(self.y_true) <= most_rows:
+            return self
+        people, place = np.unique(self.person, return_inverse=True)
+        share = most_rows / len(self.y_true)
+        kept = (np.random.default_rng(seed).random(len(people)) < share)[place]
+        return TrainingRows(self.values[kept], self.y_true[kept], self.person[kept])
+
 
 @dataclass(frozen=True)
 class Boosted:

@@ -2,17 +2,21 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from features.catalogue import Catalogue, Outcome
 from features.history import History
 from models.baselines import LogisticBaseline, RfsBaseline
 from models.boosting import OutcomeModel
+from models.calibration import Calibration
 from models.encoding import make_encoding
 from training.backtest import Backtest, NamedPeriod, fold_periods, keep_usable, run_backtest
 from training.candidates import Candidate
 from training.cohort_rows import Cohort, join_cohorts, training_rows
 from training.config import TrainingConfig
+from training.drift import DriftShift, estimate_shift
 from training.fit import Boosted, TrainingRows, fit_logistic, fit_outcome, fit_rfs
 from training.idle import IdleIndicators, find_idle
 from training.request import Progress, RunOptions
@@ -37,6 +41,9 @@ class FittedOutcome:
         What the back-tests chose.
     idle
         Indicators that cannot be told from noise, where that was asked.
+    drift
+        How far the recorded rate had moved by the moment of use; ``None`` where it was not looked
+        at, as at index events.
     """
 
     outcome: Outcome
@@ -46,11 +53,16 @@ class FittedOutcome:
     logistic: LogisticBaseline | None
     backtest: Backtest
     idle: IdleIndicators | None
+    drift: DriftShift | None
 
     @property
     def model(self) -> OutcomeModel | None:
-        """The model as it is served."""
-        return self.boosted.model if self.boosted else None
+        """The model as it is served, calibrated anew where the rate had moved."""
+        if self.boosted is None or self.drift is None or not self.drift.shift:
+            return self.boosted.model if self.boosted else None
+        model = self.boosted.model
+        line = Calibration(model.calibration.intercept + self.drift.shift, model.calibration.slope)
+        return replace(model, calibration=line)
 
     @property
     def rate(self) -> float | None:
@@ -75,6 +87,7 @@ class FittedOutcome:
             "settings": dict(self.settings),
             **self.backtest.to_dict(),
             "idle": self.idle.to_dict() if self.idle else None,
+            "drift": self.drift.to_dict() if self.drift else None,
         }
 
 
@@ -102,10 +115,11 @@ def fit_at_origin(
     rows = training_rows(history, catalogue, outcome, join_cohorts(cohorts), known_us)
     mixed = 0 < rows.n_positives < len(rows.y_true)
     enough = mixed and rows.n_positives >= config.least_positives
-    periods = _periods(history, catalogue, outcome, cohorts, known_us) if enough else []
+    periods = _periods(history, catalogue, outcome, cohorts, known_us, config) if enough else []
     by_folds = enough and not periods
     if by_folds:
-        periods = keep_usable(fold_periods(rows, config.seed))
+        some = rows.sample_people(config.most_backtest_rows, config.seed)
+        periods = keep_usable(fold_periods(some, config.seed))
     progress(_tell(outcome, rows, enough, config))
     backtest = run_backtest(
         outcome.name,
@@ -128,11 +142,38 @@ def fit_at_origin(
         idle=find_idle(outcome.name, rows, periods, catalogue, encoding, config)
         if enough and options.idle
         else None,
+        drift=None,
     )
     if not enough:
         return found
     boosted = fit_outcome(outcome.name, rows, encoding, config, found.settings)
-    return FittedOutcome(**{**vars(found), "boosted": boosted})
+    drift = None
+    if not options.retrospective:
+        drift = _find_drift(history, catalogue, outcome, cohorts, known_us, boosted.model)
+    return replace(found, boosted=boosted, drift=drift)
+
+
+def _find_drift(
+    history: History,
+    catalogue: Catalogue,
+    outcome: Outcome,
+    cohorts: Sequence[Cohort],
+    used_at_us: int,
+    model: OutcomeModel,
+) -> DriftShift | None:
+    """Look how far the rate has moved since the training dates; ``None`` without such dates."""
+    moments = [np.unique(cohort.landmarks.as_of_us) for cohort in cohorts]
+    if any(len(some) != 1 for some in moments):
+        return None
+    encoding = make_encoding(catalogue)
+    return estimate_shift(
+        history,
+        catalogue,
+        outcome,
+        [int(some[0]) for some in moments],
+        used_at_us,
+        score=lambda values: model.log_odds(encoding.encode(values)),
+    )
 
 
 def _periods(
@@ -141,6 +182,7 @@ def _periods(
     outcome: Outcome,
     cohorts: Sequence[Cohort],
     known_us: int,
+    config: TrainingConfig,
 ) -> list[NamedPeriod]:
     """Return the training dates that have mature earlier ones, each as a back-test period.
 
@@ -153,9 +195,12 @@ def _periods(
         if not number or (later.landmarks.as_of_us != date).any():
             continue
         earlier = join_cohorts(cohorts[:number])
-        train = training_rows(history, catalogue, outcome, earlier, date)
-        test = training_rows(history, catalogue, outcome, later, known_us)
-        found.append(NamedPeriod(later.name, TuningPeriod(train, test)))
+        parts = (
+            training_rows(history, catalogue, outcome, cohort, known)
+            for cohort, known in ((earlier, date), (later, known_us))
+        )
+        some = (part.sample_people(config.most_backtest_rows, config.seed) for part in parts)
+        found.append(NamedPeriod(later.name, TuningPeriod(*some)))
     return keep_usable(found)
 
 

@@ -1,8 +1,9 @@
-"""Decision curves: is acting on a probability worth more than acting on all cases, or on none?
+"""Decision curves: whether acting on a probability is worth more than acting on all, or on none.
 
-Net benefit at a threshold ``t`` is ``TP / n - FP / n * t / (1 - t)``: outcomes found, less looks in
-vain at the price at which somebody acts from ``t`` upwards (Vickers and Elkin 2006). Higher is better;
-``none`` is 0. A threshold of 0.1 says that nine looks in vain are a fair price for one found.
+Net benefit at a threshold ``t`` is ``TP / n - FP / n * t / (1 - t)``: outcomes found, less looks
+in vain at the price at which somebody acts from ``t`` upwards (Vickers and Elkin 2006). Higher is
+better; ``none`` is 0. A threshold of 0.1 says that nine looks in vain are a fair price for one
+outcome found.
 """
 
 from collections.abc import Mapping, Sequence

@@ -98,7 +98,7 @@ def open_origin(
         raise ArtefactError(
             f"{path.name}: the ledger of openings cannot be written there; name another file"
         ) from None
-    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "r+", encoding="utf-8", errors="surrogateescape") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         earlier = [one for one in _read_entries(file, path.name) if _is_same(one, entry)]
         found = Opening(
@@ -125,7 +125,7 @@ def read_openings(path: Path, *, origin: str, data_digest: str) -> int:
     """
     if not path.is_file():
         return 0
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="surrogateescape") as file:
         entries = _read_entries(file, path.name)
     return sum(one.origin == origin and one.data_digest == data_digest for one in entries)
 

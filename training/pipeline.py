@@ -13,9 +13,11 @@ from pathlib import Path
 from features.catalogue import Catalogue
 from features.history import History
 from models.bundle import METRICS_FILE, Bundle, load_bundle, make_reference, write_bundle
+from training.breaks import Break, find_breaks
 from training.cohort_rows import join_cohorts
 from training.config import TrainingConfig
-from training.description import DoneOrigin, describe_run
+from training.description import describe_run
+from training.done import DoneOrigin
 from training.evaluation import evaluate_outcome
 from training.fitting import fit_at_origin
 from training.request import Progress, RunOptions
@@ -75,8 +77,10 @@ def train(
         If a test date's outcomes are not on record, or a cohort is empty.
     """
     chosen = options or RunOptions()
-    runs = plan_dates(history, catalogue, train_dates, test_dates, chosen, progress)
-    return _run(history, catalogue, runs, out, capacity, config, progress, chosen)
+    breaks = _find_breaks(history, catalogue, min(test_dates, default=0), config.seed, progress)
+    known = (*chosen.breaks_us, *(one.date_us for one in breaks))
+    runs = plan_dates(history, catalogue, train_dates, test_dates, known, chosen, progress)
+    return _run(history, catalogue, runs, breaks, out, capacity, config, progress, chosen)
 
 
 def train_at_events(
@@ -100,13 +104,23 @@ def train_at_events(
     """
     chosen = options or RunOptions()
     runs = plan_events(history, catalogue, train_between, test_between, chosen, progress)
-    return _run(history, catalogue, runs, out, capacity, config, progress, chosen)
+    breaks = _find_breaks(history, catalogue, test_between[0], config.seed, progress)
+    return _run(history, catalogue, runs, breaks, out, capacity, config, progress, chosen)
+
+
+def _find_breaks(
+    history: History, catalogue: Catalogue, used_at_us: int, seed: int, progress: Progress
+) -> tuple[Break, ...]:
+    """Look for changes of recording practice in what was recorded before the first test date."""
+    progress("looking for changes of recording practice")
+    return find_breaks(history, catalogue, until_us=used_at_us, seed=seed)
 
 
 def _run(
     history: History,
     catalogue: Catalogue,
     runs: Sequence[OriginRun],
+    breaks: Sequence[Break],
     out: Path,
     capacity: int,
     config: TrainingConfig,
@@ -119,7 +133,7 @@ def _run(
     last = done[-1]
     bundle = _write(out, catalogue, last)
     progress("looking at the list as a whole")
-    found = describe_run(history, bundle, done, capacity, config, options)
+    found = describe_run(history, bundle, done, breaks, capacity, config, options)
     text = json.dumps(found.figures, indent=1, allow_nan=False) + "\n"
     (out / METRICS_FILE).write_text(text, encoding="utf-8")
     warnings = tuple(one.words for one in found.findings if one.is_warning)

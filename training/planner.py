@@ -1,10 +1,10 @@
 """A capacity planner: what 10, 20, ..., 100 places a week would find, miss and make wait.
 
-A queue is played week by week over a stream of arrivals, real or synthetic, under the list's rules in
-simple form: of every 30 places 2 go to cases drawn at random and 6 to those that waited longest, the
-rest by priority, and unused places pass on. A case that comes back while it waits keeps its turn and
-takes its newer score. The queue is empty at the start. What a look changes is not modelled: a plan
-counts whom the list reaches in time, not what is then prevented.
+A queue is played week by week over a stream of arrivals, real or synthetic, under the list's rules
+in simple form: of every 30 places 2 go to cases drawn at random and 6 to those that waited longest,
+the rest by priority, and unused places pass on. A case that comes back while it waits keeps its
+turn and takes its newer score. The queue is empty at the start. What a look changes is not
+modelled: a plan counts whom the list reaches in time, not what is then prevented.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ LONGEST_WAIT_SHARE: Final = 6 / 30
 """Places reserved, as shares of a list of 30 (design section 9)."""
 WEEK_US: Final = 7 * 24 * 3_600_000_000
 GROWS: Final = (
-    "{joins:.1f} cases join the queue in a week and {capacity} are looked at: the queue grows by about "
-    "{growth:.1f} a week without end, and so does the wait. After {weeks} weeks {waiting:,} cases wait, "
-    "{undone:.0f} weeks' work"
+    "{joins:.1f} cases a week join the queue of late and {capacity} are looked at: it grows by "
+    "about {growth:.1f} a week without end, and so does the wait. After {weeks} weeks {waiting:,} "
+    "cases wait, {undone:.0f} weeks' work"
 )
 KEEPS_UP: Final = (
-    "{joins:.1f} cases join the queue in a week and up to {capacity} can be looked at: the queue does "
-    "not grow without end; after {weeks} weeks {waiting:,} cases wait"
+    "{joins:.1f} cases a week join the queue of late and up to {capacity} can be looked at: it "
+    "does not grow without end; after {weeks} weeks {waiting:,} cases wait"
 )
 NOT_YET: Final = "; the stream is too short to tell how many wait longer than {never_weeks} weeks"
 NEVER: Final = (
@@ -84,10 +84,12 @@ class CapacityPlan:
     never, eligible
         Stays without a place within ``never_weeks``, among those that began long enough before the
         end to tell.
-    joins_per_week, waiting_at_end
-        New stays in a week on average; those in the queue when the stream ended.
+    joins_per_week, recent_joins_per_week, waiting_at_end
+        New stays in a week on average, and in the last ``never_weeks``; those in the queue when the
+        stream ended.
     is_growing
-        Whether more join than can be looked at.
+        Whether more join of late than can be looked at. An average over years would hide that
+        arrivals have risen.
     words
         What that means.
     """
@@ -107,6 +109,7 @@ class CapacityPlan:
     never: int
     eligible: int
     joins_per_week: float
+    recent_joins_per_week: float
     waiting_at_end: int
     is_growing: bool
     words: str
@@ -216,8 +219,8 @@ _NOT: Final = -1
 
 @dataclass(frozen=True)
 class _Stays:
-    """Stays in the queue, shape ``(n_stays,)``: weeks of the first arrival, of the last arrival that
-    had the outcome, and of the place; ``_NOT`` where there is none.
+    """Stays in the queue, shape ``(n_stays,)``: weeks of the first arrival, of the last arrival
+    that had the outcome, and of the place; ``_NOT`` where there is none.
     """
 
     since: Int64
@@ -289,7 +292,8 @@ def _summarise(
     eligible = stays.since < n_weeks - never_weeks
     never = int((eligible & (wait > never_weeks)).sum())
     waiting = int((~is_placed).sum())
-    joins = len(wait) / n_weeks
+    n_recent = min(never_weeks, n_weeks)
+    joins = int((stays.since >= n_weeks - n_recent).sum()) / n_recent
     said = (GROWS if joins > capacity else KEEPS_UP) + (NEVER if eligible.any() else NOT_YET)
     n_random, n_longest = reserve(capacity)
     return CapacityPlan(
@@ -307,7 +311,8 @@ def _summarise(
         longest_wait_weeks=int(so_far.max()),
         never=never,
         eligible=int(eligible.sum()),
-        joins_per_week=joins,
+        joins_per_week=len(wait) / n_weeks,
+        recent_joins_per_week=joins,
         waiting_at_end=waiting,
         is_growing=joins > capacity,
         words=said.format(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from training.simulator.truth import Truth
 from training.tuning import TuningBudget
 
 Progress = Callable[[str], None]
@@ -43,7 +44,7 @@ class RunOptions:
     idle
         Whether to look for indicators that cannot be told from noise.
     truth
-        Folder of a synthetic unit's truth, which only reports read.
+        A synthetic unit's truth at the last test date, which only the report reads.
     """
 
     tuning: TuningBudget | None = None
@@ -56,4 +57,4 @@ class RunOptions:
     retrospective: bool = False
     refits: bool = False
     idle: bool = True
-    truth: Path | None = None
+    truth: Truth | None = None

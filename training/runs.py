@@ -46,10 +46,16 @@ def plan_dates(
     catalogue: Catalogue,
     train_dates: Sequence[int],
     test_dates: Sequence[int],
+    breaks_us: Sequence[int],
     options: RunOptions,
     progress: Progress,
 ) -> tuple[OriginRun, ...]:
     """Return the origins at calendar dates: each learns from the dates that were mature by then.
+
+    Parameters
+    ----------
+    breaks_us
+        Changes of recording practice, stated or found, across which nothing is learnt unless asked.
 
     Raises
     ------
@@ -62,7 +68,7 @@ def plan_dates(
         check_breaks(
             origin.train_dates_us,
             origin.used_at_us,
-            options.breaks_us,
+            breaks_us,
             time_zone=history.time_zone,
             across=options.across_breaks,
         )

@@ -1,0 +1,151 @@
+"""Protected characteristics, joined to cases for the audit alone (promise 9); groups by them."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.errors import ConfigError
+from features.history import Int64
+
+Bools = npt.NDArray[np.bool_]
+Values = npt.NDArray[np.object_]
+
+NOT_KNOWN: Final = "not known"
+MORE_THAN_ONE: Final = "more than one"
+"""Value of a case with several people in one role who differ."""
+UNSTATED: Final = frozenset({"", "not_stated", "not stated", "not_known", NOT_KNOWN, "unknown"})
+"""Values that say that nothing is known."""
+MOST_VALUES: Final = 30
+"""More values than this are no groups; ages come in bands."""
+_AND: Final = " and "
+
+
+def read_characteristics(
+    people: pd.DataFrame, case_id: npt.NDArray[np.generic], *, pairs: bool = False
+) -> Mapping[str, Values]:
+    """Return each case's value of each characteristic.
+
+    Parameters
+    ----------
+    people
+        Columns ``case_id, role, characteristic, value``; others are not looked at.
+    case_id
+        Shape ``(n,)``, keys of the cases, in the order of the result.
+    pairs
+        Whether to add the intersections of two characteristics.
+
+    Returns
+    -------
+    Mapping
+        By role and characteristic ("victim sex"), sorted; shape ``(n,)``, ``None`` where unknown.
+    """
+    value = people["value"].astype(object)
+    known = people[value.notna() & ~value.astype(str).str.lower().isin(UNSTATED)]
+    name = people["role"].astype(str) + " " + people["characteristic"].astype(str)
+    name = name.str.replace("_", " ")
+    index = pd.Index(case_id)
+    found = {
+        one: _take_values(known[name[known.index] == one], index) for one in sorted(name.unique())
+    }
+    return found | pair_characteristics(found) if pairs else found
+
+
+def _take_values(rows: pd.DataFrame, index: pd.Index) -> Values:
+    found = np.full(len(index), None, dtype=object)
+    at = index.get_indexer(pd.Index(rows["case_id"]))
+    distinct = pd.DataFrame({"at": at, "value": rows["value"].astype(str).to_numpy()})
+    distinct = distinct[distinct["at"] >= 0].drop_duplicates()
+    first = distinct.drop_duplicates("at")
+    found[first["at"].to_numpy()] = first["value"].to_numpy(dtype=object)
+    found[distinct.loc[distinct.duplicated("at"), "at"].unique()] = MORE_THAN_ONE
+    return found
+
+
+def pair_characteristics(characteristics: Mapping[str, Values]) -> dict[str, Values]:
+    """Return the intersections of two ("victim sex and victim ethnicity"); ``None`` where either
+    is unknown.
+    """
+    return {
+        one + _AND + other: np.array(
+            [
+                None if a is None or b is None else f"{a}, {b}"
+                for a, b in zip(characteristics[one], characteristics[other], strict=True)
+            ],
+            dtype=object,
+        )
+        for one, other in itertools.combinations(characteristics, 2)
+    }
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Cases in groups by one characteristic, or by two together.
+
+    Parameters
+    ----------
+    name
+        The characteristic, or two joined by "and".
+    labels
+        Names of the groups; unknown values make groups of their own.
+    code
+        Shape ``(n,)``, each case's group.
+    is_known
+        Shape ``(n_groups,)``, false where a value is unknown.
+    parts
+        The two groupings that make a pair; group ``(a, b)`` has code ``a * n_b + b``.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    code: Int64
+    is_known: Bools
+    parts: "tuple[Grouping, Grouping] | None" = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the table of groups; one row where it is no pair."""
+        if self.parts is None:
+            return 1, len(self.labels)
+        return len(self.parts[0].labels), len(self.parts[1].labels)
+
+
+def group_cases(name: str, values: Values) -> Grouping:
+    """Return the groups of one characteristic, sorted by name, unknown last.
+
+    Raises
+    ------
+    ConfigError
+        If there are too many values to be groups.
+    """
+    known = np.array([value is not None for value in values], dtype=bool)
+    labels, codes = np.unique(values[known].astype(str), return_inverse=True)
+    if len(labels) > MOST_VALUES:
+        raise ConfigError(
+            f"the audit's characteristic '{name}' has {len(labels)} values, at most {MOST_VALUES} "
+            "can be groups; put them into bands"
+        )
+    code = np.full(len(values), len(labels), dtype=np.int64)
+    code[known] = codes
+    names = [str(label) for label in labels] + ([] if known.all() else [NOT_KNOWN])
+    return Grouping(name, tuple(names), code, np.arange(len(names)) < len(labels))
+
+
+def pair_groups(one: Grouping, other: Grouping) -> Grouping:
+    """Return the groups by two characteristics together, empty ones too."""
+    labels = tuple(f"{a}, {b}" for a in one.labels for b in other.labels)
+    known = np.outer(one.is_known, other.is_known).ravel()
+    code = one.code * len(other.labels) + other.code
+    return Grouping(one.name + _AND + other.name, labels, code, known, (one, other))
+
+
+def make_groupings(characteristics: Mapping[str, Values], *, pairs: bool) -> list[Grouping]:
+    """Return one grouping per characteristic, then, where asked for, one per pair."""
+    single = [group_cases(name, values) for name, values in characteristics.items()]
+    if not pairs:
+        return single
+    return single + [pair_groups(a, b) for a, b in itertools.combinations(single, 2)]
