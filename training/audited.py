@@ -16,7 +16,7 @@ from training.audit.wording import DIFFERS
 from training.cohorts import Landmarks
 from training.config import TrainingConfig
 from training.evaluation import EvaluatedOutcome
-from training.findings import GROUP_DIFFERS, RECORDED_LESS, Finding
+from training.findings import FEWER_RECORDS, GROUP_DIFFERS, RECORDED_LESS, Finding
 from training.listed import TestedList
 from training.request import Characteristics
 
@@ -135,8 +135,9 @@ def conclude_audit(audited: AuditedList) -> list[Finding]:
 
 def _tell_fewer(characteristic: str, group: str, words: str) -> Finding:
     return Finding(
-        RECORDED_LESS,
+        FEWER_RECORDS,
         characteristic,
-        f"{characteristic}, {group}: {words}. Its conduct may be recorded less; then its cases "
-        "stand too low on the list, and its outcomes are missed without anybody seeing it",
+        f"{characteristic}, {group}: {words}. The records cannot say whether less happens to this "
+        "group or less is written down; if less is written down, its cases stand too low on the "
+        "list and nobody sees what is missed. Ask how acts against it come to be recorded",
     )

@@ -18,6 +18,7 @@ RULE_SUFFICES: Final = "rule_suffices"
 MANAGED_LOOK_SAFER: Final = "managed_look_safer"
 GROUP_DIFFERS: Final = "group_differs"
 RECORDED_LESS: Final = "recorded_less"
+FEWER_RECORDS: Final = "fewer_records"
 RECORDING_BREAK: Final = "recording_break"
 IDLE_INDICATORS: Final = "idle_indicators"
 DRIFT: Final = "drift"
@@ -29,6 +30,7 @@ _WARNINGS: Final = (
     RECORDING_BREAK,
     MANAGED_LOOK_SAFER,
     RECORDED_LESS,
+    FEWER_RECORDS,
     GROUP_DIFFERS,
     DRIFT,
 )

@@ -294,7 +294,6 @@ def _summarise(
     waiting = int((~is_placed).sum())
     n_recent = min(never_weeks, n_weeks)
     joins = int((stays.since >= n_weeks - n_recent).sum()) / n_recent
-    said = (GROWS if joins > capacity else KEEPS_UP) + (NEVER if eligible.any() else NOT_YET)
     n_random, n_longest = reserve(capacity)
     return CapacityPlan(
         capacity=capacity,
@@ -315,19 +314,25 @@ def _summarise(
         recent_joins_per_week=joins,
         waiting_at_end=waiting,
         is_growing=joins > capacity,
-        words=said.format(
-            joins=joins,
-            capacity=capacity,
-            growth=joins - capacity,
-            weeks=n_weeks,
-            waiting=waiting,
-            undone=waiting / capacity,
-            never=never,
-            eligible=int(eligible.sum()),
-            share=never / max(int(eligible.sum()), 1),
-            never_weeks=never_weeks,
-        ),
+        words=_tell(joins, capacity, n_weeks, waiting)
+        + _tell_never(never, int(eligible.sum()), never_weeks),
     )
+
+
+def _tell(joins: float, capacity: int, weeks: int, waiting: int) -> str:
+    """Say whether the queue keeps up, and what it means where it does not."""
+    said = GROWS if joins > capacity else KEEPS_UP
+    growth, undone = joins - capacity, waiting / capacity
+    return said.format(
+        joins=joins, capacity=capacity, growth=growth, weeks=weeks, waiting=waiting, undone=undone
+    )
+
+
+def _tell_never(never: int, eligible: int, never_weeks: int) -> str:
+    if not eligible:
+        return NOT_YET.format(never_weeks=never_weeks)
+    share = never / eligible
+    return NEVER.format(never=never, eligible=eligible, share=share, never_weeks=never_weeks)
 
 
 def _quantile(waits: Float64, level: float) -> float | None:

@@ -1,0 +1,232 @@
+"""Whether the report reaches the right conclusion by itself: seven worlds, many seeds, one test."""
+
+import dataclasses
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import binom
+
+from caselight.demo import choose_dates
+from features.catalogue import Catalogue
+from features.catalogue_file import load_catalogue
+from features.whole_units import build_unit
+from training.audit import read_characteristics
+from training.config import TrainingConfig, load_config
+from training.pipeline import train
+from training.request import RunOptions
+from training.simulator import constants as set_by
+from training.simulator import make_unit
+from training.simulator.settings import WORLDS
+from training.simulator.shadow_catalogue import write_shadow_catalogue
+from training.simulator.truth import find_truth
+
+RESULTS = Path(__file__).with_name("WORLDS.md")
+SEEDS = range(101, 121)
+"""Never used to develop anything."""
+N_CASES = 8_000
+EXTRACT_US = int(set_by.EXTRACT_AT.timestamp()) * 1_000_000
+RIGHT = 0.95
+"""Share of runs that must come out right, for the joint test."""
+_WRONG = 0.01
+"""Level of the joint test."""
+Figures = Mapping[str, Any]
+
+
+def run_world(name: str, seed: int, n_cases: int = N_CASES) -> dict[str, object]:
+    """Simulate one unit, train on it as a user would, and say whether the report is right."""
+    begun = time.monotonic()
+    unit = make_unit(n_cases, seed, world=name)
+    history = build_unit(
+        unit.cases, unit.events, unit.facts, time_zone=set_by.TIME_ZONE, extract_at_us=EXTRACT_US
+    )
+    catalogue = take_catalogue(name)
+    train_dates, test_date = choose_dates(history, catalogue)
+    options = RunOptions(
+        characteristics=read_characteristics(unit.people.to_pandas(), history.case_id),
+        across_breaks=True,  # the break must be reported, so the run must come to its report
+        truth=find_truth(n_cases, seed, test_date, world=name),
+        idle=name in ("standard", "irrelevant-indicators"),
+    )
+    with tempfile.TemporaryDirectory() as place:
+        result = train(
+            history,
+            catalogue,
+            train_dates,
+            [test_date],
+            Path(place) / "bundle",
+            capacity=30,
+            config=quick_config(),
+            progress=lambda message: None,
+            options=options,
+        )
+    checked = CHECKS[name](result.metrics, catalogue)
+    return {
+        "world": name,
+        "seed": seed,
+        "right": all(checked.values()),
+        "checks": checked,
+        "kinds": sorted({(one["kind"], one["about"]) for one in result.metrics["findings"]}),
+        "seconds": time.monotonic() - begun,
+    }
+
+
+def quick_config() -> TrainingConfig:
+    """Return the shipped choices with fewer resamples: what is asked here is asked many times."""
+    return dataclasses.replace(load_config(), bootstrap_draws=400)
+
+
+def take_catalogue(name: str) -> Catalogue:
+    """Return the stalking catalogue, with its shadow half where the world has one."""
+    plain = load_catalogue("stalking")
+    if not WORLDS[name].has_shadows:
+        return plain
+    with tempfile.TemporaryDirectory() as place:
+        write_shadow_catalogue(Path(place))
+        return load_catalogue(str(Path(place) / "catalogue.yaml"))
+
+
+def _found(figures: Figures, kind: str) -> set[str]:
+    return {one["about"] for one in figures["findings"] if one["kind"] == kind}
+
+
+def _recorded_less(figures: Figures) -> set[str]:
+    return _found(figures, "recorded_less") | _found(figures, "fewer_records")
+
+
+def check_standard(figures: Figures, _: Catalogue) -> dict[str, bool]:
+    """Nothing is there to be found: none of the traps' warnings may be given."""
+    return {
+        "no false break": not _found(figures, "recording_break"),
+        "no false warning of management": not _found(figures, "managed_look_safer"),
+        "no group said to be recorded less": not _recorded_less(figures),
+        "signal in violence": "violence" not in _found(figures, "no_signal"),
+    }
+
+
+def check_no_signal(figures: Figures, _: Catalogue) -> dict[str, bool]:
+    """The report says that there is no signal, of every outcome that has a model."""
+    modelled = {name for name, of in figures["outcomes"].items() if next(iter(of.values()))["auc"]}
+    return {"says so": bool(modelled) and modelled == _found(figures, "no_signal")}
+
+
+def check_rule(figures: Figures, _: Catalogue) -> dict[str, bool]:
+    """The rule is recommended for the outcomes that it orders."""
+    return {
+        f"recommends the rule for {name}": name
+        in _found(figures, "rule_suffices") | _found(figures, "no_signal")
+        for name in ("persistence", "violence")
+    }
+
+
+def check_management(figures: Figures, _: Catalogue) -> dict[str, bool]:
+    """The report warns, and shows that managed cases stand too low."""
+    managed = figures["truth"]["violence"]["managed"]
+    return {
+        "warns": "violence" in _found(figures, "managed_look_safer"),
+        "shows them higher by the untreated truth": managed["median_untreated_place"]
+        < managed["median_place"],
+    }
+
+
+def check_bias(figures: Figures, _: Catalogue) -> dict[str, bool]:
+    """The report finds the group whose acts are recorded less, and no other."""
+    found = _recorded_less(figures)
+    return {"finds the group": "victim sex" in found, "and no other": found <= {"victim sex"}}
+
+
+def check_break(figures: Figures, _: Catalogue) -> dict[str, bool]:
+    """The report dates the change within about a month."""
+    at = WORLDS["recording-break"].break_at
+    assert at is not None
+    days = [abs(one["date_us"] / 1e6 - at.timestamp()) / 86_400 for one in figures["breaks"]]
+    return {"dates it": bool(days) and min(days) <= 35}  # noqa: PLR2004 - a month and the way to its start
+
+
+def check_irrelevant(figures: Figures, catalogue: Catalogue) -> dict[str, bool]:
+    """Irrelevant indicators are named as such and cost nothing."""
+    shadows = {one.name for one in catalogue.indicators if one.name.startswith("shadow_")}
+    assert len(shadows) == len(catalogue.indicators) / 2
+    checked = {}
+    for name in ("persistence", "violence"):
+        idle = figures["training"][name]["idle"]
+        named = len(shadows & set(idle["names"])) / len(shadows)
+        checked[f"names them for {name}"] = named >= 0.95  # noqa: PLR2004
+        change = idle["change"]
+        checked[f"no loss in {name}"] = change is None or change["high"] >= 0
+    return checked
+
+
+CHECKS: Mapping[str, Callable[[Figures, Catalogue], dict[str, bool]]] = {
+    "standard": check_standard,
+    "no-signal": check_no_signal,
+    "rule-suffices": check_rule,
+    "selective-management": check_management,
+    "recording-bias": check_bias,
+    "recording-break": check_break,
+    "irrelevant-indicators": check_irrelevant,
+}
+
+
+def judge(runs: list[dict[str, Any]]) -> str:
+    """Return the table and the joint test in words."""
+    lines = ["| world | right | of | what went wrong |", "|---|---|---|---|"]
+    right = total = 0
+    for name in CHECKS:
+        some = [one for one in runs if one["world"] == name]
+        if not some:
+            continue
+        good = sum(one["right"] for one in some)
+        wrong: dict[str, int] = {}
+        for one in some:
+            for check, holds in one["checks"].items():
+                if not holds:
+                    wrong[check] = wrong.get(check, 0) + 1
+        told = "; ".join(f"not '{check}' ({count})" for check, count in wrong.items())
+        lines.append(f"| {name} | {good} | {len(some)} | {told} |")
+        right, total = right + good, total + len(some)
+    p_value = float(binom.cdf(right, total, RIGHT))
+    verdict = "holds" if p_value > _WRONG else "DOES NOT HOLD"
+    lines += [
+        "",
+        f"Joint test of 'at least {RIGHT:.0%} of runs come out right': {right} of {total}, "
+        f"p = {p_value:.3f}: it {verdict}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run every world with every seed and write the table."""
+    names = sys.argv[1].split(",") if len(sys.argv) > 1 else list(CHECKS)
+    seeds = range(*map(int, sys.argv[2].split(":"))) if len(sys.argv) > 2 else SEEDS  # noqa: PLR2004
+    n_cases = int(sys.argv[3]) if len(sys.argv) > 3 else N_CASES  # noqa: PLR2004
+    tasks = [(name, seed) for seed in seeds for name in names]
+    runs = []
+    with ProcessPoolExecutor(2) as pool:
+        waiting = [pool.submit(run_world, name, seed, n_cases) for name, seed in tasks]
+        for one in waiting:
+            done = one.result()
+            runs.append(done)
+            print(json.dumps(done), flush=True)
+    text = judge(runs)
+    print(text)
+    if names == list(CHECKS) and seeds == SEEDS:
+        RESULTS.write_text(_HEAD.format(n=n_cases, seeds=len(seeds)) + text, encoding="utf-8")
+
+
+_HEAD = """# Worlds with known truth
+
+Does the report reach the right conclusion by itself? Each world is a synthetic unit of {n:,} cases
+with one trap whose answer is known; {seeds} seeds each. `standard` has no trap: no warning may be
+given there. Written by `.venv/bin/python -m benchmarks.worlds`.
+
+"""
+
+if __name__ == "__main__":
+    main()
