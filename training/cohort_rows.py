@@ -118,9 +118,10 @@ def training_rows(
     labels = label_cohort(history, catalogue, outcome, cohort, known_us)
     ends = horizon_ends(cohort.landmarks.as_of_us, outcome.horizon, history.time_zone)
     kept = labels.known & (ends + outcome.maturity_us <= known_us)
-    if kept.all():
-        return TrainingRows(cohort.values, labels.y_true, cohort.landmarks.case)
-    return TrainingRows(cohort.values[kept], labels.y_true[kept], cohort.landmarks.case[kept])
+    marks, y_true, values = cohort.landmarks, labels.y_true, cohort.values
+    if not kept.all():
+        marks, y_true, values = marks.take(kept), y_true[kept], values[kept]
+    return TrainingRows(values, y_true, marks.case, marks.as_of_us)
 
 
 def areas_of(history: History, cohort: Cohort) -> npt.NDArray[np.object_]:

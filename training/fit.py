@@ -41,11 +41,14 @@ class TrainingRows:
         Shape ``(n_rows,)``.
     person
         Shape ``(n_rows,)``: rows of one person never stand on both sides of a fold.
+    as_of_us
+        Shape ``(n_rows,)``, the rows' moments, for reports; nothing is learnt from it.
     """
 
     values: Float64
     y_true: Bools
     person: Int64
+    as_of_us: Int64 | None = None
 
     @property
     def n_positives(self) -> int:

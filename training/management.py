@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from features.history import Float64
+from features.history import Float64, Int64
 
 Bools = npt.NDArray[np.bool_]
 LEAST_EXPECTED: Final = 10.0
@@ -33,7 +33,7 @@ class ManagedComparison:
         The first over the second: below 1, managed cases had fewer outcomes than others with the
         same estimates.
     low, high
-        Its 95 % interval, on the log scale with the variance of counts (Breslow and Day 1987).
+        Its 95 % interval, on the log scale, clustered by person.
     """
 
     n_managed: int
@@ -71,22 +71,35 @@ class ManagedComparison:
         )
 
 
-def compare_managed(y_true: Bools, probability: Float64, managed: Bools) -> ManagedComparison:
+def compare_managed(
+    y_true: Bools, probability: Float64, managed: Bools, person: Int64
+) -> ManagedComparison:
     """Compare cases that were managed at the moment of the estimate with the others.
 
     Parameters
     ----------
-    y_true, probability, managed
-        Shape ``(n,)``. The probabilities are those of a model that was not told who is managed.
+    y_true, probability, managed, person
+        Shape ``(n,)``; a person may stand in several rows, at several moments. The probabilities
+        are those of a model that was not told who is managed and had not seen the row.
+
+    Notes
+    -----
+    With ``O`` observed, ``E`` expected and ``R = O / E`` in each group, the variance of
+    ``log(R_managed / R_others)`` is the sum over people of the squared difference between their
+    ``(o - R e) / O`` in the two groups (a linearised, clustered estimate).
     """
-    observed = [int(y_true[managed].sum()), int(y_true[~managed].sum())]
-    expected = [float(probability[managed].sum()), float(probability[~managed].sum())]
+    _, place = np.unique(person, return_inverse=True)
     sizes = int(managed.sum()), int((~managed).sum())
-    if min(expected) < LEAST_EXPECTED or min(observed) == 0:
-        return ManagedComparison(*sizes, None, None, None, None, None)
-    ratios = observed[0] / expected[0], observed[1] / expected[1]
+    ratios, influence = [], np.zeros(int(place.max(initial=-1)) + 1)
+    for group, sign in ((managed, 1.0), (~managed, -1.0)):
+        observed, expected = float(y_true[group].sum()), float(probability[group].sum())
+        if expected < LEAST_EXPECTED or not observed:
+            return ManagedComparison(*sizes, None, None, None, None, None)
+        ratios.append(observed / expected)
+        own = (y_true - ratios[-1] * probability) * group / observed
+        influence += sign * np.bincount(place, weights=own, minlength=len(influence))
     relative = ratios[0] / ratios[1]
-    spread = float(np.sqrt(1 / observed[0] + 1 / observed[1]))
+    spread = float(np.sqrt((influence**2).sum()))
     return ManagedComparison(
         *sizes,
         managed_ratio=ratios[0],

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from features.catalogue import Catalogue
 from features.history import History
 from training.cohort_rows import areas_of
-from training.cohorts import group_cases
+from training.cohorts import Landmarks, group_cases
 from training.done import DoneOrigin
+from training.fitting import FittedOutcome
 from training.listed import are_in_state
 from training.management import ManagedComparison, compare_managed
 from training.reliability import assess_calibration
@@ -23,21 +24,50 @@ MANAGED: Final = "managed"
 def compare_all_managed(
     history: History, catalogue: Catalogue, done: Sequence[DoneOrigin]
 ) -> dict[str, ManagedComparison]:
-    """Hold managed cases against the others for each outcome, over all test origins together."""
+    """Hold managed cases against the others, for each outcome that has a model.
+
+    Rows are those of every test origin, and the last origin's training rows as their fold's model,
+    which had not seen them, estimated them.
+    """
+    if MANAGED not in catalogue.states:
+        return {}
     found = {}
     for outcome in catalogue.outcomes:
-        parts = []
-        for one in done:
-            managed = are_in_state(history, catalogue, one.run.test.landmarks, MANAGED)
-            evaluated = one.evaluated[outcome.name]
-            probability, kept = evaluated.scores["model"].probability, evaluated.labels.known
-            if managed is None or probability is None:
-                continue
-            parts.append((evaluated.labels.y_true[kept], probability[kept], managed[kept]))
-        if parts:
-            joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-            found[outcome.name] = compare_managed(*joined)
+        parts = [_tested_rows(outcome.name, one) for one in done]
+        last = next(one for one in done[-1].fitted if one.outcome.name == outcome.name)
+        parts.append(_unseen_rows(last))
+        known = [part for part in parts if part is not None]
+        if not known:
+            continue
+        y_true, probability, case, as_of_us = (
+            np.concatenate(column) for column in zip(*known, strict=True)
+        )
+        managed = are_in_state(history, catalogue, Landmarks(case, as_of_us), MANAGED)
+        if managed is not None:
+            found[outcome.name] = compare_managed(y_true, probability, managed, case)
     return found
+
+
+_EstimatedRows = tuple[
+    npt.NDArray[np.bool_], npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]
+]
+
+
+def _tested_rows(outcome: str, one: DoneOrigin) -> _EstimatedRows | None:
+    evaluated, marks = one.evaluated[outcome], one.run.test.landmarks
+    probability, kept = evaluated.scores["model"].probability, evaluated.labels.known
+    if probability is None:
+        return None
+    return evaluated.labels.y_true[kept], probability[kept], marks.case[kept], marks.as_of_us[kept]
+
+
+def _unseen_rows(fitted: FittedOutcome) -> _EstimatedRows | None:
+    boosted, rows = fitted.boosted, fitted.rows
+    if boosted is None or rows.as_of_us is None:
+        return None
+    probability = boosted.model.calibration.probability(boosted.raw)
+    chosen = boosted.rows
+    return rows.y_true[chosen], probability, rows.person[chosen], rows.as_of_us[chosen]
 
 
 def describe_calibration(
