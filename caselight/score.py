@@ -70,6 +70,7 @@ def _describe(advice: "Advice", reasons: int) -> list[str]:
             f"{format_probability(estimate.probability)}, "
             f"average {format_probability(estimate.average)}"
         )
+    lines += [f"     ! {mark}" for mark in advice.marks]
     for reason in advice.reasons[:reasons]:
         lines.append(f"     + {reason.sentence}  {_keys(reason.records)}")
     if reasons > 1:

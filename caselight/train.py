@@ -112,6 +112,7 @@ def train(
         release=release,
         retrospective=retrospective,
         refits=refits,
+        synthetic=read.folder.manifest.synthetic,
     )
     said: dict[str, Any] = {
         "capacity": capacity,

@@ -55,6 +55,9 @@ class Estimate:
     ``probability`` equals ``1 / (1 + exp(-log_odds))``; ``log_odds`` is ``base_log_odds`` plus the
     sum of all contributions. Outcomes are served uncoupled; only the priority makes the ladder
     coherent.
+
+    ``low`` and ``high`` are doubt about the average of cases with such a score, not about this
+    case, and hold ``probability``; ``None`` where the bundle holds no interval.
     """
 
     outcome: str
@@ -64,6 +67,8 @@ class Estimate:
     average: float
     base_log_odds: float
     log_odds: float
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,8 @@ class Advice:
         What the file does not say, key questions first.
     flags
         Urgent ones first.
+    marks
+        What is said of the file itself: that it is thin, or unlike those that were learnt from.
     """
 
     case_id: str
@@ -119,6 +126,7 @@ class Advice:
     counter_reasons: tuple[Reason, ...]
     unknowns: tuple[Unknown, ...]
     flags: tuple[RaisedFlag, ...]
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,17 @@
 The model is LightGBM's own text format. No pickle is read (promise 11).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.special import expit
 
 from features.errors import ArtefactError
 from features.history import Float64
 from models.calibration import Calibration
+from models.venn_abers import VennAbers
 
 if TYPE_CHECKING:
     import lightgbm
@@ -35,6 +37,8 @@ class OutcomeModel:
         Share of training cases with the outcome: the average that a probability stands beside.
     columns
         Names of the model's columns.
+    venn_abers
+        Doubt about the average of cases with such a score; ``None`` where none was fitted.
     """
 
     outcome: str
@@ -42,6 +46,7 @@ class OutcomeModel:
     calibration: Calibration
     average: float
     columns: tuple[str, ...]
+    venn_abers: VennAbers | None = None
 
     @cached_property
     def booster(self) -> "lightgbm.Booster":
@@ -69,6 +74,35 @@ class OutcomeModel:
     def probability(self, x: Float64) -> Float64:
         """Return served probabilities, shape ``(n_rows,)``."""
         return self.calibration.probability(self.raw(x))
+
+    def interval(self, log_odds: Float64) -> tuple[Float64, Float64] | None:
+        """Return the doubt about the average at served log-odds; ``None`` where none was fitted.
+
+        The calibration is a straight line and the interval two step functions; among many cases
+        they differ by more than the interval is wide. That difference is doubt about the average
+        as well, so the interval is widened to hold the served probability.
+
+        Returns
+        -------
+        lower, upper
+            Probabilities of the same shape.
+        """
+        if self.venn_abers is None:
+            return None
+        raw = (log_odds - self.calibration.intercept) / self.calibration.slope
+        lower, upper = self.venn_abers.interval(np.asarray(raw))
+        served = expit(log_odds)
+        return np.minimum(lower, served), np.maximum(upper, served)
+
+    def shifted(self, by: float) -> "OutcomeModel":
+        """Return the model with its log-odds, and its interval, moved by ``by``.
+
+        Contributions stay as they are: the shift is part of the base value. ``average`` stays what
+        it is, the share among training cases.
+        """
+        line = replace(self.calibration, intercept=self.calibration.intercept + by)
+        doubt = None if self.venn_abers is None else self.venn_abers.shifted(by)
+        return replace(self, calibration=line, venn_abers=doubt)
 
     def contributions(self, x: Float64) -> tuple[Float64, float]:
         """Return each column's exact share of the served log-odds, and the base value.

@@ -6,9 +6,11 @@
       bundle.json                   format, engine, hashes of all files below
       catalogue.yaml                the catalogue it was trained with
       reference.json                what was usual among the training cases
+      familiarity.json              what thin and strange files are; where it was learnt
       rfs.json                      the recency-frequency-severity rule
       <outcome>/model.txt           LightGBM's text format
       <outcome>/calibration.json    the line from raw scores to log-odds
+      <outcome>/venn_abers.json     doubt about the average; where it was fitted
       metrics.json                  the evaluation; not part of the identity
 """
 
@@ -33,6 +35,8 @@ from models.baselines import RfsBaseline
 from models.boosting import OutcomeModel
 from models.calibration import Calibration
 from models.encoding import Encoding, make_encoding
+from models.familiarity import Familiarity, read_familiarity
+from models.venn_abers import VennAbers, read_venn_abers
 
 FORMAT: Final = 1
 METRICS_FILE: Final = "metrics.json"
@@ -80,6 +84,8 @@ class Bundle:
         What was usual among the training cases.
     trained_for_us
         First moment at which it would have been used; it learnt only from what was recorded before.
+    familiarity
+        What thin and strange files are; ``None`` where it was not learnt.
     """
 
     id: str
@@ -88,6 +94,7 @@ class Bundle:
     rfs: Mapping[str, RfsBaseline]
     reference: Reference
     trained_for_us: int
+    familiarity: Familiarity | None = None
 
     @functools.cached_property
     def encoding(self) -> Encoding:
@@ -112,6 +119,7 @@ def write_bundle(
     rfs: Mapping[str, RfsBaseline],
     reference: Reference,
     trained_for_us: int,
+    familiarity: Familiarity | None = None,
 ) -> str:
     """Write a bundle into an empty or absent folder and return its id.
 
@@ -125,26 +133,13 @@ def write_bundle(
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
         "catalogue.yaml": catalogue.text,
-        "reference.json": _dump(
-            {
-                "levels": reference.levels.tolist(),
-                "quantiles": _nullable(reference.quantiles),
-                "missing": reference.missing.tolist(),
-                "n_cases": reference.n_cases,
-            }
-        ),
+        "reference.json": _dump(_reference_to_json(reference)),
         "rfs.json": _dump({name: _rfs_to_json(rule) for name, rule in rfs.items()}),
     }
+    if familiarity is not None:
+        contents["familiarity.json"] = _dump(familiarity.to_json())
     for name, model in outcomes.items():
-        contents[f"{name}/model.txt"] = model.text
-        contents[f"{name}/calibration.json"] = _dump(
-            {
-                "intercept": model.calibration.intercept,
-                "slope": model.calibration.slope,
-                "average": model.average,
-                "columns": model.columns,
-            }
-        )
+        contents |= _outcome_files(name, model)
     hashes = {name: _sha256(text.encode()) for name, text in sorted(contents.items())}
     manifest = _dump(
         {
@@ -161,6 +156,19 @@ def write_bundle(
         _write(folder / name, text)
     _write(folder / "bundle.json", manifest)
     return _sha256(manifest.encode())
+
+
+def _outcome_files(name: str, model: OutcomeModel) -> dict[str, str]:
+    calibration = {
+        "intercept": model.calibration.intercept,
+        "slope": model.calibration.slope,
+        "average": model.average,
+        "columns": model.columns,
+    }
+    files = {f"{name}/model.txt": model.text, f"{name}/calibration.json": _dump(calibration)}
+    if model.venn_abers is not None:
+        files[f"{name}/venn_abers.json"] = _dump(model.venn_abers.to_json())
+    return files
 
 
 def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
@@ -190,6 +198,7 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
             rfs={name: _rfs_from_json(rule) for name, rule in _parse(contents["rfs.json"]).items()},
             reference=_read_reference(_parse(contents["reference.json"])),
             trained_for_us=int(manifest["trained_for_us"]),
+            familiarity=_read_familiarity(contents, catalogue),
         )
     except (KeyError, TypeError, ValueError):
         raise ArtefactError(f"the bundle's files do not fit together; {_REMEDY}") from None
@@ -221,7 +230,30 @@ def _read_outcome(name: str, contents: Mapping[str, bytes]) -> OutcomeModel:
         calibration=Calibration(calibration["intercept"], calibration["slope"]),
         average=calibration["average"],
         columns=tuple(calibration["columns"]),
+        venn_abers=_read_venn_abers(contents.get(f"{name}/venn_abers.json")),
     )
+
+
+def _read_venn_abers(content: bytes | None) -> VennAbers | None:
+    return None if content is None else read_venn_abers(_parse(content))
+
+
+def _read_familiarity(contents: Mapping[str, bytes], catalogue: Catalogue) -> Familiarity | None:
+    if "familiarity.json" not in contents:
+        return None
+    familiarity = read_familiarity(_parse(contents["familiarity.json"]))
+    if familiarity.columns != catalogue.columns:
+        raise ValueError("the usual ranges are of other columns")
+    return familiarity
+
+
+def _reference_to_json(reference: Reference) -> dict[str, object]:
+    return {
+        "levels": reference.levels.tolist(),
+        "quantiles": _nullable(reference.quantiles),
+        "missing": reference.missing.tolist(),
+        "n_cases": reference.n_cases,
+    }
 
 
 def _read_reference(entry: Mapping[str, Any]) -> Reference:

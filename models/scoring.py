@@ -18,6 +18,7 @@ from features.engine import (
     measure,
 )
 from features.evidence import records_of
+from features.extent import count_known_records
 from features.history import MISSING, Float64, History, Int64
 from features.openness import open_cases
 from features.plan import NamedExpression
@@ -286,7 +287,18 @@ def _advise(
         counter_reasons=explained.counter_reasons,
         unknowns=unknowns,
         flags=flags,
+        marks=_mark_file(ranking, place),
     )
+
+
+def _mark_file(ranking: Ranking, place: int) -> tuple[str, ...]:
+    """Return what is said of a file that is thin, or unlike those that were learnt from."""
+    familiarity, standing = ranking.bundle.familiarity, ranking.standing
+    if familiarity is None:
+        return ()
+    case, moment = standing.case[place : place + 1], np.array([ranking.as_of_us])
+    n_records = int(count_known_records(ranking.history, case, moment)[0])
+    return familiarity.mark(standing.values[place], n_records).sentences
 
 
 def _estimates(bundle: Bundle, standing: Standing, place: int) -> tuple[Estimate, ...]:
@@ -296,6 +308,7 @@ def _estimates(bundle: Bundle, standing: Standing, place: int) -> tuple[Estimate
         if model is None:
             continue
         log_odds = float(standing.log_odds[outcome.name][place])
+        doubt = model.interval(np.array(log_odds))
         found.append(
             Estimate(
                 outcome=outcome.name,
@@ -305,6 +318,8 @@ def _estimates(bundle: Bundle, standing: Standing, place: int) -> tuple[Estimate
                 average=model.average,
                 base_log_odds=model.base_log_odds,
                 log_odds=log_odds,
+                low=None if doubt is None else float(doubt[0]),
+                high=None if doubt is None else float(doubt[1]),
             )
         )
     return tuple(found)

@@ -187,9 +187,17 @@ def describe_estimate(estimate: EstimateOut) -> str:
     """Return a probability in its one fixed format, beside the average and the horizon."""
     average = format_probability(estimate.average).removeprefix("about ")
     return (
-        f"{format_probability(estimate.probability)}, where the average is {average}, "
-        f"within {estimate.horizon}"
+        f"{format_probability(estimate.probability)}{describe_doubt(estimate)}, "
+        f"where the average is {average}, within {estimate.horizon}"
     )
+
+
+def describe_doubt(estimate: EstimateOut) -> str:
+    """Return the doubt about the average of such cases, as counts out of a hundred."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    low, high = (f"{100 * bound:.0f}" for bound in (estimate.low, estimate.high))
+    return "" if low == high else f" ({low} to {high})"
 
 
 def describe_moment(text: str) -> str:

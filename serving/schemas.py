@@ -147,6 +147,8 @@ class EstimateOut(BaseModel):
     average: float
     base_log_odds: float
     log_odds: float
+    low: float | None = None
+    high: float | None = None
 
 
 class AdviceOut(BaseModel):
@@ -162,6 +164,7 @@ class AdviceOut(BaseModel):
     leading_outcome: str
     reasons: list[ReasonOut]
     counter_reasons: list[ReasonOut]
+    marks: list[str] = []
     unknowns: list[UnknownOut]
     flags: list[FlagOut]
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from features.catalogue import Catalogue
 from features.engine import ENGINE_VERSION
 from features.history import History
 from features.moments import format_moment
 from models.bundle import Bundle
 from training.audited import audit_tested_list, conclude_audit
+from training.bands import describe_bands
 from training.breaks import Break
 from training.config import TrainingConfig
 from training.done import DoneOrigin
@@ -22,7 +24,7 @@ from training.findings import (
 from training.headlines import sort_headlines
 from training.identity import open_origins
 from training.listed import TestedList, describe_list, order_list
-from training.request import RunOptions
+from training.request import Progress, RunOptions
 from training.strata import compare_all_managed, describe_calibration
 from training.truth_check import compare_with_truth
 
@@ -54,6 +56,7 @@ def describe_run(
     capacity: int,
     config: TrainingConfig,
     options: RunOptions,
+    progress: Progress,
 ) -> Description:
     """Return everything that is told of a run.
 
@@ -106,10 +109,11 @@ def describe_run(
             for outcome in catalogue.outcomes
         },
         "list": describe_list(history, catalogue, listed, last.evaluated, capacity, config),
-        "managed": {name: one.to_dict() for name, one in managed.items()},
+        **({"managed": {name: one.to_dict() for name, one in managed.items()}} if managed else {}),
         "calibration": describe_calibration(history, catalogue, done),
         "openings": open_origins(history, bundle, done, config, options),
         **(audited.to_dict() if audited else {}),
+        **_describe_bands(catalogue, listed, last, capacity, config, options, progress),
         **_describe_truth(history, listed, last, capacity, options),
         "breaks": [
             {**asdict(one), "date": format_moment(one.date_us, history.time_zone)} for one in breaks
@@ -123,6 +127,20 @@ _RETROSPECTIVE = (
     "RETROSPECTIVE: labels of the training rows were read at the extract, later than the moments "
     "of the test rows. A model in use cannot learn so; nothing of this run may be used"
 )
+
+
+def _describe_bands(
+    catalogue: Catalogue,
+    listed: TestedList,
+    last: DoneOrigin,
+    capacity: int,
+    config: TrainingConfig,
+    options: RunOptions,
+    progress: Progress,
+) -> dict[str, object]:
+    if not options.refits:
+        return {}
+    return {"bands": describe_bands(catalogue, listed, last.fitted, capacity, config, progress)}
 
 
 def _describe_truth(
@@ -169,6 +187,7 @@ def _describe(
         "held_out_area": options.hold_out_area,
         "across_breaks": options.across_breaks,
         "retrospective": options.retrospective,
+        "synthetic": options.synthetic,
         "config": {**config.to_dict(), "primary_audit": [list(p) for p in config.primary_audit]},
     }
 

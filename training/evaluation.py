@@ -18,7 +18,7 @@ from models.encoding import make_encoding
 from training.capacity import Counts, draw_people_by_person, evaluate_at_capacity
 from training.censoring import weigh_labels
 from training.cohort_rows import Cohort, label_cohort
-from training.cohorts import group_cases
+from training.cohorts import GROUPS, group_cases
 from training.comparison import Difference, compare_auc
 from training.config import TrainingConfig
 from training.fitting import FittedOutcome
@@ -133,6 +133,7 @@ def evaluate_outcome(
     figures["weighted"] = _weigh(cohort, labels, scores)
     figures["estimands"] = _estimands(history, catalogue, fitted, cohort, scores)
     figures["withdrawn_support"] = _bounds(history, catalogue, fitted, cohort)
+    figures["by_group"] = _by_group(history, catalogue, cohort, labels, scores)
     figures["curve"] = _curve(labels, scores["model"])
     figures |= _at_capacity(history, catalogue, cohort, labels, scores, capacity, config)
     return EvaluatedOutcome(
@@ -204,6 +205,33 @@ def _stand(
         over_rule=differences["rfs"],
         over_logistic=differences["logistic"],
     )
+
+
+def _by_group(
+    history: History,
+    catalogue: Catalogue,
+    cohort: Cohort,
+    labels: Labels,
+    scores: Mapping[str, Scores],
+) -> dict[str, object]:
+    """Return the AUC of each ranking among newly referred cases, then returned, then waiting."""
+    groups = group_cases(history, catalogue, cohort.landmarks)
+    found: dict[str, object] = {}
+    for group in GROUPS:
+        kept = labels.known & (groups == group)
+        y_true = labels.y_true[kept]
+        mixed = y_true.any() and not y_true.all()
+        found[group] = {
+            "n": int(kept.sum()),
+            "positives": int(y_true.sum()),
+            **{
+                name: float(roc_auc_score(y_true, one.order[kept]))
+                if mixed and one.order is not None
+                else None
+                for name, one in scores.items()
+            },
+        }
+    return found
 
 
 def _curve(labels: Labels, scores: Scores) -> list[dict[str, object]] | None:

@@ -22,6 +22,7 @@ from models.baselines import (
 from models.boosting import OutcomeModel
 from models.calibration import fit_calibration
 from models.encoding import Encoding
+from models.venn_abers import fit_venn_abers
 from training.config import TrainingConfig
 
 Bools = npt.NDArray[np.bool_]
@@ -188,6 +189,7 @@ def _calibrate(
         calibration=fit_calibration(raw, rows.y_true[unseen]),
         average=float(rows.y_true.mean()),
         columns=encoding.columns,
+        venn_abers=fit_venn_abers(raw, rows.y_true[unseen]),
     )
     return Boosted(model, rounds, unseen, raw)
 

@@ -10,7 +10,6 @@ from features.catalogue import Catalogue, Outcome
 from features.history import History
 from models.baselines import LogisticBaseline, RfsBaseline
 from models.boosting import OutcomeModel
-from models.calibration import Calibration
 from models.encoding import make_encoding
 from training.backtest import Backtest, NamedPeriod, fold_periods, keep_usable, run_backtest
 from training.candidates import Candidate
@@ -60,9 +59,7 @@ class FittedOutcome:
         """The model as it is served, calibrated anew where the rate had moved."""
         if self.boosted is None or self.drift is None or not self.drift.shift:
             return self.boosted.model if self.boosted else None
-        model = self.boosted.model
-        line = Calibration(model.calibration.intercept + self.drift.shift, model.calibration.slope)
-        return replace(model, calibration=line)
+        return self.boosted.model.shifted(self.drift.shift)
 
     @property
     def rate(self) -> float | None:

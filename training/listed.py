@@ -23,7 +23,9 @@ from training.planner import Arrivals, Plan, plan_capacity
 from training.weights import compare_weights
 
 Bools = npt.NDArray[np.bool_]
-PLANNED_WEEKS: Final = 104
+LEAST_PLANNED_WEEKS: Final = 104
+PLANNED_HORIZONS: Final = 3
+"""The queue is played for at least two years and for three horizons, or nobody could be missed."""
 RECENT_WEEKS: Final = 4
 """Cases count as new or returned for so long (``training.cohorts.RECENT_DAYS``)."""
 _WEEK_US: Final = 7 * DAY_US
@@ -166,7 +168,7 @@ def _first(priority: Float64, capacity: int) -> Bools:
 def plan_ahead(
     listed: TestedList, evaluated: Mapping[str, EvaluatedOutcome], config: TrainingConfig
 ) -> Plan | None:
-    """Play two years of lists with cases that arrive as they did in the last four weeks.
+    """Play years of lists with cases that arrive as they did in the last four weeks.
 
     Each week brings as many newly referred and returned cases as a week did on average, drawn with
     replacement from those of the test cohort, with their priorities and their outcomes of the
@@ -175,6 +177,9 @@ def plan_ahead(
     if listed.gravest is None:
         return None
     labels = evaluated[listed.gravest].labels
+    days = int(np.median(labels.end_us - listed.cohort.landmarks.as_of_us) // DAY_US)
+    horizon_weeks = max(1, days // 7)
+    n_weeks = max(LEAST_PLANNED_WEEKS, PLANNED_HORIZONS * horizon_weeks)
     random = np.random.default_rng(config.seed)
     rows: list[Int64] = []
     weeks: list[Int64] = []
@@ -182,9 +187,9 @@ def plan_ahead(
         pool = np.flatnonzero((listed.groups == group) & labels.known)
         if not len(pool):
             continue
-        arriving = random.poisson(len(pool) / RECENT_WEEKS, PLANNED_WEEKS)
+        arriving = random.poisson(len(pool) / RECENT_WEEKS, n_weeks)
         rows.append(random.choice(pool, int(arriving.sum())))
-        weeks.append(np.repeat(np.arange(PLANNED_WEEKS), arriving))
+        weeks.append(np.repeat(np.arange(n_weeks), arriving))
     if not rows or not sum(len(some) for some in rows):
         return None
     row, week = np.concatenate(rows), np.concatenate(weeks)
@@ -194,8 +199,7 @@ def plan_ahead(
         score=listed.priority[row],
         y_true=labels.y_true[row],
     )
-    days = int(np.median(labels.end_us - listed.cohort.landmarks.as_of_us) // DAY_US)
-    return plan_capacity(arrivals, horizon_weeks=max(1, days // 7), seed=config.seed)
+    return plan_capacity(arrivals, horizon_weeks=horizon_weeks, seed=config.seed)
 
 
 def are_in_state(

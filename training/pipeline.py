@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.catalogue import Catalogue
+from features.extent import count_known_records
 from features.history import History
 from models.bundle import METRICS_FILE, Bundle, load_bundle, make_reference, write_bundle
+from models.familiarity import fit_familiarity
 from training.breaks import Break, find_breaks
 from training.cohort_rows import join_cohorts
 from training.config import TrainingConfig
@@ -131,9 +133,9 @@ def _run(
         _run_origin(history, catalogue, run, capacity, config, progress, options) for run in runs
     ]
     last = done[-1]
-    bundle = _write(out, catalogue, last)
+    bundle = _write(out, history, catalogue, last)
     progress("looking at the list as a whole")
-    found = describe_run(history, bundle, done, breaks, capacity, config, options)
+    found = describe_run(history, bundle, done, breaks, capacity, config, options, progress)
     text = json.dumps(found.figures, indent=1, allow_nan=False) + "\n"
     (out / METRICS_FILE).write_text(text, encoding="utf-8")
     warnings = tuple(one.words for one in found.findings if one.is_warning)
@@ -163,14 +165,18 @@ def _run_origin(
     return DoneOrigin(run, fitted, evaluated)
 
 
-def _write(out: Path, catalogue: Catalogue, done: DoneOrigin) -> Bundle:
+def _write(out: Path, history: History, catalogue: Catalogue, done: DoneOrigin) -> Bundle:
     """Write the bundle of an origin's models and read it back."""
+    learnt = join_cohorts(done.run.train)
+    marks = learnt.landmarks
+    n_records = count_known_records(history, marks.case, marks.as_of_us)
     write_bundle(
         out,
         catalogue,
         {one.outcome.name: one.model for one in done.fitted if one.model is not None},
         {one.outcome.name: one.rfs for one in done.fitted if one.rfs is not None},
-        make_reference(join_cohorts(done.run.train).values),
+        make_reference(learnt.values),
         done.run.used_at_us,
+        familiarity=fit_familiarity(learnt.values, n_records, catalogue),
     )
     return load_bundle(out)

@@ -43,6 +43,8 @@ class RunOptions:
         Whether to refit for rank bands, which takes some fifty short fits.
     idle
         Whether to look for indicators that cannot be told from noise.
+    synthetic
+        Whether the records are invented, which the report then says in large letters.
     truth
         A synthetic unit's truth at the last test date, which only the report reads.
     """
@@ -57,4 +59,5 @@ class RunOptions:
     retrospective: bool = False
     refits: bool = False
     idle: bool = True
+    synthetic: bool = False
     truth: Truth | None = None

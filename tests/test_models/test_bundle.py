@@ -1,5 +1,6 @@
 """A bundle is text with checksums; whatever was changed in it is found before it is used."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +10,10 @@ import pytest
 
 from features.engine import compile_plan, measure
 from features.errors import ArtefactError
-from models.bundle import load_bundle
+from models.bundle import load_bundle, write_bundle
+from models.familiarity import fit_familiarity
+from models.scoring import rank_cases
+from models.venn_abers import fit_venn_abers
 
 
 @pytest.fixture
@@ -91,3 +95,110 @@ def test_a_bundle_reads_back_what_was_written(small_unit):
         assert np.array_equal(model.log_odds(x), second.outcomes[name].log_odds(x))
         rule = first.rfs[name].probability(values)
         assert ((rule > 0) & (rule < 1)).all()
+
+
+@pytest.fixture
+def doubting(small_unit, tmp_path):
+    """Return a function that writes a bundle with intervals and usual files, moved by a shift."""
+    from features.assembly import assemble_history
+    from features.folder import read_folder
+
+    plain = load_bundle(small_unit.bundle)
+    history = assemble_history(read_folder(small_unit.folder))
+    plan = compile_plan(plain.catalogue)
+    values = measure(history, plan, small_unit.train_dates[0]).values
+    usual = fit_familiarity(values, np.full(len(values), 9), plain.catalogue)
+
+    def write(shift: float) -> Path:
+        outcomes = {}
+        for name, model in plain.outcomes.items():
+            raw = model.raw(plain.encoding.encode(values))
+            y_true = np.random.default_rng(1).random(len(raw)) < model.calibration.probability(raw)
+            doubt = fit_venn_abers(raw, y_true)
+            outcomes[name] = dataclasses.replace(model, venn_abers=doubt).shifted(shift)
+        folder = tmp_path / f"doubting {shift}"
+        write_bundle(
+            folder,
+            plain.catalogue,
+            outcomes,
+            plain.rfs,
+            plain.reference,
+            small_unit.test_date,
+            usual,
+        )
+        return folder
+
+    return write, history
+
+
+def test_intervals_and_usual_files_are_read_back_exactly(doubting):
+    """Both survive the round through text, and are part of the identity."""
+    write, _ = doubting
+    first, second = load_bundle(write(0.0)), load_bundle(write(0.5))
+    assert first.outcomes
+    assert first.familiarity.to_json() == second.familiarity.to_json()
+    assert first.id != second.id
+    for name, model in first.outcomes.items():
+        moved = second.outcomes[name].venn_abers
+        again = model.venn_abers.shifted(0.5)
+        assert np.array_equal(moved.lower, again.lower)
+        assert np.array_equal(moved.upper, again.upper)
+
+
+@pytest.mark.parametrize("part", ["venn_abers.json", "familiarity.json"])
+def test_a_changed_interval_or_usual_file_is_refused(doubting, part):
+    """They make what a person reads, so they are hashed like the model."""
+    write, _ = doubting
+    folder = write(0.0)
+    path = next(folder.rglob(part))
+    path.write_text(path.read_text().replace("1", "2", 1))
+    with pytest.raises(ArtefactError, match="was changed"):
+        load_bundle(folder)
+
+
+def test_a_shift_moves_scores_and_intervals_and_leaves_contributions(doubting, small_unit):
+    """All log-odds move by the shift, with the ends of each interval; reasons add up as before."""
+    write, history = doubting
+    before, after = (load_bundle(write(shift)) for shift in (0.0, -0.7))
+    one, other = (rank_cases(bundle, history, small_unit.test_date) for bundle in (before, after))
+    estimates = {advice.case_id: advice.estimates for advice in one.advices}
+    assert len(estimates) > 50
+    for advice in other.advices:
+        for old, new in zip(estimates[advice.case_id], advice.estimates, strict=True):
+            assert new.log_odds == pytest.approx(old.log_odds - 0.7)
+            assert new.base_log_odds == pytest.approx(old.base_log_odds - 0.7)
+            assert 0 <= new.low <= new.high <= 1
+            assert new.low <= old.low
+            assert new.high <= old.high
+    x = before.encoding.encode(measure(history, compile_plan(before.catalogue), 0).values)
+    for name, model in before.outcomes.items():
+        assert np.array_equal(model.contributions(x)[0], after.outcomes[name].contributions(x)[0])
+
+
+def test_the_interval_served_is_the_one_at_the_score(doubting, small_unit):
+    """Low and high are the interval at the raw score of the row, widened to the probability."""
+    write, history = doubting
+    bundle = load_bundle(write(-0.3))
+    advice = rank_cases(bundle, history, small_unit.test_date, top=1).advices[0]
+    case = np.flatnonzero(history.case_id == advice.case_id)
+    values = measure(history, compile_plan(bundle.catalogue), small_unit.test_date, case).values
+    for estimate in advice.estimates:
+        model = bundle.outcomes[estimate.outcome]
+        low, high = model.venn_abers.interval(model.raw(bundle.encoding.encode(values)))
+        assert estimate.low == min(low[0], estimate.probability)
+        assert estimate.high == max(high[0], estimate.probability)
+
+
+def test_without_an_interval_none_is_told(small_unit):
+    """A bundle from before has no interval, and neither have its estimates."""
+    from features.assembly import assemble_history
+    from features.folder import read_folder
+
+    bundle = load_bundle(small_unit.bundle)
+    bare = {
+        name: dataclasses.replace(model, venn_abers=None) for name, model in bundle.outcomes.items()
+    }
+    bundle = dataclasses.replace(bundle, outcomes=bare)
+    history = assemble_history(read_folder(small_unit.folder))
+    advice = rank_cases(bundle, history, small_unit.test_date, top=1).advices[0]
+    assert [(one.low, one.high) for one in advice.estimates] == [(None, None)] * len(bare)

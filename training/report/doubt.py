@@ -1,0 +1,174 @@
+"""Doubt about ranks, and, on synthetic units alone, the list held against the known truth."""
+
+from typing import Final
+
+from training.report.parts import Beside, Block, Part, Section, Words, keep
+from training.report.plots import Spread, draw_bands
+from training.report.reading import Node, Run
+from training.report.tables import (
+    AUC,
+    COUNT,
+    IN_100,
+    ONE,
+    POINTS,
+    RATIO,
+    Style,
+    Table,
+    make_table,
+    plain,
+    say,
+    show,
+    show_between,
+)
+
+_MOST_PLACES: Final = 60
+"""Places of the list whose bands are shown one by one."""
+_TOTALS: Final = (
+    ("n_refits", "Refits", COUNT),
+    ("capacity", "Places on the list", COUNT),
+    ("share_stable", "Listed cases on the list in nearly every refit, in 100", IN_100),
+    ("n_tied_listed", "Listed cases that cannot be told from the last place", COUNT),
+    ("n_tied", "Cases in all that cannot be told from the last place", COUNT),
+)
+"""Figures of a run's rank bands, in the order in which they are shown."""
+
+
+def describe_doubt(run: Run) -> Section:
+    """Return the section on how far ranks can be told apart."""
+    bands = run.root["bands"]
+    return Section(
+        "doubt",
+        "Doubt about the order",
+        "The model was fitted again and again on people drawn anew. A case whose rank jumps from "
+        "refit to refit has no rank worth defending: last places between such cases go by lot.",
+        keep(_tell_totals(bands), _tell_places(bands)),
+    )
+
+
+def _tell_totals(bands: Node) -> Part:
+    rows = [[say(name), show(bands[key], style)] for key, name, style in _TOTALS if bands.has(key)]
+    said = bands["words"].text
+    blocks: tuple[Block, ...] = (Words((said,)),) if said else ()
+    if rows:
+        blocks = (*blocks, make_table("The list over the refits", ["", "Figure"], rows))
+    return Part("How much of the list is settled", "", blocks)
+
+
+def _tell_places(bands: Node) -> Part:
+    places = [one for one in bands["places"].each() if one["median"].number is not None]
+    if not places:
+        return Part("", "", ())
+    shown = places[:_MOST_PLACES]
+    numbers = [one["place"].number or 0.0 for one in shown]
+    spreads = [
+        Spread(one["median"].number or 0.0, one["low"].number, one["high"].number) for one in shown
+    ]
+    title = "Ranks of each place's case over the refits"
+    says = "; ".join(
+        f"place {number:.0f}: middle rank {one.estimate:.0f}, from {one.low or 0:.0f} to "
+        f"{one.high or 0:.0f}"
+        for number, one in zip(numbers, spreads, strict=True)
+    )
+    is_whole = all(
+        one["median"].number in (None, round(one["median"].number or 0)) for one in shown
+    )
+    style = COUNT if is_whole else ONE
+    rows = [
+        [show(one["place"], COUNT), show_between(one["median"], one["low"], one["high"], style)]
+        for one in shown
+    ]
+    table = make_table(title, ["Place", "Middle rank [5th, 95th in 100]"], rows)
+    plot = draw_bands(title, f"{says}.", numbers, spreads, bands["capacity"].number)
+    return Part(
+        "Bands of ranks",
+        "Each grey line runs over the ranks that nine in ten refits gave the case of that place.",
+        (Beside(plot, table),),
+    )
+
+
+def describe_truth(run: Run) -> Section:
+    """Return the section that holds a synthetic unit's list against its known truth."""
+    truth = run.root["truth"]
+    found = [(name, truth[name]) for name in run.outcomes if truth[name]]
+    return Section(
+        "truth",
+        "Held against the known truth",
+        "A synthetic unit knows what a real one cannot: each case's true probability. This tests "
+        "the report, not the model's worth: none of it is evidence about a real unit.",
+        keep(_tell_ceilings(found), _tell_parts(found), _tell_managed_truth(found)),
+    )
+
+
+def _tell_ceilings(found: list[tuple[str, Node]]) -> Part:
+    rows = [
+        [
+            say(plain(name)),
+            show(one["n"], COUNT),
+            show(one["ceiling_auc"], AUC),
+            show(one["auc"], AUC),
+            show(one["share_of_ceiling"], IN_100),
+            show(one["recall_of_truth_at_capacity"], IN_100),
+            show(one["largest_standard_error"], Style(4)),
+        ]
+        for name, one in found
+    ]
+    columns = ["Outcome", "Cases", "AUC of the truth itself", "AUC of the model"]
+    columns += ["Of what is possible above a coin, in 100", "True outcomes with a place, in 100"]
+    columns += ["Largest error of the truth"]
+    table = make_table("Ceilings: no model can pass the truth but by luck", columns, rows)
+    return Part("How near the ceiling", "", (table,) if rows else ())
+
+
+def _tell_parts(found: list[tuple[str, Node]]) -> Part:
+    tables = tuple(
+        _tabulate_parts(name, one["parts"].each()) for name, one in found if one["parts"].each()
+    )
+    return Part(
+        "Calibration against truth",
+        "The cases in ten parts by their estimate, beside the mean of their true probabilities.",
+        tables,
+    )
+
+
+def _tabulate_parts(name: str, parts: list[Node]) -> Table:
+    rows = [
+        [
+            say(f"part {number}"),
+            show(one["n"], COUNT),
+            show(one["mean_probability"], IN_100),
+            show(one["mean_truth"], IN_100),
+            show(one["relative_error"], POINTS),
+        ]
+        for number, one in enumerate(parts, 1)
+    ]
+    columns = ["Part of the cases", "Cases", "Estimated, in 100", "True, in 100"]
+    columns += ["Estimate above or below truth, in 100 of it"]
+    return make_table(f"Estimate and truth, outcome: {plain(name)}", columns, rows)
+
+
+def _tell_managed_truth(found: list[tuple[str, Node]]) -> Part:
+    rows = [
+        [
+            say(plain(name)),
+            show(managed["n"], COUNT),
+            show(managed["median_place"], RATIO),
+            show(managed["median_untreated_place"], RATIO),
+            show(managed["mean_probability"], IN_100),
+            show(managed["mean_untreated"], IN_100),
+        ]
+        for name, one in found
+        for managed in [one["managed"]]
+        if managed["n"].number
+    ]
+    columns = ["Outcome", "Managed cases", "Middle place by the estimate"]
+    columns += [
+        "Middle place by the truth, unmanaged",
+        "Estimated, in 100",
+        "True if unmanaged, in 100",
+    ]
+    return Part(
+        "Managed cases, had nobody managed them",
+        "Places run from 0, first, to 1, last. Where the estimate places managed cases further "
+        "down than the truth would without management, the model has learnt the unit's own work.",
+        (make_table("Managed cases by estimate and by truth", columns, rows),) if rows else (),
+    )

@@ -1,0 +1,227 @@
+"""The audit of the list by protected characteristics, and proxies: what can and cannot be told."""
+
+from typing import Final
+
+from training.audit import wording
+from training.audit.measures import DEFINITIONS, INTERCEPT_WORDS, Measure
+from training.report.parts import Block, Part, Section, Words, keep
+from training.report.reading import Node, Run
+from training.report.tables import (
+    AUC,
+    COUNT,
+    GAIN,
+    IN_100,
+    POINTS,
+    RATIO,
+    Cell,
+    Style,
+    Table,
+    make_table,
+    plain,
+    say,
+    show,
+    show_between,
+)
+
+_COUNT_WORDS: Final = {wording.FEWER: wording.FEWER, wording.WITHHELD: "withheld"}
+"""How a count is told that may not be shown; a note under the table says why."""
+_P: Final = Style(3)
+_SHOWN: Final = (
+    Measure.SHARE_OF_CASES,
+    Measure.SHARE_OF_PLACES,
+    Measure.SELECTION_RATE,
+    Measure.RECALL,
+    Measure.EXPOSURE,
+    Measure.OBSERVED_OVER_EXPECTED,
+    Measure.MISSED_CASE_RATE,
+    Measure.BASE_RATE,
+)
+"""Columns of the table of figures; the others stand among the comparisons."""
+
+
+def describe_audit(run: Run) -> Section:
+    """Return the section on what the list does for people of each group."""
+    audit = run.root["audit"]
+    # The audit and its proxies may come together under one key.
+    proxies = run.root["proxies"] or audit["proxies"]
+    audit = audit["audit"] or audit
+    singles = [one for one in audit["characteristics"].each() if not one["is_pair"].is_true]
+    pairs = [one for one in audit["characteristics"].each() if one["is_pair"].is_true]
+    return Section(
+        "audit",
+        "Audit of the list",
+        "What the list does for people of each group. Protected characteristics never reach a "
+        "model; they are joined here, afterwards. Nothing here says that a list is fair: “no "
+        "difference found” says how large a difference could still be there, and “too few to "
+        "tell” is never a pass.",
+        keep(
+            _tell_primary(audit),
+            _tell_recorded_less(audit),
+            *(_tell_characteristic(one) for one in singles),
+            *(_tell_characteristic(one) for one in pairs),
+            _tell_proxies(proxies),
+        ),
+    )
+
+
+def _tell_primary(audit: Node) -> Part:
+    rows = [
+        [
+            say(_name_group(one["characteristic"].text, one["group"].text)),
+            say(_describe(one["measure"].text)),
+            say(_mark(one["verdict"].text)),
+            say(one["words"].text),
+        ]
+        for one in audit["primary"].each()
+    ]
+    columns = ["Group", "What is compared", "Verdict", "In words"]
+    said = [audit[key].text for key in ("limits", "correction", "caution") if audit[key].text]
+    blocks: tuple[Block, ...] = (Words(tuple(said)),) if said else ()
+    if rows:
+        blocks = (make_table("Comparisons fixed beforehand", columns, rows), *blocks)
+    return Part(
+        "Fixed beforehand",
+        "These comparisons were written down before any result was seen. They count for most.",
+        blocks,
+    )
+
+
+def _name_group(characteristic: str, group: str) -> str:
+    return f"{plain(characteristic)}: {plain(group)}" if group else plain(characteristic)
+
+
+def _mark(verdict: str) -> str:
+    return verdict.upper() if verdict == wording.DIFFERS else verdict
+
+
+def _describe(measure: str) -> str:
+    if measure not in list(Measure):
+        return plain(measure)
+    found = DEFINITIONS.get(Measure(measure))
+    return INTERCEPT_WORDS if found is None else found.words
+
+
+def _tell_recorded_less(audit: Node) -> Part:
+    said = tuple(
+        audit["recorded_less"][n]["words"].text for n, _ in _number(audit["recorded_less"])
+    )
+    return Part(
+        "Is a group's conduct recorded less?",
+        "Fewer records, and graver ones, can mean that only the worst is written down. It is a "
+        "reason to look, never a proof.",
+        (Words(said, is_list=True),) if said else (),
+    )
+
+
+def _number(node: Node) -> list[tuple[int, Node]]:
+    return list(enumerate(node.each()))
+
+
+def _tell_characteristic(one: Node) -> Part:
+    groups = one["groups"].each()
+    name = plain(one["characteristic"].text)
+    blocks: list[Block] = [_tabulate_groups(name, groups)] if groups else []
+    compared = [
+        _compare(group, found)
+        for group in groups
+        for _, found in group["comparisons"].parts()
+        if found["verdict"].text != wording.TOO_FEW
+    ]
+    untold = [
+        f"{plain(group['group'].text)}: {_describe(measure)}"
+        for group in groups
+        for measure, found in group["comparisons"].parts()
+        if found["verdict"].text == wording.TOO_FEW
+    ]
+    if compared:
+        blocks.append(_tabulate_comparisons(name, compared))
+    if untold:
+        blocks.append(Words((f"Too few to tell, which is no pass: {'; '.join(untold)}.",)))
+    return Part(f"By {name}", "", tuple(blocks))
+
+
+def _style(measure: str) -> Style:
+    found = DEFINITIONS.get(Measure(measure)) if measure in list(Measure) else None
+    is_share = found is not None and (found.is_share or found.of_all)
+    return IN_100 if is_share else RATIO
+
+
+def _tabulate_groups(name: str, groups: list[Node]) -> Table:
+    measures = [
+        measure for measure in _SHOWN if any(one["figures"].has(measure.value) for one in groups)
+    ]
+    rows = []
+    for one in groups:
+        row = [say(plain(one["group"].text)), _count(one["n"]), _count(one["positives"])]
+        for measure in measures:
+            found = one["figures"][measure.value]
+            row.append(
+                show_between(found["value"], found["low"], found["high"], _style(measure.value))
+            )
+        rows.append(row)
+    columns = ["Group", "Cases", "With the outcome"]
+    columns += [_head(measure) for measure in measures]
+    is_withheld = any(wording.WITHHELD in (one["n"].text, one["positives"].text) for one in groups)
+    notes = [f"{wording.WITHHELD[0].upper()}{wording.WITHHELD[1:]}."] if is_withheld else []
+    return make_table(f"Figures by {name}", columns, rows, *notes)
+
+
+def _head(measure: Measure) -> str:
+    words = DEFINITIONS[measure].words
+    words = words[0].upper() + words[1:]
+    return f"{words}, in 100" if _style(measure.value) is IN_100 else f"{words} (1 is even)"
+
+
+def _count(node: Node) -> Cell:
+    """Return a count, or the words that stand for one that may not be shown; nothing else."""
+    return say(_COUNT_WORDS[node.text]) if node.text in _COUNT_WORDS else show(node, COUNT)
+
+
+def _compare(group: Node, found: Node) -> list[Cell]:
+    measure = found["measure"].text
+    is_ratio = found["scale"].text == "ratio"
+    is_share = _style(measure) is IN_100
+    style = RATIO if is_ratio else (POINTS if is_share else GAIN)
+    return [
+        say(f"{plain(group['group'].text)}: {_describe(measure)}"),
+        say("times" if is_ratio else ("in 100, more or less" if is_share else "more or less")),
+        show_between(found["estimate"], found["low"], found["high"], style),
+        show(found["p_value"], _P),
+        show(found["corrected_p"], _P),
+        say(found["role"].text),
+        say(_mark(found["verdict"].text)),
+    ]
+
+
+def _tabulate_comparisons(name: str, rows: list[list[Cell]]) -> Table:
+    columns = ["Group and figure", "Measured in", "Held against the other cases", "p, seen alone"]
+    columns += ["p, corrected", "Role", "Verdict"]
+    # What was fixed beforehand stands first.
+    ordered = sorted(rows, key=lambda row: row[-2].text != wording.PRIMARY)
+    return make_table(f"Comparisons by {name}", columns, ordered)
+
+
+def _tell_proxies(proxies: Node) -> Part:
+    rows: list[list[Cell]] = []
+    for name, one in proxies.parts():
+        for group in one["groups"].each():
+            strongest = [
+                f"{plain(best['indicator'].text)} ({AUC.write(best['auc'].number or 0.0)})"
+                for best in group["strongest"].each()[:3]
+            ]
+            auc = group["auc"]
+            rows.append(
+                [
+                    say(_name_group(name, group["group"].text)),
+                    show_between(auc["value"], auc["low"], auc["high"], AUC),
+                    say(group["words"].text),
+                    say("; ".join(strongest)),
+                ]
+            )
+    columns = ["Group", "AUC of all indicators", "In words", "Best by themselves (AUC)"]
+    return Part(
+        "Proxies: do the indicators give a group away?",
+        "A characteristic that is left out can still be told from what stands in for it. An AUC "
+        "of 0.5 says that the indicators tell nothing of the group; from about 0.7 they tell it.",
+        (make_table("How well the indicators tell each group", columns, rows),) if rows else (),
+    )

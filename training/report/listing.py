@@ -1,0 +1,304 @@
+"""The list: what its places find, whom it misses, what weights settle, how many places it takes."""
+
+from typing import Final
+
+from training.report.opening import CANDIDATES
+from training.report.parts import Beside, Block, Part, Section, Words, keep
+from training.report.plots import draw_bars, draw_pair
+from training.report.reading import Node, Run
+from training.report.tables import (
+    COUNT,
+    IN_100,
+    ONE,
+    Cell,
+    Style,
+    Table,
+    count,
+    make_table,
+    plain,
+    say,
+    show,
+    show_interval,
+)
+
+_GROUPS: Final = ("newly_referred", "returned", "all")
+"""Order of the groups: nobody has looked at the first yet."""
+_NOTE_WAIT: Final = (
+    "A wait without a figure is longer than can be told: more cases than that never got a place."
+)
+_NOTE_OPEN: Final = (
+    "Not yet known: cases with the outcome that still wait, and whose time had not run out when "
+    "the play ended."
+)
+_MOSTLY_OPEN: Final = (
+    "WARNING: the play is too short against the horizon. At some capacities most cases with the "
+    "outcome that got no place were still within their time when it ended: “missed” is too low and "
+    "“found, in 100 settled” too high."
+)
+_BORDERS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+"""Borders of the bands of ranks, in lists of the stated capacity."""
+
+
+def describe_list(run: Run) -> Section:
+    """Return the section on the list as a whole."""
+    found = run.root["list"]
+    parts = keep(
+        _tell_capacity(run, found),
+        _tell_rivals(run),
+        _tell_missed(found),
+        _tell_weights(found),
+        _tell_custody(found),
+        _tell_planner(found),
+    )
+    capacity = found["capacity"].number
+    places = f"{capacity:,.0f} places" if capacity is not None else "its places"
+    return Section(
+        "list",
+        "The list",
+        f"What a week's list of {places} would have found at {run.last}. The order is that of the "
+        "whole list, all outcomes weighed together.",
+        parts,
+    )
+
+
+def _tell_capacity(run: Run, found: Node) -> Part:
+    tables = [
+        _tabulate_groups(f"Outcome: {plain(outcome)}", found["at_capacity"][outcome])
+        for outcome in run.outcomes
+        if found["at_capacity"][outcome]
+    ]
+    return Part(
+        "What the places find, newly referred cases first",
+        "Precision: of 100 places, how many go to a case with the outcome. Recall: of 100 cases "
+        "with the outcome, how many get a place. Both are given on a list of the group alone and "
+        "on the list of all cases. A list far shorter than the number of cases with the outcome "
+        "finds few of them however good its order: read precision there, and the planner below.",
+        tuple(tables),
+    )
+
+
+def _sort_groups(figures: Node) -> list[Node]:
+    groups = figures["groups"].each()
+    order = {name: number for number, name in enumerate(_GROUPS)}
+    return sorted(groups, key=lambda one: order.get(one["group"].text, -1))
+
+
+def _tabulate_groups(caption: str, figures: Node) -> Table:
+    rows = [
+        [
+            say(plain(one["group"].text)),
+            show(one["n"], COUNT),
+            show(one["positives"], COUNT),
+            show_interval(one["precision_at_capacity"], one["precision_at_capacity_ci"], IN_100),
+            show_interval(one["recall_at_capacity"], one["recall_at_capacity_ci"], IN_100),
+            show(one["places_in_whole"], ONE),
+            show_interval(one["precision_in_whole"], one["precision_in_whole_ci"], IN_100),
+            show_interval(one["recall_in_whole"], one["recall_in_whole_ci"], IN_100),
+            show(one["median_rank_in_whole"], COUNT),
+        ]
+        for one in _sort_groups(figures)
+    ]
+    columns = ["Group", "Cases", "With the outcome", "Own list: precision, in 100"]
+    columns += ["Own list: recall, in 100", "Places on the list of all"]
+    columns += ["List of all: precision, in 100", "List of all: recall, in 100"]
+    columns += ["Middle rank of those with it"]
+    return make_table(caption, columns, rows)
+
+
+def _tell_rivals(run: Run) -> Part:
+    rows: list[list[Cell]] = []
+    for outcome in run.outcomes:
+        rivals = run.at(outcome)["at_capacity"]
+        for name, figures in rivals.parts():
+            whole = next(
+                (one for one in figures["groups"].each() if one["group"].text == "all"), Node(None)
+            )
+            new = next(
+                (one for one in figures["groups"].each() if one["group"].text == _GROUPS[0]),
+                Node(None),
+            )
+            if name not in CANDIDATES or not whole:
+                continue
+            row = [say(f"{plain(outcome)}: {CANDIDATES[name]}")]
+            for one in (new, whole):
+                for rate in ("precision_at_capacity", "recall_at_capacity"):
+                    row.append(show_interval(one[rate], one[f"{rate}_ci"], IN_100))
+            rows.append(row)
+    columns = ["Order by", "Newly referred: precision, in 100", "Newly referred: recall, in 100"]
+    columns += ["All: precision, in 100", "All: recall, in 100"]
+    table = make_table("The same places filled by the model and by the simple rules", columns, rows)
+    return Part(
+        "Would a simple rule fill the places as well?",
+        "Here the places go by one outcome alone, by three orders. An AUC looks at the whole "
+        "order, a list only at its top: the two need not agree. Where the brackets of two orders "
+        "overlap widely, the places do not tell them apart.",
+        (table,) if rows else (),
+    )
+
+
+def _tell_missed(found: Node) -> Part:
+    gravest, missed = found["gravest"].text, found["missed"]
+    blocks: list[Block] = []
+    if missed[gravest]["ranks"].each():
+        blocks.append(_show_ranks(gravest, missed[gravest], found["capacity"]))
+    elif gravest and missed[gravest]["n"].number == 0:
+        blocks.append(Words((f"No case with {plain(gravest)} lay outside the list.",)))
+    rows = [
+        [say(plain(name)), show(one["n"], COUNT), show(one["of"], COUNT)]
+        for name, one in missed.parts()
+    ]
+    if rows:
+        columns = ["Outcome", "Cases with it outside the list", "Of cases whose outcome is known"]
+        blocks.append(make_table("Cases outside the list, by outcome", columns, rows))
+    return Part(
+        "Missed cases",
+        "Cases that had the outcome and no place. Those just below the list would be reached in "
+        "the next weeks; those far down show what the order does not see.",
+        tuple(blocks),
+    )
+
+
+def _show_ranks(outcome: str, missed: Node, capacity: Node) -> Beside:
+    ranks = [one.number for one in missed["ranks"].each()]
+    known = sorted(int(rank) for rank in ranks if rank is not None)
+    bands = cut_ranks(known, max(int(capacity.number or 0), 1))
+    names = [f"{low:,} to {high:,}" for low, high, _ in bands]
+    sizes = [size for _, _, size in bands]
+    middle = known[(len(known) - 1) // 2] if known else 0
+    says = (
+        f"{len(known):,} missed cases with {plain(outcome)}; half of them rank {middle:,} or "
+        "higher. "
+        + ", ".join(f"rank {name}: {size:,}" for name, size in zip(names, sizes, strict=True))
+    )
+    title = f"Ranks of missed cases, outcome: {plain(outcome)}"
+    plot = draw_bars(title, says, names, sizes, x_label="rank", y_label="missed cases")
+    rows = [[say(name), count(size)] for name, size in zip(names, sizes, strict=True)]
+    note = f"Each band is twice as wide as the one before. Lowest rank: {max(known, default=0):,}."
+    return Beside(plot, make_table(title, ["Rank", "Missed cases"], rows, note))
+
+
+def cut_ranks(ranks: list[int], capacity: int) -> list[tuple[int, int, int]]:
+    """Return bands of ranks, each twice as wide as the one before, and how many lie in each.
+
+    Parameters
+    ----------
+    ranks
+        Ranks of missed cases; each beyond ``capacity``.
+    capacity
+        Places on the list: the first band is the next week's list.
+
+    Returns
+    -------
+    list
+        First rank, last rank (inclusive) and count, up to the band of the largest rank.
+    """
+    found = []
+    low = capacity + 1
+    for border in _BORDERS[1:]:
+        high = border * capacity
+        found.append((low, high, sum(low <= rank <= high for rank in ranks)))
+        low = high + 1
+        if not ranks or high >= max(ranks):
+            return found
+    return [*found, (low, max(ranks), sum(rank >= low for rank in ranks))]
+
+
+def _tell_weights(found: Node) -> Part:
+    rows = [
+        [
+            say(f"{plain(one['rung'].text)}, times {one['factor'].number or 0:g}"),
+            show(one["weight"], Style(1)),
+            show(one["n_leaving"], COUNT),
+            show(one["lowest_new_place"], COUNT),
+            show(one["rank_correlation"], Style(3)),
+        ]
+        for one in found["weights"].each()
+    ]
+    columns = ["Level of harm and change", "Stated weight", "Leave the list"]
+    columns += ["Lowest new place of a listed case", "Correlation of the two orders"]
+    return Part(
+        "Weights halved and doubled",
+        "The weights of the levels of harm are stated policy, not findings. This shows what they "
+        "settle: how many of those on the list would leave it under another weight.",
+        (make_table("Each weight changed in turn", columns, rows),) if rows else (),
+    )
+
+
+def _tell_custody(found: Node) -> Part:
+    raised, onto = found["custody"]["n_raised"], found["custody"]["n_onto_list"]
+    rows = [
+        [say("Cases moved up by the precaution"), show(raised, COUNT)],
+        [say("Of these, onto the list"), show(onto, COUNT)],
+    ]
+    return Part(
+        "Custody is not safety",
+        "A case whose subject is in custody is ordered by the larger of two priorities: as "
+        "recorded, and as if custody had ended. It is a precaution, not a prediction.",
+        (make_table("What the precaution moves", ["", "Cases"], rows),) if found["custody"] else (),
+    )
+
+
+def _tell_planner(found: Node) -> Part:
+    plan = found["planner"]
+    plans = plan["capacities"].each()
+    never = plan["never_weeks"].number or 0
+    if not plans:
+        return Part("", "", ())
+    rows = [
+        [
+            show(one["capacity"], COUNT),
+            show(one["finds"], COUNT),
+            show(one["misses"], COUNT),
+            show(one["open"], COUNT),
+            show(one["share_found"], IN_100),
+            show(one["median_wait_weeks"], COUNT),
+            show(one["p90_wait_weeks"], COUNT),
+            show(one["longest_wait_weeks"], COUNT),
+            show(one["never"], COUNT),
+            show(one["waiting_at_end"], COUNT),
+        ]
+        for one in plans
+    ]
+    columns = ["Places a week", "Found", "Missed", "Not yet known", "Found, in 100 settled"]
+    columns += ["Middle wait, weeks", "Nine in ten wait at most, weeks", "Longest wait, weeks"]
+    columns += [f"Not seen within {never:.0f} weeks", "Waiting at the end"]
+    is_open = any((one["open"].number or 0) > (one["misses"].number or 0) for one in plans)
+    warned: list[Block] = [Words((_MOSTLY_OPEN,))] if is_open else []
+    table = make_table("The planner's figures", columns, rows, _NOTE_WAIT, _NOTE_OPEN)
+    words = Words(
+        tuple(f"{_places(one)}: {one['words'].text}." for one in plans), is_list=True, is_small=True
+    )
+    weeks, horizon = plan["weeks"].number or 0, plan["horizon_weeks"].number or 0
+    return Part(
+        "How many places a week?",
+        f"The queue is played for {weeks:.0f} weeks with cases that arrive as they did in the last "
+        "four before the test origin, from an empty queue. Found: a case with the gravest outcome "
+        f"gets its place within {horizon:.0f} weeks. What a look then prevents is not modelled.",
+        (*warned, _draw_plan(plans), table, words),
+    )
+
+
+def _places(one: Node) -> str:
+    return f"{one['capacity'].number or 0:.0f} places"
+
+
+def _draw_plan(plans: list[Node]) -> Block:
+    def column(name: str) -> list[float | None]:
+        return [one[name].number for one in plans]
+
+    places = [one or 0.0 for one in column("capacity")]
+    panels = {
+        "cases with the outcome": {"found": column("finds"), "missed": column("misses")},
+        "weeks": {
+            "middle wait": column("median_wait_weeks"),
+            "nine in ten wait at most": column("p90_wait_weeks"),
+            "longest wait": column("longest_wait_weeks"),
+        },
+    }
+    says = "Above, cases with the outcome found and missed; below, waits. " + " ".join(
+        f"{_places(one)}: {one['finds'].number or 0:,.0f} found, {one['misses'].number or 0:,.0f} "
+        f"missed, longest wait {one['longest_wait_weeks'].number or 0:.0f} weeks."
+        for one in plans
+    )
+    title = "Found, missed and waits by places a week"
+    return draw_pair(title, says, places, panels, x_label="places a week")

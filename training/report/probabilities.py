@@ -1,0 +1,260 @@
+"""Probabilities: whether they hold, overall and by part; drift; whether acting on them pays."""
+
+from typing import Final
+
+from training.report.opening import CANDIDATES
+from training.report.parts import Beside, Block, Part, Section, keep
+from training.report.plots import Spread, draw_lines, draw_reliability
+from training.report.reading import Node, Run
+from training.report.tables import (
+    COUNT,
+    IN_100,
+    RATIO,
+    Cell,
+    Style,
+    Table,
+    make_table,
+    plain,
+    say,
+    show,
+    show_between,
+    show_interval,
+)
+
+_BRIER: Final = Style(4)
+_LOG_ODDS: Final = Style(2, is_signed=True)
+_THRESHOLD: Final = Style(0, scale=100.0)
+_ACTS: Final = {**CANDIDATES, "all": "acting on all", "none": "acting on none"}
+_STRATA: Final = {
+    "all": "all cases",
+    "period": "by period",
+    "origin": "by period",
+    "area": "by area",
+    "group": "by group of cases",
+}
+
+
+def describe_calibration(run: Run) -> Section:
+    """Return the section on whether probabilities hold."""
+    return Section(
+        "calibration",
+        "Calibration",
+        "Whether, of cases with an estimate of 20 in 100, about 20 in 100 have the outcome. "
+        "Intercept: 0 is right, below 0 the estimates are too high. Slope: 1 is right, below 1 "
+        "high estimates are too high and low ones too low. The Brier score is the mean squared "
+        "error: lower is better, and it should lie under that of giving every case the same rate.",
+        keep(_tell_overall(run), _tell_curves(run), _tell_strata(run), _tell_drift(run)),
+    )
+
+
+def _tell_overall(run: Run) -> Part:
+    rows = []
+    for outcome in run.outcomes:
+        for origin, found in run.root["outcomes"][outcome].parts():
+            others = found["baselines"]
+            rows.append(
+                [
+                    say(f"{plain(outcome)}, {origin}"),
+                    show(found["calibration_intercept"], _LOG_ODDS),
+                    show(found["calibration_slope"], RATIO),
+                    show(found["brier"], _BRIER),
+                    show(found["brier_constant"], _BRIER),
+                    show(others["rfs"]["brier"], _BRIER),
+                    show(others["logistic"]["brier"], _BRIER),
+                ]
+            )
+    columns = ["Outcome, test origin", "Intercept", "Slope", "Brier score", "Same rate for all"]
+    columns += ["Brier score of the rule", "Brier score of the logistic regression"]
+    table = make_table("Calibration of the model by outcome and period", columns, rows)
+    return Part("By outcome and period", "", (table,) if rows else ())
+
+
+def _tell_curves(run: Run) -> Part:
+    blocks = []
+    for outcome in run.outcomes:
+        points = [one for one in run.find("curve", outcome).each() if _has_rate(one)]
+        if points:
+            blocks.append(_show_curve(outcome, points))
+    return Part(
+        "Reliability curves",
+        "The cases in ten parts by their estimate. Dots above the dashed line: more had the "
+        "outcome than was estimated; below it: fewer. The upright lines are 95 % intervals.",
+        tuple(blocks),
+    )
+
+
+def _observed(one: Node) -> Node:
+    return one.first("observed_rate", "observed")
+
+
+def _has_rate(one: Node) -> bool:
+    return one["mean_probability"].number is not None and _observed(one).number is not None
+
+
+def _show_curve(outcome: str, points: list[Node]) -> Beside:
+    estimated = [one["mean_probability"].number or 0.0 for one in points]
+    seen = [
+        Spread(_observed(one).number or 0.0, one["low"].number, one["high"].number)
+        for one in points
+    ]
+    says = "Of cases estimated at " + "; ".join(
+        f"{IN_100.write(x)} in 100, {IN_100.write(one.estimate)} in 100 had it"
+        for x, one in zip(estimated, seen, strict=True)
+    )
+    rows = [
+        [
+            say(f"part {number}"),
+            show(one["mean_probability"], IN_100),
+            show_between(_observed(one), one["low"], one["high"], IN_100),
+            show(one["n"], COUNT),
+        ]
+        for number, one in enumerate(points, 1)
+    ]
+    title = f"Estimated and seen, outcome: {plain(outcome)}"
+    columns = ["Part of the cases", "Estimated, in 100", "Seen, in 100", "Cases"]
+    return Beside(
+        draw_reliability(title, f"{says}.", estimated, seen), make_table(title, columns, rows)
+    )
+
+
+def _tell_strata(run: Run) -> Part:
+    tables = []
+    for outcome in run.outcomes:
+        found = run.find("calibration", outcome)
+        rows = [_row_of(one) for one in (found if found.each() else found["strata"]).each()]
+        if rows:
+            tables.append(_tabulate_strata(outcome, rows))
+    return Part(
+        "By period, area and group",
+        "An estimate that holds over all cases can be wrong for a part of them. Where a bracket "
+        "holds 0 (intercept) or 1 (slope), no fault is shown, which is not a proof that there is "
+        "none.",
+        tuple(tables),
+    )
+
+
+def _row_of(one: Node) -> list[Cell]:
+    stratum, level = one["stratum"].text, one["level"].text
+    name = _STRATA.get(stratum, plain(stratum))
+    return [
+        say(name if stratum == "all" else f"{name}: {plain(level)}"),
+        show(one["n"], COUNT),
+        show(one["positives"], COUNT),
+        show(one["mean_probability"], IN_100),
+        show(one["observed_rate"], IN_100),
+        show_interval(one["intercept"], one["intercept_interval"], _LOG_ODDS),
+        show_interval(one["slope"], one["slope_interval"], RATIO),
+    ]
+
+
+def _tabulate_strata(outcome: str, rows: list[list[Cell]]) -> Table:
+    columns = ["Part", "Cases", "With the outcome", "Estimated, in 100", "Seen, in 100"]
+    columns += ["Intercept", "Slope"]
+    return make_table(f"Calibration by part, outcome: {plain(outcome)}", columns, rows)
+
+
+def _tell_drift(run: Run) -> Part:
+    rows = []
+    for outcome in run.outcomes:
+        found = run.find("drift", outcome)
+        if not found.has("shift"):
+            continue
+        rows.append(
+            [
+                say(plain(outcome)),
+                show(found["training_rate"], IN_100),
+                show(found["recent_rate"], IN_100),
+                show(found["n_recent"], COUNT),
+                show_interval(found["seen"], found["interval"], _LOG_ODDS),
+                show(found["fluctuation"], RATIO),
+                show(found["shift"], _LOG_ODDS),
+                say(found.first("told", "words").text),
+            ]
+        )
+    columns = ["Outcome", "At the training dates, in 100", "Just before use, in 100"]
+    columns += ["Cases just before use", "Difference seen, log-odds"]
+    columns += ["Ordinary ups and downs", "Shift applied, log-odds", "In words"]
+    table = make_table("Recorded rates within a short window, and the shift", columns, rows)
+    return Part(
+        "Has the rate drifted?",
+        "Outcomes over the full horizon come to be known late; over a shorter window sooner. "
+        "Where the rate of the window just past stands out from what windows ordinarily differ "
+        "by, the probabilities are shifted by part of it. Only what was known when the model is "
+        "first used is read.",
+        (table,) if rows else (),
+    )
+
+
+def describe_net_benefit(run: Run) -> Section:
+    """Return the section on decision curves."""
+    blocks: list[Block] = []
+    for outcome in run.outcomes:
+        found = run.at(outcome)["net_benefit"]
+        if found["thresholds"].each():
+            blocks += [_draw_benefit(outcome, found), _tabulate_benefit(outcome, found)]
+    return Section(
+        "net-benefit",
+        "Is acting on it worth more than acting on all, or on none?",
+        "Somebody who acts from 10 in 100 upwards thinks nine looks in vain a fair price for one "
+        "found. At that price, net benefit counts the outcomes found per 100 cases, less the "
+        "price of the looks in vain. Higher is better; acting on none is 0. A line under “acting "
+        "on all” says: at that price, look at everybody instead (Vickers and Elkin 2006).",
+        keep(Part("By outcome", "", tuple(blocks))),
+    )
+
+
+def _draw_benefit(outcome: str, found: Node) -> Block:
+    thresholds = [100 * (one.number or 0.0) for one in found["thresholds"].each()]
+    lines = {
+        _ACTS[name]: [
+            None if one["net_benefit"].number is None else 100 * one["net_benefit"].number
+            for one in points.each()
+        ]
+        for name, points in found["curves"].items()
+        if name in _ACTS
+    }
+    low = min((min(0.0, value) for name, of in lines.items() for value in of if value), default=0.0)
+    best = max((value for of in lines.values() for value in of if value), default=1.0)
+    # Acting on all sinks without end at high thresholds and would flatten all that matters.
+    floor = max(low, -0.25 * best)
+    shown = {
+        name: [value if value is not None and value >= floor else None for value in of]
+        for name, of in lines.items()
+    }
+    model = lines.get(CANDIDATES["model"], [])
+    says = "Net benefit per 100 cases of the model: " + ", ".join(
+        f"{value:.1f} when acting from {threshold:g} in 100"
+        for threshold, value in zip(thresholds, model, strict=False)
+        if value is not None
+    )
+    return draw_lines(
+        f"Decision curves, outcome: {plain(outcome)}",
+        f"{says}.",
+        thresholds,
+        shown,
+        x_label="acting from so many in 100 upwards",
+        y_label="net benefit per 100 cases",
+    )
+
+
+def _tabulate_benefit(outcome: str, found: Node) -> Table:
+    curves = found["curves"]
+    rivals = [name for name in ("rfs", "logistic", "all", "none") if curves[name].each()]
+    rows = []
+    for number, threshold in enumerate(found["thresholds"].each()):
+        model = curves["model"].each()
+        row = [show(threshold, _THRESHOLD)]
+        own = model[number] if number < len(model) else Node(None)
+        row.append(show_interval(own["net_benefit"], own["net_benefit_ci"], _PER_100))
+        for name in rivals:
+            other = curves[name][number]
+            row.append(show_interval(other["model_ahead"], other["model_ahead_ci"], _AHEAD))
+        rows.append(row)
+    columns = ["Acting from, in 100", "Net benefit of the model"]
+    columns += [f"Model ahead of {_ACTS[name]}" for name in rivals]
+    caption = f"Net benefit per 100 cases, outcome: {plain(outcome)}"
+    return make_table(caption, columns, rows)
+
+
+_PER_100: Final = Style(2, scale=100.0)
+_AHEAD: Final = Style(2, is_signed=True, scale=100.0)
