@@ -15,17 +15,19 @@ from training.config import TrainingConfig
 from training.done import DoneOrigin
 from training.findings import (
     DRIFT,
+    MANAGED_LOOK_SAFER,
     RECORDING_BREAK,
     RETROSPECTIVE,
     Finding,
     conclude_outcomes,
     sort_findings,
 )
+from training.handbacks import compare_handbacks
 from training.headlines import sort_headlines
 from training.identity import open_origins
 from training.listed import TestedList, describe_list, order_list
 from training.request import Progress, RunOptions
-from training.strata import compare_all_managed, describe_calibration
+from training.strata import MANAGED, compare_all_managed, describe_calibration
 from training.truth_check import compare_with_truth
 
 
@@ -73,6 +75,9 @@ def describe_run(
     listed = order_list(history, bundle, last.run.test, last.evaluated)
     managed = compare_all_managed(history, catalogue, done)
     findings = conclude_outcomes(last.fitted, last.evaluated, managed)
+    handbacks = compare_handbacks(history, catalogue, MANAGED, until_us=history.extract_at)
+    if handbacks is not None and handbacks.looks_safer:
+        findings.append(Finding(MANAGED_LOOK_SAFER, "handbacks", handbacks.tell()))
     audited = None
     if options.characteristics is not None:
         audited = audit_tested_list(
@@ -109,6 +114,7 @@ def describe_run(
             for outcome in catalogue.outcomes
         },
         "list": describe_list(history, catalogue, listed, last.evaluated, capacity, config),
+        **({"handbacks": handbacks.to_dict()} if handbacks else {}),
         **({"managed": {name: one.to_dict() for name, one in managed.items()}} if managed else {}),
         "calibration": describe_calibration(history, catalogue, done),
         "openings": open_origins(history, bundle, done, config, options),

@@ -248,6 +248,6 @@ def fit_logistic(rows: TrainingRows, config: TrainingConfig) -> LogisticBaseline
     middle = np.where(known, logged, 0.0).sum(axis=0) / count
     spread = np.sqrt((np.where(known, logged - middle, 0.0) ** 2).sum(axis=0) / count)
     scale = np.where(spread > 0, spread, 1.0)
-    regression = LogisticRegression(C=config.logistic_penalty_c, max_iter=2000)
+    regression = LogisticRegression(C=config.logistic_penalty_c, solver="newton-cholesky")
     regression.fit(logistic_design(values, middle, scale), y_true)
     return LogisticBaseline(middle, scale, regression.coef_[0], float(regression.intercept_[0]))

@@ -4,7 +4,6 @@ Leaving a characteristic out keeps no model from using what stands in for it. Th
 it the indicators carry; nothing found here is used in a model.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +11,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
@@ -176,10 +174,9 @@ def _cross_validate(x: Float64, inside: Bools, fold: Int64) -> Float64:
         held = fold == number
         if not held.any() or inside[~held].all() or not inside[~held].any():
             continue
-        with warnings.catch_warnings():
-            # Of a fit that stops early only the order is used, and it is held-out.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            fit = LogisticRegression(C=_PENALTY_C, max_iter=100).fit(x[~held], inside[~held])
+        # Only the order is used, and it is held-out: a rough fit is as good.
+        regression = LogisticRegression(C=_PENALTY_C, max_iter=1_000, tol=1e-2)
+        fit = regression.fit(x[~held], inside[~held])
         scores[held] = fit.decision_function(x[held])
     return scores
 
