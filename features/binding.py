@@ -1,30 +1,32 @@
 """Joining a plan to a history: which selectors take in which events.
 
-Events that agree in every column that selectors look at share a *signature*. There are few of
-these, so selectors are tested once per signature, and the compiled pass only looks them up.
+Events whose values are of the same classes share a *signature*. There are few of these, so
+selectors are tested once per signature, and the compiled pass only looks them up.
 """
 
-import math
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from features.catalogue import Selector
-from features.history import CODED_COLUMNS, MISSING, Coded, Float64, History, Int32, Int64
-from features.plan import NONE, Conditions, Plan
+from features.history import CODED_COLUMNS, Coded, Facts, Float64, History, Int32, Int64
+from features.plan import NONE, VIA, Matches, Plan, list_matches
 from features.vocabulary import read_answer
 
-_TABLE_LIMIT: Final = 1 << 22
+_COLUMNS: Final = (*CODED_COLUMNS, VIA)
+
+Codes = tuple[Int32, Int32, Int32, Int32, Int32, Int32, Int32, Int32]
 
 
 class EventArrays(NamedTuple):
     """Columns of the events as the compiled pass reads them.
 
-    ``matched[match_pointer[g]:match_pointer[g + 1]]`` are the selectors that signature ``g`` meets,
-    leaving value limits aside. ``state``, ``edge`` and ``slot`` say which state an event touches, 1
-    for a start or 2 for an end, and the number of its (state, detail) pair.
+    ``coded`` are the codes of ``CODED_COLUMNS``, then ``via``; ``n_codes`` how many distinct values
+    each has whose values are counted. The signature of an event adds up, for every ``column``,
+    ``classes[class_start + code]``; it stands in ``signature`` instead where a plan has too many
+    to list. ``state`` and ``edge`` say for each kind which state it touches, and 1 for a start or 2
+    for an end; their last place is that of no kind.
     """
 
     pointer: Int64
@@ -34,48 +36,54 @@ class EventArrays(NamedTuple):
     measured: npt.NDArray[np.bool_]
     value: Float64
     incident: Int32
-    view_code: Int32
+    coded: Codes
+    n_codes: Int32
+    n_details: int
+    columns: Int32
+    class_start: Int32
+    classes: Int32
     signature: Int32
     match_pointer: Int32
     matched: Int32
     state: Int32
     edge: Int32
-    slot: Int32
-    field_codes: Int32
-    field_row: Int32
-    n_codes: Int32
 
 
 class FactColumns(NamedTuple):
-    """Columns of the facts; ``fact`` is a position in the plan, ``number`` the answer."""
+    """Columns of the facts.
+
+    ``code`` is the code in ``name`` of each fact of the plan, ``answers[fact, value]`` the answer
+    as a number, in the last column that of an empty cell.
+    """
 
     pointer: Int64
     recorded_at: Int64
     superseded_at: Int64
-    fact: Int32
+    name: Int32
     asked: npt.NDArray[np.bool_]
-    number: Float64
+    value: Int32
+    code: Int32
+    answers: Float64
 
 
 @dataclass(frozen=True)
 class Binding:
-    """A plan bound to one history, with the sizes of the scratch it needs."""
+    """A plan bound to one history."""
 
     events: EventArrays
     facts: FactColumns
-    n_slots: int
-    most_events: int
-    most_incidents: int
 
 
 def bind(plan: Plan, history: History) -> Binding:
     """Bind a plan to a history; the result may be used by many threads at once."""
     events = history.events
-    signature, rows = _sign(plan, history)
-    matches = _match(plan, history, rows)
-    state, edge, slot, n_slots = _states(plan, history)
-    field_codes, field_row, n_codes = _fields(plan, history)
-    counts = matches.sum(axis=1)
+    columns = [getattr(events, name) for name in _COLUMNS]
+    used = [n for n, name in enumerate(_COLUMNS) if name in plan.conditions and columns[n].values]
+    starts, classes = _classify(plan, columns, used)
+    signature, matches = _NO_CODES, plan.matches
+    if matches is None:
+        signature, matches = _sign(plan, columns, len(events))
+    edges = [*(plan.edges.get(kind, _NO_EDGE) for kind in events.kind.values), _NO_EDGE]
     return Binding(
         events=EventArrays(
             pointer=events.pointer,
@@ -85,141 +93,92 @@ def bind(plan: Plan, history: History) -> Binding:
             measured=events.measured,
             value=events.value,
             incident=events.incident,
-            view_code=events.view.codes,
+            coded=tuple([_plain(column.codes) for column in columns]),  # type: ignore[arg-type]
+            n_codes=_int32([len(columns[n].values) if n in plan.fields else 0 for n in _NUMBERS]),
+            n_details=len(events.detail.values),
+            columns=_int32(used),
+            class_start=_int32(starts),
+            classes=_int32(classes),
             signature=signature,
-            match_pointer=np.concatenate(([0], np.cumsum(counts))).astype(np.int32),
-            matched=np.nonzero(matches)[1].astype(np.int32),
-            state=state,
-            edge=edge,
-            slot=slot,
-            field_codes=field_codes,
-            field_row=field_row,
-            n_codes=n_codes,
+            match_pointer=matches.pointer,
+            matched=matches.selectors,
+            state=_int32([state for state, _ in edges]),
+            edge=_int32([edge for _, edge in edges]),
         ),
-        facts=_bind_facts(plan, history),
-        n_slots=n_slots,
-        most_events=int(np.diff(events.pointer).max(initial=0)),
-        most_incidents=int(events.incident.max(initial=MISSING)) + 1,
+        facts=_bind_facts(plan, history.facts, history.time_zone),
     )
 
 
-def _sign(plan: Plan, history: History) -> tuple[Int32, dict[str, Int64]]:
-    """Number each event's signature and list the codes that each signature stands for."""
-    names = [*plan.used_columns, *(["via"] if history.events.via.values else [])]
-    columns: list[Coded] = [getattr(history.events, name) for name in names]
-    sizes = [len(column.values) + 1 for column in columns]
-    n_possible = math.prod(sizes)
-    narrow = n_possible <= np.iinfo(np.int32).max
-    combined: npt.NDArray[Any] = np.zeros(
-        len(history.events), dtype=np.int32 if narrow else np.int64
-    )
-    for column, size in zip(columns, sizes, strict=True):
-        combined *= size
-        combined += column.codes
-        combined += 1
-    if n_possible <= _TABLE_LIMIT and len(combined) * 8 >= n_possible:
-        present = np.zeros(n_possible, dtype=np.bool_)
-        present[combined] = True
-        distinct = np.flatnonzero(present)
-        number = np.zeros(n_possible, dtype=np.int32)
-        number[distinct] = np.arange(len(distinct), dtype=np.int32)
-        signature = np.take(number, combined)
-    else:
-        distinct, inverse = np.unique(combined, return_inverse=True)
-        signature = inverse.astype(np.int32)
-    rows: dict[str, Int64] = {}
-    rest = distinct
-    for name, size in zip(reversed(names), reversed(sizes), strict=True):
-        rest, codes = np.divmod(rest, size)
-        rows[name] = codes - 1
-    rows[""] = distinct
-    return signature, rows
+_NO_CODES: Final = np.empty(0, dtype=np.int32)
+_NO_EDGE: Final = (NONE, 0)
+_NUMBERS: Final = range(len(_COLUMNS))
 
 
-def _match(plan: Plan, history: History, rows: dict[str, Int64]) -> npt.NDArray[np.bool_]:
-    """Return which selectors each signature meets, shape ``(n_signatures, n_selectors)``."""
-    matches = np.ones((len(rows[""]), len(plan.selectors)), dtype=np.bool_)
-    for name in plan.used_columns:
-        column: Coded = getattr(history.events, name)
-        matches &= _tell_met(plan.conditions[name], column.values)[rows[name]]
-    via = history.events.via
-    if not via.values:
-        return matches & np.array([not selector.via for selector in plan.selectors], dtype=np.bool_)
-    for number, selector in enumerate(plan.selectors):
-        matches[:, number] &= _seen(selector, via, rows)
-    return matches
+def _int32(values: list[int]) -> Int32:
+    return np.array(values, dtype=np.int32)
 
 
-def _tell_met(conditions: Conditions, values: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """Return which selectors each value meets, the empty cell last."""
-    places = [conditions.place.get(value, conditions.elsewhere) for value in values]
-    met = conditions.met[[*places, conditions.empty]]
-    for prefix, selectors in conditions.prefixes:
-        for row, value in enumerate(values):
-            if value.startswith(prefix):
-                met[row] |= selectors
-    return met
+def _plain(codes: Int32) -> Int32:
+    """Return codes as the compiled pass takes them: side by side, and not marked as read-only."""
+    return codes if codes.flags.carray else codes.copy()
 
 
-def _seen(selector: Selector, via: Coded, rows: dict[str, Int64]) -> npt.NDArray[np.bool_]:
-    """Return which signatures are seen through the selector's links, or are the case's own."""
-    met = [name in selector.via for name in via.values]
-    return np.array([*met, not selector.via], dtype=np.bool_)[rows["via"]]
+def _classify(plan: Plan, columns: list[Coded], used: list[int]) -> tuple[list[int], list[int]]:
+    """Return what each value of each used column counts in a signature, and where column by column
+    the first value stands; the empty cell stands before it.
+    """
+    starts, classes = [], []
+    for n in used:
+        asked, stride = plan.conditions[_COLUMNS[n]], plan.strides[_COLUMNS[n]]
+        classes.append(asked.empty * stride)
+        starts.append(len(classes))
+        classes += [asked.classify(value) * stride for value in columns[n].values]
+    return starts, classes
 
 
-def _states(plan: Plan, history: History) -> tuple[Int32, Int32, Int32, int]:
-    events = history.events
-    nothing = np.full(len(events) if plan.states else 0, NONE, dtype=np.int32)
-    if not plan.states:
-        return nothing, nothing, nothing, 0
-    edges = [plan.edges.get(kind, (NONE, 0)) for kind in events.kind.values]
-    of_kind, edge_of_kind = np.array([*edges, (NONE, 0)], dtype=np.int32).T
-    state = np.where(events.via.codes == MISSING, of_kind[events.kind.codes], NONE)
-    touched = np.flatnonzero(state != NONE)
-    pairs = state[touched].astype(np.int64) * (len(events.detail.values) + 1) + (
-        events.detail.codes[touched] + 1
-    )
-    distinct, inverse = np.unique(pairs, return_inverse=True)
-    slot = nothing.copy()
-    slot[touched] = inverse
-    return state, edge_of_kind[events.kind.codes], slot, len(distinct)
+def _sign(plan: Plan, columns: list[Coded], size: int) -> tuple[Int32, Matches]:
+    """Number the signatures that the events have, and list what each meets."""
+    met = np.ones((1, len(plan.selectors)), dtype=np.bool_)
+    number = np.zeros(size, dtype=np.int64)
+    for name, column in zip(_COLUMNS, columns, strict=True):
+        if name not in plan.conditions:
+            continue
+        asked = plan.conditions[name]
+        classes = np.array([*map(asked.classify, column.values), asked.empty], dtype=np.int64)
+        pairs = number * len(asked.met) + classes[column.codes]
+        distinct, number = np.unique(pairs, return_inverse=True)
+        before, its_class = np.divmod(distinct, len(asked.met))
+        met = met[before] & asked.met[its_class]
+    return number.astype(np.int32), list_matches(met)
 
 
-def _fields(plan: Plan, history: History) -> tuple[Int32, Int32, Int32]:
-    """Stack the coded columns that measures look into; ``field_row`` finds a column's row."""
-    used = list(plan.fields)
-    row = np.full(len(CODED_COLUMNS) + 1, NONE, dtype=np.int32)
-    row[used] = np.arange(len(used))
-    columns: list[Coded] = [getattr(history.events, CODED_COLUMNS[field]) for field in used]
-    codes = np.empty((len(used), len(history.events)), dtype=np.int32)
-    for number, column in enumerate(columns):
-        codes[number] = column.codes
-    return codes, row, np.array([len(column.values) for column in columns], dtype=np.int32)
-
-
-def _bind_facts(plan: Plan, history: History) -> FactColumns:
-    facts = history.facts
-    names, kinds, zone = [*dict(plan.facts)], [*dict(plan.facts).values()], history.time_zone
-    position = np.full(len(facts.name.values) + 1, NONE, dtype=np.int32)
-    for code, name in enumerate(facts.name.values):
-        if name in names:
-            position[code] = names.index(name)
-    fact = position[facts.name.codes]
-    number = np.full(len(facts), np.nan)
-    answered = np.flatnonzero((fact != NONE) & (facts.value.codes != MISSING))
-    n_values = len(facts.value.values)
-    pairs = fact[answered].astype(np.int64) * n_values + facts.value.codes[answered]
-    distinct, inverse = np.unique(pairs, return_inverse=True)
-    answers = [
-        read_answer(facts.value.values[pair % n_values], kinds[pair // n_values], zone)
-        for pair in distinct.tolist()
-    ]
-    number[answered] = np.array(answers, dtype=np.float64)[inverse]
+def _bind_facts(plan: Plan, facts: Facts, time_zone: str) -> FactColumns:
+    codes = {name: code for code, name in enumerate(facts.name.values)}
+    code = _int32([codes.get(name, NONE) for name, _ in plan.facts])
     return FactColumns(
         pointer=facts.pointer,
         recorded_at=facts.recorded_at,
         superseded_at=facts.superseded_at,
-        fact=fact,
+        name=facts.name.codes,
         asked=facts.asked,
-        number=number,
+        value=facts.value.codes,
+        code=code,
+        answers=_read_answers(plan, facts, code, time_zone),
     )
+
+
+def _read_answers(plan: Plan, facts: Facts, code: Int32, time_zone: str) -> Float64:
+    """Read each answer that any fact of the plan was given, once."""
+    n_facts, words = len(plan.facts), facts.value.values
+    place = np.full(len(facts.name.values) + 1, n_facts, dtype=np.int32)
+    place[code] = np.arange(n_facts)
+    place[NONE] = n_facts  # of facts that this history does not have
+    given = np.zeros((n_facts + 1, len(words) + 1), dtype=np.bool_)
+    given[place[facts.name.codes], facts.value.codes] = True
+    asked, told = given[:n_facts, : len(words)].nonzero()
+    answers = np.full(given.shape, np.nan)
+    answers[asked, told] = [
+        read_answer(words[word], plan.facts[fact][1], time_zone)
+        for fact, word in zip(asked.tolist(), told.tolist(), strict=True)
+    ]
+    return answers

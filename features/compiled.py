@@ -43,7 +43,8 @@ def _fingerprint() -> str:
 
     folder = Path(__file__).parent
     source = b"".join(
-        (folder / name).read_bytes() for name in ("kernel.py", "plan.py", "binding.py")
+        (folder / name).read_bytes()
+        for name in ("kernel.py", "placing.py", "plan.py", "binding.py")
     )
     digest = hashlib.sha256(source + numba.__version__.encode())
     return digest.hexdigest()[:16]
@@ -56,6 +57,8 @@ class Kernels(NamedTuple):
     measure_facts: Callable[..., None]
     gather_cases: Callable[..., None]
     sort_cases: Callable[..., bool]
+    sort_ties: Callable[..., None]
+    join_records: Callable[..., tuple[bool, bool]]
 
 
 @functools.cache
@@ -63,10 +66,15 @@ def kernels() -> Kernels:
     """Return the compiled functions, cached on disk where that is possible."""
     import numba
 
-    from features import kernel
+    from features import kernel, placing
 
     passes = Kernels(
-        kernel.measure_events, kernel.measure_facts, kernel.gather_cases, kernel.sort_cases
+        kernel.measure_events,
+        kernel.measure_facts,
+        placing.gather_cases,
+        placing.sort_cases,
+        placing.sort_ties,
+        placing.join_records,
     )
     folder = cache_folder()
     if folder is not None:

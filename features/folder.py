@@ -72,7 +72,7 @@ def read_folder(path: Path, *, people: bool = False) -> ContractFolder:
     parts: dict[str, list[Normalised]] = {}
     for table in wanted:
         files = find_files(path, table)
-        _check_hashes(path, table, files, manifest)
+        check_hashes(path, table, files, manifest)
         pieces = (piece for file in files for piece in read_pieces(file))
         parts[table.name] = _normalise_all(table, pieces, clock)
         _check_rows(table, parts[table.name], manifest)
@@ -155,7 +155,14 @@ def find_files(folder: Path, table: Table) -> list[Path]:
     return found
 
 
-def _check_hashes(folder: Path, table: Table, files: list[Path], manifest: Manifest) -> None:
+def check_hashes(folder: Path, table: Table, files: list[Path], manifest: Manifest) -> None:
+    """Hold a table's files against the manifest.
+
+    Raises
+    ------
+    DataContractError
+        If a file is missing, unnamed or not the one that the manifest describes.
+    """
     stated = manifest.tables.get(table.name, TableEntry()).files
     if not stated:
         return

@@ -22,7 +22,7 @@ from numba import njit
 
 from features.binding import EventArrays, FactColumns
 from features.catalogue import DAY_US
-from features.history import Float64, Int32, Int64
+from features.history import CODED_COLUMNS, Float64, Int32, Int64
 from features.plan import FactArrays, Op, OpArrays, SelectorArrays
 
 _DAY: Final = float(DAY_US)
@@ -46,6 +46,10 @@ _DISAGREEMENT: Final = int(Op.DISAGREEMENT)
 _START: Final = 1
 _END: Final = 2
 _VALUE_FIELD: Final = 7
+_KIND: Final = CODED_COLUMNS.index("kind")
+_VIEW: Final = CODED_COLUMNS.index("view")
+_DETAIL: Final = CODED_COLUMNS.index("detail")
+_VIA: Final = len(CODED_COLUMNS)
 _N_VIEWS: Final = 3
 _FEW_CODES: Final = 64
 _ALWAYS: Final = np.iinfo(np.int64).min
@@ -92,6 +96,7 @@ class Scratch(NamedTuple):
     row_mark: Int64
     code_mark: Int64
     view_value: Float64
+    signature: Int32
 
 
 _N_INTERVALS: Final = 0
@@ -122,8 +127,8 @@ def _make_scratch(
     most_incidents: int,
 ) -> Scratch:
     most_codes = 0
-    for row in range(len(n_codes)):
-        most_codes = max(most_codes, n_codes[row])
+    for field in range(len(n_codes)):
+        most_codes = max(most_codes, n_codes[field])
     return Scratch(
         rows=np.empty((n_lists, most_events), dtype=np.int32),
         values=np.empty((n_lists, most_events)),
@@ -149,6 +154,7 @@ def _make_scratch(
         row_mark=np.full(most_events, -1, dtype=np.int64),
         code_mark=np.full(most_codes, -1, dtype=np.int64),
         view_value=np.zeros((most_incidents, _N_VIEWS)),
+        signature=np.empty(most_events, dtype=np.int32),
     )
 
 
@@ -185,6 +191,20 @@ def _note_versions(events: EventArrays, scratch: Scratch, first: int, end: int) 
 
 
 @_allocates_nothing
+def _sign(events: EventArrays, scratch: Scratch, first: int, end: int) -> None:
+    """Note the signatures of events ``first:end``."""
+    for i in range(first, end):
+        scratch.signature[i - first] = events.signature[i] if len(events.signature) > 0 else 0
+    if len(events.signature) > 0:
+        return
+    for u in range(len(events.columns)):
+        codes = events.coded[events.columns[u]]
+        start = events.class_start[u]
+        for i in range(first, end):
+            scratch.signature[i - first] += events.classes[start + codes[i]]
+
+
+@_allocates_nothing
 def _lay_out(
     events: EventArrays,
     selectors: SelectorArrays,
@@ -214,7 +234,7 @@ def _lay_out(
             _set_states(events, scratch, i, moment_end, known, every_version)
         if not (events.measured[i] and (every_version or _in_force(events, i, known))):
             continue
-        g = events.signature[i]
+        g = scratch.signature[i - first]
         for m in range(events.match_pointer[g], events.match_pointer[g + 1]):
             s = events.matched[m]
             if not _meets_value(selectors, s, events.value[i]):
@@ -244,6 +264,20 @@ def _add_interval(scratch: Scratch, state: int, until: int) -> None:
 
 
 @_allocates_nothing
+def _find_state(events: EventArrays, i: int) -> int:
+    """Return the state that an event touches, -1 for none; another case's touches none."""
+    if events.coded[_VIA][i] >= 0:
+        return -1
+    return events.state[events.coded[_KIND][i]]
+
+
+@_allocates_nothing
+def _find_slot(events: EventArrays, i: int, state: int) -> int:
+    """Return the number of an event's pair of state and detail."""
+    return state * (events.n_details + 1) + events.coded[_DETAIL][i] + 1
+
+
+@_allocates_nothing
 def _set_states(
     events: EventArrays, scratch: Scratch, first: int, end: int, known: int, every_version: bool
 ) -> None:
@@ -256,19 +290,23 @@ def _set_states(
     moment = scratch.counters[_MOMENT]
     build = scratch.counters[_BUILD]
     for i in range(first, end):
-        if events.state[i] < 0 or not events.measured[i]:
+        state = _find_state(events, i)
+        if state < 0 or not events.measured[i]:
             continue
         if not (every_version or _in_force(events, i, known)):
             continue
-        slot = events.slot[i]
+        slot = _find_slot(events, i, state)
         if scratch.slot_moment[slot] != moment:
             scratch.slot_moment[slot] = moment
             scratch.slot_edges[slot] = 0
-        scratch.slot_edges[slot] |= events.edge[i]
+        scratch.slot_edges[slot] |= events.edge[events.coded[_KIND][i]]
     for i in range(first, end):
-        if events.state[i] < 0 or scratch.slot_moment[events.slot[i]] != moment:
+        state = _find_state(events, i)
+        if state < 0:
             continue
-        slot = events.slot[i]
+        slot = _find_slot(events, i, state)
+        if scratch.slot_moment[slot] != moment:
+            continue
         scratch.slot_moment[slot] = -1
         was_open = scratch.slot_open[slot] == build
         starting = (scratch.slot_edges[slot] & _START) != 0
@@ -276,7 +314,6 @@ def _set_states(
         now_open = (starting or not ending) if was_open else (starting and not ending)
         if now_open == was_open:
             continue
-        state = events.state[i]
         scratch.slot_open[slot] = build if now_open else -1
         scratch.n_open[state] += 1 if now_open else -1
         if now_open and scratch.n_open[state] == 1:
@@ -305,7 +342,7 @@ def _count_incidents(
 def _count_codes(
     events: EventArrays,
     scratch: Scratch,
-    column: int,
+    field: int,
     n: int,
     a: int,
     b: int,
@@ -316,10 +353,11 @@ def _count_codes(
     """Count the distinct values of a column whose first sight from ``a`` on is at ``start`` or
     later.
     """
+    codes = events.coded[field]
     count = 0
     for p in range(a, b):
         r = scratch.rows[n, p]
-        code = events.field_codes[column, first + r]
+        code = codes[first + r]
         if code >= 0 and scratch.code_mark[code] != stamp:
             scratch.code_mark[code] = stamp
             if r >= start:
@@ -329,12 +367,13 @@ def _count_codes(
 
 @_allocates_nothing
 def _count_few_codes(
-    events: EventArrays, scratch: Scratch, column: int, n: int, a: int, b: int, first: int
+    events: EventArrays, scratch: Scratch, field: int, n: int, a: int, b: int, first: int
 ) -> int:
     """Count the distinct values of a column that has few: each is one bit."""
+    codes = events.coded[field]
     seen = np.uint64(0)
     for p in range(a, b):
-        code = events.field_codes[column, first + scratch.rows[n, p]]
+        code = codes[first + scratch.rows[n, p]]
         if code >= 0:
             seen |= np.uint64(1) << np.uint64(code)
     count = 0
@@ -529,9 +568,9 @@ def _disagree(
         if field == _VALUE_FIELD:
             value = events.value[i]
         else:
-            code = events.field_codes[events.field_row[field], i]
+            code = events.coded[field][i]
             value = float(code) if code >= 0 else np.nan
-        view = max(events.view_code[i], 0)
+        view = max(events.coded[_VIEW][i], 0)
         bits = scratch.incident_bits[k] if scratch.incident_mark[k] == stamp else 0
         scratch.incident_mark[k] = stamp
         bits |= 4 << view
@@ -768,13 +807,13 @@ def _measure_list(
     if measure == _MAX:
         return _find_largest(scratch, n, a, b)
     if measure == _DISTINCT:
-        column = events.field_row[ops.field[o]]
-        if events.n_codes[column] <= _FEW_CODES:
-            return float(_count_few_codes(events, scratch, column, n, a, b, first))
-        return float(_count_codes(events, scratch, column, n, a, b, first, 0, stamp))
+        field = ops.field[o]
+        if events.n_codes[field] <= _FEW_CODES:
+            return float(_count_few_codes(events, scratch, field, n, a, b, first))
+        return float(_count_codes(events, scratch, field, n, a, b, first, 0, stamp))
     if measure == _FIRST_USE:
-        column = events.field_row[ops.field[o]]
-        return float(_count_codes(events, scratch, column, n, 0, b, first, start, stamp))
+        field = ops.field[o]
+        return float(_count_codes(events, scratch, field, n, 0, b, first, start, stamp))
     if measure == _DECAYED:
         half_life_us = ops.parameter_us[o]
         return _decay(events, scratch, n, a, b, first, anchor, half_life_us, stamp)
@@ -835,6 +874,23 @@ def _fill_row(
         output[row, ops.column[o]] = value
 
 
+@_allocates_nothing
+def _find_sizes(events: EventArrays, query_case: Int64) -> tuple[int, int]:
+    """Return the most events and the most incidents that any of the cases has."""
+    most_events = 0
+    most_incidents = 0
+    case = -1
+    for q in range(len(query_case)):
+        if query_case[q] != case:
+            case = query_case[q]
+            first = events.pointer[case]
+            end = events.pointer[case + 1]
+            most_events = max(most_events, end - first)
+            for i in range(first, end):
+                most_incidents = max(most_incidents, events.incident[i] + 1)
+    return most_events, most_incidents
+
+
 @njit(nogil=True)
 def measure_events(
     events: EventArrays,
@@ -842,9 +898,6 @@ def measure_events(
     selectors: SelectorArrays,
     windows_us: Int64,
     n_states: int,
-    n_slots: int,
-    most_events: int,
-    most_incidents: int,
     query_case: Int64,
     query_anchor: Int64,
     query_cut: Int64,
@@ -861,12 +914,13 @@ def measure_events(
     output
         Shape ``(n_rows, n_columns)``; only the rows named by ``query_row`` are written.
     """
+    most_events, most_incidents = _find_sizes(events, query_case)
     scratch = _make_scratch(
         events.n_codes,
         len(selectors.while_state),
         len(windows_us),
         n_states,
-        n_slots,
+        n_states * (events.n_details + 1),
         most_events,
         most_incidents,
     )
@@ -886,6 +940,7 @@ def measure_events(
             first = events.pointer[case]
             end = _find_first(events.occurred_at, first, events.pointer[case + 1], latest_cut)
             shared = _note_versions(events, scratch, first, end)
+            _sign(events, scratch, first, end)
             laid_out = False
         cut = query_cut[q]
         known = query_known[q]
@@ -912,62 +967,6 @@ def measure_events(
 
 
 @njit(nogil=True)
-def gather_cases(
-    case: Int32, occurred_at: Int64, pointer: Int64, order: Int64, moment: Int64
-) -> None:
-    """Fill ``pointer`` with each case's start, and ``order`` and ``moment`` with its rows and when
-    they occurred, by counting.
-    """
-    pointer[:] = 0
-    for i in range(len(case)):
-        pointer[case[i] + 1] += 1
-    for c in range(len(pointer) - 1):
-        pointer[c + 1] += pointer[c]
-    free = pointer[:-1].copy()
-    for i in range(len(case)):
-        place = free[case[i]]
-        order[place] = i
-        moment[place] = occurred_at[i]
-        free[case[i]] = place + 1
-
-
-@njit(nogil=True)
-def sort_cases(
-    pointer: Int64, from_case: int, to_case: int, recorded_at: Int64, order: Int64, moment: Int64
-) -> bool:
-    """Sort the gathered rows of some cases by both clocks; say if any two are equal in both.
-
-    Each case is sorted by itself (Shell 1959).
-    """
-    tied = False
-    for c in range(from_case, to_case):
-        first = pointer[c]
-        end = pointer[c + 1]
-        gap = 1
-        while gap < (end - first) // 27:
-            gap = 3 * gap + 1
-        while gap > 0:
-            for p in range(first + gap, end):
-                row = order[p]
-                at = moment[p]
-                to = p
-                while to - gap >= first and moment[to - gap] >= at:
-                    other = order[to - gap]
-                    if moment[to - gap] == at and recorded_at[other] <= recorded_at[row]:
-                        break
-                    order[to] = other
-                    moment[to] = moment[to - gap]
-                    to -= gap
-                order[to] = row
-                moment[to] = at
-            gap //= 3
-        for p in range(first + 1, end):
-            if moment[p - 1] == moment[p]:
-                tied = tied or recorded_at[order[p - 1]] == recorded_at[order[p]]
-    return tied
-
-
-@njit(nogil=True)
 def measure_facts(
     facts: FactColumns,
     wanted: FactArrays,
@@ -987,10 +986,10 @@ def measure_facts(
             for i in range(end - 1, first - 1, -1):
                 known = query_known[q]
                 in_force = facts.recorded_at[i] < known and facts.superseded_at[i] >= known
-                if in_force and facts.fact[i] == wanted.fact[w]:
+                if in_force and facts.name[i] == facts.code[wanted.fact[w]]:
                     if facts.asked[i]:
                         asked = 1.0
-                        answer = facts.number[i]
+                        answer = facts.answers[wanted.fact[w], facts.value[i]]
                         if wanted.is_date[w]:
                             answer = (query_anchor[q] - answer) / _DAY
                     break

@@ -15,6 +15,9 @@ from features.catalogue import Catalogue, Expression, FactType, Measure, Selecto
 from features.history import CODED_COLUMNS, Float64, Int32, Int64
 
 NONE: Final = -1
+VIA: Final = "via"
+_MOST_SIGNATURES: Final = 1 << 14
+"""Up to so many, all signatures of a plan are listed with it; beyond, those that a history has."""
 Bools = npt.NDArray[np.bool_]
 
 
@@ -93,23 +96,45 @@ class FactArrays(NamedTuple):
 class Conditions:
     """What all selectors ask of one coded column.
 
+    Values of which no selector tells one from another are of one *class*: what a catalogue does not
+    name is all alike to it, whatever a history holds.
+
     Parameters
     ----------
     place
-        Row of ``met`` of each value that any selector names.
-    met
-        Shape ``(n_rows, n_selectors)``: whether the value meets the selector.
-    elsewhere, empty
-        Rows of all other values, and of the empty cell.
+        Class of each value that any selector names.
     prefixes
-        Beginnings of values, each with the selectors that take them in.
+        Beginnings of values with the class of those that no selector names, longest first.
+    elsewhere, empty
+        Classes of all other values, and of the empty cell.
+    met
+        Shape ``(n_classes, n_selectors)``: whether the class meets the selector.
     """
 
     place: Mapping[str, int]
-    met: Bools
+    prefixes: tuple[tuple[str, int], ...]
     elsewhere: int
     empty: int
-    prefixes: tuple[tuple[str, Bools], ...]
+    met: Bools
+
+    def classify(self, value: str) -> int:
+        """Return the class of a value."""
+        found = self.place.get(value)
+        if found is not None:
+            return found
+        for prefix, number in self.prefixes:
+            if value.startswith(prefix):
+                return number
+        return self.elsewhere
+
+
+class Matches(NamedTuple):
+    """``selectors[pointer[g]:pointer[g + 1]]`` are the selectors that signature ``g`` meets, value
+    limits aside.
+    """
+
+    pointer: Int32
+    selectors: Int32
 
 
 @dataclass(frozen=True)
@@ -122,10 +147,13 @@ class Plan:
         Names of the output columns.
     selectors
         Distinct selectors, in the order of ``selector_arrays``.
-    used_columns
-        Coded columns that any selector looks at.
     conditions
-        What they ask of each.
+        What they ask of each coded column that any of them looks at, and of ``via``.
+    strides
+        For each of these, what one class counts in a signature: the signature of an event is the
+        sum of its classes times their strides.
+    matches
+        What each signature meets; ``None`` where there are too many signatures to list them all.
     states
         Names of the states.
     edges
@@ -142,8 +170,9 @@ class Plan:
 
     columns: tuple[str, ...]
     selectors: tuple[Selector, ...]
-    used_columns: tuple[str, ...]
     conditions: Mapping[str, Conditions]
+    strides: Mapping[str, int]
+    matches: Matches | None
     states: tuple[str, ...]
     edges: Mapping[str, tuple[int, int]]
     fields: tuple[int, ...]
@@ -183,13 +212,16 @@ def compile_expressions(catalogue: Catalogue, expressions: Sequence[NamedExpress
     selectors = tuple(dict.fromkeys(selector for selector, _ in lists))
     windows = sorted({window for e in of_events for window in _windows_of(e.expression)})
     ops = _compile_ops(of_events, position, catalogue.states, lists, windows)
-    used = tuple(name for name in CODED_COLUMNS if _is_used(name, selectors))
+    used = [name for name in CODED_COLUMNS if _is_used(name, selectors)]
+    conditions = {name: _compile_conditions(name, selectors) for name in [*used, VIA]}
+    strides, n_signatures = _stride(conditions)
     fact_names = tuple(dict.fromkeys(str(e.expression.fact) for e in of_facts))
     return Plan(
         columns=columns,
         selectors=selectors,
-        used_columns=used,
-        conditions={name: _compile_conditions(name, selectors) for name in used},
+        conditions=conditions,
+        strides=strides,
+        matches=_match_all(conditions) if n_signatures <= _MOST_SIGNATURES else None,
         states=catalogue.states,
         edges={
             kind: (catalogue.states.index(state), number)
@@ -232,23 +264,52 @@ def _earlier_us(part: Expression) -> int:
 
 
 def _compile_conditions(column: str, selectors: Sequence[Selector]) -> Conditions:
-    """Tabulate which selectors each value that is named anywhere meets."""
+    """Find the classes of a column's values."""
     named = [getattr(s, "detail_in" if column == "detail" else column) for s in selectors]
     prefixes = [s.detail_prefix if column == "detail" else () for s in selectors]
-    free = np.array([not n and not p for n, p in zip(named, prefixes, strict=True)], dtype=np.bool_)
+    free = [not n and not p for n, p in zip(named, prefixes, strict=True)]
+    # What is seen through a link is for those alone that name the link.
+    unnamed = [False] * len(selectors) if column == VIA else free
+
+    def meets(value: str, names: bool) -> tuple[bool, ...]:
+        return tuple(
+            is_free or (names and value in some) or any(value.startswith(p) for p in beginnings)
+            for is_free, some, beginnings in zip(unnamed, named, prefixes, strict=True)
+        )
+
     values = sorted({value for some in named for value in some})
-    met = np.array([[value in some for some in named] for value in values], dtype=np.bool_)
-    rows = met.reshape(len(values), len(selectors)) | free
-    beginnings = sorted({prefix for some in prefixes for prefix in some})
-    return Conditions(
-        place={value: row for row, value in enumerate(values)},
-        met=np.concatenate([rows, free[None], free[None]]),
-        elsewhere=len(values),
-        empty=len(values) + 1,
-        prefixes=tuple(
-            (prefix, np.array([prefix in some for some in prefixes], dtype=np.bool_))
-            for prefix in beginnings
-        ),
+    beginnings = sorted({p for some in prefixes for p in some}, key=lambda p: (-len(p), p))
+    rows = {tuple(free): 0}
+    place = {value: rows.setdefault(meets(value, True), len(rows)) for value in values}
+    begun = [(p, rows.setdefault(meets(p, False), len(rows))) for p in beginnings]
+    elsewhere = rows.setdefault(tuple(unnamed), len(rows))
+    met = np.array(list(rows), dtype=np.bool_).reshape(len(rows), len(selectors))
+    return Conditions(place, tuple(begun), elsewhere, 0, met)
+
+
+def _stride(conditions: Mapping[str, Conditions]) -> tuple[dict[str, int], int]:
+    """Return what one class of each column counts, and how many signatures there are."""
+    strides, size = {}, 1
+    for name, asked in conditions.items():
+        strides[name] = size
+        size *= len(asked.met)
+    return strides, size
+
+
+def _match_all(conditions: Mapping[str, Conditions]) -> Matches:
+    """List what every signature meets."""
+    met = np.ones((1, conditions[VIA].met.shape[1]), dtype=np.bool_)
+    for asked in conditions.values():
+        size = len(asked.met) * len(met)
+        met = (asked.met[:, None] & met).reshape(size, met.shape[1])
+    return list_matches(met)
+
+
+def list_matches(met: Bools) -> Matches:
+    """List which selectors each signature meets, from shape ``(n_signatures, n_selectors)``."""
+    ends = np.cumsum(met.sum(axis=1))
+    return Matches(
+        np.concatenate(([0], ends)).astype(np.int32), np.nonzero(met)[1].astype(np.int32)
     )
 
 

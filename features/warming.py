@@ -6,14 +6,19 @@ from features.catalogue_file import load_catalogue
 from features.compiled import kernels
 from features.engine import compile_plan, measure
 from features.history import CODED_COLUMNS, Coded, Events, Facts, History
+from features.typed_tables import freeze, point_texts
 
 
 def compile_engine() -> None:
-    """Measure an empty history once, which compiles and caches all there is to compile."""
-    nothing, moments = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
-    pointer = np.zeros(1, dtype=np.int64)
-    kernels().gather_cases(nothing, moments, pointer, moments, moments)
-    kernels().sort_cases(pointer, 0, 0, moments, moments, moments)
+    """Do everything once with nothing, which compiles and caches all there is to compile."""
+    compiled = kernels()
+    codes, moments = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
+    pointer, marks = np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.uint8)
+    given, texts = freeze(moments), point_texts(None)
+    compiled.gather_cases(freeze(codes), given, pointer, moments, moments)
+    compiled.sort_cases(pointer, 0, 0, given, moments, moments)
+    compiled.sort_ties(pointer, 0, 0, given, moments, moments, texts)
+    compiled.join_records(pointer, 0, 0, moments, texts, texts, texts, moments, codes, marks)
     measure(_empty_history(), compile_plan(load_catalogue("stalking")), 0, threads=1)
 
 

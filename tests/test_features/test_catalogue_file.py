@@ -83,6 +83,8 @@ def test_the_small_catalogue_is_sound():
         ("recency: threats", "recency: threat", 25, "names no indicator"),
         ("outcome: harm", "outcome: murder", 29, "names no outcome"),
         ("outcome: harm", "share: 0.1", 29, "mildest level must be an outcome"),
+        ("outcome: harm", "outcome: harm, share: 0.1", 29, "mildest level must be an outcome"),
+        ("outcome: harm, ", "", 29, "or 'share', or both"),
         ("weight: 1", "weight: -1", 29, "at least 0"),
         ("ends: custody", "ends: bail", 4, "started by none"),
         ("ends: custody", "ends: custody, starts: bail", 4, "two kinds"),
@@ -92,6 +94,53 @@ def test_the_small_catalogue_is_sound():
 def test_a_mistake_is_told_with_its_line_and_remedy(old, new, line, words):
     """Each mistake is found where it stands, and the message says what to write."""
     found = problems_of(GOOD.replace(old.encode(), new.encode(), 1))
+    assert any(at == line and words in message for at, _, message in found), found
+
+
+MORE = b"""estimands:
+  - {name: free, label: while free, until: {kind: custody_started}, outside: custody, source: test}
+bounded: {of: {kind: conduct}, label: support withdrawn, source: test}
+cohort: {at: {kind: conduct, value: {min: 1}}, source: test}
+"""
+
+
+def test_estimands_bounds_and_index_events_are_read():
+    """They are by anyone unless an actor is stated, and a cohort at events needs no measure."""
+    found = parse_catalogue(GOOD + MORE, "small.yaml")
+    (estimand,) = found.estimands
+    assert (estimand.name, estimand.outside) == ("free", "custody")
+    assert (estimand.until.kind, estimand.until.actor) == (("custody_started",), ())
+    assert found.bounded is not None
+    assert found.bounded.of.kind == ("conduct", "threat")
+    assert found.cohort.expression is None
+    assert found.cohort.at is not None
+    assert (found.cohort.at.value_min, found.cohort.at.actor) == (1.0, ())
+    stated = MORE.replace(b"{kind: conduct, value: {min: 1}}", b"{kind: conduct, actor: proxy}")
+    at = parse_catalogue(GOOD + stated, "small.yaml").cohort.at
+    assert at is not None
+    assert at.actor == ("proxy",)
+    plain = parse_catalogue(GOOD, "small.yaml")
+    assert (plain.estimands, plain.bounded, plain.cohort.at) == ((), None, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("outside: custody", "outside: prison", 32, "no kind starts"),
+        (", outside: custody", "", 32, "outside"),
+        ("kind: custody_started", "kind: custody", 32, "does not declare"),
+        ("{kind: custody_started}", "{channel: phone}", 32, "name the kinds"),
+        ("name: free", "name: Free", 32, "lower-case"),
+        ("{of: {kind: conduct}", "{of: {kind: conduct, via: other}", 33, "linked cases"),
+        ("of: {kind: conduct}, ", "", 33, "of"),
+        ("at: {kind", "at: {knid", 34, "did you mean 'kind'?"),
+        ("source: test}\n", "source: test, within: 3d}\n", 34, "needs 'of'"),
+    ],
+)
+def test_mistakes_in_what_is_estimated_are_told(old, new, line, words):
+    """Estimands, bounds and index events are checked like the rest, line by line."""
+    head, _, tail = MORE.decode().rpartition(old)
+    found = problems_of(GOOD + (head + new + tail).encode())
     assert any(at == line and words in message for at, _, message in found), found
 
 
