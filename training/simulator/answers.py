@@ -1,21 +1,28 @@
 """Answers to the unit's questions, often not asked, and people for the audit alone."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from training.simulator import constants as set_by
-from training.simulator.course import KINDS, Incidents
-from training.simulator.population import Cases
-from training.simulator.response import Response, Restraint
-from training.simulator.rows import Bools, Floats, Ints
-from training.simulator.world import World
+from training.simulator.chance import Chance
+from training.simulator.course import Courses, Records
+from training.simulator.logs import MARK_KINDS
+from training.simulator.population import is_former_partner
+from training.simulator.rows import (
+    NO_TEXT,
+    NONE,
+    Bools,
+    Codes,
+    Floats,
+    Ints,
+    Vocabulary,
+    count_within,
+)
 
-Texts = npt.NDArray[np.object_]
-DATE_FACTS: Final = ("separation_date", "release_date")
-NUMBER_FACTS: Final = ("prior_offence_types",)
+PEOPLE: Final = ("subject", "victim")
 
 
 @dataclass(frozen=True)
@@ -23,195 +30,211 @@ class Answers:
     """Rows of the facts table; shape ``(n_answers,)``.
 
     ``day`` is the day a date fact tells (NaN otherwise), days before the extract; ``text`` is the
-    answer (``None`` where it is a date or was not asked); ``supersedes`` is the position of the
-    answer that this one replaces, or -1.
+    code of the answer (``NO_TEXT`` where it is a date or was not asked); ``supersedes`` is the
+    position of the answer that this one replaces, or ``NONE``.
     """
 
     case: Ints
-    name: Texts
+    name: Codes
     asked: Bools
-    text: Texts
+    text: Codes
     day: Floats
     recorded: Floats
     supersedes: Ints
 
+    def __len__(self) -> int:
+        return len(self.case)
+
 
 @dataclass(frozen=True)
 class People:
-    """Rows of the people table; shape ``(n_rows,)``; ``number`` tells people apart."""
+    """Rows of the people table; ``person`` is a position in ``PEOPLE``; the rest are codes."""
 
-    number: Ints
     case: Ints
-    role: Texts
-    characteristic: Texts
-    value: Texts
+    person: Ints
+    characteristic: Codes
+    value: Codes
 
 
-def draw_answers(world: World, rng: np.random.Generator) -> Answers:
-    """Return what was asked and answered at the referral, and what was asked again."""
-    truths = _draw_truths(world.cases, world.response.incidents, rng)
-    blocks = [_ask(world.cases, name, truth, rng) for name, truth in truths.items()]
-    blocks.append(_tell_separation(world, rng))
-    blocks.append(_tell_release(world.response, rng))
-    first = _stack(blocks)
-    return _ask_again(first, rng)
+def draw_answers(courses: Courses, words: Vocabulary, chance: Chance) -> Answers:
+    """Return what was asked and answered at the referral and again, in the order of recording."""
+    cases = courses.cases
+    blocks = []
+    for name, truth in _draw_truths(courses, chance).items():
+        wrong = chance.happens(set_by.ANSWER_ERROR, f"mistaken {name}", cases["number"])
+        said = np.where(truth ^ wrong, words.code("yes"), words.code("no"))
+        blocks.append(_ask(cases, name, said.astype(np.int16), words, chance))
+    types = chance.poisson(0.8 * np.sqrt(cases["aggression"]), "offences", cases["number"])
+    numbers = words.codes([str(number) for number in range(int(types.max(initial=0)) + 1)])
+    question = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
+    blocks.append(_ask_again(_stack(blocks), question, words, chance))
+    blocks.append(_ask(cases, "prior_offence_types", numbers[types], words, chance))
+    blocks.append(_tell_separation(courses, words, chance))
+    blocks.append(_tell_release(courses, words, chance))
+    return _in_order(_stack(blocks))
 
 
-def draw_people(n_cases: int, rng: np.random.Generator) -> People:
+def draw_people(cases: Records, words: Vocabulary, chance: Chance) -> People:
     """Return sex, age band and ethnicity of subject and victim, apart from all else."""
-    columns: list[tuple[Ints, Texts, Texts, Texts]] = []
-    for offset, role in enumerate(("subject", "victim")):
-        number = np.arange(n_cases) * 2 + offset
-        male = set_by.SUBJECT_MALE if role == "subject" else 1.0 - set_by.VICTIM_FEMALE
-        sex = _pick((("male", male), ("female", 1.0 - male)), n_cases, rng)
-        age = _pick(set_by.AGE_BANDS, n_cases, rng)
-        ethnicity = _pick(set_by.ETHNICITIES, n_cases, rng)
-        ethnicity[rng.random(n_cases) < set_by.NOT_STATED] = "not_stated"
-        for name, value in (("sex", sex), ("age_band", age), ("ethnicity", ethnicity)):
-            columns.append((number, _fill(role, n_cases), _fill(name, n_cases), value))
+    number = cases["number"]
+    blocks = []
+    for person, role in enumerate(PEOPLE):
+        male = cases["victim_is_male"]
+        if role == "subject":
+            male = chance.happens(set_by.SUBJECT_MALE, "subject male", number)
+        ethnicity = _pick(set_by.ETHNICITIES, f"{role} ethnicity", number, words, chance)
+        unstated = chance.happens(set_by.NOT_STATED, f"{role} not stated", number)
+        values = {
+            "sex": np.where(male, words.code("male"), words.code("female")),
+            "age_band": _pick(set_by.AGE_BANDS, f"{role} age", number, words, chance),
+            "ethnicity": np.where(unstated, words.code("not_stated"), ethnicity),
+        }
+        blocks += [(person, words.code(name), value) for name, value in values.items()]
+    count = len(blocks)
+    # One case after another, so that no chunk changes the order.
     return People(
-        number=np.concatenate([entry[0] for entry in columns]),
-        case=np.tile(np.arange(n_cases), len(columns)),
-        role=np.concatenate([entry[1] for entry in columns]),
-        characteristic=np.concatenate([entry[2] for entry in columns]),
-        value=np.concatenate([entry[3] for entry in columns]),
+        case=np.repeat(number, count),
+        person=np.tile([person for person, _, _ in blocks], len(number)),
+        characteristic=np.tile(np.array([name for _, name, _ in blocks], np.int16), len(number)),
+        value=np.stack([value for _, _, value in blocks], axis=1).astype(np.int16).ravel(),
     )
 
 
-def _draw_truths(cases: Cases, incidents: Incidents, rng: np.random.Generator) -> dict[str, Texts]:
+def _draw_truths(courses: Courses, chance: Chance) -> Mapping[str, Bools]:
     """Return, by fact, the answer each case would give if asked."""
-    n_cases = len(cases)
-    before = incidents.day < cases.referral[incidents.case]
-    killing = np.zeros(n_cases, dtype=bool)
-    killing[incidents.case[before & (incidents.act == KINDS.index("threat_to_kill"))]] = True
-    log_aggression = np.log(cases.aggression)
-    former = cases.is_former_partner
+    cases = courses.cases
+    number, former = cases["number"], is_former_partner(cases)
+    log_aggression = np.log(cases["aggression"])
 
-    def yes(probability: Floats | float) -> Bools:
-        drawn: Bools = rng.random(n_cases) < probability
-        return drawn
+    def yes(probability: Floats, name: str) -> Bools:
+        return chance.happens(probability, name, number)
 
-    truths = {
-        "victim_very_frightened": yes(_logistic(-1.3 + 0.8 * log_aggression)),
-        "threatened_to_kill": killing,
-        "weapons_access": yes(_logistic(-2.6 + 0.5 * log_aggression)),
-        "prior_violence": yes(_logistic(-0.9 + 0.9 * log_aggression)),
-        "prior_stalking_of_others": yes(_logistic(-1.9 + 0.7 * np.log(cases.fixation + 0.1))),
-        "substance_misuse": yes(_logistic(-0.8 + 0.4 * log_aggression)),
-        "former_partner": former,
-        "acquaintance": cases.relation == set_by.RELATIONS.index("acquaintance"),
-        "stranger": cases.relation == set_by.RELATIONS.index("stranger"),
-        "public_figure_victim": yes(np.where(former, 0.0, 0.05)),
-        "new_partner": yes(np.where(former, 0.35, 0.15)),
-        "children_in_common": cases.has_children,
-        "child_of_another_relationship": yes(np.where(former, 0.18, 0.08)),
+    def logit(intercept: float, slope: float, trait: Floats) -> Floats:
+        return np.asarray(1.0 / (1.0 + np.exp(-(intercept + slope * trait))))
+
+    chances = {
+        "victim_very_frightened": logit(-1.3, 0.8, log_aggression),
+        "weapons_access": logit(-2.6, 0.5, log_aggression),
+        "prior_violence": logit(-0.9, 0.9, log_aggression),
+        "prior_stalking_of_others": logit(-1.9, 0.7, np.log(cases["fixation"] + 0.1)),
+        "substance_misuse": logit(-0.8, 0.4, log_aggression),
+        "public_figure_victim": np.where(former, 0.0, 0.05),
+        "new_partner": np.where(former, 0.35, 0.15),
+        "child_of_another_relationship": np.where(former, 0.18, 0.08),
     }
-    answers = {name: _yes_no(truth, rng) for name, truth in truths.items()}
-    types = rng.poisson(0.8 * np.sqrt(cases.aggression))
-    answers["prior_offence_types"] = types.astype(str).astype(object)
-    return answers
+    known = {
+        "threatened_to_kill": courses.states["threatened_to_kill"],
+        "former_partner": former,
+        "acquaintance": cases["relation"] == set_by.RELATIONS.index("acquaintance"),
+        "stranger": cases["relation"] == set_by.RELATIONS.index("stranger"),
+        "children_in_common": cases["has_children"],
+    }
+    return {name: yes(probability, name) for name, probability in chances.items()} | known
 
 
-def _yes_no(truth: Bools, rng: np.random.Generator) -> Texts:
-    """Return yes or no, sometimes mistaken."""
-    wrong = rng.random(len(truth)) < set_by.ANSWER_ERROR
-    return np.where(truth ^ wrong, "yes", "no").astype(object)
-
-
-def _ask(cases: Cases, name: str, answer: Texts, rng: np.random.Generator) -> Answers:
+def _ask(cases: Records, name: str, said: Codes, words: Vocabulary, chance: Chance) -> Answers:
     """Return rows for those who were asked and for those said not to have been."""
-    draw = rng.random(len(cases))
+    draw = chance.uniform(f"asked {name}", cases["number"])
     asked = draw < set_by.ASKED
-    row = asked | (draw < set_by.ASKED + set_by.SAID_NOT_ASKED)
-    case = np.flatnonzero(row)
+    place = np.flatnonzero(draw < set_by.ASKED + set_by.SAID_NOT_ASKED)
+    case = cases["number"][place]
+    wait = set_by.ANSWERED_AFTER_DAYS * chance.exponential(f"when {name}", case)
     return Answers(
         case=case,
-        name=_fill(name, len(case)),
-        asked=asked[case],
-        text=np.array([answer[n] if asked[n] else None for n in case], dtype=object),
-        day=np.full(len(case), np.nan),
-        recorded=cases.referral[case] + rng.exponential(3.0, len(case)),
-        supersedes=np.full(len(case), -1),
+        name=np.full(len(place), words.code(name), dtype=np.int16),
+        asked=asked[place],
+        text=np.where(asked, said, NO_TEXT)[place].astype(np.int16),
+        day=np.full(len(place), np.nan),
+        recorded=cases["referral"][place] + wait,
+        supersedes=np.full(len(place), NONE),
     )
 
 
-def _tell_separation(world: World, rng: np.random.Generator) -> Answers:
-    """Return the date of separation that some former partners give."""
-    tells = rng.random(len(world.cases)) < set_by.ASKED
-    case = np.flatnonzero(tells & np.isfinite(world.separation))
-    known = world.cases.referral[case]
-    return _dates("separation_date", case, world.separation[case], known, rng)
-
-
-def _tell_release(response: Response, rng: np.random.Generator) -> Answers:
-    """Return release dates, told at the start of custody or later."""
-    custody = [entry for entry in response.spells if entry.restraint is Restraint.CUSTODY]
-    case = np.concatenate([entry.case for entry in custody])
-    start = np.concatenate([entry.start for entry in custody])
-    end = np.concatenate([entry.end for entry in custody])
-    told = rng.random(len(case)) < set_by.ASKED
-    known = start + rng.random(len(case)) * (end - start)
-    return _dates("release_date", case[told], end[told], known[told], rng)
-
-
-def _dates(name: str, case: Ints, day: Floats, known: Floats, rng: np.random.Generator) -> Answers:
-    """Return rows of one date fact."""
+def _ask_again(first: Answers, question: Ints, words: Vocabulary, chance: Chance) -> Answers:
+    """Return a few later answers that replace given ones; ``question`` numbers what was asked."""
+    again = np.flatnonzero(chance.happens(set_by.ASKED_AGAIN, "again", first.case, question))
+    case, number = first.case[again], question[again]
+    # Most say the same again; those who had not been asked now are.
+    changed = chance.happens(set_by.ANSWER_CHANGED, "changed", case, number)
+    yes = (first.text[again] == words.code("yes")) ^ changed
+    text = np.where(yes, words.code("yes"), words.code("no"))
     return Answers(
         case=case,
-        name=_fill(name, len(case)),
-        asked=np.ones(len(case), dtype=bool),
-        text=np.full(len(case), None, dtype=object),
-        day=day,
-        recorded=known + rng.exponential(3.0, len(case)),
-        supersedes=np.full(len(case), -1),
-    )
-
-
-def _ask_again(first: Answers, rng: np.random.Generator) -> Answers:
-    """Return the answers followed by a few later ones that replace them."""
-    yes_no = ~np.isin(first.name, NUMBER_FACTS + DATE_FACTS)
-    again = np.flatnonzero(yes_no & (rng.random(len(first.case)) < set_by.ASKED_AGAIN))
-    # Most say the same again; some who had not been asked now are.
-    changed = rng.random(len(again)) < set_by.ANSWER_CHANGED
-    text = first.text[again]
-    text = np.where(text == "yes", np.where(changed, "no", "yes"), np.where(changed, "yes", "no"))
-    later = Answers(
-        case=first.case[again],
         name=first.name[again],
-        asked=np.ones(len(again), dtype=bool),
-        text=text.astype(object),
+        asked=np.ones(len(again), dtype=np.bool_),
+        text=text.astype(np.int16),
         day=first.day[again],
-        recorded=first.recorded[again] + rng.uniform(5.0, 150.0, len(again)),
+        recorded=first.recorded[again] + chance.between(5.0, 150.0, "again at", case, number),
         supersedes=again,
     )
-    return _stack([first, later])
 
 
-def _stack(blocks: list[Answers]) -> Answers:
-    """Return all blocks as one."""
+def _tell_separation(courses: Courses, words: Vocabulary, chance: Chance) -> Answers:
+    """Return the date of separation that some former partners give."""
+    cases = courses.cases
+    told = chance.happens(set_by.ASKED, "separation date", cases["number"])
+    place = np.flatnonzero(told & np.isfinite(cases["separation"]))
+    days, known = cases["separation"][place], cases["referral"][place]
+    return _dates("separation_date", cases["number"][place], days, known, words, chance)
+
+
+def _tell_release(courses: Courses, words: Vocabulary, chance: Chance) -> Answers:
+    """Return release dates, told at the start of custody or later."""
+    marks = courses.marks
+    number = count_within(marks["case"])
+    chosen = marks["kind"] == MARK_KINDS.index("custody")
+    chosen &= chance.happens(set_by.ASKED, "release date", marks["case"], number)
+    custody = marks[chosen]
+    lasted = custody["until"] - custody["day"]
+    known = custody["day"] + lasted * chance.uniform("release told", custody["case"])
+    return _dates("release_date", custody["case"], custody["until"], known, words, chance)
+
+
+def _dates(
+    name: str, case: Ints, day: Floats, known: Floats, words: Vocabulary, chance: Chance
+) -> Answers:
+    """Return rows of one date fact."""
+    number = count_within(case)
+    wait = set_by.ANSWERED_AFTER_DAYS * chance.exponential(f"when {name}", case, number)
     return Answers(
-        case=np.concatenate([block.case for block in blocks]),
-        name=np.concatenate([block.name for block in blocks]),
-        asked=np.concatenate([block.asked for block in blocks]),
-        text=np.concatenate([block.text for block in blocks]),
-        day=np.concatenate([block.day for block in blocks]),
-        recorded=np.concatenate([block.recorded for block in blocks]),
-        supersedes=np.concatenate([block.supersedes for block in blocks]),
+        case=case,
+        name=np.full(len(case), words.code(name), dtype=np.int16),
+        asked=np.ones(len(case), dtype=np.bool_),
+        text=np.full(len(case), NO_TEXT, dtype=np.int16),
+        day=day,
+        recorded=known + wait,
+        supersedes=np.full(len(case), NONE),
     )
 
 
-def _pick(shares: tuple[tuple[str, float], ...], count: int, rng: np.random.Generator) -> Texts:
+def _stack(blocks: Sequence[Answers]) -> Answers:
+    """Return all blocks as one."""
+    parts = {
+        column.name: np.concatenate([getattr(block, column.name) for block in blocks])
+        for column in fields(Answers)
+    }
+    return Answers(**parts)
+
+
+def _in_order(answers: Answers) -> Answers:
+    """Return what was recorded before the extract, by case and in the order of recording."""
+    kept = np.flatnonzero(answers.recorded < 0.0)
+    order = kept[np.lexsort((answers.recorded[kept], answers.case[kept]))]
+    position = np.full(len(answers), NONE)
+    position[order] = np.arange(len(order))
+    parts = {column.name: getattr(answers, column.name)[order] for column in fields(Answers)}
+    replaced = parts["supersedes"]
+    parts["supersedes"] = np.where(replaced >= 0, position[replaced], NONE)
+    return Answers(**parts)
+
+
+def _pick(
+    shares: tuple[tuple[str, float], ...],
+    purpose: str,
+    case: Ints,
+    words: Vocabulary,
+    chance: Chance,
+) -> Codes:
     """Return words drawn by share."""
-    height = np.array([share for _, share in shares])
-    names = np.array([name for name, _ in shares], dtype=object)
-    return names[rng.choice(len(names), count, p=height / height.sum())]
-
-
-def _fill(word: str, count: int) -> Texts:
-    """Return one word many times."""
-    return np.full(count, word, dtype=object)
-
-
-def _logistic(value: Floats) -> Floats:
-    """Return the probability of a logit."""
-    return 1.0 / (1.0 + np.exp(-value))
+    place = chance.pick([share for _, share in shares], purpose, case)
+    return words.codes([name for name, _ in shares])[place]

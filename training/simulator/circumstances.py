@@ -1,84 +1,105 @@
-"""What surrounds the acts: restraints, steps of the police, the victim, the case's own life."""
+"""What surrounds the acts: restraints, steps of the police, the victim, the unit, the case."""
+
+from typing import Any, Final
 
 import numpy as np
 
 from training.simulator import constants as set_by
-from training.simulator.population import Cases
-from training.simulator.response import Response, Restraint, Spells
-from training.simulator.rows import Floats, Ints, Rows, Vocabulary, make_rows, stack_rows
+from training.simulator.acts import ORDER_KINDS
+from training.simulator.chance import Chance
+from training.simulator.course import Courses, Records
+from training.simulator.logs import MARK_KINDS
+from training.simulator.rows import (
+    Bools,
+    Codes,
+    Floats,
+    Ints,
+    Rows,
+    Vocabulary,
+    count_within,
+    make_rows,
+    stack_rows,
+)
+
+STEPS: Final = ("arrest", "charge", "conviction", "nfa")
+STATES: Final = ("order", "bail", "custody")
+_DETAILS: Final = {"order": ORDER_KINDS, "bail": ("bail",), "custody": ("remand", "sentence")}
 
 
-def record_response(
-    cases: Cases, response: Response, words: Vocabulary, rng: np.random.Generator
-) -> Rows:
-    """Return starts and ends of restraints, notices of release and steps of the police."""
-    blocks = [_spell_rows(spells, words, rng) for spells in response.spells]
-    for steps in response.steps:
-        known = steps.day + rng.exponential(1.0, len(steps.day))
-        source = "court" if steps.kind == "conviction" else "police"
-        blocks.append(
-            make_rows(
-                steps.case,
-                steps.day,
-                known,
-                kind=words.code(steps.kind),
-                source=words.code(source),
-                assurance=words.code("fact"),
-            )
-        )
+def record_response(courses: Courses, words: Vocabulary, chance: Chance) -> Rows:
+    """Return starts and ends of restraints, notices of release, steps, and the unit's own work."""
+    marks, number = courses.marks, count_within(courses.marks["case"])
+
+    def of(kind: str) -> tuple[Records, Ints]:
+        chosen = marks["kind"] == MARK_KINDS.index(kind)
+        return marks[chosen], number[chosen]
+
+    blocks = [_step_rows(kind, *of(kind), words, chance) for kind in STEPS]
+    for state in STATES:
+        details = words.codes(_DETAILS[state])[of(state)[0]["detail"]]
+        blocks += _spell_rows(state, *of(state), details, words, chance)
+    blocks.append(_notice_rows(*of("custody"), words, chance))
+    blocks.append(_work_rows(of("managed")[0], words))
     rows = stack_rows(blocks)
-    return rows.take((rows.recorded < 0.0) & (rows.occurred < cases.departs[rows.case]))
+    departs = courses.states["departs"][courses.position(rows.case)]
+    return rows.take((rows.recorded < 0.0) & (rows.occurred < departs))
 
 
-def record_victim(
-    cases: Cases, separation: Floats, words: Vocabulary, rng: np.random.Generator
-) -> Rows:
+def record_victim(courses: Courses, words: Vocabulary, chance: Chance) -> Rows:
     """Return what was forced on the victim, withdrawn support and the end of follow-up."""
-    routine = cases.referral + rng.uniform(-40.0, 60.0, len(cases))
-    routine = np.where(rng.random(len(cases)) < set_by.CHANGES_ROUTINE, routine, np.inf)
-    crisis = cases.referral + rng.uniform(0.0, 200.0, len(cases))
-    crisis = np.where(rng.random(len(cases)) < set_by.VICTIM_SUICIDALITY, crisis, np.inf)
-    parted = np.where(rng.random(len(cases)) < set_by.ASKED, separation, np.inf)
+    cases, states = courses.cases, courses.states
+    number, referral = cases["number"], cases["referral"]
+
+    def days(share: float, low: float, high: float, purpose: str) -> Floats:
+        day = referral + chance.between(low, high, purpose, number)
+        return np.where(chance.happens(share, purpose, number, 1), day, np.inf)
+
+    told = chance.happens(set_by.ASKED, "separation told", number)
+    routine = days(set_by.CHANGES_ROUTINE, -40.0, 60.0, "routine")
+    crisis = days(set_by.VICTIM_SUICIDALITY, 0.0, 200.0, "victim crisis")
     blocks = [
-        _victim_rows(cases, day, kind, words, rng)
+        _victim_rows(courses, day, kind, words, chance)
         for kind, day in (
-            ("relocation", cases.relocates),
+            ("relocation", states["relocates"]),
             ("routine_changed", routine),
-            ("support_withdrawn", cases.withdraws),
+            ("support_withdrawn", states["withdraws"]),
             ("victim_suicidality", crisis),
-            ("separation", parted),
+            ("separation", np.where(told, cases["separation"], np.inf)),
         )
     ]
-    for number, (kind, _) in enumerate(set_by.DEPARTURES_A_YEAR):
-        day = np.where(cases.departs_by == number, cases.departs, np.inf)
-        blocks.append(
-            _victim_rows(cases, day, kind, words, rng).with_columns(actor=words.code("unknown"))
-        )
+    for which, (kind, _) in enumerate(set_by.DEPARTURES_A_YEAR):
+        day = np.where(states["departs_by"] == which, states["departs"], np.inf)
+        gone = _victim_rows(courses, day, kind, words, chance)
+        blocks.append(gone.with_columns(actor=words.code("unknown")))
     rows = stack_rows(blocks)
-    gone = np.minimum(cases.departs[rows.case], 0.0)
-    return rows.take((rows.recorded < 0.0) & (rows.occurred <= gone))
+    last = np.minimum(states["departs"][courses.position(rows.case)], 0.0)
+    return rows.take((rows.recorded < 0.0) & (rows.occurred <= last))
 
 
-def record_lifecycle(cases: Cases, rows: Rows, words: Vocabulary, rng: np.random.Generator) -> Rows:
-    """Return openings, closures by a person after quiet, reopenings by a new record, transfers."""
-    n_cases = len(cases)
-    everyone = np.arange(n_cases)
+def record_lifecycle(courses: Courses, rows: Rows, words: Vocabulary, chance: Chance) -> Rows:
+    """Return openings, closures by a person after quiet, reopenings by a new record, transfers.
+
+    A case is not closed while the unit manages it.
+    """
+    cases = courses.cases
+    everyone, referral = cases["number"], cases["referral"]
     patience = set_by.CLOSE_AFTER_MEDIAN_DAYS * np.exp(
-        rng.normal(0.0, set_by.CLOSE_AFTER_SIGMA, n_cases)
+        set_by.CLOSE_AFTER_SIGMA * chance.normal("patience", everyone)
     )
     case = np.concatenate([everyone, rows.case])
-    day = np.concatenate([cases.referral, rows.recorded])
+    day = np.concatenate([referral, rows.recorded])
     order = np.lexsort((day, case))
     case, day = case[order], day[order]
     is_last = np.append(case[1:] != case[:-1], True)
     next_day = np.where(is_last, 0.0, np.append(day[1:], 0.0))
-    quiet = next_day - day > patience[case]
+    closed_day = day + patience[courses.position(case)]
+    quiet = (next_day > closed_day) & ~_is_managed(courses, case, closed_day)
     returns = quiet & ~is_last
-    moved = rng.random(n_cases) < set_by.TRANSFERRED
-    moved_day = cases.referral + rng.uniform(5.0, 60.0, n_cases)
+    moved = chance.happens(set_by.TRANSFERRED, "transferred", everyone)
+    moved_day = referral + chance.between(5.0, 60.0, "transfer", everyone)
     blocks = [
-        _lifecycle_rows("opened", everyone, cases.referral, words),
-        _lifecycle_rows("closed", case[quiet], (day + patience[case])[quiet], words),
+        _lifecycle_rows("opened", everyone, referral, words),
+        _lifecycle_rows("closed", case[quiet], closed_day[quiet], words),
         _lifecycle_rows("reopened", case[returns], next_day[returns] + 0.001, words),
         _lifecycle_rows("transferred", everyone[moved], moved_day[moved], words),
     ]
@@ -86,48 +107,89 @@ def record_lifecycle(cases: Cases, rows: Rows, words: Vocabulary, rng: np.random
     return lifecycle.take(lifecycle.recorded < 0.0)
 
 
-def _spell_rows(spells: Spells, words: Vocabulary, rng: np.random.Generator) -> Rows:
-    """Return the start and the end of each spell, and notices of release."""
-    count = len(spells.case)
-    name = spells.restraint.value
-    source = {"source": words.code("court"), "assurance": words.code("fact")}
-    started = spells.start + rng.exponential(1.0, count)
-    ended = spells.end + rng.exponential(1.5, count)
-    blocks = [
+def _is_managed(courses: Courses, case: Ints, day: Floats) -> Bools:
+    """Return whether the unit manages each case on a day; it takes a case on once at most."""
+    spells = courses.marks[courses.marks["kind"] == MARK_KINDS.index("managed")]
+    start = np.full(len(courses.cases), np.inf)
+    end = np.full(len(courses.cases), -np.inf)
+    place = courses.position(spells["case"])
+    start[place], end[place] = spells["day"], spells["until"]
+    place = courses.position(case)
+    managed: Bools = (day >= start[place]) & (day < end[place])
+    return managed
+
+
+def _step_rows(kind: str, steps: Records, number: Ints, words: Vocabulary, chance: Chance) -> Rows:
+    """Return steps of one kind that police or a court took."""
+    case, day = steps["case"], steps["day"]
+    return make_rows(
+        case,
+        day,
+        day + chance.exponential("step", case, number),
+        kind=words.code(kind),
+        source=words.code("court" if kind == "conviction" else "police"),
+        assurance=words.code("fact"),
+    )
+
+
+def _spell_rows(
+    state: str, spells: Records, number: Ints, details: Codes, words: Vocabulary, chance: Chance
+) -> list[Rows]:
+    """Return the start and the end of each spell."""
+    case = spells["case"]
+    court: dict[str, Any] = {
+        "source": words.code("court"),
+        "assurance": words.code("fact"),
+        "detail": details,
+    }
+    return [
         make_rows(
-            spells.case,
+            case,
             day,
-            known,
-            kind=words.code(f"{name}_{side}"),
-            detail=spells.detail,
-            **source,
+            day + mean * chance.exponential(f"spell {side}", case, number),
+            kind=words.code(f"{state}_{side}"),
+            **court,
         )
-        for side, day, known in (("started", spells.start, started), ("ended", spells.end, ended))
+        for side, day, mean in (("started", spells["day"], 1.0), ("ended", spells["until"], 1.5))
     ]
-    if spells.restraint is Restraint.CUSTODY:
-        long_enough = spells.end - spells.start > set_by.NOTICE_WITHIN_DAYS
-        notified = long_enough & (rng.random(count) < set_by.RELEASE_NOTICE)
-        day = (spells.end - rng.uniform(1.0, set_by.NOTICE_WITHIN_DAYS, count))[notified]
-        blocks.append(
-            make_rows(
-                spells.case[notified],
-                day,
-                day + 0.1,
-                kind=words.code("release_notice"),
-                source=words.code("prison"),
-                assurance=words.code("fact"),
-            )
-        )
-    return stack_rows(blocks)
+
+
+def _notice_rows(custody: Records, number: Ints, words: Vocabulary, chance: Chance) -> Rows:
+    """Return notices that release is due."""
+    case, until = custody["case"], custody["until"]
+    sent = chance.happens(set_by.RELEASE_NOTICE, "notice", case, number)
+    sent &= until - custody["day"] > set_by.NOTICE_WITHIN_DAYS
+    ahead = chance.between(1.0, set_by.NOTICE_WITHIN_DAYS, "notice ahead", case, number)
+    day = (until - ahead)[sent]
+    return make_rows(
+        case[sent],
+        day,
+        day + 0.1,
+        kind=words.code("release_notice"),
+        source=words.code("prison"),
+        assurance=words.code("fact"),
+    )
+
+
+def _work_rows(managed: Records, words: Vocabulary) -> Rows:
+    """Return when the unit took cases on and handed them back."""
+    unit = {"source": words.code("unit"), "reporter_role": words.code("screening_officer")}
+    return stack_rows(
+        [
+            make_rows(managed["case"], day, day, kind=words.code(kind), **unit)
+            for kind, day in (("taken_on", managed["day"]), ("handed_back", managed["until"]))
+        ]
+    )
 
 
 def _victim_rows(
-    cases: Cases, day: Floats, kind: str, words: Vocabulary, rng: np.random.Generator
+    courses: Courses, day: Floats, kind: str, words: Vocabulary, chance: Chance
 ) -> Rows:
     """Return rows of one kind about the victim, for the cases whose day is finite."""
-    case: Ints = np.flatnonzero(np.isfinite(day))
-    day = day[case]
-    known = np.maximum(day, cases.referral[case]) + rng.exponential(4.0, len(case)) + 0.01
+    place = np.flatnonzero(np.isfinite(day))
+    case, day = courses.cases["number"][place], day[place]
+    wait = set_by.VICTIM_TELLS_AFTER_DAYS * chance.exponential(kind, case)
+    known = np.maximum(day, courses.cases["referral"][place]) + wait + 0.01
     return make_rows(
         case,
         day,

@@ -15,9 +15,17 @@ EXTRACT_AT: Final = datetime(2026, 11, 2, tzinfo=ZoneInfo(TIME_ZONE))
 """A Monday; fixed, so that the same call always writes the same unit. Set."""
 DAYS_OF_REFERRALS: Final = 1_096.0
 """Three years of referrals. Set."""
-REFERRAL_GROWTH: Final = 1.2
-"""Referrals a day at the end are 1 + this times those at the start. Recorded stalking in England
-and Wales rose threefold in three years to 2022 (BBC Shared Data Unit 2022); kept milder."""
+CLINICS: Final = 157
+"""One a week in the three years."""
+REFERRALS_AT_FIRST: Final = 1.0
+REFERRALS_AT_LAST: Final = 30.0
+"""Referrals a weekly clinic at the start and the end of a unit of STANDARD_CASES; with other
+numbers of cases the same shape. The Cheshire unit had 260 referrals in its first ten months
+(Winsford Guardian 2019) and reviews about ten offences a day now; recorded stalking in England and
+Wales rose threefold in three years to 2022 (BBC Shared Data Unit 2022). Sizes set."""
+STANDARD_CASES: Final = 3_000
+REFERRAL_BEND: Final = 1.64
+"""Power by which the growth flattens, so that the clinics add up to STANDARD_CASES."""
 AREAS: Final = (("Warrington", 0.62), ("Halton", 0.38))
 """Set, about by population."""
 
@@ -28,9 +36,9 @@ RELATION_SHARES: Final = (0.60, 0.25, 0.07, 0.08)
 RELATION_AGGRESSION: Final = (1.25, 0.75, 0.9, 0.45)
 """Violence is most frequent with former intimates, least with strangers (Mohandie and others 2006;
 McEwan and others 2017). Sizes set."""
-FIXATION_SHAPE: Final = 2.0
+FIXATION_SHAPE: Final = 3
 """Gamma with mean 1: few are very persistent. Set."""
-AGGRESSION_SIGMA: Final = 0.8
+AGGRESSION_SIGMA: Final = 0.5
 """Log-normal spread of the inclination to violence. Set for an AUC of about .65 to .80, the range
 of published instruments (domain review section 4)."""
 CHILDREN_OF_FORMER_PARTNERS: Final = 0.45
@@ -41,7 +49,8 @@ PARTED_BEFORE_MEAN_DAYS: Final = 60.0
 ESCALATING_SHARE: Final = 0.12
 """Escalation is not typical (Barnham and others 2017): 10 to 15 in 100."""
 ESCALATION_GAIN: Final = 1.8
-"""Log gain of grave acts from the first to the last day of an escalating episode. Set."""
+ESCALATION_DAYS: Final = 180.0
+"""Log gain of grave acts, reached over so many days of an escalating episode. Set."""
 
 # --- how long, how often -------------------------------------------------------------------------
 DURATION_SHARES: Final = (0.30, 0.50, 0.20)
@@ -49,32 +58,49 @@ DURATION_SHARES: Final = (0.30, 0.50, 0.20)
 others 2004 for the break at 14 days; Spitzberg and Cupach 2007 and Mullen 1999 for the rest)."""
 SHORT_DAYS: Final = (1.0, 14.0)
 MIDDLE_MEDIAN_DAYS: Final = 150.0
-MIDDLE_SIGMA: Final = 0.8
+MIDDLE_SHAPE: Final = 2.3
 LONG_MEDIAN_DAYS: Final = 600.0
-LONG_SIGMA: Final = 0.6
-REFERRED_AT: Final = (2.0, 2.2)
-"""Beta of the point of the first episode at which the case is referred. Set."""
-RETURN_PROBABILITY: Final = 0.30
+LONG_SHAPE: Final = 3.0
+"""Log-logistic: close to log-normal of sigma .8 and .6, and its remainder given survival can be
+drawn at once, which the truth needs."""
+REFERRED_AT_MOST: Final = 1.0
+"""The time from the start of an episode to the referral is a length drawn like an episode's, times
+this, times the middle one of three uniform numbers. Set."""
+RETURN_PROBABILITY: Final = 0.42
 """Probability, for a fixation of 1, that another episode follows. 49 in 100 over 2.5 to 13 years,
 most in the first (Rosenfeld 2003), and part of it is the same episode going on."""
-MOST_EPISODES: Final = 3
+MOST_RETURN_PROBABILITY: Final = 0.9
 RETURN_MEDIAN_DAYS: Final = 60.0
-RETURN_SIGMA: Final = 0.9
-"""Mean relapse at about two months, from one day to years (Mohandie and others 2006)."""
-BURSTS_A_DAY: Final = 0.06
+RETURN_SHAPE: Final = 2.0
+"""Log-logistic. Mean relapse at about two months, from one day to years (Mohandie and others
+2006)."""
+BURSTS_A_DAY: Final = 0.048
 """Fresh acts a day for a fixation of 1, before those they set off. With BRANCHING about one to two
 acts a week: 46 in 100 report one or more a week (Baum and others 2009). Set."""
-SHORT_EPISODE_GAIN: Final = 5.0
-"""A short episode is dense: its daily rate is multiplied by up to 1 + this. Set."""
+SHORT_EPISODE_GAIN: Final = 4.0
+"""A short episode is dense: its daily rate is multiplied by this. Set."""
 BRANCHING: Final = 0.55
 """Acts that one act sets off, on average: bursts and lulls (Mullen and others 2009). Set."""
 BRANCHING_DELAY_DAYS: Final = 3.5
 TRIGGERS_A_YEAR: Final = 1.6
-TRIGGER_ACT_PROBABILITY: Final = 0.6
-TRIGGER_DELAY_DAYS: Final = 6.0
+TRIGGER_ACTS: Final = 0.6
+"""Acts that a trigger sets off, on average, with the delay of BRANCHING_DELAY_DAYS."""
 TRIGGER_GRAVE_GAIN: Final = 1.8
 TRIGGER_GRAVE_DAYS: Final = 14.0
 """Triggers come before acts and make grave ones likelier (Thompson and others 2020). Sizes set."""
+
+
+MEMORYLESS_ACTS_A_DAY: Final = 0.03
+"""Rate of acts where nothing recorded says anything of what comes. Set for about 40 in 100 with
+further conduct recorded within 90 days."""
+RULE_ACTS_A_DAY: Final = 0.0016
+RULE_GAIN: Final = 1.5
+RULE_RECENCY_DAYS: Final = 45.0
+RULE_INCIDENTS: Final = 3.0
+RULE_GRAVE_GAIN: Final = 0.5
+"""Where the rule is all there is: recorded acts a day where nothing is on record, the log gain of
+acts for each of the three ranks, the days since the last act and the incidents in 90 days that have
+middle rank, and the further log gain of grave acts. Set."""
 
 
 @dataclass(frozen=True)
@@ -120,29 +146,30 @@ ACTS: Final = (
     Act("following", 2.5, 4, 0.25, 0.3),
     Act("loitering", 4.5, 3, 0.20, 0.2),
     Act("watching", 3.5, 4, 0.20, 0.2),
-    Act("tracking_device", 0.25, 5, 0.50),
     Act("material_published", 2.0, 3, 0.30, means=_ONLINE),
     Act("impersonation", 0.8, 3, 0.30, means=_ONLINE),
     Act("account_access", 2.0, 3, 0.25, means=_ONLINE),
     Act("spyware", 0.4, 4, 0.40),
+    Act("third_party_recruited", 0.3, 2, 0.30),
+    Act("tracking_device", 0.25, 5, 0.50),
     Act("property_damage", 1.0, 5, 0.60, 0.6),
     Act("entry_to_home", 0.3, 7, 0.70, 0.6),
     Act("pet_harm", 0.15, 6, 0.60, 0.6),
-    Act("threat_of_violence", 2.2, 6, 0.40, 0.7, means=_SAID),
+    Act("threat_of_violence", 3.2, 6, 0.40, 0.7, means=_SAID),
     Act("threat_to_kill", 0.7, 8, 0.55, 0.8, means=_SAID),
     Act("threat_to_children", 0.15, 8, 0.55, 0.8, means=_SAID),
-    Act("assault", 1.25, 8, 0.75, 1.0, means=_IN_PERSON),
-    Act("strangulation", 0.09, 10, 0.80, 1.1, means=_IN_PERSON),
-    Act("sexual_violence", 0.09, 9, 0.60, 1.0, means=_IN_PERSON),
-    Act("third_party_recruited", 0.3, 2, 0.30),
+    Act("assault", 1.65, 8, 0.75, 1.0, means=_IN_PERSON),
+    Act("strangulation", 0.05, 10, 0.80, 1.1, means=_IN_PERSON),
+    Act("sexual_violence", 0.05, 9, 0.60, 1.0, means=_IN_PERSON),
 )
-"""Order of frequency and severity: Baum and others 2009, Leicester survey 2005 and the study of 924
-helpline cases 2021 (messages lowest, damage and death threats highest). 5 to 20 in 100 true acts
-are recorded (domain review section 3); graver ones more often. Sizes set."""
+"""The milder acts stand first. Order of frequency and severity: Baum and others 2009, Leicester
+survey 2005 and the study of 924 helpline cases 2021 (messages lowest, damage and death threats
+highest). 5 to 20 in 100 true acts are recorded (domain review section 3); graver ones more often.
+Sizes set."""
 
 LEAST_GRAVE_SEVERITY: Final = 5
-REPERTOIRE_SHAPE: Final = 1.2
-"""Gamma spread of a case's own liking for each kind: most use several means (Mohandie 2006)."""
+"""The case's own liking for each milder kind is an exponential number of mean 1: most use several
+means (Mohandie and others 2006)."""
 WEAPON_MENTIONED: Final = 0.10
 WEAPON_PRODUCED: Final = 0.12
 """Share of threats and of violence with a weapon; about 20 in 100 cases in all (domain review)."""
@@ -150,16 +177,16 @@ PROXY_SHARE: Final = 0.05
 UNKNOWN_ACTOR_SHARE: Final = 0.03
 TARGET_SHARES: Final = (("victim", 0.87), ("child", 0.03), ("partner", 0.03), ("other", 0.07))
 """Acts against others: Leicester survey 2005. Sizes set."""
-WARNINGS_A_YEAR: Final = (
-    ("suicide_threat", 0.22),
-    ("self_harm", 0.05),
-    ("last_resort_language", 0.06),
-    ("planning_sign", 0.10),
+WARNINGS_AN_ACT: Final = (
+    ("suicide_threat", 0.020),
+    ("self_harm", 0.005),
+    ("last_resort_language", 0.006),
+    ("planning_sign", 0.010),
 )
-"""Per year of an episode for an aggression of 1. Set; suicide threats are frequent in the Leicester
-survey 2005."""
-LONGEST_CRISIS_DAYS: Final = 1_095.0
-CRISIS_AFTER_LAST_ACT_DAYS: Final = 14.0
+"""Signs of crisis that come to light for each recorded act, at an aggression of 1. Set; suicide
+threats are frequent in the Leicester survey 2005."""
+CRISIS_AFTER_ACT_DAYS: Final = 10.0
+"""Mean, exponential. Set."""
 SUICIDE_WITH_LAST_RESORT: Final = 0.12
 VICTIM_SUICIDALITY: Final = 0.015
 """Share of cases. Set."""
@@ -189,6 +216,7 @@ RESTRAINING_ORDER_GIVEN_CONVICTION: Final = 0.70
 SENTENCE_GIVEN_CONVICTION: Final = 0.20
 SENTENCE_MEDIAN_DAYS: Final = 110.0
 NFA_OTHERWISE: Final = 0.65
+ORDER_AFTER_DAYS: Final = (0.5, 21.0)
 BAIL_DAYS: Final = (28.0, 120.0)
 CUSTODY_MEDIAN_DAYS: Final = 45.0
 CUSTODY_SIGMA: Final = 0.8
@@ -203,7 +231,7 @@ ORDERS: Final = (
 days; the others as courts commonly make them (domain review section 1)."""
 KEPT_ON_BAIL: Final = 0.60
 KEPT_UNDER_ORDER: Final = 0.50
-KEPT_IN_CUSTODY: Final = 0.12
+KEPT_IN_CUSTODY: Final = 0.25
 MOST_KEPT_IN_CUSTODY: Final = 0.50
 """Share of acts that still happen. Sanctions cut the rate and shift the means, custody does not
 end contact (domain review section 3; Prison Service Order 4400). Sizes set."""
@@ -219,6 +247,9 @@ CUSTODY_MEANS: Final = (
 )
 """Letters, the prison telephone and the illicit one (HMPPS manual; Prison Service Order 4400)."""
 PROXY_FROM_CUSTODY: Final = 0.20
+NOTICED_FROM_CUSTODY: Final = 3.0
+"""Prisons keep lists of numbers and watch calls and letters (Prison Service Order 4400), so that
+more of what comes from there is recorded. Size set."""
 BREACH_RECORDED: Final = 0.70
 """Share of recorded acts under an order or bail that are also recorded as its breach; the rest is
 the unrecorded breach that inspectors criticise (HMICFRS 2017)."""
@@ -227,9 +258,19 @@ NOTICE_WITHIN_DAYS: Final = 7.0
 EARLIER_REPORTS: Final = 0.35
 """Mean number of reports before the referral, each ended without further action. Set."""
 
+# --- what the unit does --------------------------------------------------------------------------
+SCREENED_AFTER_DAYS: Final = (2.0, 28.0)
+TAKEN_ON_LOGIT: Final = -1.2
+"""So that about 32 in 100 are taken on: 83 of 260 (Winsford Guardian 2019)."""
+MANAGED_AT_LEAST_DAYS: Final = 30.0
+MANAGED_MEAN_DAYS: Final = 120.0
+"""Days with the unit beyond the least, exponential. Set: some months."""
+
 # --- what happens to the victim ------------------------------------------------------------------
 RELOCATES: Final = 0.14
 """1 in 7 move (Baum and others 2009)."""
+RELOCATES_BETWEEN_DAYS: Final = (-60.0, 120.0)
+"""From the referral. Set."""
 KEPT_AFTER_RELOCATION: Final = 0.45
 """Visits and loitering that still happen: moving hides acts, it is not safety. Set."""
 CHANGES_ROUTINE: Final = 0.30
@@ -244,7 +285,7 @@ DEPARTURES_A_YEAR: Final = (("died", 0.004), ("left_area", 0.02))
 TRIGGER_NOTICED: Final = 0.60
 REPORTING_SIGMA: Final = 0.45
 """Spread between victims of how much is told. Set."""
-NOTICED_AFTER_REFERRAL: Final = 1.7
+NOTICED_AFTER_REFERRAL: Final = 1.4
 """A known case records more: victims are asked to keep a log. Set."""
 MOST_NOTICED: Final = 0.95
 DELAYS: Final = ((0.55, 0.4), (0.33, 5.0), (0.12, 30.0))
@@ -257,6 +298,8 @@ DAY_ONLY: Final = 0.40
 ACCOUNT_VIEW: Final = 0.16
 CLASSIFICATION_VIEW: Final = 0.24
 VIEWS_OF_GRAVE: Final = 2.0
+ACCOUNT_AFTER_DAYS: Final = 6.0
+CLASSIFIED_AFTER_DAYS: Final = 3.0
 """Second views; grave acts have them this much more often. Set."""
 CLASSIFIED_LOWER: Final = 0.30
 """Share of classifications that name a milder act: misclassified stalking (HMICFRS 2017)."""
@@ -268,17 +311,23 @@ OFFENCES: Final = (
 )
 ASSURANCE_SHARES: Final = (("fact", 0.80), ("unverified", 0.20))
 VALUE_MISSING: Final = 0.05
+FIRST_WARNING: Final = 50_000
+"""Incidents of signs of crisis are numbered from here, past those of a case's acts."""
 CORRECTED: Final = 0.015
 RETRACTED: Final = 0.005
 CORRECTED_AFTER_DAYS: Final = 20.0
+CORRECTION_MOVES_DAYS: Final = 3.0
+REPEATED: Final = 0.004
+"""Share of rows that an export holds twice, the same in every cell. Set."""
 HEALTH_SHARE: Final = 0.015
 AGENCY_ONLY_SHARE: Final = 0.015
 SOURCES: Final = (("police", 0.78), ("advocate", 0.15), ("probation", 0.04), ("housing", 0.03))
 REPORT_AGAIN_SHARE: Final = 0.30
 """Share of recorded later acts that come with a report of their own. Set."""
-CLOSE_AFTER_MEDIAN_DAYS: Final = 90.0
+CLOSE_AFTER_MEDIAN_DAYS: Final = 65.0
 CLOSE_AFTER_SIGMA: Final = 0.4
 """Quiet time after which a person closes a case. Set."""
+VICTIM_TELLS_AFTER_DAYS: Final = 4.0
 TRANSFERRED: Final = 0.01
 REFERRAL_SOURCES: Final = (
     ("police", 0.70),
@@ -292,6 +341,7 @@ REFERRAL_SOURCES: Final = (
 ASKED: Final = 0.68
 SAID_NOT_ASKED: Final = 0.12
 """The rest has no row at all: two ways of not knowing."""
+ANSWERED_AFTER_DAYS: Final = 3.0
 ANSWER_CHANGED: Final = 0.20
 """Share of answers asked again that come out the other way. Set."""
 ANSWER_ERROR: Final = 0.02

@@ -1,209 +1,89 @@
-"""What the subject would do if nobody acted: triggers, bursts of acts, signs of crisis."""
+"""The true courses of a run of cases, from the beginning to a day."""
 
-from dataclasses import dataclass, fields
-from typing import Final
+# mypy: disallow-untyped-decorators=False, disable-error-code="no-untyped-call,no-any-return"
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
+from numba import njit
 
-from training.simulator import constants as set_by
-from training.simulator.population import Cases, Episodes
-from training.simulator.rows import NO_TEXT, Bools, Codes, Floats, Ints, Vocabulary
+from training.simulator.chance import Chance, start_stream
+from training.simulator.compiled import compiled
+from training.simulator.logs import Logs, make_logs
+from training.simulator.population import CASE, draw_case, place_referrals
+from training.simulator.process import advance
+from training.simulator.rows import Floats, Ints
+from training.simulator.settings import Switches
+from training.simulator.state import STATE, begin
 
-KINDS: Final = tuple(act.kind for act in set_by.ACTS)
-SEVERITY: Final = np.array([act.severity for act in set_by.ACTS])
-GRAVE: Final = np.array([act.severity >= set_by.LEAST_GRAVE_SEVERITY for act in set_by.ACTS])
-CONTACTS: Final = np.isin(KINDS, ("call", "message", "letter", "gift", "approach", "home_visit"))
-THREATS: Final = np.isin(KINDS, ("threat_of_violence", "threat_to_kill", "threat_to_children"))
-VIOLENCE: Final = np.isin(KINDS, ("assault", "strangulation", "sexual_violence"))
-NEAR_HOME: Final = np.isin(KINDS, ("home_visit", "loitering", "entry_to_home"))
-_CHUNK: Final = 100_000
-
-
-@dataclass(frozen=True)
-class Triggers:
-    """Unsettling events; ``kind`` is a position in ``TRIGGER_KINDS``. Shape ``(n_triggers,)``."""
-
-    case: Ints
-    day: Floats
-    kind: Ints
-
-
-TRIGGER_KINDS: Final = (
-    "legal_step",
-    "child_contact_decision",
-    "hearing",
-    "new_relationship_known",
-    "home_lost",
-    "bereavement",
-)
+Records = npt.NDArray[np.void]
+_ACTS_A_CASE: Final = 40
+_MARKS_A_CASE: Final = 12
+_LEAST_ROOM: Final = 4_096
 
 
 @dataclass(frozen=True)
-class Incidents:
-    """True acts in order of case and day; shape ``(n_incidents,)``.
+class Courses:
+    """What is true of cases up to a day, and which acts came to be recorded.
 
-    ``act`` is a position in ``ACTS``; ``anchor`` marks the act that led to the referral, which is
-    always recorded; ``order`` and ``on_bail`` say under which conditions it happened (``order`` is
-    the code of the kind of order or ``NO_TEXT``).
+    ``cases`` and ``states`` have shape ``(n_cases,)``, rows of ``CASE`` and ``STATE``; ``acts`` and
+    ``marks`` are rows of ``ACT`` and ``MARK`` in order of case.
     """
 
-    case: Ints
-    day: Floats
-    act: Ints
-    channel: Codes
-    proxy: Bools
-    anchor: Bools
-    order: Codes
-    on_bail: Bools
+    cases: Records
+    states: Records
+    acts: Records
+    marks: Records
 
-    def __len__(self) -> int:
-        return len(self.case)
-
-    def take(self, chosen: Ints | Bools) -> "Incidents":
-        """Return the chosen incidents, by position or by mask."""
-        parts = {column.name: getattr(self, column.name)[chosen] for column in fields(self)}
-        return Incidents(**parts)
+    def position(self, numbers: Ints) -> Ints:
+        """Return the places in ``cases`` of case numbers."""
+        return np.asarray(numbers - self.cases["number"][0])
 
 
-def draw_triggers(cases: Cases, episodes: Episodes, rng: np.random.Generator) -> Triggers:
-    """Return events that may unsettle the subject during episodes."""
-    length = episodes.end - episodes.start
-    count = rng.poisson(set_by.TRIGGERS_A_YEAR / 365.25 * (length + 30.0))
-    case = np.repeat(episodes.case, count)
-    day = np.repeat(episodes.start - 30.0, count) + rng.random(len(case)) * np.repeat(
-        length + 30.0, count
-    )
-    kind = rng.integers(0, len(TRIGGER_KINDS), len(case))
-    about_children = kind == TRIGGER_KINDS.index("child_contact_decision")
-    about_partner = kind == TRIGGER_KINDS.index("new_relationship_known")
-    possible = (~about_children | cases.has_children[case]) & (
-        ~about_partner | cases.is_former_partner[case]
-    )
-    return Triggers(case[possible], day[possible], kind[possible])
+def draw_courses(numbers: Ints, n_cases: int, seed: int, world: Switches, until: float) -> Courses:
+    """Return the courses of cases ``numbers`` (consecutive) of a unit of ``n_cases``, to a day."""
+    count = len(numbers)
+    cases, states = np.zeros(count, dtype=CASE), np.zeros(count, dtype=STATE)
+    referral = _draw_referrals(numbers, n_cases, seed)
+    compiled(begin_cases)(cases, numbers, referral, np.uint64(seed), world)
+    acts, marks = [], []
+    logs = make_logs(_ACTS_A_CASE * count + _LEAST_ROOM, _MARKS_A_CASE * count + _LEAST_ROOM)
+    done = 0
+    while done < count:
+        logs.count[:] = 0
+        now, n_acts, n_marks = compiled(run_cases)(cases, states, done, until, world, logs)
+        if now == done:
+            logs = make_logs(2 * len(logs.acts), 2 * len(logs.marks))
+        acts.append(logs.acts[:n_acts].copy())
+        marks.append(logs.marks[:n_marks].copy())
+        done = now
+    return Courses(cases, states, np.concatenate(acts), np.concatenate(marks))
 
 
-def draw_incidents(
-    cases: Cases,
-    episodes: Episodes,
-    triggers: Triggers,
-    words: Vocabulary,
-    rng: np.random.Generator,
-) -> Incidents:
-    """Return every true act before the extract, in bursts and lulls.
-
-    Fresh acts come at random within an episode; each act sets off a Poisson number of further ones
-    within days (a self-exciting process in its branching form).
-    """
-    fresh_case, fresh_day = _draw_fresh(cases, episodes, triggers, rng)
-    case, day = _draw_offspring(fresh_case, fresh_day, rng)
-    anchor_case = np.arange(len(cases))
-    anchor_day = cases.referral - np.minimum(rng.exponential(1.0, len(cases)) + 0.02, 5.0)
-    anchor = np.concatenate([np.ones(len(cases), dtype=bool), np.zeros(len(case), dtype=bool)])
-    case = np.concatenate([anchor_case, case])
-    day = np.concatenate([anchor_day, day])
-    ends = np.minimum(cases.departs, 0.0)[case]
-    order = np.lexsort((day, case))
-    order = order[(day < ends)[order]]
-    case, day, anchor = case[order], day[order], anchor[order]
-    gain = _grave_gain(cases, episodes, triggers, case, day)
-    act = _draw_acts(cases, case, gain, rng)
-    return Incidents(
-        case=case,
-        day=day,
-        act=act,
-        channel=_draw_channels(act, words, rng),
-        proxy=rng.random(len(case)) < set_by.PROXY_SHARE,
-        anchor=anchor,
-        order=np.full(len(case), NO_TEXT, dtype=np.int16),
-        on_bail=np.zeros(len(case), dtype=bool),
-    )
+def _draw_referrals(numbers: Ints, n_cases: int, seed: int) -> Floats:
+    chance = Chance(seed)
+    jitter = chance.uniform("referral", numbers, 0)
+    return place_referrals(numbers, n_cases, jitter, chance.uniform("referral", numbers, 1))
 
 
-def _draw_fresh(
-    cases: Cases, episodes: Episodes, triggers: Triggers, rng: np.random.Generator
-) -> tuple[Ints, Floats]:
-    """Return case and day of acts that no other act set off."""
-    length = episodes.end - episodes.start
-    daily = set_by.BURSTS_A_DAY * cases.fixation[episodes.case]
-    daily = daily * (1.0 + set_by.SHORT_EPISODE_GAIN * np.exp(-length / 14.0))
-    count = rng.poisson(daily * length) + 1
-    case = np.repeat(episodes.case, count)
-    day = np.repeat(episodes.start, count) + rng.random(len(case)) * np.repeat(length, count)
-    answers = rng.random(len(triggers.case)) < set_by.TRIGGER_ACT_PROBABILITY
-    answer_day = triggers.day + rng.exponential(set_by.TRIGGER_DELAY_DAYS, len(triggers.case))
-    return (
-        np.concatenate([case, triggers.case[answers]]),
-        np.concatenate([day, answer_day[answers]]),
-    )
+@njit(nogil=True)
+def begin_cases(cases: Any, numbers: Any, referral: Any, seed: Any, world: Any) -> None:
+    """Fill the hidden truth of each case."""
+    for i in range(len(cases)):
+        chance = start_stream(seed, numbers[i], 0)
+        draw_case(cases[i], numbers[i], referral[i], chance, world)
 
 
-def _draw_offspring(case: Ints, day: Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
-    """Return the acts given and all those they set off, generation by generation."""
-    cases, days = [case], [day]
-    while len(case):
-        count = rng.poisson(set_by.BRANCHING, len(case))
-        case = np.repeat(case, count)
-        day = np.repeat(day, count)
-        day = day + rng.exponential(set_by.BRANCHING_DELAY_DAYS, len(day))
-        cases.append(case)
-        days.append(day)
-    return np.concatenate(cases), np.concatenate(days)
-
-
-def _draw_acts(cases: Cases, case: Ints, gain: Floats, rng: np.random.Generator) -> Ints:
-    """Return what kind of act each one is; ``gain`` is the factor on grave ones."""
-    liking = rng.gamma(set_by.REPERTOIRE_SHAPE, 1.0, (len(cases), len(KINDS)))
-    power = np.array([act.aggression_power for act in set_by.ACTS])
-    # Grave acts follow aggression, not liking: nobody is spared violence by taste.
-    liking = np.where(GRAVE, 1.0, liking / set_by.REPERTOIRE_SHAPE)
-    weight = np.array([act.weight for act in set_by.ACTS]) * liking
-    weight *= cases.aggression[:, None] ** power
-    draw = rng.random(len(case))
-    act = np.empty(len(case), dtype=np.int64)
-    for begin in range(0, len(case), _CHUNK):
-        part = slice(begin, begin + _CHUNK)
-        heights = weight[case[part]]
-        heights = np.where(GRAVE, heights * gain[part, None], heights).cumsum(axis=1)
-        act[part] = (heights < (draw[part] * heights[:, -1])[:, None]).sum(axis=1)
-    return np.minimum(act, len(KINDS) - 1)
-
-
-def _grave_gain(
-    cases: Cases, episodes: Episodes, triggers: Triggers, case: Ints, day: Floats
-) -> Floats:
-    """Return the factor on grave acts from escalation and from recent triggers."""
-    first = np.full(len(cases), np.inf)
-    last = np.full(len(cases), -np.inf)
-    np.minimum.at(first, episodes.case, episodes.start)
-    np.maximum.at(last, episodes.case, episodes.end)
-    span = np.maximum(last - first, 14.0)
-    progress = np.clip((day - first[case]) / span[case], 0.0, 1.0)
-    gain: Floats = np.where(cases.escalates[case], np.exp(set_by.ESCALATION_GAIN * progress), 1.0)
-    since = _days_since_latest(triggers.case, triggers.day, case, day)
-    gain[since <= set_by.TRIGGER_GRAVE_DAYS] *= set_by.TRIGGER_GRAVE_GAIN
-    return gain
-
-
-def _days_since_latest(event_case: Ints, event_day: Floats, case: Ints, day: Floats) -> Floats:
-    """Return days from the case's latest earlier event to each day; infinity without one."""
-    if len(event_case) == 0:
-        return np.full(len(case), np.inf)
-    order = np.lexsort((event_day, event_case))
-    # One number orders by case, then day: days here stay well within the span given to a case.
-    span = 1e6
-    keys = event_case[order] * span + event_day[order]
-    place = np.searchsorted(keys, case * span + day, side="right") - 1
-    found = order[np.maximum(place, 0)]
-    same = (place >= 0) & (event_case[found] == case)
-    return np.where(same, day - event_day[found], np.inf)
-
-
-def _draw_channels(act: Ints, words: Vocabulary, rng: np.random.Generator) -> Codes:
-    """Return the channel of each act, ``NO_TEXT`` where the kind says it all."""
-    channel = np.full(len(act), NO_TEXT, dtype=np.int16)
-    for number, entry in enumerate(set_by.ACTS):
-        if not entry.means:
-            continue
-        chosen = np.flatnonzero(act == number)
-        channel[chosen] = words.draw(entry.means, len(chosen), rng)
-    return channel
+@njit(nogil=True)
+def run_cases(
+    cases: Any, states: Any, first: int, until: float, world: Any, logs: Logs
+) -> tuple[int, int, int]:
+    """Run cases from ``first`` on until one does not fit; return its place and the rows used."""
+    for i in range(first, len(cases)):
+        n_acts, n_marks = logs.count[0], logs.count[1]
+        begin(cases[i], states[i], world)
+        advance(cases[i], states[i], until, world, logs)
+        if logs.count[0] > len(logs.acts) or logs.count[1] > len(logs.marks):
+            return i, n_acts, n_marks
+    return len(cases), logs.count[0], logs.count[1]

@@ -1,144 +1,133 @@
-"""Who is referred and when: the cases' hidden traits and their episodes."""
+"""Who is referred and when: the hidden traits of each case, each drawn by itself."""
 
-from dataclasses import dataclass
+# mypy: disallow-untyped-decorators=False, disable-error-code="no-untyped-call,no-any-return"
+import math
+from typing import Any, Final
 
 import numpy as np
+from numba import njit
 
 from training.simulator import constants as set_by
+from training.simulator.acts import (
+    GRAVE,
+    N_ACTS,
+    N_MILD,
+    POWER,
+    RELATION_AGGRESSION,
+    RELATION_CUMULATIVE,
+    WEIGHT,
+)
+from training.simulator.chance import (
+    draw_between,
+    draw_exponential,
+    draw_normal,
+    draw_uniform,
+    pick_place,
+)
+from training.simulator.durations import draw_length
 from training.simulator.rows import Bools, Floats, Ints
 
+CASE: Final = np.dtype(
+    [
+        ("number", np.int64),
+        ("chance", np.uint64),
+        ("referral", np.float64),
+        ("relation", np.int64),
+        ("fixation", np.float64),
+        ("aggression", np.float64),
+        ("escalates", np.bool_),
+        ("reporting", np.float64),
+        ("victim_is_male", np.bool_),
+        ("has_children", np.bool_),
+        ("began", np.float64),
+        ("component", np.int64),
+        ("anchor", np.float64),
+        ("separation", np.float64),
+        ("cumulative", np.float64, (N_ACTS,)),
+    ],
+    align=True,
+)
+"""Hidden truth of a case; days end at the extract.
 
-@dataclass(frozen=True)
-class Cases:
-    """Hidden truth of each case; every array has shape ``(n_cases,)``, days end at the extract.
+``referral`` is when the unit came to know of it, ``anchor`` the day of the act that led to it,
+``began`` the start of its first episode and ``component`` how long that is likely to be;
+``separation`` is infinite where there was no relationship. ``fixation``, ``aggression``,
+``escalates`` and ``reporting`` (a factor on the share of acts that are recorded) are written
+nowhere. ``cumulative`` holds the weights of the acts, added up among the milder and the graver.
+"""
+FORMER_PARTNER: Final = set_by.RELATIONS.index("former_partner")
 
-    Parameters
-    ----------
-    referral
-        Day on which the unit came to know of the case; ascending.
-    relation, area
-        Positions in ``RELATIONS`` and ``AREAS``.
-    fixation, aggression
-        Traits of the subject, about 1 on average; never written anywhere.
-    escalates
-        Whether grave acts grow likelier during an episode.
-    reporting
-        Factor on the probability that an act is recorded.
-    has_children
-        Whether there are children in common.
-    withdraws, relocates, departs
-        Day on which the victim withdraws support, moves, or on which follow-up ends; infinity
-        where it never happens.
-    departs_by
-        Position in ``DEPARTURES_A_YEAR`` of what ends follow-up.
+
+def is_former_partner(cases: Any) -> Bools:
+    """Return whether each subject is a former partner."""
+    former: Bools = cases["relation"] == FORMER_PARTNER
+    return former
+
+
+def place_referrals(numbers: Ints, n_cases: int, jitter: Floats, hour: Floats) -> Floats:
+    """Return the days of referral of cases ``numbers`` of ``n_cases``, in their order.
+
+    The growth flattens: the clinic at share ``x`` of the time has ``first + (last - first) * (1 -
+    (1 - x) ** bend)`` referrals. Each case has its own slice of the total, so that no other case
+    need be drawn; ``jitter`` places it in the slice and ``hour`` in the day (both 0 to 1).
     """
-
-    referral: Floats
-    relation: Ints
-    area: Ints
-    fixation: Floats
-    aggression: Floats
-    escalates: Bools
-    reporting: Floats
-    has_children: Bools
-    withdraws: Floats
-    relocates: Floats
-    departs: Floats
-    departs_by: Ints
-
-    def __len__(self) -> int:
-        return len(self.referral)
-
-    @property
-    def is_former_partner(self) -> Bools:
-        """Whether the subject is a former partner."""
-        former: Bools = self.relation == set_by.RELATIONS.index("former_partner")
-        return former
-
-
-@dataclass(frozen=True)
-class Episodes:
-    """Stretches of conduct, one after another within a case; shape ``(n_episodes,)``."""
-
-    case: Ints
-    start: Floats
-    end: Floats
-
-
-def draw_cases(n_cases: int, rng: np.random.Generator) -> Cases:
-    """Return the hidden truth of ``n_cases`` cases in order of referral."""
-    referral = _draw_referrals(n_cases, rng)
-    relation = rng.choice(len(set_by.RELATIONS), n_cases, p=set_by.RELATION_SHARES)
-    aggression = np.exp(rng.normal(0.0, set_by.AGGRESSION_SIGMA, n_cases))
-    former = relation == set_by.RELATIONS.index("former_partner")
-    yearly = np.array([rate for _, rate in set_by.DEPARTURES_A_YEAR])
-    departs = referral[:, None] + rng.exponential(365.25 / yearly, (n_cases, len(yearly)))
-    withdrawal = referral + rng.exponential(set_by.WITHDRAWS_AFTER_DAYS, n_cases)
-    relocation = referral + rng.uniform(-60.0, 120.0, n_cases)
-    return Cases(
-        referral=referral,
-        relation=relation,
-        area=rng.choice(len(set_by.AREAS), n_cases, p=[share for _, share in set_by.AREAS]),
-        fixation=rng.gamma(set_by.FIXATION_SHAPE, 1.0 / set_by.FIXATION_SHAPE, n_cases),
-        aggression=aggression * np.array(set_by.RELATION_AGGRESSION)[relation],
-        escalates=rng.random(n_cases) < set_by.ESCALATING_SHARE,
-        reporting=np.exp(rng.normal(0.0, set_by.REPORTING_SIGMA, n_cases)),
-        has_children=former & (rng.random(n_cases) < set_by.CHILDREN_OF_FORMER_PARTNERS),
-        withdraws=np.where(rng.random(n_cases) < set_by.WITHDRAWS, withdrawal, np.inf),
-        relocates=np.where(rng.random(n_cases) < set_by.RELOCATES, relocation, np.inf),
-        departs=departs.min(axis=1),
-        departs_by=departs.argmin(axis=1),
-    )
-
-
-def draw_episodes(cases: Cases, rng: np.random.Generator) -> Episodes:
-    """Return each case's episodes: one in which it is referred, and returns after quiet."""
-    n_cases = len(cases)
-    case = np.arange(n_cases)
-    length = _draw_durations(n_cases, rng)
-    start = cases.referral - np.maximum(length * rng.beta(*set_by.REFERRED_AT, n_cases), 0.5)
-    blocks = [(case, start, start + length)]
-    end = start + length
-    for _ in range(1, set_by.MOST_EPISODES):
-        returns = rng.random(len(case)) < np.minimum(
-            set_by.RETURN_PROBABILITY * np.sqrt(cases.fixation[case]), 0.9
-        )
-        case, end = case[returns], end[returns]
-        quiet = set_by.RETURN_MEDIAN_DAYS * np.exp(rng.normal(0, set_by.RETURN_SIGMA, len(case)))
-        start = np.maximum(end, cases.referral[case]) + quiet
-        end = start + _draw_durations(len(case), rng)
-        blocks.append((case, start, end))
-    whole = [np.concatenate(part) for part in zip(*blocks, strict=True)]
-    last_day = np.minimum(cases.departs[whole[0]], 0.0)
-    lives = whole[1] < last_day
-    return Episodes(whole[0][lives], whole[1][lives], np.minimum(whole[2], last_day)[lives])
-
-
-def draw_separations(cases: Cases, episodes: Episodes, rng: np.random.Generator) -> Floats:
-    """Return the day on which each relationship ended; infinity where there was none."""
-    first = np.full(len(cases), np.inf)
-    np.minimum.at(first, episodes.case, episodes.start)
-    during = first + rng.random(len(cases)) * (cases.referral - first)
-    before = first - rng.exponential(set_by.PARTED_BEFORE_MEAN_DAYS, len(cases))
-    parted = np.where(rng.random(len(cases)) < set_by.PARTED_DURING, during, before)
-    return np.where(cases.is_former_partner, parted, np.inf)
-
-
-def _draw_referrals(n_cases: int, rng: np.random.Generator) -> Floats:
-    """Return sorted days of referral whose density rises linearly to the extract."""
-    growth = set_by.REFERRAL_GROWTH
-    share = rng.random(n_cases)
-    place = (np.sqrt(1.0 + share * (2.0 * growth + growth**2)) - 1.0) / growth
+    time = np.linspace(0.0, 1.0, 4 * set_by.CLINICS + 1)
+    bend = set_by.REFERRAL_BEND + 1.0
+    gain = set_by.REFERRALS_AT_LAST - set_by.REFERRALS_AT_FIRST
+    total = set_by.REFERRALS_AT_FIRST * time + gain * (time - (1.0 - (1.0 - time) ** bend) / bend)
+    place = np.interp((numbers + jitter) / n_cases, total / total[-1], time)
     day = np.floor((place - 1.0) * set_by.DAYS_OF_REFERRALS)
-    office_hours = rng.uniform(8.5, 17.5, n_cases) / 24.0
-    return np.sort(day + office_hours)
+    return np.asarray(np.minimum(day, -1.0) + (8.5 + 9.0 * hour) / 24.0)
 
 
-def _draw_durations(count: int, rng: np.random.Generator) -> Floats:
-    """Return lengths of episodes in days from the mixture of short, middle and long."""
-    which = rng.choice(3, count, p=set_by.DURATION_SHARES)
-    short = rng.uniform(*set_by.SHORT_DAYS, count)
-    spread = rng.normal(0.0, 1.0, count)
-    middle = set_by.MIDDLE_MEDIAN_DAYS * np.exp(set_by.MIDDLE_SIGMA * spread)
-    long = set_by.LONG_MEDIAN_DAYS * np.exp(set_by.LONG_SIGMA * spread)
-    return np.select([which == 0, which == 1], [short, middle], long)
+@njit(nogil=True)
+def draw_case(case: Any, number: int, referral: float, chance: Any, world: Any) -> None:
+    """Fill the hidden truth of one case; its stream goes on from ``chance``."""
+    case.number = number
+    case.chance = chance
+    case.referral = referral
+    case.relation = pick_place(case, RELATION_CUMULATIVE)
+    _draw_traits(case, world.memoryless or world.follows_rule)
+    case.victim_is_male = draw_uniform(case) >= set_by.VICTIM_FEMALE
+    former = case.relation == FORMER_PARTNER
+    case.has_children = former and draw_uniform(case) < set_by.CHILDREN_OF_FORMER_PARTNERS
+    case.component, length = draw_length(case)
+    middle = _draw_middle(case)
+    case.began = referral - max(length * middle * set_by.REFERRED_AT_MOST, 0.5)
+    wait = min(draw_exponential(case) + 0.02, 5.0)
+    case.anchor = max(referral - wait, case.began)
+    case.separation = math.inf
+    if former and draw_uniform(case) < set_by.PARTED_DURING:
+        case.separation = draw_between(case, case.began, referral)
+    elif former:
+        case.separation = case.began - set_by.PARTED_BEFORE_MEAN_DAYS * draw_exponential(case)
+
+
+@njit(nogil=True)
+def _draw_traits(case: Any, all_same: bool) -> None:
+    """Fill fixation, aggression, the liking for each act and how much is told."""
+    fixation = 0.0
+    for _ in range(set_by.FIXATION_SHAPE):
+        fixation += draw_exponential(case) / set_by.FIXATION_SHAPE
+    aggression = math.exp(set_by.AGGRESSION_SIGMA * draw_normal(case))
+    reporting = math.exp(set_by.REPORTING_SIGMA * draw_normal(case))
+    escalates = draw_uniform(case) < set_by.ESCALATING_SHARE
+    case.fixation = 1.0 if all_same else fixation
+    case.aggression = 1.0 if all_same else aggression * RELATION_AGGRESSION[case.relation]
+    case.reporting = 1.0 if all_same else reporting
+    case.escalates = escalates and not all_same
+    total = 0.0
+    for act in range(N_ACTS):
+        if act == N_MILD:
+            total = 0.0
+        # Grave acts follow aggression, not liking: nobody is spared violence by taste.
+        liking = 1.0 if GRAVE[act] or all_same else draw_exponential(case)
+        total += WEIGHT[act] * liking * case.aggression ** POWER[act]
+        case.cumulative[act] = total
+
+
+@njit(nogil=True)
+def _draw_middle(case: Any) -> float:
+    """Return the middle one of three uniform numbers, a beta of 2 and 2."""
+    first, second, third = draw_uniform(case), draw_uniform(case), draw_uniform(case)
+    return max(min(first, second), min(max(first, second), third))

@@ -1,226 +1,234 @@
-"""What of a case's true course reaches the unit: thinned, late, in several views, corrected."""
+"""What of a case's true course reaches the unit: late, in several views, corrected."""
 
 import numpy as np
 
 from training.simulator import constants as set_by
 from training.simulator import views
-from training.simulator.course import (
-    SEVERITY,
-    TRIGGER_KINDS,
-    Incidents,
-    Triggers,
-)
-from training.simulator.population import Cases
+from training.simulator.acts import CHANNELS, KINDS, TRIGGER_KINDS
+from training.simulator.chance import Chance
+from training.simulator.course import Courses, Records
+from training.simulator.logs import MARK_KINDS
 from training.simulator.rows import (
+    NO_TEXT,
     NONE,
-    Bools,
+    Codes,
     Floats,
     Ints,
     Rows,
     Vocabulary,
+    count_within,
     make_rows,
     stack_rows,
 )
 
 
-def record_incidents(
-    cases: Cases, incidents: Incidents, words: Vocabulary, rng: np.random.Generator
-) -> Rows:
-    """Return the recorded acts with their weapons, breaches and further views.
+def record_acts(acts: Records, words: Vocabulary, chance: Chance, *, plain: bool) -> Rows:
+    """Return the recorded acts with weapons, breaches, further views and what became of them.
 
-    An incident of several rows has a number of its own; an act recorded once has none.
+    An incident of several rows has the act's number; an act recorded once has none. Corrections
+    and retractions stand last and point to rows before them. ``plain``: one view, nothing missing.
     """
-    noticed = incidents.take(_are_noticed(cases, incidents, rng))
-    recorded = _draw_recorded(cases, noticed.case, noticed.day, rng)
-    known = recorded < 0.0
-    noticed, recorded = noticed.take(known), recorded[known]
-    told_later = noticed.day < cases.referral[noticed.case]
-    day_only = told_later & (rng.random(len(noticed)) < set_by.DAY_ONLY)
-    main = _main_rows(noticed, recorded, words, rng)
-    # Until then NaN says the moment is known; the calendar turns it into days of the unit's zone.
-    main = main.with_columns(until=np.where(day_only, main.occurred, np.nan))
-    position = np.arange(len(main))
-    main = main.with_columns(incident=position)
-    rows = stack_rows(
-        [
-            main,
-            views.weapon_rows(main, noticed, words, rng),
-            views.breach_rows(main, noticed, words, rng),
-            views.account_rows(main, noticed, words, rng),
-            views.classification_rows(main, noticed, words, rng),
+    acts = acts[acts["recorded"] < 0.0]
+    main = _main_rows(acts, words, chance, plain)
+    everyone = np.arange(len(acts))
+    blocks = [(main, everyone), views.weapon_rows(main, acts, words, chance)]
+    if not plain:
+        blocks += [
+            views.breach_rows(main, acts, words),
+            views.account_rows(main, acts, words, chance),
+            views.classification_rows(main, acts, words, chance),
         ]
-    )
-    several = np.bincount(rows.incident, minlength=len(main)) > 1
-    rows = rows.with_columns(incident=np.where(several[rows.incident], rows.incident, NONE))
-    return rows.take(rows.recorded < 0.0)
+    rows = stack_rows([block for block, _ in blocks])
+    origin = np.concatenate([place for _, place in blocks])
+    known = rows.recorded < 0.0
+    rows, origin = rows.take(known), origin[known]
+    several = np.bincount(origin, minlength=len(acts)) > 1
+    rows = rows.with_columns(incident=np.where(several[origin], acts["number"][origin], NONE))
+    return _correct(rows, acts[origin], words, chance)
 
 
-def record_reports(cases: Cases, acts: Rows, words: Vocabulary, rng: np.random.Generator) -> Rows:
+def record_reports(courses: Courses, acts: Rows, words: Vocabulary, chance: Chance) -> Rows:
     """Return reports: the one that led to the referral, earlier ones, and some of later acts."""
-    everyone = np.arange(len(cases))
-    earlier = np.repeat(everyone, rng.poisson(set_by.EARLIER_REPORTS, len(cases)))
-    earlier_day = cases.referral[earlier] - rng.uniform(10.0, 200.0, len(earlier))
+    cases = courses.cases
+    everyone = cases["number"]
+    count = chance.poisson(set_by.EARLIER_REPORTS, "earlier reports", everyone)
+    earlier = np.repeat(everyone, count)
+    known = cases["referral"][courses.position(earlier)]
+    number = count_within(earlier)
+    earlier_day = known - chance.between(10.0, 200.0, "earlier report", earlier, number)
+    closed_day = earlier_day + chance.between(2.0, 9.0, "nfa", earlier, number)
     later = np.flatnonzero(
-        (acts.occurred > cases.referral[acts.case])
+        (acts.occurred > cases["referral"][courses.position(acts.case)])
         & (acts.view == words.code("recorded"))
-        & (rng.random(len(acts)) < set_by.REPORT_AGAIN_SHARE)
+        & (acts.supersedes == NONE)
+        & (acts.kind != words.code("weapon_mentioned"))
     )
+    told = chance.happens(
+        set_by.REPORT_AGAIN_SHARE, "report", acts.case[later], _minutes(acts.occurred[later])
+    )
+    later = later[told]
     report = {"kind": words.code("report"), "actor": words.code("victim")}
     police = {"source": words.code("police"), "assurance": words.code("fact")}
-    blocks = [
-        make_rows(everyone, cases.referral - 0.01, cases.referral, **report, **police),
-        make_rows(earlier, earlier_day, cases.referral[earlier], **report, **police),
-        make_rows(
-            acts.case[later], acts.recorded[later] - 0.005, acts.recorded[later], **report, **police
-        ),
-        make_rows(
-            earlier,
-            earlier_day + rng.uniform(2.0, 9.0, len(earlier)),
-            cases.referral[earlier],
-            kind=words.code("nfa"),
-            **police,
-        ),
-    ]
-    return stack_rows(blocks)
+    referral = cases["referral"]
+    recorded = acts.recorded[later]
+    return stack_rows(
+        [
+            make_rows(everyone, referral - 0.01, referral, **report, **police),
+            make_rows(earlier, earlier_day, known, **report, **police),
+            make_rows(acts.case[later], recorded - 0.005, recorded, **report, **police),
+            make_rows(earlier, closed_day, known, kind=words.code("nfa"), **police),
+        ]
+    )
 
 
-def record_triggers(
-    cases: Cases, triggers: Triggers, words: Vocabulary, rng: np.random.Generator
-) -> Rows:
+def record_triggers(courses: Courses, words: Vocabulary, chance: Chance) -> Rows:
     """Return the unsettling events that the unit heard of."""
-    recorded = _draw_recorded(cases, triggers.case, triggers.day, rng)
-    chosen = (rng.random(len(recorded)) < set_by.TRIGGER_NOTICED) & (recorded < 0.0)
-    kinds = words.codes(TRIGGER_KINDS)[triggers.kind[chosen]]
+    number = count_within(courses.marks["case"])
+    chosen = courses.marks["kind"] == MARK_KINDS.index("trigger")
+    marks, number = courses.marks[chosen], number[chosen]
+    case, day = marks["case"], marks["day"]
+    recorded = draw_recorded(courses, case, day, number, chance)
+    heard = chance.happens(set_by.TRIGGER_NOTICED, "trigger noticed", case, number)
+    heard &= recorded < 0.0
+    kinds = words.codes(TRIGGER_KINDS)[marks["detail"][heard]]
     return make_rows(
-        triggers.case[chosen],
-        triggers.day[chosen],
-        recorded[chosen],
-        kind=kinds,
-        source=words.code("advocate"),
+        case[heard], day[heard], recorded[heard], kind=kinds, source=words.code("advocate")
     )
 
 
-def record_warnings(cases: Cases, acts: Rows, words: Vocabulary, rng: np.random.Generator) -> Rows:
-    """Return signs of crisis, in the stretch in which the case has recorded acts."""
-    first, length = _recorded_stretch(cases, acts)
-    yearly = np.array([rate for _, rate in set_by.WARNINGS_A_YEAR])
-    kinds = words.codes([kind for kind, _ in set_by.WARNINGS_A_YEAR])
-    mean = np.outer(np.minimum(length, set_by.LONGEST_CRISIS_DAYS) / 365.25, yearly)
-    count = rng.poisson(mean * np.sqrt(cases.aggression)[:, None]).ravel()
-    case, which = np.divmod(np.repeat(np.arange(len(count)), count), len(kinds))
-    day = first[case] + rng.random(len(case)) * length[case]
-    recorded = _draw_recorded(cases, case, day, rng)
-    known = (recorded < 0.0) & (day < np.minimum(cases.departs[case], 0.0))
-    rows = make_rows(
-        case[known],
-        day[known],
-        recorded[known],
-        kind=kinds[which[known]],
-        view=words.code("recorded"),
-        actor=words.code("subject"),
-        source=words.draw(set_by.SOURCES, int(known.sum()), rng),
-        assurance=words.code("assessment"),
-    )
+def record_warnings(courses: Courses, words: Vocabulary, chance: Chance) -> Rows:
+    """Return signs of crisis that come to light after recorded acts."""
+    acts = courses.acts
+    acts = acts[acts["recorded"] < 0.0]
+    place = courses.position(acts["case"])
+    blocks = []
+    for which, (kind, share) in enumerate(set_by.WARNINGS_AN_ACT):
+        likely = share * np.sqrt(courses.cases["aggression"][place])
+        shown = chance.happens(likely, kind, acts["case"], acts["number"])
+        case, number = acts["case"][shown], acts["number"][shown]
+        wait = set_by.CRISIS_AFTER_ACT_DAYS * chance.exponential("crisis", case, number)
+        day = acts["day"][shown] + wait
+        recorded = draw_recorded(courses, case, day, number + 1_000_000 * (which + 1), chance)
+        known = (recorded < 0.0) & (day < courses.states["departs"][courses.position(case)])
+        blocks.append(_warning_rows(kind, case, day, recorded, number, words, chance).take(known))
+    rows = stack_rows(blocks)
     threatens = rows.kind == words.code("suicide_threat")
-    with_last_resort = threatens & (rng.random(len(rows)) < set_by.SUICIDE_WITH_LAST_RESORT)
-    # Incident numbers of warnings start past those of acts.
-    number = len(acts) + np.arange(len(rows))
-    rows = rows.with_columns(incident=np.where(with_last_resort, number, NONE))
-    words_of_last_resort = rows.take(with_last_resort).with_columns(
-        kind=words.code("last_resort_language")
+    both = threatens & chance.happens(
+        set_by.SUICIDE_WITH_LAST_RESORT, "both", rows.case, _minutes(rows.occurred)
     )
-    return stack_rows([rows, words_of_last_resort])
+    rows = rows.with_columns(incident=np.where(both, rows.incident, NONE))
+    last_words = rows.take(both).with_columns(kind=words.code("last_resort_language"))
+    return stack_rows([rows, last_words])
 
 
-def add_corrections(
-    rows: Rows, eligible: Bools, words: Vocabulary, rng: np.random.Generator
-) -> Rows:
-    """Return the rows followed by corrections and retractions of a few eligible ones."""
-    draw = rng.random(len(rows))
-    known = rows.recorded + 0.1 + rng.exponential(set_by.CORRECTED_AFTER_DAYS, len(rows))
-    possible = eligible & (known < 0.0)
-    corrected = np.flatnonzero(possible & (draw < set_by.CORRECTED))
-    withdrawn = np.flatnonzero(possible & (draw > 1.0 - set_by.RETRACTED))
-    moved = rows.occurred[corrected] - rng.uniform(0.0, 3.0, len(corrected))
-    values = np.clip(rows.value[corrected] + rng.integers(-1, 2, len(corrected)), 1.0, 10.0)
+def draw_recorded(
+    courses: Courses, case: Ints, day: Floats, number: Ints, chance: Chance
+) -> Floats:
+    """Return when the unit came to know: at or after the referral, never before the event."""
+    referral = courses.cases["referral"][courses.position(case)]
+    means = np.array([mean for _, mean in set_by.DELAYS])
+    part = chance.pick([share for share, _ in set_by.DELAYS], "delay part", case, number)
+    wait = chance.exponential("delay", case, number)
+    told_at_once = chance.happens(set_by.TOLD_AT_REFERRAL, "told at once", case, number)
+    batch = 0.1 * chance.uniform("batch", case, number)
+    extra = np.where(told_at_once, batch, set_by.TOLD_LATER_MEAN_DAYS * wait)
+    return np.where(day < referral, referral + extra, day + 0.02 + wait * means[part])
+
+
+def draw_words(
+    shares: tuple[tuple[str, float], ...],
+    purpose: str,
+    case: Ints,
+    number: Ints | int,
+    words: Vocabulary,
+    chance: Chance,
+) -> Codes:
+    """Return the codes of words drawn by share."""
+    place = chance.pick([share for _, share in shares], purpose, case, number)
+    return words.codes([name for name, _ in shares])[place]
+
+
+def _main_rows(acts: Records, words: Vocabulary, chance: Chance, plain: bool) -> Rows:
+    """Return one row for each recorded act.
+
+    Until the calendar makes days of them, ``until`` is the moment itself for acts that are known to
+    the day alone.
+    """
+    case, number = acts["case"], acts["number"]
+    target = draw_words(set_by.TARGET_SHARES, "target", case, number, words, chance)
+    kinds = words.codes(KINDS)[acts["named"]]
+    target = np.where(kinds == words.code("threat_to_children"), words.code("child"), target)
+    actor = np.where(acts["by_proxy"], words.code("proxy"), words.code("subject"))
+    source = draw_words(set_by.SOURCES, "source", case, number, words, chance)
+    missing = chance.happens(set_by.VALUE_MISSING, "value missing", case, number) & (not plain)
+    day_only = acts["before_referral"] & chance.happens(set_by.DAY_ONLY, "day only", case, number)
+    agency_only = acts["agency_only"] & ~acts["from_health"]
+    channels = np.append(words.codes(CHANNELS), NO_TEXT)
+    return make_rows(
+        case,
+        acts["day"],
+        acts["recorded"],
+        until=np.where(day_only, acts["day"], np.nan),
+        value=np.where(missing, np.nan, acts["severity"]),
+        kind=kinds,
+        view=words.code("recorded"),
+        source=np.where(acts["from_health"], words.code("health"), source),
+        assurance=draw_words(set_by.ASSURANCE_SHARES, "assurance", case, number, words, chance),
+        actor=np.where(acts["by_unknown"], words.code("unknown"), actor),
+        target=target,
+        channel=channels[acts["channel"]],
+        handling=np.where(agency_only, words.code("agency_only"), words.code("unit")),
+    )
+
+
+def _correct(rows: Rows, acts: Records, words: Vocabulary, chance: Chance) -> Rows:
+    """Return the rows followed by corrections and retractions; ``acts`` has each row's act."""
+    fixed = np.maximum(acts["corrected"], rows.recorded + 0.01)
+    gone = np.maximum(acts["retracted"], rows.recorded + 0.01)
+    corrected, retracted = np.flatnonzero(fixed < 0.0), np.flatnonzero(gone < 0.0)
+    case, number = rows.case[corrected], acts["number"][corrected]
+    change = chance.integers(-1, 2, "corrected value", case, number)
     better = rows.take(corrected).with_columns(
-        occurred=moved, recorded=known[corrected], value=values, supersedes=corrected, until=np.nan
+        occurred=rows.occurred[corrected] - acts["moved"][corrected],
+        recorded=fixed[corrected],
+        value=np.clip(rows.value[corrected] + change, 1.0, 10.0),
+        supersedes=corrected,
+        until=np.nan,
     )
-    gone = make_rows(
-        rows.case[withdrawn],
-        rows.occurred[withdrawn],
-        known[withdrawn],
+    withdrawn = make_rows(
+        rows.case[retracted],
+        rows.occurred[retracted],
+        gone[retracted],
         kind=words.code("retracted"),
         source=words.code("police"),
-        supersedes=withdrawn,
+        supersedes=retracted,
     )
-    return stack_rows([rows, better, gone])
+    return stack_rows([rows, better, withdrawn])
 
 
-def _are_noticed(cases: Cases, incidents: Incidents, rng: np.random.Generator) -> Bools:
-    """Return which acts come to be recorded at all."""
-    share = np.array([act.noticed for act in set_by.ACTS])[incidents.act]
-    share = share * cases.reporting[incidents.case]
-    known_case = incidents.day >= cases.referral[incidents.case]
-    share = np.where(known_case, share * set_by.NOTICED_AFTER_REFERRAL, share)
-    withdrawn = incidents.day > cases.withdraws[incidents.case]
-    share = np.where(withdrawn, share * set_by.KEPT_AFTER_WITHDRAWAL, share)
-    noticed = rng.random(len(incidents)) < np.minimum(share, set_by.MOST_NOTICED)
-    recorded: Bools = noticed | incidents.anchor
-    return recorded
-
-
-def _draw_recorded(cases: Cases, case: Ints, day: Floats, rng: np.random.Generator) -> Floats:
-    """Return when the unit came to know: at or after the referral, never before the event."""
-    referral = cases.referral[case]
-    means = np.array([mean for _, mean in set_by.DELAYS])
-    part = rng.choice(len(means), len(case), p=[share for share, _ in set_by.DELAYS])
-    delay = 0.02 + rng.exponential(1.0, len(case)) * means[part]
-    told_later = rng.random(len(case)) > set_by.TOLD_AT_REFERRAL
-    batch = rng.random(len(case)) * 0.1
-    extra = np.where(told_later, rng.exponential(set_by.TOLD_LATER_MEAN_DAYS, len(case)), batch)
-    return np.where(day < referral, referral + extra, day + delay)
-
-
-def _main_rows(
-    incidents: Incidents, recorded: Floats, words: Vocabulary, rng: np.random.Generator
+def _warning_rows(
+    kind: str,
+    case: Ints,
+    day: Floats,
+    recorded: Floats,
+    number: Ints,
+    words: Vocabulary,
+    chance: Chance,
 ) -> Rows:
-    """Return one row for each recorded act."""
-    count = len(incidents)
-    kinds = words.codes([act.kind for act in set_by.ACTS])
-    threatens_children = kinds[incidents.act] == words.code("threat_to_children")
-    target = words.draw(set_by.TARGET_SHARES, count, rng)
-    target = np.where(threatens_children, words.code("child"), target)
-    unknown = rng.random(count) < set_by.UNKNOWN_ACTOR_SHARE
-    actor = np.where(incidents.proxy, words.code("proxy"), words.code("subject"))
-    severity = np.clip(SEVERITY[incidents.act] + rng.integers(-1, 2, count), 1, 10)
-    source = words.draw(set_by.SOURCES, count, rng)
-    health = rng.random(count) < set_by.HEALTH_SHARE
-    agency_only = rng.random(count) < set_by.AGENCY_ONLY_SHARE
+    """Return rows of one kind of sign, numbered past the incidents of acts."""
     return make_rows(
-        incidents.case,
-        incidents.day,
+        case,
+        day,
         recorded,
-        value=np.where(rng.random(count) < set_by.VALUE_MISSING, np.nan, severity),
-        kind=kinds[incidents.act],
+        incident=set_by.FIRST_WARNING + number,
+        kind=words.code(kind),
         view=words.code("recorded"),
-        source=np.where(health, words.code("health"), source),
-        assurance=words.draw(set_by.ASSURANCE_SHARES, count, rng),
-        actor=np.where(unknown & ~incidents.anchor, words.code("unknown"), actor),
-        target=target,
-        channel=incidents.channel,
-        handling=np.where(agency_only & ~health, words.code("agency_only"), words.code("unit")),
+        actor=words.code("subject"),
+        source=draw_words(set_by.SOURCES, "warning source", case, number, words, chance),
+        assurance=words.code("assessment"),
     )
 
 
-def _recorded_stretch(cases: Cases, acts: Rows) -> tuple[Floats, Floats]:
-    """Return the day of each case's first recorded act and the days to two weeks past its last.
-
-    A case without one begins at infinity and lasts those two weeks.
-    """
-    first = np.full(len(cases), np.inf)
-    last = np.full(len(cases), -np.inf)
-    np.minimum.at(first, acts.case, acts.occurred)
-    np.maximum.at(last, acts.case, acts.occurred)
-    length = np.maximum(last - first, 0.0) + set_by.CRISIS_AFTER_LAST_ACT_DAYS
-    return first, length
+def _minutes(days: Floats) -> Ints:
+    """Return a whole number that tells a case's records apart."""
+    return np.asarray(np.floor(days * 1_440.0)).astype(np.int64)

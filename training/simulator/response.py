@@ -1,246 +1,148 @@
-"""What police and courts do, assigned by risk, and what that changes in the subject's acts.
+"""What police, courts and the unit do, assigned by risk: the confounding that a model must bear."""
 
-Decisions come in rounds: the first after the referral, later ones after a grave enough act. Each
-round sees only acts that survived the earlier rounds.
-"""
+# mypy: disallow-untyped-decorators=False, disable-error-code="no-untyped-call,no-any-return"
+import math
+from typing import Any
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-
-import numpy as np
+from numba import njit
 
 from training.simulator import constants as set_by
-from training.simulator.course import (
-    CONTACTS,
-    KINDS,
-    NEAR_HOME,
-    SEVERITY,
-    THREATS,
-    VIOLENCE,
-    Incidents,
+from training.simulator.acts import ORDER_CUMULATIVE, ORDER_DAYS, RESTRAINING
+from training.simulator.chance import (
+    draw_between,
+    draw_exponential,
+    draw_normal,
+    draw_uniform,
+    pick_place,
 )
-from training.simulator.population import Cases
-from training.simulator.rows import NO_TEXT, Bools, Codes, Floats, Ints, Vocabulary
+from training.simulator.logs import (
+    ARREST,
+    BAIL,
+    CHARGE,
+    CONVICTION,
+    CUSTODY,
+    MANAGED,
+    NFA,
+    ORDER,
+    REMAND,
+    SENTENCE,
+    write_mark,
+)
+from training.simulator.state import weigh_restraints
 
 
-class Restraint(StrEnum):
-    """A state the subject is put under; the names are those of the catalogue's states."""
-
-    ORDER = "order"
-    BAIL = "bail"
-    CUSTODY = "custody"
-
-
-@dataclass(frozen=True)
-class Spells:
-    """Times under one restraint; shape ``(n_spells,)``, ``[start, end)`` in days."""
-
-    restraint: Restraint
-    case: Ints
-    start: Floats
-    end: Floats
-    detail: Codes
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Steps of one kind that the police or a court took; shape ``(n_steps,)``."""
-
-    kind: str
-    case: Ints
-    day: Floats
-
-
-@dataclass(frozen=True)
-class Response:
-    """Acts that still happened, and everything that was done."""
-
-    incidents: Incidents
-    spells: tuple[Spells, ...]
-    steps: tuple[Steps, ...]
-
-
-def respond(
-    cases: Cases, incidents: Incidents, words: Vocabulary, rng: np.random.Generator
-) -> Response:
-    """Return what was done in each case and the acts that happened all the same."""
-    incidents = _hide_by_relocation(cases, incidents, rng)
-    decided = cases.referral + rng.uniform(0.1, set_by.DECISION_WITHIN_DAYS, len(cases))
-    spells: list[Spells] = []
-    steps: list[Steps] = []
-    for _ in range(set_by.DECISION_ROUNDS):
-        case = np.flatnonzero(np.isfinite(decided) & (decided < np.minimum(cases.departs, 0.0)))
-        risk = _perceived_risk(cases, incidents, case, decided[case], rng)
-        new_spells, new_steps = _decide(case, decided[case], risk, words, rng)
-        for entry in new_spells:
-            incidents = _restrain(cases, incidents, entry, words, rng)
-        spells += new_spells
-        steps += new_steps
-        decided = _next_decisions(incidents, decided, rng)
-    return Response(incidents, tuple(spells), tuple(steps))
-
-
-def _hide_by_relocation(cases: Cases, incidents: Incidents, rng: np.random.Generator) -> Incidents:
-    """Return the acts without most of those near a home that the victim had left."""
-    moved = NEAR_HOME[incidents.act] & (incidents.day > cases.relocates[incidents.case])
-    hidden = moved & (rng.random(len(incidents)) > set_by.KEPT_AFTER_RELOCATION)
-    return incidents.take(~hidden | incidents.anchor)
-
-
-def _perceived_risk(
-    cases: Cases, incidents: Incidents, case: Ints, day: Floats, rng: np.random.Generator
-) -> Floats:
+@njit(nogil=True)
+def perceive_risk(case: Any, state: Any) -> float:
     """Return the risk that deciders see, on the logit scale: partly right, partly chance."""
-    limit = np.full(len(cases), -np.inf)
-    limit[case] = day
-    age = limit[incidents.case] - incidents.day
-    recent = (age > 0) & (age <= set_by.RISK_LOOKBACK_DAYS)
-
-    def has(acts: Bools) -> Bools:
-        found = np.zeros(len(cases), dtype=bool)
-        found[incidents.case[recent & acts[incidents.act]]] = True
-        return found[case]
-
-    again: Bools = day > cases.referral[case] + set_by.DECISION_WITHIN_DAYS
-    risk: Floats = (
-        set_by.RISK_OF_AGGRESSION * np.log(cases.aggression[case])
-        + set_by.RISK_OF_VIOLENCE * has(VIOLENCE)
-        + set_by.RISK_OF_THREAT * has(THREATS)
-        + set_by.RISK_OF_REPEAT * again
-        + rng.normal(0.0, set_by.RISK_NOISE, len(case))
-    )
-    return risk
+    risk = set_by.RISK_OF_AGGRESSION * math.log(case.aggression)
+    if state.day - state.last_violence <= set_by.RISK_LOOKBACK_DAYS:
+        risk += set_by.RISK_OF_VIOLENCE
+    if state.day - state.last_threat <= set_by.RISK_LOOKBACK_DAYS:
+        risk += set_by.RISK_OF_THREAT
+    if state.n_decisions > 0:
+        risk += set_by.RISK_OF_REPEAT
+    return risk + set_by.RISK_NOISE * draw_normal(state)
 
 
-def _decide(
-    case: Ints, day: Floats, risk: Floats, words: Vocabulary, rng: np.random.Generator
-) -> tuple[list[Spells], list[Steps]]:
-    """Return spells and steps that follow from one decision per case."""
-    draw = rng.random((8, len(case)))
-    arrested = draw[0] < _logistic(set_by.ARREST_LOGIT + risk)
-    ordered = draw[1] < _logistic(set_by.ORDER_LOGIT + risk)
-    charged = arrested & (draw[2] < set_by.CHARGE_GIVEN_ARREST)
-    jailed = charged & (draw[3] < set_by.CUSTODY_GIVEN_CHARGE)
-    bailed = arrested & ~jailed & (draw[4] < set_by.BAIL_GIVEN_ARREST)
-    convicted = charged & (draw[5] < set_by.CONVICTION_GIVEN_CHARGE)
-    sentenced = convicted & (draw[6] < set_by.SENTENCE_GIVEN_CONVICTION)
-    dropped = ~arrested & ~ordered & (draw[7] < set_by.NFA_OTHERWISE)
-    charge_day = day + rng.uniform(0.2, 2.0, len(case))
-    court_day = charge_day + rng.uniform(*set_by.CONVICTION_AFTER_DAYS, len(case))
-    bans = convicted & (rng.random(len(case)) < set_by.RESTRAINING_ORDER_GIVEN_CONVICTION)
-    remand = set_by.CUSTODY_MEDIAN_DAYS * np.exp(rng.normal(0, set_by.CUSTODY_SIGMA, len(case)))
-    sentence = set_by.SENTENCE_MEDIAN_DAYS * np.exp(rng.normal(0, set_by.CUSTODY_SIGMA, len(case)))
-    ban = rng.uniform(*set_by.RESTRAINING_ORDER_DAYS, len(case))
-    bail = rng.uniform(*set_by.BAIL_DAYS, len(case))
-
-    def spell(
-        restraint: Restraint, who: Bools, start: Floats, length: Floats, detail: str
-    ) -> Spells:
-        code = np.full(int(who.sum()), words.code(detail), dtype=np.int16)
-        return Spells(restraint, case[who], start[who], (start + length)[who], code)
-
-    spells = [
-        spell(Restraint.CUSTODY, jailed, charge_day, remand, "remand"),
-        spell(Restraint.CUSTODY, sentenced, court_day, sentence, "sentence"),
-        spell(Restraint.BAIL, bailed, day + 0.3, bail, "bail"),
-        spell(Restraint.ORDER, bans, court_day, ban, "ro"),
-        _draw_orders(case[ordered], day[ordered], words, rng),
-    ]
-    steps = [
-        Steps("arrest", case[arrested], day[arrested]),
-        Steps("charge", case[charged], charge_day[charged]),
-        Steps("conviction", case[convicted], court_day[convicted]),
-        Steps("nfa", case[dropped], day[dropped] + 5.0),
-    ]
-    return spells, steps
+@njit(nogil=True)
+def decide(case: Any, state: Any, logs: Any) -> None:
+    """Take one police decision: nothing, an arrest with what follows, an order."""
+    risk = perceive_risk(case, state)
+    state.n_decisions += 1
+    state.decided = state.day
+    state.decision_due = math.inf
+    arrested = draw_uniform(state) < _logistic(set_by.ARREST_LOGIT + risk)
+    ordered = draw_uniform(state) < _logistic(set_by.ORDER_LOGIT + risk)
+    if arrested:
+        _arrest(case, state, logs)
+    if ordered:
+        _apply_for_order(case, state, logs)
+    if not arrested and not ordered and draw_uniform(state) < set_by.NFA_OTHERWISE:
+        write_mark(case, logs, NFA, state.day + 5.0, math.inf, 0)
+    weigh_restraints(case, state)
 
 
-def _draw_orders(case: Ints, day: Floats, words: Vocabulary, rng: np.random.Generator) -> Spells:
-    """Return civil orders that begin within weeks of a decision."""
-    kind = rng.choice(len(set_by.ORDERS), len(case), p=[share for _, share, _ in set_by.ORDERS])
-    low, high = np.array([length for _, _, length in set_by.ORDERS]).T
-    length = rng.uniform(low[kind], high[kind])
-    start = day + rng.uniform(0.5, 21.0, len(case))
-    codes = words.codes([name for name, _, _ in set_by.ORDERS])
-    return Spells(Restraint.ORDER, case, start, start + length, codes[kind])
+@njit(nogil=True)
+def _arrest(case: Any, state: Any, logs: Any) -> None:
+    """Arrest: perhaps a charge with custody and a court day, otherwise perhaps bail."""
+    write_mark(case, logs, ARREST, state.day, math.inf, 0)
+    charged = draw_uniform(state) < set_by.CHARGE_GIVEN_ARREST
+    jailed = charged and draw_uniform(state) < set_by.CUSTODY_GIVEN_CHARGE
+    if charged:
+        write_mark(case, logs, CHARGE, state.day, math.inf, 0)
+        if draw_uniform(state) < set_by.CONVICTION_GIVEN_CHARGE:
+            low, high = set_by.CONVICTION_AFTER_DAYS
+            state.court_due = state.day + draw_between(state, low, high)
+    if jailed:
+        _take_into_custody(case, state, logs, REMAND)
+    elif draw_uniform(state) < set_by.BAIL_GIVEN_ARREST:
+        low, high = set_by.BAIL_DAYS
+        until = state.day + draw_between(state, low, high)
+        state.bail_until = max(state.bail_until, until)
+        write_mark(case, logs, BAIL, state.day, until, 0)
 
 
-def _restrain(
-    cases: Cases,
-    incidents: Incidents,
-    spells: Spells,
-    words: Vocabulary,
-    rng: np.random.Generator,
-) -> Incidents:
-    """Return the acts that happen in spite of one new spell per case, some by other means."""
-    start = np.full(len(cases), np.inf)
-    end = np.full(len(cases), -np.inf)
-    detail = np.full(len(cases), NO_TEXT, dtype=np.int16)
-    start[spells.case], end[spells.case] = spells.start, spells.end
-    detail[spells.case] = spells.detail
-    under = (incidents.day >= start[incidents.case]) & (incidents.day < end[incidents.case])
-    under &= ~incidents.anchor
-    fixation = cases.fixation[incidents.case]
-    if spells.restraint is Restraint.CUSTODY:
-        kept = np.minimum(set_by.KEPT_IN_CUSTODY * fixation, set_by.MOST_KEPT_IN_CUSTODY)
-        kept = np.where(VIOLENCE[incidents.act], 0.0, kept)
-    else:
-        on_bail = spells.restraint is Restraint.BAIL
-        least = set_by.KEPT_ON_BAIL if on_bail else set_by.KEPT_UNDER_ORDER
-        kept = 1.0 - (1.0 - least) * np.exp(-set_by.FIXATION_RESISTS * fixation)
-    happens = ~under | (rng.random(len(incidents)) < kept)
-    incidents, under = incidents.take(happens), under[happens]
-    if spells.restraint is Restraint.CUSTODY:
-        return _shift_in_custody(incidents, under, words, rng)
-    incidents = _shift_under_conditions(incidents, under, words, rng)
-    if spells.restraint is Restraint.BAIL:
-        return replace(incidents, on_bail=incidents.on_bail | under)
-    return replace(incidents, order=np.where(under, detail[incidents.case], incidents.order))
+@njit(nogil=True)
+def _take_into_custody(case: Any, state: Any, logs: Any, detail: int) -> None:
+    """Begin custody now."""
+    median = set_by.SENTENCE_MEDIAN_DAYS if detail == SENTENCE else set_by.CUSTODY_MEDIAN_DAYS
+    until = state.day + median * math.exp(set_by.CUSTODY_SIGMA * draw_normal(state))
+    state.custody_until = max(state.custody_until, until)
+    write_mark(case, logs, CUSTODY, state.day, until, detail)
 
 
-def _shift_under_conditions(
-    incidents: Incidents, under: Bools, words: Vocabulary, rng: np.random.Generator
-) -> Incidents:
-    """Return acts under an order or bail, some moved to the post or to other people."""
-    draw = rng.random(len(incidents))
-    contact = under & CONTACTS[incidents.act]
-    posts = contact & (draw < set_by.SHIFT_TO_POST)
-    sends = contact & ~posts & (draw < set_by.SHIFT_TO_POST + set_by.SHIFT_TO_PROXY)
-    act = np.where(posts, KINDS.index("letter"), incidents.act)
-    channel = np.where(posts, words.code("post"), incidents.channel).astype(np.int16)
-    channel = np.where(sends, words.code("through_others"), channel).astype(np.int16)
-    return replace(incidents, act=act, channel=channel, proxy=(incidents.proxy & ~posts) | sends)
+@njit(nogil=True)
+def _apply_for_order(case: Any, state: Any, logs: Any) -> None:
+    """Set the day within weeks on which a civil order begins."""
+    kind = pick_place(state, ORDER_CUMULATIVE)
+    low, high = set_by.ORDER_AFTER_DAYS
+    state.next_order_from = state.day + draw_between(state, low, high)
+    length = draw_between(state, ORDER_DAYS[kind, 0], ORDER_DAYS[kind, 1])
+    state.next_order_until = state.next_order_from + length
+    state.next_order_kind = kind
+    write_mark(case, logs, ORDER, state.next_order_from, state.next_order_until, kind)
 
 
-def _shift_in_custody(
-    incidents: Incidents, under: Bools, words: Vocabulary, rng: np.random.Generator
-) -> Incidents:
-    """Return acts from custody: letters, telephones, other people."""
-    shares = np.array([share for _, _, share in set_by.CUSTODY_MEANS])
-    means = rng.choice(len(shares), len(incidents), p=shares / shares.sum())
-    acts = np.array([KINDS.index(kind) for kind, _, _ in set_by.CUSTODY_MEANS])[means]
-    channels = words.codes([channel for _, channel, _ in set_by.CUSTODY_MEANS])[means]
-    sends = under & (rng.random(len(incidents)) < set_by.PROXY_FROM_CUSTODY)
-    alone = under & ~sends
-    threatens = THREATS[incidents.act]
-    return replace(
-        incidents,
-        act=np.where(alone & ~threatens, acts, incidents.act),
-        channel=np.where(alone, channels, incidents.channel).astype(np.int16),
-        proxy=np.where(under, sends, incidents.proxy),
-    )
+@njit(nogil=True)
+def begin_order(case: Any, state: Any) -> None:
+    """Put the order that was due in force."""
+    state.order_until = max(state.order_until, state.next_order_until)
+    state.order_kind = state.next_order_kind
+    state.next_order_from = math.inf
+    weigh_restraints(case, state)
 
 
-def _next_decisions(incidents: Incidents, decided: Floats, rng: np.random.Generator) -> Floats:
-    """Return the day of each case's next decision; infinity where nothing calls for one."""
-    after = incidents.day > decided[incidents.case] + set_by.DECISION_PAUSE_DAYS
-    calls = after & (SEVERITY[incidents.act] >= set_by.LEAST_REPORTED_SEVERITY)
-    calls &= rng.random(len(incidents)) < set_by.REPORTED_AGAIN
-    first = np.full(len(decided), np.inf)
-    np.minimum.at(first, incidents.case[calls], incidents.day[calls])
-    return first + rng.uniform(0.1, 3.0, len(decided))
+@njit(nogil=True)
+def convict(case: Any, state: Any, logs: Any) -> None:
+    """Convict: perhaps a sentence, perhaps a restraining order."""
+    state.court_due = math.inf
+    write_mark(case, logs, CONVICTION, state.day, math.inf, 0)
+    if draw_uniform(state) < set_by.SENTENCE_GIVEN_CONVICTION:
+        _take_into_custody(case, state, logs, SENTENCE)
+    if draw_uniform(state) < set_by.RESTRAINING_ORDER_GIVEN_CONVICTION:
+        low, high = set_by.RESTRAINING_ORDER_DAYS
+        until = state.day + draw_between(state, low, high)
+        state.order_until = max(state.order_until, until)
+        state.order_kind = RESTRAINING
+        write_mark(case, logs, ORDER, state.day, until, RESTRAINING)
+    weigh_restraints(case, state)
 
 
-def _logistic(value: Floats) -> Floats:
+@njit(nogil=True)
+def screen(case: Any, state: Any, world: Any, logs: Any) -> None:
+    """Decide whether the unit takes the case on, and until when."""
+    state.screening_due = math.inf
+    risk = world.risk_in_taking_on * perceive_risk(case, state)
+    hidden = math.log(case.aggression) + math.log(case.fixation)
+    logit = world.taken_on_logit + risk + world.hidden_in_taking_on * hidden
+    if draw_uniform(state) >= _logistic(logit):
+        return
+    length = set_by.MANAGED_AT_LEAST_DAYS + set_by.MANAGED_MEAN_DAYS * draw_exponential(state)
+    state.managed_until = state.day + length
+    write_mark(case, logs, MANAGED, state.day, state.managed_until, 0)
+
+
+@njit(nogil=True)
+def _logistic(value: float) -> float:
     """Return the probability of a logit."""
-    return 1.0 / (1.0 + np.exp(-value))
+    return 1.0 / (1.0 + math.exp(-value))

@@ -1,7 +1,6 @@
 """Rows of the events table while they are being made: numbers and codes, no text.
 
-Text is one small vocabulary, so that twenty thousand cases fit in little memory and no order of
-rows or platform changes what is written.
+Text is one small vocabulary, so that many cases fit in little memory.
 """
 
 from collections.abc import Sequence
@@ -39,23 +38,15 @@ class Vocabulary:
         """Return the codes of several words."""
         return np.array([self.code(word) for word in words], dtype=np.int16)
 
-    def draw(
-        self, shares: Sequence[tuple[str, float]], count: int, rng: np.random.Generator
-    ) -> Codes:
-        """Return ``count`` codes drawn by share; shares need not add up to 1."""
-        height = np.array([share for _, share in shares])
-        codes = self.codes([name for name, _ in shares])
-        return codes[rng.choice(len(codes), count, p=height / height.sum())]
-
 
 @dataclass(frozen=True)
 class Rows:
     """Columns of equal length ``(n_rows,)``.
 
-    ``occurred``, ``recorded`` and ``until`` are days before the extract (NaN: no end), ``incident``
-    numbers incidents of several rows, ``supersedes`` is the position of the corrected row in the
-    whole table; both are ``NONE`` where there is none. The rest are codes of a
-    :class:`Vocabulary` or ``NO_TEXT``.
+    ``case`` is the case's number, ``occurred``, ``recorded`` and ``until`` are days before the
+    extract (NaN: no end), ``incident`` numbers a case's incidents of several rows, ``supersedes``
+    is the position of the corrected row; both are ``NONE`` where there is none. The rest are codes
+    of a :class:`Vocabulary` or ``NO_TEXT``.
     """
 
     case: Ints
@@ -127,3 +118,10 @@ def stack_rows(blocks: Sequence[Rows]) -> Rows:
         for column in fields(Rows)
     }
     return Rows(**parts)
+
+
+def count_within(case: Ints) -> Ints:
+    """Return the number, from 0, of each row within its case; rows of a case stand together."""
+    place = np.arange(len(case))
+    starts = np.append(True, case[1:] != case[:-1])
+    return place - np.maximum.accumulate(np.where(starts, place, 0)) if len(case) else place

@@ -1,41 +1,43 @@
-"""Writes a synthetic unit as a contract folder."""
+"""A synthetic unit as tables in the contract's columns, made chunk by chunk."""
 
-import hashlib
-import json
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute
 
 from features.contract import CASES, EVENTS, FACTS, PEOPLE, Form, Table
 from features.errors import ConfigError
-from training.simulator import answers, population, world
+from training.simulator import answers
 from training.simulator import constants as set_by
-from training.simulator.rows import (
-    NO_TEXT,
-    Bools,
-    Codes,
-    Floats,
-    Ints,
-    Rows,
-    Vocabulary,
+from training.simulator.chance import Chance
+from training.simulator.columns import (
+    find_whole_days,
+    make_dates,
+    make_keys,
+    make_moments,
+    make_texts,
+    to_microseconds,
 )
+from training.simulator.course import Courses, draw_courses
+from training.simulator.event_rows import record_events
+from training.simulator.rows import Codes, Ints, Rows, Vocabulary, count_within
+from training.simulator.settings import World, find_world, to_switches
+from training.simulator.shadows import add_shadows, draw_shadows
 
-_MINUTE_US: Final = 60_000_000
-_MINUTES_A_DAY: Final = 1_440
-_EXTRACT_US: Final = int(set_by.EXTRACT_AT.timestamp()) * 1_000_000
-_MOST_CASES: Final = 1_000_000
-_MOMENT: Final = pa.timestamp("us", tz="UTC")
+MOST_CASES: Final = 1_000_000
+CHUNK_CASES: Final = 50_000
+_TEXT_COLUMNS: Final = (
+    "kind", "view", "source", "reporter_role", "assurance",
+    "actor", "target", "channel", "detail", "handling",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Everything a synthetic unit holds, as Arrow tables in contract columns."""
+    """What a synthetic unit, or a chunk of its cases, holds: Arrow tables in contract columns."""
 
     cases: pa.Table
     events: pa.Table
@@ -43,133 +45,164 @@ class Unit:
     people: pa.Table
 
 
-def simulate_unit(
-    n_cases: int,
-    seed: int,
-    out: Path,
-    progress: Callable[[str], None] | None = None,
-) -> None:
-    """Write a synthetic anti-stalking unit as a contract folder.
+def check_request(n_cases: int, seed: int) -> None:
+    """Refuse numbers that no unit can be made of.
 
-    The same numbers always give the same histories. Identifiers begin with ``SYN-`` and the
-    manifest says synthetic.
+    Raises
+    ------
+    ConfigError
+        If the number of cases is not 1 to 1,000,000 or the seed is below 0.
+    """
+    if not 1 <= n_cases <= MOST_CASES:
+        raise ConfigError(f"the number of cases must be 1 to {MOST_CASES:,}")
+    if seed < 0:
+        raise ConfigError("the seed must be 0 or more")
+
+
+def list_chunks(n_cases: int, chunk_cases: int) -> Sequence[Ints]:
+    """Return the numbers of the cases of each chunk."""
+    return [
+        np.arange(first, min(first + chunk_cases, n_cases))
+        for first in range(0, n_cases, chunk_cases)
+    ]
+
+
+def stream_unit(
+    n_cases: int, seed: int, *, world: str = "standard", chunk_cases: int = CHUNK_CASES
+) -> Iterator[Unit]:
+    """Yield a synthetic unit in chunks, each of whole cases; memory holds one chunk.
 
     Parameters
     ----------
     n_cases
         Number of cases referred in the three years before the extract, 1 to 1,000,000.
     seed
-        Seed of the one generator that all chance comes from, 0 or more.
-    out
-        Folder to write; made if missing. Files of an earlier unit in it are replaced.
-    progress
-        Called with a sentence before each step.
+        0 or more. Each case is drawn by itself from it, so that chunks change nothing.
+    world
+        Name of a world of :data:`training.simulator.settings.WORLDS`.
+    chunk_cases
+        Most cases in a chunk.
 
     Raises
     ------
     ConfigError
-        If ``n_cases`` or ``seed`` is out of range.
+        If a number is out of range or there is no such world.
     """
-    if not 1 <= n_cases <= _MOST_CASES:
-        raise ConfigError(f"the number of cases must be 1 to {_MOST_CASES:,}")
-    if seed < 0:
-        raise ConfigError("the seed must be 0 or more")
-    say = progress or _say_nothing
-    unit = make_unit(n_cases, np.random.default_rng(seed), say)
-    say("writing the contract folder")
-    _write_unit(unit, out)
+    check_request(n_cases, seed)
+    chosen = find_world(world)
+    for numbers in list_chunks(n_cases, chunk_cases):
+        yield make_chunk(numbers, n_cases, seed, chosen)
 
 
-def make_unit(n_cases: int, rng: np.random.Generator, say: Callable[[str], None]) -> Unit:
-    """Return a synthetic unit drawn from ``rng``; ``say`` hears each step."""
-    words = Vocabulary()
-    truth = world.draw_world(n_cases, words, rng, say)
-    say("drawing what was recorded")
-    events = world.record_events(truth, words, rng)
-    facts = answers.draw_answers(truth, rng)
-    people = answers.draw_people(n_cases, rng)
-    sources = rng.choice(
-        len(set_by.REFERRAL_SOURCES), n_cases, p=[share for _, share in set_by.REFERRAL_SOURCES]
-    )
+def make_unit(n_cases: int, seed: int, *, world: str = "standard") -> Unit:
+    """Return a whole synthetic unit in memory; the parameters are those of `stream_unit`."""
+    return next(stream_unit(n_cases, seed, world=world, chunk_cases=MOST_CASES))
+
+
+def make_chunk(numbers: Ints, n_cases: int, seed: int, world: World) -> Unit:
+    """Return the cases ``numbers`` (consecutive) of a unit of ``n_cases``."""
+    courses = draw_courses(numbers, n_cases, seed, to_switches(world), 0.0)
+    chance = Chance(seed)
+    unit = _make_tables(courses, chance, world)
+    if not world.has_shadows:
+        return unit
+    shadow_seed, others = draw_shadows(numbers, n_cases, seed, to_switches(world))
+    shadow = _make_tables(others, Chance(shadow_seed), world)
     return Unit(
-        cases=_case_table(truth.cases, sources),
-        events=_event_table(events, words),
-        facts=_fact_table(facts),
-        people=_people_table(people),
+        cases=unit.cases,
+        events=add_shadows(EVENTS, unit.events, shadow.events),
+        facts=add_shadows(FACTS, unit.facts, shadow.facts),
+        people=unit.people,
     )
 
 
-def _case_table(cases: population.Cases, sources: Ints) -> pa.Table:
+def _make_tables(courses: Courses, chance: Chance, world: World) -> Unit:
+    """Return what the unit holds of cases."""
+    words = Vocabulary()
+    rows = record_events(courses, words, chance, plain=world.follows_rule)
+    facts = answers.draw_answers(courses, words, chance)
+    people = answers.draw_people(courses.cases, words, chance)
+    cases = _case_table(courses, chance)
+    texts = pa.array(words.words, pa.string())
+    return Unit(
+        cases=cases,
+        events=_repeat_some(_event_table(rows, texts), rows.case, chance),
+        facts=_fact_table(facts, texts),
+        people=_people_table(people, texts),
+    )
+
+
+def _case_table(courses: Courses, chance: Chance) -> pa.Table:
     """Return the cases table."""
-    names = np.array([name for name, _ in set_by.REFERRAL_SOURCES], dtype=object)
-    areas = np.array([name for name, _ in set_by.AREAS], dtype=object)
+    number = courses.cases["number"]
+
+    def draw(shares: tuple[tuple[str, float], ...], purpose: str) -> pa.Array:
+        place = chance.pick([share for _, share in shares], purpose, number).astype(np.int16)
+        return make_texts(place, pa.array([name for name, _ in shares]))
+
     columns = {
-        "case_id": _keys("C", np.arange(len(cases))),
-        "recorded_at": _moments(cases.referral),
-        "area": pa.array(areas[cases.area], pa.string()),
-        "referral_source": pa.array(names[sources], pa.string()),
+        "case_id": make_keys("C", number),
+        "recorded_at": make_moments(to_microseconds(courses.cases["referral"])),
+        "area": draw(set_by.AREAS, "area"),
+        "referral_source": draw(set_by.REFERRAL_SOURCES, "referral source"),
     }
     return _in_contract(CASES, columns)
 
 
-def _event_table(rows: Rows, words: Vocabulary) -> pa.Table:
+def _event_table(rows: Rows, texts: pa.Array) -> pa.Table:
     """Return the events table; acts known to the day alone begin and end with that day."""
-    occurred_us = _microseconds(rows.occurred)
+    occurred_us = to_microseconds(rows.occurred)
     day_only = ~np.isnan(rows.until)
-    starts, ends = _whole_days(occurred_us[day_only])
+    starts, ends = find_whole_days(occurred_us[day_only])
     occurred_us[day_only] = starts
     until_us = np.zeros(len(rows), dtype=np.int64)
     until_us[day_only] = ends
+    number = count_within(rows.case)
     columns = {
-        "event_id": _keys("E", np.arange(len(rows))),
-        "case_id": _keys("C", rows.case),
-        "occurred_at": pa.array(occurred_us, _MOMENT),
-        "recorded_at": _moments(rows.recorded),
-        "occurred_until": pa.array(until_us, _MOMENT, mask=~day_only),
-        "incident_id": _keys("I", rows.incident, rows.incident < 0),
-        "supersedes": _keys("E", rows.supersedes, rows.supersedes < 0),
+        "event_id": make_keys("E", rows.case, number),
+        "case_id": make_keys("C", rows.case),
+        "occurred_at": make_moments(occurred_us),
+        "recorded_at": make_moments(to_microseconds(rows.recorded)),
+        "occurred_until": make_moments(until_us, ~day_only),
+        "incident_id": make_keys("I", rows.case, rows.incident, rows.incident < 0),
+        "supersedes": make_keys("E", rows.case, number[rows.supersedes], rows.supersedes < 0),
         "value": pa.array(rows.value, mask=np.isnan(rows.value)),
     }
-    vocabulary = pa.array(words.words, pa.string())
-    for name in (
-        "kind", "view", "source", "reporter_role", "assurance",
-        "actor", "target", "channel", "detail", "handling",
-    ):  # fmt: skip
-        columns[name] = _texts(getattr(rows, name), vocabulary)
+    columns |= {name: make_texts(getattr(rows, name), texts) for name in _TEXT_COLUMNS}
     return _in_contract(EVENTS, columns)
 
 
-def _fact_table(facts: answers.Answers) -> pa.Table:
-    """Return the facts table, in the order in which it was recorded."""
-    kept = facts.recorded < 0.0
-    order = np.flatnonzero(kept)[np.lexsort((facts.case[kept], facts.recorded[kept]))]
-    position = np.full(len(facts.case), -1)
-    position[order] = np.arange(len(order))
-    replaced = facts.supersedes[order]
-    replaced = np.where(replaced >= 0, position[replaced], -1)
-    is_date = ~np.isnan(facts.day[order])
-    value = facts.text[order]
-    value[is_date] = _dates(facts.day[order][is_date])
+def _repeat_some(events: pa.Table, case: Ints, chance: Chance) -> pa.Table:
+    """Return the events with a few rows written twice, as exports have them."""
+    twice = chance.happens(set_by.REPEATED, "repeated", case, count_within(case))
+    return events.take(pa.array(np.repeat(np.arange(len(case)), 1 + twice)))
+
+
+def _fact_table(facts: answers.Answers, texts: pa.Array) -> pa.Table:
+    """Return the facts table."""
+    number = count_within(facts.case)
+    said = make_texts(facts.text, texts)
     columns = {
-        "fact_id": _keys("F", np.arange(len(order))),
-        "case_id": _keys("C", facts.case[order]),
-        "name": pa.array(facts.name[order], pa.string()),
-        "asked": pa.array(np.where(facts.asked[order], "yes", "no"), pa.string()),
-        "value": pa.array(value, pa.string()),
-        "recorded_at": _moments(facts.recorded[order]),
-        "supersedes": _keys("F", replaced, replaced < 0),
+        "fact_id": make_keys("F", facts.case, number),
+        "case_id": make_keys("C", facts.case),
+        "name": make_texts(facts.name, texts),
+        "asked": make_texts(np.where(facts.asked, 0, 1).astype(np.int16), pa.array(["yes", "no"])),
+        "value": pa.compute.coalesce(said, make_dates(facts.day)),
+        "recorded_at": make_moments(to_microseconds(facts.recorded)),
+        "supersedes": make_keys("F", facts.case, number[facts.supersedes], facts.supersedes < 0),
     }
     return _in_contract(FACTS, columns)
 
 
-def _people_table(people: answers.People) -> pa.Table:
+def _people_table(people: answers.People, texts: pa.Array) -> pa.Table:
     """Return the people table."""
+    roles: Codes = people.person.astype(np.int16)
     columns = {
-        "person_id": _keys("P", people.number),
-        "case_id": _keys("C", people.case),
-        "role": pa.array(people.role, pa.string()),
-        "characteristic": pa.array(people.characteristic, pa.string()),
-        "value": pa.array(people.value, pa.string()),
+        "person_id": make_keys("P", people.case, people.person),
+        "case_id": make_keys("C", people.case),
+        "role": make_texts(roles, pa.array(answers.PEOPLE)),
+        "characteristic": make_texts(people.characteristic, texts),
+        "value": make_texts(people.value, texts),
     }
     return _in_contract(PEOPLE, columns)
 
@@ -184,64 +217,3 @@ def _in_contract(table: Table, columns: dict[str, pa.Array]) -> pa.Table:
     }
     whole = columns | empty
     return pa.table({name: whole[name] for name in table.column_names})
-
-
-def _keys(letter: str, numbers: Ints, mask: Bools | None = None) -> pa.Array:
-    """Return identifiers such as ``SYN-C000012``; null where masked."""
-    texts = np.char.add(f"SYN-{letter}", np.char.zfill((numbers + 1).astype(str), 7))
-    return pa.array(texts.astype(object), pa.string(), mask=mask)
-
-
-def _texts(codes: Codes, vocabulary: pa.Array) -> pa.Array:
-    """Return words for codes; null where there is no text."""
-    indices = pa.array(codes, pa.int16(), mask=codes == NO_TEXT)
-    return pa.DictionaryArray.from_arrays(indices, vocabulary).cast(pa.string())
-
-
-def _microseconds(days: Floats) -> Ints:
-    """Return days before the extract as microseconds UTC, to the minute."""
-    minutes: Ints = np.floor(days * _MINUTES_A_DAY).astype(np.int64)
-    return _EXTRACT_US + minutes * _MINUTE_US
-
-
-def _moments(days: Floats) -> pa.Array:
-    """Return days before the extract as moments."""
-    return pa.array(_microseconds(days), _MOMENT)
-
-
-def _whole_days(moments_us: Ints) -> tuple[Ints, Ints]:
-    """Return the first and the last microsecond of the unit's day that holds each moment."""
-    local = pd.to_datetime(moments_us, unit="us", utc=True).tz_convert(set_by.TIME_ZONE)
-    starts = local.normalize()
-    ends = (starts + pd.DateOffset(days=1)).as_unit("us").asi8 - 1
-    return np.asarray(starts.as_unit("us").asi8), np.asarray(ends)
-
-
-def _dates(days: Floats) -> list[str]:
-    """Return days before the extract as dates of the unit's zone."""
-    local = pd.to_datetime(_microseconds(days), unit="us", utc=True).tz_convert(set_by.TIME_ZONE)
-    return [str(text) for text in local.strftime("%Y-%m-%d")]
-
-
-def _write_unit(unit: Unit, out: Path) -> None:
-    """Write tables and manifest."""
-    out.mkdir(parents=True, exist_ok=True)
-    entries = {}
-    for name, table in vars(unit).items():
-        path = out / f"{name}.parquet"
-        pq.write_table(table, path, compression="zstd")
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        entries[name] = {"rows": table.num_rows, "files": {path.name: digest}}
-    manifest = {
-        "format": 1,
-        "time_zone": set_by.TIME_ZONE,
-        "extract_at": set_by.EXTRACT_AT.isoformat(),
-        "synthetic": True,
-        "tables": entries,
-    }
-    text = json.dumps(manifest, indent=2) + "\n"
-    (out / "manifest.json").write_text(text, encoding="utf-8")
-
-
-def _say_nothing(_: str) -> None:
-    """Ignore what progress says."""
