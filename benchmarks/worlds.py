@@ -1,5 +1,10 @@
 """Whether the report reaches the right conclusion by itself: seven worlds, many seeds, one test."""
 
+import os
+
+# Two processes share two processors; libraries that start threads of their own would be in the way.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 import dataclasses
 import json
 import sys
@@ -29,7 +34,7 @@ from training.simulator.truth import find_truth
 RESULTS = Path(__file__).with_name("WORLDS.md")
 SEEDS = range(101, 121)
 """Never used to develop anything."""
-N_CASES = 8_000
+N_CASES = 5_000
 EXTRACT_US = int(set_by.EXTRACT_AT.timestamp()) * 1_000_000
 RIGHT = 0.95
 """Share of runs that must come out right, for the joint test."""
@@ -48,9 +53,13 @@ def run_world(name: str, seed: int, n_cases: int = N_CASES) -> dict[str, object]
     catalogue = take_catalogue(name)
     train_dates, test_date = choose_dates(history, catalogue)
     options = RunOptions(
-        characteristics=read_characteristics(unit.people.to_pandas(), history.case_id),
+        characteristics=read_characteristics(unit.people.to_pandas(), history.case_id)
+        if name in ("standard", "recording-bias")
+        else None,
         across_breaks=True,  # the break must be reported, so the run must come to its report
-        truth=find_truth(n_cases, seed, test_date, world=name),
+        truth=find_truth(n_cases, seed, test_date, world=name)
+        if name == "selective-management"
+        else None,
         idle=name in ("standard", "irrelevant-indicators"),
     )
     with tempfile.TemporaryDirectory() as place:

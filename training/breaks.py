@@ -45,8 +45,8 @@ _LEVEL, _LEVEL_PER_STEP, _SLOPE, _SLOPE_PER_STEP = 2.0, 3.5, 8.0, 5.0
 """What fitting drift and steps takes off the correlation of neighbouring months: simulated for 24
 to 120 months and correlations from 0 to 0.7, 150 series each, right to about 0.02."""
 _MOST_LIKENESS: Final = 0.95
-_MEDIAN_CHI_SQUARE: Final = 0.4549
-"""Median of the chi-square distribution with one degree of freedom."""
+_N_ROUNDS: Final = 50
+"""Rounds of proportional fitting; for four ages it settles within a few."""
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -59,7 +59,7 @@ class Break:
     date_us
         Start of the first month of the new practice, microseconds UTC.
     family
-        Kinds whose records changed: a kind at the top of the catalogue's tree, or all records.
+        Kinds whose records changed: a kind with all those below it, or all records.
     ratio
         Records per case at risk after the change over those before it.
     p_value
@@ -83,8 +83,8 @@ class MonthlyRecords:
     records
         Records made in each month.
     expected
-        Those that the open cases of the month would have made at each age's mean rate over all
-        months; growth of referrals raises both alike.
+        Those that the open cases of the month would have made, each age at its rate, had all months
+        been alike; growth of referrals raises both.
     """
 
     start_us: Int64
@@ -112,8 +112,8 @@ def find_breaks(
 ) -> tuple[Break, ...]:
     """Return the changes of recording practice on record before ``until_us``, in time order.
 
-    Families are those at the top of the catalogue's tree of kinds, and all records together. The
-    unit's own work is left out.
+    Families are the kinds at the top of the catalogue's tree, those that have kinds below them, and
+    all records together. The unit's own work is left out.
 
     Parameters
     ----------
@@ -154,11 +154,10 @@ def find_steps(
 
     The log of records over expected is fitted by a line and a curve in time (gradual drift), and by
     the same with a step at each month in turn; the statistic is the largest likelihood ratio over
-    months. Weights are those of counts that scatter more than chance alone, by the amount seen
-    between neighbouring months. The p value is that of months drawn about the drift, each as like
-    the one before as the months on record are (parametric bootstrap): it pays for the search, and
-    a rate that wanders is no step. A step once found joins the drift, and the search goes on until
-    one does not reach the level.
+    months. Months weigh by how much neighbouring ones differ. The p value is that of months drawn
+    about the drift, each as like the one before as the months on record are (parametric bootstrap):
+    it pays for the search, and a rate that wanders is no step. A step once found joins the drift,
+    and the search goes on until one does not reach the level.
 
     Parameters
     ----------
@@ -205,16 +204,25 @@ def _find_clearest(
 
 
 def _weigh_months(records: Float64, log_rate: Float64) -> Float64:
-    """Return inverse variances of the months' log rates: chance, and what scatters beyond it.
+    """Return weights of the months' log rates, to a common factor.
 
-    Neighbouring months hardly differ by drift, so their differences show the scatter (von Neumann
-    1941); a step is in only one of them.
+    Part of a month's variance falls with its number of records (chance, and acts that come in
+    bursts), part does not (what befell all cases that month). The parts are those under which the
+    differences of neighbouring months, which hardly hold any drift and a step only once, are
+    likeliest.
     """
-    by_chance = 1.0 / (records + _SMOOTHING)
-    differences = np.diff(log_rate)
-    scatter = float(np.median(differences**2)) / _MEDIAN_CHI_SQUARE / 2.0
-    beyond = max(scatter - float(np.median(by_chance)), 0.0)
-    return np.asarray(1.0 / (by_chance + beyond))
+    by_number = 1.0 / (records + _SMOOTHING)
+    by_number /= by_number.mean()
+    squares = np.diff(log_rate) ** 2
+    best, least = np.ones(len(records)), np.inf
+    for share in np.linspace(0.0, 1.0, 11):
+        variance = share + (1.0 - share) * by_number
+        of_difference = variance[1:] + variance[:-1]
+        size = max(float((squares / of_difference).mean()), 1e-12)
+        misfit = float(np.log(of_difference).mean()) + np.log(size)
+        if misfit < least:
+            best, least = variance, misfit
+    return np.asarray(1.0 / best)
 
 
 def _measure_likeness(log_rate: Float64, weight: Float64) -> float:
@@ -322,12 +330,35 @@ def count_records(
     open_by_age = _count_open(history, starts)
     families = _families(history, catalogue)
     found = {}
-    for name in dict.fromkeys([*families.values(), ALL_RECORDS]):
-        kinds = [kind for kind, family in families.items() if name in (family, ALL_RECORDS)]
+    for name, kinds in families.items():
         by_age = _count_made(history, kinds, starts)
-        rate = by_age.sum(axis=0) / np.maximum(open_by_age.sum(axis=0), 1.0)
-        found[name] = MonthlyRecords(starts, by_age.sum(axis=1), open_by_age @ rate)
+        found[name] = MonthlyRecords(
+            starts, by_age.sum(axis=1), expect_records(by_age, open_by_age)
+        )
     return found
+
+
+def expect_records(records: Float64, at_risk: Float64) -> Float64:
+    """Return each month's expected records, shape ``(n_months,)``, summing to those on record.
+
+    Rates are a product of an age's and a month's, fitted by turns (Poisson likelihood), so that
+    ages that came up only late are not held for a change of practice, nor a change for an age.
+
+    Parameters
+    ----------
+    records, at_risk
+        Records made and cases open by month and age of the case, shape ``(n_months, n_ages)``.
+    """
+    rate = np.ones(at_risk.shape[1])
+    for _ in range(_N_ROUNDS):
+        level = _divide(records.sum(axis=1), at_risk @ rate)
+        rate = _divide(records.sum(axis=0), level @ at_risk)
+    expected = at_risk @ rate
+    return np.asarray(expected * records.sum() / max(float(expected.sum()), 1e-12))
+
+
+def _divide(part: Float64, whole: Float64) -> Float64:
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
 def _month_starts(history: History, until_us: int) -> Int64:
@@ -358,17 +389,21 @@ def _count_open(history: History, starts: Int64) -> Float64:
     return counts
 
 
-def _families(history: History, catalogue: Catalogue) -> dict[str, str]:
-    """Return each recorded kind's family: the kind at the top of its branch."""
+def _families(history: History, catalogue: Catalogue) -> dict[str, list[str]]:
+    """Return the recorded kinds of each family: tops and branches of the tree, and all together."""
     barred = {*RESERVED_KINDS, *work_kinds(catalogue)}
-    families = {}
+    parents = {kind.parent for kind in catalogue.kinds.values()}
+    families: dict[str, list[str]] = {ALL_RECORDS: []}
     for kind in history.events.kind.values:
         if kind in barred or kind not in catalogue.kinds:
             continue
-        top = catalogue.kinds[kind]
-        while top.parent is not None:
-            top = catalogue.kinds[top.parent]
-        families[kind] = top.name
+        families[ALL_RECORDS].append(kind)
+        at: str | None = kind
+        while at is not None:
+            parent = catalogue.kinds[at].parent
+            if parent is None or at in parents:
+                families.setdefault(at, []).append(kind)
+            at = parent
     return families
 
 

@@ -74,7 +74,7 @@ def describe_run(
     catalogue, last = bundle.catalogue, done[-1]
     listed = order_list(history, bundle, last.run.test, last.evaluated)
     managed = compare_all_managed(history, catalogue, done)
-    findings = conclude_outcomes(last.fitted, last.evaluated, managed)
+    findings = conclude_outcomes(last.fitted, last.evaluated)
     handbacks = compare_handbacks(history, catalogue, MANAGED, until_us=history.extract_at)
     if handbacks is not None and handbacks.looks_safer:
         findings.append(Finding(MANAGED_LOOK_SAFER, "handbacks", handbacks.tell()))

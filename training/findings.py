@@ -11,7 +11,6 @@ from typing import Final
 from training.candidates import WORDS, Candidate
 from training.evaluation import EvaluatedOutcome
 from training.fitting import FittedOutcome
-from training.management import ManagedComparison
 
 NO_SIGNAL: Final = "no_signal"
 RULE_SUFFICES: Final = "rule_suffices"
@@ -73,9 +72,8 @@ def sort_findings(findings: Sequence[Finding]) -> list[Finding]:
 def conclude_outcomes(
     fitted: Sequence[FittedOutcome],
     evaluated: Mapping[str, EvaluatedOutcome],
-    managed: Mapping[str, ManagedComparison],
 ) -> list[Finding]:
-    """Return what is concluded of each outcome: signal, rule, management, idle indicators."""
+    """Return what is concluded of each outcome: signal, rule, idle indicators."""
     found = []
     for one in fitted:
         name = one.outcome.name
@@ -84,8 +82,6 @@ def conclude_outcomes(
             found.append(Finding(NO_SIGNAL, name, _tell_no_signal(name)))
         elif standings.auc is not None and _rule_suffices(one, evaluated[name]):
             found.append(Finding(RULE_SUFFICES, name, _tell_rule(name, one)))
-        if name in managed and managed[name].looks_safer:
-            found.append(Finding(MANAGED_LOOK_SAFER, name, f"{name}: {managed[name].tell()}"))
         if one.idle is not None and one.idle.names:
             found.append(Finding(IDLE_INDICATORS, name, f"{name}: {one.idle.tell()}"))
     return found

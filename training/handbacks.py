@@ -28,6 +28,7 @@ GRAVE_QUANTILE: Final = 0.75
 LEAST_INCIDENTS: Final = 20
 """In each of the four counts; fewer say nothing."""
 _Z_95: Final = 1.959964
+_Z_99: Final = 2.575829
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,15 @@ class HandbackComparison:
 
     @property
     def looks_safer(self) -> bool:
-        """Whether cases had fewer grave incidents while managed than afterwards."""
-        return self.high is not None and self.high < 1.0
+        """Whether cases had fewer grave incidents while managed than afterwards.
+
+        Said only at 99 in 100: the same question is asked of every run, and most units' work leaves
+        no such mark.
+        """
+        if self.relative is None or self.low is None or self.high is None:
+            return False
+        spread = np.log(self.high / self.low) / (2 * _Z_95)
+        return bool(np.log(self.relative) < -_Z_99 * spread)
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures under their names."""

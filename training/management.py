@@ -58,16 +58,15 @@ class ManagedComparison:
         if self.relative is None:
             return "too few managed cases to tell whether they look safer than they are"
         figures = f"{self.relative:.2f} times [{self.low:.2f}, {self.high:.2f}]"
+        said = f"managed cases had {figures} the outcomes of others with the same estimates"
         if self.looks_safer:
             return (
-                "WARNING: managed cases look safer than they are. Cases that the unit had taken on "
-                f"had {figures} the outcomes of others with the same estimates. What is estimated "
-                "is the outcome under past practice; a case like theirs that nobody takes on may "
-                "be estimated too low"
+                f"{said}: fewer than their histories would lead to. They may be safer because they "
+                "are managed; a case like theirs that nobody takes on may be estimated too low"
             )
         return (
-            f"managed cases had {figures} the outcomes of others with the same estimates: no sign "
-            "that the unit's work hides risk, which does not show that it hides none"
+            f"{said}. Cases are taken on for what no record holds as well, so this shows neither "
+            "that the unit's work hides risk nor that it hides none"
         )
 
 

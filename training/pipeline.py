@@ -24,7 +24,7 @@ from training.evaluation import evaluate_outcome
 from training.fitting import fit_at_origin
 from training.request import Progress, RunOptions
 from training.runs import OriginRun, plan_dates, plan_events
-from training.splits import check_dates
+from training.splits import check_dates, roll_origins
 
 __all__ = ["TrainingResult", "check_dates", "train", "train_at_events"]
 
@@ -79,6 +79,7 @@ def train(
         If a test date's outcomes are not on record, or a cohort is empty.
     """
     chosen = options or RunOptions()
+    roll_origins(history, catalogue, train_dates, test_dates)  # refuse before any work is done
     breaks = _find_breaks(history, catalogue, min(test_dates, default=0), config.seed, progress)
     known = (*chosen.breaks_us, *(one.date_us for one in breaks))
     runs = plan_dates(history, catalogue, train_dates, test_dates, known, chosen, progress)

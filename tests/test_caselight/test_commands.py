@@ -78,7 +78,7 @@ TRAIN = "train {unit} --catalogue stalking --train-as-of 2026-06-01 --test-as-of
         ("simulate --cases 5 --out {unit}", "name an empty one"),
         ("import {tmp}/none --mapping m.yaml --out {tmp}/o", "mapping file"),
         (FEATURES.replace("{unit}", "{tmp}/none"), "no contract folder"),
-        (FEATURES.replace("stalking", "stalkign"), "complaints, stalking"),
+        (FEATURES.replace("stalking", "stalkign"), "complaints, screenings, stalking"),
         (FEATURES.replace("2026-01-01", "yesterday"), "2012-01-01"),
         (TRAIN + " --out {tmp}/b", "not known until"),
         ("score {tmp}/none {unit} --as-of 2026-10-01", "cannot be read"),

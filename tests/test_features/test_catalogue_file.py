@@ -214,5 +214,5 @@ def test_a_parent_takes_in_its_children():
 
 def test_a_name_that_is_no_file_lists_the_shipped_ones():
     """A mistyped name is answered with the names there are."""
-    with pytest.raises(ConfigError, match="complaints, stalking"):
+    with pytest.raises(ConfigError, match="complaints, screenings, stalking"):
         load_catalogue("stalkign")

@@ -18,11 +18,11 @@ def draw(seed, kept):
 
 
 def test_halved_outcomes_are_warned_of():
-    """Where the unit's work halves outcomes the report says that managed cases look safer."""
+    """Where the unit's work halves outcomes managed cases have fewer than estimated."""
     found = compare_managed(*draw(1, 0.5))
     assert found.looks_safer
     assert found.low < 0.5 < found.high
-    assert found.tell().startswith("WARNING: managed cases look safer than they are")
+    assert "fewer than their histories would lead to" in found.tell()
 
 
 def test_no_effect_is_no_warning():

@@ -4,7 +4,6 @@ Every number is a hash (SplitMix64, Steele and others 2014) of the seed, the cas
 number is for. Compiled code carries a counter along; the columns of records name their purpose.
 """
 
-# mypy: disallow-untyped-decorators=False
 import math
 import zlib
 from collections.abc import Sequence

@@ -28,7 +28,7 @@ def compiled(function: Any) -> Callable[..., Any]:
             function.enable_caching()
         finally:
             numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 @functools.cache

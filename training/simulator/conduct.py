@@ -1,6 +1,5 @@
 """One act: what it is under the restraints in force, whether it is recorded, what it sets off."""
 
-# mypy: disallow-untyped-decorators=False, disable-error-code="no-untyped-call,no-any-return"
 import math
 from typing import Any, Final
 

@@ -1,6 +1,5 @@
 """The true courses of a run of cases, from the beginning to a day."""
 
-# mypy: disallow-untyped-decorators=False, disable-error-code="no-untyped-call,no-any-return"
 from dataclasses import dataclass
 from typing import Any, Final
 

@@ -1,6 +1,5 @@
 """How long episodes, quiet and the rest of both last, given that they have lasted so long."""
 
-# mypy: disallow-untyped-decorators=False, disable-error-code="no-untyped-call,no-any-return"
 import math
 from typing import Any, Final
 

@@ -1,6 +1,5 @@
 """What the process writes down while it runs: recorded acts, marks, and a tally of outcomes."""
 
-# mypy: disallow-untyped-decorators=False, disable-error-code="no-untyped-call,no-any-return"
 from typing import Any, Final, NamedTuple
 
 import numpy as np

@@ -1,6 +1,5 @@
 """Who is referred and when: the hidden traits of each case, each drawn by itself."""
 
-# mypy: disallow-untyped-decorators=False, disable-error-code="no-untyped-call,no-any-return"
 import math
 from typing import Any, Final
 

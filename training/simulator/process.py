@@ -5,7 +5,6 @@ raises the rate, so the rate now bounds the rate until the next. Its memory is e
 a small state is all that the future depends on.
 """
 
-# mypy: disallow-untyped-decorators=False, disable-error-code="no-untyped-call,no-any-return"
 import math
 from typing import Any, Final
 

@@ -1,6 +1,5 @@
 """What police, courts and the unit do, assigned by risk: the confounding that a model must bear."""
 
-# mypy: disallow-untyped-decorators=False, disable-error-code="no-untyped-call,no-any-return"
 import math
 from typing import Any
 

@@ -3,7 +3,6 @@
 A state is one record, so that it is copied at once and its future drawn again from there.
 """
 
-# mypy: disallow-untyped-decorators=False, disable-error-code="no-untyped-call,no-any-return"
 import math
 from typing import Any, Final
 

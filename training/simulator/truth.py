@@ -5,7 +5,6 @@ it is run forward; the share of runs in which the outcome is recorded, as a labe
 its probability. Nothing that trains may read this: it is what trained models are held against.
 """
 
-# mypy: disallow-untyped-decorators=False, disable-error-code="no-untyped-call,no-any-return"
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
