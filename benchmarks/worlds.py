@@ -35,6 +35,8 @@ RESULTS = Path(__file__).with_name("WORLDS.md")
 SEEDS = range(101, 121)
 """Never used to develop anything."""
 N_CASES = 5_000
+N_CASES_OF_TWICE = 12_000
+"""Twice the indicators want more cases: what is asked is whether they cost anything then."""
 EXTRACT_US = int(set_by.EXTRACT_AT.timestamp()) * 1_000_000
 RIGHT = 0.95
 """Share of runs that must come out right, for the joint test."""
@@ -43,9 +45,10 @@ _WRONG = 0.01
 Figures = Mapping[str, Any]
 
 
-def run_world(name: str, seed: int, n_cases: int = N_CASES) -> dict[str, object]:
+def run_world(name: str, seed: int, n_cases: int | None = None) -> dict[str, object]:
     """Simulate one unit, train on it as a user would, and say whether the report is right."""
     begun = time.monotonic()
+    n_cases = n_cases or (N_CASES_OF_TWICE if WORLDS[name].has_shadows else N_CASES)
     unit = make_unit(n_cases, seed, world=name)
     history = build_unit(
         unit.cases, unit.events, unit.facts, time_zone=set_by.TIME_ZONE, extract_at_us=EXTRACT_US
@@ -173,8 +176,7 @@ def check_irrelevant(figures: Figures, catalogue: Catalogue) -> dict[str, bool]:
         idle = figures["training"][name]["idle"]
         named = len(shadows & set(idle["names"])) / len(shadows)
         checked[f"names them for {name}"] = named >= 0.95  # noqa: PLR2004
-        change = idle["change"]
-        checked[f"no loss in {name}"] = change is None or change["high"] >= 0
+        checked[f"no loss in {name}"] = "no loss" in idle["words"]
     return checked
 
 
@@ -221,11 +223,10 @@ def main() -> None:
     """Run every world with every seed and write the table."""
     names = sys.argv[1].split(",") if len(sys.argv) > 1 else list(CHECKS)
     seeds = range(*map(int, sys.argv[2].split(":"))) if len(sys.argv) > 2 else SEEDS  # noqa: PLR2004
-    n_cases = int(sys.argv[3]) if len(sys.argv) > 3 else N_CASES  # noqa: PLR2004
     tasks = [(name, seed) for seed in seeds for name in names]
     runs = []
     with ProcessPoolExecutor(2) as pool:
-        waiting = [pool.submit(run_world, name, seed, n_cases) for name, seed in tasks]
+        waiting = [pool.submit(run_world, name, seed) for name, seed in tasks]
         for one in waiting:
             done = one.result()
             runs.append(done)
@@ -233,14 +234,18 @@ def main() -> None:
     text = judge(runs)
     print(text)
     if names == list(CHECKS) and seeds == SEEDS:
-        RESULTS.write_text(_HEAD.format(n=n_cases, seeds=len(seeds)) + text, encoding="utf-8")
+        RESULTS.write_text(
+            _HEAD.format(n=N_CASES, twice=N_CASES_OF_TWICE, seeds=len(seeds)) + text,
+            encoding="utf-8",
+        )
 
 
 _HEAD = """# Worlds with known truth
 
-Does the report reach the right conclusion by itself? Each world is a synthetic unit of {n:,} cases
-with one trap whose answer is known; {seeds} seeds each. `standard` has no trap: no warning may be
-given there. Written by `.venv/bin/python -m benchmarks.worlds`.
+Whether the report reaches the right conclusion by itself. Each world is a synthetic unit of {n:,}
+cases ({twice:,} where the catalogue is doubled) with one trap whose answer is known; {seeds} seeds
+each, which were used for nothing else. `standard` has no trap: no warning may be given there. Written
+by `.venv/bin/python -m benchmarks.worlds`.
 
 """
 

@@ -139,7 +139,8 @@ def train(
 
         say("recording the run in MLflow")
         found = track_run(result, out, measured, choices, dates=dates.to_dict())
-        print(f"registered as {found.model_name} version {found.model_version}, alias champion")
+        alias = "no alias: nothing of it may be used" if retrospective else "alias champion"
+        print(f"registered as {found.model_name} version {found.model_version}, {alias}")
 
 
 def tell_result(result: "TrainingResult", out: Path) -> None:

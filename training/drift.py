@@ -37,6 +37,8 @@ LEAST_WINDOWS: Final = 3
 LEAST_POSITIVES: Final = 20
 """Fewest outcomes in the window just past: as for every figure of calibration."""
 _MOST_WINDOWS: Final = 20
+_MOST_CASES: Final = 20_000
+"""Of larger cohorts a random part serves: its chance is far below what windows differ by."""
 _NO_WINDOW: Final = "the outcomes of too few windows are known; no shift"
 _TOO_FEW: Final = "too few outcomes in the window just past; no shift"
 _NO_FIT: Final = "the windows cannot be compared; no shift"
@@ -212,6 +214,9 @@ def _take_window(
     score: Callable[[Float64], Float64] | None,
 ) -> Window:
     case = cohort_cases(history, catalogue, start_us)
+    if len(case) > _MOST_CASES:
+        random = np.random.default_rng(start_us)
+        case = np.sort(random.choice(case, _MOST_CASES, replace=False))
     labels = label_cases(
         history, catalogue, short, start_us, case, known_us=_known_at(history, short, start_us)
     )

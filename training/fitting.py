@@ -136,7 +136,7 @@ def fit_at_origin(
         rfs=fit_rfs(rows, catalogue.rfs, catalogue.columns) if mixed else None,
         logistic=fit_logistic(rows, config) if mixed else None,
         backtest=backtest,
-        idle=find_idle(outcome.name, rows, periods, catalogue, encoding, config)
+        idle=find_idle(outcome.name, rows, catalogue, encoding, config)
         if enough and options.idle
         else None,
         drift=None,

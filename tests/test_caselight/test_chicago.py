@@ -97,4 +97,4 @@ def test_no_characteristic_reached_the_model(made):
     model = (made / "bundle" / "force" / "calibration.json").read_text().lower()
     assert not re.search(r"race|gender|birth|\bage\b", model)
     people = pd.read_parquet(made / "unit" / "people.parquet")
-    assert set(people["characteristic"]) == {"race", "gender", "birth_year"}
+    assert set(people["characteristic"]) == {"race", "gender", "birth_decade"}

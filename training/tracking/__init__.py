@@ -98,8 +98,15 @@ def track(
                 registered_model_name=name,
             )
         registered = str(logged.registered_model_version)
-        mlflow.MlflowClient().set_registered_model_alias(name, CHAMPION, registered)
+        if not _is_retrospective(result):
+            mlflow.MlflowClient().set_registered_model_alias(name, CHAMPION, registered)
         return Registered(run.info.run_id, name, registered, mlflow.get_tracking_uri())
+
+
+def _is_retrospective(result: TrainingResult) -> bool:
+    """Whether labels were read with later knowledge: nothing of such a run may be used."""
+    run = result.metrics.get("run")
+    return isinstance(run, Mapping) and bool(run.get("retrospective"))
 
 
 def _sign(catalogue: Catalogue, bundle: Path) -> ModelSignature:
