@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.machine import describe_machine
+from benchmarks.million import tell_million
 from benchmarks.one_case import tell_one_case
 from benchmarks.scaling import SIZES, UNIT_CASES, tell_scaling
 from benchmarks.windows import compare_windows, tell_windows
@@ -14,7 +15,7 @@ from training.simulator import simulate_unit
 RESULTS = Path(__file__).with_name("RESULTS.md")
 ALL = ("caselight", "polars", "duckdb", "pandas", "featuretools")
 LARGE = ("caselight", "polars", "duckdb", "pandas")
-SECTIONS = ("windows", "scaling", "one_case")
+SECTIONS = ("windows", "scaling", "one_case", "million")
 
 
 def main() -> None:
@@ -43,6 +44,8 @@ def main() -> None:
             parts += [tell_windows(200_000, compare_windows(200_000, 3, LARGE))]
         if "scaling" in chosen:
             parts += ["## The whole stalking catalogue", "", tell_scaling(unit, SIZES)]
+        if "million" in chosen:
+            parts += ["## One million cases, end to end", "", tell_million()]
     text = "\n".join(parts)
     print(text)
     if len(chosen) == len(SECTIONS):

@@ -244,8 +244,8 @@ _HEAD = """# Worlds with known truth
 
 Whether the report reaches the right conclusion by itself. Each world is a synthetic unit of {n:,}
 cases ({twice:,} where the catalogue is doubled) with one trap whose answer is known; {seeds} seeds
-each, which were used for nothing else. `standard` has no trap: no warning may be given there. Written
-by `.venv/bin/python -m benchmarks.worlds`.
+each, which were used for nothing else. `standard` has no trap: no warning may be given there.
+Written by `.venv/bin/python -m benchmarks.worlds`.
 
 """
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from caselight.reading import load, say
+from caselight.reading import Loaded, load, say
 from caselight.score import describe_list
 from caselight.serve import check_port, serve_pages
+from caselight.train import tell_result
 
 if TYPE_CHECKING:
     from features.catalogue import Catalogue
@@ -58,8 +59,9 @@ def demo(
     folder.mkdir(parents=True, exist_ok=True)
     _make_unit(kept, cases)
     say("reading the unit's records")
-    history = load(kept.unit).history
-    _make_model(kept, history)
+    read = load(kept.unit, people=True)
+    _make_model(kept, read)
+    history = read.history
     _print_list(kept, history)
     if serve:
         serve_pages(kept.bundle, kept.unit, port)
@@ -75,7 +77,7 @@ def _make_unit(kept: DemoFolder, cases: int) -> None:
     simulate_unit(cases, SEED, kept.unit, progress=say)
 
 
-def _make_model(kept: DemoFolder, history: "History") -> None:
+def _make_model(kept: DemoFolder, read: Loaded) -> None:
     from features.catalogue_file import load_catalogue
     from training.promotion import promote
 
@@ -83,7 +85,7 @@ def _make_model(kept: DemoFolder, history: "History") -> None:
     if _is_current(kept, catalogue):
         say(f"the model is there: {kept.bundle}")
         return
-    _train(kept, history, catalogue)
+    _train(kept, read, catalogue)
     promote(kept.bundle, kept.models)
 
 
@@ -100,10 +102,14 @@ def _is_current(kept: DemoFolder, catalogue: "Catalogue") -> bool:
     return same and engine and (kept.models / "champion").is_file()
 
 
-def _train(kept: DemoFolder, history: "History", catalogue: "Catalogue") -> None:
+def _train(kept: DemoFolder, read: Loaded, catalogue: "Catalogue") -> None:
     from features.moments import format_moment
+    from training.audit import read_characteristics
     from training.config import load_config
     from training.pipeline import train
+    from training.request import RunOptions
+
+    history = read.history
 
     say("compiling the engine where that was not done yet (up to a minute, once)")
     train_dates, test_date = choose_dates(history, catalogue)
@@ -117,9 +123,14 @@ def _train(kept: DemoFolder, history: "History", catalogue: "Catalogue") -> None
         capacity=_LIST_LENGTH,
         config=config,
         progress=say,
+        options=RunOptions(
+            characteristics=read_characteristics(read.folder.people, history.case_id),
+            openings=kept.root / "openings.jsonl",
+            release="demonstration",
+            synthetic=True,
+        ),
     )
-    for headline in result.headlines:
-        print(headline)
+    tell_result(result, kept.bundle)
     say("recording and registering the model in MLflow (some ten seconds)")
     from training.tracking import track
 

@@ -1,0 +1,198 @@
+"""How far a model of 100,000 cases comes: beside one of twenty times the cases, and the truth."""
+
+import os
+
+os.environ |= {"OMP_NUM_THREADS": "2"}
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from caselight.demo import choose_dates
+from features.catalogue import Catalogue
+from features.catalogue_file import load_catalogue
+from features.history import Float64, History
+from features.whole_units import build_unit
+from models.encoding import make_encoding
+from training.cohort_rows import join_cohorts, label_cohort, take_cohort, training_rows
+from training.config import load_config
+from training.fit import TrainingRows, fit_outcome
+from training.metrics import recall_at_k
+from training.simulator import constants as set_by
+from training.simulator import stream_unit
+from training.simulator.truth import find_truth
+
+RESULTS = Path(__file__).with_name("LEARNING.md")
+N_CASES = 100_000
+TIMES = 20
+SEED = 501
+CHUNK = 100_000
+CAPACITY = 1_000
+"""Thirty places a week for 3,000 cases, in proportion."""
+COHORTS = 2
+"""Latest training cohorts that both models learn from."""
+OUTCOMES = ("violence", "persistence")
+EXTRACT_US = int(set_by.EXTRACT_AT.timestamp()) * 1_000_000
+_MOST_CASES = 1_000_000
+PARTS = 10
+
+
+def say(message: str) -> None:
+    """Tell progress."""
+    print(f"{time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)
+
+
+def stream_histories(n_cases: int, seed: int) -> "list[History]":
+    """Yield a unit's histories chunk by chunk; units above a million take further seeds."""
+    while n_cases > 0:
+        size = min(n_cases, _MOST_CASES)
+        for unit in stream_unit(size, seed, chunk_cases=CHUNK):
+            yield build_unit(
+                unit.cases,
+                unit.events,
+                unit.facts,
+                time_zone=set_by.TIME_ZONE,
+                extract_at_us=EXTRACT_US,
+            )
+        n_cases, seed = n_cases - size, seed + 1
+
+
+def take_rows(
+    history: History, catalogue: Catalogue, dates: list[int], used_at_us: int
+) -> dict[str, TrainingRows]:
+    """Return each outcome's training rows as known at the moment of use."""
+    cohort = join_cohorts([take_cohort(history, catalogue, date) for date in dates])
+    return {
+        outcome.name: training_rows(history, catalogue, outcome, cohort, used_at_us)
+        for outcome in catalogue.outcomes
+    }
+
+
+def stack(parts: list[TrainingRows]) -> TrainingRows:
+    """Return rows of several chunks as one; their people are different people."""
+    shift = np.cumsum([0, *(int(part.person.max()) + 1 for part in parts)])
+    return TrainingRows(
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.y_true for part in parts]),
+        np.concatenate([p.person + by for p, by in zip(parts, shift, strict=False)]),
+    )
+
+
+def compare_parts(probability: Float64, truth: Float64) -> list[tuple[float, float]]:
+    """Return mean estimate and mean truth in each tenth of the estimate, lowest first."""
+    order = np.argsort(probability, kind="stable")
+    return [
+        (float(probability[part].mean()), float(truth[part].mean()))
+        for part in np.array_split(order, PARTS)
+    ]
+
+
+def main() -> None:
+    """Fit both models, hold them against the truth and write the tables."""
+    whole = load_catalogue("stalking")
+    outcomes = tuple(one for one in whole.outcomes if one.name in OUTCOMES)
+    catalogue = dataclasses.replace(whole, outcomes=outcomes)
+    encoding, config = make_encoding(catalogue), load_config()
+    say(f"making a unit of {N_CASES:,} cases")
+    (history,) = stream_histories(N_CASES, SEED)
+    all_dates, test_date = choose_dates(history, catalogue)
+    dates = all_dates[-COHORTS:]
+    rows = take_rows(history, catalogue, dates, test_date)
+    test = take_cohort(history, catalogue, test_date)
+    say("fitting on it")
+    small = {name: fit_outcome(name, of, encoding, config).model for name, of in rows.items()}
+    say("letting its futures happen")
+    truth = find_truth(N_CASES, SEED, test_date, threads=2)
+    place = np.searchsorted(truth.case, test.landmarks.case)
+    say(f"making {TIMES} times the cases")
+    more: dict[str, list[TrainingRows]] = {name: [] for name in OUTCOMES}
+    for part in stream_histories(TIMES * N_CASES, SEED + 100):
+        for name, of in take_rows(part, catalogue, dates, test_date).items():
+            more[name].append(of)
+        say(f"  {sum(len(of.y_true) for of in more[OUTCOMES[0]]):,} rows")
+    lines = []
+    for outcome in catalogue.outcomes:
+        name = outcome.name
+        say(f"fitting '{name}' on them")
+        rows_of_many = stack(more.pop(name))
+        large = fit_outcome(name, rows_of_many, encoding, config).model
+        labels = label_cohort(history, catalogue, outcome, test, history.extract_at)
+        kept = labels.known
+        x = encoding.encode(test.values)
+        true = truth.probability[place, truth.column(name)]
+        lines += describe(
+            name,
+            labels.y_true[kept],
+            {"model": small[name].probability(x)[kept], "large": large.probability(x)[kept]},
+            true[kept],
+            (len(rows[name].y_true), len(rows_of_many.y_true)),
+        )
+    text = _HEAD.format(n=N_CASES, times=TIMES, capacity=CAPACITY) + "\n".join(lines) + "\n"
+    print(text)
+    RESULTS.write_text(text, encoding="utf-8")
+
+
+def describe(
+    name: str,
+    y_true: np.ndarray,
+    probability: dict[str, Float64],
+    truth: Float64,
+    sizes: tuple[int, int],
+) -> list[str]:
+    """Return one outcome's tables."""
+    ceiling = float(roc_auc_score(y_true, truth))
+    auc = {key: float(roc_auc_score(y_true, of)) for key, of in probability.items()}
+    recall = {key: recall_at_k(y_true, of, CAPACITY) for key, of in probability.items()}
+    true_recall = {
+        key: float(truth[np.argsort(-of, kind="stable")[:CAPACITY]].sum() / truth.sum())
+        for key, of in probability.items()
+    }
+    best = float(np.sort(truth)[::-1][:CAPACITY].sum() / truth.sum())
+    share = (auc["model"] - 0.5) / (auc["large"] - 0.5)
+    parts = compare_parts(probability["model"], truth)
+    worst = max(abs(p - t) / t for p, t in parts)
+    return [
+        f"## {name}",
+        "",
+        f"Test: {len(y_true):,} open cases, {int(y_true.sum()):,} with the outcome.",
+        "",
+        "| | rows learnt from | AUC | recall at capacity | the same by the truth |",
+        "|---|---|---|---|---|",
+        f"| this unit | {sizes[0]:,} | {auc['model']:.4f} | {recall['model']:.4f} "
+        f"| {true_recall['model']:.4f} |",
+        f"| {TIMES} times the cases | {sizes[1]:,} | {auc['large']:.4f} | {recall['large']:.4f} "
+        f"| {true_recall['large']:.4f} |",
+        f"| the truth itself (latent ceiling) | | {ceiling:.4f} | "
+        f"{recall_at_k(y_true, truth, CAPACITY):.4f} | {best:.4f} |",
+        "",
+        f"Of the larger model's (AUC - .5): {share:.1%}; of its recall at capacity: "
+        f"{recall['model'] / recall['large']:.1%} by outcomes, "
+        f"{true_recall['model'] / true_recall['large']:.1%} by the truth.",
+        "",
+        "| tenth of the estimate, lowest first | mean estimate | mean truth | off by |",
+        "|---|---|---|---|",
+        *(
+            f"| {number} | {p:.4f} | {t:.4f} | {(p - t) / t:+.1%} |"
+            for number, (p, t) in enumerate(parts, 1)
+        ),
+        "",
+        f"Largest: {worst:.1%} of the truth.",
+        "",
+    ]
+
+
+_HEAD = """# How far a model of {n:,} cases comes
+
+On the standard world, whose truth is known by letting every case's future happen 400 times. Two
+models of one kind, one learnt from the unit's own cases and one from {times} times as many others,
+are tested on the same open cases; {capacity:,} places. Written by
+`.venv/bin/python -m benchmarks.learning`.
+
+"""
+
+if __name__ == "__main__":
+    main()
