@@ -2,7 +2,7 @@
 
 import os
 
-os.environ |= {"OMP_NUM_THREADS": "2"}
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import dataclasses
 import sys

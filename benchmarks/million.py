@@ -108,9 +108,9 @@ def tell_million(n_cases: int = N_CASES) -> str:
     return "\n".join(
         [
             f"{sizes}; four training dates and one test date,",
-            f"{matrix}, four outcomes. The whole run",
-            "measures, labels, chooses by back-tests, fits, calibrates, looks for drift and breaks,",
-            "evaluates with intervals, plans and writes the bundle.",
+            f"{matrix}, four outcomes.",
+            "The whole run measures, labels, chooses by back-tests, fits, calibrates, looks for",
+            "drift and breaks, evaluates with intervals, plans and writes the bundle.",
             "",
             "| | time |",
             "|---|---|",

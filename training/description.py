@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from sklearn.metrics import roc_auc_score
+
 from features.catalogue import Catalogue
 from features.engine import ENGINE_VERSION
 from features.history import History
@@ -11,8 +13,10 @@ from models.bundle import Bundle
 from training.audited import audit_tested_list, conclude_audit
 from training.bands import describe_bands
 from training.breaks import Break
+from training.cohort_rows import label_cohort
 from training.config import TrainingConfig
 from training.done import DoneOrigin
+from training.evaluation import score_cohort
 from training.findings import (
     DRIFT,
     MANAGED_LOOK_SAFER,
@@ -117,6 +121,7 @@ def describe_run(
         **({"handbacks": handbacks.to_dict()} if handbacks else {}),
         **({"managed": {name: one.to_dict() for name, one in managed.items()}} if managed else {}),
         "calibration": describe_calibration(history, catalogue, done),
+        **_describe_held_out(history, catalogue, last),
         "openings": open_origins(history, bundle, done, config, options),
         **(audited.to_dict() if audited else {}),
         **_describe_bands(catalogue, listed, last, capacity, config, options, progress),
@@ -133,6 +138,32 @@ _RETROSPECTIVE = (
     "RETROSPECTIVE: labels of the training rows were read at the extract, later than the moments "
     "of the test rows. A model in use cannot learn so; nothing of this run may be used"
 )
+
+
+def _describe_held_out(
+    history: History, catalogue: Catalogue, last: DoneOrigin
+) -> dict[str, object]:
+    """Say how the models rank in the area that they learnt nothing from, where one was held out."""
+    cohort = last.run.held_out
+    if cohort is None:
+        return {}
+    found = {}
+    for one in last.fitted:
+        labels = label_cohort(history, catalogue, one.outcome, cohort, history.extract_at)
+        scores = score_cohort(one, catalogue, cohort.values)
+        y_true = labels.y_true[labels.known]
+        mixed = y_true.any() and not y_true.all()
+        found[one.outcome.name] = {
+            "n": len(y_true),
+            "positives": int(y_true.sum()),
+            **{
+                name: float(roc_auc_score(y_true, of.order[labels.known]))
+                if mixed and of.order is not None
+                else None
+                for name, of in scores.items()
+            },
+        }
+    return {"held_out_area": found}
 
 
 def _describe_bands(

@@ -7,7 +7,7 @@ last.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from features.catalogue import Catalogue
@@ -130,8 +130,11 @@ def _run(
     progress: Progress,
     options: RunOptions,
 ) -> TrainingResult:
+    # Indicators that cannot be told from noise are looked for where the bundle comes from.
+    chosen = [replace(options, idle=options.idle and run is runs[-1]) for run in runs]
     done = [
-        _run_origin(history, catalogue, run, capacity, config, progress, options) for run in runs
+        _run_origin(history, catalogue, run, capacity, config, progress, asked)
+        for run, asked in zip(runs, chosen, strict=True)
     ]
     last = done[-1]
     bundle = _write(out, history, catalogue, last)

@@ -24,7 +24,79 @@ def describe_estimands(run: Run) -> Section:
         "estimands",
         "Other readings of the outcome",
         run.root["estimated"].text,
-        keep(_tell_readings(run), _tell_bounds(run), _tell_managed(run)),
+        keep(
+            _tell_groups(run),
+            _tell_held_out(run),
+            _tell_readings(run),
+            _tell_bounds(run),
+            _tell_handbacks(run),
+            _tell_managed(run),
+        ),
+    )
+
+
+def _tell_groups(run: Run) -> Part:
+    rows = []
+    for outcome in run.outcomes:
+        for group, one in run.at(outcome)["by_group"].parts():
+            rows.append([say(f"{plain(outcome)}, {plain(group)}"), *_rankings(one)])
+    return Part(
+        "Newly referred cases, returned cases, and the rest",
+        "Nobody has looked at newly referred cases yet, so the order matters most among them. "
+        "Returned cases have a new record in the last four weeks. A ranking may look good over all "
+        "cases only because it tells active cases from quiet ones.",
+        (make_table("Ranking within each group of cases", _RANKINGS, rows),) if rows else (),
+    )
+
+
+def _tell_held_out(run: Run) -> Part:
+    rows = [
+        [say(plain(outcome)), *_rankings(one)] for outcome, one in run.root["held_out_area"].parts()
+    ]
+    return Part(
+        "An area that nothing was learnt from",
+        "How the ranking carries over to cases of an area whose cases were kept from learning.",
+        (make_table("Ranking in the area held out", _RANKINGS, rows),) if rows else (),
+    )
+
+
+_RANKINGS = ("Of", "Cases", "With the outcome", "AUC of the model", "Rule", "Logistic regression")
+
+
+def _rankings(one: Node) -> list[Cell]:
+    return [
+        show(one["n"], COUNT),
+        show(one["positives"], COUNT),
+        *(show(one[name], AUC) for name in ("model", "rfs", "logistic")),
+    ]
+
+
+def _tell_handbacks(run: Run) -> Part:
+    one = run.root["handbacks"]
+    columns = ["Cases", "Number", "Grave incidents before", "Grave incidents after"]
+    rows = [
+        [say(name), show(one[size], COUNT), show(one[before], COUNT), show(one[after], COUNT)]
+        for name, size, before, after in (
+            ("handed back", "n_handbacks", "before", "after"),
+            ("never managed, at the same ages", "n_controls", "control_before", "control_after"),
+        )
+    ]
+    figures = [show_between(one["relative"], one["low"], one["high"], RATIO)]
+    return Part(
+        "Before and after a case was handed back",
+        "A case is its own control: the eight weeks before the unit handed it back, while it was "
+        "managed, against the eight weeks after, beside cases never managed. Below 1, management "
+        "hides risk.",
+        (
+            make_table("Grave incidents around hand-backs", columns, rows),
+            make_table(
+                "Rate while managed over the rate afterwards, beyond what time alone explains",
+                ["Ratio, 95 % interval", "In words"],
+                [[*figures, say(one["words"].text)]],
+            ),
+        )
+        if one
+        else (),
     )
 
 
@@ -113,7 +185,7 @@ def _tell_managed(run: Run) -> Part:
     return Part(
         "Cases that the unit had taken on",
         "Where the unit's work prevents harm, its cases look safer than they are, and a model of "
-        "the past learns to rank their like too low. A last figure clearly below 1 is a sign of "
-        "it.",
+        "the past learns to rank their like too low. Between cases this is hard to see, since "
+        "cases are taken on for what no record holds as well.",
         (table,) if rows else (),
     )

@@ -43,6 +43,8 @@ OPTIONAL: Final[Mapping[str, str]] = {
     "audit": "the audit of the list by protected characteristics",
     "proxies": "proxies of protected characteristics among the indicators",
     "managed": "cases that the unit had taken on, held against the others",
+    "handbacks": "grave incidents before and after cases were handed back",
+    "held_out_area": "how the ranking carries over to an area held out",
     "breaks": "changes of recording practice",
     "openings": "how often each test origin was opened",
     "bands": "rank bands from refits",
