@@ -139,5 +139,5 @@ def _tell_fewer(characteristic: str, group: str, words: str) -> Finding:
         characteristic,
         f"{characteristic}, {group}: {words}. The records cannot say whether less happens or less "
         "is written down; if less is written down, its cases stand too low on the "
-        "list and nobody sees what is missed. Ask how acts against it come to be recorded",
+        "list and nobody sees what is missed. Ask how its cases come to be recorded",
     )

@@ -120,6 +120,9 @@ def describe_run(
         "list": describe_list(history, catalogue, listed, last.evaluated, capacity, config),
         **({"handbacks": handbacks.to_dict()} if handbacks else {}),
         **({"managed": {name: one.to_dict() for name, one in managed.items()}} if managed else {}),
+        "drift": {
+            one.outcome.name: one.drift.to_dict() for one in last.fitted if one.drift is not None
+        },
         "calibration": describe_calibration(history, catalogue, done),
         **_describe_held_out(history, catalogue, last),
         "openings": open_origins(history, bundle, done, config, options),

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from training.candidates import WORDS, Candidate
+from training.comparison import Difference
 from training.evaluation import EvaluatedOutcome
 from training.fitting import FittedOutcome
 
@@ -80,7 +81,8 @@ def conclude_outcomes(
         if standings.auc is not None and not standings.has_signal:
             found.append(Finding(NO_SIGNAL, name, _tell_no_signal(name)))
         elif standings.auc is not None and _rule_suffices(one, evaluated[name]):
-            found.append(Finding(RULE_SUFFICES, name, _tell_rule(name, one)))
+            over_rule = standings.over_rule
+            found.append(Finding(RULE_SUFFICES, name, _tell_rule(name, one, over_rule)))
         if one.idle is not None and one.idle.names:
             found.append(Finding(IDLE_INDICATORS, name, f"{name}: {one.idle.tell()}"))
     return found
@@ -100,9 +102,15 @@ def _tell_no_signal(name: str) -> str:
     )
 
 
-def _tell_rule(name: str, fitted: FittedOutcome) -> str:
+def _tell_rule(name: str, fitted: FittedOutcome, over_rule: Difference | None) -> str:
     choice = fitted.backtest.choice
     said = f"{name}: a simple rule would do. Use {WORDS[Candidate.RULE]}"
     if choice is None or choice.picked is not Candidate.RULE:
         return f"{said}: the model is not shown to beat it on the test origin"
-    return f"{said}; {choice.tell()}"
+    said = f"{said}; {choice.tell()}"
+    if over_rule is not None and over_rule.is_gain:
+        said += (
+            f". On the test origin the model is ahead by {over_rule.estimate:.3f} all the same: "
+            "the back-tests may have held too few cases to settle it"
+        )
+    return said
