@@ -12,7 +12,7 @@ from features.catalogue import DAY_US
 from features.catalogue_file import load_catalogue, parse_catalogue
 from features.engine import compile_plan, measure
 from features.errors import ConfigError
-from features.folder import read_folder
+from features.folder import SUPERSEDED_AT, read_folder
 from features.moments import format_moment
 from models.bundle import Bundle, load_bundle, make_reference
 from training.config import load_config
@@ -114,12 +114,12 @@ def teach(small_unit, folder):
 def planted(teach):
     """Return a model that learnt to fear rare threats: one more makes them look less rare."""
     gap = "direction: open, measure: gap_median, of: {kind: threat}"
-    return teach({**COUNTS, "threat_gap": gap}, lambda of: of["threat_gap"] > 20)
+    return teach({**COUNTS, "threat_gap": gap}, lambda of: of["threat_gap"] > 30)
 
 
 def test_a_planted_reversal_is_found_and_named(planted, folder, small_unit):
     """Where a model fears long gaps between threats, the report blames the gaps and no count."""
-    report = report_monotonicity(planted, folder, small_unit.test_date, ["threat"], most_cases=40)
+    report = report_monotonicity(planted, folder, small_unit.test_date, ["threat"], most_cases=300)
     assert {found.kind for found in report.outcomes} == {
         *("threat", "threat_of_violence", "threat_to_kill")
     }
@@ -244,7 +244,9 @@ def test_a_further_view_joins_its_incident(small_unit, folder):
     """A threat added as a view of an incident on record makes no new incident."""
     catalogue, as_of_us = load_catalogue("stalking"), small_unit.test_date
     events = folder.events
-    known = events[(events["recorded_at"] < as_of_us) & (events["occurred_at"] < as_of_us)]
+    in_force = (events["recorded_at"] < as_of_us) & (events[SUPERSEDED_AT] >= as_of_us)
+    counted = (events["actor"] == "subject") & (events["handling"] == "unit")
+    known = events[in_force & counted & (events["occurred_at"] < as_of_us)]
     message = known[(known["kind"] == "message") & known["incident_id"].isna()].iloc[0]
     added = [
         Addition(

@@ -11,7 +11,7 @@ from features.assembly import assemble_history
 from features.catalogue_file import load_catalogue
 from features.folder import read_folder
 from models.encoding import make_encoding
-from training.cohort_rows import join_cohorts, take_cohort, training_rows
+from training.cohort_rows import join_cohorts, label_cohort, take_cohort, training_rows
 from training.config import load_config
 from training.fit import TrainingRows, fit_logistic, fit_outcome, fit_rfs
 
@@ -25,12 +25,14 @@ def rows(small_unit):
     history = assemble_history(read_folder(small_unit.folder))
     catalogue = load_catalogue("stalking")
     outcome = next(one for one in catalogue.outcomes if one.name == "persistence")
-    cohorts = [take_cohort(history, catalogue, date) for date in small_unit.train_dates]
+    train = [take_cohort(history, catalogue, date) for date in small_unit.train_dates]
     test = take_cohort(history, catalogue, small_unit.test_date)
+    labels = label_cohort(history, catalogue, outcome, test, history.extract_at)
+    kept = labels.known
     return (
         catalogue,
-        training_rows(history, catalogue, outcome, join_cohorts(cohorts), small_unit.test_date),
-        training_rows(history, catalogue, outcome, test, history.extract_at),
+        training_rows(history, catalogue, outcome, join_cohorts(train), small_unit.test_date),
+        TrainingRows(test.values[kept], labels.y_true[kept], test.landmarks.case[kept]),
     )
 
 
