@@ -63,6 +63,9 @@ LONG_MEDIAN_DAYS: Final = 600.0
 LONG_SHAPE: Final = 3.0
 """Log-logistic: close to log-normal of sigma .8 and .6, and its remainder given survival can be
 drawn at once, which the truth needs."""
+LONGEST_EPISODE_DAYS: Final = 10_950.0
+"""Thirty years. Without an end the far tail would reach back before anybody lived; 11 in 100 last
+five years or more (Baum and others 2009). Set."""
 REFERRED_AT_MOST: Final = 1.0
 """The time from the start of an episode to the referral is a length drawn like an episode's, times
 this, times the middle one of three uniform numbers. Set."""

@@ -61,7 +61,8 @@ def _draw_beyond(state: Any, median: float, shape: float, lasted: float) -> floa
     past = _share_over(median, shape, lasted)
     # Relative to what is left, so that no digits are lost in the far tail.
     left = (1.0 - past) * draw_uniform(state)
-    return max(median * ((1.0 - left) / left) ** (1.0 / shape), lasted)
+    drawn = median * ((1.0 - left) / left) ** (1.0 / shape)
+    return max(min(drawn, set_by.LONGEST_EPISODE_DAYS), lasted)
 
 
 @njit(nogil=True)
