@@ -15,7 +15,8 @@ from training.simulator import simulate_unit
 RESULTS = Path(__file__).with_name("RESULTS.md")
 ALL = ("caselight", "polars", "duckdb", "pandas", "featuretools")
 LARGE = ("caselight", "polars", "duckdb", "pandas")
-SECTIONS = ("windows", "scaling", "one_case", "million")
+NEEDED = ("windows", "scaling", "one_case")
+SECTIONS = (*NEEDED, "million")
 
 
 def main() -> None:
@@ -48,7 +49,7 @@ def main() -> None:
             parts += ["## One million cases, end to end", "", tell_million()]
     text = "\n".join(parts)
     print(text)
-    if len(chosen) == len(SECTIONS):
+    if set(chosen) >= set(NEEDED):
         RESULTS.write_text(text, encoding="utf-8")
 
 
