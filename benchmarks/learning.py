@@ -18,7 +18,8 @@ from features.catalogue_file import load_catalogue
 from features.history import Float64, History
 from features.whole_units import build_unit
 from models.encoding import make_encoding
-from training.cohort_rows import join_cohorts, label_cohort, take_cohort, training_rows
+from training.cohort_rows import Cohort, label_cohort, take_cohort, training_rows
+from training.cohorts import measure_landmarks, take_at_dates
 from training.config import load_config
 from training.fit import TrainingRows, fit_outcome
 from training.metrics import recall_at_k
@@ -65,7 +66,8 @@ def take_rows(
     history: History, catalogue: Catalogue, dates: list[int], used_at_us: int
 ) -> dict[str, TrainingRows]:
     """Return each outcome's training rows as known at the moment of use."""
-    cohort = join_cohorts([take_cohort(history, catalogue, date) for date in dates])
+    marks = take_at_dates(history, catalogue, dates)  # a chunk of late cases has none early on
+    cohort = Cohort("learnt from", marks, measure_landmarks(history, catalogue, marks))
     return {
         outcome.name: training_rows(history, catalogue, outcome, cohort, used_at_us)
         for outcome in catalogue.outcomes
@@ -74,6 +76,7 @@ def take_rows(
 
 def stack(parts: list[TrainingRows]) -> TrainingRows:
     """Return rows of several chunks as one; their people are different people."""
+    parts = [part for part in parts if len(part.y_true)]
     shift = np.cumsum([0, *(int(part.person.max()) + 1 for part in parts)])
     return TrainingRows(
         np.concatenate([part.values for part in parts]),

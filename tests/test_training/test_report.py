@@ -191,6 +191,9 @@ def make_optional(outcomes: list[str]) -> dict[str, object]:
         "breaks": [{**asdict(Break(0, "contact", 2.13, 0.0005)), "date": "2020-04-01"}],
         "openings": [{"origin": "2025-01-01", "words": Opening(2, "2025-03-01", 1).tell()}],
         "truth": {outcomes[0]: truth},
+        "held_out_area": {
+            outcomes[0]: {"n": 310, "positives": 44, "model": 0.71, "rfs": 0.66, "logistic": 0.69}
+        },
         "bands": make_bands(probability, person),
     }
 
