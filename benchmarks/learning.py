@@ -36,7 +36,7 @@ CAPACITY = 1_000
 """Thirty places a week for 3,000 cases, in proportion."""
 COHORTS = 2
 """Latest training cohorts that both models learn from."""
-OUTCOMES = ("violence", "persistence")
+OUTCOMES = ("violence",)
 EXTRACT_US = int(set_by.EXTRACT_AT.timestamp()) * 1_000_000
 _MOST_CASES = 1_000_000
 PARTS = 10

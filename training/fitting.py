@@ -126,7 +126,7 @@ def fit_at_origin(
         config,
         by_folds=by_folds,
         budget=options.tuning,
-        identity=_identify(catalogue, config, cohorts, rows),
+        identity=_identify(catalogue, config, cohorts, rows) if options.tuning else "",
         progress=progress,
     )
     found = FittedOutcome(
