@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from features.catalogue import Catalogue, Expression, Measure, Selector
 from features.engine import Queries, compile_expressions, measure_queries
 from features.history import Float64, History
@@ -17,11 +15,10 @@ from training.cohorts import Landmarks
 from training.config import TrainingConfig
 from training.evaluation import EvaluatedOutcome
 from training.findings import FEWER_RECORDS, GROUP_DIFFERS, RECORDED_LESS, Finding
+from training.gravity import find_grave_value
 from training.listed import TestedList
 from training.request import Characteristics
 
-GRAVE_QUANTILE: Final = 0.75
-"""Records whose value lies in the upper quarter count as grave."""
 _MOST_DRAWS: Final = 400
 
 
@@ -93,9 +90,7 @@ def audit_tested_list(
 
 def count_records(history: History, catalogue: Catalogue, marks: Landmarks) -> Float64:
     """Return each row's incidents on record and the grave ones among them, shape ``(n, 2)``."""
-    value = history.events.value
-    known = value[~np.isnan(value)]
-    least = float(np.quantile(known, GRAVE_QUANTILE)) if len(known) else 0.0
+    least = find_grave_value(history)
     named = [
         NamedExpression((name,), Expression(Measure.COUNT, of=of))
         for name, of in (("records", Selector()), ("grave", Selector(value_min=least)))

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sklearn.metrics import roc_auc_score
-
 from features.catalogue import Catalogue
 from features.engine import ENGINE_VERSION
 from features.history import History
@@ -16,7 +14,7 @@ from training.breaks import Break
 from training.cohort_rows import label_cohort
 from training.config import TrainingConfig
 from training.done import DoneOrigin
-from training.evaluation import score_cohort
+from training.evaluation import rank_rows, score_cohort
 from training.findings import (
     DRIFT,
     MANAGED_LOOK_SAFER,
@@ -154,18 +152,7 @@ def _describe_held_out(
     for one in last.fitted:
         labels = label_cohort(history, catalogue, one.outcome, cohort, history.extract_at)
         scores = score_cohort(one, catalogue, cohort.values)
-        y_true = labels.y_true[labels.known]
-        mixed = y_true.any() and not y_true.all()
-        found[one.outcome.name] = {
-            "n": len(y_true),
-            "positives": int(y_true.sum()),
-            **{
-                name: float(roc_auc_score(y_true, of.order[labels.known]))
-                if mixed and of.order is not None
-                else None
-                for name, of in scores.items()
-            },
-        }
+        found[one.outcome.name] = rank_rows(labels, scores, labels.known)
     return {"held_out_area": found}
 
 

@@ -216,22 +216,23 @@ def _by_group(
 ) -> dict[str, object]:
     """Return the AUC of each ranking among newly referred cases, then returned, then waiting."""
     groups = group_cases(history, catalogue, cohort.landmarks)
-    found: dict[str, object] = {}
-    for group in GROUPS:
-        kept = labels.known & (groups == group)
-        y_true = labels.y_true[kept]
-        mixed = y_true.any() and not y_true.all()
-        found[group] = {
-            "n": int(kept.sum()),
-            "positives": int(y_true.sum()),
-            **{
-                name: float(roc_auc_score(y_true, one.order[kept]))
-                if mixed and one.order is not None
-                else None
-                for name, one in scores.items()
-            },
-        }
-    return found
+    return {group: rank_rows(labels, scores, labels.known & (groups == group)) for group in GROUPS}
+
+
+def rank_rows(labels: Labels, scores: Mapping[str, Scores], kept: Bools) -> dict[str, object]:
+    """Return the sizes and the AUC of each ranking among some rows; ``None`` for one class."""
+    y_true = labels.y_true[kept]
+    mixed = y_true.any() and not y_true.all()
+    return {
+        "n": int(kept.sum()),
+        "positives": int(y_true.sum()),
+        **{
+            name: float(roc_auc_score(y_true, one.order[kept]))
+            if mixed and one.order is not None
+            else None
+            for name, one in scores.items()
+        },
+    }
 
 
 def _curve(labels: Labels, scores: Scores) -> list[dict[str, object]] | None:

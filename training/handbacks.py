@@ -17,14 +17,13 @@ from features.catalogue import DAY_US, Catalogue, Expression, Measure, Selector
 from features.engine import Queries, compile_expressions, measure_queries
 from features.history import MISSING, Float64, History, Int64
 from features.plan import NamedExpression
+from training.gravity import find_grave_value
 
 WEEKS: Final = 8
 """On either side. Shorter finds too few incidents, longer meets what else has changed."""
 _WINDOW_US: Final = WEEKS * 7 * DAY_US
 _LAG_US: Final = 28 * DAY_US
 """Left before the extract, so that what is recorded late does not look like a fall."""
-GRAVE_QUANTILE: Final = 0.75
-"""Incidents whose value lies in the upper quarter count as grave."""
 LEAST_INCIDENTS: Final = 20
 """In each of the four counts; fewer say nothing."""
 _Z_95: Final = 1.959964
@@ -146,9 +145,7 @@ def _count_around(
     history: History, catalogue: Catalogue, case: Int64, moment: Int64, known_us: int
 ) -> Float64:
     """Return grave incidents in the weeks before and after each moment, shape ``(n, 2)``."""
-    value = history.events.value
-    known = value[~np.isnan(value)]
-    least = float(np.quantile(known, GRAVE_QUANTILE)) if len(known) else 0.0
+    least = find_grave_value(history)
     counted = Expression(Measure.COUNT, of=Selector(value_min=least), within_us=_WINDOW_US)
     plan = compile_expressions(catalogue, [NamedExpression(("grave",), counted)])
     known_at = np.full(len(case), known_us, dtype=np.int64)

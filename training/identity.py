@@ -26,6 +26,8 @@ def open_origins(
     """Write down that the test origins were opened, and say how often they were."""
     if options.openings is None:
         return []
+    config_digest = _digest(json.dumps(config.to_dict(), sort_keys=True, default=str))
+    data_digest = digest_history(history)
     told = []
     for one in done:
         opened = open_origin(
@@ -33,8 +35,8 @@ def open_origins(
             release=options.release,
             origin=one.run.name,
             catalogue_digest=bundle.catalogue.digest,
-            config_digest=_digest(json.dumps(config.to_dict(), sort_keys=True, default=str)),
-            data_digest=digest_history(history),
+            config_digest=config_digest,
+            data_digest=data_digest,
             when=dt.datetime.now(ZoneInfo(history.time_zone)).date().isoformat(),
         )
         told.append({"origin": one.run.name, "words": opened.tell()})
