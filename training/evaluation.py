@@ -16,7 +16,13 @@ from features.catalogue import Catalogue
 from features.history import Float64, History
 from models.encoding import make_encoding
 from training.capacity import Counts, draw_people_by_person, evaluate_at_capacity
-from training.censoring import weigh_labels
+from training.censoring import (
+    COMPETING,
+    OUTCOME,
+    accumulate_incidence,
+    follow_up,
+    weigh_labels,
+)
 from training.cohort_rows import Cohort, label_cohort
 from training.cohorts import GROUPS, group_cases
 from training.comparison import Difference, compare_auc
@@ -131,6 +137,7 @@ def evaluate_outcome(
         }
     figures["n_censored"] = int((~labels.followed).sum())
     figures["weighted"] = _weigh(cohort, labels, scores)
+    figures["incidence"] = _accumulate(cohort, labels)
     figures["estimands"] = _estimands(history, catalogue, fitted, cohort, scores)
     figures["withdrawn_support"] = _bounds(history, catalogue, fitted, cohort)
     figures["by_group"] = _by_group(history, catalogue, cohort, labels, scores)
@@ -256,6 +263,20 @@ def _weigh(cohort: Cohort, labels: Labels, scores: Mapping[str, Scores]) -> dict
         "auc": float(roc_auc_score(y_true, order[kept], sample_weight=weight))
         if mixed and order is not None
         else None,
+    }
+
+
+def _accumulate(cohort: Cohort, labels: Labels) -> dict[str, object]:
+    """Return the outcome's cumulative incidence by the horizon, beside death and leaving."""
+    followed = follow_up(labels, cohort.landmarks.as_of_us)
+    incidence = accumulate_incidence(followed.time_days, followed.cause)
+    end = np.array([np.inf])
+    return {
+        "n": len(cohort),
+        "positives": int((followed.cause == OUTCOME).sum()),
+        "competing": int((followed.cause == COMPETING).sum()),
+        "base_rate": float(incidence.outcome.at(end)[0]),
+        "competing_rate": float(incidence.competing.at(end)[0]),
     }
 
 

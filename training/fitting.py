@@ -19,6 +19,7 @@ from training.drift import DriftShift, estimate_shift
 from training.fit import Boosted, TrainingRows, fit_logistic, fit_outcome, fit_rfs
 from training.idle import IdleIndicators, find_idle
 from training.request import Progress, RunOptions
+from training.splits import backtest_origins
 from training.tuning import TuningPeriod
 
 
@@ -150,6 +151,14 @@ def fit_at_origin(
     return replace(found, boosted=boosted, drift=drift)
 
 
+def _dates_of(cohorts: Sequence[Cohort]) -> list[int] | None:
+    """Return the cohorts' dates; ``None`` where one was taken at index events."""
+    moments = [np.unique(cohort.landmarks.as_of_us) for cohort in cohorts]
+    if any(len(some) != 1 for some in moments):
+        return None
+    return [int(some[0]) for some in moments]
+
+
 def _find_drift(
     history: History,
     catalogue: Catalogue,
@@ -159,15 +168,15 @@ def _find_drift(
     model: OutcomeModel,
 ) -> DriftShift | None:
     """Look how far the rate has moved since the training dates; ``None`` without such dates."""
-    moments = [np.unique(cohort.landmarks.as_of_us) for cohort in cohorts]
-    if any(len(some) != 1 for some in moments):
+    moments = _dates_of(cohorts)
+    if moments is None:
         return None
     encoding = make_encoding(catalogue)
     return estimate_shift(
         history,
         catalogue,
         outcome,
-        [int(some[0]) for some in moments],
+        moments,
         used_at_us,
         score=lambda values: model.log_odds(encoding.encode(values)),
     )
@@ -186,15 +195,17 @@ def _periods(
     What a model used at such a date could learn is read as known then; what became of that date's
     cases as known at the moment of use.
     """
+    moments = _dates_of(cohorts)
+    if moments is None:
+        return []
+    by_date = dict(zip(moments, cohorts, strict=True))
     found = []
-    for number, later in enumerate(cohorts):
-        date = int(later.landmarks.as_of_us[0])
-        if not number or (later.landmarks.as_of_us != date).any():
-            continue
-        earlier = join_cohorts(cohorts[:number])
+    for origin in backtest_origins(history, catalogue, moments, known_us):
+        later = by_date[origin.used_at_us]
+        earlier = join_cohorts([by_date[date] for date in origin.train_dates_us])
         parts = (
             training_rows(history, catalogue, outcome, cohort, known)
-            for cohort, known in ((earlier, date), (later, known_us))
+            for cohort, known in ((earlier, origin.used_at_us), (later, known_us))
         )
         some = (part.sample_people(config.most_backtest_rows, config.seed) for part in parts)
         found.append(NamedPeriod(later.name, TuningPeriod(*some)))

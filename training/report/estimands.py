@@ -118,6 +118,8 @@ def _tabulate(outcome: str, found: Node) -> Table:
         rows.append(_row("only cases followed to the end", found["censored"]))
     if found["weighted"]:
         rows.append(_row("weighed by how likely they were followed", found["weighted"]))
+    if found["incidence"]:
+        rows.append(_row("with death and leaving as competing events", found["incidence"]))
     rows += [_row(plain(name), one) for name, one in found["estimands"].parts()]
     columns = ["Reading", "Cases", "With the outcome", "Something else came first"]
     columns += ["With it, in 100", "Mean estimate, in 100", "AUC of the model"]
