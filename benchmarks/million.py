@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import lightgbm
 import numpy as np
@@ -16,19 +17,21 @@ from caselight.demo import choose_dates
 from features.catalogue_file import load_catalogue
 from features.warming import compile_engine
 from features.whole_units import read_unit
-from models.encoding import make_encoding
-from training.cohort_rows import join_cohorts, take_cohort, training_rows
-from training.config import load_config
+from models.encoding import Encoding, make_encoding
+from training.cohort_rows import join_cohorts, take_cohorts, training_rows
+from training.config import TrainingConfig, load_config
 from training.fit import boosting_parameters
 from training.pipeline import train
 from training.request import RunOptions
+from training.rows import TrainingRows
 from training.simulator import simulate_unit
 
 N_CASES = 1_000_000
 SEED = 71
+Found = TypeVar("Found")
 
 
-def timed(call: Callable[[], object]) -> tuple[object, float]:
+def timed(call: Callable[[], Found]) -> tuple[Found, float]:
     """Return what a call gives and the seconds it took."""
     begun = time.perf_counter()
     found = call()
@@ -38,6 +41,22 @@ def timed(call: Callable[[], object]) -> tuple[object, float]:
 def say(message: str) -> None:
     """Tell progress."""
     print(f"  {time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)
+
+
+def fit_barely(
+    rows: TrainingRows, encoding: Encoding, config: TrainingConfig, rounds: int
+) -> float:
+    """Return the seconds that LightGBM alone takes with an outcome's matrix, binning included."""
+    x, y = rows.encode(encoding), rows.y_true.astype(np.float64)
+    parameters = boosting_parameters(encoding, config, len(y))
+
+    def fit() -> lightgbm.Booster:
+        data = lightgbm.Dataset(
+            x, label=y, params={"max_bin": parameters["max_bin"], "verbosity": -1}
+        )
+        return lightgbm.train(parameters, data, num_boost_round=rounds)
+
+    return timed(fit)[1]
 
 
 def run(n_cases: int) -> dict[str, float]:
@@ -64,25 +83,17 @@ def run(n_cases: int) -> dict[str, float]:
             )
         )
     say("the bare fits")
-    cohort = join_cohorts([take_cohort(history, catalogue, date) for date in train_dates])
+    told: Any = result.metrics["training"]
+    rounds = {name: one["rounds"] for name, one in told.items() if one["rounds"] is not None}
+    cohort = join_cohorts([*take_cohorts(history, catalogue, train_dates).values()])
     encoding = make_encoding(catalogue)
     bare, n_rows = 0.0, 0
     for outcome in catalogue.outcomes:
-        rounds = result.metrics["training"][outcome.name]["rounds"]
-        if rounds is None:
+        if outcome.name not in rounds:
             continue
         rows = training_rows(history, catalogue, outcome, cohort, test_date)
-        x, y = encoding.encode(rows.values), rows.y_true.astype(np.float64)
-        parameters = boosting_parameters(encoding, config, len(y))
-
-        def fit(x=x, y=y, parameters=parameters, rounds=rounds) -> object:
-            data = lightgbm.Dataset(
-                x, label=y, params={"max_bin": parameters["max_bin"], "verbosity": -1}
-            )
-            return lightgbm.train(parameters, data, num_boost_round=rounds)
-
-        bare += timed(fit)[1]
-        n_rows = max(n_rows, len(y))
+        bare += fit_barely(rows, encoding, config, rounds[outcome.name])
+        n_rows = max(n_rows, len(rows.y_true))
         say(f"  {outcome.name}: {bare:.0f} s so far")
     return {
         "n_cases": n_cases,

@@ -62,10 +62,7 @@ def fold_periods(rows: TrainingRows, seed: int) -> list[NamedPeriod]:
     """Return folds by person as periods."""
     found = []
     for number, (kept, held_out) in enumerate(split_by_person(rows.person, _FOLDS, seed), 1):
-        parts = [
-            TrainingRows(rows.values[part], rows.y_true[part], rows.person[part])
-            for part in (kept, held_out)
-        ]
+        parts = [rows.take(part) for part in (kept, held_out)]
         found.append(NamedPeriod(f"fold {number}", TuningPeriod(*parts)))
     return found
 

@@ -6,31 +6,18 @@ at risk, from one month to the next; growth of referrals is not, nor is a slow d
 says that recording or conduct changed at once everywhere, never which of the two.
 """
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
-from features.catalogue import DAY_US, Catalogue
-from features.contract import RESERVED_KINDS
-from features.history import MISSING, Float64, History, Int64
-from features.moments import to_datetime
-from features.openness import open_cases
-from training.cohorts import work_kinds
+from features.catalogue import Catalogue
+from features.history import Float64, History, Int64
+from training.monthly import count_records
 
-Bools = npt.NDArray[np.bool_]
-ALL_RECORDS: Final = "all records"
-AGE_BANDS_DAYS: Final = (0, 28, 91, 365)
-"""Lower limits of the ages of cases between which numbers of records differ most: what is written
-at referral, while a case is fresh, in its first year, and later."""
 LEAST_MONTHS: Final = 6
 """Months wanted on either side of a change; with fewer a step cannot be told from a trend."""
-MOST_MONTHS: Final = 120
-"""Months looked back over unless told otherwise: a drift over decades is no simple curve."""
 LEAST_RECORDS: Final = 10.0
 """Mean records a month below which a family is not looked at: its monthly rate is mostly chance."""
 SIGNIFICANCE: Final = 0.01
@@ -45,9 +32,6 @@ _LEVEL, _LEVEL_PER_STEP, _SLOPE, _SLOPE_PER_STEP = 2.0, 3.5, 8.0, 5.0
 """What fitting drift and steps takes off the correlation of neighbouring months: simulated for 24
 to 120 months and correlations from 0 to 0.7, 150 series each, right to about 0.02."""
 _MOST_LIKENESS: Final = 0.95
-_N_ROUNDS: Final = 50
-"""Rounds of proportional fitting; for four ages it settles within a few."""
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -70,26 +54,6 @@ class Break:
     family: str
     ratio: float
     p_value: float
-
-
-@dataclass(frozen=True)
-class MonthlyRecords:
-    """What one family's records were, month by month.
-
-    Parameters
-    ----------
-    start_us
-        Shape ``(n_months + 1,)``: starts of the months and the end of the last.
-    records
-        Records made in each month.
-    expected
-        Those that the open cases of the month would have made, each age at its rate, had all months
-        been alike; growth of referrals raises both.
-    """
-
-    start_us: Int64
-    records: Float64
-    expected: Float64
 
 
 @dataclass(frozen=True)
@@ -306,125 +270,3 @@ class _Scan:
 
 def _steps_at(months: Int64, n_months: int) -> Float64:
     return (np.arange(n_months)[None, :] >= months.reshape(-1, 1)).astype(np.float64)
-
-
-def count_records(
-    history: History, catalogue: Catalogue, *, until_us: int, from_us: int | None = None
-) -> dict[str, MonthlyRecords]:
-    """Count each family's records by month, beside what open cases of those ages make on average.
-
-    Months are whole calendar months in the history's zone, from the first after the first case was
-    recorded. A record counts in the month in which it was made.
-
-    Parameters
-    ----------
-    history, catalogue
-        Case histories and their tree of kinds.
-    until_us, from_us
-        As :func:`find_breaks` takes them.
-    """
-    starts = _month_starts(history, until_us)
-    starts = starts[-MOST_MONTHS - 1 :] if from_us is None else starts[starts >= from_us]
-    if len(starts) < 2:  # noqa: PLR2004 - one start is no month
-        return {}
-    open_by_age = _count_open(history, starts)
-    families = _families(history, catalogue)
-    found = {}
-    for name, kinds in families.items():
-        by_age = _count_made(history, kinds, starts)
-        found[name] = MonthlyRecords(
-            starts, by_age.sum(axis=1), expect_records(by_age, open_by_age)
-        )
-    return found
-
-
-def expect_records(records: Float64, at_risk: Float64) -> Float64:
-    """Return each month's expected records, shape ``(n_months,)``, summing to those on record.
-
-    Rates are a product of an age's and a month's, fitted by turns (Poisson likelihood), so that
-    ages that came up only late are not held for a change of practice, nor a change for an age.
-
-    Parameters
-    ----------
-    records, at_risk
-        Records made and cases open by month and age of the case, shape ``(n_months, n_ages)``.
-    """
-    rate = np.ones(at_risk.shape[1])
-    for _ in range(_N_ROUNDS):
-        level = _divide(records.sum(axis=1), at_risk @ rate)
-        rate = _divide(records.sum(axis=0), level @ at_risk)
-    expected = at_risk @ rate
-    return np.asarray(expected * records.sum() / max(float(expected.sum()), 1e-12))
-
-
-def _divide(part: Float64, whole: Float64) -> Float64:
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
-
-
-def _month_starts(history: History, until_us: int) -> Int64:
-    """Return the starts of all whole months, and the end of the last; empty where there is none."""
-    if not len(history):
-        return np.empty(0, dtype=np.int64)
-    zone = ZoneInfo(history.time_zone)
-    last_us = min(until_us, history.extract_at)
-    first = to_datetime(int(history.case_recorded_at.min()), history.time_zone)
-    year, month = first.year, first.month
-    starts: list[int] = []
-    while True:
-        year, month = year + month // 12, month % 12 + 1
-        start = dt.datetime(year, month, 1, tzinfo=zone).astimezone(dt.UTC)
-        start_us = int((start - _EPOCH) / dt.timedelta(microseconds=1))
-        if start_us > last_us:
-            return np.array(starts, dtype=np.int64)
-        starts.append(start_us)
-
-
-def _count_open(history: History, starts: Int64) -> Float64:
-    """Return the cases open in the middle of each month by age, ``(n_months, n_bands)``."""
-    counts = np.zeros((len(starts) - 1, len(AGE_BANDS_DAYS)))
-    for month, middle in enumerate(((starts[1:] + starts[:-1]) // 2).tolist()):
-        cases = open_cases(history, middle)
-        band = _age_band(middle - history.case_recorded_at[cases])
-        counts[month] = np.bincount(band, minlength=len(AGE_BANDS_DAYS))
-    return counts
-
-
-def _families(history: History, catalogue: Catalogue) -> dict[str, list[str]]:
-    """Return the recorded kinds of each family: tops and branches of the tree, and all together."""
-    barred = {*RESERVED_KINDS, *work_kinds(catalogue)}
-    parents = {kind.parent for kind in catalogue.kinds.values()}
-    families: dict[str, list[str]] = {ALL_RECORDS: []}
-    for kind in history.events.kind.values:
-        if kind in barred or kind not in catalogue.kinds:
-            continue
-        families[ALL_RECORDS].append(kind)
-        at: str | None = kind
-        while at is not None:
-            parent = catalogue.kinds[at].parent
-            if parent is None or at in parents:
-                families.setdefault(at, []).append(kind)
-            at = parent
-    return families
-
-
-def _count_made(history: History, kinds: list[str], starts: Int64) -> Float64:
-    """Return the records made in each month by age of their case, ``(n_months, n_bands)``."""
-    events = history.events
-    wanted = np.array([*(kind in kinds for kind in events.kind.values), False])
-    chosen = wanted[events.kind.codes] & (events.via.codes == MISSING)
-    chosen &= (events.recorded_at >= starts[0]) & (events.recorded_at < starts[-1])
-    rows = np.flatnonzero(chosen)
-    case = np.searchsorted(events.pointer, rows, side="right") - 1
-    made_at = events.recorded_at[rows]
-    age_us = made_at - history.case_recorded_at[case]
-    # A record from before the unit knew of the case is another agency's practice.
-    rows, made_at, age_us = rows[age_us >= 0], made_at[age_us >= 0], age_us[age_us >= 0]
-    month = np.searchsorted(starts, made_at, side="right") - 1
-    cell = month * len(AGE_BANDS_DAYS) + _age_band(age_us)
-    size = (len(starts) - 1) * len(AGE_BANDS_DAYS)
-    return np.bincount(cell, minlength=size).reshape(-1, len(AGE_BANDS_DAYS)).astype(np.float64)
-
-
-def _age_band(age_us: Int64) -> Int64:
-    limits = np.array(AGE_BANDS_DAYS, dtype=np.int64) * DAY_US
-    return np.asarray(np.searchsorted(limits, age_us, side="right") - 1, dtype=np.int64)

@@ -12,6 +12,7 @@ from features.history import Float64
 from models.encoding import Encoding
 from training.config import TrainingConfig
 from training.fit import TrainingRows, fit_held_out, fit_logistic, fit_rfs
+from training.trees import make_scorer
 
 Score = Callable[[Float64], Float64]
 """From an indicator matrix to a score, shape ``(n_rows,)``; higher is reviewed sooner."""
@@ -60,4 +61,4 @@ def fit_candidate(
     model = fit_held_out(
         outcome, rows, encoding, config, chosen, share=BACKTEST_HELD_OUT_SHARE
     ).model
-    return lambda values: model.log_odds(encoding.encode(values))
+    return make_scorer(model, encoding)

@@ -7,6 +7,7 @@ of a person, at every landmark, are drawn together.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -15,9 +16,9 @@ from scipy.stats import rankdata
 
 from features.errors import ConfigError
 from features.history import Float64, Int64
+from training.resampling import Counts, count_drawn, fill_lists
 
 Bools = npt.NDArray[np.bool_]
-Counts = npt.NDArray[np.uint8]
 
 NEWLY_REFERRED: Final = "newly_referred"
 RETURNED: Final = "returned"
@@ -171,11 +172,21 @@ class Ranking:
         """Return what holds for each tie for each of its cases."""
         return by_tie if len(self.starts) == len(self.tie) else by_tie[self.tie]
 
-    def cut_off(self, length: int) -> "Ranking":
-        """Return the first ``length`` places, and the rest of the last one's tie."""
-        n_ties = int(self.tie[length - 1]) + 1 if 0 < length < len(self.tie) else len(self.starts)
-        end = int(self.starts[n_ties]) if n_ties < len(self.starts) else len(self.tie)
-        return Ranking(self.order[:end], self.tie[:end], self.starts[:n_ties])
+    @property
+    def is_last(self) -> Bools:
+        """Whether each place is the last of its tie, shape ``(n,)``."""
+        found = np.zeros(len(self.tie), dtype=np.bool_)
+        found[self.starts[1:] - 1] = True
+        found[-1:] = True
+        return found
+
+    @property
+    def mean_rank(self) -> Float64:
+        """Mean place of each row's tie, by row, from 1, shape ``(n,)``."""
+        size = np.diff(np.append(self.starts, len(self.tie)))
+        found = np.empty(len(self.tie))
+        found[self.order] = (self.starts + (size + 1) / 2)[self.tie]
+        return found
 
 
 def rank_cases(score: Float64) -> Ranking:
@@ -184,29 +195,6 @@ def rank_cases(score: Float64) -> Ranking:
     order = np.argsort(tie, kind="stable").astype(np.int64)
     starts = np.searchsorted(tie[order], np.arange(len(values))).astype(np.int64)
     return Ranking(order, tie[order].astype(np.int64), starts)
-
-
-def draw_people_by_person(person: npt.NDArray[np.generic], n_draws: int, seed: int) -> Counts:
-    """Return bootstrap counts of people, drawn with replacement.
-
-    Parameters
-    ----------
-    person
-        Shape ``(n_rows,)``, whose row each is.
-
-    Returns
-    -------
-    ndarray
-        Shape ``(n_draws, n_people)``, columns in the order of ``np.unique(person)``. No count
-        comes near 255, the most that the type holds.
-    """
-    n_people = len(np.unique(person))
-    generator = np.random.default_rng(seed)
-    draws = np.zeros((n_draws, n_people), dtype=np.uint8)
-    if n_people:
-        for draw in draws:
-            draw[:] = np.bincount(generator.integers(0, n_people, n_people), minlength=n_people)
-    return draws
 
 
 def weight_rows(draws: Counts, column: Int64) -> Iterator[Float64]:
@@ -244,7 +232,7 @@ def evaluate_at_capacity(
     group
         Shape ``(n,)``: ``newly_referred``, ``returned`` or another word, which counts in all only.
     draws
-        Shape ``(n_draws, n_people)``, from :func:`draw_people_by_person`.
+        Shape ``(n_draws, n_people)``, from :func:`training.resampling.draw_people_by_person`.
 
     Raises
     ------
@@ -277,7 +265,13 @@ class _Rows:
     score: Float64
     column: Int64
 
+    @cached_property
+    def ranking(self) -> Ranking:
+        return rank_cases(self.score)
+
     def take(self, chosen: Bools) -> "_Rows":
+        if chosen.all():
+            return self
         return _Rows(self.y_true[chosen], self.score[chosen], self.column[chosen])
 
 
@@ -285,7 +279,6 @@ def _evaluate_group(
     name: str, chosen: Bools, everyone: _Rows, capacity: int, draws: Counts
 ) -> GroupAtCapacity:
     alone = everyone.take(chosen)
-    whole_rank = rankdata(-everyone.score, "average")[chosen]
     once = np.ones((1, draws.shape[1]), dtype=np.uint8)
     inside = np.ones(len(alone.y_true), dtype=bool)
     points = [
@@ -309,8 +302,8 @@ def _evaluate_group(
         places_in_whole=float(points[1].places[0]),
         precision_in_whole=whole[0],
         recall_in_whole=whole[1],
-        median_rank=_median(rankdata(-alone.score, "average")[alone.y_true]),
-        median_rank_in_whole=_median(whole_rank[alone.y_true]),
+        median_rank=_median(alone.ranking.mean_rank[alone.y_true]),
+        median_rank_in_whole=_median(everyone.ranking.mean_rank[chosen & everyone.y_true]),
     )
 
 
@@ -333,28 +326,12 @@ class _Resampled:
 
 def _resample(rows: _Rows, inside: Bools, capacity: int, draws: Counts) -> _Resampled:
     """Rank all rows in each resample and count what the rows ``inside`` get."""
-    ranking = _keep_reached(rank_cases(rows.score), rows.column, capacity, draws)
-    asked = inside[ranking.order].astype(np.float64)
-    outcome = asked * rows.y_true[ranking.order]
-    parts = []
-    for weights in weight_rows(draws, rows.column[ranking.order]):
-        placed = weights * ranking.fill_places(weights, capacity)
-        parts.append(np.stack([asked @ placed, outcome @ placed]))
-    places, hits = np.concatenate(parts, axis=1) if parts else np.empty((2, 0))
-    by_person = np.bincount(rows.column, weights=inside & rows.y_true, minlength=draws.shape[1])
-    return _Resampled(places, hits, draws.astype(np.float64) @ by_person)
-
-
-def _keep_reached(ranking: Ranking, column: Int64, capacity: int, draws: Counts) -> Ranking:
-    """Return the first cases of a ranking, as many as fill the places in every resample."""
-    length = 4 * capacity
-    while length < len(ranking.order):
-        first = ranking.cut_off(length)
-        drawn = draws[:, column[first.order]].sum(axis=1, dtype=np.int64)
-        if drawn.min(initial=capacity) >= capacity:
-            return first
-        length *= 2
-    return ranking
+    ranking = rows.ranking
+    places, hits = fill_lists(
+        ranking.order, ranking.is_last, inside, rows.y_true, draws, rows.column, capacity=capacity
+    )
+    counted = np.where(inside & rows.y_true, 0, -1)
+    return _Resampled(places, hits, count_drawn(counted, 1, draws, rows.column)[0])
 
 
 def _divide(part: Float64, whole: Float64) -> Float64:

@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 from features.history import Float64, Int64
 from training.candidates import WORDS, Candidate
 from training.comparison import Difference, summarise_difference
-from training.metrics import resampled_auc
+from training.resampling import draw_people_by_person, limit_draws, resampled_auc
 
 Bools = npt.NDArray[np.bool_]
 
@@ -107,7 +107,7 @@ def choose(periods: Sequence[Period], n_draws: int, seed: int) -> Choice | None:
     periods
         Back-test periods; those with one class only are left out.
     n_draws, seed
-        Resamples of people.
+        Resamples of people, fewer for very many rows (:func:`training.resampling.limit_draws`).
 
     Returns
     -------
@@ -118,7 +118,8 @@ def choose(periods: Sequence[Period], n_draws: int, seed: int) -> Choice | None:
     if not usable:
         return None
     candidates = sorted(usable[0].scores, key=list(Candidate).index)
-    auc = {name: _mean_auc(usable, name) for name in candidates}
+    by_period = {name: tuple(_auc(one, name) for one in usable) for name in candidates}
+    auc = {name: float(np.mean(found)) for name, found in by_period.items()}
     drawn = _resample(usable, candidates, n_draws, seed)
     best = max(candidates, key=lambda name: auc[name])
     behind = {
@@ -135,7 +136,7 @@ def choose(periods: Sequence[Period], n_draws: int, seed: int) -> Choice | None:
         picked=picked,
         best=best,
         mean_auc=auc,
-        period_auc={name: tuple(_auc(one, name) for one in usable) for name in candidates},
+        period_auc=by_period,
         behind_best=behind,
         periods=tuple(one.name for one in usable),
     )
@@ -145,21 +146,16 @@ def _auc(period: Period, name: Candidate) -> float:
     return float(roc_auc_score(period.y_true, period.scores[name]))
 
 
-def _mean_auc(periods: Sequence[Period], name: Candidate) -> float:
-    return float(np.mean([_auc(period, name) for period in periods]))
-
-
 def _resample(
     periods: Sequence[Period], candidates: Sequence[Candidate], n_draws: int, seed: int
 ) -> dict[Candidate, Float64]:
     """Return each candidate's mean AUC in each resample of people."""
     people = np.unique(np.concatenate([one.person for one in periods]))
-    generator = np.random.default_rng(seed)
-    share = np.full(len(people), 1 / len(people))
-    drawn = generator.multinomial(len(people), share, size=n_draws).astype(np.uint8)
-    total = {name: np.zeros(n_draws) for name in candidates}
+    draws = draw_people_by_person(people, limit_draws(n_draws, len(people)), seed)
+    total = {name: np.zeros(len(draws)) for name in candidates}
     for one in periods:
-        draws = drawn[:, np.searchsorted(people, one.person)]
+        column = np.searchsorted(people, one.person)
         for name in candidates:
-            total[name] += resampled_auc(one.y_true, one.scores[name], draws) / len(periods)
+            auc = resampled_auc(one.y_true, one.scores[name], draws, column)
+            total[name] += auc / len(periods)
     return total

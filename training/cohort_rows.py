@@ -11,8 +11,9 @@ from features.errors import ConfigError
 from features.history import MISSING, Float64, History
 from features.moments import format_moment
 from training.cohorts import Landmarks, measure_landmarks, take_at_dates, take_at_events
-from training.fit import TrainingRows
+from training.excerpts import drop_facts
 from training.labels import Labels, horizon_ends, label_landmarks
+from training.rows import TrainingRows, choose_people
 
 Bools = npt.NDArray[np.bool_]
 
@@ -42,6 +43,15 @@ class Cohort:
         """Return the chosen rows."""
         return Cohort(self.name, self.landmarks.take(chosen), self.values[chosen])
 
+    def sample_people(self, most_rows: int, seed: int) -> "Cohort":
+        """Return the rows of a random part of the people, about ``most_rows`` where there are more.
+
+        People are drawn, not rows, so that whoever is drawn is there at every landmark.
+        """
+        if len(self) <= most_rows:
+            return self
+        return self.take(choose_people(self.landmarks.case, most_rows, seed))
+
 
 def take_cohort(history: History, catalogue: Catalogue, as_of_us: int) -> Cohort:
     """Return the catalogue's cohort at a date.
@@ -53,6 +63,36 @@ def take_cohort(history: History, catalogue: Catalogue, as_of_us: int) -> Cohort
     """
     name = format_moment(as_of_us, history.time_zone)
     return _measure(history, catalogue, name, take_at_dates(history, catalogue, [as_of_us]))
+
+
+def take_cohorts(
+    history: History, catalogue: Catalogue, dates_us: Sequence[int]
+) -> dict[int, Cohort]:
+    """Return the catalogue's cohort at each of several dates, measured together.
+
+    Their indicators are parts of one matrix, so that :func:`join_cohorts` copies nothing.
+
+    Raises
+    ------
+    ConfigError
+        If no case is in one of them.
+    """
+    marks = take_at_dates(history, catalogue, dates_us)
+    dates = sorted(set(dates_us))
+    ends = np.searchsorted(marks.as_of_us, dates, side="right")
+    starts = np.searchsorted(marks.as_of_us, dates, side="left")
+    for date, start, end in zip(dates, starts, ends, strict=True):
+        if start == end:
+            raise _say_empty(format_moment(date, history.time_zone))
+    values = measure_landmarks(history, catalogue, marks)
+    return {
+        date: Cohort(
+            format_moment(date, history.time_zone),
+            Landmarks(marks.case[start:end], marks.as_of_us[start:end]),
+            values[start:end],
+        )
+        for date, start, end in zip(dates, starts, ends, strict=True)
+    }
 
 
 def take_event_cohort(
@@ -72,10 +112,14 @@ def take_event_cohort(
 
 def _measure(history: History, catalogue: Catalogue, name: str, marks: Landmarks) -> Cohort:
     if not len(marks):
-        raise ConfigError(
-            f"no case is in the cohort at {name}; check the date and the catalogue's cohort rule"
-        )
+        raise _say_empty(name)
     return Cohort(name, marks, measure_landmarks(history, catalogue, marks))
+
+
+def _say_empty(name: str) -> ConfigError:
+    return ConfigError(
+        f"no case is in the cohort at {name}; check the date and the catalogue's cohort rule"
+    )
 
 
 def join_cohorts(cohorts: Sequence[Cohort]) -> Cohort:
@@ -89,15 +133,27 @@ def join_cohorts(cohorts: Sequence[Cohort]) -> Cohort:
             np.concatenate([one.case for one in marks]),
             np.concatenate([one.as_of_us for one in marks]),
         ),
-        values=np.concatenate([cohort.values for cohort in cohorts]),
+        values=_join_values([cohort.values for cohort in cohorts]),
     )
+
+
+def _join_values(parts: Sequence[Float64]) -> Float64:
+    """Join matrices; without a copy where they lie one after the other in a larger one."""
+    whole = parts[0].base
+    if whole is not None and all(one.base is whole and one.flags.c_contiguous for one in parts):
+        begins = np.array([one.__array_interface__["data"][0] for one in parts])
+        if (np.diff(begins) == [one.nbytes for one in parts[:-1]]).all():
+            first = (int(begins[0]) - whole.__array_interface__["data"][0]) // parts[0].strides[0]
+            return np.asarray(whole[first : first + sum(len(one) for one in parts)])
+    return np.concatenate(parts)
 
 
 def label_cohort(
     history: History, catalogue: Catalogue, outcome: Outcome, cohort: Cohort, known_us: int
 ) -> Labels:
     """Label a cohort from what was recorded before ``known_us``."""
-    return label_landmarks(history, catalogue, outcome, cohort.landmarks, known_us=known_us)
+    events = drop_facts(history)
+    return label_landmarks(events, catalogue, outcome, cohort.landmarks, known_us=known_us)
 
 
 def training_rows(
@@ -118,10 +174,10 @@ def training_rows(
     labels = label_cohort(history, catalogue, outcome, cohort, known_us)
     ends = horizon_ends(cohort.landmarks.as_of_us, outcome.horizon, history.time_zone)
     kept = labels.known & (ends + outcome.maturity_us <= known_us)
-    marks, y_true, values = cohort.landmarks, labels.y_true, cohort.values
+    marks, y_true, place = cohort.landmarks, labels.y_true, None
     if not kept.all():
-        marks, y_true, values = marks.take(kept), y_true[kept], values[kept]
-    return TrainingRows(values, y_true, marks.case, marks.as_of_us)
+        marks, y_true, place = marks.take(kept), y_true[kept], np.flatnonzero(kept)
+    return TrainingRows(cohort.values, y_true, marks.case, marks.as_of_us, place)
 
 
 def areas_of(history: History, cohort: Cohort) -> npt.NDArray[np.object_]:

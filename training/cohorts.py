@@ -18,6 +18,7 @@ from features.errors import ConfigError
 from features.history import CODED_COLUMNS, MISSING, Float64, History, Int64
 from features.plan import NamedExpression, Plan
 from models.scoring import cohort_cases
+from training.excerpts import keep_lifecycle
 
 Bools = npt.NDArray[np.bool_]
 NEWLY_REFERRED: Final = "newly_referred"
@@ -57,7 +58,8 @@ class Landmarks:
 def take_at_dates(history: History, catalogue: Catalogue, dates_us: Sequence[int]) -> Landmarks:
     """Return the catalogue's cohort of cases open at each date; a date named twice counts once."""
     dates = sorted(set(dates_us))
-    taken = [cohort_cases(history, catalogue, date) for date in dates]
+    source = keep_lifecycle(history) if catalogue.cohort.expression is None else history
+    taken = [cohort_cases(source, catalogue, date) for date in dates]
     case = np.concatenate([np.empty(0, dtype=np.int64), *taken])
     sizes = [len(some) for some in taken]
     return Landmarks(case, np.repeat(np.array(dates, dtype=np.int64), sizes))

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
-from features.history import Float64
-from training.metrics import resampled_auc
+from features.history import Float64, Int64
+from training.resampling import resampled_auc
 
 Bools = npt.NDArray[np.bool_]
 _LEVELS: Final = (0.025, 0.975)
@@ -44,7 +44,11 @@ class Difference:
 
 
 def compare_auc(
-    y_true: Bools, score: Float64, other: Float64, draws: npt.NDArray[Any]
+    y_true: Bools,
+    score: Float64,
+    other: Float64,
+    draws: npt.NDArray[Any],
+    column: Int64 | None = None,
 ) -> Difference | None:
     """Compare two rankings of the same cases.
 
@@ -55,8 +59,11 @@ def compare_auc(
     score, other
         Shape ``(n,)``, higher is reviewed sooner.
     draws
-        Shape ``(n_draws, n)``: how often each row's person is drawn in each resample; the same
+        Shape ``(n_draws, n_people)``: how often each person is drawn in each resample; the same
         resamples serve both rankings, which is what pairs them.
+    column
+        Shape ``(n,)``, each row's person as a column of ``draws``; the row's own number where
+        ``None``.
 
     Returns
     -------
@@ -66,8 +73,8 @@ def compare_auc(
     if y_true.all() or not y_true.any():
         return None
     estimate = float(roc_auc_score(y_true, score) - roc_auc_score(y_true, other))
-    drawn = resampled_auc(y_true, score, draws) - resampled_auc(y_true, other, draws)
-    return summarise_difference(estimate, drawn)
+    drawn, of_other = (resampled_auc(y_true, one, draws, column) for one in (score, other))
+    return summarise_difference(estimate, drawn - of_other)
 
 
 def summarise_difference(estimate: float, drawn: Float64) -> Difference:

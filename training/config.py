@@ -38,6 +38,8 @@ class TrainingConfig:
         Above so many rows it learns from a random part of them.
     most_backtest_rows
         Above about so many rows a back-test learns from, and is judged on, a random part of people.
+    most_reference_rows
+        Above so many rows the bundle says what is usual by a random part of them.
     refits
         Refits resampled by person, for rank bands.
     tuning_trials, tuning_minutes
@@ -59,6 +61,7 @@ class TrainingConfig:
     logistic_penalty_c: float
     most_logistic_rows: int
     most_backtest_rows: int
+    most_reference_rows: int
     refits: int
     tuning_trials: int
     tuning_minutes: float

@@ -74,7 +74,7 @@ def describe_run(
         Changes of recording practice found before the first test date.
     """
     catalogue, last = bundle.catalogue, done[-1]
-    listed = order_list(history, bundle, last.run.test, last.evaluated)
+    listed = order_list(history, bundle, last.tested, last.evaluated)
     managed = compare_all_managed(history, catalogue, done)
     findings = conclude_outcomes(last.fitted, last.evaluated)
     handbacks = compare_handbacks(history, catalogue, MANAGED, until_us=history.extract_at)

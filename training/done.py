@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from training.evaluation import EvaluatedOutcome
 from training.fitting import FittedOutcome
 from training.runs import OriginRun
+from training.tested import TestedCohort
 
 
 @dataclass(frozen=True)
@@ -13,5 +14,6 @@ class DoneOrigin:
     """One origin with what was fitted there and what came of it."""
 
     run: OriginRun
+    tested: TestedCohort
     fitted: tuple[FittedOutcome, ...]
     evaluated: Mapping[str, EvaluatedOutcome]

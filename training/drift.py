@@ -19,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from features.catalogue import DAY_US, Catalogue, Horizon, Outcome
-from features.engine import compile_plan, measure
 from features.errors import LeakageError
 from features.history import Float64, History, Int64
 from features.moments import format_moment
-from models.scoring import cohort_cases
+from training.excerpts import drop_facts
 from training.labels import horizon_end, label_cases
 from training.reliability import Z_95, LogitFit, fit_logit
+from training.windows import WindowCases
 
 Bools = npt.NDArray[np.bool_]
 LASTING_SHARE: Final = 0.5
@@ -37,8 +37,6 @@ LEAST_WINDOWS: Final = 3
 LEAST_POSITIVES: Final = 20
 """Fewest outcomes in the window just past: as for every figure of calibration."""
 _MOST_WINDOWS: Final = 20
-_MOST_CASES: Final = 20_000
-"""Of larger cohorts a random part serves: its chance is far below what windows differ by."""
 _NO_WINDOW: Final = "the outcomes of too few windows are known; no shift"
 _TOO_FEW: Final = "too few outcomes in the window just past; no shift"
 _NO_FIT: Final = "the windows cannot be compared; no shift"
@@ -124,6 +122,7 @@ def estimate_shift(
     *,
     score: Callable[[Float64], Float64] | None = None,
     window: Horizon | None = None,
+    cases: WindowCases | None = None,
 ) -> DriftShift:
     """Estimate how far the recorded rate has moved, from what was known at ``used_at_us``.
 
@@ -141,6 +140,8 @@ def estimate_shift(
     window
         Length of the short window; half the horizon where ``None``. A whole year keeps seasons
         equal.
+    cases
+        The cases at the windows' starts, where other outcomes ask about the same moments.
 
     Raises
     ------
@@ -156,8 +157,11 @@ def estimate_shift(
                 f"{short.horizon} are not known when the model is first used; leave it out"
             )
 
+    known = cases or WindowCases(history, catalogue)
+    events = drop_facts(history)
+
     def take(start_us: int) -> Window:
-        return _take_window(history, catalogue, short, start_us, score)
+        return _take_window(events, catalogue, short, start_us, known, score)
 
     windows = {start: take(start) for start in sorted({*train_dates, *starts})}
     recent = take(_step_back(history, short, used_at_us - short.maturity_us))
@@ -211,20 +215,18 @@ def _take_window(
     catalogue: Catalogue,
     short: Outcome,
     start_us: int,
+    cases: WindowCases,
     score: Callable[[Float64], Float64] | None,
 ) -> Window:
-    case = cohort_cases(history, catalogue, start_us)
-    if len(case) > _MOST_CASES:
-        random = np.random.default_rng(start_us)
-        case = np.sort(random.choice(case, _MOST_CASES, replace=False))
+    case = cases.cases(start_us)
     labels = label_cases(
         history, catalogue, short, start_us, case, known_us=_known_at(history, short, start_us)
     )
-    case, y_true = case[labels.known], labels.y_true[labels.known]
-    log_odds = np.zeros(len(case))
-    if score is not None and len(case):
-        log_odds = score(measure(history, compile_plan(catalogue), start_us, case).values)
-    return Window(start_us, y_true, case, log_odds)
+    kept = labels.known
+    log_odds = np.zeros(int(kept.sum()))
+    if score is not None and kept.any():
+        log_odds = score(cases.values(start_us)[kept])
+    return Window(start_us, labels.y_true[kept], case[kept], log_odds)
 
 
 def compare_windows(

@@ -13,9 +13,10 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from features.catalogue import Catalogue
-from features.history import Float64, History
+from features.history import Float64, History, Int64
+from models.baselines import signed_log
 from models.encoding import make_encoding
-from training.capacity import Counts, draw_people_by_person, evaluate_at_capacity
+from training.capacity import evaluate_at_capacity
 from training.censoring import (
     COMPETING,
     OUTCOME,
@@ -24,20 +25,21 @@ from training.censoring import (
     weigh_labels,
 )
 from training.cohort_rows import Cohort, label_cohort
-from training.cohorts import GROUPS, group_cases
+from training.cohorts import GROUPS
 from training.comparison import Difference, compare_auc
-from training.config import TrainingConfig
+from training.excerpts import drop_facts
 from training.fitting import FittedOutcome
 from training.headlines import Standings, tell_headline
 from training.labels import Labels, bound_withdrawals, label_estimands
+from training.logistic import score_logistic
 from training.metrics import Evaluation, evaluate
 from training.net_benefit import draw_curve
 from training.reliability import reliability_curve
+from training.resampling import Counts
+from training.tested import TestedCohort
+from training.trees import make_scorer
 
 Bools = npt.NDArray[np.bool_]
-MOST_DRAWN_CELLS = 100_000_000
-"""Resamples times cases; above it fewer resamples are drawn, but never under 200."""
-_LEAST_DRAWS = 200
 NAMES = ("model", "rfs", "logistic")
 
 
@@ -79,17 +81,28 @@ class EvaluatedOutcome:
         return tell_headline(self.standings)
 
 
-def score_cohort(fitted: FittedOutcome, catalogue: Catalogue, values: Float64) -> dict[str, Scores]:
-    """Score a cohort by the model, the rule and the logistic regression."""
+def score_cohort(
+    fitted: FittedOutcome, catalogue: Catalogue, values: Float64, logged: Float64 | None = None
+) -> dict[str, Scores]:
+    """Score a cohort by the model, the rule and the logistic regression.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_rows, n_columns)``.
+    logged
+        ``models.baselines.signed_log`` of them, where it is at hand.
+    """
     nothing = Scores(None, None)
     scores = dict.fromkeys(NAMES, nothing)
     if fitted.model is not None:
-        log_odds = fitted.model.log_odds(make_encoding(catalogue).encode(values))
+        log_odds = make_scorer(fitted.model, make_encoding(catalogue))(values)
         scores["model"] = Scores(log_odds, np.asarray(expit(log_odds)))
     if fitted.rfs is not None:
         scores["rfs"] = Scores(fitted.rfs.raw(values), fitted.rfs.probability(values))
     if fitted.logistic is not None:
-        probability = fitted.logistic.probability(values)
+        shared = signed_log(values) if logged is None else logged
+        probability = score_logistic(fitted.logistic, shared)
         scores["logistic"] = Scores(probability, probability)
     return scores
 
@@ -98,9 +111,8 @@ def evaluate_outcome(
     history: History,
     catalogue: Catalogue,
     fitted: FittedOutcome,
-    cohort: Cohort,
+    tested: TestedCohort,
     capacity: int,
-    config: TrainingConfig,
 ) -> EvaluatedOutcome:
     """Evaluate one outcome at one test origin.
 
@@ -108,28 +120,31 @@ def evaluate_outcome(
     ----------
     fitted
         What was fitted for the origin.
-    cohort
-        The test cohort.
+    tested
+        The test cohort, with its groups and resamples.
     capacity
         Places on a week's list.
     """
-    outcome = fitted.outcome
+    outcome, cohort = fitted.outcome, tested.cohort
     labels = label_cohort(history, catalogue, outcome, cohort, history.extract_at)
-    scores = score_cohort(fitted, catalogue, cohort.values)
+    scores = score_cohort(fitted, catalogue, cohort.values, tested.logged)
     kept = labels.known
-    draws = draw_rows(cohort, kept, config)
-    compared = _compare(labels.y_true[kept], _take(scores, kept), fitted, capacity, draws)
+    draws, column = tested.draws.take(kept)
+    compared = _compare(labels.y_true[kept], _take(scores, kept), fitted, capacity, draws, column)
     figures: dict[str, object] = {**compared["model"].to_dict()}
     figures["baselines"] = {name: compared[name].to_dict() for name in ("rfs", "logistic")}
-    differences = _differences(labels.y_true[kept], _take(scores, kept), draws)
+    differences = _differences(labels.y_true[kept], _take(scores, kept), draws, column)
     figures["differences"] = {
         name: one.to_dict() if one else None for name, one in differences.items()
     }
     if outcome.departures_are_negative:
         followed = labels.followed
-        drawn = draw_rows(cohort, followed, config)
         censored = _compare(
-            labels.y_followed[followed], _take(scores, followed), fitted, capacity, drawn
+            labels.y_followed[followed],
+            _take(scores, followed),
+            fitted,
+            capacity,
+            *tested.draws.take(followed),
         )
         figures["censored"] = {
             **censored["model"].to_dict(),
@@ -140,29 +155,15 @@ def evaluate_outcome(
     figures["incidence"] = _accumulate(cohort, labels)
     figures["estimands"] = _estimands(history, catalogue, fitted, cohort, scores)
     figures["withdrawn_support"] = _bounds(history, catalogue, fitted, cohort)
-    figures["by_group"] = _by_group(history, catalogue, cohort, labels, scores)
+    figures["by_group"] = _by_group(tested.groups, labels, scores)
     figures["curve"] = _curve(labels, scores["model"])
-    figures |= _at_capacity(history, catalogue, cohort, labels, scores, capacity, config)
+    figures |= _at_capacity(tested, labels, scores, capacity)
     return EvaluatedOutcome(
         figures=figures,
         standings=_stand(compared, differences),
         labels=labels,
         scores=scores,
     )
-
-
-def draw_people(cohort: Cohort, kept: Bools, config: TrainingConfig) -> Counts:
-    """Return how often each person among the kept rows is drawn, shape ``(n_draws, n_people)``."""
-    person = cohort.landmarks.case[kept]
-    most = MOST_DRAWN_CELLS // max(len(person), 1)
-    n_draws = min(config.bootstrap_draws, max(_LEAST_DRAWS, most))
-    return draw_people_by_person(person, n_draws, config.seed)
-
-
-def draw_rows(cohort: Cohort, kept: Bools, config: TrainingConfig) -> Counts:
-    """Return how often each kept row's person is drawn, shape ``(n_draws, n_kept)``."""
-    _, column = np.unique(cohort.landmarks.case[kept], return_inverse=True)
-    return draw_people(cohort, kept, config)[:, column]
 
 
 def _take(scores: Mapping[str, Scores], kept: Bools) -> dict[str, Scores]:
@@ -175,6 +176,7 @@ def _compare(
     fitted: FittedOutcome,
     capacity: int,
     draws: Counts,
+    column: Int64,
 ) -> dict[str, Evaluation]:
     return {
         name: evaluate(
@@ -184,17 +186,20 @@ def _compare(
             capacity=capacity,
             training_rate=fitted.rate,
             draws=draws,
+            column=column,
         )
         for name, one in scores.items()
     }
 
 
 def _differences(
-    y_true: Bools, scores: Mapping[str, Scores], draws: Counts
+    y_true: Bools, scores: Mapping[str, Scores], draws: Counts, column: Int64
 ) -> dict[str, Difference | None]:
     model = scores["model"].order
     return {
-        name: None if model is None or other is None else compare_auc(y_true, model, other, draws)
+        name: None
+        if model is None or other is None
+        else compare_auc(y_true, model, other, draws, column)
         for name in ("rfs", "logistic")
         for other in [scores[name].order]
     }
@@ -215,14 +220,9 @@ def _stand(
 
 
 def _by_group(
-    history: History,
-    catalogue: Catalogue,
-    cohort: Cohort,
-    labels: Labels,
-    scores: Mapping[str, Scores],
+    groups: npt.NDArray[np.str_], labels: Labels, scores: Mapping[str, Scores]
 ) -> dict[str, object]:
     """Return the AUC of each ranking among newly referred cases, then returned, then waiting."""
-    groups = group_cases(history, catalogue, cohort.landmarks)
     return {group: rank_rows(labels, scores, labels.known & (groups == group)) for group in GROUPS}
 
 
@@ -289,8 +289,9 @@ def _estimands(
 ) -> dict[str, object]:
     """Return the rate and the ranking for each estimand beside the recorded outcome."""
     found: dict[str, object] = {}
+    marks = cohort.landmarks
     labelled = label_estimands(
-        history, catalogue, fitted.outcome, cohort.landmarks, known_us=history.extract_at
+        drop_facts(history), catalogue, fitted.outcome, marks, known_us=history.extract_at
     )
     order, probability = scores["model"].order, scores["model"].probability
     for name, labels in labelled.items():
@@ -315,28 +316,22 @@ def _estimands(
 def _bounds(
     history: History, catalogue: Catalogue, fitted: FittedOutcome, cohort: Cohort
 ) -> dict[str, float | None] | None:
+    marks = cohort.landmarks
     bounds = bound_withdrawals(
-        history, catalogue, fitted.outcome, cohort.landmarks, known_us=history.extract_at
+        drop_facts(history), catalogue, fitted.outcome, marks, known_us=history.extract_at
     )
     return None if bounds is None else asdict(bounds)
 
 
 def _at_capacity(
-    history: History,
-    catalogue: Catalogue,
-    cohort: Cohort,
-    labels: Labels,
-    scores: Mapping[str, Scores],
-    capacity: int,
-    config: TrainingConfig,
+    tested: TestedCohort, labels: Labels, scores: Mapping[str, Scores], capacity: int
 ) -> dict[str, object]:
     """Return precision and recall by group of cases, and the decision curve."""
     kept = labels.known
     if scores["model"].order is None or not labels.y_true[kept].any():
         return {"at_capacity": None, "net_benefit": None}
-    person = cohort.landmarks.case[kept]
-    groups = group_cases(history, catalogue, cohort.landmarks)[kept]
-    draws = draw_people(cohort, kept, config)
+    person, groups = tested.cohort.landmarks.case[kept], tested.groups[kept]
+    draws, _ = tested.draws.take(kept)
     at_capacity = {
         name: evaluate_at_capacity(
             labels.y_true[kept], one.order[kept], person, groups, capacity=capacity, draws=draws

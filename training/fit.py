@@ -23,50 +23,25 @@ from models.boosting import OutcomeModel
 from models.calibration import fit_calibration
 from models.encoding import Encoding
 from models.venn_abers import fit_venn_abers
+from training.bins import SharedBins
 from training.config import TrainingConfig
+from training.rows import TrainingRows
+from training.trees import score_raw
+
+__all__ = [
+    "Boosted",
+    "TrainingRows",
+    "boosting_parameters",
+    "fit_held_out",
+    "fit_logistic",
+    "fit_outcome",
+    "fit_rfs",
+    "split_by_person",
+]
 
 Bools = npt.NDArray[np.bool_]
 _FEW_ROWS: Final = 10_000
 """Below this one thread is faster: waiting for each other costs more than the work."""
-
-
-@dataclass(frozen=True)
-class TrainingRows:
-    """Rows that one outcome is learnt from.
-
-    Parameters
-    ----------
-    values
-        Shape ``(n_rows, n_columns)``, the indicator matrix.
-    y_true
-        Shape ``(n_rows,)``.
-    person
-        Shape ``(n_rows,)``: rows of one person never stand on both sides of a fold.
-    as_of_us
-        Shape ``(n_rows,)``, the rows' moments, for reports; nothing is learnt from it.
-    """
-
-    values: Float64
-    y_true: Bools
-    person: Int64
-    as_of_us: Int64 | None = None
-
-    @property
-    def n_positives(self) -> int:
-        """Number of rows with the outcome."""
-        return int(self.y_true.sum())
-
-    def sample_people(self, most_rows: int, seed: int) -> "TrainingRows":
-        """Return the rows of a random part of the people, about ``most_rows`` where there are more.
-
-        People are drawn, not rows, so that whoever is drawn is there at every landmark.
-        """
-        if len(self.y_true) <= most_rows:
-            return self
-        people, place = np.unique(self.person, return_inverse=True)
-        share = most_rows / len(self.y_true)
-        kept = (np.random.default_rng(seed).random(len(people)) < share)[place]
-        return TrainingRows(self.values[kept], self.y_true[kept], self.person[kept])
 
 
 @dataclass(frozen=True)
@@ -95,6 +70,7 @@ def fit_outcome(
     encoding: Encoding,
     config: TrainingConfig,
     settings: Mapping[str, float] | None = None,
+    bins: SharedBins | None = None,
 ) -> Boosted:
     """Fit one outcome's model.
 
@@ -107,11 +83,15 @@ def fit_outcome(
     ----------
     settings
         What replaces the configuration's settings of LightGBM, where tuning found others.
+    bins
+        The matrix that holds the rows, in bins already; used where one part is held out and the
+        settings are the configuration's.
     """
     parameters = boosting_parameters(encoding, config, len(rows.y_true)) | dict(settings or {})
     if len(rows.y_true) > config.most_fold_rows:
-        return fit_held_out(outcome, rows, encoding, config, settings)
-    data = _bin(encoding.encode(rows.values), rows.y_true, encoding, parameters)
+        return fit_held_out(outcome, rows, encoding, config, settings, bins=bins)
+    everyone = np.arange(len(rows.y_true))
+    data = _bin(rows, everyone, encoding, parameters)
     folds = list(split_by_person(rows.person, config.folds, config.seed))
     trial = lightgbm.cv(
         parameters,
@@ -126,11 +106,11 @@ def fit_outcome(
     rounds = max(1, fitted.best_iteration)
     raw = np.empty(len(rows.y_true))
     for booster, (_, held_out) in zip(fitted.boosters, folds, strict=True):
-        x = encoding.encode(rows.values[held_out])
+        x = rows.encode(encoding, held_out)
         raw[held_out] = booster.predict(x, raw_score=True, num_iteration=rounds)
     whole = lightgbm.train(parameters, data, num_boost_round=rounds)
-    everyone = np.arange(len(raw), dtype=np.int64)
-    return _calibrate(outcome, whole, rounds, rows, everyone, raw, encoding)
+    text = whole.model_to_string(num_iteration=rounds)
+    return _calibrate(outcome, text, rounds, rows, everyone, raw, encoding)
 
 
 def fit_held_out(
@@ -141,15 +121,19 @@ def fit_held_out(
     settings: Mapping[str, float] | None = None,
     *,
     share: float | None = None,
+    bins: SharedBins | None = None,
 ) -> Boosted:
     """Fit one outcome's model on all people but a part, which settles rounds and calibration."""
     parameters = boosting_parameters(encoding, config, len(rows.y_true)) | dict(settings or {})
     parts = max(2, round(1 / (share or config.held_out_share)))
     kept, held_out = next(iter(split_by_person(rows.person, parts, config.seed)))
-    x = encoding.encode(rows.values)
-    data = _bin(x[kept], rows.y_true[kept], encoding, parameters)
-    unseen = x[held_out]
-    watched = lightgbm.Dataset(unseen, rows.y_true[held_out].astype(np.float64), reference=data)
+    unseen = rows.encode(encoding, held_out)
+    if bins is not None and bins.fits(rows) and not settings:
+        data, watched = bins.take(rows, kept), bins.take(rows, held_out)
+    else:
+        data = _bin(rows, kept, encoding, parameters)
+        y_unseen = rows.y_true[held_out].astype(np.float64)
+        watched = lightgbm.Dataset(unseen, y_unseen, reference=data)
     booster = lightgbm.train(
         parameters,
         data,
@@ -158,25 +142,28 @@ def fit_held_out(
         callbacks=[lightgbm.early_stopping(config.early_stopping_rounds, verbose=False)],
     )
     rounds = max(1, booster.best_iteration)
-    raw = np.asarray(booster.predict(unseen, raw_score=True, num_iteration=rounds))
-    return _calibrate(outcome, booster, rounds, rows, held_out, raw, encoding)
+    text = booster.model_to_string(num_iteration=rounds)
+    raw = score_raw(text, unseen)
+    return _calibrate(outcome, text, rounds, rows, held_out, raw, encoding)
 
 
 def _bin(
-    x: Float64, y_true: Bools, encoding: Encoding, parameters: Mapping[str, object]
+    rows: TrainingRows,
+    chosen: npt.NDArray[np.intp],
+    encoding: Encoding,
+    parameters: Mapping[str, object],
 ) -> lightgbm.Dataset:
     return lightgbm.Dataset(
-        x,
-        label=y_true.astype(np.float64),
+        rows.encode(encoding, chosen),
+        label=rows.y_true[chosen].astype(np.float64),
         feature_name=list(encoding.columns),
-        free_raw_data=False,
         params={"verbosity": -1, "max_bin": parameters["max_bin"]},
     )
 
 
 def _calibrate(
     outcome: str,
-    booster: lightgbm.Booster,
+    text: str,
     rounds: int,
     rows: TrainingRows,
     unseen: Int64,
@@ -185,7 +172,7 @@ def _calibrate(
 ) -> Boosted:
     model = OutcomeModel(
         outcome=outcome,
-        text=booster.model_to_string(num_iteration=rounds),
+        text=text,
         calibration=fit_calibration(raw, rows.y_true[unseen]),
         average=float(rows.y_true.mean()),
         columns=encoding.columns,
@@ -227,8 +214,10 @@ def fit_rfs(rows: TrainingRows, rule: RfsRule, columns: tuple[str, ...]) -> RfsB
     names = (rule.recency, rule.frequency, rule.severity)
     recency, frequency, severity = (columns.index(name) for name in names)
     positions = (recency, frequency, severity)
-    quantiles = rank_quantiles(rows.values, positions)
-    raw = sum_ranks(rows.values, positions, quantiles)
+    everyone = np.arange(len(rows.y_true))
+    chosen = rows.whole[:, list(positions)][rows.find(everyone)]
+    quantiles = rank_quantiles(chosen, (0, 1, 2))
+    raw = sum_ranks(chosen, (0, 1, 2), quantiles)
     return RfsBaseline(positions, quantiles, fit_calibration(raw, rows.y_true))
 
 
@@ -237,11 +226,10 @@ def fit_logistic(rows: TrainingRows, config: TrainingConfig) -> LogisticBaseline
 
     Above ``most_logistic_rows`` it learns from a random part of the rows.
     """
-    values, y_true = rows.values, rows.y_true
-    if len(y_true) > config.most_logistic_rows:
+    if len(rows.y_true) > config.most_logistic_rows:
         random = np.random.default_rng(config.seed)
-        chosen = random.choice(len(y_true), config.most_logistic_rows, replace=False)
-        values, y_true = values[chosen], y_true[chosen]
+        rows = rows.take(random.choice(len(rows.y_true), config.most_logistic_rows, replace=False))
+    values, y_true = rows.values, rows.y_true
     logged = signed_log(values)
     known = ~np.isnan(logged)
     count = np.maximum(known.sum(axis=0), 1)

@@ -12,15 +12,26 @@ from models.baselines import LogisticBaseline, RfsBaseline
 from models.boosting import OutcomeModel
 from models.encoding import make_encoding
 from training.backtest import Backtest, NamedPeriod, fold_periods, keep_usable, run_backtest
+from training.bins import SharedBins
 from training.candidates import Candidate
 from training.cohort_rows import Cohort, join_cohorts, training_rows
 from training.config import TrainingConfig
 from training.drift import DriftShift, estimate_shift
-from training.fit import Boosted, TrainingRows, fit_logistic, fit_outcome, fit_rfs
+from training.fit import (
+    Boosted,
+    TrainingRows,
+    boosting_parameters,
+    fit_logistic,
+    fit_outcome,
+    fit_rfs,
+)
 from training.idle import IdleIndicators, find_idle
 from training.request import Progress, RunOptions
+from training.runs import OriginRun
 from training.splits import backtest_origins
+from training.trees import make_scorer
 from training.tuning import TuningPeriod
+from training.windows import WindowCases
 
 
 @dataclass(frozen=True)
@@ -89,12 +100,46 @@ class FittedOutcome:
         }
 
 
+class SharedByOutcomes:
+    """What the outcomes of one origin share: its rows, their bins, and the windows of drift.
+
+    Parameters
+    ----------
+    history, catalogue
+        Case histories and what is measured of them.
+    run
+        The origin.
+    """
+
+    def __init__(self, history: History, catalogue: Catalogue, run: OriginRun) -> None:
+        self.run = run
+        self.windows = WindowCases(history, catalogue)
+        self._encoding = make_encoding(catalogue)
+        self._bins: SharedBins | None = None
+        self._sampled: dict[tuple[str, ...], Cohort] = {}
+
+    def sample(self, cohorts: Sequence[Cohort], config: TrainingConfig) -> Cohort:
+        """Return the rows of some cohorts that a back-test takes, the same for every outcome."""
+        names = tuple(one.name for one in cohorts)
+        if names not in self._sampled:
+            joined = join_cohorts(cohorts)
+            self._sampled[names] = joined.sample_people(config.most_backtest_rows, config.seed)
+        return self._sampled[names]
+
+    def bins(self, config: TrainingConfig) -> SharedBins:
+        """Return the training cohorts in LightGBM's bins."""
+        if self._bins is None:
+            whole = self.run.learnt.values
+            parameters = boosting_parameters(self._encoding, config, len(whole))
+            self._bins = SharedBins(whole, self._encoding, parameters)
+        return self._bins
+
+
 def fit_at_origin(
     history: History,
     catalogue: Catalogue,
     outcome: Outcome,
-    cohorts: Sequence[Cohort],
-    known_us: int,
+    shared: SharedByOutcomes,
     config: TrainingConfig,
     options: RunOptions,
     progress: Progress,
@@ -103,17 +148,16 @@ def fit_at_origin(
 
     Parameters
     ----------
-    cohorts
-        Training cohorts in order of time.
-    known_us
-        Moment of use: labels rest on what was recorded before it, and those that were not mature
-        by it teach nothing. The extract in a retrospective run.
+    shared
+        The origin. Labels rest on what was recorded before its ``known_us``, and those that were
+        not mature by then teach nothing.
     """
+    cohorts, known_us = shared.run.train, shared.run.known_us
     encoding = make_encoding(catalogue)
-    rows = training_rows(history, catalogue, outcome, join_cohorts(cohorts), known_us)
+    rows = training_rows(history, catalogue, outcome, shared.run.learnt, known_us)
     mixed = 0 < rows.n_positives < len(rows.y_true)
     enough = mixed and rows.n_positives >= config.least_positives
-    periods = _periods(history, catalogue, outcome, cohorts, known_us, config) if enough else []
+    periods = _periods(history, catalogue, outcome, shared, config) if enough else []
     by_folds = enough and not periods
     if by_folds:
         some = rows.sample_people(config.most_backtest_rows, config.seed)
@@ -144,10 +188,11 @@ def fit_at_origin(
     )
     if not enough:
         return found
-    boosted = fit_outcome(outcome.name, rows, encoding, config, found.settings)
+    bins = shared.bins(config) if len(rows.y_true) > config.most_fold_rows else None
+    boosted = fit_outcome(outcome.name, rows, encoding, config, found.settings, bins)
     drift = None
     if not options.retrospective:
-        drift = _find_drift(history, catalogue, outcome, cohorts, known_us, boosted.model)
+        drift = _find_drift(history, catalogue, outcome, shared, boosted.model)
     return replace(found, boosted=boosted, drift=drift)
 
 
@@ -163,22 +208,21 @@ def _find_drift(
     history: History,
     catalogue: Catalogue,
     outcome: Outcome,
-    cohorts: Sequence[Cohort],
-    used_at_us: int,
+    shared: SharedByOutcomes,
     model: OutcomeModel,
 ) -> DriftShift | None:
     """Look how far the rate has moved since the training dates; ``None`` without such dates."""
-    moments = _dates_of(cohorts)
+    moments = _dates_of(shared.run.train)
     if moments is None:
         return None
-    encoding = make_encoding(catalogue)
     return estimate_shift(
         history,
         catalogue,
         outcome,
         moments,
-        used_at_us,
-        score=lambda values: model.log_odds(encoding.encode(values)),
+        shared.run.known_us,
+        score=make_scorer(model, make_encoding(catalogue)),
+        cases=shared.windows,
     )
 
 
@@ -186,8 +230,7 @@ def _periods(
     history: History,
     catalogue: Catalogue,
     outcome: Outcome,
-    cohorts: Sequence[Cohort],
-    known_us: int,
+    shared: SharedByOutcomes,
     config: TrainingConfig,
 ) -> list[NamedPeriod]:
     """Return the training dates that have mature earlier ones, each as a back-test period.
@@ -195,20 +238,19 @@ def _periods(
     What a model used at such a date could learn is read as known then; what became of that date's
     cases as known at the moment of use.
     """
-    moments = _dates_of(cohorts)
+    moments, known_us = _dates_of(shared.run.train), shared.run.known_us
     if moments is None:
         return []
-    by_date = dict(zip(moments, cohorts, strict=True))
+    by_date = dict(zip(moments, shared.run.train, strict=True))
     found = []
     for origin in backtest_origins(history, catalogue, moments, known_us):
         later = by_date[origin.used_at_us]
-        earlier = join_cohorts([by_date[date] for date in origin.train_dates_us])
+        earlier = [by_date[date] for date in origin.train_dates_us]
         parts = (
-            training_rows(history, catalogue, outcome, cohort, known)
-            for cohort, known in ((earlier, origin.used_at_us), (later, known_us))
+            training_rows(history, catalogue, outcome, shared.sample(cohorts, config), known)
+            for cohorts, known in ((earlier, origin.used_at_us), ([later], known_us))
         )
-        some = (part.sample_people(config.most_backtest_rows, config.seed) for part in parts)
-        found.append(NamedPeriod(later.name, TuningPeriod(*some)))
+        found.append(NamedPeriod(later.name, TuningPeriod(*parts)))
     return keep_usable(found)
 
 

@@ -16,10 +16,10 @@ from features.catalogue import Catalogue
 from features.history import Float64, Int32
 from models.encoding import Encoding
 from training.candidates import BACKTEST_HELD_OUT_SHARE
-from training.capacity import draw_people_by_person
 from training.comparison import Difference, compare_auc
 from training.config import TrainingConfig
 from training.fit import TrainingRows, boosting_parameters, fit_held_out, split_by_person
+from training.resampling import draw_people_by_person
 
 NEGLIGIBLE_AUC: Final = 0.005
 """A smaller loss changes no list that anybody could tell apart, however surely it is measured."""
@@ -99,7 +99,7 @@ def _measure_gains(
 ) -> tuple[Float64, float]:
     """Return each indicator's gain, by its number, and the largest gain of a probe."""
     random = np.random.default_rng(config.seed)
-    x, y_true = encoding.encode(rows.values), rows.y_true
+    x, y_true = rows.encode(encoding), rows.y_true
     probes = random.permuted(x, axis=0)
     parameters = boosting_parameters(encoding, config, len(y_true))
     # A constraint would keep a probe from splitting and make noise look smaller than it is.
@@ -128,12 +128,12 @@ def _compare_without(
     """
     scores = [np.empty(len(rows.y_true)) for _ in range(2)]
     for kept, held_out in split_by_person(rows.person, _FOLDS, config.seed):
-        train = TrainingRows(rows.values[kept], rows.y_true[kept], rows.person[kept])
+        train = rows.take(kept)
         for score, columns in zip(scores, (encoding, encoding.without(idle)), strict=True):
             fitted = fit_held_out(outcome, train, columns, config, share=BACKTEST_HELD_OUT_SHARE)
-            score[held_out] = fitted.model.log_odds(columns.encode(rows.values[held_out]))
+            score[held_out] = fitted.model.log_odds(rows.encode(columns, held_out))
     draws = draw_people_by_person(
         rows.person, min(config.bootstrap_draws, _MOST_DRAWS), config.seed
     )
     _, column = np.unique(rows.person, return_inverse=True)
-    return compare_auc(rows.y_true, scores[0], scores[1], draws[:, column])
+    return compare_auc(rows.y_true, scores[0], scores[1], draws, column.astype(np.int64))

@@ -9,17 +9,18 @@ import numpy.typing as npt
 
 from features.catalogue import DAY_US, Catalogue, Expression, Measure
 from features.engine import Queries, compile_expressions, measure_queries
-from features.history import Float64, History, Int64
+from features.history import MISSING, Float64, History, Int64
 from features.plan import NamedExpression
 from models.bundle import Bundle
 from models.priority import expected_harm
 from models.scoring import order_cases
 from training.capacity import evaluate_at_capacity, list_missed
 from training.cohort_rows import Cohort
-from training.cohorts import NEWLY_REFERRED, RETURNED, Landmarks, group_cases
+from training.cohorts import NEWLY_REFERRED, RETURNED, Landmarks
 from training.config import TrainingConfig
-from training.evaluation import EvaluatedOutcome, draw_people
+from training.evaluation import EvaluatedOutcome
 from training.planner import Arrivals, Plan, plan_capacity
+from training.tested import TestedCohort
 from training.weights import compare_weights
 
 Bools = npt.NDArray[np.bool_]
@@ -37,51 +38,63 @@ class TestedList:
 
     Parameters
     ----------
-    cohort
-        The cases.
+    tested
+        The cases, with their groups and resamples.
     priority
         Shape ``(n_rows,)``, higher is looked at sooner.
     probabilities
         Each modelled outcome's, shape ``(n_rows,)``.
-    groups
-        Each row's group.
     gravest
         The gravest level of harm that has a model and cases with and without the outcome.
     """
 
-    cohort: Cohort
+    tested: TestedCohort
     priority: Float64
     probabilities: Mapping[str, Float64]
-    groups: npt.NDArray[np.str_]
     gravest: str | None
+
+    @property
+    def cohort(self) -> Cohort:
+        """The cases."""
+        return self.tested.cohort
+
+    @property
+    def groups(self) -> npt.NDArray[np.str_]:
+        """Each row's group."""
+        return self.tested.groups
 
 
 def order_list(
-    history: History, bundle: Bundle, cohort: Cohort, evaluated: Mapping[str, EvaluatedOutcome]
+    history: History,
+    bundle: Bundle,
+    tested: TestedCohort,
+    evaluated: Mapping[str, EvaluatedOutcome],
 ) -> TestedList:
     """Return the list's order for a test cohort.
 
     At one date it is the service's own order, custody ended as a precaution included; at index
     events each case has its own moment, and the priority as recorded stands.
     """
-    catalogue = bundle.catalogue
+    catalogue, cohort = bundle.catalogue, tested.cohort
     probabilities = {
         name: one.scores["model"].probability
         for name, one in evaluated.items()
         if one.scores["model"].probability is not None
     }
-    moments = np.unique(cohort.landmarks.as_of_us)
+    harm = expected_harm(catalogue.priority, probabilities)
+    priority = harm.priority
+    moments, case = np.unique(cohort.landmarks.as_of_us), cohort.landmarks.case
     if len(moments) == 1:
-        standing = order_cases(bundle, history, int(moments[0]), cohort.landmarks.case)
-        priority = np.empty(len(cohort))
-        priority[np.searchsorted(cohort.landmarks.case, standing.case)] = standing.priority
-    else:
-        priority = expected_harm(catalogue.priority, probabilities).priority
+        # The precaution can change those alone who were ever in custody.
+        anew = find_ever_in_state(history, catalogue, catalogue.priority.custody_state)[case]
+        if not harm.by_outcome:
+            priority, anew = np.empty(len(cohort)), np.ones(len(cohort), dtype=np.bool_)
+        standing = order_cases(bundle, history, int(moments[0]), case[anew])
+        priority[np.searchsorted(case, standing.case)] = standing.priority
     return TestedList(
-        cohort=cohort,
+        tested=tested,
         priority=priority,
         probabilities=probabilities,
-        groups=group_cases(history, catalogue, cohort.landmarks),
         gravest=_find_gravest(catalogue, evaluated),
     )
 
@@ -133,7 +146,7 @@ def describe_list(
             listed.cohort.landmarks.case[kept],
             listed.groups[kept],
             capacity=capacity,
-            draws=draw_people(listed.cohort, kept, config),
+            draws=listed.tested.draws.take(kept)[0],
         ).to_dict()
         case_id = history.case_id[listed.cohort.landmarks.case[kept]]
         ranks = list_missed(y_true, listed.priority[kept], case_id, capacity)
@@ -200,6 +213,19 @@ def plan_ahead(
         y_true=labels.y_true[row],
     )
     return plan_capacity(arrivals, horizon_weeks=horizon_weeks, seed=config.seed)
+
+
+def find_ever_in_state(history: History, catalogue: Catalogue, state: str | None) -> Bools:
+    """Return which cases have a record, of whatever time, that begins a state, ``(n_cases,)``."""
+    events = history.events
+    begins = [kind.name for kind in catalogue.kinds.values() if state and kind.starts == state]
+    chosen = np.append(np.isin(events.kind.values, begins), False)
+    found = np.flatnonzero(
+        chosen[events.kind.codes] & events.measured & (events.via.codes == MISSING)
+    )
+    ever = np.zeros(len(history), dtype=np.bool_)
+    ever[np.searchsorted(events.pointer, found, side="right") - 1] = True
+    return ever
 
 
 def are_in_state(

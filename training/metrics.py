@@ -14,14 +14,13 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from features.history import Float64
+from features.history import Float64, Int64
+from training.resampling import resampled_auc
 
 Bools = npt.NDArray[np.bool_]
 _CLIP: Final = 1e-12
 _LEVELS: Final = (0.025, 0.975)
 TENTH: Final = 0.1
-_BLOCK: Final = 25
-"""Resamples worked on at once."""
 _COUNTS: Final = ("n", "positives", "base_rate")
 
 
@@ -76,6 +75,7 @@ def evaluate(
     capacity: int,
     training_rate: float | None,
     draws: npt.NDArray[Any],
+    column: Int64 | None = None,
 ) -> Evaluation:
     """Evaluate a ranking.
 
@@ -92,8 +92,11 @@ def evaluate(
     training_rate
         Base rate among training cases, for ``brier_constant``.
     draws
-        Shape ``(n_draws, n)``: how often each person is drawn in each bootstrap resample; the same
-        for rankings that are compared.
+        Shape ``(n_draws, n_people)``: how often each person is drawn in each bootstrap resample;
+        the same for rankings that are compared.
+    column
+        Shape ``(n,)``, each row's person as a column of ``draws``; the row's own number where
+        ``None``.
     """
     n, positives = len(y_true), int(y_true.sum())
     constant = (
@@ -103,20 +106,21 @@ def evaluate(
         (field.name for field in fields(Evaluation) if field.name not in _COUNTS), None
     ) | {"brier_constant": constant}
     if score is not None and n:
-        figures |= _rank_figures(y_true, score, capacity, draws)
+        figures |= _rank_figures(y_true, score, capacity, draws, column)
     if probability is not None and n:
         figures |= _probability_figures(y_true, probability)
     return Evaluation(n, positives, positives / n if n else None, **figures)
 
 
 def _rank_figures(
-    y_true: Bools, score: Float64, capacity: int, draws: npt.NDArray[Any]
+    y_true: Bools, score: Float64, capacity: int, draws: npt.NDArray[Any], column: Int64 | None
 ) -> dict[str, Any]:
     found = y_true.any()
     mixed = found and not y_true.all()
+    resampled = resampled_auc(y_true, score, draws, column) if mixed else np.empty(0)
     return {
         "auc": float(roc_auc_score(y_true, score)) if mixed else None,
-        "auc_ci": _interval(resampled_auc(y_true, score, draws)) if mixed else None,
+        "auc_ci": _interval(resampled),
         "average_precision": float(average_precision_score(y_true, score)) if found else None,
         "precision_at_10pct": precision_at_k(y_true, score, math.ceil(TENTH * len(y_true))),
         "precision_at_capacity": precision_at_k(y_true, score, capacity),
@@ -160,34 +164,6 @@ def draw_people(n: int, n_draws: int, seed: int) -> Float64:
     if n == 0:
         return np.zeros((n_draws, 0))
     return generator.multinomial(n, np.full(n, 1 / n), size=n_draws).astype(np.float64)
-
-
-def resampled_auc(y_true: Bools, score: Float64, draws: npt.NDArray[Any]) -> Float64:
-    """Return the AUC of each resample, NaN where it holds one class only.
-
-    Parameters
-    ----------
-    draws
-        Shape ``(n_draws, n)``; worked through in blocks, so that memory stays small.
-    """
-    _, tie = np.unique(score, return_inverse=True)
-    order = np.argsort(tie, kind="stable")
-    starts = np.flatnonzero(np.diff(tie[order], prepend=-1))
-    outcome = y_true[order]
-    found = [
-        _block_auc(draws[at : at + _BLOCK][:, order].astype(np.float64), outcome, starts)
-        for at in range(0, len(draws), _BLOCK)
-    ]
-    return np.concatenate(found) if found else np.empty(0)
-
-
-def _block_auc(drawn: Float64, outcome: Bools, starts: npt.NDArray[np.intp]) -> Float64:
-    negative = np.add.reduceat(drawn * ~outcome, starts, axis=1)
-    positive = np.add.reduceat(drawn * outcome, starts, axis=1)
-    below = np.cumsum(negative, axis=1) - negative
-    wins = (positive * (below + negative / 2)).sum(axis=1)
-    pairs = positive.sum(axis=1) * negative.sum(axis=1)
-    return np.where(pairs > 0, wins / np.maximum(pairs, 1.0), np.nan)
 
 
 def _interval(values: Float64) -> list[float] | None:

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from features.errors import ConfigError
-from features.history import Float64
-from training.capacity import Counts
+from features.history import Float64, Int64
+from training.resampling import Counts, count_drawn
 
 Bools = npt.NDArray[np.bool_]
 DEFAULT_THRESHOLDS: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
@@ -98,7 +98,7 @@ def draw_curve(
     person
         Shape ``(n,)``, whose case each row is.
     draws
-        Shape ``(n_draws, n_people)``, from :func:`training.capacity.draw_people_by_person`.
+        Shape ``(n_draws, n_people)``, from :func:`training.resampling.draw_people_by_person`.
     thresholds
         Above 0 and below 1.
     model
@@ -121,29 +121,55 @@ def draw_curve(
     if not len(y_true):
         return None
     cut = np.array(thresholds, dtype=np.float64)
-    acts = {name: given[:, None] >= cut for name, given in probabilities.items()}
-    acts[ALL] = np.ones((len(y_true), len(cut)), dtype=bool)
-    acts[NONE] = ~acts[ALL]
-    people, column = np.unique(person, return_inverse=True)
-    size = np.bincount(column, minlength=len(people)).astype(np.float64)
-    drawn_size = draws.astype(np.float64) @ size
+    _, column = np.unique(person, return_inverse=True)
+    rows = _Rows(y_true, column.astype(np.int64), draws)
+    acts_from = {name: _count_reached(given, cut) for name, given in probabilities.items()}
+    acts_from[ALL] = np.full(len(y_true), len(cut))
+    acts_from[NONE] = np.zeros(len(y_true), dtype=np.int64)
     points, resampled = {}, {}
-    for name, act in acts.items():
-        gain = np.zeros((len(people), len(cut)))
-        np.add.at(gain, column, _gain(y_true, act, cut))
-        points[name] = gain.sum(axis=0) / len(y_true)
-        resampled[name] = (draws.astype(np.float64) @ gain) / drawn_size[:, None]
+    for name, reached in acts_from.items():
+        points[name], resampled[name] = rows.net_benefit(reached, cut)
     reference = (points[model], resampled[model]) if model in points else None
     curves = {
         name: _curve(points[name], resampled[name], None if name == model else reference)
-        for name in acts
+        for name in acts_from
     }
     return DecisionCurve(tuple(float(one) for one in cut), curves)
 
 
-def _gain(y_true: Bools, act: Bools, cut: Float64) -> Float64:
-    """Return what each case adds to the net benefit, times the number of cases."""
-    return np.where(act, np.where(y_true[:, None], 1.0, -cut / (1.0 - cut)), 0.0)
+def _count_reached(probability: Float64, cut: Float64) -> Int64:
+    """Return how many of the thresholds each probability reaches, lowest first."""
+    return np.searchsorted(np.sort(cut), probability, side="right").astype(np.int64)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    y_true: Bools
+    column: Int64
+    draws: Counts
+
+    def net_benefit(self, reached: Int64, cut: Float64) -> tuple[Float64, Float64]:
+        """Return the net benefit at each threshold, ``(n_cuts,)``, and in each resample,
+        ``(n_draws, n_cuts)``, of acting where so many thresholds are reached.
+        """
+        size = len(cut) + 1
+        once = np.bincount(2 * reached + self.y_true, minlength=2 * size)
+        drawn = count_drawn(2 * reached + self.y_true, 2 * size, self.draws, self.column)
+        # The lowest threshold is acted on where at least one is reached.
+        needed = 1 + np.argsort(np.argsort(cut, kind="stable"))
+        price = cut / (1.0 - cut)
+        found = [
+            self._weigh(copies.reshape(size, 2, -1).astype(np.float64), needed, price)
+            for copies in (once[:, None], drawn)
+        ]
+        return found[0][0], found[1]
+
+    @staticmethod
+    def _weigh(copies: Float64, needed: Int64, price: Float64) -> Float64:
+        """Return what is gained a case; copies by thresholds reached, outcome and resample."""
+        acted = np.cumsum(copies[::-1], axis=0)[::-1][needed]
+        gain = acted[:, 1] - acted[:, 0] * price[:, None]
+        return np.asarray((gain / copies.sum(axis=(0, 1))).T)
 
 
 def _curve(

@@ -10,21 +10,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from features.catalogue import Catalogue
 from features.extent import count_known_records
 from features.history import History
 from models.bundle import METRICS_FILE, Bundle, load_bundle, make_reference, write_bundle
 from models.familiarity import fit_familiarity
 from training.breaks import Break, find_breaks
-from training.cohort_rows import join_cohorts
+from training.cohort_rows import Cohort
 from training.config import TrainingConfig
 from training.description import describe_run
 from training.done import DoneOrigin
 from training.evaluation import evaluate_outcome
-from training.fitting import fit_at_origin
+from training.fitting import SharedByOutcomes, fit_at_origin
 from training.request import Progress, RunOptions
 from training.runs import OriginRun, plan_dates, plan_events
 from training.splits import check_dates, roll_origins
+from training.tested import prepare_test
 
 __all__ = ["TrainingResult", "check_dates", "train", "train_at_events"]
 
@@ -137,7 +140,7 @@ def _run(
         for run, asked in zip(runs, chosen, strict=True)
     ]
     last = done[-1]
-    bundle = _write(out, history, catalogue, last)
+    bundle = _write(out, history, catalogue, last, config)
     progress("looking at the list as a whole")
     found = describe_run(history, bundle, done, breaks, capacity, config, options, progress)
     text = json.dumps(found.figures, indent=1, allow_nan=False) + "\n"
@@ -155,23 +158,25 @@ def _run_origin(
     progress: Progress,
     options: RunOptions,
 ) -> DoneOrigin:
+    shared = SharedByOutcomes(history, catalogue, run)
     fitted = tuple(
-        fit_at_origin(
-            history, catalogue, outcome, run.train, run.known_us, config, options, progress
-        )
+        fit_at_origin(history, catalogue, outcome, shared, config, options, progress)
         for outcome in catalogue.outcomes
     )
     progress(f"evaluating at {run.name}")
+    tested = prepare_test(history, catalogue, run.test, config)
     evaluated = {
-        one.outcome.name: evaluate_outcome(history, catalogue, one, run.test, capacity, config)
+        one.outcome.name: evaluate_outcome(history, catalogue, one, tested, capacity)
         for one in fitted
     }
-    return DoneOrigin(run, fitted, evaluated)
+    return DoneOrigin(run, tested, fitted, evaluated)
 
 
-def _write(out: Path, history: History, catalogue: Catalogue, done: DoneOrigin) -> Bundle:
+def _write(
+    out: Path, history: History, catalogue: Catalogue, done: DoneOrigin, config: TrainingConfig
+) -> Bundle:
     """Write the bundle of an origin's models and read it back."""
-    learnt = join_cohorts(done.run.train)
+    learnt = _sample(done.run.learnt, config)
     marks = learnt.landmarks
     n_records = count_known_records(history, marks.case, marks.as_of_us)
     write_bundle(
@@ -179,8 +184,18 @@ def _write(out: Path, history: History, catalogue: Catalogue, done: DoneOrigin) 
         catalogue,
         {one.outcome.name: one.model for one in done.fitted if one.model is not None},
         {one.outcome.name: one.rfs for one in done.fitted if one.rfs is not None},
-        make_reference(learnt.values),
+        replace(make_reference(learnt.values), n_cases=len(done.run.learnt)),
         done.run.used_at_us,
         familiarity=fit_familiarity(learnt.values, n_records, catalogue),
     )
     return load_bundle(out)
+
+
+def _sample(learnt: Cohort, config: TrainingConfig) -> Cohort:
+    """Return a random part of very many rows: what is usual is told as well by it."""
+    if len(learnt) <= config.most_reference_rows:
+        return learnt
+    chosen = np.zeros(len(learnt), dtype=np.bool_)
+    random = np.random.default_rng(config.seed)
+    chosen[random.choice(len(learnt), config.most_reference_rows, replace=False)] = True
+    return learnt.take(chosen)

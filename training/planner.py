@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from features.errors import ConfigError
 from features.history import Float64, Int64
+from training.queue import NOT, give_places, join, list_stays, open_queue
 
 Bools = npt.NDArray[np.bool_]
 
@@ -191,7 +192,6 @@ class _Stream:
     rank: Int64
     y_true: Bools
     first: Int64
-    n_cases: int
 
     @property
     def n_weeks(self) -> int:
@@ -209,18 +209,13 @@ def _sort_stream(arrivals: Arrivals) -> _Stream:
         rank=rank,
         y_true=arrivals.y_true[order],
         first=np.searchsorted(week, np.arange(week[-1] + 2)).astype(np.int64),
-        n_cases=int(arrivals.case.max()) + 1,
     )
-
-
-_NOT: Final = -1
-"""No week: not looked at, or no outcome."""
 
 
 @dataclass(frozen=True)
 class _Stays:
     """Stays in the queue, shape ``(n_stays,)``: weeks of the first arrival, of the last arrival
-    that had the outcome, and of the place; ``_NOT`` where there is none.
+    that had the outcome, and of the place; ``NOT`` where there is none.
     """
 
     since: Int64
@@ -230,58 +225,24 @@ class _Stays:
 
 def _play(stream: _Stream, capacity: int, generator: np.random.Generator) -> _Stays:
     """Play the queue week by week: arrivals of a week stand for its list."""
-    since = np.full(stream.n_cases, _NOT, dtype=np.int64)
-    outcome = since.copy()
-    rank = since.copy()
-    ended: list[Int64] = []
+    queue = open_queue(stream.case, stream.rank)
+    n_random, n_longest = reserve(capacity)
     for week in range(stream.n_weeks):
         rows = slice(stream.first[week], stream.first[week + 1])
-        case = stream.case[rows]
-        since[case] = np.where(since[case] == _NOT, week, since[case])
-        rank[case] = stream.rank[rows]
-        outcome[case[stream.y_true[rows]]] = week
-        queue = np.flatnonzero(since != _NOT)
-        placed = _draw_list(queue, since, rank, capacity, generator, len(stream.rank))
-        ended.append(np.stack([since[placed], outcome[placed], np.full(len(placed), week)]))
-        since[placed] = outcome[placed] = _NOT
-    left = np.flatnonzero(since != _NOT)
-    ended.append(np.stack([since[left], outcome[left], np.full(len(left), _NOT)]))
-    return _Stays(*np.concatenate(ended, axis=1))
-
-
-def _draw_list(
-    queue: Int64,
-    since: Int64,
-    rank: Int64,
-    capacity: int,
-    generator: np.random.Generator,
-    n_ranks: int,
-) -> Int64:
-    """Return the cases of one list; the queue itself where it fits."""
-    if len(queue) <= capacity:
-        return queue
-    n_random, n_longest = reserve(capacity)
-    drawn = generator.choice(queue, n_random, replace=False)
-    queue = np.setdiff1d(queue, drawn, assume_unique=True)
-    turn = since[queue] * n_ranks + rank[queue]
-    longest = queue[_smallest(turn, n_longest)]
-    queue = np.setdiff1d(queue, longest, assume_unique=True)
-    first = queue[_smallest(rank[queue], capacity - n_random - n_longest)]
-    return np.concatenate([drawn, longest, first]).astype(np.int64)
-
-
-def _smallest(keys: Int64, count: int) -> Int64:
-    """Return where the smallest distinct keys stand."""
-    if count >= len(keys):
-        return np.arange(len(keys))
-    return np.argpartition(keys, count)[:count].astype(np.int64)
+        size = join(queue, stream.case[rows], stream.rank[rows], stream.y_true[rows], week)
+        if size <= capacity:
+            drawn = np.arange(size)
+        else:
+            drawn = generator.choice(size, n_random, replace=False)
+        give_places(queue, drawn, n_longest, capacity - n_random - n_longest, week)
+    return _Stays(*list_stays(queue))
 
 
 def _summarise(
     stays: _Stays, n_weeks: int, capacity: int, horizon_weeks: int, never_weeks: int
 ) -> CapacityPlan:
-    is_placed = stays.placed != _NOT
-    has_outcome = stays.outcome != _NOT
+    is_placed = stays.placed != NOT
+    has_outcome = stays.outcome != NOT
     in_time = is_placed & (stays.placed - stays.outcome <= horizon_weeks)
     is_open = ~is_placed & (n_weeks - 1 - stays.outcome <= horizon_weeks)
     finds = int((has_outcome & in_time).sum())

@@ -200,7 +200,7 @@ def prepare_refits(
     # One thread: results repeat, and a refit is too small to share out.
     parameters["num_threads"] = 1
     data = lightgbm.Dataset(
-        encoding.encode(rows.values),
+        rows.encode(encoding),
         label=rows.y_true.astype(np.float64),
         feature_name=list(encoding.columns),
         params=dict(parameters),

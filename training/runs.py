@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from features.catalogue import Catalogue
 from features.errors import ConfigError, LeakageError
 from features.history import History
 from features.moments import format_moment
-from training.cohort_rows import Cohort, join_cohorts, take_cohort, take_event_cohort
+from training.cohort_rows import Cohort, join_cohorts, take_cohorts, take_event_cohort
 from training.request import Progress, RunOptions
 from training.splits import check_breaks, hold_out_area, ripe_at, roll_origins
 
@@ -39,6 +40,11 @@ class OriginRun:
     train: tuple[Cohort, ...]
     test: Cohort
     held_out: Cohort | None = None
+
+    @cached_property
+    def learnt(self) -> Cohort:
+        """The training cohorts as one."""
+        return join_cohorts(self.train)
 
 
 def plan_dates(
@@ -72,9 +78,12 @@ def plan_dates(
             time_zone=history.time_zone,
             across=options.across_breaks,
         )
-    dates = sorted({date for one in origins for date in (one.used_at_us, *one.train_dates_us)})
-    progress(f"measuring {len(catalogue.columns)} columns at {len(dates)} dates")
-    cohorts = {date: take_cohort(history, catalogue, date) for date in dates}
+    learnt = {date for one in origins for date in one.train_dates_us}
+    tested = {one.used_at_us for one in origins}
+    progress(f"measuring {len(catalogue.columns)} columns at {len(learnt | tested)} dates")
+    # What is learnt from lies together, so that no origin has a copy of its own.
+    cohorts = take_cohorts(history, catalogue, sorted(learnt))
+    cohorts |= take_cohorts(history, catalogue, sorted(tested - learnt))
     return tuple(
         _hold_out(
             history,

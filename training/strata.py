@@ -10,7 +10,7 @@ import numpy.typing as npt
 from features.catalogue import Catalogue
 from features.history import History
 from training.cohort_rows import areas_of
-from training.cohorts import Landmarks, group_cases
+from training.cohorts import Landmarks
 from training.done import DoneOrigin
 from training.fitting import FittedOutcome
 from training.listed import are_in_state
@@ -118,5 +118,5 @@ def _calibrated_rows(
         person=test.landmarks.case[kept],
         period=np.full(int(kept.sum()), one.run.name, dtype=object),
         area=areas_of(history, test)[kept],
-        group=group_cases(history, catalogue, test.landmarks).astype(object)[kept],
+        group=one.tested.groups.astype(object)[kept],
     )

@@ -12,14 +12,12 @@ from features.catalogue_file import load_catalogue, parse_catalogue
 from features.folder import assemble_folder, read_folder
 from features.moments import parse_date
 from training.breaks import (
-    ALL_RECORDS,
     LEAST_RECORDS,
     SIGNIFICANCE,
-    count_records,
-    expect_records,
     find_breaks,
     find_steps,
 )
+from training.monthly import ALL_RECORDS, count_records, expect_records
 from training.simulator import simulate_unit
 
 ZONE = "Europe/London"

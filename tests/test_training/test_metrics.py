@@ -15,8 +15,8 @@ from training.metrics import (
     expected_hits,
     precision_at_k,
     recall_at_k,
-    resampled_auc,
 )
+from training.resampling import resampled_auc
 
 SCORED = st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=6)
 

@@ -22,7 +22,7 @@ from training.audit.measures import DEFINITIONS, Measure, Quantity, Scale, descr
 from training.audit.multiplicity import correct_benjamini_hochberg, correct_holm
 from training.audit.recording import RecordedLess, find_recorded_less
 from training.audit.sums import AuditRows, GroupSums, add_up
-from training.capacity import draw_people_by_person
+from training.resampling import draw_people_by_person
 
 Bools = npt.NDArray[np.bool_]
 MOST_PRIMARY: Final = 3

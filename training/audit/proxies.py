@@ -19,8 +19,7 @@ from training.audit import wording
 from training.audit.characteristics import Values, group_cases
 from training.audit.comparison import Figure, make_figure
 from training.audit.disclosure import LEAST_PEOPLE
-from training.capacity import draw_people_by_person
-from training.metrics import resampled_auc
+from training.resampling import draw_people_by_person, resampled_auc
 
 Bools = npt.NDArray[np.bool_]
 FLAGGED_ABOVE: Final = 0.7
@@ -141,7 +140,7 @@ def find_proxies(
             found.append(GroupProxies(group, None, (), False, wording.TOO_FEW))
             continue
         scores = _cross_validate(x, inside, fold[column])
-        resampled = resampled_auc(inside, scores, draws[:, column].astype(np.float64))
+        resampled = resampled_auc(inside, scores, draws, column.astype(np.int64))
         auc = make_figure(float(roc_auc_score(inside, scores)), resampled)
         strongest = _find_strongest(ranks, names, inside, flagged_above)
         is_flagged = (auc is not None and auc.value > flagged_above) or (

@@ -10,7 +10,8 @@ from scipy.sparse import csr_array
 from features.history import Float64, Int64
 from training.audit.characteristics import Grouping
 from training.audit.measures import Quantity
-from training.capacity import Counts, Ranking, rank_cases, weight_rows
+from training.capacity import Ranking, rank_cases, weight_rows
+from training.resampling import Counts
 
 Bools = npt.NDArray[np.bool_]
 
