@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from features.catalogue import Catalogue
 from features.history import MISSING, NEVER, Coded, Events, Facts, History, Int64
@@ -22,6 +23,33 @@ def take_cases(history: History, cases: Int64) -> History:
         referral_source=_take(history.referral_source, cases),
         events=Events(pointer=event_pointer, **_take_columns(events, event_rows)),
         facts=Facts(pointer=fact_pointer, **_take_columns(facts, fact_rows)),
+    )
+
+
+def keep_events(history: History, case: int, kept: npt.NDArray[np.bool_]) -> History:
+    """Return a history whose cases are one case with some of its events, its facts untouched.
+
+    Parameters
+    ----------
+    case
+        Number of the case.
+    kept
+        Shape ``(n_variants, n_events)``: which of the case's events each variant has. A version
+        that was corrected stays corrected where what corrects it is left out.
+    """
+    first = history.events_of(case).start
+    variant, place = np.nonzero(kept)
+    pointer = np.searchsorted(variant, np.arange(len(kept) + 1), side="left").astype(np.int64)
+    same = np.full(len(kept), case, dtype=np.int64)
+    fact_rows, fact_pointer = _rows_of(history.facts.pointer, same)
+    return dataclasses.replace(
+        history,
+        case_id=history.case_id[same],
+        case_recorded_at=history.case_recorded_at[same],
+        area=_take(history.area, same),
+        referral_source=_take(history.referral_source, same),
+        events=Events(pointer=pointer, **_take_columns(history.events, first + place)),
+        facts=Facts(pointer=fact_pointer, **_take_columns(history.facts, fact_rows)),
     )
 
 

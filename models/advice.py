@@ -27,6 +27,9 @@ class Reason:
         Whether it moved the score up or down.
     records
         Keys of the records that made the value, in time order.
+    usual, usual_low, usual_high
+        What is usual among comparable cases, the training cases, in words (empty where nothing is
+        known) and as the ends of the range that holds nine in ten of them, inclusive.
     """
 
     outcome: str
@@ -37,6 +40,9 @@ class Reason:
     contribution: float
     pushes: Literal["up", "down"]
     records: tuple[str, ...]
+    usual: str = ""
+    usual_low: float | None = None
+    usual_high: float | None = None
 
 
 @dataclass(frozen=True)

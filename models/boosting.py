@@ -3,6 +3,7 @@
 The model is LightGBM's own text format. No pickle is read (promise 11).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -123,11 +124,27 @@ class OutcomeModel:
         return self.calibration.slope * values[:, :-1], self.base_log_odds
 
     @cached_property
+    def thresholds(self) -> Mapping[str, Float64]:
+        """Where the trees split each column, ascending; a value equal to one goes with the lower.
+
+        Between two neighbours nothing that the column holds changes the score.
+        """
+        columns = _numbers(self.text, "split_feature").astype(np.int64)
+        splits = _numbers(self.text, "threshold")
+        return {self.columns[n]: np.unique(splits[columns == n]) for n in np.unique(columns)}
+
+    @cached_property
     def base_log_odds(self) -> float:
         """The log-odds before any column is considered: the trees' expected value, calibrated."""
         row = np.zeros((1, len(self.columns)))
         expected = float(np.asarray(self.booster.predict(row, pred_contrib=True))[0, -1])
         return self.calibration.intercept + self.calibration.slope * expected
+
+
+def _numbers(text: str, name: str) -> Float64:
+    """Return the numbers of all lines of a model's text that begin with a name."""
+    lines = [line.split("=", 1)[1] for line in text.splitlines() if line.startswith(f"{name}=")]
+    return np.array(" ".join(lines).split(), dtype=np.float64)
 
 
 def _threads(x: Float64) -> int:

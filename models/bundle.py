@@ -28,9 +28,10 @@ import numpy as np
 
 from features.catalogue import Catalogue
 from features.catalogue_file import parse_catalogue
-from features.engine import ENGINE_VERSION
+from features.engine import ENGINE_VERSION, compile_plan
 from features.errors import ArtefactError
 from features.history import Float64
+from features.plan import Plan
 from models.baselines import RfsBaseline
 from models.boosting import OutcomeModel
 from models.calibration import Calibration
@@ -100,6 +101,11 @@ class Bundle:
     def encoding(self) -> Encoding:
         """How indicators become the models' columns."""
         return make_encoding(self.catalogue)
+
+    @functools.cached_property
+    def plan(self) -> Plan:
+        """What the engine measures for the catalogue's indicators."""
+        return compile_plan(self.catalogue)
 
 
 def make_reference(values: Float64) -> Reference:

@@ -13,6 +13,7 @@ import numpy as np
 
 from features.catalogue import Catalogue
 from features.history import Float64, Int64
+from models.wording import say
 
 THIN_SHARE: Final = 0.05
 """A file is thin where fewer than this share of training cases held as little; own judgement."""
@@ -25,8 +26,8 @@ STRANGE_SHARE: Final = 0.01
 """A file is strange with more unusual values than 99 % of the training cases had."""
 LEAST_UNUSUAL: Final = 2
 """One unusual value alone makes no file strange."""
-THIN_WORDS: Final = "thin file: little is on record, so little is known; it does not mean safety"
-STRANGE_WORDS: Final = "unlike the cases the model has learnt from: the estimate is a guess"
+THIN_WORDS: Final = say("thin_file")
+STRANGE_WORDS: Final = say("strange_file")
 
 
 @dataclass(frozen=True)

@@ -1,166 +1,178 @@
-"""Reasons in words from exact contributions, each with the records behind it (design section 7)."""
+"""The door to every explanation of a score.
 
+Each function takes ``(bundle, history, case, as_of_us)``: the model, and a case by its number in a
+history at a moment. All numbers come from the log-odds that are served, so that what one view shows
+adds up to what another does:
+
+- :func:`explain_case`: all of it for one case;
+- :func:`list_families`: exact shares by family; single reasons stand in the case's advice;
+- :func:`explain_incidents`: the incidents on which a score rests;
+- :func:`explain_movement`, :func:`explain_rank`: why a case moved, and why its place did;
+- :func:`list_open_questions`: what is not known, and how far each answer could move the score;
+- :func:`find_settling`: what would settle it; for the screen alone;
+- :func:`report_file`: how unlike the training cases the file is, and in what.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
-from features.catalogue import Catalogue, Direction, Indicator, Measure
-from features.evidence import records_behind
 from features.history import Float64, History
-from models.advice import Reason, Unknown
-from models.boosting import OutcomeModel
-from models.encoding import Encoding
-from models.wording import describe_value
+from features.variants import take_cases
+from models.advice import Advice
+from models.bundle import Bundle
+from models.contributions import Contributions, explain
+from models.estimates import measure_case
+from models.incidents import IncidentReasons, IncidentShare, explain_incidents
+from models.movement import Moment, Movement, SwitchShare, explain_movement
+from models.open_questions import AnswerRange, OpenQuestion, list_open_questions
+from models.rank_ledger import RankLedger, explain_rank
+from models.scoring import rank
+from models.settling import Dispute, Leaving, Settling, find_settling
+from models.stability import Agreement, measure_agreement, measure_churn
+from models.telling import MOST_DOWN, MOST_UP, Explained, list_unanswered, tell_reasons
+from models.unfamiliar import FileReport, UnusualValue, report_file
+from models.units import Unit
+from models.wording import describe_push
 
-MOST_UP: Final = 5
-MOST_DOWN: Final = 2
-_LEAST_CONTRIBUTION: Final = 0.001
-"""Log-odds; what moved a probability by less than 1 in 4,000 is no reason."""
+__all__ = [
+    "MOST_DOWN",
+    "MOST_UP",
+    "Agreement",
+    "AnswerRange",
+    "CaseExplanation",
+    "Contributions",
+    "Dispute",
+    "Explained",
+    "FamilyShare",
+    "FileReport",
+    "IncidentReasons",
+    "IncidentShare",
+    "Leaving",
+    "Moment",
+    "Movement",
+    "OpenQuestion",
+    "RankLedger",
+    "Settling",
+    "SwitchShare",
+    "Unit",
+    "UnusualValue",
+    "explain",
+    "explain_case",
+    "explain_incidents",
+    "explain_movement",
+    "explain_rank",
+    "find_settling",
+    "list_families",
+    "list_open_questions",
+    "list_unanswered",
+    "measure_agreement",
+    "measure_churn",
+    "report_file",
+    "tell_reasons",
+]
 
 
 @dataclass(frozen=True)
-class Contributions:
-    """Exact shares of the served log-odds by indicator.
+class FamilyShare:
+    """What one family of indicators moved one outcome's score by, in log-odds."""
+
+    outcome: str
+    family: str
+    share: float
+    sentence: str
+
+
+@dataclass(frozen=True)
+class CaseExplanation:
+    """Everything that a reviewer can check about one score.
 
     Parameters
     ----------
-    by_indicator
-        Shape ``(n_rows, n_indicators)``, in catalogue order; 0 where the model has no such column.
-    base
-        Log-odds before any indicator is considered.
+    advice
+        Estimates, reasons, unknowns and flags, as the list shows them. Its rank is among the one
+        case alone unless the caller handed the advice in.
+    families
+        Of the leading outcome, largest share first; they and the base value add up to its log-odds.
+    incidents
+        For each modelled outcome, the leading one first.
+    questions
+        Unanswered questions with the range of each.
+    file
+        What is said of the file itself.
+    movement
+        Why the scores moved since an earlier moment, the leading outcome first; empty without one.
     """
 
-    by_indicator: Float64
-    base: float
-
-    def by_family(self, catalogue: Catalogue) -> dict[str, Float64]:
-        """Return the sum of each family's members, shape ``(n_rows,)`` each."""
-        families: dict[str, Float64] = {}
-        for number, indicator in enumerate(catalogue.indicators):
-            shares = self.by_indicator[:, number]
-            families[indicator.family] = families.get(indicator.family, 0.0) + shares
-        return families
+    advice: Advice
+    families: tuple[FamilyShare, ...]
+    incidents: tuple[IncidentReasons, ...]
+    questions: tuple[OpenQuestion, ...]
+    file: FileReport
+    movement: tuple[Movement, ...] = ()
 
 
-def explain(model: OutcomeModel, encoding: Encoding, values: Float64) -> Contributions:
-    """Return the contributions of each indicator for every row of an indicator matrix.
-
-    A fact's answer and whether it was asked are one indicator; their shares are added.
-    """
-    shares, base = model.contributions(encoding.encode(values))
-    n_indicators = int(encoding.indicator.max()) + 1
-    by_indicator = np.zeros((len(values), n_indicators))
-    for column, indicator in enumerate(encoding.indicator):
-        by_indicator[:, indicator] += shares[:, column]
-    return Contributions(by_indicator, base)
-
-
-@dataclass(frozen=True)
-class Explained:
-    """The reasons of one case and what is shown as unknown instead of as a reason."""
-
-    reasons: tuple[Reason, ...]
-    counter_reasons: tuple[Reason, ...]
-    silences: tuple[Unknown, ...]
-
-
-def tell_reasons(
+def explain_case(
+    bundle: Bundle,
     history: History,
-    catalogue: Catalogue,
     case: int,
     as_of_us: int,
-    outcome: str,
-    contribution: Float64,
-    values: Float64,
-) -> Explained:
-    """Put one case's contributions into words, largest first.
+    *,
+    before: Moment | None = None,
+    advice: Advice | None = None,
+    supersedes: Mapping[str, str] | None = None,
+) -> CaseExplanation:
+    """Return everything that a reviewer can check about one case's score.
 
     Parameters
     ----------
-    contribution
-        Shape ``(n_indicators,)``, log-odds of ``outcome``.
-    values
-        Shape ``(n_columns,)``, the indicator matrix's row.
-
-    Notes
-    -----
-    A push down by an indicator marked ``silence`` (silence, custody, relocation, withdrawn support)
-    or by an unanswered question is never a reason: silence is not safety (promise 6).
+    bundle, history, case, as_of_us
+        The model, and the case by its number in the history at a moment in microseconds UTC.
+    before
+        The case as it was scored earlier, where its movement is asked for.
+    advice
+        The case's advice from a ranking of the same bundle at the same moment, so that its place is
+        told; the case by itself where ``None``.
+    supersedes
+        For a record that corrects another, the key of that one; read off the clocks where ``None``.
     """
-    first_column = _first_columns(catalogue)
-    up: list[Reason] = []
-    down: list[Reason] = []
-    silences: list[Unknown] = []
-    for number in np.argsort(-np.abs(contribution), kind="stable"):
-        share = float(contribution[number])
-        if abs(share) < _LEAST_CONTRIBUTION or (len(up) >= MOST_UP and len(down) >= MOST_DOWN):
-            break
-        indicator = catalogue.indicators[number]
-        value = float(values[first_column[number]])
-        if share < 0 and (indicator.silence or np.isnan(value)):
-            if indicator.silence and len(silences) < MOST_DOWN:
-                silences.append(_silence(catalogue, indicator, value))
-            continue
-        side, most = (up, MOST_UP) if share > 0 else (down, MOST_DOWN)
-        if len(side) < most:
-            keys = records_behind(history, catalogue, case, as_of_us, indicator.name)
-            side.append(_reason(catalogue, indicator, outcome, share, value, keys))
-    return Explained(tuple(up), tuple(down), tuple(silences))
-
-
-def _reason(
-    catalogue: Catalogue,
-    indicator: Indicator,
-    outcome: str,
-    share: float,
-    value: float,
-    keys: tuple[str, ...],
-) -> Reason:
-    missing = np.isnan(value)
-    sentence = describe_value(catalogue, indicator, value)
-    if missing and indicator.expression.measure is Measure.LAST_FACT:
-        question = catalogue.facts[str(indicator.expression.fact)].question
-        sentence = f"Not answered: {question}"
-        if indicator.direction is not Direction.OPEN:
-            sentence += " Counted as the riskier answer until it is"
-    return Reason(
-        outcome=outcome,
-        indicator=indicator.name,
-        family=indicator.family,
-        sentence=sentence,
-        value=None if missing else value,
-        contribution=share,
-        pushes="up" if share > 0 else "down",
-        records=keys,
+    history, case = take_cases(history, np.array([case])), 0
+    if advice is None:
+        advice = rank(bundle, history, as_of_us, np.array([case])).advise([0])[0]
+    leading = advice.leading_outcome
+    after = Moment(bundle, history, case, as_of_us, supersedes)
+    movement = () if before is None else explain_movement(before, after)
+    incidents = explain_incidents(bundle, history, case, as_of_us, supersedes=supersedes)
+    return CaseExplanation(
+        advice=advice,
+        families=list_families(bundle, history, case, as_of_us, leading) if leading else (),
+        incidents=tuple(sorted(incidents, key=lambda one: one.outcome != leading)),
+        questions=list_open_questions(bundle, history, case, as_of_us),
+        file=report_file(bundle, history, case, as_of_us),
+        movement=tuple(sorted(movement, key=lambda one: one.outcome != leading)),
     )
 
 
-def _silence(catalogue: Catalogue, indicator: Indicator, value: float) -> Unknown:
-    said = describe_value(catalogue, indicator, value)
-    return Unknown(
-        indicator=indicator.name,
-        sentence=f"{said}: what this means is unknown",
-        key_question=False,
+def list_families(
+    bundle: Bundle, history: History, case: int, as_of_us: int, outcome: str
+) -> tuple[FamilyShare, ...]:
+    """Return what each family of indicators moved one outcome's score by, largest share first.
+
+    Raises
+    ------
+    KeyError
+        If the bundle has no model of the outcome.
+    """
+    values = measure_case(bundle, history, case, as_of_us)
+    return family_shares(bundle, values, outcome)
+
+
+def family_shares(bundle: Bundle, values: Float64, outcome: str) -> tuple[FamilyShare, ...]:
+    """Return the shares of families for one row of indicators, shape ``(1, n_columns)``."""
+    told = explain(bundle.outcomes[outcome], bundle.encoding, values)
+    shares = {name: float(share[0]) for name, share in told.by_family(bundle.catalogue).items()}
+    return tuple(
+        FamilyShare(outcome, name, share, describe_push(share))
+        for name, share in sorted(shares.items(), key=lambda pair: (-abs(pair[1]), pair[0]))
     )
-
-
-def _first_columns(catalogue: Catalogue) -> list[int]:
-    positions, at = [], 0
-    for indicator in catalogue.indicators:
-        positions.append(at)
-        at += len(indicator.columns)
-    return positions
-
-
-def list_unanswered(catalogue: Catalogue, values: Float64) -> tuple[Unknown, ...]:
-    """Return the questions that one case's file does not answer, key questions first."""
-    found = []
-    for indicator, column in zip(catalogue.indicators, _first_columns(catalogue), strict=True):
-        if indicator.expression.measure is not Measure.LAST_FACT or not np.isnan(values[column]):
-            continue
-        fact = catalogue.facts[str(indicator.expression.fact)]
-        asked = values[column + 1] == 1.0
-        state = "Asked, no answer recorded" if asked else "Not asked"
-        found.append(Unknown(indicator.name, f"{state}: {fact.question}", fact.key_question))
-    return tuple(sorted(found, key=lambda unknown: not unknown.key_question))

@@ -14,7 +14,6 @@ from features.catalogue import Catalogue, Flag
 from features.engine import (
     ENGINE_VERSION,
     compile_expressions,
-    compile_plan,
     measure,
 )
 from features.evidence import records_of
@@ -23,10 +22,12 @@ from features.history import MISSING, Float64, History, Int64
 from features.openness import open_cases
 from features.plan import NamedExpression
 from features.variants import end_state, take_cases
-from models.advice import Advice, Estimate, RaisedFlag, RankedList
+from models.advice import Advice, RaisedFlag, RankedList
 from models.bundle import Bundle
+from models.contributions import explain
+from models.estimates import tell_estimates
 from models.priority import Harm, expected_harm
-from models.reasons import Explained, explain, list_unanswered, tell_reasons
+from models.telling import Explained, list_unanswered, tell_reasons
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,7 @@ def rank_cases(
 def order_cases(bundle: Bundle, history: History, as_of_us: int, cases: Int64) -> Standing:
     """Measure and order cases by priority: the larger of as recorded and with custody ended."""
     catalogue = bundle.catalogue
-    plan = compile_plan(catalogue)
-    values = measure(history, plan, as_of_us, cases).values
+    values = measure(history, bundle.plan, as_of_us, cases).values
     log_odds = estimate_log_odds(bundle, values)
     recorded = _harm(bundle, values, log_odds)
     priority = recorded.priority.copy()
@@ -177,7 +177,7 @@ def order_cases(bundle: Bundle, history: History, as_of_us: int, cases: Int64) -
         known = take_cases(history, cases)
         ended = end_state(known, catalogue, state, as_of_us)
         if ended is not known:
-            free = measure(ended, plan, as_of_us).values
+            free = measure(ended, bundle.plan, as_of_us).values
             without = _harm(bundle, free, estimate_log_odds(bundle, free))
             priority = np.maximum(priority, without.priority)
     order = np.lexsort((cases, -priority))
@@ -227,6 +227,7 @@ def _explain_all(ranking: Ranking, places: Sequence[int]) -> list[Explained]:
                 outcome,
                 share,
                 standing.values[place],
+                bundle.reference,
             )
     return [explained[place] for place in places]
 
@@ -281,7 +282,7 @@ def _advise(
         n_ranked=len(ranking),
         priority=float(standing.priority[place]),
         priority_as_recorded=float(standing.as_recorded[place]),
-        estimates=_estimates(ranking.bundle, standing, place),
+        estimates=tell_estimates(ranking.bundle, _log_odds_at(standing, place)),
         leading_outcome=standing.leading[place],
         reasons=explained.reasons,
         counter_reasons=explained.counter_reasons,
@@ -301,25 +302,5 @@ def _mark_file(ranking: Ranking, place: int) -> tuple[str, ...]:
     return familiarity.mark(standing.values[place], n_records).sentences
 
 
-def _estimates(bundle: Bundle, standing: Standing, place: int) -> tuple[Estimate, ...]:
-    found = []
-    for outcome in bundle.catalogue.outcomes:
-        model = bundle.outcomes.get(outcome.name)
-        if model is None:
-            continue
-        log_odds = float(standing.log_odds[outcome.name][place])
-        doubt = model.interval(np.array(log_odds))
-        found.append(
-            Estimate(
-                outcome=outcome.name,
-                label=outcome.label,
-                horizon=str(outcome.horizon),
-                probability=float(expit(log_odds)),
-                average=model.average,
-                base_log_odds=model.base_log_odds,
-                log_odds=log_odds,
-                low=None if doubt is None else float(doubt[0]),
-                high=None if doubt is None else float(doubt[1]),
-            )
-        )
-    return tuple(found)
+def _log_odds_at(standing: Standing, place: int) -> dict[str, float]:
+    return {name: float(column[place]) for name, column in standing.log_odds.items()}

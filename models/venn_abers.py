@@ -18,12 +18,13 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 
 from features.history import Float64
+from models.wording import say
 
 Bools = npt.NDArray[np.bool_]
 MOST_LEVELS: Final = 2_000
 """More distinct scores than this are first gathered into as many bins of equal size. A binned score
 is a score of its own, so that the guarantee holds for it as it stands."""
-WORDING: Final = "doubt about the average of cases with such a score, not about this case"
+WORDING: Final = say("interval")
 
 
 @dataclass(frozen=True)
