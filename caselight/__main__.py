@@ -14,12 +14,14 @@ import typer
 
 from caselight import (
     check_catalogue,
+    db,
     demo,
     explain_indicator,
     features,
     import_,
     landmines,
     monotonicity,
+    replay,
     score,
     serve,
     simulate,
@@ -44,7 +46,9 @@ app.command("import")(import_.import_)
 app.command("features")(features.features)
 app.command("train")(train.train)
 app.command("score")(score.score)
+app.command("replay")(replay.replay)
 app.command("serve")(serve.serve)
+app.add_typer(db.app, name="db")
 app.command("check-catalogue")(check_catalogue.check_catalogue)
 app.command("explain-indicator")(explain_indicator.explain_indicator)
 app.command("landmines")(landmines.landmines)

@@ -16,6 +16,7 @@ from caselight.train import tell_result
 if TYPE_CHECKING:
     from features.catalogue import Catalogue
     from features.history import History
+    from serving.service import Service
 
 SYNTHETIC_CASES: Final = 3_000
 SEED: Final = 2018
@@ -41,6 +42,11 @@ class DemoFolder:
         return self.root / "bundle"
 
     @property
+    def store(self) -> Path:
+        """The store of the synthetic unit."""
+        return self.root / "unit.db"
+
+    @property
     def models(self) -> Path:
         """Promoted bundles and the pointer to the champion."""
         return self.root / "models"
@@ -52,7 +58,7 @@ def demo(
     cases: Annotated[int, typer.Option(min=300, help="Synthetic cases.")] = SYNTHETIC_CASES,
     serve: Annotated[bool, typer.Option(help="Serve the pages at the end.")] = True,
 ) -> None:
-    """Make a synthetic unit, train, register, print this week's list, serve the pages."""
+    """Make a synthetic unit, train, register, fill a store, print the list, serve the pages."""
     if serve:
         check_port(port)
     kept = DemoFolder(folder)
@@ -61,10 +67,10 @@ def demo(
     say("reading the unit's records")
     read = load(kept.unit, people=True)
     _make_model(kept, read)
-    history = read.history
-    _print_list(kept, history)
+    named = _make_store(kept, read.history)
+    _print_list(kept, read.history)
     if serve:
-        serve_pages(kept.bundle, kept.unit, port)
+        serve_pages(port, **named)
 
 
 def _make_unit(kept: DemoFolder, cases: int) -> None:
@@ -87,6 +93,54 @@ def _make_model(kept: DemoFolder, read: Loaded) -> None:
         return
     _train(kept, read, catalogue)
     promote(kept.bundle, kept.models)
+
+
+def _make_store(kept: DemoFolder, history: "History") -> dict[str, object]:
+    """Fill the store, score its cases, open a first sitting; return what the service is told."""
+    from features.moments import format_moment
+    from serving.app import open_service
+    from serving.settings import make_settings
+    from serving.store.database import open_store
+    from serving.store.upgrading import upgrade
+
+    named = {
+        "database_url": f"sqlite:///{kept.store.resolve()}",
+        "models_dir": kept.models.resolve(),
+        "now": format_moment(history.extract_at, history.time_zone),
+        "session_key_file": (kept.root / "session.key").resolve(),
+    }
+    made = open_store(str(named["database_url"]))
+    upgrade(made, time_zone=history.time_zone, synthetic=True)
+    made.close()
+    service = open_service(make_settings(**named))
+    try:
+        fill_store(service, kept.unit)
+    finally:
+        service.need_store().close()
+    return named
+
+
+def fill_store(service: "Service", folder: Path) -> None:
+    """Import a contract folder, score every open case, and open a sitting where there is none."""
+    from serving.lists.opening import make_terms, open_sitting
+    from serving.lists.sittings import current_sitting
+    from serving.persons import Person
+    from serving.screening.advising import advise_scores
+    from serving.screening.rescoring import score_stale
+    from serving.screening.worker import make_rules
+    from serving.store.imports import import_folder
+
+    store, unit, bundle = service.need_store(), service.need_unit(), service.need_bundle()
+    person = Person("Demonstration", "administrator", "unit")
+    say("filling the store; what it holds already is not stored twice")
+    import_folder(store, folder, person, service.settings, say)
+    say("scoring what is new")
+    score_stale(store, bundle, unit, make_rules(service.settings))
+    with store.reading() as connection:
+        there = current_sitting(connection)
+    if there is None:
+        terms = make_terms(service.settings, "model")
+        open_sitting(store, unit, terms, person, bundle, advise_scores)
 
 
 def _is_current(kept: DemoFolder, catalogue: "Catalogue") -> bool:

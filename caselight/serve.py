@@ -12,13 +12,19 @@ HOST = "127.0.0.1"
 
 
 def serve(
-    bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Contract folder to list and show.")] = None,
+    store: Annotated[
+        str | None, typer.Option(help="The store: sqlite:///path or postgresql://...")
+    ] = None,
+    models: Annotated[Path | None, typer.Option(help="Folder of promoted bundles.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle, instead.")] = None,
+    now: Annotated[
+        str | None, typer.Option(help="Moment at which a synthetic store lives.")
+    ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8000,
 ) -> None:
-    """Serve the list, the cases and POST /v1/scores on 127.0.0.1, read-only."""
+    """Serve the list, the cases, the decisions and the API on 127.0.0.1."""
     check_port(port)
-    serve_pages(bundle, data, port)
+    serve_pages(port, database_url=store, models_dir=models, bundle=bundle, now=now)
 
 
 def check_port(port: int) -> None:
@@ -40,17 +46,14 @@ def check_port(port: int) -> None:
             ) from None
 
 
-def serve_pages(bundle: Path | None, data: Path | None, port: int) -> None:
-    """Serve until stopped."""
+def serve_pages(port: int, **given: object) -> None:
+    """Serve until stopped; what is not given comes from the environment."""
     import uvicorn
 
     from serving.app import create_app
     from serving.settings import make_settings
 
-    given = {"bundle": bundle, "data": data}
-    settings = make_settings(
-        host=HOST, port=port, **{name: path for name, path in given.items() if path is not None}
-    )
-    app = create_app(settings)
+    named = {name: value for name, value in given.items() if value is not None}
+    app = create_app(make_settings(host=HOST, port=port, **named))
     print(f"Serving on http://{HOST}:{port} (press Ctrl+C to stop)", flush=True)
     uvicorn.run(app, host=HOST, port=port, access_log=False, log_level="warning")

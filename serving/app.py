@@ -1,5 +1,7 @@
 """The application: routes, middleware and error handlers, wired together."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -9,25 +11,31 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
-from serving import cases, listing, pages, scores
 from serving.body_guard import BodyGuard
-from serving.caseload import load_service
+from serving.opening import open_unit
+from serving.pages.rendering import check_assets, install_page_errors
 from serving.problems import FaultGuard, install_handlers
 from serving.request_log import RequestLog, configure_log
+from serving.routes import ROUTERS
 from serving.schemas import HealthOut, ReadyOut
+from serving.screening.champion import Champion
+from serving.screening.deliveries import read_webhook
+from serving.screening.worker import Worker
 from serving.security import HostGuard, SecurityHeaders
+from serving.service import Service, service_of
 from serving.settings import LOOPBACK_HOSTS, Settings, check_loopback
+from serving.sign_in import SignIn, check_sign_in
 
 STATIC: Final = Path(__file__).with_name("static")
 _DESCRIPTION: Final = (
     "Advisory: an order for specialist screening, with reasons that name the records behind them. "
     "A score opens, closes, downgrades or allocates nothing; a named person decides. "
-    "Requests are not stored."
+    "What is sent to /v1/scores is not stored."
 )
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Create the application and load what the settings name.
+    """Create the application and open what the settings name.
 
     Parameters
     ----------
@@ -37,11 +45,12 @@ def create_app(settings: Settings) -> FastAPI:
     Raises
     ------
     CaselightError
-        If the host, the bundle or the data cannot be used.
+        If the host, the bundle or the store cannot be used.
     """
     check_loopback(settings.host)
-    pages.check_assets(STATIC)
+    check_assets(STATIC)
     configure_log()
+    service = open_service(settings)
     registry = CollectorRegistry()
     hosts = [*LOOPBACK_HOSTS, *settings.extra_hosts]
     app = FastAPI(
@@ -51,22 +60,56 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat the address it was sent
+        lifespan=_live,
         middleware=[
             Middleware(RequestLog, registry=registry),
             Middleware(SecurityHeaders),
             Middleware(HostGuard, hosts=hosts),
             Middleware(FaultGuard),
             Middleware(BodyGuard, max_bytes=settings.max_request_bytes),
+            Middleware(SignIn, settings=settings),
         ],
     )
-    app.state.service = load_service(settings)
+    app.state.service = service
     install_handlers(app)
-    pages.install_page_errors(app)
-    for router in (scores.router, listing.router, cases.router, pages.router):
+    install_page_errors(app)
+    for router in ROUTERS:
         app.include_router(router)
     _add_probes(app, registry)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
+
+
+def open_service(settings: Settings) -> Service:
+    """Open what the settings name.
+
+    Raises
+    ------
+    CaselightError
+        If something that is named cannot be used.
+    """
+    champion = Champion(settings.models_dir, settings.bundle)
+    found = open_unit(settings)
+    if found is None:
+        return Service(settings, None, None, champion)
+    store, unit = found
+    check_sign_in(settings, unit)
+    read_webhook(settings)  # what is wrong with it is told now, not when a flag is raised
+    return Service(settings, store, unit, champion)
+
+
+@asynccontextmanager
+async def _live(app: FastAPI) -> AsyncIterator[None]:
+    """Work in the background while the service runs, and close the store at its end."""
+    service: Service = app.state.service
+    worker = Worker(service) if service.store is not None and service.settings.work else None
+    if worker is not None:
+        worker.start()
+    yield
+    if worker is not None:
+        worker.stop()
+    if service.store is not None:
+        service.store.close()
 
 
 def _add_probes(app: FastAPI, registry: CollectorRegistry) -> None:
@@ -77,8 +120,8 @@ def _add_probes(app: FastAPI, registry: CollectorRegistry) -> None:
 
     @app.get("/readyz", tags=["probes"], responses={503: {"model": ReadyOut}})
     def readyz(request: Request) -> JSONResponse:
-        """Say whether a bundle and data are loaded, and which are not."""
-        missing = list(request.app.state.service.missing)
+        """Say whether a bundle and a store are there, and which are not."""
+        missing = list(service_of(request).missing)
         body = ReadyOut(ready=not missing, missing=missing)
         return JSONResponse(body.model_dump(), status_code=503 if missing else 200)
 

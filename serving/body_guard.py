@@ -1,11 +1,13 @@
 """Guards the door: a request body is small, JSON, and means one thing, or it goes no further.
 
 Plain JSON readers accept NaN, repeated keys and depth that exhausts the stack; here they are errors
-before anything else sees the body. The body is held in memory only.
+before anything else sees the body. The body is held in memory only. The pages' forms are small and
+plain; the rows of an import stream through to their route, which reads them piece by piece.
 """
 
 import json
 import math
+import re
 from typing import Any, Final
 
 from anyio import to_thread
@@ -16,6 +18,15 @@ from serving.problems import ErrorBody, answer
 _MAX_DEPTH: Final = 12
 _MAX_DIGITS: Final = 32
 _LARGE_BYTES: Final = 50_000
+_MOST_FORM_BYTES: Final = 100_000
+_FORM: Final = b"application/x-www-form-urlencoded"
+_BARE: Final = ("GET", "HEAD", "OPTIONS")
+_STREAM: Final = re.compile(r"/v1/imports/[^/]+/rows")
+
+
+_NUL: Final = ErrorBody(
+    code="bad_request", message="a text holds the letter NUL", remedy="leave it out"
+)
 
 
 class _Refused(ValueError):
@@ -23,7 +34,7 @@ class _Refused(ValueError):
 
 
 class BodyGuard:
-    """Reads and checks the body of POST requests before the application does."""
+    """Reads and checks the body of a request that has one before the application does."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
         self._app = app
@@ -31,10 +42,14 @@ class BodyGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its body read, or answer with an error."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] == "http" and b"%00" in scope["query_string"]:
+            await answer(422, _NUL)(scope, receive, send)
+            return
+        if scope["type"] != "http" or scope["method"] in _BARE or _is_stream(scope):
             await self._app(scope, receive, send)
             return
-        body = await self._read(scope, receive)
+        is_form = _is_form(scope)
+        body = await self._read(receive, _MOST_FORM_BYTES if is_form else self._max_bytes)
         if body is None:
             refusal = ErrorBody(
                 code="too_large",
@@ -43,11 +58,18 @@ class BodyGuard:
             )
             await answer(413, refusal)(scope, receive, send)
             return
+        if is_form and (b"%00" in body or b"\x00" in body):
+            await answer(400, _NUL)(scope, receive, send)
+            return
         # Reading a large body letter by letter must not hold up other requests.
         refused = (
-            await to_thread.run_sync(_find_fault, scope, body)
-            if len(body) > _LARGE_BYTES
-            else _find_fault(scope, body)
+            None
+            if is_form or not _needs_body(scope, body)
+            else (
+                await to_thread.run_sync(_find_fault, scope, body)
+                if len(body) > _LARGE_BYTES
+                else _find_fault(scope, body)
+            )
         )
         if refused is not None:
             status, refusal = refused
@@ -55,7 +77,7 @@ class BodyGuard:
             return
         await self._app(scope, _replay(body, receive), send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+    async def _read(self, receive: Receive, most_bytes: int) -> bytes | None:
         """Return the body, ``None`` where it is too large."""
         pieces: list[bytes] = []
         size = 0
@@ -65,10 +87,26 @@ class BodyGuard:
                 return b"".join(pieces)
             pieces.append(message.get("body", b""))
             size += len(pieces[-1])
-            if size > self._max_bytes:
+            if size > most_bytes:
                 return None
             if not message.get("more_body", False):
                 return b"".join(pieces)
+
+
+def _is_stream(scope: Scope) -> bool:
+    return scope["method"] == "PUT" and _STREAM.fullmatch(scope["path"]) is not None
+
+
+def _is_form(scope: Scope) -> bool:
+    """Whether a page's form was sent to a page; the API takes JSON alone."""
+    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+    plain = len(kinds) == 1 and kinds[0].split(b";")[0].strip().lower() == _FORM
+    return plain and not scope["path"].startswith("/v1/")
+
+
+def _needs_body(scope: Scope, body: bytes) -> bool:
+    """Whether the body is to be looked at: a request without one may be sent without a kind."""
+    return bool(body) or any(name == b"content-type" for name, _ in scope["headers"])
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -162,8 +200,12 @@ def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_letters(content: Any) -> None:
-    """Refuse half characters (lone surrogates), which no UTF-8 text can hold."""
+    """Refuse half characters (lone surrogates), which no UTF-8 text can hold, and NUL, which no
+    database's text can.
+    """
     if isinstance(content, str):
+        if "\x00" in content:
+            raise _Refused("a text holds the letter NUL")
         if not content.isascii() and any("\ud800" <= letter <= "\udfff" for letter in content):
             raise _Refused("a text holds half a character")
     elif isinstance(content, list):

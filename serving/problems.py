@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import CaselightError
-from serving.schemas import FIELD_NAMES
+from serving.schemas import field_names
 
 _log = structlog.get_logger("caselight.service")
 
@@ -76,6 +76,10 @@ _REMEDIES: Final = {
     "int_parsing": "write a whole number",
     "int_from_float": "write a whole number",
     "greater_than_equal": "write a larger number",
+    "literal_error": "write one of the words that are taken",
+    "string_pattern_mismatch": "write it in the form that is asked for",
+    "string_too_short": "write at least one letter",
+    "bool_parsing": "write true or false",
     "less_than_equal": "write a smaller number",
 }
 
@@ -94,7 +98,8 @@ def install_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        problems = [_describe(problem) for problem in error.errors()]
+        names = field_names() | _parameter_names(request.app)
+        problems = [_describe(problem, names) for problem in error.errors()]
         return answer(422, invalid(problems).body)
 
     @app.exception_handler(HTTPException)
@@ -160,20 +165,31 @@ def invalid(problems: Sequence[Problem]) -> ServiceError:
     )
 
 
-def _describe(problem: Any) -> Problem:
+def _parameter_names(app: FastAPI) -> frozenset[str]:
+    """Return the names of the addresses' own parts and parameters."""
+    paths = app.openapi()["paths"].values()
+    return frozenset(
+        parameter["name"]
+        for path in paths
+        for operation in path.values()
+        for parameter in operation.get("parameters", [])
+    )
+
+
+def _describe(problem: Any, names: frozenset[str]) -> Problem:
     kind = str(problem["type"])
     remedy = _REMEDIES.get(kind, "check the field against /openapi.json")
-    return Problem(where=_place(problem["loc"]), code=kind, remedy=remedy)
+    return Problem(where=_place(problem["loc"], names), code=kind, remedy=remedy)
 
 
-def _place(location: Sequence[str | int]) -> str:
-    """Return where a problem is, naming only fields of the contract."""
+def _place(location: Sequence[str | int], names: frozenset[str]) -> str:
+    """Return where a problem is, naming only what is ours."""
     place = ""
     for part in location:
         if isinstance(part, int):
             place += f"[{part}]"
-        elif part in FIELD_NAMES:
+        elif part in names:
             place += f".{part}"
-        elif part not in ("body", "query", "path"):
+        elif part not in ("body", "query", "path", "header"):
             place += ".(unknown field)"
     return place.strip(".") or "request"

@@ -21,11 +21,13 @@ _FACT: Final[dict[str, Any]] = {
 }
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """What is taken: unknown fields are errors, and names of fields may be told in them."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class EventIn(_Strict):
+class EventIn(Strict):
     """One event, as the data contract has it; times as ISO 8601 texts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": _EVENT})
@@ -50,7 +52,7 @@ class EventIn(_Strict):
     narrative: str | None = None
 
 
-class FactIn(_Strict):
+class FactIn(Strict):
     """One answer to a question."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"example": _FACT})
@@ -63,7 +65,7 @@ class FactIn(_Strict):
     supersedes: str | None = None
 
 
-class CaseIn(_Strict):
+class CaseIn(Strict):
     """One case history."""
 
     case_id: str
@@ -74,7 +76,7 @@ class CaseIn(_Strict):
     facts: list[FactIn] = []
 
 
-class ScoreRequest(_Strict):
+class ScoreRequest(Strict):
     """Raw case histories to score; nothing of them is kept."""
 
     model_config = ConfigDict(
@@ -102,9 +104,15 @@ class ScoreRequest(_Strict):
     cases: list[CaseIn] = Field(min_length=1)
 
 
-FIELD_NAMES: Final = frozenset(
-    name for model in (ScoreRequest, CaseIn, EventIn, FactIn) for name in model.model_fields
-) | {"limit", "cursor", "urgent", "key"}
+def field_names() -> frozenset[str]:
+    """Return the names of fields that are taken, which an error may repeat."""
+    names: set[str] = set()
+    waiting: list[type[Strict]] = [Strict]
+    while waiting:
+        model = waiting.pop()
+        names.update(model.model_fields)
+        waiting.extend(model.__subclasses__())
+    return frozenset(names)
 
 
 class ReasonOut(BaseModel):
@@ -118,6 +126,9 @@ class ReasonOut(BaseModel):
     contribution: float = Field(description="Exact share of log_odds.")
     pushes: str
     records: list[str]
+    usual: str = Field(default="", description="What is usual among comparable cases, in words.")
+    usual_low: float | None = None
+    usual_high: float | None = None
 
 
 class UnknownOut(BaseModel):
@@ -266,6 +277,14 @@ class CaseOut(StandingOut):
     advice: AdviceOut | None
     records: list[RecordOut]
     n_records_kept_apart: int
+
+
+class PersonOut(BaseModel):
+    """Who did it or is signed in, with the role and agency held then."""
+
+    name: str
+    role: str
+    agency: str
 
 
 class HealthOut(BaseModel):

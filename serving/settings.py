@@ -21,16 +21,36 @@ class Settings(BaseSettings):
         Folder of the bundle; where absent, the one that ``models_dir/champion`` names.
     models_dir
         Folder of promoted bundles.
-    data
-        Contract folder whose open cases are listed; without one only ``POST /v1/scores`` serves.
-    as_of
-        Moment of the list, a date or time; the folder's extract where absent.
+    database_url
+        The store: ``sqlite:///path`` or ``postgresql://...``; without one only
+        ``POST /v1/scores`` serves.
+    now
+        A date or time at which the service lives instead of the machine's clock; for a synthetic
+        store alone.
     capacity
         Places on a week's list.
+    random_places, waited_places, most_flagged_places
+        Places reserved of a capacity of 30; of another in proportion (design section 9).
+    told_apart
+        Priorities nearer than this, relative to their size, cannot be told apart: their last place
+        goes by lot.
+    blind_share
+        Share of (case, sitting) that is first looked at without anything of the model.
+    first_read_days
+        Days within which a named person reads a new case first.
+    acknowledge_minutes
+        Minutes within which the duty role acknowledges an urgent flag.
+    webhook_url, webhook_key_file
+        Where urgent flags are told, and the file of the key that signs the messages.
+    nightly_hour
+        Hour of the unit's day after which every open case is scored anew, once a day.
+    session_key_file
+        File of the key that signs the cookie of a signed-in person; a new key per process where
+        absent.
+    work
+        Whether this process does the store's own work: scoring, messages.
     host, port
         Where to listen; loopback only, until people can sign in.
-    url_key_file
-        File of the secret behind the opaque keys in URLs; a new secret per process where absent.
     max_request_bytes, max_request_cases, max_request_records
         Limits of one request.
     extra_hosts
@@ -41,12 +61,23 @@ class Settings(BaseSettings):
 
     bundle: Path | None = None
     models_dir: Path | None = None
-    data: Path | None = None
-    as_of: str | None = None
+    database_url: str | None = None
+    now: str | None = None
     capacity: int = Field(default=30, ge=1, le=1_000)
+    random_places: int = Field(default=2, ge=0, le=30)
+    waited_places: int = Field(default=6, ge=0, le=30)
+    most_flagged_places: int = Field(default=12, ge=0, le=30)
+    told_apart: float = Field(default=1e-9, ge=0, le=1)
+    blind_share: float = Field(default=0.1, ge=0, le=1)
+    first_read_days: int = Field(default=3, ge=1, le=60)
+    acknowledge_minutes: int = Field(default=30, ge=1, le=1_440)
+    webhook_url: str | None = None
+    webhook_key_file: Path | None = None
+    nightly_hour: int = Field(default=2, ge=0, le=23)
+    session_key_file: Path | None = None
+    work: bool = True
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
-    url_key_file: Path | None = None
     max_request_bytes: int = Field(default=8_000_000, ge=1_000)
     max_request_cases: int = Field(default=200, ge=1)
     max_request_records: int = Field(default=50_000, ge=1)

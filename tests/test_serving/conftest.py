@@ -1,6 +1,7 @@
 """A real unit, a real bundle trained from it, and the real application over both."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,15 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from caselight.demo import fill_store
 from caselight.reading import load
 from features.history import History
+from features.moments import format_moment
 from models.bundle import Bundle, load_bundle
-from serving.app import create_app
+from serving.app import create_app, open_service
 from serving.settings import make_settings
+from serving.store.database import open_store
+from serving.store.upgrading import upgrade
 
 ORIGIN = "http://127.0.0.1"
 CAPACITY = 6  # fewer than the open cases, so that most of them are not on the list
@@ -56,19 +61,67 @@ def unit(small_unit: Any) -> Unit:
 
 
 @pytest.fixture(scope="session")
-def app(unit: Unit) -> FastAPI:
+def now(unit: Unit) -> str:
+    """Return the moment at which the service over the unit lives: that of the extract."""
+    return format_moment(unit.history.extract_at, unit.history.time_zone)
+
+
+@pytest.fixture(scope="session")
+def filled(unit: Unit, now: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a SQLite store of the unit: imported, scored, with a first sitting."""
+    path = tmp_path_factory.mktemp("store") / "unit.db"
+    store = open_store(f"sqlite:///{path}")
+    upgrade(store, time_zone=unit.history.time_zone, synthetic=True)
+    store.close()
+    service = open_service(
+        make_settings(
+            bundle=unit.bundle_path, database_url=f"sqlite:///{path}", now=now, capacity=CAPACITY
+        )
+    )
+    fill_store(service, unit.data)
+    service.need_store().close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_app(
+    unit: Unit, filled: Path, now: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., FastAPI]:
+    """Return a way to make an application over a copy of the store."""
+
+    def make(**given: Any) -> FastAPI:
+        path = tmp_path_factory.mktemp("copy") / "unit.db"
+        shutil.copyfile(filled, path)
+        usual = {
+            "bundle": unit.bundle_path,
+            "database_url": f"sqlite:///{path}",
+            "now": now,
+            "capacity": CAPACITY,
+            "work": False,
+        }
+        return create_app(make_settings(**(usual | given)))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def app(make_app: Callable[..., FastAPI]) -> FastAPI:
     """Return the application over the unit."""
-    return create_app(make_settings(bundle=unit.bundle_path, data=unit.data, capacity=CAPACITY))
+    return make_app()
 
 
 @pytest.fixture
 def make_client() -> Iterator[Callable[..., TestClient]]:
-    """Return a way to open an application as a browser on this machine would."""
+    """Return a way to open an application as a browser on this machine would, signed in."""
     opened: list[TestClient] = []
 
-    def make(app: FastAPI, **given: Any) -> TestClient:
-        client = TestClient(app, base_url=ORIGIN, follow_redirects=False, **given)
+    def make(app: FastAPI, *, role: str | None = "screener", **given: Any) -> TestClient:
+        headers = {"origin": ORIGIN} | given.pop("headers", {})
+        client = TestClient(app, base_url=ORIGIN, follow_redirects=False, headers=headers, **given)
         opened.append(client)
+        if role is not None:
+            who = {"name": "Reviewer", "role": role, "agency": "police"}
+            client.post("/v1/sign-in", json=who)
         return client
 
     yield make
@@ -83,17 +136,18 @@ def client(app: FastAPI, make_client: Callable[..., TestClient]) -> TestClient:
 
 
 @pytest.fixture(scope="session")
-def list_whole(app: FastAPI) -> Callable[[TestClient], list[dict[str, Any]]]:
-    """Return a way to walk the list by its cursor from the first row to the last."""
+def list_whole() -> Callable[[TestClient], list[dict[str, Any]]]:
+    """Return a way to walk the open cases by their cursor, the blind ones first."""
 
     def walk(client: TestClient) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
-        cursor: int | None = 0
-        while cursor is not None:
-            answer = client.get("/v1/list", params={"limit": 40, "cursor": cursor}).json()
-            rows += answer["rows"]
-            cursor = answer["next_cursor"]
-        return rows
+        asked: dict[str, Any] = {"limit": 40}
+        while True:
+            answer = client.get("/v1/cases", params=asked).json()
+            rows += answer["blind_rows"] + answer["rows"]
+            if answer["next_cursor"] is None:
+                return rows
+            asked["cursor"] = answer["next_cursor"]
 
     return walk
 

@@ -1,6 +1,7 @@
 import asyncio
 import copy
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,7 +47,7 @@ def check_shape(answer: Any) -> None:
     assert error.code.replace("_", "").isalpha() and error.code.islower()
     assert error.message
     assert error.remedy
-    if answer.status_code == 422:
+    if error.code == "invalid_request":
         assert error.problems
     for problem in error.problems:
         assert problem.where
@@ -55,17 +56,9 @@ def check_shape(answer: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def small_app(unit: Any) -> FastAPI:
+def small_app(make_app: Callable[..., FastAPI]) -> FastAPI:
     """Return an application that takes little at a time."""
-    return create_app(
-        make_settings(
-            bundle=unit.bundle_path,
-            data=unit.data,
-            max_request_bytes=20_000,
-            max_request_cases=3,
-            max_request_records=10,
-        )
-    )
+    return make_app(max_request_bytes=20_000, max_request_cases=3, max_request_records=10)
 
 
 @pytest.fixture
@@ -177,11 +170,11 @@ def test_no_name_of_an_unknown_field_comes_back(
         ("GET", f"/v1/{CANARY}", 404),
         ("GET", f"/v1/cases/{CANARY}", 422),
         ("GET", f"/v1/cases/{CANARY}{CANARY}abcd", 404),
-        ("GET", f"/v1/list?limit={CANARY}", 422),
-        ("GET", f"/v1/list?cursor={CANARY}", 422),
-        ("GET", f"/v1/list?limit=0&{CANARY}=1", 422),
-        ("GET", f"/all?cursor={CANARY}", 422),
-        ("GET", f"/all?urgent={CANARY}", 422),
+        ("GET", f"/v1/cases?limit={CANARY}", 422),
+        ("GET", f"/v1/cases?cursor={CANARY}", 422),
+        ("GET", f"/v1/cases?limit=0&{CANARY}=1", 422),
+        ("GET", f"/cases?cursor={CANARY}", 422),
+        ("GET", f"/cases?state={CANARY}", 422),
         ("GET", f"/static/{CANARY}", 404),
         ("GET", f"/static/%00{CANARY}", 404),
         ("GET", f"/static/..%2f{CANARY}", 404),
@@ -206,15 +199,15 @@ def test_nothing_of_an_address_comes_back(
 
 def test_the_page_of_an_unknown_case_repeats_nothing(watched: Watched) -> None:
     """The page that says there is no such case does not show its address."""
-    answer = watched("GET", f"/cases/{CANARY}")
+    answer = watched("GET", f"/cases/{CANARY}", headers={"accept": "text/html"})
 
-    assert answer.status_code == 404
-    assert "No open case is under this address" in answer.text
+    assert answer.status_code == 422
+    assert "This cannot be shown" in answer.text or "Page not found" in answer.text
 
 
 def test_no_redirect_repeats_an_address(client: TestClient) -> None:
     """An address with a stroke too many is not sent on with its query in a header."""
-    addresses = ("/v1/list/", "/v1/scores/", "/all/", "/static", f"/v1/cases/{CANARY}/")
+    addresses = ("/v1/list/", "/v1/scores/", "/cases/", "/static", f"/v1/cases/{CANARY}/")
 
     answers = {url: client.get(f"{url}?x={CANARY}") for url in addresses}
 
@@ -441,7 +434,9 @@ def test_a_hundred_megabytes_are_refused(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"])
-@pytest.mark.parametrize("url", ["/", "/all", "/v1/list", "/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize(
+    "url", ["/", "/cases", "/urgent", "/v1/list", "/healthz", "/readyz", "/metrics"]
+)
 def test_what_can_be_read_cannot_be_written(client: TestClient, method: str, url: str) -> None:
     """No address of the list, the pages or the probes takes any method but GET."""
     answer = client.request(method, url, json={} if method == "POST" else None)
@@ -463,16 +458,24 @@ def test_scores_are_asked_for_by_post_alone(client: TestClient, method: str) -> 
         check_shape(answer)
 
 
-def test_no_address_of_the_service_changes_a_case(app: FastAPI) -> None:
-    """The service has one address that takes a body, and that one only scores."""
-    writing = {
-        (path, method)
+def test_whoever_changes_something_is_signed_in(
+    app: FastAPI, make_client: Callable[..., TestClient]
+) -> None:
+    """Without a person every address of cases refuses, to read and to write; scoring keeps none."""
+    stranger = make_client(app, role=None)
+    free = {"/v1/scores", "/v1/sign-in", "/v1/sign-out", "/healthz", "/readyz"}
+    answered = {
+        (method, path): stranger.request(
+            method, re.sub(r"{.*?}", "A" * 24, path), json={} if method != "get" else None
+        ).status_code
         for path, methods in app.openapi()["paths"].items()
         for method in methods
-        if method != "get"
+        if path not in free
     }
 
-    assert writing == {("/v1/scores", "post")}
+    assert len(answered) > 25
+    assert {one for one, status in answered.items() if status not in (401, 422)} == set()
+    assert {answered["get", path] for path in ("/v1/list", "/v1/cases/{key}", "/v1/duty")} == {401}
 
 
 def test_the_description_gives_errors_their_one_shape(app: FastAPI) -> None:
@@ -481,8 +484,10 @@ def test_the_description_gives_errors_their_one_shape(app: FastAPI) -> None:
     for path, methods in app.openapi()["paths"].items():
         for method, operation in methods.items():
             for status, response in operation["responses"].items():
+                if not status.startswith("4"):
+                    continue
                 schema = response["content"]["application/json"]["schema"].get("$ref", "")
-                if status.startswith("4") and not schema.endswith("/ErrorResponse"):
+                if not schema.endswith("/ErrorResponse"):
                     others.append(f"{method} {path} {status}: {schema}")
 
     assert others == []
@@ -510,31 +515,31 @@ def test_a_fault_is_answered_without_its_message(
     assert CANARY not in answer.text + written.err + written.out
 
 
-def test_without_data_the_list_says_what_is_missing(
+def test_without_a_store_nobody_signs_in_and_scoring_serves(
     unit: Any, make_client: Callable[..., TestClient], example: dict[str, Any]
 ) -> None:
-    """With a model alone the service scores, and says of its list that no cases are loaded."""
+    """With a model alone the service scores, says what is missing, and shows no case."""
     bare = make_client(create_app(make_settings(bundle=unit.bundle_path)))
 
     assert bare.post("/v1/scores", json=example).status_code == 200
     assert bare.get("/readyz").status_code == 503
-    assert bare.get("/readyz").json() == {"ready": False, "missing": ["data"]}
-    for url in ("/v1/list", f"/v1/cases/{'x' * 24}", "/", "/all", "/cases/x"):
+    assert bare.get("/readyz").json() == {"ready": False, "missing": ["store"]}
+    for url in ("/v1/list", f"/v1/cases/{'x' * 24}", "/", "/cases"):
         answer = bare.get(url)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_data"), url
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "not_signed_in"), url
         check_shape(answer)
 
 
 def test_without_a_model_scoring_says_so(
     make_client: Callable[..., TestClient], example: dict[str, Any]
 ) -> None:
-    """With neither model nor data the service answers that none is loaded."""
+    """With neither model nor store the service answers that none is loaded."""
     empty = make_client(create_app(make_settings()))
 
     answer = empty.post("/v1/scores", json=example)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_bundle")
-    assert empty.get("/readyz").json() == {"ready": False, "missing": ["bundle", "data"]}
+    assert empty.get("/readyz").json() == {"ready": False, "missing": ["bundle", "store"]}
     assert empty.get("/healthz").json() == {"status": "ok"}
     check_shape(answer)
 

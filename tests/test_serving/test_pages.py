@@ -22,8 +22,9 @@ NARROW = {"width": 400, "height": 800}
 
 
 @pytest.fixture(scope="module")
-def address(app: FastAPI) -> Iterator[str]:
-    """Return the address of the service, listening on a free port."""
+def address(make_app: Callable[..., FastAPI]) -> Iterator[str]:
+    """Return the address of a service over a store of its own, listening on a free port."""
+    app = make_app()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="warning"))
@@ -73,6 +74,10 @@ def open_page(browser: Browser, address: str, seen: Seen) -> Iterator[Callable[.
         page.on("pageerror", lambda error: seen.complaints.append(str(error)))
         page.on("requestfailed", lambda asked: seen.complaints.append(f"failed: {asked.url}"))
         page.on("request", lambda asked: seen.addresses.append(asked.url))
+        page.goto("/sign-in")
+        page.get_by_label("Your name").fill("Reviewer")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("This week's list")
         page.goto(path)
         return page
 
@@ -82,8 +87,9 @@ def open_page(browser: Browser, address: str, seen: Seen) -> Iterator[Callable[.
 
 
 def open_first_case(page: Page) -> None:
-    """Follow the list's first link to a case."""
-    page.get_by_role("table").get_by_role("link").first.click()
+    """Follow the list's first link to a case that is shown whole."""
+    rows = page.get_by_role("table").get_by_role("row")
+    rows.filter(has_not_text="Your own view first").get_by_role("link").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Case SYN-C")
 
 
@@ -152,7 +158,9 @@ def test_the_record_that_a_reason_opens_is_marked(open_page: Callable[..., Page]
     assert yellow.sum() > 200
 
 
-@pytest.mark.parametrize("path", ["/", "/all", "/all?cursor=50", "/all?urgent=1", "/cases/none"])
+@pytest.mark.parametrize(
+    "path", ["/", "/cases", "/cases?flagged=yes", "/urgent", "/caseload", "/cases/none"]
+)
 def test_the_advisory_statement_is_on_every_page(
     open_page: Callable[..., Page], unit: Any, path: str
 ) -> None:
@@ -176,7 +184,9 @@ def test_the_advisory_statement_is_on_a_case(open_page: Callable[..., Page], uni
     assert text.index(statement) < text.index("in 100")
 
 
-@pytest.mark.parametrize("path", ["/", "/all", "/all?urgent=1", "case", "/cases/none"])
+@pytest.mark.parametrize(
+    "path", ["/", "/cases", "/urgent", "/caseload", "case", "/cases/none", "/sign-in"]
+)
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_everybody_can_use_the_pages(
     open_page: Callable[..., Page], path: str, viewport: dict[str, int]
@@ -195,7 +205,9 @@ def test_everybody_can_use_the_pages(
     assert told == []
 
 
-@pytest.mark.parametrize("path", ["/", "/all", "/all?urgent=1", "case", "/cases/none"])
+@pytest.mark.parametrize(
+    "path", ["/", "/cases", "/urgent", "/caseload", "case", "/cases/none", "/sign-in"]
+)
 def test_a_narrow_screen_needs_no_scrolling_sideways(
     open_page: Callable[..., Page], path: str
 ) -> None:
@@ -225,7 +237,7 @@ def test_walking_all_open_cases_shows_each_once(
     open_page: Callable[..., Page], client: Any
 ) -> None:
     """The pages of all open cases lead from the first to the last and back."""
-    page = open_page("/all")
+    page = open_page("/cases")
     shown: list[str] = []
     while True:
         shown += page.locator(".caselight-case").all_inner_texts()
@@ -235,18 +247,43 @@ def test_walking_all_open_cases_shows_each_once(
         following.click()
 
     assert len(shown) == len(set(shown)) == client.get("/v1/list").json()["n_open"]
-    expect(page.get_by_role("link", name="Previous cases")).to_be_visible()
+    expect(page.get_by_role("link", name="First cases")).to_be_visible()
 
 
-def test_the_warning_about_urgent_flags_leads_to_the_cases(
-    open_page: Callable[..., Page],
-) -> None:
-    """The warning above the list leads to every case that carries an urgent flag."""
+def test_the_warning_about_flags_leads_to_the_cases(open_page: Callable[..., Page]) -> None:
+    """The warning above the list leads to every open case that carries a flag."""
     page = open_page("/")
 
-    page.get_by_role("link", name=re.compile("urgent flag")).click()
+    page.get_by_role("link", name="look at them as well").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Open cases with an urgent flag")
     rows = page.get_by_role("row").filter(has=page.locator("td"))
     assert rows.count() > 0
-    assert rows.filter(has_text=re.compile("urgent:", re.I)).count() == rows.count()
+    flagged = rows.filter(has_text=re.compile(r"urgent|to review", re.I))
+    assert flagged.count() == rows.count()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-scripts", "without-scripts"])
+def test_a_case_is_decided_two_ways_at_once(
+    open_page: Callable[..., Page], seen: Seen, javascript: bool
+) -> None:
+    """What is missing is told with its field and loses nothing; then the decision stands."""
+    page = open_page("/", java_script_enabled=javascript)
+    page.get_by_role("link", name="Go to the first case that is not decided").click()
+    page.get_by_label("Another agency is asked").check()
+    page.get_by_label("Which agency").fill("housing")
+    page.get_by_label("Safety planning with the victim").check()
+    page.get_by_role("button", name="Record the decision").click()
+
+    expect(page.get_by_text("This was not recorded")).to_be_visible()
+    expect(page.get_by_role("link", name="Say who has the case from now on")).to_be_visible()
+    expect(page.get_by_label("Which agency")).to_have_value("housing")
+    page.get_by_label("Who has the case from now on").fill("Reviewer")
+    page.get_by_label("When it is looked at again").fill("2026-12-01")
+    page.get_by_label("I did not look at it").check()
+    page.get_by_role("button", name="Record the decision").click()
+
+    expect(page.get_by_role("heading", name="Recorded")).to_be_visible()
+    expect(page.get_by_text("Another agency is asked: housing")).to_be_visible()
+    page.get_by_role("link", name="Next case not decided").first.click()
+    expect(page.get_by_text("Nobody has decided on this case yet")).to_be_visible()
+    assert [one for one in seen.complaints if "422" not in one] == []

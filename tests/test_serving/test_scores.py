@@ -104,7 +104,7 @@ def test_every_response_with_scores_carries_the_advisory_statement(
     first = client.get("/v1/list").json()
     answers = {
         "list": first,
-        "case": client.get(f"/v1/cases/{first['rows'][0]['key']}").json(),
+        "case": client.get(f"/v1/cases/{first['rows'][0]['key']}").json()["advice"],
         "scores": ask(client, DAYS[0], raw_cases(choose(unit, DAYS[0], 1))),
     }
 

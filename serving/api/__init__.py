@@ -1,0 +1,1 @@
+"""The API: one module a subject, each with its routes under ``/v1``."""

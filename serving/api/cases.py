@@ -1,0 +1,46 @@
+"""``GET /v1/cases/{key}`` and ``GET /v1/caseload``: one case whole, and the managed ones."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from serving.api.decisions import CaseKey, Cursor, Limit, errors
+from serving.decisions.case_view import describe_case
+from serving.decisions.caseload import Wanted, read_caseload
+from serving.decisions.drafts import NO_NUL
+from serving.decisions.outputs import CaseloadOut, CaseOut
+from serving.decisions.versions import write_tag
+from serving.persons import SignedIn
+from serving.screening.worker import make_rules
+from serving.service import service_of
+
+router = APIRouter(prefix="/v1", tags=["cases"])
+_Name = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
+
+
+@router.get("/cases/{key}", responses=errors(401, 404, 422, 503))
+def read_case(key: CaseKey, request: Request, response: Response, person: SignedIn) -> CaseOut:
+    """Return a case by its opaque key, open or closed; a decision sends its ETag as If-Match."""
+    service = service_of(request)
+    with service.need_store().reading() as connection:
+        told = describe_case(connection, service, key)
+    response.headers["etag"] = write_tag(told.version)
+    return told
+
+
+@router.get("/caseload", responses=errors(401, 422, 503))
+def list_caseload(
+    request: Request,
+    person: SignedIn,
+    owner: _Name = None,
+    area: _Name = None,
+    order: Literal["review", "changed"] = "review",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> CaseloadOut:
+    """Return the managed cases and what changed on each since its latest decision."""
+    service = service_of(request)
+    store, unit = service.need_store(), service.need_unit()
+    wanted = Wanted(owner, area, order, limit, cursor)
+    with store.reading() as connection:
+        return read_caseload(connection, wanted, unit, make_rules(service.settings), store.clock())

@@ -1,0 +1,159 @@
+"""Decisions, views and corrections: ``/v1/cases/{key}/decisions``, ``views``, ``corrections``."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from sqlalchemy import Connection
+
+from serving.decisions.corrections import (
+    AnswerIn,
+    CorrectionIn,
+    answer_correction,
+    ask_correction,
+    read_correction,
+    read_open_corrections,
+)
+from serving.decisions.deciding import Act, decide, need_case
+from serving.decisions.drafts import DecisionIn
+from serving.decisions.outputs import (
+    AskedOut,
+    CorrectionOut,
+    CorrectionsOut,
+    DecisionOut,
+    DecisionsOut,
+    ViewOut,
+    ViewsOut,
+)
+from serving.decisions.past import read_decision, read_decisions
+from serving.decisions.permissions import need_decider
+from serving.decisions.versions import read_tag, write_tag
+from serving.decisions.views import ViewIn, give_view, read_views
+from serving.decisions.without import Doubted, score_without
+from serving.lists.blinding import is_blind
+from serving.persons import SignedIn
+from serving.problems import ErrorResponse
+from serving.screening.key_shape import KEY_PATTERN
+from serving.screening.worker import make_rules
+from serving.service import Service, service_of
+
+router = APIRouter(prefix="/v1", tags=["decisions"])
+MOST_ROWS: Final = 200
+CaseKey = Annotated[str, Path(pattern=KEY_PATTERN)]
+Cursor = Annotated[str | None, Query(pattern=KEY_PATTERN)]
+Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
+IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=200)]
+_WRITES: Final = (400, 401, 403, 404, 413, 415, 422, 503)
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return how the errors of a route are described."""
+    return {status: {"model": ErrorResponse} for status in statuses}
+
+
+@router.get("/cases/{key}/decisions", responses=errors(401, 404, 422, 503))
+def list_decisions(
+    key: CaseKey,
+    request: Request,
+    response: Response,
+    person: SignedIn,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> DecisionsOut:
+    """Return the decisions on a case, the latest first; the ETag is the case's version."""
+    service = service_of(request)
+    unit = service.need_unit()
+    with service.need_store().reading() as connection:
+        need_case(connection, key)
+        withheld = is_blind(connection, key)
+        found = read_decisions(connection, key, unit, size=limit, cursor=cursor, withheld=withheld)
+    response.headers["etag"] = write_tag(found.version)
+    return found
+
+
+@router.post("/cases/{key}/decisions", status_code=201, responses=errors(*_WRITES, 409, 412, 428))
+def make_decision(
+    key: CaseKey,
+    draft: DecisionIn,
+    request: Request,
+    response: Response,
+    person: SignedIn,
+    if_match: IfMatch = None,
+) -> DecisionOut:
+    """Record a decision on the version of the case that ``If-Match`` names.
+
+    Nothing but this closes a case, takes one on or discharges a flag.
+    """
+    need_decider(person)
+    service = service_of(request)
+    unit, act = service.need_unit(), Act(key, person, draft, read_tag(if_match))
+    with service.need_store().writing() as writing:
+        decided = decide(writing, act, unit, make_rules(service.settings))
+        told = read_decision(writing.connection, decided.decision_key, unit)
+    response.headers["etag"] = write_tag(decided.version)
+    return told
+
+
+@router.get("/cases/{key}/views", responses=errors(401, 404, 422, 503))
+def list_views(key: CaseKey, request: Request, person: SignedIn) -> ViewsOut:
+    """Return each agency's latest view beside the others', and all that were given."""
+    service = service_of(request)
+    with service.need_store().reading() as connection:
+        need_case(connection, key)
+        return read_views(connection, key, service.need_unit())
+
+
+@router.post("/cases/{key}/views", status_code=201, responses=errors(*_WRITES))
+def add_view(key: CaseKey, view: ViewIn, request: Request, person: SignedIn) -> ViewOut:
+    """Record the view of the person's agency; a dissent stands until that agency says otherwise."""
+    service = service_of(request)
+    with service.need_store().writing() as writing:
+        view_key = give_view(writing, key, person, view)
+        given = read_views(writing.connection, key, service.need_unit())
+    return next(one for one in given.all if one.view_key == view_key)
+
+
+@router.post("/cases/{key}/corrections", status_code=201, responses=errors(*_WRITES))
+def request_correction(
+    key: CaseKey, asked: CorrectionIn, request: Request, person: SignedIn
+) -> AskedOut:
+    """Say that a record is wrong, and see the score without it; the record stays as it is."""
+    service = service_of(request)
+    store, unit = service.need_store(), service.need_unit()
+    with store.writing() as writing:
+        request_key = ask_correction(writing, key, person, asked)
+    with store.reading() as connection:
+        return AskedOut(
+            correction=read_correction(connection, request_key, unit),
+            **_compare(connection, service, Doubted(key, asked.table, asked.record_id)),
+        )
+
+
+def _compare(connection: Connection, service: Service, doubted: Doubted) -> dict[str, Any]:
+    withheld, bundle = is_blind(connection, doubted.case_key), service.champion.find()
+    if withheld or bundle is None:
+        return {"withheld": withheld, "without": None}
+    now_us = service.need_store().clock()
+    compared = score_without(connection, bundle, doubted, service.need_unit(), now_us)
+    return {"withheld": False, "without": compared}
+
+
+@router.get("/corrections", responses=errors(401, 422, 503))
+def list_corrections(
+    request: Request, person: SignedIn, limit: Limit = 50, cursor: Cursor = None
+) -> CorrectionsOut:
+    """Return the correction requests that nobody has answered, the oldest first."""
+    service = service_of(request)
+    with service.need_store().reading() as connection:
+        return read_open_corrections(connection, service.need_unit(), size=limit, cursor=cursor)
+
+
+@router.post("/corrections/{request_key}/answer", status_code=201, responses=errors(*_WRITES, 409))
+def give_answer(
+    request_key: CaseKey, given: AnswerIn, request: Request, person: SignedIn
+) -> CorrectionOut:
+    """Answer a correction request; an accepted correction comes as a record of its own."""
+    service = service_of(request)
+    unit = service.need_unit()
+    with service.need_store().writing() as writing:
+        answer_correction(writing, request_key, person, given, unit)
+        return read_correction(writing.connection, request_key, unit)

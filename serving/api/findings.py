@@ -1,0 +1,119 @@
+"""``GET /v1/findings``: hits, misses, waits and agreement; nothing of a single case or person."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from features.moments import format_moment
+from serving.findings.agreement import Agreement
+from serving.findings.outcomes import OutcomeFindings
+from serving.findings.reading import read_findings
+from serving.persons import SignedIn
+from serving.problems import ErrorResponse
+from serving.service import service_of
+
+router = APIRouter(prefix="/v1", tags=["findings"])
+_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": ErrorResponse} for status in (400, 401, 503)
+}
+NOTE: Final = (
+    "Outcomes are those recorded under past practice: a case that was acted on looks safer for it, "
+    "and what nobody recorded is not here."
+)
+
+
+class RuleHitsOut(BaseModel):
+    """Places by one rule, and how many of them had the outcome."""
+
+    rule: str
+    n_places: int
+    n_known: int
+    n_reached: int
+    share: float | None
+
+
+class MissedOut(BaseModel):
+    """Eligible cases with the outcome that were not listed, estimated from the random draw."""
+
+    upper: float | None = Field(description="95 % one-sided upper bound.")
+    estimate: float | None
+    upper_first: bool = Field(description="No draw had the outcome: tell the bound first.")
+    total: float | None = Field(description="Outcomes among all eligible cases.")
+    n_drawn: int
+    n_known: int
+    n_reached: int
+    n_not_listed: int
+
+
+class OutcomeFindingsOut(BaseModel):
+    """One outcome over the sittings whose time has passed."""
+
+    outcome: str
+    label: str
+    n_sittings: int
+    n_not_yet: int
+    hits: list[RuleHitsOut]
+    missed: MissedOut
+
+
+class WaitsOut(BaseModel):
+    """Waits in days until a case was listed, and those that go on."""
+
+    n_listed: int
+    median_days: float | None
+    ninth_decile_days: float | None
+    longest_days: float | None
+    n_still_waiting: int
+    still_longest_days: float | None
+
+
+class AgreementOut(BaseModel):
+    """How many agree, disagree or said nothing; never by person."""
+
+    n_agree: int
+    n_disagree: int
+    n_silent: int
+    share: float | None
+
+
+class FindingsOut(BaseModel):
+    """What became of the lists until now."""
+
+    as_of: str
+    note: str
+    outcomes: list[OutcomeFindingsOut]
+    waits: WaitsOut
+    agreement_with_scores: AgreementOut
+    agreement_with_reasons: AgreementOut
+
+
+@router.get("/findings", responses=_ERRORS)
+def tell_findings(request: Request, person: SignedIn) -> FindingsOut:
+    """Return hits, misses, waits and agreement over all sittings."""
+    service = service_of(request)
+    store, unit = service.need_store(), service.need_unit()
+    found = read_findings(store, service.champion.find(), unit, store.clock())
+    return FindingsOut(
+        as_of=format_moment(found.as_of_us, unit.time_zone),
+        note=NOTE,
+        outcomes=[_tell_outcome(one) for one in found.outcomes],
+        waits=WaitsOut(**vars(found.waits)),
+        agreement_with_scores=_tell_agreement(found.with_scores),
+        agreement_with_reasons=_tell_agreement(found.with_reasons),
+    )
+
+
+def _tell_outcome(found: OutcomeFindings) -> OutcomeFindingsOut:
+    return OutcomeFindingsOut(
+        outcome=found.outcome,
+        label=found.label,
+        n_sittings=found.n_sittings,
+        n_not_yet=found.n_not_yet,
+        hits=[RuleHitsOut(**vars(hits), share=hits.share) for hits in found.hits],
+        missed=MissedOut(**vars(found.missed), upper_first=found.missed.upper_first),
+    )
+
+
+def _tell_agreement(found: Agreement) -> AgreementOut:
+    return AgreementOut(**vars(found), share=found.share)

@@ -1,0 +1,316 @@
+"""``/v1/imports``: many rows in a stream that shows how far it is and resumes after a break."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, Final
+
+from anyio import to_thread
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import StreamingResponse
+from sqlalchemy import Row
+from starlette.requests import ClientDisconnect
+
+from features.contract import HEALTH_SOURCE
+from features.edge import Clock
+from features.moments import format_moment
+from serving.api.records import errors, score_changed
+from serving.api.schemas_records import ImportIn, ImportOut, ImportsOut, RejectOut, RejectsOut
+from serving.decisions.permissions import may_turn_cases, need_sender
+from serving.lists.spreadsheet import disarm
+from serving.persons import Person, SignedIn
+from serving.problems import ServiceError
+from serving.screening.key_shape import KEY_PATTERN
+from serving.screening.worker import make_rules
+from serving.service import Service, service_of
+from serving.store.chunks import BYTES_PER_CHUNK, ROWS_PER_CHUNK, Chunk, take_chunk
+from serving.store.database import Store, Unit
+from serving.store.progress import (
+    Imported,
+    ImportRefusedError,
+    begin_import,
+    check_importer,
+    check_rows,
+    check_whole,
+    end_import,
+    list_imports,
+    list_rejects,
+    need_import,
+)
+from serving.store.row_lines import Line, LineSplitter, normalise_rows, read_line
+
+router = APIRouter(prefix="/v1/imports", tags=["imports"])
+_Key = Annotated[str, Path(pattern=KEY_PATTERN)]
+_MOST_ROWS: Final = 500
+_Limit = Annotated[int, Query(ge=1, le=_MOST_ROWS)]
+_STREAMS: Final = ("application/x-ndjson", "application/jsonl", "application/octet-stream")
+_MOST_SCORED: Final = 2_000
+"""Changed cases that are scored before the answer; of more the worker takes care at once."""
+_AGENCY_ONLY: Final = "agency_only"
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": 'One row a line: {"table": "events", "row": {"event_id": "SYN-E1", ...}}; '
+        "cases before their records.",
+        "content": {_STREAMS[0]: {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.post("", responses=errors(403, 413, 415))
+def begin(asked: ImportIn, person: SignedIn, request: Request) -> ImportOut:
+    """Begin an import, or find the one of the same source that you began and that has not ended."""
+    need_sender(person)
+    service = service_of(request)
+    imported = begin_import(
+        service.need_store(),
+        person,
+        source_digest=asked.source_digest,
+        rows_total=asked.rows_total,
+    )
+    return _describe(imported, service.need_unit())
+
+
+@router.get("", responses=errors(404))
+def read_all(
+    person: SignedIn,
+    request: Request,
+    cursor: Annotated[str | None, Query(pattern=KEY_PATTERN)] = None,
+    limit: _Limit = 100,
+) -> ImportsOut:
+    """List imports, the latest first."""
+    service = service_of(request)
+    unit = service.need_unit()
+    with _refusing(), service.need_store().reading() as connection:
+        found = list_imports(connection, after=cursor, limit=limit)
+    more = len(found) == limit
+    return ImportsOut(
+        imports=[_describe(one, unit) for one in found],
+        next_cursor=found[-1].import_key if more else None,
+    )
+
+
+@router.get("/{import_key}", responses=errors(404))
+def read_one(import_key: _Key, person: SignedIn, request: Request) -> ImportOut:
+    """Tell how far an import is."""
+    service = service_of(request)
+    with _refusing(), service.need_store().reading() as connection:
+        return _describe(need_import(connection, import_key), service.need_unit())
+
+
+@router.put("/{import_key}/rows", responses=errors(403, 404, 409, 415), openapi_extra=_BODY)
+async def add_rows(
+    import_key: _Key,
+    person: SignedIn,
+    request: Request,
+    start: Annotated[int, Query(alias="from", ge=0, le=10**12)] = 0,
+    last: bool = False,
+) -> ImportOut:
+    """Take rows as they stream in, some thousands a transaction.
+
+    ``from`` is how many rows of the import come before these; rows that were taken before are
+    passed over. ``last`` ends the import after these; one that said how many rows it has ends by
+    itself, and not before. After a break ask how far it is and send the rest. Who began an import
+    goes on with it, or an administrator.
+    """
+    need_sender(person)
+    service = service_of(request)
+    _check_kind(request)
+    taker = _Taker(service, import_key, start, person)
+    with _refusing():
+        await to_thread.run_sync(taker.check)
+        splitter = LineSplitter()
+        try:
+            async for some in request.stream():
+                for line in splitter.feed(some):
+                    if taker.add(line):
+                        await to_thread.run_sync(taker.take)
+        except ClientDisconnect:
+            # What was committed stays; the rest comes with the next request.
+            return await to_thread.run_sync(taker.tell)
+        for line in splitter.end():
+            taker.add(line)
+        return await to_thread.run_sync(taker.finish, last)
+
+
+@router.get("/{import_key}/rejects", responses=errors(404))
+def read_rejects(
+    import_key: _Key,
+    person: SignedIn,
+    request: Request,
+    cursor: Annotated[int, Query(ge=0, le=10**12)] = 0,
+    limit: _Limit = 100,
+) -> RejectsOut:
+    """List an import's rejects and what each row held, but for what is kept apart."""
+    store = service_of(request).need_store()
+    with _refusing(), store.reading() as connection:
+        need_import(connection, import_key)
+        found = list_rejects(connection, import_key, after=cursor, limit=limit)
+    return RejectsOut(
+        rejects=[RejectOut.model_validate(_tell_reject(row)) for row in found],
+        next_cursor=found[-1].number if len(found) == limit else None,
+    )
+
+
+@router.get(
+    "/{import_key}/rejects.csv",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {}}}, **errors(404)},
+)
+def write_rejects(import_key: _Key, person: SignedIn, request: Request) -> StreamingResponse:
+    """Give an import's rejects as CSV that no spreadsheet program runs anything of."""
+    store = service_of(request).need_store()
+    with _refusing(), store.reading() as connection:
+        need_import(connection, import_key)
+    return StreamingResponse(
+        _write(store, import_key),
+        media_type="text/csv",
+        headers={"content-disposition": 'attachment; filename="rejects.csv"'},
+    )
+
+
+class _Taker:
+    """Gathers the lines of one request into chunks and stores them."""
+
+    def __init__(self, service: Service, import_key: str, start: int, person: Person) -> None:
+        self._service, self._key, self._person = service, import_key, person
+        self._store, self._unit = service.need_store(), service.need_unit()
+        self._done = start
+        self._lines: list[Line] = []
+        self._size = 0
+        self._changed: set[str] = set()
+
+    def check(self) -> None:
+        """Refuse rows of no import or another's, or that leave a gap, before any is read."""
+        with self._store.reading() as connection:
+            imported = need_import(connection, self._key)
+        check_importer(imported, self._person)
+        check_rows(imported, self._done + 1)
+
+    def add(self, line: Line) -> bool:
+        """Take a line and say whether a chunk is full."""
+        self._lines.append(line)
+        self._size += len(line.content)
+        return len(self._lines) >= ROWS_PER_CHUNK or self._size >= BYTES_PER_CHUNK
+
+    def take(self) -> None:
+        """Store the lines gathered so far, in one transaction."""
+        rows = [read_line(number, line) for number, line in enumerate(self._lines, self._done + 1)]
+        clock = Clock(self._unit.time_zone, self._store.clock())
+        chunk = Chunk(self._done + 1, self._done + len(rows), normalise_rows(rows, clock))
+        taken = take_chunk(
+            self._store,
+            self._key,
+            chunk,
+            self._unit,
+            make_rules(self._service.settings),
+            may_turn=may_turn_cases(self._person),
+        )
+        self._done = chunk.last
+        self._lines, self._size = [], 0
+        if len(self._changed) <= _MOST_SCORED:
+            self._changed |= taken.changed_keys
+
+    def tell(self) -> ImportOut:
+        """Tell how far the import is."""
+        with self._store.reading() as connection:
+            return _describe(need_import(connection, self._key), self._unit)
+
+    def finish(self, last: bool) -> ImportOut:
+        """Store what is left, end the import where all of it is there, and score what changed."""
+        if self._lines:
+            self.take()
+        with self._store.reading() as connection:
+            imported = need_import(connection, self._key)
+        if len(self._changed) <= _MOST_SCORED:
+            score_changed(self._service, self._changed)
+        is_whole = imported.rows_total is not None and imported.rows_done >= imported.rows_total
+        if last:
+            check_whole(imported)
+        if last or is_whole:
+            imported = end_import(self._store, self._key)
+        return _describe(imported, self._unit)
+
+
+def _check_kind(request: Request) -> None:
+    kind = request.headers.get("content-type", _STREAMS[0]).split(";")[0].strip().lower()
+    if kind not in _STREAMS or "content-encoding" in request.headers:
+        raise ServiceError(
+            415,
+            "not_ndjson",
+            "the body is not declared as plain lines of JSON",
+            f"send content-type: {_STREAMS[0]}, not compressed",
+        )
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn a refusal of the store into an answer."""
+    try:
+        yield
+    except ImportRefusedError as error:
+        what, _, remedy = str(error).partition("; ")
+        status = {"no_import": 404, "not_the_importer": 403}.get(error.code, 409)
+        raise ServiceError(status, error.code, what, remedy) from None
+
+
+def _describe(imported: Imported, unit: Unit) -> ImportOut:
+    ended = imported.ended_at_us
+    return ImportOut(
+        import_key=imported.import_key,
+        state="open" if ended is None else "ended",
+        begun_at=format_moment(imported.begun_at_us, unit.time_zone),
+        ended_at=None if ended is None else format_moment(ended, unit.time_zone),
+        person=imported.person.name,
+        rows_total=imported.rows_total,
+        rows_done=imported.rows_done,
+        added=imported.added,
+        repeats=imported.repeats,
+        conflicts=imported.conflicts,
+        rejects=imported.rejects,
+    )
+
+
+def _write(store: Store, import_key: str) -> Iterator[str]:
+    """Yield the rejects as CSV, some at a time, each read by itself."""
+    columns = list(RejectOut.model_fields)
+    after = 0
+    yield _to_csv([columns])
+    while True:
+        with store.reading() as connection:
+            found = list_rejects(connection, import_key, after=after, limit=_MOST_ROWS)
+        if not found:
+            return
+        after = found[-1].number
+        told = [_tell_reject(row) for row in found]
+        yield _to_csv([[_to_cell(one[name]) for name in columns] for one in told])
+
+
+def _tell_reject(row: Row[Any]) -> dict[str, Any]:
+    """Return a reject, without what it held where that is of health or one agency's alone."""
+    withheld = _is_kept_apart(row.source)
+    source = None if withheld else row.source
+    return {**row._mapping, "source": source, "source_withheld": withheld}
+
+
+def _is_kept_apart(source: Any) -> bool:
+    if not isinstance(source, dict):
+        return True
+    cells = {name: str(cell).strip().lower() for name, cell in source.items()}
+    if cells.get("source") == HEALTH_SOURCE or cells.get("handling") == _AGENCY_ONLY:
+        return True
+    # A line that is no row may still hold one.
+    line = cells.get("(line)", "")
+    return HEALTH_SOURCE in line or _AGENCY_ONLY in line
+
+
+def _to_cell(cell: Any) -> str:
+    return disarm(json.dumps(cell, ensure_ascii=False) if isinstance(cell, dict) else cell)
+
+
+def _to_csv(rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL).writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,308 @@
+"""Sittings, the list, and every open case: ``/v1/sittings``, ``/v1/list``, ``/v1/cases``."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from sqlalchemy import Connection
+
+from features.moments import format_moment, to_datetime
+from serving.lists.blinding import find_unsettled, record_first_view, withhold_division
+from serving.lists.listed import read_overflow, read_rows
+from serving.lists.open_cases import Filters, read_page
+from serving.lists.opening import describe_bundle, make_terms, open_sitting
+from serving.lists.outputs import (
+    FirstViewIn,
+    ListedOut,
+    ListOut,
+    OpenCaseOut,
+    OpenCasesOut,
+    OverflowOut,
+    SittingIn,
+    SittingOut,
+    SittingsOut,
+)
+from serving.lists.pools import count_states
+from serving.lists.sittings import Sitting, current_sitting, list_sittings, read_sitting
+from serving.lists.spreadsheet import write_csv
+from serving.persons import SignedIn
+from serving.problems import ErrorResponse, ServiceError
+from serving.screening.advising import advise_scores
+from serving.screening.key_shape import KEY_PATTERN, make_bad_cursor
+from serving.screening.ordering import read_ordering
+from serving.service import Service, service_of
+from serving.store.database import Unit
+
+router = APIRouter(prefix="/v1", tags=["lists"])
+MOST_ROWS: Final = 200
+_WRITES: Final = (400, 401, 403, 413, 415, 422, 503)
+_Key = Annotated[str, Path(pattern=KEY_PATTERN)]
+_Filter = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
+_Tag = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
+_KEPT: Final[dict[str, Any]] = {"description": "The list is as the ETag named it."}
+
+
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": ErrorResponse} for status in statuses}
+
+
+@router.post(
+    "/sittings",
+    status_code=201,
+    responses={
+        200: {"model": SittingOut, "description": "Opened today already."},
+        **_errors(*_WRITES),
+    },
+)
+def begin_sitting(
+    asked: SittingIn, request: Request, person: SignedIn, response: Response
+) -> SittingOut:
+    """Open a sitting and compose its list; two who do so at once get the same.
+
+    One is opened a day; a reason opens another. Those who act on cases and administrators may.
+    """
+    service = service_of(request)
+    store, unit = service.need_store(), service.need_unit()
+    bundle = service.champion.find()
+    with store.reading() as connection:
+        ordering = read_ordering(connection, has_model=bundle is not None)
+    opened = open_sitting(
+        store,
+        unit,
+        make_terms(service.settings, ordering),
+        person,
+        bundle,
+        advise_scores,
+        again=asked.again_because,
+    )
+    response.status_code = 201 if opened.is_new else 200
+    with store.reading() as connection:
+        (told,) = _describe_all(connection, [opened.sitting], opened.sitting, unit)
+    return SittingOut(**told)
+
+
+@router.get("/sittings", responses=_errors(401, 422, 503))
+def read_sittings(
+    request: Request,
+    person: SignedIn,
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 20,
+    cursor: Annotated[str | None, Query(pattern=KEY_PATTERN)] = None,
+) -> SittingsOut:
+    """Return sittings, the latest first."""
+    service = service_of(request)
+    unit = service.need_unit()
+    with service.need_store().reading() as connection:
+        current = current_sitting(connection)
+        after = None if cursor is None else read_sitting(connection, cursor)
+        if cursor is not None and after is None:
+            raise make_bad_cursor()
+        found = list_sittings(connection, limit + 1, after=after)
+        described = _describe_all(connection, found[:limit], current, unit)
+    told = [SittingOut(**one) for one in described]
+    return SittingsOut(
+        sittings=told, next_cursor=told[-1].sitting_key if len(found) > limit else None
+    )
+
+
+@router.get(
+    "/sittings/{sitting_key}",
+    response_model=ListOut,
+    responses={304: _KEPT, **_errors(401, 404, 422, 503)},
+)
+def read_past_list(
+    sitting_key: _Key, request: Request, person: SignedIn, tag: _Tag = None
+) -> Response:
+    """Return a sitting's list as it was shown, with first views and decisions."""
+    service = service_of(request)
+    with service.need_store().reading() as connection:
+        sitting = _need(read_sitting(connection, sitting_key))
+        return _answer(describe_list(connection, sitting, service.need_unit()), tag)
+
+
+@router.get("/list", response_model=ListOut, responses={304: _KEPT, **_errors(401, 404, 422, 503)})
+def read_list(request: Request, person: SignedIn, tag: _Tag = None) -> Response:
+    """Return the list of the current sitting."""
+    service = service_of(request)
+    with service.need_store().reading() as connection:
+        sitting = need_sitting(connection)
+        return _answer(describe_list(connection, sitting, service.need_unit()), tag)
+
+
+@router.get(
+    "/list.csv",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}}, **_errors(401, 404, 503)},
+)
+def read_csv(request: Request, person: SignedIn) -> Response:
+    """Return the list of the current sitting as CSV."""
+    service = service_of(request)
+    unit = service.need_unit()
+    with service.need_store().reading() as connection:
+        sitting = need_sitting(connection)
+        rows = read_rows(connection, sitting, unit, hold_draw=True)
+    day = to_datetime(sitting.as_of_us, unit.time_zone).date().isoformat()
+    return Response(
+        write_csv(rows, _say_above(sitting)),
+        media_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="list-{day}.csv"',
+            "Cache-Control": "private, no-store",
+        },
+    )
+
+
+@router.get("/cases", responses=_errors(401, 422, 503))
+def read_cases(
+    request: Request,
+    person: SignedIn,
+    area: _Filter = None,
+    source: _Filter = None,
+    family: _Filter = None,
+    state: Literal["awaiting", "returned", "managed"] | None = None,
+    flagged: bool | None = None,
+    order: Literal["priority", "wait"] = "priority",
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
+    cursor: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
+) -> OpenCasesOut:
+    """Return open cases, some at a time."""
+    service = service_of(request)
+    store, unit = service.need_store(), service.need_unit()
+    now_us = store.clock()
+    filters = Filters(area, source, family, state, flagged)
+    with store.reading() as connection:
+        page = read_page(connection, unit, now_us, filters, order=order, size=limit, cursor=cursor)
+        # Counting passes over every open case; the first page alone tells it.
+        states = count_states(connection) if cursor is None else None
+    return OpenCasesOut(
+        **_standing_now(service, unit, now_us),
+        states=states,
+        rows=[OpenCaseOut(**row) for row in page.rows],
+        blind_rows=[OpenCaseOut(**row) for row in page.blind_rows],
+        next_cursor=page.next_cursor,
+    )
+
+
+@router.post(
+    "/sittings/{sitting_key}/cases/{key}/first-view",
+    responses=_errors(404, 409, *_WRITES),
+)
+def give_first_view(
+    sitting_key: _Key, key: _Key, given: FirstViewIn, request: Request, person: SignedIn
+) -> ListedOut:
+    """Record a first view of a blind case, and return its row, whole from now on.
+
+    Why it is on the list is told once every blind row of the list was viewed. A view may be given
+    by those who act on cases and by administrators, for the latest sitting and for those of the 24
+    hours before it.
+    """
+    service = service_of(request)
+    store, unit = service.need_store(), service.need_unit()
+    with store.writing() as writing:
+        record_first_view(writing, sitting_key, key, person, given.view)
+        sitting = _need(read_sitting(writing.connection, sitting_key))
+        rows = read_rows(writing.connection, sitting, unit, hold_draw=True)
+    return next(ListedOut(**row) for row in rows if row["key"] == key)
+
+
+def need_sitting(connection: Connection) -> Sitting:
+    """Return the current sitting.
+
+    Raises
+    ------
+    ServiceError
+        If none was opened yet.
+    """
+    sitting = current_sitting(connection)
+    if sitting is None:
+        raise ServiceError(
+            404, "no_sitting", "no sitting was opened yet", "open one with POST /v1/sittings"
+        )
+    return sitting
+
+
+def describe_list(connection: Connection, sitting: Sitting, unit: Unit) -> ListOut:
+    """Return a sitting's list as the API gives it, blind rows withheld."""
+    current = current_sitting(connection)
+    rows = read_rows(connection, sitting, unit, hold_draw=True)
+    (told,) = _describe_all(connection, [sitting], current, unit)
+    return ListOut(
+        **told,
+        n_decided=sum(row["decided"] for row in rows),
+        n_awaiting_first_view=sum(row["withheld"] for row in rows),
+        first_overflow=[
+            OverflowOut(**row) for row in read_overflow(connection, sitting, unit, MOST_ROWS)
+        ],
+        rows=[ListedOut(**row) for row in rows],
+    )
+
+
+def _need(sitting: Sitting | None) -> Sitting:
+    if sitting is None:
+        raise ServiceError(404, "not_found", "no sitting has this key", "start from /v1/sittings")
+    return sitting
+
+
+def _describe_all(
+    connection: Connection, found: Sequence[Sitting], current: Sitting | None, unit: Unit
+) -> list[dict[str, Any]]:
+    """Describe sittings, without their division while a first view of a blind row is wanting."""
+    unsettled = find_unsettled(connection, [one.key for one in found])
+    latest = None if current is None else current.key
+    return [
+        _describe(one, unit, is_current=one.key == latest)
+        | ({"policy": withhold_division(one.policy)} if one.key in unsettled else {})
+        for one in found
+    ]
+
+
+def _describe(sitting: Sitting, unit: Unit, *, is_current: bool) -> dict[str, Any]:
+    return {
+        "opened_again_because": None,
+        **sitting.standing,
+        "sitting_key": sitting.key,
+        "opened_at": format_moment(sitting.opened_at_us, unit.time_zone),
+        "opened_by": sitting.person.name,
+        "is_current": is_current,
+        "capacity": sitting.capacity,
+        "ordering": sitting.ordering,
+        "policy": sitting.policy,
+        "n_eligible": sitting.n_eligible,
+        "n_open": sitting.n_open,
+    }
+
+
+def _standing_now(service: Service, unit: Unit, now_us: int) -> dict[str, Any]:
+    return {
+        **describe_bundle(service.champion.find()),
+        "as_of": format_moment(now_us, unit.time_zone),
+        "synthetic": unit.synthetic,
+    }
+
+
+def _answer(told: ListOut, tag: str | None) -> Response:
+    """Return a list with its tag, or that it is as the tag named it."""
+    content = told.model_dump_json().encode()
+    own = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": own, "Cache-Control": "private, no-cache"}
+    named = {one.strip().removeprefix("W/") for one in (tag or "").split(",")}
+    if own in named:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type="application/json", headers=headers)
+
+
+def _say_above(sitting: Sitting) -> list[str]:
+    standing = sitting.standing
+    outside = standing["overflow"]
+    lines = [
+        standing["advisory"],
+        f"As of {standing['as_of']}; model {sitting.bundle_id or 'none'}.",
+    ]
+    if standing["synthetic"]:
+        lines.append("Every case is synthetic.")
+    if outside["n_cases"]:
+        lines.append(
+            f"Flagged cases without a place: {outside['n_cases']}, "
+            f"the oldest flag since {outside['flagged_since']}."
+        )
+    return lines + list(standing["waits"]["words"])

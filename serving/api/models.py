@@ -1,0 +1,271 @@
+"""The model in use, the switch of the order, and stored scores.
+
+``GET /v1/model``, ``POST /v1/ordering``, ``GET /v1/rescoring``, ``GET /v1/scores/{score_key}`` and
+``GET /v1/cases/{key}/scores``. A case that is looked at blind first shows no number here either.
+"""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import AfterValidator, BaseModel, Field
+from scipy.special import expit
+from sqlalchemy import Connection, func, select
+from sqlalchemy.engine import Row
+
+from features.engine import ENGINE_VERSION
+from features.moments import format_moment
+from models.bundle import Bundle
+from serving.lists.blinding import is_blind
+from serving.persons import SignedIn
+from serving.problems import ErrorResponse, ServiceError
+from serving.schemas import Strict
+from serving.screening.key_shape import KEY_PATTERN
+from serving.screening.ordering import Ordering, read_ordering, read_switch, switch_ordering
+from serving.screening.uses import read_use
+from serving.service import Service, service_of
+from serving.store.database import Unit
+from serving.store.schema import cases, scores, standings
+
+router = APIRouter(prefix="/v1", tags=["models"])
+MOST_SCORES: Final = 200
+_MOST_WHY: Final = 2_000
+_LAST_SEQ: Final = 2**63 - 1
+_SAYS_SOMETHING: Final = r"[^\s\x00]"
+"""One letter that both databases can hold is the least."""
+
+
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": ErrorResponse} for status in (400, 401, 422, 503, *statuses)}
+
+
+Key = Annotated[str, Path(pattern=KEY_PATTERN, description="An opaque key.")]
+Why = Annotated[str, AfterValidator(lambda text: text.replace("\0", "").strip())]
+
+
+class ModelledOut(BaseModel):
+    """An outcome that has a model."""
+
+    name: str
+    label: str
+    horizon: str
+
+
+class OrderingOut(BaseModel):
+    """The order of priority places, and who turned the switch last."""
+
+    ordering: Ordering = Field(description="What holds; the longest wait where no model is in use.")
+    switch: Ordering
+    why: str | None
+    person: str | None
+    switched_at: str | None
+
+
+class ModelOut(BaseModel):
+    """The model in use; everything of it is empty where none is."""
+
+    bundle_id: str | None
+    in_use_since: str | None
+    catalogue: str | None
+    catalogue_digest: str | None
+    engine_version: str
+    outcomes: list[ModelledOut]
+    fault: str | None = Field(description="Why a newer bundle was refused.")
+    ordering: OrderingOut
+
+
+class OrderingIn(Strict):
+    """The order to switch to, and why."""
+
+    ordering: Ordering
+    why: Why = Field(pattern=_SAYS_SOMETHING, max_length=_MOST_WHY)
+
+
+class RescoringOut(BaseModel):
+    """How far the scores of cases that are not closed are behind their records."""
+
+    n_open: int
+    n_behind: int = Field(description="Scored, and something came since.")
+    n_unscored: int
+    oldest_as_of: str | None = Field(description="The oldest score among those behind.")
+    unscored_since: str | None = Field(description="Arrival of the first case without a score.")
+
+
+class StoredScoreOut(BaseModel):
+    """A score as it was given; without its numbers where the case is looked at blind first.
+
+    Its key is left out then as well, since the key of a score leads on in the order of priority.
+    """
+
+    score_key: str | None
+    case_key: str
+    withheld: bool
+    as_of: str
+    known_seq: int = Field(description="The last row, in the store's order, that it had read.")
+    occasion: str
+    bundle_id: str
+    catalogue_digest: str
+    engine_version: str
+    priority: float | None = None
+    priority_as_recorded: float | None = None
+    leading_outcome: str | None = None
+    log_odds: dict[str, float] | None = None
+    probabilities: dict[str, float] | None = None
+
+
+class StoredScoresOut(BaseModel):
+    """Some of a case's scores, the latest first."""
+
+    scores: list[StoredScoreOut]
+    next_cursor: int | None
+
+
+@router.get("/model", responses=_errors())
+def read_model(request: Request, person: SignedIn) -> ModelOut:
+    """Return the model in use, since when, and what is wrong with a newer one."""
+    service = service_of(request)
+    unit = service.need_unit()
+    bundle = service.champion.find()
+    with service.need_store().reading() as connection:
+        since = None if bundle is None else read_use(connection, bundle.id)
+        ordering = _tell_ordering(connection, bundle, unit)
+    return ModelOut(
+        bundle_id=bundle.id if bundle else None,
+        in_use_since=_show(since, unit),
+        catalogue=bundle.catalogue.name if bundle else None,
+        catalogue_digest=bundle.catalogue.digest if bundle else None,
+        engine_version=ENGINE_VERSION,
+        outcomes=_list_outcomes(bundle) if bundle else [],
+        fault=service.champion.fault,
+        ordering=ordering,
+    )
+
+
+def _list_outcomes(bundle: Bundle) -> list[ModelledOut]:
+    return [
+        ModelledOut(name=one.name, label=one.label, horizon=str(one.horizon))
+        for one in bundle.catalogue.outcomes
+        if one.name in bundle.outcomes
+    ]
+
+
+def _tell_ordering(connection: Connection, bundle: Bundle | None, unit: Unit) -> OrderingOut:
+    latest = read_switch(connection)
+    return OrderingOut(
+        ordering=read_ordering(connection, has_model=bundle is not None),
+        switch=read_ordering(connection),
+        why=latest.why if latest is not None else None,
+        person=latest.person if latest is not None else None,
+        switched_at=_show(latest.switched_at_us, unit) if latest is not None else None,
+    )
+
+
+@router.post("/ordering", responses=_errors(403, 413, 415))
+def post_ordering(asked: OrderingIn, request: Request, person: SignedIn) -> OrderingOut:
+    """Switch the order of priority places; the duty role and administrators may."""
+    service = service_of(request)
+    with service.need_store().writing() as writing:
+        switch_ordering(writing, person, asked.ordering, asked.why)
+        return _tell_ordering(writing.connection, service.champion.find(), service.need_unit())
+
+
+@router.get("/rescoring", responses=_errors())
+def read_rescoring(request: Request, person: SignedIn) -> RescoringOut:
+    """Return how many scores are behind their cases' records, and since when."""
+    service = service_of(request)
+    unit, table = service.need_unit(), standings.c
+    is_open = table.state != "closed"
+    behind = table.score_key.is_not(None) & (table.record_seq > table.known_seq)
+    with service.need_store().reading() as connection:
+        total = connection.execute(
+            select(func.count()).select_from(standings).where(is_open)
+        ).scalar_one()
+        late = connection.execute(
+            select(func.count(), func.min(table.scored_as_of_us)).where(is_open, behind)
+        ).one()
+        without = connection.execute(
+            select(func.count(), func.min(table.arrived_at_us)).where(
+                is_open, table.score_key.is_(None)
+            )
+        ).one()
+    return RescoringOut(
+        n_open=total,
+        n_behind=late[0],
+        n_unscored=without[0],
+        oldest_as_of=_show(late[1], unit),
+        unscored_since=_show(without[1], unit),
+    )
+
+
+@router.get("/scores/{score_key}", responses=_errors(404))
+def read_score(score_key: Key, request: Request, person: SignedIn) -> StoredScoreOut:
+    """Return a score as it was given."""
+    service = service_of(request)
+    with service.need_store().reading() as connection:
+        query = select(scores).where(scores.c.score_key == score_key)
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            raise _make_absent("score")
+        return _describe(row, service.need_unit(), withheld=is_blind(connection, row.case_key))
+
+
+@router.get("/cases/{key}/scores", responses=_errors(404))
+def list_scores(
+    key: Key,
+    request: Request,
+    person: SignedIn,
+    cursor: Annotated[
+        int, Query(ge=1, le=_LAST_SEQ, description="``next_cursor`` of the part before.")
+    ] = _LAST_SEQ,
+    limit: Annotated[int, Query(ge=1, le=MOST_SCORES)] = 50,
+) -> StoredScoresOut:
+    """Return every score that a case was given, the latest first."""
+    service: Service = service_of(request)
+    with service.need_store().reading() as connection:
+        known = select(cases.c.case_key).where(cases.c.case_key == key)
+        if connection.execute(known).one_or_none() is None:
+            raise _make_absent("case")
+        query = (
+            select(scores)
+            .where(scores.c.case_key == key, scores.c.stored_seq < cursor)
+            .order_by(scores.c.stored_seq.desc())
+            .limit(limit + 1)
+        )
+        rows = connection.execute(query).all()
+        withheld = is_blind(connection, key)
+    return StoredScoresOut(
+        scores=[_describe(row, service.need_unit(), withheld=withheld) for row in rows[:limit]],
+        next_cursor=rows[limit - 1].stored_seq if len(rows) > limit else None,
+    )
+
+
+def _describe(row: Row[Any], unit: Unit, *, withheld: bool) -> StoredScoreOut:
+    told = StoredScoreOut(
+        score_key=None if withheld else row.score_key,
+        case_key=row.case_key,
+        withheld=withheld,
+        as_of=format_moment(row.as_of_us, unit.time_zone),
+        known_seq=row.known_seq,
+        occasion=row.occasion,
+        bundle_id=row.bundle_id,
+        catalogue_digest=row.catalogue_digest,
+        engine_version=row.engine_version,
+    )
+    if withheld:
+        return told
+    return told.model_copy(
+        update={
+            "priority": row.priority,
+            "priority_as_recorded": row.priority_as_recorded,
+            "leading_outcome": row.leading_outcome or None,
+            "log_odds": row.log_odds,
+            "probabilities": {name: float(expit(odds)) for name, odds in row.log_odds.items()},
+        }
+    )
+
+
+def _make_absent(what: str) -> ServiceError:
+    return ServiceError(404, "not_found", f"no {what} has this key", "take a key from /v1/list")
+
+
+def _show(us: int | None, unit: Unit) -> str | None:
+    return None if us is None else format_moment(us, unit.time_zone)

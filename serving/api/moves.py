@@ -1,0 +1,111 @@
+"""Merge, split and transfer of cases, by the person who is signed in."""
+
+from collections.abc import Callable
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Request
+
+from serving.api.records import errors, score_changed
+from serving.api.schemas_records import MergeIn, MoveOut, SplitIn, TransferIn
+from serving.decisions.permissions import need_mover
+from serving.persons import SignedIn
+from serving.problems import Problem, ServiceError, invalid
+from serving.screening.key_shape import KEY_PATTERN
+from serving.screening.worker import make_rules
+from serving.service import Service, service_of
+from serving.store.move_records import MoveRefusedError
+from serving.store.moves import Move, merge_cases, split_case, transfer_case
+from serving.store.row_lines import is_storable
+
+router = APIRouter(prefix="/v1/cases", tags=["moves"])
+_Key = Annotated[str, Path(pattern=KEY_PATTERN)]
+_STATUSES: Final = {"no_case": 404, "no_record": 422, "same_case": 422, "nothing_to_move": 422}
+"""Statuses by code; what is left clashes with how things stand."""
+_ERRORS: Final = errors(403, 404, 409, 413, 415)
+
+
+@router.post("/{key}/merge", responses=_ERRORS)
+def merge(key: _Key, asked: MergeIn, person: SignedIn, request: Request) -> MoveOut:
+    """Merge the case into another: its records are copied there, and it is closed for good."""
+    need_mover(person)
+    service = service_of(request)
+    _check_texts(why=asked.why)
+    return _make(
+        service,
+        lambda: merge_cases(
+            service.need_store(),
+            person,
+            key,
+            asked.into,
+            unit=service.need_unit(),
+            why=asked.why,
+            rules=make_rules(service.settings),
+        ),
+    )
+
+
+@router.post("/{key}/split", responses=_ERRORS)
+def split(key: _Key, asked: SplitIn, person: SignedIn, request: Request) -> MoveOut:
+    """Make a new case of some of the case's records, and withdraw them here."""
+    need_mover(person)
+    service = service_of(request)
+    _check_texts(case_id=asked.case_id, why=asked.why)
+    return _make(
+        service,
+        lambda: split_case(
+            service.need_store(),
+            person,
+            key,
+            asked.case_id.strip(),
+            {"events": asked.events, "facts": asked.facts},
+            unit=service.need_unit(),
+            why=asked.why,
+            rules=make_rules(service.settings),
+        ),
+    )
+
+
+@router.post("/{key}/transfer", responses=_ERRORS)
+def transfer(key: _Key, asked: TransferIn, person: SignedIn, request: Request) -> MoveOut:
+    """Hand the case to another area; it stays as open as it was."""
+    need_mover(person)
+    service = service_of(request)
+    _check_texts(area=asked.area, why=asked.why)
+    return _make(
+        service,
+        lambda: transfer_case(
+            service.need_store(),
+            person,
+            key,
+            asked.area.strip(),
+            unit=service.need_unit(),
+            why=asked.why,
+            rules=make_rules(service.settings),
+        ),
+    )
+
+
+def _check_texts(**texts: str | None) -> None:
+    problems = [
+        Problem(where=name, code="not_storable", remedy="write a text without control characters")
+        for name, text in texts.items()
+        if text is not None and (not text.strip() or not is_storable(text))
+    ]
+    if problems:
+        raise invalid(problems)
+
+
+def _make(service: Service, move: Callable[[], Move]) -> MoveOut:
+    try:
+        made = move()
+    except MoveRefusedError as error:
+        what, _, remedy = str(error).partition("; ")
+        raise ServiceError(_STATUSES.get(error.code, 409), error.code, what, remedy) from None
+    score_changed(service, made.changed_keys)
+    return MoveOut(
+        move_key=made.move_key,
+        kind=made.kind,
+        case_key=made.case_key,
+        other_case_key=made.other_case_key,
+        records_added=made.records_added,
+    )

@@ -1,0 +1,78 @@
+"""``GET /v1/cases/{key}/reasons`` and its like: a stored score laid open, computed when asked."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from serving.api.decisions import CaseKey, errors
+from serving.explaining.answers import (
+    answer_incidents,
+    answer_movement,
+    answer_questions,
+    answer_reasons,
+)
+from serving.explaining.opening import start_explaining
+from serving.explaining.outputs import IncidentsOut, MovementOut, OpenQuestionsOut, ReasonsOut
+from serving.persons import SignedIn
+from serving.screening.key_shape import KEY_PATTERN
+from serving.service import service_of
+
+router = APIRouter(prefix="/v1", tags=["reasons"])
+ScoreKey = Annotated[
+    str | None,
+    Query(pattern=KEY_PATTERN, description="One of the case's scores; the latest where absent."),
+]
+FromKey = Annotated[
+    str | None,
+    Query(
+        alias="from",
+        pattern=KEY_PATTERN,
+        description="An earlier score of the case; where absent the one at the sitting before, or "
+        "the latest before the newest record.",
+    ),
+]
+_ERRORS = errors(401, 404, 409, 422, 503)
+
+
+@router.get("/cases/{key}/reasons", responses=_ERRORS)
+def read_reasons(
+    key: CaseKey, request: Request, person: SignedIn, score_key: ScoreKey = None
+) -> ReasonsOut:
+    """Return what moved a score: single reasons with their records, and exact shares by family."""
+    service = service_of(request)
+    with service.need_store().reading() as connection:
+        return answer_reasons(start_explaining(connection, service, key), score_key)
+
+
+@router.get("/cases/{key}/incidents", responses=_ERRORS)
+def read_incidents(
+    key: CaseKey, request: Request, person: SignedIn, score_key: ScoreKey = None
+) -> IncidentsOut:
+    """Return the incidents on which a score rests, with the exact share of each."""
+    service = service_of(request)
+    with service.need_store().reading() as connection:
+        return answer_incidents(start_explaining(connection, service, key), score_key)
+
+
+@router.get("/cases/{key}/movement", responses=_ERRORS)
+def read_movement(
+    key: CaseKey,
+    request: Request,
+    person: SignedIn,
+    score_key: ScoreKey = None,
+    from_key: FromKey = None,
+) -> MovementOut:
+    """Return why a score moved since an earlier one, and why the case's place did."""
+    service = service_of(request)
+    with service.need_store().reading() as connection:
+        return answer_movement(start_explaining(connection, service, key), score_key, from_key)
+
+
+@router.get("/cases/{key}/open-questions", responses=_ERRORS)
+def read_open_questions(
+    key: CaseKey, request: Request, person: SignedIn, score_key: ScoreKey = None
+) -> OpenQuestionsOut:
+    """Return what the file did not say, and how far each answer could move the score."""
+    service = service_of(request)
+    with service.need_store().reading() as connection:
+        return answer_questions(start_explaining(connection, service, key), score_key)

@@ -1,0 +1,123 @@
+"""``POST /v1/records``: records in, told row by row."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from features.edge import Clock
+from features.rejects import Rejects
+from serving.api.schemas_records import RecordsIn, RecordsOut
+from serving.decisions.permissions import may_turn_cases, need_sender
+from serving.persons import SignedIn
+from serving.problems import ErrorResponse, Problem, ServiceError, invalid
+from serving.screening.rescoring import score_stale
+from serving.screening.worker import make_rules
+from serving.service import Service, service_of
+from serving.store.chunks import Chunk, take_at_once
+from serving.store.row_lines import RawRow, make_raw_row, normalise_rows
+
+router = APIRouter(prefix="/v1", tags=["records"])
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the errors of a route, for its description."""
+    return {status: {"model": ErrorResponse} for status in (400, 401, 422, 503, *statuses)}
+
+
+@router.post("/records", responses=errors(403, 413, 415))
+def add_records(asked: RecordsIn, person: SignedIn, request: Request) -> RecordsOut:
+    """Keep records, and score anew the cases that they change.
+
+    A repeat is ignored and counted, a conflict told: what is stored stands. A row that cannot be
+    used does not hold up the others; only where none can be read is the request refused. That a
+    case was opened, closed, merged or handed on is taken from administrators alone.
+    """
+    need_sender(person)
+    service = service_of(request)
+    store, unit = service.need_store(), service.need_unit()
+    rows, places = _lay_out(asked)
+    if len(rows) > service.settings.max_request_records:
+        raise ServiceError(
+            413,
+            "too_many_records",
+            f"more than {service.settings.max_request_records:,} records",
+            "send fewer at a time, or begin an import",
+        )
+    normal = normalise_rows(rows, Clock(unit.time_zone, store.clock()))
+    if rows and not any(map(len, normal.tables.values())):
+        raise invalid(_locate(normal.rejects, places))
+    chunk = Chunk(1, len(rows), normal)
+    taken = take_at_once(
+        store,
+        person,
+        chunk,
+        unit,
+        make_rules(service.settings),
+        _digest(rows),
+        may_turn=may_turn_cases(person),
+    )
+    return RecordsOut(
+        import_key=taken.imported.import_key,
+        added=taken.imported.added,
+        repeats=taken.imported.repeats,
+        conflicts=taken.imported.conflicts,
+        rejects=taken.imported.rejects,
+        not_taken=_locate(taken.rejects, places),
+        warnings=dict(normal.warnings),
+        scored=score_changed(service, taken.changed_keys),
+    )
+
+
+def score_changed(service: Service, case_keys: Collection[str]) -> int:
+    """Score cases whose history changed, with the model in use; return how many were scored."""
+    bundle = service.champion.find()
+    if bundle is None or not case_keys:
+        return 0
+    return score_stale(
+        service.need_store(),
+        bundle,
+        service.need_unit(),
+        make_rules(service.settings),
+        service.settings.acknowledge_minutes,
+        case_keys=case_keys,
+    )
+
+
+def _lay_out(asked: RecordsIn) -> tuple[list[RawRow], list[str]]:
+    """Return rows by table, numbered from 1, and the place of each in the request."""
+    found: list[tuple[str, Mapping[str, Any], str]] = []
+    for number, case in enumerate(asked.cases):
+        content = case.model_dump(exclude_unset=True)
+        records = {name: content.pop(name, []) for name in ("events", "facts")}
+        found.append(("cases", content, f"cases[{number}]"))
+        for name, some in records.items():
+            found += (
+                (name, {**row, "case_id": case.case_id}, f"cases[{number}].{name}[{place}]")
+                for place, row in enumerate(some)
+            )
+    for name in ("events", "facts", "links"):
+        found += (
+            (name, row.model_dump(exclude_unset=True), f"{name}[{number}]")
+            for number, row in enumerate(getattr(asked, name))
+        )
+    rows = [make_raw_row(number, name, row) for number, (name, row, _) in enumerate(found, 1)]
+    return rows, [place for _, _, place in found]
+
+
+def _locate(rejects: Rejects, places: Sequence[str]) -> list[Problem]:
+    """Return where in the request each reject stands."""
+    told = rejects.frame[["row", "column", "code", "remedy"]].sort_values(["row", "column"])
+    return [
+        Problem(
+            where=f"{places[int(row) - 1]}.{column}".rstrip("."), code=str(code), remedy=str(remedy)
+        )
+        for row, column, code, remedy in told.itertuples(index=False)
+    ]
+
+
+def _digest(rows: Sequence[RawRow]) -> str:
+    content = json.dumps([(row.table, dict(row.cells)) for row in rows], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()

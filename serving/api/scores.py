@@ -1,0 +1,182 @@
+"""``POST /v1/scores``: raw case histories in, advice out; nothing of them is kept."""
+
+import dataclasses
+import datetime as dt
+
+from fastapi import APIRouter, Request
+
+from features.assembly import assemble_history
+from features.catalogue import DAY_US, Catalogue
+from features.folder import ContractFolder, assemble_folder
+from features.history import History
+from features.moments import find_zone, format_moment, parse_date
+from features.openness import open_cases
+from features.vocabulary import REMEDIES, UNKNOWN_FACT, UNKNOWN_KIND, check_fact, knows_kind
+from models.advice import Advice, RankedList
+from models.scoring import rank_cases
+from serving.problems import ErrorResponse, Problem, ServiceError, invalid
+from serving.schemas import (
+    AdviceOut,
+    NotRankedOut,
+    ScoreRequest,
+    ScoresOut,
+    StandingOut,
+    UnmeasuredOut,
+)
+from serving.service import Service, service_of
+
+router = APIRouter(prefix="/v1", tags=["scores"])
+_MOST_UNMEASURED = 100
+ERRORS = {status: {"model": ErrorResponse} for status in (400, 413, 415, 422, 503)}
+
+
+@router.post("/scores", responses=ERRORS)  # type: ignore[arg-type]
+def score_cases(asked: ScoreRequest, request: Request) -> ScoresOut:
+    """Score the cases of a request and tell the reasons; the same function ranks the list.
+
+    Advisory: a score opens, closes, downgrades or allocates nothing.
+    """
+    service = service_of(request)
+    bundle = service.need_bundle()
+    _check_size(asked, service)
+    as_of_us = _read_as_of(asked)
+    extract_at_us = max(as_of_us, _now_us()) + DAY_US
+    folder = assemble_folder(
+        _lay_out(asked), time_zone=asked.time_zone, extract_at_us=extract_at_us
+    )
+    if len(folder.rejects):
+        raise invalid(_locate(folder, asked))
+    known_until_us = min(as_of_us, _now_us())
+    history = dataclasses.replace(assemble_history(folder), extract_at=known_until_us)
+    ranked = rank_cases(bundle, history, as_of_us)
+    return ScoresOut(
+        **describe_standing(ranked, synthetic=False).model_dump(),
+        repeats_ignored=folder.repeats,
+        warnings=dict(folder.warnings),
+        unmeasured=_find_unmeasured(asked, bundle.catalogue),
+        not_ranked=_tell_left_out(history, ranked, as_of_us),
+        scores=[describe_advice(advice) for advice in ranked.advices],
+    )
+
+
+def describe_advice(advice: Advice) -> AdviceOut:
+    """Return advice as the API gives it."""
+    return AdviceOut.model_validate(dataclasses.asdict(advice))
+
+
+def describe_standing(ranked: RankedList, *, synthetic: bool) -> StandingOut:
+    """Return what is needed to read the scores of a list and to compute them again."""
+    return StandingOut(
+        bundle_id=ranked.bundle_id,
+        catalogue=ranked.catalogue_name,
+        catalogue_digest=ranked.catalogue_digest,
+        engine_version=ranked.engine_version,
+        as_of=format_moment(ranked.as_of_us, ranked.time_zone),
+        known_until=format_moment(ranked.known_until_us, ranked.time_zone),
+        advisory=ranked.advisory,
+        estimate_note=ranked.estimate_note,
+        synthetic=synthetic,
+    )
+
+
+def _now_us() -> int:
+    return int(dt.datetime.now(tz=dt.UTC).timestamp() * 1_000_000)
+
+
+def _read_as_of(asked: ScoreRequest) -> int:
+    try:
+        find_zone(asked.time_zone)
+    except Exception as error:
+        problem = Problem(where="time_zone", code="unknown_zone", remedy="write an IANA name")
+        raise invalid([problem]) from error
+    if asked.as_of is None:
+        return _now_us()
+    try:
+        return parse_date(asked.as_of, asked.time_zone)
+    except ValueError:
+        remedy = "write an ISO 8601 date or time"
+        raise invalid([Problem(where="as_of", code="unreadable_moment", remedy=remedy)]) from None
+
+
+def _check_size(asked: ScoreRequest, service: Service) -> None:
+    records = sum(len(case.events) + len(case.facts) for case in asked.cases)
+    settings = service.settings
+    if len(asked.cases) > settings.max_request_cases or records > settings.max_request_records:
+        raise ServiceError(
+            413,
+            "too_large",
+            f"at most {settings.max_request_cases:,} cases and "
+            f"{settings.max_request_records:,} records are taken at a time",
+            "send fewer at a time",
+        )
+
+
+def _lay_out(asked: ScoreRequest) -> dict[str, list[dict[str, object]]]:
+    """Return the contract's tables; rows in the order of the request."""
+    return {
+        "cases": [case.model_dump(exclude={"events", "facts"}) for case in asked.cases],
+        "events": [
+            event.model_dump() | {"case_id": case.case_id}
+            for case in asked.cases
+            for event in case.events
+        ],
+        "facts": [
+            fact.model_dump() | {"case_id": case.case_id}
+            for case in asked.cases
+            for fact in case.facts
+        ],
+    }
+
+
+def _locate(folder: ContractFolder, asked: ScoreRequest) -> list[Problem]:
+    """Return rejected rows by their place in the request; no value is repeated."""
+    places = {"cases": [f"cases[{number}]" for number in range(len(asked.cases))]}
+    for table in ("events", "facts"):
+        places[table] = [
+            f"cases[{number}].{table}[{row}]"
+            for number, case in enumerate(asked.cases)
+            for row in range(len(getattr(case, table)))
+        ]
+    return [
+        Problem(
+            where=f"{places[row['table']][row['row'] - 1]}.{row['column']}".rstrip("."),
+            code=row["code"],
+            remedy=row["remedy"],
+        )
+        for row in folder.rejects.frame.to_dict("records")
+    ]
+
+
+def _find_unmeasured(asked: ScoreRequest, catalogue: Catalogue) -> list[UnmeasuredOut]:
+    """Return the records that nothing measures by their place; no word of theirs is repeated."""
+    found: list[tuple[str, str]] = []
+    for n, case in enumerate(asked.cases):
+        for row, event in enumerate(case.events):
+            if not knows_kind(catalogue, event.kind.strip()):
+                found.append((f"cases[{n}].events[{row}].kind", UNKNOWN_KIND))
+        for row, fact in enumerate(case.facts):
+            value = (fact.value or "").strip() or None
+            code = check_fact(catalogue, fact.name.strip(), value, asked.time_zone)
+            if code is not None:
+                part = "name" if code == UNKNOWN_FACT else "value"
+                found.append((f"cases[{n}].facts[{row}].{part}", code))
+    return [
+        UnmeasuredOut(where=where, code=code, remedy=REMEDIES[code])
+        for where, code in found[:_MOST_UNMEASURED]
+    ]
+
+
+def _tell_left_out(history: History, ranked: RankedList, as_of_us: int) -> list[NotRankedOut]:
+    told = {advice.case_id for advice in ranked.advices}
+    open_now = set(open_cases(history, as_of_us).tolist())
+    return [
+        NotRankedOut(case_id=str(name), why=_say_why(history, case, case in open_now, as_of_us))
+        for case, name in enumerate(history.case_id)
+        if str(name) not in told
+    ]
+
+
+def _say_why(history: History, case: int, is_open: bool, as_of_us: int) -> str:
+    if history.case_recorded_at[case] >= as_of_us:
+        return "not recorded before as_of"
+    return "outside the catalogue's cohort: open, and not scored" if is_open else "closed"

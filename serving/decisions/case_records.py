@@ -1,0 +1,156 @@
+"""A case's records as they are told, each with the reasons that it is behind.
+
+Health records, and those that an agency keeps to itself, are kept apart: counted, and not shown.
+"""
+
+from typing import Any, Final
+
+import pandas as pd
+
+from features.catalogue import Catalogue, Measure
+from features.contract import HEALTH_SOURCE, RESERVED_KINDS, RETRACTED
+from features.folder import ContractFolder
+from features.integrity import SUPERSEDED_AT
+from models.advice import Advice
+from serving.decisions.telling import Clockface
+from serving.schemas import RecordOut
+
+AGENCY_ONLY: Final = "agency_only"
+_EVENT_TEXTS: Final = (
+    "view",
+    "source",
+    "channel",
+    "actor",
+    "target",
+    "assurance",
+    "handling",
+    "narrative",
+)
+_NO_TEXTS: Final = dict.fromkeys((*_EVENT_TEXTS, "occurred_at", "occurred_until"))
+
+
+class RecordTeller:
+    """Tells the records of one case, the latest first.
+
+    Parameters
+    ----------
+    catalogue
+        Labels of kinds and wording of questions; plain names where there is none.
+    advice
+        What the latest score says; ``None`` where nothing of it is to be told.
+    face
+        Tells moments.
+    now_us
+        What was corrected by now is told as no longer in force; microseconds UTC.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue | None, advice: Advice | None, face: Clockface, now_us: int
+    ) -> None:
+        self._catalogue = catalogue
+        self._behind = _find_behind(catalogue, advice)
+        self._face = face
+        self._now_us = now_us
+
+    def tell(self, folder: ContractFolder, case_key: str) -> tuple[list[RecordOut], int]:
+        """Return the case's records, and how many are kept apart."""
+        events = _of_case(folder.events, case_key)
+        apart = (events["handling"] == AGENCY_ONLY) | (events["source"] == HEALTH_SOURCE)
+        told = [self._tell_event(row) for row in events[~apart].to_dict("records")]
+        told += [
+            self._tell_fact(row) for row in _of_case(folder.facts, case_key).to_dict("records")
+        ]
+        told += [
+            self._tell_link(row) for row in _of_case(folder.links, case_key).to_dict("records")
+        ]
+        told.sort(key=lambda pair: pair[0], reverse=True)
+        return [record for _, record in told], int(apart.sum())
+
+    def _tell_event(self, row: dict[Any, Any]) -> tuple[tuple[int, str], RecordOut]:
+        texts: dict[str, Any] = {name: _none(row[name]) for name in _EVENT_TEXTS}
+        until = row["occurred_until"]
+        return (int(row["occurred_at"]), row["event_id"]), RecordOut(
+            table="events",
+            record_id=row["event_id"],
+            kind=row["kind"],
+            label=self._label(row["kind"]),
+            occurred_at=self._face.show(row["occurred_at"]),
+            occurred_until=None if pd.isna(until) else self._face.show(until),
+            recorded_at=self._face.show(row["recorded_at"]),
+            value=None if pd.isna(row["value"]) else float(row["value"]),
+            in_force=self._is_in_force(row),
+            behind=self._behind.get(("events", row["event_id"]), []),
+            **texts,
+        )
+
+    def _tell_fact(self, row: dict[Any, Any]) -> tuple[tuple[int, str], RecordOut]:
+        name = row["name"]
+        known = self._catalogue.facts.get(name) if self._catalogue else None
+        return (int(row["recorded_at"]), row["fact_id"]), RecordOut(
+            table="facts",
+            record_id=row["fact_id"],
+            kind=name,
+            label=known.question if known else _plain(name),
+            recorded_at=self._face.show(row["recorded_at"]),
+            value=_none(row["value"]) if row["asked"] == "yes" else "not asked",
+            in_force=self._is_in_force(row),
+            behind=self._behind.get(("facts", row["fact_id"]), []),
+            **_NO_TEXTS,
+        )
+
+    def _tell_link(self, row: dict[Any, Any]) -> tuple[tuple[int, str], RecordOut]:
+        kind = row["kind"]
+        label = "link withdrawn" if kind == RETRACTED else f"linked case: {_plain(kind)}"
+        return (int(row["recorded_at"]), row["link_id"]), RecordOut(
+            table="links",
+            record_id=row["link_id"],
+            kind=kind,
+            label=label,
+            recorded_at=self._face.show(row["recorded_at"]),
+            value=row["linked_case_id"],
+            in_force=self._is_in_force(row),
+            behind=[],
+            **_NO_TEXTS,
+        )
+
+    def _label(self, kind: str) -> str:
+        if kind == RETRACTED:
+            return "record withdrawn"
+        if kind in RESERVED_KINDS:
+            return f"case {kind}"
+        known = self._catalogue.kinds.get(kind) if self._catalogue else None
+        return known.label if known else _plain(kind)
+
+    def _is_in_force(self, row: dict[Any, Any]) -> bool:
+        return bool(row[SUPERSEDED_AT] > self._now_us)
+
+
+def _of_case(table: pd.DataFrame, case_key: str) -> pd.DataFrame:
+    return table[table["case_id"] == case_key]
+
+
+def _none(cell: Any) -> Any:
+    return None if pd.isna(cell) else cell
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _find_behind(
+    catalogue: Catalogue | None, advice: Advice | None
+) -> dict[tuple[str, str], list[str]]:
+    """Return for each record, by table and key, the indicators of the reasons it is behind."""
+    behind: dict[tuple[str, str], list[str]] = {}
+    if catalogue is None or advice is None:
+        return behind
+    of_facts = {
+        entry.name
+        for entry in catalogue.indicators
+        if entry.expression.measure is Measure.LAST_FACT
+    }
+    for reason in (*advice.reasons, *advice.counter_reasons):
+        table = "facts" if reason.indicator in of_facts else "events"
+        for key in reason.records:
+            behind.setdefault((table, key), []).append(reason.indicator)
+    return behind

@@ -1,0 +1,271 @@
+"""One case as a person sees it, open or closed; what the model says is left out while it is blind.
+
+What a case is said to be is read in one transaction, so that its parts belong together, and
+``version`` and ``seen_seq`` say which state of the store that was.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import Connection, Row, select
+
+from features.catalogue import DAY_US, Catalogue
+from models.advice import Advice
+from models.bundle import Bundle
+from models.scoring import rank
+from serving.decisions.case_records import RecordTeller
+from serving.decisions.corrections import read_case_corrections
+from serving.decisions.outputs import (
+    CaseAdviceOut,
+    CaseFlagOut,
+    CaseOut,
+    FirstReadOut,
+    PlaceOut,
+)
+from serving.decisions.past import read_decisions
+from serving.decisions.telling import Clockface
+from serving.decisions.views import read_views
+from serving.explaining.case_folders import CaseFolders
+from serving.explaining.files_then import read_file_then
+from serving.explaining.stored_scores import StoredScore, read_score
+from serving.lists.blinding import find_unsettled, is_blind
+from serving.problems import ServiceError
+from serving.screening.asking import ask_first
+from serving.screening.flags import StandingFlag, standing_flags
+from serving.service import Service
+from serving.store.database import Unit
+from serving.store.histories import read_head
+from serving.store.schema import (
+    case_keys,
+    first_reads,
+    first_views,
+    list_places,
+    sittings,
+    standings,
+)
+
+MOST_DECISIONS: Final = 20
+_MOST_PLACES: Final = 20
+_WITHHELD: Final = "withheld until a first view of the case is on record"
+_NO_SCORE: Final = "the case has no score yet"
+_NO_MODEL: Final = "the model that gave the latest score is not at hand"
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the latest score says, or why that is not told."""
+
+    advice: Advice | None
+    bundle: Bundle | None
+    out: CaseAdviceOut | None
+    why_not: str | None
+
+
+def describe_case(
+    connection: Connection,
+    service: Service,
+    case_key: str,
+    folders: CaseFolders | None = None,
+) -> CaseOut:
+    """Return a case that the store holds.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    service
+        The model in use, the unit and the clock.
+    case_key
+        The case's opaque key.
+    folders
+        Its records, where the caller reads them as well.
+
+    Raises
+    ------
+    ServiceError
+        If the store holds no such case (404).
+    """
+    unit, now_us = service.need_unit(), service.need_store().clock()
+    folders = folders or CaseFolders(connection, case_key, unit)
+    row = _need_standing(connection, case_key)
+    withheld = is_blind(connection, case_key)
+    folder = folders.read(now_us)
+    told = _read_advice(folders, service, row, withheld=withheld)
+    in_use = service.champion.find()
+    shown_by = told.bundle or in_use
+    catalogue = None if shown_by is None else shown_by.catalogue
+    teller = RecordTeller(catalogue, told.advice, Clockface(unit.time_zone), now_us)
+    records, n_apart = teller.tell(folder, case_key)
+    flags = standing_flags(connection, [case_key]).get(case_key, [])
+    past = read_decisions(connection, case_key, unit, size=MOST_DECISIONS, withheld=withheld)
+    return CaseOut(
+        **_tell_standing(row, unit, now_us),
+        synthetic=unit.synthetic,
+        first_read=_read_first_read(connection, row, unit),
+        flags=[_tell_flag(flag, catalogue, unit) for flag in flags],
+        ask_first=_list_questions(told),
+        bundle_id=None if in_use is None else in_use.id,
+        withheld=withheld,
+        advice=told.out,
+        why_no_advice=told.why_not,
+        records=records,
+        n_records_kept_apart=n_apart,
+        places=_read_places(connection, case_key, unit, withheld=withheld),
+        version=past.version,
+        seen_seq=read_head(connection),
+        decisions=past.decisions,
+        views=read_views(connection, case_key, unit),
+        corrections=read_case_corrections(connection, case_key, unit),
+    )
+
+
+def _need_standing(connection: Connection, case_key: str) -> Row[Any]:
+    query = (
+        select(standings, case_keys.c.case_id)
+        .outerjoin(case_keys, case_keys.c.case_key == standings.c.case_key)
+        .where(standings.c.case_key == case_key)
+    )
+    found = connection.execute(query).one_or_none()
+    if found is None:
+        raise ServiceError(404, "no_such_case", "no case has this key", "start from GET /v1/list")
+    return found
+
+
+def _tell_standing(row: Row[Any], unit: Unit, now_us: int) -> dict[str, Any]:
+    face = Clockface(unit.time_zone)
+    since = row.waiting_since_us
+    return {
+        "key": row.case_key,
+        "case_id": row.case_id,
+        "area": row.area,
+        "referral_source": row.referral_source,
+        "state": row.state,
+        "state_since": face.show(row.state_since_us),
+        "arrived_at": face.show(row.arrived_at_us),
+        "waiting_since": face.show_any(since),
+        "waiting_days": None if since is None else max(now_us - since, 0) // DAY_US,
+        "returned_for": row.returned_for,
+        "owner": row.owner,
+        "review_on": row.review_on,
+    }
+
+
+def _read_advice(folders: CaseFolders, service: Service, row: Row[Any], *, withheld: bool) -> _Told:
+    if withheld:
+        return _Told(None, None, None, _WITHHELD)
+    score = None if row.score_key is None else read_score(folders.connection, row.score_key)
+    if score is None:
+        return _Told(None, None, None, _NO_SCORE)
+    bundle = service.champion.recall(score.bundle_id)
+    if bundle is None:
+        return _Told(None, None, None, _NO_MODEL)
+    then = read_file_then(folders, bundle, score)
+    if not then.is_there:
+        return _Told(None, bundle, None, _NO_MODEL)
+    ranking = rank(bundle, then.moment.history, score.as_of_us, np.zeros(1, dtype=np.int64))
+    (advice,) = ranking.advise([0])
+    is_behind = row.record_seq > row.known_seq
+    out = _tell_advice(advice, score, bundle, service.need_unit(), is_behind=is_behind)
+    return _Told(advice, bundle, out, None)
+
+
+def _tell_advice(
+    advice: Advice, score: StoredScore, bundle: Bundle, unit: Unit, *, is_behind: bool
+) -> CaseAdviceOut:
+    told = dataclasses.asdict(advice)
+    said = {name: told[name] for name in CaseAdviceOut.model_fields if name in told}
+    return CaseAdviceOut(
+        score_key=score.key,
+        bundle_id=bundle.id,
+        catalogue=bundle.catalogue.name,
+        catalogue_digest=score.catalogue_digest,
+        engine_version=score.engine_version,
+        as_of=Clockface(unit.time_zone).show(score.as_of_us),
+        is_behind=is_behind,
+        advisory=bundle.catalogue.wording["advisory"],
+        estimate_note=bundle.catalogue.wording["estimate"],
+        **said,
+    )
+
+
+def _list_questions(told: _Told) -> list[str]:
+    if told.advice is None or told.bundle is None:
+        return []
+    found = ask_first(told.bundle.catalogue, [told.advice])
+    return list(found.get(told.advice.case_id, ()))
+
+
+def _tell_flag(flag: StandingFlag, catalogue: Catalogue | None, unit: Unit) -> CaseFlagOut:
+    wording: Mapping[str, str] = (
+        {one.name: one.wording for one in catalogue.flags} if catalogue else {}
+    )
+    seen_by = [record.acknowledged_by for record in flag.records if record.acknowledged_by]
+    return CaseFlagOut(
+        name=flag.flag,
+        urgent=flag.urgent,
+        wording=wording.get(flag.flag, flag.flag.replace("_", " ")),
+        records=[record.record_id for record in flag.records],
+        raised_at=Clockface(unit.time_zone).show(flag.raised_at_us),
+        record_corrected=flag.record_corrected,
+        acknowledged_by=seen_by[-1] if seen_by else None,
+    )
+
+
+def _read_first_read(connection: Connection, row: Row[Any], unit: Unit) -> FirstReadOut:
+    query = select(first_reads).where(first_reads.c.case_key == row.case_key)
+    read = connection.execute(query).one_or_none()
+    face = Clockface(unit.time_zone)
+    return FirstReadOut(
+        due=face.show(row.first_read_due_us),
+        read_at=None if read is None else face.show(read.read_at_us),
+        person=None if read is None else read.person,
+        role=None if read is None else read.role,
+        agency=None if read is None else read.agency,
+        note=None if read is None else read.note,
+    )
+
+
+def _read_places(
+    connection: Connection, case_key: str, unit: Unit, *, withheld: bool
+) -> list[PlaceOut]:
+    """Return the latest places that the case had on lists.
+
+    A place that was blind and that nobody viewed says nothing, whatever the sitting; a viewed one
+    says why the case was there once every blind row of its list was viewed.
+    """
+    query = (
+        select(list_places, sittings.c.opened_at_us, first_views.c.view)
+        .join(sittings, sittings.c.sitting_key == list_places.c.sitting_key)
+        .outerjoin(
+            first_views,
+            (first_views.c.sitting_key == list_places.c.sitting_key)
+            & (first_views.c.case_key == list_places.c.case_key),
+        )
+        .where(list_places.c.case_key == case_key)
+        .order_by(list_places.c.stored_seq.desc())
+        .limit(_MOST_PLACES)
+    )
+    face = Clockface(unit.time_zone)
+    rows = connection.execute(query).all()
+    unsettled = find_unsettled(connection, [row.sitting_key for row in rows if row.blind])
+    unviewed = {row.sitting_key for row in rows if withheld or (row.blind and row.view is None)}
+    drawn_in = {row.sitting_key for row in rows if row.blind and row.sitting_key in unsettled}
+    return [
+        PlaceOut(
+            sitting_key=row.sitting_key,
+            opened_at=face.show(row.opened_at_us),
+            position=None if row.sitting_key in unviewed else row.position,
+            first_view=row.view,
+            **_tell_draw(row, withheld=row.sitting_key in unviewed | drawn_in),
+        )
+        for row in rows
+    ]
+
+
+def _tell_draw(row: Row[Any], *, withheld: bool) -> dict[str, Any]:
+    """Return why a case was on a list: only ranks of the first cases are kept, so they tell too."""
+    names = ("rule", "by_lot", "probability", "rank")
+    return {name: None if withheld else getattr(row, name) for name in names}

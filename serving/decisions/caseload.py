@@ -1,0 +1,258 @@
+"""The caseload: managed cases, and what changed on each since the latest decision.
+
+A change is shown, never acted on: a managed case comes back to the list by its review date or by a
+flag, not by a score.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+)
+
+from features.contract import HEALTH_SOURCE, RESERVED_KINDS
+from serving.decisions.case_records import AGENCY_ONLY
+from serving.decisions.outputs import CaseloadOut, ManagedOut, NewRecordsOut
+from serving.decisions.telling import Clockface
+from serving.lists.blinding import find_blind
+from serving.screening.flags import standing_flags
+from serving.screening.key_shape import make_bad_cursor
+from serving.screening.standing import StandingRules
+from serving.store.database import Unit
+from serving.store.lookups import is_among
+from serving.store.schema import case_keys, decisions, events, facts, scores, standings
+
+Order = Literal["review", "changed"]
+_then: Final = scores.alias("score_then")
+_now: Final = scores.alias("score_now")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which part of the caseload is asked for.
+
+    Parameters
+    ----------
+    owner, area
+        Only cases of this owner or area; all where ``None``.
+    order
+        ``review``: review soonest first. ``changed``: largest change of the priority since the
+        decision first, where one model gave both.
+    size
+        How many at most.
+    cursor
+        ``next_cursor`` of the part before; the beginning where ``None``.
+    """
+
+    owner: str | None = None
+    area: str | None = None
+    order: Order = "review"
+    size: int = 50
+    cursor: str | None = None
+
+
+def read_caseload(
+    connection: Connection, wanted: Wanted, unit: Unit, rules: StandingRules, now_us: int
+) -> CaseloadOut:
+    """Return managed cases and what changed on them.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    wanted
+        Which part.
+    unit
+        What holds for the whole store.
+    rules
+        Name the unit's own work, which is no change.
+    now_us
+        The moment, microseconds UTC.
+
+    Raises
+    ------
+    ServiceError
+        If the cursor is none (422).
+    """
+    blind = find_blind(connection)
+    found = connection.execute(_select_page(connection, wanted, blind)).all()
+    shown = found[: wanted.size]
+    count = select(func.count()).select_from(standings).where(_is_wanted(wanted))
+    return CaseloadOut(
+        n_managed=int(connection.execute(count).scalar_one()),
+        as_of=Clockface(unit.time_zone).show(now_us),
+        synthetic=unit.synthetic,
+        cases=_describe(connection, shown, unit, rules, blind),
+        next_cursor=shown[-1].case_key if len(found) > wanted.size else None,
+    )
+
+
+def _is_wanted(wanted: Wanted) -> ColumnElement[bool]:
+    conditions = [standings.c.state == "managed"]
+    if wanted.owner is not None:
+        conditions.append(standings.c.owner == wanted.owner)
+    if wanted.area is not None:
+        conditions.append(standings.c.area == wanted.area)
+    return and_(*conditions)
+
+
+def _change(connection: Connection, blind: frozenset[str]) -> ColumnElement[Any]:
+    """Return how far the priority moved since the decision; 0 where that is not to be told."""
+    moved = func.abs(_now.c.priority - _then.c.priority)
+    comparable = _now.c.bundle_id == _then.c.bundle_id
+    told = and_(comparable, ~is_among(connection, standings.c.case_key, blind))
+    return case((told, moved), else_=literal(0.0))
+
+
+def _select_cases(connection: Connection, blind: frozenset[str]) -> "Select[Any]":
+    """Return the query for cases with their latest decision and the scores then and now."""
+    last = (
+        select(func.max(scores.c.stored_seq))
+        .where(
+            scores.c.case_key == standings.c.case_key, scores.c.stored_seq < decisions.c.stored_seq
+        )
+        .scalar_subquery()
+    )
+    return (
+        select(
+            standings,
+            case_keys.c.case_id,
+            decisions.c.decided_at_us,
+            decisions.c.person,
+            decisions.c.stored_seq.label("decision_seq"),
+            _then.c.priority.label("priority_then"),
+            _now.c.priority.label("priority_now"),
+            (_then.c.bundle_id == _now.c.bundle_id).label("same_model"),
+            _change(connection, blind).label("change"),
+        )
+        .join(
+            decisions,
+            and_(
+                decisions.c.case_key == standings.c.case_key,
+                decisions.c.version == standings.c.version,
+            ),
+        )
+        .outerjoin(case_keys, case_keys.c.case_key == standings.c.case_key)
+        .outerjoin(
+            _then, and_(_then.c.case_key == standings.c.case_key, _then.c.stored_seq == last)
+        )
+        .outerjoin(_now, _now.c.score_key == standings.c.score_key)
+    )
+
+
+def _select_page(connection: Connection, wanted: Wanted, blind: frozenset[str]) -> "Select[Any]":
+    query = _select_cases(connection, blind).where(_is_wanted(wanted)).limit(wanted.size + 1)
+    key = standings.c.case_key
+    after = None if wanted.cursor is None else _find(connection, wanted.cursor, blind)
+    if wanted.order == "review":
+        due = standings.c.review_due_us
+        if after is not None:
+            query = query.where(
+                or_(
+                    due > after.review_due_us,
+                    and_(due == after.review_due_us, key > after.case_key),
+                )
+            )
+        return query.order_by(due, key)
+    change = _change(connection, blind)
+    if after is not None:
+        query = query.where(
+            or_(change < after.change, and_(change == after.change, key > after.case_key))
+        )
+    return query.order_by(change.desc(), key)
+
+
+def _find(connection: Connection, case_key: str, blind: frozenset[str]) -> Row[Any]:
+    """Return the case that a cursor names: a key alone, so that an address says nothing."""
+    query = _select_cases(connection, blind).where(standings.c.case_key == case_key)
+    found = connection.execute(query).one_or_none()
+    if found is None or found.review_due_us is None:
+        raise make_bad_cursor()
+    return found
+
+
+def _describe(
+    connection: Connection,
+    rows: Sequence[Row[Any]],
+    unit: Unit,
+    rules: StandingRules,
+    blind: frozenset[str],
+) -> list[ManagedOut]:
+    keys = [row.case_key for row in rows]
+    new = _count_new_records(connection, keys, rules)
+    flags = standing_flags(connection, keys)
+    face = Clockface(unit.time_zone)
+    told = []
+    for row in rows:
+        withheld = row.case_key in blind
+        since = [one for one in flags.get(row.case_key, []) if one.newest_seq > row.decision_seq]
+        records = new.get(row.case_key, [])
+        told.append(
+            ManagedOut(
+                key=row.case_key,
+                case_id=row.case_id,
+                area=row.area,
+                owner=row.owner,
+                review_on=row.review_on,
+                managed_since=face.show(row.state_since_us),
+                decided_at=face.show(row.decided_at_us),
+                decided_by=row.person,
+                version=row.version,
+                n_new_records=sum(one.n for one in records),
+                new_records=records,
+                withheld=withheld,
+                priority_then=None if withheld else row.priority_then,
+                priority_now=None if withheld else row.priority_now,
+                same_model=None if withheld else row.same_model,
+                new_flags=[one.flag for one in since],
+            )
+        )
+    return told
+
+
+def _count_new_records(
+    connection: Connection, keys: Sequence[str], rules: StandingRules
+) -> dict[str, list[NewRecordsOut]]:
+    """Return what came since the decision had read, by kind, the most frequent first.
+
+    The unit's own work, what became of the case, and what is kept apart are no change.
+    """
+    of_events = _count(connection, events, events.c.kind, keys).where(
+        events.c.kind.not_in((*RESERVED_KINDS, *rules.work_kinds)),
+        func.coalesce(events.c.handling, "") != AGENCY_ONLY,
+        func.coalesce(events.c.source, "") != HEALTH_SOURCE,
+    )
+    of_facts = _count(connection, facts, facts.c.name, keys)
+    found: dict[str, list[NewRecordsOut]] = {}
+    for table, query in (("events", of_events), ("facts", of_facts)):
+        for row in connection.execute(query):
+            one = NewRecordsOut(table=table, kind=row.kind, n=row.n)
+            found.setdefault(row.case_key, []).append(one)
+    for records in found.values():
+        records.sort(key=lambda one: (-one.n, one.table, one.kind))
+    return found
+
+
+def _count(
+    connection: Connection, table: Any, kind: ColumnElement[Any], keys: Sequence[str]
+) -> "Select[Any]":
+    return (
+        select(table.c.case_key, kind.label("kind"), func.count().label("n"))
+        .join(standings, standings.c.case_key == table.c.case_key)
+        .where(
+            is_among(connection, table.c.case_key, keys),
+            table.c.stored_seq > standings.c.decided_seq,
+        )
+        .group_by(table.c.case_key, kind)
+    )

@@ -1,0 +1,221 @@
+"""Requests to correct a record that somebody says is wrong, and what came of them.
+
+A request changes no record. Where it is accepted, the correction itself comes as a record of its
+own, by import, as every record does.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import StringConstraints
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select
+
+from features.contract import HEALTH_SOURCE
+from features.moments import format_moment
+from serving.decisions.deciding import need_case
+from serving.decisions.drafts import NO_NUL, Words
+from serving.decisions.outputs import AnswerOut, CorrectionOut, CorrectionsOut
+from serving.decisions.permissions import need_decider
+from serving.decisions.telling import Clockface, name_actor
+from serving.decisions.without import Doubted
+from serving.persons import Person
+from serving.problems import ServiceError
+from serving.schemas import Strict
+from serving.screening.key_shape import make_bad_cursor
+from serving.store.database import Unit, Writing, make_key
+from serving.store.schema import RECORDS, correction_answers, correction_requests
+
+_requests = correction_requests.c
+_answers = correction_answers.c
+AGENCY_ONLY = "agency_only"
+
+
+class CorrectionIn(Strict):
+    """Which record is wrong, and why."""
+
+    table: Literal["events", "facts", "links"]
+    record_id: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=NO_NUL)]
+    why: Words
+
+
+class AnswerIn(Strict):
+    """What came of a request."""
+
+    answer: Literal["accepted", "refused"]
+    note: Words | None = None
+
+
+def ask_correction(writing: Writing, case_key: str, person: Person, asked: CorrectionIn) -> str:
+    """Record that a person says a record is wrong; return the request's key.
+
+    Raises
+    ------
+    ServiceError
+        If the person does not act on cases (403), or there is no such case or no such record among
+        those that are shown (404).
+    """
+    need_decider(person)
+    need_case(writing.connection, case_key)
+    if not _is_shown(writing.connection, Doubted(case_key, asked.table, asked.record_id)):
+        raise ServiceError(
+            404,
+            "no_such_record",
+            "the case shows no such record",
+            "name a record as the case shows it; one of a linked case is corrected there",
+        )
+    key = make_key()
+    writing.connection.execute(
+        insert(correction_requests).values(
+            request_key=key,
+            case_key=case_key,
+            asked_at_us=writing.now_us,
+            stored_seq=writing.take_seq(),
+            **asked.model_dump(),
+            **person.columns(),
+        )
+    )
+    return key
+
+
+def _is_shown(connection: Connection, doubted: Doubted) -> bool:
+    table = RECORDS[doubted.table]
+    name = {"events": "event_id", "facts": "fact_id", "links": "link_id"}[doubted.table]
+    query = select(table.c[name]).where(
+        table.c.case_key == doubted.case_key, table.c[name] == doubted.record_id
+    )
+    if doubted.table == "events":
+        query = query.where(
+            func.coalesce(table.c.handling, "") != AGENCY_ONLY,
+            func.coalesce(table.c.source, "") != HEALTH_SOURCE,
+        )
+    return connection.execute(query).one_or_none() is not None
+
+
+def answer_correction(
+    writing: Writing, request_key: str, person: Person, given: AnswerIn, unit: Unit
+) -> None:
+    """Record what came of a request; the first answer stands.
+
+    Raises
+    ------
+    ServiceError
+        If the person does not act on cases (403), there is no such request (404), or it was
+        answered before (409, saying by whom and when).
+    """
+    need_decider(person)
+    connection = writing.connection
+    seq = writing.take_seq()  # others wait from here: of two answers at once the first stands
+    known = select(_requests.request_key).where(_requests.request_key == request_key)
+    if connection.execute(known).one_or_none() is None:
+        raise ServiceError(
+            404, "no_such_request", "there is no such request", "start from GET /v1/corrections"
+        )
+    there = connection.execute(
+        select(correction_answers).where(_answers.request_key == request_key)
+    ).one_or_none()
+    if there is not None:
+        who = f"{there.person} ({there.role}, {there.agency})"
+        raise ServiceError(
+            409,
+            "already_answered",
+            f"{who} answered at {format_moment(there.answered_at_us, unit.time_zone)}",
+            "ask again with a request of its own",
+        )
+    connection.execute(
+        insert(correction_answers).values(
+            request_key=request_key,
+            answered_at_us=writing.now_us,
+            stored_seq=seq,
+            **given.model_dump(),
+            **person.columns(),
+        )
+    )
+
+
+def read_correction(connection: Connection, request_key: str, unit: Unit) -> CorrectionOut:
+    """Return one request, which is there, with its answer where it has one."""
+    return _read(connection, _requests.request_key == request_key, unit, 1)[0]
+
+
+def read_case_corrections(connection: Connection, case_key: str, unit: Unit) -> list[CorrectionOut]:
+    """Return the requests on a case that nobody has answered, the oldest first."""
+    return _read(connection, and_(_requests.case_key == case_key, _is_open()), unit, None)
+
+
+def read_open_corrections(
+    connection: Connection, unit: Unit, *, size: int, cursor: str | None = None
+) -> CorrectionsOut:
+    """Return the requests that nobody has answered, the oldest first.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    unit
+        What holds for the whole store.
+    size
+        How many at most.
+    cursor
+        ``next_cursor`` of the part before; the oldest where absent.
+
+    Raises
+    ------
+    ServiceError
+        If the cursor is none (422).
+    """
+    condition = _is_open()
+    if cursor is not None:
+        query = select(_requests.stored_seq).where(_requests.request_key == cursor)
+        seq = connection.execute(query).scalar_one_or_none()
+        if seq is None:
+            raise make_bad_cursor()
+        condition = and_(condition, _requests.stored_seq > seq)
+    found = _read(connection, condition, unit, size + 1)
+    count = select(func.count()).select_from(correction_requests).where(_is_open())
+    return CorrectionsOut(
+        corrections=found[:size],
+        n_open=int(connection.execute(count).scalar_one()),
+        next_cursor=found[size - 1].request_key if len(found) > size else None,
+    )
+
+
+def _is_open() -> ColumnElement[bool]:
+    answered = select(_answers.request_key).where(_answers.request_key == _requests.request_key)
+    return ~answered.correlate(correction_requests).exists()
+
+
+def _read(
+    connection: Connection, condition: ColumnElement[bool], unit: Unit, size: int | None
+) -> list[CorrectionOut]:
+    named = ("answer", "note", "person", "role", "agency", "answered_at_us")
+    query = (
+        select(correction_requests, *(_answers[name].label(f"a_{name}") for name in named))
+        .outerjoin(correction_answers, _answers.request_key == _requests.request_key)
+        .where(condition)
+        .order_by(_requests.stored_seq)
+        .limit(size)
+    )
+    face = Clockface(unit.time_zone)
+    return [_tell(row, face) for row in connection.execute(query)]
+
+
+def _tell(row: Row[Any], face: Clockface) -> CorrectionOut:
+    answer = None
+    if row.a_answer is not None:
+        answer = AnswerOut(
+            person=row.a_person,
+            role=row.a_role,
+            agency=row.a_agency,
+            answer=row.a_answer,
+            note=row.a_note,
+            answered_at=face.show(row.a_answered_at_us),
+        )
+    return CorrectionOut(
+        **name_actor(row),
+        request_key=row.request_key,
+        key=row.case_key,
+        table=row.table,
+        record_id=row.record_id,
+        why=row.why,
+        asked_at=face.show(row.asked_at_us),
+        answer=answer,
+    )

@@ -1,0 +1,160 @@
+"""What a decision writes into the case's own records: taken on, handed back, closed, reopened.
+
+These records go with the case into every export, so that what the unit did is not mistaken for what
+happened. Nothing but a decision writes them (promise 1).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from features.contract import EVENTS
+from serving.screening.case_facts import read_case_records
+from serving.screening.standing import StandingRules
+from serving.screening.states import CaseFacts, decide_state, is_shut
+from serving.store.database import Unit, Writing
+from serving.store.frames import make_frame
+from serving.store.records import append_rows
+from serving.store.schema import events
+
+TAKEN_ON: Final = "taken_on"
+HANDED_BACK: Final = "handed_back"
+_SOURCE: Final = "unit"
+
+
+@dataclass(frozen=True)
+class Course:
+    """Where a case is before a decision.
+
+    Parameters
+    ----------
+    merged
+        Whether its records went into another case for good.
+    shut
+        Whether it was closed and not opened since, whatever came to it later; by a record as well,
+        even where that closes nothing, so that the case's own records go on saying what holds.
+    closed
+        Whether it is closed and nothing came to it since.
+    managed
+        Whether the unit took it on and did not hand it back.
+    """
+
+    merged: bool
+    shut: bool
+    closed: bool
+    managed: bool
+
+
+def read_course(connection: Connection, case_key: str, now_us: int, rules: StandingRules) -> Course:
+    """Return where a case is, from its records and decisions."""
+    found = read_case_records(connection, [case_key], now_us, rules.work_kinds)
+    facts: CaseFacts = found[case_key].facts
+    return Course(
+        merged=facts.is_merged,
+        shut=is_shut(facts) or (facts.turn is not None and facts.turn.closes),
+        closed=decide_state(facts, now_us).state == "closed",
+        managed=_is_taken_on(connection, case_key, now_us),
+    )
+
+
+def _is_taken_on(connection: Connection, case_key: str, now_us: int) -> bool:
+    correction = events.alias("correction")
+    corrected = (
+        select(correction.c.event_id)
+        .where(
+            correction.c.case_key == events.c.case_key,
+            correction.c.supersedes == events.c.event_id,
+        )
+        .exists()
+    )
+    query = (
+        select(events.c.kind)
+        .where(
+            events.c.case_key == case_key,
+            events.c.kind.in_((TAKEN_ON, HANDED_BACK)),
+            events.c.occurred_at <= now_us,
+            ~corrected,
+        )
+        .order_by(
+            events.c.occurred_at.desc(), events.c.recorded_at.desc(), events.c.event_id.desc()
+        )
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none() == TAKEN_ON
+
+
+def list_turns(course: Course, *, closes: bool) -> tuple[str, ...]:
+    """Return the kinds of the records that a decision writes, in order.
+
+    Parameters
+    ----------
+    course
+        Where the case is before the decision.
+    closes
+        Whether the decision takes no further action.
+    """
+    return tuple(_close(course) if closes else _take_on(course))
+
+
+def _close(course: Course) -> Iterator[str]:
+    if course.managed:
+        yield HANDED_BACK
+    if not course.closed:
+        yield "closed"
+
+
+def _take_on(course: Course) -> Iterator[str]:
+    if course.shut:
+        yield "reopened"
+    if not course.managed:
+        yield TAKEN_ON
+
+
+def append_turns(
+    writing: Writing,
+    case_id: str,
+    decision: tuple[int, str],
+    kinds: tuple[str, ...],
+    unit: Unit,
+    rules: StandingRules,
+) -> None:
+    """Append the records of a decision to its case.
+
+    Parameters
+    ----------
+    writing
+        The decision's transaction; its moment is theirs.
+    case_id
+        The case's own identifier.
+    decision
+        The decision's version and key, which the records' names hold: by name they stand in the
+        order of decisions even within one microsecond.
+    kinds
+        What :func:`list_turns` gave.
+    unit, rules
+        As for :func:`serving.store.records.append_rows`.
+    """
+    if not kinds:
+        return
+    version, decision_key = decision
+    given = {
+        "case_id": case_id,
+        "occurred_at": writing.now_us,
+        "recorded_at": writing.now_us,
+        "view": "recorded",
+        "source": _SOURCE,
+        "actor": "unknown",
+        "handling": "unit",
+    }
+    rows = [
+        given | {"kind": kind, "event_id": f"decision-{version:06d}-{number}-{kind}-{decision_key}"}
+        for number, kind in enumerate(kinds)
+    ]
+    cells: Any = [tuple(row.get(name) for name in EVENTS.column_names) for row in rows]
+    appended = append_rows(
+        writing, {"events": make_frame("events", cells)}, unit, import_key=None, rules=rules
+    )
+    if appended.added != len(rows):
+        raise RuntimeError("the records of a decision were not stored")

@@ -1,0 +1,1 @@
+"""Stored scores laid open: their reasons, incidents, movement and open questions, and replay."""

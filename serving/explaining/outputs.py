@@ -1,0 +1,180 @@
+"""What is told of a stored score when it is laid open."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from serving.schemas import EstimateOut, ReasonOut, UnknownOut
+
+
+class ExplainedOut(BaseModel):
+    """Which score is laid open, by which model, and what it may be used for.
+
+    While the case is to be looked at without anything of the model, all of it is empty and
+    ``why_nothing`` says so; ``bundle_id`` is then the model in use.
+    """
+
+    key: str = Field(description="The case.")
+    withheld: bool = Field(description="Whether what the model says waits for a first view.")
+    why_nothing: str | None
+    score_key: str | None
+    as_of: str | None
+    bundle_id: str | None
+    catalogue: str | None
+    catalogue_digest: str | None
+    engine_version: str | None = Field(description="Of the engine that gave the score.")
+    advisory: str | None
+    estimate_note: str | None
+
+
+class FamilyOut(BaseModel):
+    """What one family of indicators moved the leading outcome's score by."""
+
+    outcome: str
+    family: str
+    share: float = Field(description="Exact share of log_odds.")
+    sentence: str
+
+
+class UnusualOut(BaseModel):
+    """An indicator outside what nearly all earlier cases held, from low to high."""
+
+    indicator: str
+    sentence: str
+    value: float
+    low: float
+    high: float
+
+
+class FileOut(BaseModel):
+    """What is said of the file itself, and which indicators make it so."""
+
+    thin: bool | None
+    strange: bool | None
+    sentences: list[str]
+    unusual: list[UnusualOut]
+
+
+class ReasonsOut(ExplainedOut):
+    """What moved the leading outcome's score: single reasons, and all of it by family."""
+
+    leading_outcome: str | None = None
+    estimates: list[EstimateOut] = []
+    reasons: list[ReasonOut] = []
+    counter_reasons: list[ReasonOut] = []
+    families: list[FamilyOut] = Field(
+        default=[], description="With base_log_odds they add up to log_odds."
+    )
+    unknowns: list[UnknownOut] = []
+    file: FileOut | None = None
+
+
+class IncidentOut(BaseModel):
+    """One incident, one stay in a state, or one day's records of a kind."""
+
+    sentence: str
+    first_at: str
+    last_at: str
+    records: list[str] = Field(description="Every version of its records.")
+    share: float = Field(description="Exact share among those measured together, in log_odds.")
+    alone: float = Field(description="What it adds where no other incident is on record.")
+    left_out: float = Field(description="What is lost where it alone is left out.")
+    rests_on: bool = Field(description="Whether the score mainly rests on it.")
+
+
+class OutcomeIncidentsOut(BaseModel):
+    """Incidents behind one score: answers, shares, pattern and others add up to log_odds."""
+
+    outcome: str
+    sentence: str
+    log_odds: float
+    answers: float = Field(description="With no incident on record.")
+    shares: list[IncidentOut] = Field(description="Those that moved the score up.")
+    pattern: float = Field(description="The pattern over time; never above 0.")
+    others: float = Field(description="All further incidents together.")
+    n_units: int
+
+
+class IncidentsOut(ExplainedOut):
+    """Incidents behind each modelled outcome's score, the leading outcome first."""
+
+    outcomes: list[OutcomeIncidentsOut] = []
+
+
+class SwitchOut(BaseModel):
+    """What one of the five switches moved, and the records that it is made of."""
+
+    switch: Literal["new_records", "corrections", "passing_time", "model", "catalogue"]
+    share: float
+    sentence: str
+    records: list[str]
+
+
+class OutcomeMovementOut(BaseModel):
+    """Why one outcome's score moved: before and the shares add up to after, in log_odds."""
+
+    outcome: str
+    sentence: str
+    before: EstimateOut
+    after: EstimateOut
+    shares: list[SwitchOut]
+
+
+class RankOut(BaseModel):
+    """Why the case's place changed, among rows shown with a place by priority; in whole places."""
+
+    before_sitting: str
+    before_opened_at: str
+    after_sitting: str
+    after_opened_at: str
+    before: int
+    n_before: int
+    after: int
+    n_after: int
+    arrived: int
+    left: int
+    overtaken_by: int
+    overtook: int
+    sentences: list[str]
+
+
+class ScoreThenOut(BaseModel):
+    """The earlier score, and what gave it."""
+
+    score_key: str
+    as_of: str
+    bundle_id: str
+    catalogue_digest: str
+    engine_version: str
+
+
+class MovementOut(ExplainedOut):
+    """Why the scores moved since an earlier one, the leading outcome first."""
+
+    since: ScoreThenOut | None = None
+    outcomes: list[OutcomeMovementOut] = []
+    rank: RankOut | None = Field(default=None, description="Where both scores stood on lists.")
+
+
+class RangeOut(BaseModel):
+    """One outcome's probability over every admissible answer, both ends inclusive."""
+
+    outcome: str
+    low: float
+    high: float
+    sentence: str
+
+
+class QuestionOut(BaseModel):
+    """A question without an answer on file, and how far each answer could move the score."""
+
+    fact: str
+    sentence: str
+    key_question: bool
+    ranges: list[RangeOut]
+
+
+class OpenQuestionsOut(ExplainedOut):
+    """Unanswered questions: those to ask first, then by the widest range."""
+
+    questions: list[QuestionOut] = []

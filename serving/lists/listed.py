@@ -1,0 +1,122 @@
+"""A sitting's list as it may be shown now: its snapshot, first views and decisions beside it."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, select
+
+from features.moments import format_moment
+from serving.lists.blinding import find_blind, find_unsettled, withhold
+from serving.lists.sittings import Sitting
+from serving.store.database import Unit
+from serving.store.schema import case_keys, decisions, first_views, list_places, overflow
+
+
+def read_rows(
+    connection: Connection, sitting: Sitting, unit: Unit, *, hold_draw: bool = False
+) -> list[dict[str, Any]]:
+    """Return the rows of a sitting's list as they may be shown now, in the order shown.
+
+    A case that is blind by another sitting is withheld on this list too, and stands last there, so
+    that its place among the others says nothing. A row that nobody viewed while its own sitting
+    took views stays withheld.
+
+    Parameters
+    ----------
+    connection, sitting, unit
+        Which list.
+    hold_draw
+        Whether the rule of viewed rows is held back until every blind row of the list is viewed.
+    """
+    blind_now = find_blind(connection)
+    drawn = not (hold_draw and find_unsettled(connection, [sitting.key]))
+    found = list(connection.execute(_rows_of(sitting.key)))
+    own = {row.case_key for row in found if row.blind and row.view is None}
+    moved = (blind_now - own) & {row.case_key for row in found}
+    found.sort(
+        key=lambda row: (row.case_key in moved, row.case_key if row.case_key in moved else "")
+    )
+    rows = []
+    for position, row in enumerate(found, 1):
+        blind = bool(row.blind) or row.case_key in moved
+        viewed = row.view is not None and row.case_key not in moved
+        told = _tell(row, position, blind and not viewed, unit)
+        rows.append(withhold(told, blind=blind, viewed=viewed, drawn=drawn))
+    return rows
+
+
+def _rows_of(sitting_key: str) -> Select[Any]:
+    same_place = and_(
+        first_views.c.sitting_key == list_places.c.sitting_key,
+        first_views.c.case_key == list_places.c.case_key,
+    )
+    decided = (
+        select(decisions.c.decision_key)
+        .where(
+            decisions.c.case_key == list_places.c.case_key,
+            decisions.c.sitting_key == list_places.c.sitting_key,
+        )
+        .order_by(decisions.c.version.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            list_places,
+            case_keys.c.case_id,
+            first_views.c.view,
+            first_views.c.person.label("viewed_by"),
+            first_views.c.viewed_at_us,
+            decided.label("decision_key"),
+        )
+        .join(case_keys, case_keys.c.case_key == list_places.c.case_key)
+        .outerjoin(first_views, same_place)
+        .where(list_places.c.sitting_key == sitting_key)
+        .order_by(list_places.c.position)
+    )
+
+
+def _tell(row: Row[Any], position: int, withheld: bool, unit: Unit) -> dict[str, Any]:
+    return {
+        "position": position,
+        "key": row.case_key,
+        "case_id": row.case_id,
+        "blind": bool(row.blind) or withheld,
+        "withheld": withheld,
+        "rule": row.rule,
+        "by_lot": bool(row.by_lot),
+        "probability": row.probability,
+        **row.shown,
+        "score_key": row.score_key,
+        "first_view": row.view,
+        "first_view_by": row.viewed_by,
+        "first_view_at": None
+        if row.viewed_at_us is None
+        else format_moment(row.viewed_at_us, unit.time_zone),
+        "decided": row.decision_key is not None,
+        "decision_key": row.decision_key,
+    }
+
+
+def read_overflow(
+    connection: Connection, sitting: Sitting, unit: Unit, size: int
+) -> list[dict[str, Any]]:
+    """Return the first flagged cases without a place on a sitting's list, urgent ones first.
+
+    They come in the order in which they were stored, which is that of the composition.
+    """
+    query = (
+        select(overflow, case_keys.c.case_id)
+        .join(case_keys, case_keys.c.case_key == overflow.c.case_key)
+        .where(overflow.c.sitting_key == sitting.key)
+        .order_by(overflow.c.stored_seq)
+        .limit(size)
+    )
+    return [
+        {
+            "key": row.case_key,
+            "case_id": row.case_id,
+            "flagged_since": format_moment(row.flagged_since_us, unit.time_zone),
+            "flags": row.flags,
+        }
+        for row in connection.execute(query)
+    ]

@@ -1,0 +1,309 @@
+"""Every open case, some at a time: filtered, in order of priority or of wait, none left out.
+
+A page goes on from a row that was told, by the values of that row, so that nothing is passed over
+and no page costs more than the first. A cursor names keys alone: a priority or a moment in an
+address would be data of a case. The keys of a score and of an arrival stand for values that never
+change; a wait may end, so that its cursor names the last few cases. A cursor that names a blind
+case, or a score of one, leads nowhere: what comes after it would say where the case stands.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+
+from features.catalogue import DAY_US
+from features.moments import format_moment
+from serving.lists.blinding import find_blind, withhold
+from serving.lists.pools import OPEN
+from serving.lists.rows import is_new
+from serving.screening.key_shape import is_key, make_bad_cursor
+from serving.store.database import Unit
+from serving.store.schema import KEY_LENGTH, case_keys, scores, standings
+
+Order = Literal["priority", "wait"]
+_SCORED, _WAITING, _REST = "s", "w", "a"
+_CURSOR_KEYS: Final = 3
+"""Cases that a cursor by wait names: it goes on from the last of them that still waits."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which open cases are wanted; ``None`` where it does not matter."""
+
+    area: str | None = None
+    source: str | None = None
+    family: str | None = None
+    state: str | None = None
+    flagged: bool | None = None
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """States that are wanted."""
+        return OPEN if self.state is None else (self.state,)
+
+    def conditions(self, *, blind: bool) -> list[ColumnElement[bool]]:
+        """Return the conditions; for blind cases without that on what the model says."""
+        found = []
+        if self.area is not None:
+            found.append(standings.c.area == self.area)
+        if self.source is not None:
+            found.append(standings.c.referral_source == self.source)
+        if self.family is not None and not blind:
+            found.append(standings.c.family == self.family)
+        if self.flagged is not None:
+            stands = standings.c.flagged_since_us
+            found.append(stands.is_not(None) if self.flagged else stands.is_(None))
+        return found
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some open cases.
+
+    Parameters
+    ----------
+    rows
+        In the order asked for.
+    blind_rows
+        On the first page: the cases that are blind now, apart and in the order of their keys,
+        whichever family or order was asked for.
+    next_cursor
+        Where the next page goes on; ``None`` on the last.
+    """
+
+    rows: list[dict[str, Any]]
+    blind_rows: list[dict[str, Any]]
+    next_cursor: str | None
+
+
+def read_page(
+    connection: Connection,
+    unit: Unit,
+    now_us: int,
+    filters: Filters,
+    *,
+    order: Order,
+    size: int,
+    cursor: str | None = None,
+) -> Page:
+    """Read some open cases.
+
+    Those that have what is ordered by, a score or a wait, come first; then the rest by arrival.
+
+    Parameters
+    ----------
+    connection, unit
+        Where the cases are.
+    now_us
+        The moment that waits are told at, microseconds UTC.
+    filters
+        Which cases.
+    order
+        Priority, highest first, or wait, longest first.
+    size
+        Rows at most.
+    cursor
+        ``next_cursor`` of the page before.
+
+    Raises
+    ------
+    ServiceError
+        If the cursor is none, the cases that it names wait no longer, or one of them is blind.
+    """
+    blind = find_blind(connection)
+    segments = _SEGMENTS[order]
+    kind, keys = (segments[0].kind, []) if cursor is None else _split(cursor)
+    numbers = [number for number, one in enumerate(segments) if one.kind == kind]
+    if not numbers or not blind.isdisjoint(_name_cases(connection, kind, keys)):
+        raise make_bad_cursor()
+    found: list[tuple[_Segment, Row[Any]]] = []
+    for segment in segments[numbers[0] :]:
+        after = segment.find_after(connection, keys) if keys else None
+        keys = []
+        wanted = size + 1 - len(found)
+        rows = _read_segment(connection, segment, filters, blind, after, wanted) if wanted else []
+        found += [(segment, row) for row in rows]
+    told = [row for _, row in found[:size]]
+    apart = _read_blind(connection, filters, blind) if cursor is None else []
+    ids = _read_ids(connection, [row.case_key for row in (*told, *apart)])
+    return Page(
+        [_tell(row, ids, unit, now_us, blind=False) for row in told],
+        [_tell(row, ids, unit, now_us, blind=True) for row in apart],
+        _make_cursor(found[:size]) if len(found) > size else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A stretch of the order: which cases are in it, how they stand, and how one goes on."""
+
+    kind: str
+    within: ColumnElement[bool]
+    column: ColumnElement[Any]
+    descending: bool
+    find_after: Callable[[Connection, Sequence[str]], tuple[Any, str]]
+
+    def order(self) -> tuple[Any, Any]:
+        """Return what orders the rows."""
+        first = self.column.desc() if self.descending else self.column
+        return first, standings.c.case_key
+
+    def beyond(self, after: tuple[Any, str]) -> ColumnElement[bool]:
+        """Return the condition that a row comes after one."""
+        value, key = after
+        column, case_key = self.column, standings.c.case_key
+        # The first condition alone goes along the index.
+        from_here, further = (
+            (column <= value, column < value)
+            if self.descending
+            else (column >= value, column > value)
+        )
+        return and_(from_here, or_(further, case_key > key))
+
+    def sort_key(self, row: Row[Any]) -> tuple[Any, str]:
+        """Return the same order for rows in memory."""
+        value = row._mapping[self.column]
+        return (-value if self.descending else value), row.case_key
+
+
+def _after_score(connection: Connection, keys: Sequence[str]) -> tuple[float, str]:
+    query = select(scores.c.priority, scores.c.case_key).where(scores.c.score_key == keys[-1])
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise make_bad_cursor()
+    return float(row.priority), row.case_key
+
+
+def _after_wait(connection: Connection, keys: Sequence[str]) -> tuple[int, str]:
+    found = _look_up(connection, keys, standings.c.waiting_since_us)
+    for key in reversed(keys):
+        if found.get(key) is not None:
+            return found[key], key
+    raise make_bad_cursor()
+
+
+def _after_arrival(connection: Connection, keys: Sequence[str]) -> tuple[int, str]:
+    found = _look_up(connection, keys, standings.c.arrived_at_us)
+    if keys[-1] not in found:
+        raise make_bad_cursor()
+    return found[keys[-1]], keys[-1]
+
+
+def _name_cases(connection: Connection, kind: str, keys: Sequence[str]) -> Collection[str]:
+    """Return the cases that a cursor is about."""
+    if kind != _SCORED or not keys:
+        return keys
+    query = select(scores.c.case_key).where(scores.c.score_key.in_(keys))
+    return connection.execute(query).scalars().all()
+
+
+def _look_up(connection: Connection, keys: Sequence[str], column: Any) -> dict[str, Any]:
+    query = select(standings.c.case_key, column).where(standings.c.case_key.in_(keys))
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _rest(column: Any) -> _Segment:
+    return _Segment(_REST, column.is_(None), standings.c.arrived_at_us, False, _after_arrival)
+
+
+def _by(kind: str, column: Any, descending: bool, find_after: Any) -> _Segment:
+    return _Segment(kind, column.is_not(None), column, descending, find_after)
+
+
+_SEGMENTS: Final[dict[Order, tuple[_Segment, ...]]] = {
+    "priority": (
+        _by(_SCORED, standings.c.priority, True, _after_score),
+        _rest(standings.c.priority),
+    ),
+    "wait": (
+        _by(_WAITING, standings.c.waiting_since_us, False, _after_wait),
+        _rest(standings.c.waiting_since_us),
+    ),
+}
+
+
+def _read_segment(
+    connection: Connection,
+    segment: _Segment,
+    filters: Filters,
+    blind: frozenset[str],
+    after: tuple[Any, str] | None,
+    size: int,
+) -> list[Row[Any]]:
+    """Return the first rows of a segment: one query a state, so that the index gives the order."""
+    found: list[Row[Any]] = []
+    for state in filters.states:
+        query = select(standings).where(
+            standings.c.state == state, segment.within, *filters.conditions(blind=False)
+        )
+        if blind:
+            query = query.where(standings.c.case_key.not_in(sorted(blind)))
+        if after is not None:
+            query = query.where(segment.beyond(after))
+        found += connection.execute(query.order_by(*segment.order()).limit(size))
+    return sorted(found, key=segment.sort_key)[:size]
+
+
+def _read_blind(connection: Connection, filters: Filters, blind: frozenset[str]) -> list[Row[Any]]:
+    if not blind:
+        return []
+    query = select(standings).where(
+        standings.c.case_key.in_(sorted(blind)),
+        standings.c.state.in_(filters.states),
+        *filters.conditions(blind=True),
+    )
+    return sorted(connection.execute(query), key=lambda row: str(row.case_key))
+
+
+def _read_ids(connection: Connection, keys: Sequence[str]) -> dict[str, str | None]:
+    query = select(case_keys.c.case_key, case_keys.c.case_id).where(case_keys.c.case_key.in_(keys))
+    return {row.case_key: row.case_id for row in connection.execute(query)}
+
+
+def _tell(
+    row: Row[Any], ids: dict[str, str | None], unit: Unit, now_us: int, *, blind: bool
+) -> dict[str, Any]:
+    zone, since = unit.time_zone, row.waiting_since_us
+    told = {
+        "key": row.case_key,
+        "case_id": ids.get(row.case_key),
+        "blind": blind,
+        "withheld": blind,
+        "area": row.area,
+        "source": row.referral_source,
+        "state": row.state,
+        "returned_for": row.returned_for,
+        "newly_referred": is_new(row.arrived_at_us, row.version, now_us),
+        "waiting_since": None if since is None else format_moment(since, zone),
+        "waiting_days": None if since is None else max(now_us - since, 0) // DAY_US,
+        "owner": row.owner,
+        "review_on": row.review_on,
+        "n_flags": row.n_flags,
+        "n_urgent": row.n_urgent,
+        "flagged_since": None
+        if row.flagged_since_us is None
+        else format_moment(row.flagged_since_us, zone),
+        "family": row.family,
+        "priority": row.priority,
+        "score_key": row.score_key,
+    }
+    return withhold(told, blind=blind, viewed=False)
+
+
+def _make_cursor(found: Sequence[tuple[_Segment, Row[Any]]]) -> str:
+    segment, last = found[-1]
+    if segment.kind == _SCORED:
+        return _SCORED + str(last.score_key)
+    if segment.kind == _REST:
+        return _REST + str(last.case_key)
+    return _WAITING + "".join(row.case_key for _, row in found[-_CURSOR_KEYS:])
+
+
+def _split(cursor: str) -> tuple[str, list[str]]:
+    kind, rest = cursor[:1], cursor[1:]
+    keys = [rest[start : start + KEY_LENGTH] for start in range(0, len(rest), KEY_LENGTH)]
+    if not 1 <= len(keys) <= _CURSOR_KEYS or not all(map(is_key, keys)):
+        raise make_bad_cursor()
+    return kind, keys

@@ -1,0 +1,142 @@
+"""The store's cases that could be on a list, read by queries that do not read every row.
+
+Every query goes along an index of ``standings`` and stops after as many cases as there are places.
+Only counting, and finding the place of a random number, pass over an index from one end.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select
+
+from serving.lists.composition import (
+    TOLD_APART,
+    Candidate,
+    Ordering,
+    Pools,
+    by_flag,
+    by_priority,
+    by_wait,
+    lowest_alike,
+)
+from serving.lists.lots import Division, draw_numbers
+from serving.store.schema import standings
+
+ELIGIBLE: Final = ("awaiting", "returned")
+"""States in which a case can be on a list (design section 9)."""
+OPEN: Final = (*ELIGIBLE, "managed")
+_COLUMNS: Final = (
+    standings.c.case_key,
+    standings.c.priority,
+    standings.c.waiting_since_us,
+    standings.c.flagged_since_us,
+    standings.c.n_urgent,
+)
+
+
+def count_states(connection: Connection) -> dict[str, int]:
+    """Return how many cases are in each open state."""
+    return {state: _count(connection, standings.c.state == state) for state in OPEN}
+
+
+def read_pools(
+    connection: Connection,
+    division: Division,
+    *,
+    ordering: Ordering,
+    seed: str,
+    tolerance: float = TOLD_APART,
+    states: Mapping[str, int] | None = None,
+) -> Pools:
+    """Read what a list is composed from; see :func:`serving.lists.composition.compose`.
+
+    ``states`` is what :func:`count_states` returned in the same transaction, if it was asked.
+    """
+    counted = count_states(connection) if states is None else states
+    counts = [counted[state] for state in ELIGIBLE]
+    size = division.capacity
+    numbers = draw_numbers(sum(counts), division.random, seed, "random places")
+    waited = _read_first(connection, (standings.c.waiting_since_us, standings.c.case_key), size)
+    waited = sorted(waited, key=by_wait)[:size]
+    # All of them, since those without a place are told one by one; so the order is made here.
+    flagged = _read_first(connection, (), None, standings.c.flagged_since_us.is_not(None))
+    return Pools(
+        n_eligible=sum(counts),
+        drawn=tuple(_read_numbered(connection, number, counts) for number in numbers),
+        waited=tuple(waited),
+        flagged=tuple(sorted(flagged, key=by_flag)),
+        prior=_read_prior(connection, size, tolerance)
+        if ordering == "model"
+        else _read_longest(connection, waited, size),
+    )
+
+
+def _read_prior(connection: Connection, size: int, tolerance: float) -> tuple[Candidate, ...]:
+    """Return the highest priorities, and on to the last that is like the last of them."""
+    scored = standings.c.priority.is_not(None)
+    order = (standings.c.priority.desc(), standings.c.case_key)
+    first = sorted(_read_first(connection, order, size, scored), key=by_priority)[:size]
+    if len(first) == size:
+        last = first[-1].priority or 0.0
+        alike = standings.c.priority.between(lowest_alike(last, tolerance), last)
+        first += _read_first(connection, (), None, alike)
+    return tuple(sorted({case.key: case for case in first}.values(), key=by_priority))
+
+
+def _read_longest(
+    connection: Connection, waited: Sequence[Candidate], size: int
+) -> tuple[Candidate, ...]:
+    """Return the longest waits, and all that began when the last of them did."""
+    first = list(waited)
+    if len(first) == size:
+        alike = standings.c.waiting_since_us == first[-1].waiting_since_us
+        first += _read_first(connection, (), None, alike)
+    return tuple(sorted({case.key: case for case in first}.values(), key=by_wait))
+
+
+def _count(connection: Connection, *where: ColumnElement[bool]) -> int:
+    query = select(func.count()).select_from(standings).where(*where)
+    return int(connection.execute(query).scalar_one())
+
+
+def _read_first(
+    connection: Connection,
+    order: Sequence[ColumnElement[Any]],
+    size: int | None,
+    *where: ColumnElement[bool],
+) -> list[Candidate]:
+    """Return the first cases of each state: one query each, so that the index gives the order."""
+    found: list[Candidate] = []
+    for state in ELIGIBLE:
+        query = select(*_COLUMNS).where(standings.c.state == state, *where)
+        found += _read(connection, query.order_by(*order).limit(size))
+    return found
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[Candidate]:
+    return [Candidate(*row) for row in connection.execute(query)]
+
+
+def _read_numbered(connection: Connection, number: int, counts: Sequence[int]) -> Candidate:
+    """Return the case with a number: awaiting cases first, each state by arrival, then key.
+
+    The index holds no keys, so that first the moment of arrival is found, and then the case among
+    those that arrived in that moment.
+    """
+    state = ELIGIBLE[0] if number < counts[0] else ELIGIBLE[1]
+    place = number if number < counts[0] else number - counts[0]
+    arrived = standings.c.arrived_at_us
+    of_state = standings.c.state == state
+    # From the nearer end, since a number is reached by passing over those before it.
+    count = counts[ELIGIBLE.index(state)]
+    far = place > count // 2
+    order, offset = (arrived.desc(), count - 1 - place) if far else (arrived, place)
+    moment = connection.execute(
+        select(arrived).where(of_state).order_by(order).limit(1).offset(offset)
+    ).scalar_one()
+    if far:
+        before = count - _count(connection, of_state, arrived >= moment)
+    else:
+        before = _count(connection, of_state, arrived < moment)
+    among = select(*_COLUMNS).where(of_state, arrived == moment).order_by(standings.c.case_key)
+    return _read(connection, among.limit(1).offset(place - before))[0]

@@ -1,0 +1,88 @@
+"""Sittings: a team's meetings, each with what its list was made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from serving.persons import Person
+from serving.store.schema import sittings
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """A meeting that was opened.
+
+    Parameters
+    ----------
+    key
+        Opaque key.
+    opened_at_us, as_of_us
+        When it was opened, and the moment that its list was composed at; microseconds UTC.
+    capacity, ordering, policy
+        What the list was composed by.
+    bundle_id
+        The model then in use.
+    n_eligible, n_open
+        Cases that could have been on the list, and all open ones.
+    standing
+        What was told beside the list, in plain values.
+    person
+        Who opened it.
+    stored_seq
+        Its place in the order of rows.
+    """
+
+    key: str
+    opened_at_us: int
+    as_of_us: int
+    capacity: int
+    ordering: str
+    policy: Mapping[str, Any]
+    bundle_id: str | None
+    n_eligible: int
+    n_open: int
+    standing: Mapping[str, Any]
+    person: Person
+    stored_seq: int
+
+
+def current_sitting(connection: Connection) -> Sitting | None:
+    """Return the sitting that was opened last; ``None`` before the first."""
+    query = select(sittings).order_by(sittings.c.stored_seq.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _read(row)
+
+
+def read_sitting(connection: Connection, key: str) -> Sitting | None:
+    """Return a sitting by its key; ``None`` where there is none."""
+    row = connection.execute(select(sittings).where(sittings.c.sitting_key == key)).one_or_none()
+    return None if row is None else _read(row)
+
+
+def list_sittings(
+    connection: Connection, size: int, *, after: Sitting | None = None
+) -> list[Sitting]:
+    """Return sittings, the latest first, from the one before ``after``."""
+    query = select(sittings).order_by(sittings.c.stored_seq.desc()).limit(size)
+    if after is not None:
+        query = query.where(sittings.c.stored_seq < after.stored_seq)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def _read(row: Row[Any]) -> Sitting:
+    return Sitting(
+        key=row.sitting_key,
+        opened_at_us=int(row.opened_at_us),
+        as_of_us=int(row.as_of_us),
+        capacity=row.capacity,
+        ordering=row.ordering,
+        policy=row.policy,
+        bundle_id=row.bundle_id,
+        n_eligible=row.n_eligible,
+        n_open=row.n_open,
+        standing=row.standing,
+        person=Person(row.person, row.role, row.agency),
+        stored_seq=int(row.stored_seq),
+    )

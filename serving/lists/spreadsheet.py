@@ -1,0 +1,67 @@
+"""A list as CSV, for a meeting without the service: advisory, and harmless to open."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+COLUMNS: Final = (
+    "position",
+    "case_id",
+    "area",
+    "source",
+    "state",
+    "newly_referred",
+    "waiting_days",
+    "flags",
+    "rule",
+    "leading_label",
+    "estimate",
+    "first_reason",
+    "marks",
+    "ask_first",
+    "first_view",
+    "decided",
+)
+_STARTS_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+"""Cells that begin so are run by spreadsheet programs (OWASP, CSV injection)."""
+
+
+def write_csv(rows: Sequence[Mapping[str, Any]], lines: Sequence[str]) -> str:
+    """Return a list's rows, already withheld where they must be, as CSV.
+
+    Parameters
+    ----------
+    rows
+        As ``listed.read_rows`` gives them.
+    lines
+        Sentences that stand above the rows, the advisory one first.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerows([disarm(line)] for line in lines)
+    writer.writerow(COLUMNS)
+    writer.writerows([disarm(_tell(row)[name]) for name in COLUMNS] for row in rows)
+    return text.getvalue()
+
+
+def _tell(row: Mapping[str, Any]) -> dict[str, Any]:
+    estimates = {one["outcome"]: one["probability"] for one in row["estimates"]}
+    leading = estimates.get(row["leading_outcome"])
+    return {
+        **row,
+        "flags": "; ".join(
+            f"{'URGENT: ' if one['urgent'] else ''}{one['wording']}" for one in row["flags"]
+        ),
+        "marks": "; ".join(row["marks"]),
+        "estimate": None if leading is None else f"{leading:.2f}",
+        "first_reason": row["reasons"][0]["sentence"] if row["reasons"] else None,
+    }
+
+
+def disarm(value: object) -> str:
+    """Return a cell's text; one that a spreadsheet would run is made plain text by a quote."""
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "yes", False: "no"}[value]
+    text = str(value)
+    return f"'{text}" if text.lstrip(" ").startswith(_STARTS_FORMULA) else text

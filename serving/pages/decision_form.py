@@ -1,0 +1,116 @@
+"""The decision form of a case's page, read into a decision."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+
+from serving.decisions.drafts import DecisionIn
+from serving.decisions.versions import read_tag
+from serving.problems import Problem, invalid
+
+WAY_WORDS: Final = {
+    "enforcement": ("Enforcement", "What is to be done (optional)"),
+    "therapeutic_assessment": ("Therapeutic assessment", "What is to be assessed (optional)"),
+    "victim_safety_planning": ("Safety planning with the victim", "What is planned (optional)"),
+    "other_agency": ("Another agency is asked", "Which agency"),
+    "further_enquiry": ("Further enquiry", "What is to be found out"),
+    "no_further_action": ("No further action: this closes the case", "The reason"),
+}
+"""Each way that a decision may go: its label, and the label of the words beside it."""
+WAYS: Final = tuple(WAY_WORDS)
+_WORDS_OF: Final = {"other_agency": "which", "no_further_action": "reason"}
+"""How the words beside a way are called; ``what`` where it is not named here."""
+_REMEDIES: Final = {
+    "other_agency": "say which agency is asked",
+    "further_enquiry": "say what is to be found out",
+    "no_further_action": "give the reason",
+    "agrees_with_score": "say whether you agree with the score, or that you did not look at it",
+}
+
+
+def read_decision_form(form: FormData) -> tuple[DecisionIn, int | None]:
+    """Return the decision and the version of the case that it was made on.
+
+    Raises
+    ------
+    ServiceError
+        If something that is needed is missing; the rest is checked where it is decided.
+    """
+    content: dict[str, Any] = {
+        "ways": {way: _read_way(form, way) for way in WAYS if form.get(way)},
+        "owner": _read(form, "owner"),
+        "review_on": _read(form, "review_on"),
+        "agrees_with_score": _read(form, "agrees_with_score"),
+        "reasons": _read_reasons(form),
+        "discharges": [_split(str(value)) for value in form.getlist("discharge")],
+        "note": _read(form, "note"),
+        "score_key": _read(form, "score_key"),
+        "seen_seq": _read(form, "seen_seq"),
+        "sitting_key": _read(form, "sitting_key"),
+    }
+    if content["agrees_with_score"] == "not_seen":
+        content |= {"reasons": [], "score_key": None}
+    missing = list(_find_missing(content))
+    if missing:
+        raise invalid(missing)
+    try:
+        return DecisionIn.model_validate(content), read_tag(_read(form, "version"))
+    except ValidationError as error:
+        places = {str(part) for one in error.errors() for part in one["loc"][:2]}
+        raise invalid(
+            [
+                Problem(where=place, code="missing", remedy=_REMEDIES.get(place, "check it"))
+                for place in sorted(places - {"ways"} or places)
+            ]
+        ) from None
+
+
+def _find_missing(content: dict[str, Any]) -> Iterator[Problem]:
+    """Yield everything that was left empty, so that it is all told at once."""
+    if not content["ways"]:
+        yield Problem(where="ways", code="no_way", remedy="name one way at least")
+    for way, said in content["ways"].items():
+        if way in _REMEDIES and said[_WORDS_OF.get(way, "what")] is None:
+            yield Problem(where=way, code="missing", remedy=_REMEDIES[way])
+    if "no_further_action" not in content["ways"]:
+        for name in ("owner", "review_on"):
+            if content[name] is None:
+                yield Problem(where=name, code="missing", remedy="fill it in")
+    if content["agrees_with_score"] is None:
+        yield Problem(
+            where="agrees_with_score", code="missing", remedy=_REMEDIES["agrees_with_score"]
+        )
+
+
+def _read(form: FormData, name: str) -> str | None:
+    return str(form.get(name, "")).strip() or None
+
+
+def _read_way(form: FormData, way: str) -> dict[str, Any]:
+    words = {_WORDS_OF.get(way, "what"): _read(form, f"{way}_words")}
+    if way == "therapeutic_assessment":
+        words |= {
+            name: bool(form.get(name))  # type: ignore[misc]
+            for name in ("clinically_indicated", "motivated")
+        }
+    return words
+
+
+def _read_reasons(form: FormData) -> list[dict[str, Any]]:
+    found = []
+    for name, value in form.multi_items():
+        outcome, _, indicator = name.removeprefix("reason|").partition("|")
+        if name.startswith("reason|") and value in ("agree", "disagree"):
+            note = _read(form, f"note|{outcome}|{indicator}")
+            agrees = value == "agree"
+            found.append(
+                {"outcome": outcome, "indicator": indicator, "agrees": agrees, "note": note}
+            )
+    return found
+
+
+def _split(value: str) -> dict[str, str]:
+    flag, _, record_id = value.partition("|")
+    return {"flag": flag, "record_id": record_id}

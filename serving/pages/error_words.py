@@ -1,0 +1,68 @@
+"""What is wrong with a form, in words for the person who filled it in, and where to mend it."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from serving.problems import ErrorBody, Problem
+
+_BY_CODE: Final = {
+    "no_way": ("way-enforcement", "Choose what is to be done: one way at least"),
+    "stands_alone": (
+        "way-no_further_action",
+        "No further action closes the case: untick the other ways, or this one",
+    ),
+    "not_met": (
+        "clinically_indicated",
+        "Tick both boxes under therapeutic assessment, or choose another way",
+    ),
+    "score_not_seen": (
+        "agrees-not_seen",
+        "Say whether you agree with the score, or say nothing of its reasons",
+    ),
+    "unreadable_date": ("review_on", "Write the date of the review"),
+    "not_with_closing": (
+        "owner",
+        "No further action closes the case: leave owner and review date empty",
+    ),
+}
+_BY_PLACE: Final = {
+    "owner": ("owner", "Say who has the case from now on"),
+    "review_on": ("review_on", "Say when the case is looked at again: a day after today"),
+    "agrees_with_score": (
+        "agrees-not_seen",
+        "Say whether you agree with the score, or that you did not look at it",
+    ),
+    "other_agency": ("other_agency_words", "Say which agency is asked"),
+    "further_enquiry": ("further_enquiry_words", "Say what is to be found out"),
+    "no_further_action": ("no_further_action_words", "Give the reason for no further action"),
+    "name": ("name", "Write your name"),
+}
+MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:[+-]\d\d:\d\d|Z)?")
+"""A moment as programs write it, which a page shows as people do."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One thing to mend: the field it leads to, and what to do."""
+
+    anchor: str
+    words: str
+
+
+def tell_problems(body: ErrorBody) -> list[Told]:
+    """Return what is to be mended, each once, in the order of the form."""
+    found = [_tell(problem) for problem in body.problems]
+    return list(dict.fromkeys(found))
+
+
+def _tell(problem: Problem) -> Told:
+    if problem.code in _BY_CODE:
+        return Told(*_BY_CODE[problem.code])
+    place = next((name for name in _BY_PLACE if name in problem.where.split(".")), None)
+    if place is not None:
+        return Told(*_BY_PLACE[place])
+    if problem.code == "decided":
+        return Told("decisions", problem.remedy[:1].upper() + problem.remedy[1:])
+    words = f"{problem.where.replace('_', ' ').replace('.', ', ')}: {problem.remedy}"
+    return Told("decide", words[:1].upper() + words[1:])

@@ -1,0 +1,124 @@
+"""How a page is made: templates, the words and numbers in them, and errors for people."""
+
+import datetime as dt
+import functools
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, cast
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, select_autoescape
+from starlette.exceptions import HTTPException
+
+from features.errors import ConfigError
+from features.moments import to_datetime
+from models.wording import describe_estimate, describe_push, format_probability
+from serving.pages.error_words import MOMENT, tell_problems
+from serving.problems import ServiceError
+from serving.schemas import EstimateOut
+from serving.service import service_of
+
+_Handler = Callable[[Request, Exception], Response]
+_ASSETS: Final = ("govuk-frontend.min.css", "moj-frontend.min.css", "govuk-frontend.min.js")
+
+
+def check_assets(static: Path) -> None:
+    """Check that the page styles were built.
+
+    Raises
+    ------
+    ConfigError
+        If one is absent.
+    """
+    if not all((static / "vendor" / name).is_file() for name in _ASSETS):
+        raise ConfigError("the page styles are not built; run `make setup`")
+
+
+def render(request: Request, template: str, *, status: int = 200, **content: Any) -> HTMLResponse:
+    """Return a page: a template filled with what is its own and what every page shows."""
+    service = service_of(request)
+    page = _environment().get_template(template)
+    bundle = service.champion.find()
+    return HTMLResponse(
+        page.render(
+            cspNonce=request.state.csp_nonce,
+            person=getattr(request.state, "person", None),
+            section=content.pop("section", request.url.path.split("/")[1]),
+            synthetic=bool(service.unit and service.unit.synthetic),
+            bundle=bundle,
+            wording=bundle.catalogue.wording if bundle else {},
+            **content,
+        ),
+        status_code=status,
+    )
+
+
+def install_page_errors(app: FastAPI) -> None:
+    """Show people a page where something went wrong; programs get the one shape of errors."""
+    for kind in (HTTPException, RequestValidationError, ServiceError):
+        plain = cast(_Handler, app.exception_handlers[kind])
+        app.exception_handlers[kind] = functools.partial(_show_error, plain)
+
+
+def _show_error(plain: _Handler, request: Request, error: Exception) -> Response:
+    told = plain(request, error)
+    for_person = "text/html" in request.headers.get("accept", "")
+    if not for_person or request.url.path.startswith("/v1/"):
+        return told
+    if isinstance(error, ServiceError) and error.status == HTTPStatus.UNAUTHORIZED:
+        return Response(status_code=303, headers={"location": "/sign-in"})
+    body = error.body if isinstance(error, ServiceError) else None
+    return render(request, "problem.html", status=told.status_code, problem=body)
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=ChoiceLoader(
+            [
+                PackageLoader("serving"),
+                PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
+            ]
+        ),
+        autoescape=select_autoescape(),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["frequency"] = tell_estimate
+    environment.filters["chance"] = format_probability
+    environment.filters["moment"] = describe_moment
+    environment.filters["dated"] = lambda text: MOMENT.sub(
+        lambda found: describe_moment(found[0]), text
+    )
+    environment.filters["problems"] = tell_problems
+    environment.filters["day"] = describe_day
+    environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    environment.filters["words"] = lambda text: str(text).replace("_", " ")
+    environment.filters["push"] = describe_push
+    environment.globals["plural"] = lambda n, one, many: f"{n:,} {one if n == 1 else many}"
+    return environment
+
+
+def tell_estimate(estimate: EstimateOut | Mapping[str, Any]) -> str:
+    """Return an estimate in its one fixed format, from an answer or from a list's snapshot."""
+    if isinstance(estimate, Mapping):
+        estimate = EstimateOut.model_validate(estimate)
+    return describe_estimate(estimate)
+
+
+def describe_moment(text: str) -> str:
+    """Return an ISO date or time as people write it: 2 November 2026, 4:05pm."""
+    moment = dt.datetime.fromisoformat(text)
+    day = f"{moment.day} {moment:%B %Y}"
+    if len(text) == len("2026-11-02"):
+        return day
+    return f"{day}, {moment.hour % 12 or 12}:{moment:%M}{'am' if moment.hour < 12 else 'pm'}"
+
+
+def describe_day(us: int, zone: str) -> str:
+    """Return the day of a moment (microseconds UTC) in a zone: 2 November 2026."""
+    day = to_datetime(us, zone)
+    return f"{day.day} {day:%B %Y}"

@@ -1,0 +1,49 @@
+"""Every route of the service, in one place."""
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from serving.api import (
+    cases,
+    decisions,
+    duty,
+    findings,
+    imports,
+    lists,
+    models,
+    moves,
+    reasons,
+    records,
+    scores,
+    sign_in,
+)
+from serving.pages import (
+    case_page,
+    caseload_page,
+    cases_page,
+    duty_page,
+    list_page,
+    sign_in_page,
+)
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    scores.router,
+    sign_in.router,
+    records.router,
+    imports.router,
+    moves.router,
+    lists.router,
+    duty.router,
+    findings.router,
+    models.router,
+    decisions.router,
+    cases.router,
+    reasons.router,
+    list_page.router,
+    duty_page.router,
+    cases_page.router,
+    case_page.router,
+    caseload_page.router,
+    sign_in_page.router,
+)

@@ -1,0 +1,74 @@
+"""What the service works with: settings, the store, and the model in use."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from models.bundle import Bundle
+from serving.problems import ServiceError
+from serving.screening.champion import Champion
+from serving.settings import Settings
+from serving.store.database import Store, Unit
+
+
+@dataclass(frozen=True)
+class Service:
+    """What every route may use.
+
+    Parameters
+    ----------
+    settings
+        Deployment facts.
+    store, unit
+        The store and what holds for all of it; ``None`` where none is named.
+    champion
+        The model in use, looked up anew at every question.
+    """
+
+    settings: Settings
+    store: Store | None
+    unit: Unit | None
+    champion: Champion
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the service lacks to do its work."""
+        wanted = (("bundle", self.champion.find()), ("store", self.store))
+        return tuple(name for name, found in wanted if found is None)
+
+    def need_store(self) -> Store:
+        """Return the store.
+
+        Raises
+        ------
+        ServiceError
+            If none is named.
+        """
+        if self.store is None:
+            raise ServiceError(503, "no_store", "no store is named", "start with --store")
+        return self.store
+
+    def need_unit(self) -> Unit:
+        """Return what holds for the whole store; see :meth:`need_store`."""
+        self.need_store()
+        assert self.unit is not None
+        return self.unit
+
+    def need_bundle(self) -> Bundle:
+        """Return the bundle in use.
+
+        Raises
+        ------
+        ServiceError
+            If none is.
+        """
+        bundle = self.champion.find()
+        if bundle is None:
+            raise ServiceError(503, "no_bundle", "no model is loaded", "promote one")
+        return bundle
+
+
+def service_of(request: Request) -> Service:
+    """Return what the request's application works with."""
+    service: Service = request.app.state.service
+    return service

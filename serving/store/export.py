@@ -1,0 +1,148 @@
+"""The store as a contract folder, for training and for another store: streamed by cases.
+
+The folder holds the cases' real identifiers. Nothing else of the store leaves it: no scores, no
+decisions.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import Connection, select
+
+from features.contract import TABLES, Form, Table
+from features.errors import ConfigError
+from features.manifest import Manifest, TableEntry, hash_file, write_manifest
+from serving.store import schema
+from serving.store.database import Store
+from serving.store.frames import column_of, list_cells, make_frame, select_rows
+from serving.store.lookups import is_among
+
+CASES_A_TIME: Final = 2_000
+"""Cases whose rows are held in memory at once."""
+_OWNER_ONLY: Final = 0o700
+_MOMENT: Final = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote: rows by table."""
+
+    rows: Mapping[str, int]
+
+
+def export_folder(
+    store: Store,
+    folder: Path,
+    *,
+    people: bool = False,
+    progress: Callable[[str], None] = lambda message: None,
+) -> Exported:
+    """Write every record as a contract folder that only its owner can read.
+
+    A case whose identifier was erased goes by its key. The records are those of one moment, which
+    the manifest names as the extract.
+
+    Parameters
+    ----------
+    store
+        The store.
+    folder
+        Absent or empty.
+    people
+        Whether to write the table of people, for an audit.
+    progress
+        Told how far it is.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds something.
+    """
+    unit = store.read_unit()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError("the folder of the export is not empty; name another")
+    folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+    folder.chmod(_OWNER_ONLY)
+    names = [name for name in TABLES if people or name != "people"]
+    with ExitStack() as stack, store.reading() as connection:
+        manifest = Manifest(unit.time_zone, store.clock(), unit.synthetic)
+        writers = {
+            name: stack.enter_context(
+                pq.ParquetWriter(folder / f"{name}.parquet", make_arrow_schema(TABLES[name]))
+            )
+            for name in names
+        }
+        rows = dict.fromkeys(names, 0)
+        for keys in walk_cases(connection):
+            for name in names:
+                frame = _read_named(connection, name, keys)
+                rows[name] += len(frame)
+                if len(frame):
+                    writers[name].write_table(to_arrow(TABLES[name], frame))
+            progress(f"{rows['cases']:,} cases written")
+    entries = {
+        name: TableEntry(rows[name], {f"{name}.parquet": hash_file(folder / f"{name}.parquet")})
+        for name in names
+    }
+    write_manifest(
+        folder, Manifest(manifest.time_zone, manifest.extract_at_us, manifest.synthetic, entries)
+    )
+    return Exported(rows)
+
+
+def walk_cases(connection: Connection) -> Iterator[list[str]]:
+    """Yield the keys of all cases in order, some at a time."""
+    key = schema.cases.c.case_key
+    last = ""
+    while True:
+        query = select(key).where(key > last).order_by(key).limit(CASES_A_TIME)
+        keys = list(connection.execute(query).scalars())
+        if not keys:
+            return
+        yield keys
+        last = keys[-1]
+
+
+def _read_named(connection: Connection, name: str, keys: list[str]) -> pd.DataFrame:
+    """Return rows of some cases with identifiers in place of keys, in the order of the cases."""
+    column = column_of(name, "case_id")
+    query = select_rows(name).where(is_among(connection, column, keys)).order_by(column)
+    frame: pd.DataFrame = make_frame(name, connection.execute(query).all())
+    columns = [one for one in ("case_id", "linked_case_id") if one in frame.columns]
+    named = {key for one in columns for key in frame[one]}
+    table = schema.case_keys
+    known = select(table.c.case_key, table.c.case_id).where(
+        is_among(connection, table.c.case_key, named)
+    )
+    names = {row.case_key: row.case_id or row.case_key for row in connection.execute(known)}
+    return frame.assign(**{one: frame[one].map(names).astype("str") for one in columns})
+
+
+def make_arrow_schema(table: Table) -> pa.Schema:
+    """Return a contract table's columns as Parquet holds them."""
+    return pa.schema([(column.name, _type_of(column.form)) for column in table.columns])
+
+
+def _type_of(form: Form) -> pa.DataType:
+    if form in (Form.OCCURRED, Form.RECORDED):
+        return _MOMENT
+    return pa.float64() if form is Form.NUMBER else pa.string()
+
+
+def to_arrow(table: Table, frame: pd.DataFrame) -> pa.Table:
+    """Return normalised rows as Parquet holds them."""
+    columns: list[Any] = []
+    for column in table.columns:
+        cells = list_cells(frame[column.name])
+        kind = _type_of(column.form)
+        if kind == _MOMENT:
+            columns.append(pa.array(cells, type=pa.int64()).cast(kind))
+        else:
+            columns.append(pa.array(cells, type=kind))
+    return pa.table(columns, schema=make_arrow_schema(table))

@@ -1,0 +1,187 @@
+"""Histories out of the store: the cases' records as a sound folder, as of a place in its order.
+
+What a case's history holds depends on its own records and those of linked cases alone, never on
+which other cases are read with it.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Row, select
+
+from features.assembly import assemble_history
+from features.contract import PEOPLE, TABLES, Table
+from features.edge import FILE, ROW
+from features.folder import ContractFolder, empty_frame
+from features.history import NEVER, History
+from features.integrity import SUPERSEDED_AT, check_integrity
+from features.manifest import Manifest
+from features.rejects import Rejects, join_rejects
+from features.variants import take_cases
+from serving.store import schema
+from serving.store.database import Unit
+from serving.store.frames import make_frame, select_rows
+from serving.store.lookups import is_among
+
+_KEYS_PER_QUERY: Final = 5_000
+_NOT_MEASURED: Final = ("occurred_until", "reporter_role", "assurance", "narrative")
+"""Columns of events that no history holds; narratives are most of an event's bytes."""
+_STATED = "_stated"
+
+
+def read_head(connection: Connection) -> int:
+    """Return the place of the row that was stored last."""
+    return int(connection.execute(select(schema.unit.c.last_seq)).scalar_one())
+
+
+def read_case_folder(
+    connection: Connection,
+    case_keys: Sequence[str],
+    unit: Unit,
+    *,
+    extract_at_us: int,
+    known_seq: int | None = None,
+) -> ContractFolder:
+    """Read the records of some cases as a sound folder.
+
+    Of linked cases it holds the row and the events, since those are seen from the cases asked for;
+    not their facts and not their other links.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    case_keys
+        The cases; keys that the store does not hold are passed over.
+    unit
+        What holds for the whole store.
+    extract_at_us
+        Moment at which the folder says it was drawn, microseconds UTC.
+    known_seq
+        Last row that is read, in the order of rows; the last one stored where absent.
+
+    Returns
+    -------
+    ContractFolder
+        With case keys for identifiers, and ``superseded_at`` as in a folder that was read.
+    """
+    return _read(connection, case_keys, unit, (extract_at_us, known_seq), without=())
+
+
+def read_history(
+    connection: Connection,
+    case_keys: Sequence[str],
+    unit: Unit,
+    *,
+    extract_at_us: int,
+    known_seq: int | None = None,
+) -> History:
+    """Return the history of exactly the cases asked for; see :func:`read_case_folder`."""
+    folder = _read(connection, case_keys, unit, (extract_at_us, known_seq), without=_NOT_MEASURED)
+    history = assemble_history(folder)
+    asked = pd.Index(history.case_id).isin(list(case_keys))
+    return history if asked.all() else take_cases(history, asked.nonzero()[0])
+
+
+def _read(
+    connection: Connection,
+    case_keys: Sequence[str],
+    unit: Unit,
+    until: tuple[int, int | None],
+    *,
+    without: Collection[str],
+) -> ContractFolder:
+    extract_at_us, known_seq = until
+    asked = sorted(set(case_keys))
+    links, unsound = _read_links(connection, asked, known_seq)
+    companions = sorted({*links["case_id"], *links["linked_case_id"]} - set(asked))
+    sound, rejects = {}, [unsound]
+    for name, keys in (("events", asked + companions), ("facts", asked)):
+        frame = _read_rows(connection, name, keys, known_seq, without)
+        sound[name], unsound = _settle(TABLES[name], frame)
+        rejects.append(unsound)
+    return ContractFolder(
+        manifest=Manifest(unit.time_zone, extract_at_us, unit.synthetic),
+        cases=_read_rows(connection, "cases", asked + companions, known_seq),
+        **sound,
+        links=links,
+        people=empty_frame(PEOPLE).drop(columns=[FILE, ROW]),
+        rejects=join_rejects(rejects),
+        repeats=0,
+        conflicts=0,
+        warnings={},
+    )
+
+
+def _read_links(
+    connection: Connection, asked: list[str], known_seq: int | None
+) -> tuple[pd.DataFrame, Rejects]:
+    """Return the links from and to the cases asked for, settled.
+
+    A link's correction belongs to the case that stated it and may name another case: all links of
+    the cases that name one of those asked for are looked at.
+    """
+    links = schema.links
+    owners = set(asked)
+    for part in _part(asked):
+        query = select(links.c.case_key).where(
+            is_among(connection, links.c.linked_case_key, part), _is_known("links", known_seq)
+        )
+        owners.update(connection.execute(query).scalars())
+    frame, rejects = _settle(
+        TABLES["links"], _read_rows(connection, "links", sorted(owners), known_seq)
+    )
+    touching = frame["case_id"].isin(asked) | frame["linked_case_id"].isin(asked)
+    return frame[touching].reset_index(drop=True), rejects
+
+
+def _read_rows(
+    connection: Connection,
+    name: str,
+    keys: list[str],
+    known_seq: int | None,
+    without: Collection[str] = (),
+) -> pd.DataFrame:
+    left_out = [column for column in without if name == "events"]
+    column = schema.RECORDS[name].c.case_key
+    rows: list[Row[Any]] = []
+    for part in _part(keys):
+        query = select_rows(name, without=left_out).where(
+            is_among(connection, column, part), _is_known(name, known_seq)
+        )
+        rows += connection.execute(query).all()
+    frame: pd.DataFrame = make_frame(name, rows, without=left_out)
+    return frame
+
+
+def _is_known(name: str, known_seq: int | None) -> "ColumnElement[bool]":
+    stored_seq = schema.RECORDS[name].c.stored_seq
+    return stored_seq > 0 if known_seq is None else stored_seq <= known_seq
+
+
+def _part(keys: list[str]) -> list[list[str]]:
+    return [keys[at : at + _KEYS_PER_QUERY] for at in range(0, len(keys), _KEYS_PER_QUERY)]
+
+
+def _settle(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, Rejects]:
+    """Return the rows with ``superseded_at``, without those that make no sense together.
+
+    What a row says it corrects counts within its case alone. Whether another case has a record of
+    that name was asked when the row came in; asked here, the answer would depend on which cases
+    are read together.
+    """
+    stated = frame["supersedes"].notna()
+    touched = frame["case_id"].isin(set(frame["case_id"][stated]))
+    rest = frame[~touched].assign(**{SUPERSEDED_AT: NEVER})
+    if not touched.any():
+        return rest, join_rejects([])
+    some = frame[touched].reset_index(drop=True)
+    here = pd.MultiIndex.from_arrays([some["case_id"], some[table.id_column]])
+    named = pd.MultiIndex.from_arrays([some["case_id"], some["supersedes"]])
+    checked = some.assign(supersedes=some["supersedes"].where(named.isin(here)))
+    checked[_STATED], checked[FILE] = some["supersedes"], "store"
+    checked[ROW] = range(1, len(some) + 1)
+    sound = check_integrity(table, checked, None)
+    kept = sound.frame.assign(supersedes=sound.frame[_STATED]).drop(columns=[_STATED, FILE, ROW])
+    return pd.concat([rest, kept], ignore_index=True), sound.rejects

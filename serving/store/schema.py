@@ -1,0 +1,552 @@
+"""Every table of the store.
+
+Moments are microseconds UTC: the contract's columns under the contract's names, the store's own
+ending in ``_us``. ``stored_seq`` is the order in which rows were committed: a row with a lower one
+was there before. Cases go by ``case_key``, which says nothing of the case and can be parted from
+its identifier by erasing one row.
+
+Tables named in ``APPEND_ONLY`` refuse update and delete in the database itself; rows of a case
+whose disposal is on record may be deleted. ``WORKED_OUT`` names what can be made again from the
+others.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import JSON
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+KEY_LENGTH: Final = 24
+_Key = String(KEY_LENGTH)
+
+
+def _case() -> "Column[str]":
+    return Column("case_key", _Key, nullable=False)
+
+
+def _stored(*, index: bool = False) -> "Column[int]":
+    return Column("stored_seq", BigInteger, nullable=False, index=index)
+
+
+def _person() -> "list[Column[str]]":
+    """Who did it: the person, and the role and agency they held then."""
+    return [Column(name, Text, nullable=False) for name in ("person", "role", "agency")]
+
+
+def _moment(name: str, *, nullable: bool = False) -> "Column[int]":
+    return Column(name, BigInteger, nullable=nullable)
+
+
+unit = Table(
+    "unit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("time_zone", Text, nullable=False),
+    Column("synthetic", Boolean, nullable=False),
+    _moment("made_at_us"),
+    Column("last_seq", BigInteger, nullable=False),
+)
+"""One row: what holds for the whole store, and the head of the order of rows."""
+
+case_keys = Table(
+    "case_keys",
+    metadata,
+    Column("case_key", _Key, primary_key=True),
+    Column("case_id", Text, unique=True),
+    Column("retention_class", Text, nullable=False),
+    _stored(),
+    _moment("erased_at_us", nullable=True),
+)
+"""Which case a key stands for; ``case_id`` is empty once that was erased."""
+
+# --- records, as the data contract has them ---------------------------------------------------
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("case_key", _Key, primary_key=True),
+    _moment("recorded_at"),
+    Column("area", Text),
+    Column("referral_source", Text),
+    Column("import_key", _Key),
+    _stored(index=True),
+    sqlite_with_rowid=False,
+)
+events = Table(
+    "events",
+    metadata,
+    Column("case_key", _Key, primary_key=True),
+    Column("event_id", Text, primary_key=True, index=True),
+    Column("kind", Text, nullable=False),
+    _moment("occurred_at"),
+    _moment("recorded_at"),
+    _moment("occurred_until", nullable=True),
+    *(
+        Column(name, Text)
+        for name in ("incident_id", "view", "source", "reporter_role", "assurance", "actor")
+    ),
+    *(Column(name, Text) for name in ("target", "channel")),
+    Column("value", Float),
+    *(Column(name, Text) for name in ("detail", "handling", "supersedes", "narrative")),
+    Column("import_key", _Key),
+    _stored(index=True),
+    sqlite_with_rowid=False,
+)
+facts = Table(
+    "facts",
+    metadata,
+    Column("case_key", _Key, primary_key=True),
+    Column("fact_id", Text, primary_key=True, index=True),
+    Column("name", Text, nullable=False),
+    Column("asked", Text),
+    Column("value", Text),
+    _moment("recorded_at"),
+    Column("supersedes", Text),
+    Column("import_key", _Key),
+    _stored(index=True),
+    sqlite_with_rowid=False,
+)
+links = Table(
+    "links",
+    metadata,
+    Column("case_key", _Key, primary_key=True),
+    Column("link_id", Text, primary_key=True, index=True),
+    Column("linked_case_key", _Key, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    _moment("recorded_at"),
+    _moment("ended_at", nullable=True),
+    Column("supersedes", Text),
+    Column("import_key", _Key),
+    _stored(index=True),
+    sqlite_with_rowid=False,
+)
+people = Table(
+    "people",
+    metadata,
+    Column("case_key", _Key, primary_key=True),
+    Column("person_id", Text, primary_key=True),
+    Column("characteristic", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("value", Text),
+    Column("import_key", _Key),
+    _stored(),
+    sqlite_with_rowid=False,
+)
+"""For the audit alone: read by the export when it is asked for, and by nothing else."""
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("import_key", _Key, primary_key=True),
+    Column("source_digest", Text, nullable=False),
+    *_person(),
+    _moment("begun_at_us"),
+    _moment("ended_at_us", nullable=True),
+    Column("rows_total", BigInteger),
+    Column("rows_done", BigInteger, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("repeats", BigInteger, nullable=False),
+    Column("conflicts", BigInteger, nullable=False),
+    Column("rejects", BigInteger, nullable=False),
+    Column("position", JSON, nullable=False),
+)
+"""How far each import is: ``position`` is where it resumes after a break."""
+
+import_rejects = Table(
+    "import_rejects",
+    metadata,
+    Column("import_key", _Key, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("place", Text, nullable=False),
+    Column("row", BigInteger, nullable=False),
+    Column("table", Text, nullable=False),
+    Column("column", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    Column("source", JSON, nullable=False),
+    Column("case_key", _Key),
+    _stored(),
+)
+"""Rows that could not be used, with what they held: kept, never lost."""
+
+case_moves = Table(
+    "case_moves",
+    metadata,
+    Column("move_key", _Key, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("case_key", _Key, nullable=False, index=True),
+    Column("other_case_key", _Key, index=True),
+    Column("area", Text),
+    Column("why", Text),
+    *_person(),
+    _moment("moved_at_us"),
+    _stored(),
+)
+"""Merges, splits and transfers, by a named person."""
+
+# --- scores and flags -------------------------------------------------------------------------
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("score_key", _Key, primary_key=True),
+    _case(),
+    _moment("as_of_us"),
+    Column("known_seq", BigInteger, nullable=False),
+    Column("occasion", Text, nullable=False),
+    Column("bundle_id", Text, nullable=False),
+    Column("catalogue_digest", Text, nullable=False),
+    Column("engine_version", Text, nullable=False),
+    Column("priority", Float, nullable=False),
+    Column("priority_as_recorded", Float, nullable=False),
+    Column("leading_outcome", Text, nullable=False),
+    Column("log_odds", JSON, nullable=False),
+    _stored(),
+    Index("ix_scores_case_key_stored_seq", "case_key", "stored_seq"),
+)
+"""Every score ever given. It rests on the case's rows with ``stored_seq <= known_seq``, read at
+``as_of_us``: that is what a replay reads."""
+
+flag_raisings = Table(
+    "flag_raisings",
+    metadata,
+    Column("raising_key", _Key, primary_key=True),
+    _case(),
+    Column("flag", Text, nullable=False),
+    Column("urgent", Boolean, nullable=False),
+    Column("record_id", Text, nullable=False),
+    _moment("raised_at_us"),
+    Column("due_at_us", BigInteger, index=True),
+    Column("score_key", _Key),
+    _stored(),
+    UniqueConstraint("case_key", "flag", "record_id"),
+)
+"""One row per flag and record: a flag stands while one of its records is not discharged."""
+
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("raising_key", _Key, ForeignKey("flag_raisings.raising_key"), primary_key=True),
+    *_person(),
+    _moment("acknowledged_at_us"),
+    Column("note", Text),
+    _stored(),
+)
+"""The duty role has seen an urgent flag; it stands until a decision discharges it."""
+
+discharges = Table(
+    "discharges",
+    metadata,
+    Column("raising_key", _Key, ForeignKey("flag_raisings.raising_key"), primary_key=True),
+    Column("decision_key", _Key, nullable=False, index=True),
+    _stored(),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_key", _Key, primary_key=True),
+    Column("raising_key", _Key, ForeignKey("flag_raisings.raising_key"), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _moment("next_at_us"),
+    _moment("delivered_at_us", nullable=True),
+    _moment("claimed_until_us", nullable=True),
+    Column("last_status", Text),
+    Index("ix_deliveries_delivered_at_us_next_at_us", "delivered_at_us", "next_at_us"),
+)
+"""Messages about urgent flags that are to be sent, and how that went."""
+
+first_reads = Table(
+    "first_reads",
+    metadata,
+    Column("case_key", _Key, primary_key=True),
+    *_person(),
+    _moment("read_at_us"),
+    Column("note", Text),
+    _stored(),
+)
+"""Who read a new case first, whatever its score (promise 2)."""
+
+# --- lists ------------------------------------------------------------------------------------
+
+sittings = Table(
+    "sittings",
+    metadata,
+    Column("sitting_key", _Key, primary_key=True),
+    _moment("opened_at_us"),
+    _moment("as_of_us"),
+    Column("capacity", Integer, nullable=False),
+    Column("ordering", Text, nullable=False),
+    Column("policy", JSON, nullable=False),
+    Column("seed", Text, nullable=False),
+    Column("bundle_id", Text),
+    Column("n_eligible", Integer, nullable=False),
+    Column("n_open", Integer, nullable=False),
+    Column("standing", JSON, nullable=False),
+    *_person(),
+    _stored(index=True),
+)
+"""A meeting and what its list was made from. ``standing`` says what was told beside it."""
+
+list_places = Table(
+    "list_places",
+    metadata,
+    Column("sitting_key", _Key, ForeignKey("sittings.sitting_key"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    _case(),
+    Column("rule", Text, nullable=False),
+    Column("probability", Float),
+    Column("by_lot", Boolean, nullable=False),
+    Column("blind", Boolean, nullable=False),
+    Column("blind_probability", Float),
+    Column("newly_referred", Boolean, nullable=False),
+    _moment("waiting_since_us"),
+    Column("score_key", _Key),
+    Column("rank", Integer),
+    Column("shown", JSON, nullable=False),
+    _stored(),
+    UniqueConstraint("sitting_key", "case_key"),
+    Index("ix_list_places_case_key_stored_seq", "case_key", "stored_seq"),
+)
+"""A list as it was shown; ``shown`` is the row's snapshot."""
+
+overflow = Table(
+    "overflow",
+    metadata,
+    Column("sitting_key", _Key, ForeignKey("sittings.sitting_key"), primary_key=True),
+    Column("case_key", _Key, primary_key=True),
+    Column("flags", JSON, nullable=False),
+    _moment("flagged_since_us"),
+    _stored(),
+)
+"""Flagged cases that found no place: above the list, counted and dated."""
+
+first_views = Table(
+    "first_views",
+    metadata,
+    Column("sitting_key", _Key, ForeignKey("sittings.sitting_key"), primary_key=True),
+    Column("case_key", _Key, primary_key=True),
+    Column("view", Text, nullable=False),
+    *_person(),
+    _moment("viewed_at_us"),
+    _stored(),
+)
+"""What a person thought of a case before anything of the model was shown."""
+
+# --- decisions --------------------------------------------------------------------------------
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("decision_key", _Key, primary_key=True),
+    _case(),
+    Column("version", Integer, nullable=False),
+    Column("sitting_key", _Key),
+    Column("score_key", _Key),
+    Column("seen_seq", BigInteger, nullable=False),
+    *_person(),
+    _moment("decided_at_us"),
+    Column("agrees_with_score", Boolean),
+    Column("owner", Text),
+    Column("review_on", Text),
+    Column("note", Text),
+    Column("reverses", _Key),
+    Column("routes", JSON, nullable=False),
+    _stored(index=True),
+    UniqueConstraint("case_key", "version"),
+)
+"""Decisions by named persons. ``routes`` maps each way to what was said of it."""
+
+decision_reasons = Table(
+    "decision_reasons",
+    metadata,
+    Column("decision_key", _Key, ForeignKey("decisions.decision_key"), primary_key=True),
+    Column("outcome", Text, primary_key=True),
+    Column("indicator", Text, primary_key=True),
+    Column("agrees", Boolean, nullable=False),
+    Column("note", Text),
+    _stored(),
+)
+
+agency_views = Table(
+    "agency_views",
+    metadata,
+    Column("view_key", _Key, primary_key=True),
+    _case(),
+    Column("sitting_key", _Key),
+    Column("decision_key", _Key),
+    *_person(),
+    Column("stance", Text, nullable=False),
+    Column("words", Text),
+    _moment("given_at_us"),
+    _stored(),
+    Index("ix_agency_views_case_key_stored_seq", "case_key", "stored_seq"),
+)
+"""Each agency's view stands beside the others'; a dissent is never overwritten."""
+
+correction_requests = Table(
+    "correction_requests",
+    metadata,
+    Column("request_key", _Key, primary_key=True),
+    _case(),
+    Column("table", Text, nullable=False),
+    Column("record_id", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    *_person(),
+    _moment("asked_at_us"),
+    _stored(),
+    Index("ix_correction_requests_case_key_stored_seq", "case_key", "stored_seq"),
+)
+correction_answers = Table(
+    "correction_answers",
+    metadata,
+    Column("request_key", _Key, ForeignKey("correction_requests.request_key"), primary_key=True),
+    Column("answer", Text, nullable=False),
+    Column("note", Text),
+    *_person(),
+    _moment("answered_at_us"),
+    _stored(),
+)
+
+# --- the service itself -----------------------------------------------------------------------
+
+orderings = Table(
+    "orderings",
+    metadata,
+    Column("ordering_key", _Key, primary_key=True),
+    Column("ordering", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    *_person(),
+    _moment("switched_at_us"),
+    _stored(),
+)
+"""The switch between the model's order and the longest wait first."""
+
+model_uses = Table(
+    "model_uses",
+    metadata,
+    Column("use_key", _Key, primary_key=True),
+    Column("bundle_id", Text, nullable=False),
+    _moment("first_used_at_us"),
+    _stored(),
+)
+"""Which bundle was put to use when."""
+
+disposals = Table(
+    "disposals",
+    metadata,
+    Column("case_key", _Key, primary_key=True),
+    _moment("disposed_at_us"),
+    Column("why", Text, nullable=False),
+    *_person(),
+    _stored(),
+)
+
+# --- worked out from the rest -----------------------------------------------------------------
+
+standings = Table(
+    "standings",
+    metadata,
+    Column("case_key", _Key, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("area", Text),
+    Column("referral_source", Text),
+    _moment("arrived_at_us"),
+    _moment("state_since_us"),
+    _moment("waiting_since_us", nullable=True),
+    Column("returned_for", Text),
+    Column("owner", Text),
+    Column("review_on", Text),
+    _moment("review_due_us", nullable=True),
+    Column("version", Integer, nullable=False),
+    Column("decided_seq", BigInteger, nullable=False),
+    Column("record_seq", BigInteger, nullable=False),
+    Column("known_seq", BigInteger, nullable=False),
+    Column("score_key", _Key),
+    Column("scored_as_of_us", BigInteger),
+    Column("priority", Float),
+    Column("family", Text),
+    Column("n_flags", Integer, nullable=False),
+    Column("n_urgent", Integer, nullable=False),
+    _moment("flagged_since_us", nullable=True),
+    _moment("first_read_due_us"),
+    _moment("first_read_at_us", nullable=True),
+    Index("ix_standings_state_priority", "state", "priority"),
+    Index("ix_standings_state_waiting_since_us", "state", "waiting_since_us"),
+    Index("ix_standings_state_flagged_since_us", "state", "flagged_since_us"),
+    Index("ix_standings_state_review_due_us", "state", "review_due_us"),
+    Index(
+        "ix_standings_first_read_at_us_first_read_due_us", "first_read_at_us", "first_read_due_us"
+    ),
+    Index("ix_standings_state_area_priority", "state", "area", "priority"),
+    Index("ix_standings_state_arrived_at_us", "state", "arrived_at_us"),
+)
+"""Where each case stands now.
+
+``state`` is awaiting, managed, returned or closed. ``record_seq`` is the latest row that belongs to
+the case, ``known_seq`` how far its latest score had read; the score is behind where the first is
+larger. ``decided_seq`` is how far the latest decision had read, 0 without one; ``version`` counts
+decisions. ``priority`` and ``family`` are of the latest score. ``n_flags`` counts standing review
+flags and ``n_urgent`` urgent ones; ``flagged_since_us`` is when the oldest of them was raised."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    _moment("until_us"),
+)
+"""Work that one process at a time may do."""
+
+RECORDS: Final = {
+    "cases": cases,
+    "events": events,
+    "facts": facts,
+    "links": links,
+    "people": people,
+}
+"""The contract's tables, by the contract's names."""
+APPEND_ONLY: Final = (
+    *RECORDS,
+    "import_rejects",
+    "case_moves",
+    "scores",
+    "flag_raisings",
+    "acknowledgements",
+    "discharges",
+    "first_reads",
+    "sittings",
+    "list_places",
+    "overflow",
+    "first_views",
+    "decisions",
+    "decision_reasons",
+    "agency_views",
+    "correction_requests",
+    "correction_answers",
+    "orderings",
+    "model_uses",
+    "disposals",
+)
+WORKED_OUT: Final = ("standings",)
