@@ -1,12 +1,15 @@
 """Run the whole test suite, fetching a browser first where that is allowed.
 
-Arguments go on to pytest. Which tests are skipped, and why, is decided in `tests/conftest.py`.
+Two halves run side by side, of about the same length; what the second says is printed after the
+first. Arguments go on to one pytest alone. Which tests are skipped, and why, is decided in
+`tests/conftest.py`.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,15 +17,35 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.browser import find_chromium  # noqa: E402  # the line above makes it importable
 
+SERVICE = ("tests/test_serving", "tests/test_store")
+"""The first half: the service and its store."""
+
 
 def main() -> int:
-    """Return pytest's exit code."""
+    """Return pytest's exit code, that of the first half that fails where two were run."""
     if find_chromium() is None and may_install():
         install_chromium()
-    command = [sys.executable, "-m", "pytest", *sys.argv[1:]]
-    # The browser keeps small caches of its own; like all others they stay in this folder.
-    environment = os.environ | {"XDG_CACHE_HOME": str(ROOT / ".cache" / "xdg")}
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    if sys.argv[1:]:
+        return run_pytest(sys.argv[1:]).returncode
+    others = [f"--ignore={folder}" for folder in SERVICE]
+    with ThreadPoolExecutor(1) as beside:
+        rest = beside.submit(run_pytest, ["tests", *others], kept=True)
+        service = run_pytest(list(SERVICE))
+        print(rest.result().stdout, flush=True)
+    return service.returncode or rest.result().returncode
+
+
+def run_pytest(arguments: list[str], *, kept: bool = False) -> "subprocess.CompletedProcess[str]":
+    """Run one pytest; ``kept`` keeps what it says instead of printing it as it comes."""
+    # The browser keeps small caches of its own; like all others they stay in this folder. Several
+    # threads in each of two processes would wait for each other more than they work.
+    environment = os.environ | {
+        "XDG_CACHE_HOME": str(ROOT / ".cache" / "xdg"),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+    }
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if kept else {}
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False, text=True, **streams)
 
 
 def may_install() -> bool:

@@ -13,12 +13,12 @@ ENTRY_POINTS = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))[
 
 
 def test_every_test_states_its_promise() -> None:
-    """Each test has a docstring whose first line is a sentence."""
+    """Each test has a docstring whose first paragraph is a sentence."""
     silent = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             is_test = isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-            if is_test and not (ast.get_docstring(node) or "").split("\n")[0].endswith("."):
+            if is_test and not (ast.get_docstring(node) or "").split("\n\n")[0].endswith("."):
                 silent.append(f"{path.relative_to(ROOT)}: {node.name}")
 
     assert silent == []

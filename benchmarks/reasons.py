@@ -1,0 +1,273 @@
+"""Reasons of one case of a hundred events, the service's answers on one of five hundred, and
+contributions beside LightGBM's own; one thread.
+"""
+
+import dataclasses
+import importlib.util
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import select
+from starlette.testclient import TestClient
+
+from benchmarks.one_case import time_calls
+from caselight.demo import choose_dates
+from features.assembly import assemble_history
+from features.catalogue import DAY_US
+from features.catalogue_file import load_catalogue
+from features.contract import RESERVED_KINDS, TABLES
+from features.engine import measure
+from features.folder import ContractFolder, read_folder
+from features.history import Float64, History
+from features.moments import format_moment
+from models.bundle import Bundle, load_bundle
+from models.reasons import (
+    Moment,
+    explain,
+    explain_case,
+    explain_incidents,
+    explain_movement,
+    find_settling,
+    list_open_questions,
+)
+from models.scoring import rank
+from serving.app import create_app
+from serving.screening.rescoring import score_cases
+from serving.settings import make_settings
+from serving.store.database import open_store
+from serving.store.records import append_rows
+from serving.store.schema import case_keys
+from serving.store.upgrading import upgrade
+from training.config import load_config
+from training.pipeline import train
+from training.simulator import simulate_unit
+
+N_CASES: Final = 4_000
+SEED: Final = 7
+N_EVENTS: Final = 100
+N_EVENTS_SERVED: Final = 500
+ROUNDS: Final = 100
+ROWS: Final = (1, 30, 2_000)
+EARLIER_US: Final = 28 * DAY_US
+OTHER: Final = "fasttreeshap"
+_LIMITS_MS: Final = {"incidents": 50.0, "case": 150.0, "page": 200.0}
+_OK: Final = 200
+_ORIGIN: Final = "http://127.0.0.1"
+_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def tell_reasons() -> str:
+    """Simulate a unit, train on it, and return the tables."""
+    for name in _ONE_THREAD:
+        os.environ[name] = "1"
+    with tempfile.TemporaryDirectory() as place:
+        bundle, history = _make_unit(Path(place))
+        answers = _tell_answers(Path(place))
+    parts = [_tell_case(bundle, history), answers, _tell_contributions(bundle, history)]
+    return "\n".join(parts)
+
+
+def _make_unit(place: Path) -> tuple[Bundle, History]:
+    simulate_unit(N_CASES, SEED, place / "unit", progress=lambda message: None)
+    history = assemble_history(read_folder(place / "unit"))
+    catalogue = load_catalogue("stalking")
+    train_dates, test_date = choose_dates(history, catalogue)
+    train(
+        history,
+        catalogue,
+        train_dates,
+        [test_date],
+        place / "bundle",
+        capacity=30,
+        config=dataclasses.replace(load_config(), bootstrap_draws=20),
+        progress=lambda message: None,
+    )
+    return load_bundle(place / "bundle"), history
+
+
+def _tell_case(bundle: Bundle, history: History) -> str:
+    case = int(np.abs(np.diff(history.events.pointer) - N_EVENTS).argmin())
+    as_of = history.extract_at
+    before = Moment(bundle, history, case, as_of - EARLIER_US)
+    after = Moment(bundle, history, case, as_of)
+    number = np.array([case])
+    told = explain_incidents(bundle, history, case, as_of)
+    calls: dict[str, Callable[[], object]] = {
+        "score, reasons, unknowns and flags": lambda: rank(bundle, history, as_of, number).advise(
+            [0]
+        ),
+        "incidents": lambda: explain_incidents(bundle, history, case, as_of),
+        "movement over 28 days": lambda: explain_movement(before, after),
+        "unanswered questions": lambda: list_open_questions(bundle, history, case, as_of),
+        "what would settle it": lambda: find_settling(bundle, history, case, as_of),
+        "case": lambda: explain_case(bundle, history, case, as_of, before=before),
+    }
+    words = {
+        "incidents": f"incidents, exact, all {len(told)} outcomes",
+        "case": "the whole case: reasons, families, incidents, questions, file and movement",
+    }
+    n_events = history.events_of(case).stop - history.events_of(case).start
+    lines = [
+        f"A case of {n_events} events in {told[0].n_units} incidents, median of {ROUNDS} calls and "
+        "the slowest of 95 in 100:",
+        "",
+        "| | median | 95 in 100 | processor, mean | limit |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [_tell_call(name, words.get(name, name), call) for name, call in calls.items()]
+    return "\n".join([*lines, ""])
+
+
+def _tell_call(name: str, words: str, call: Callable[[], object]) -> str:
+    times, busy = _time_each(call)
+    limit = f"{_LIMITS_MS[name]:.0f} ms" if name in _LIMITS_MS else ""
+    middle, slow = statistics.median(times), float(np.quantile(times, 0.95))
+    return (
+        f"| {words} | {1e3 * middle:.1f} ms | {1e3 * slow:.1f} ms | {1e3 * busy:.1f} ms | {limit} |"
+    )
+
+
+def _tell_answers(place: Path) -> str:
+    """Return how long the service takes over one large case, scored twice, on SQLite."""
+    client, key = _serve_large_case(place)
+    calls = {
+        "page": f"/cases/{key}",
+        "page in full": f"/cases/{key}?whole=yes",
+        "the case as JSON": f"/v1/cases/{key}",
+        "its reasons": f"/v1/cases/{key}/reasons",
+        "its incidents": f"/v1/cases/{key}/incidents",
+        "its movement": f"/v1/cases/{key}/movement",
+        "its open questions": f"/v1/cases/{key}/open-questions",
+    }
+    words = {
+        "page": "the page of the case as it opens: reasons, movement, what is open",
+        "page in full": "the page with incidents and what would settle it, which a click asks for",
+    }
+    lines = [
+        f"The service's answers on a case of {N_EVENTS_SERVED} events, scored twice, from a store "
+        "on SQLite, from request to last byte:",
+        "",
+        "| | median | 95 in 100 | processor, mean | limit |",
+        "|---|---|---|---|---|",
+    ]
+    for name, url in calls.items():
+        answer = client.get(url)
+        if answer.status_code != _OK:
+            raise RuntimeError(f"{name}: the service answered {answer.status_code}")
+        lines.append(_tell_call(name, words.get(name, name), lambda url=url: client.get(url)))  # type: ignore[misc]
+    return "\n".join([*lines, ""])
+
+
+def _serve_large_case(place: Path) -> tuple[TestClient, str]:
+    """Return a signed-in client of the service over one large case, and the case's key."""
+    read = read_folder(place / "unit")
+    now_us = read.manifest.extract_at_us
+    address, unit_zone = f"sqlite:///{place / 'unit.db'}", read.manifest.time_zone
+    bundle = load_bundle(place / "bundle")
+    moments = (now_us - EARLIER_US, now_us)
+    store = open_store(address)
+    upgrade(store, time_zone=unit_zone, synthetic=True)
+    unit, since = store.read_unit(), 0
+    for moment in moments:
+        at = dataclasses.replace(store, clock=lambda moment=moment: moment)  # type: ignore[misc]
+        with at.writing() as writing:
+            rows = _take_large_case(read, since, moment)
+            append_rows(writing, rows, unit, import_key=None)
+        with at.reading() as connection:
+            key = str(connection.execute(select(case_keys.c.case_key)).scalar_one())
+        score_cases(at, bundle, [key], unit, "import")
+        since = moment
+    store.close()
+    settings = make_settings(
+        bundle=place / "bundle",
+        database_url=address,
+        now=format_moment(now_us, unit_zone),
+        work=False,
+    )
+    client = TestClient(create_app(settings), base_url=_ORIGIN, headers={"origin": _ORIGIN})
+    who = {"name": "Reader", "role": "screener", "agency": "police"}
+    client.post("/v1/sign-in", json=who).raise_for_status()
+    return client, key
+
+
+def _take_large_case(read: ContractFolder, since_us: int, until_us: int) -> dict[str, pd.DataFrame]:
+    """Return the rows of one case, recorded within a time, that has the events of several."""
+    counts = read.events["case_id"].value_counts()
+    chosen = counts.index[: int(np.searchsorted(counts.cumsum(), N_EVENTS_SERVED)) + 1]
+    events = read.events[read.events["case_id"].isin(chosen)]
+    events = events[~events["kind"].isin(RESERVED_KINDS)].head(N_EVENTS_SERVED)
+    names = {
+        column: (events["case_id"] + "-" + events[column]).where(events[column].notna())
+        for column in ("event_id", "incident_id", "supersedes")
+    }
+    frames = {
+        "cases": read.cases[read.cases["case_id"] == chosen[0]],
+        "events": events.assign(**names, case_id=chosen[0]),
+        "facts": read.facts[read.facts["case_id"] == chosen[0]],
+    }
+    return {
+        name: frame[(frame["recorded_at"] >= since_us) & (frame["recorded_at"] < until_us)][
+            list(TABLES[name].column_names)
+        ].reset_index(drop=True)
+        for name, frame in frames.items()
+    }
+
+
+def _time_each(call: Callable[[], object]) -> tuple[list[float], float]:
+    """Return how long each call took, and the mean time that the processor spent on one, seconds.
+
+    The second says what a call costs where other work disturbs the first.
+    """
+    call()
+    times = []
+    busy = time.process_time()
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return times, (time.process_time() - busy) / ROUNDS
+
+
+def _tell_contributions(bundle: Bundle, history: History) -> str:
+    """Return how long contributions take beside the library's own call, and whether they agree."""
+    values = measure(history, bundle.plan, history.extract_at, threads=1).values
+    outcome, model = next(iter(bundle.outcomes.items()))
+    lines = [
+        f"Contributions to {outcome!r} by indicator, beside LightGBM's `pred_contrib` alone:",
+        "",
+        "| rows | ours | `pred_contrib` | ratio | largest difference |",
+        "|---|---|---|---|---|",
+    ]
+    for n_rows in ROWS:
+        rows = values[:n_rows]
+        x = bundle.encoding.encode(rows)
+
+        def theirs(x: Float64 = x) -> Float64:
+            return np.asarray(model.booster.predict(x, pred_contrib=True, num_threads=1))
+
+        def ours(rows: Float64 = rows) -> object:
+            return explain(model, bundle.encoding, rows)
+
+        rounds = max(5, min(ROUNDS, 20_000 // n_rows))
+        own, library = time_calls(ours, rounds), time_calls(theirs, rounds)
+        whole = model.calibration.slope * theirs().sum(axis=1) + model.calibration.intercept
+        told = explain(model, bundle.encoding, rows)
+        apart = float(np.abs(told.base + told.by_indicator.sum(axis=1) - whole).max())
+        lines.append(
+            f"| {n_rows:,} | {1e3 * own:.2f} ms | {1e3 * library:.2f} ms | {own / library:.2f} | "
+            f"{apart:.0e} |"
+        )
+    present = importlib.util.find_spec(OTHER) is not None
+    note = "" if present else f"`{OTHER}` is not installed here and is not compared.\n"
+    return "\n".join([*lines, "", note])
+
+
+if __name__ == "__main__":
+    print(tell_reasons())
