@@ -44,8 +44,8 @@ docs: setup ## Write docs/indicators.md from the catalogue and its example
 bench: setup ## Run the benchmarks
 	@if [ -f benchmarks/__main__.py ]; then $(VENV)/python -m benchmarks; else echo "There are no benchmarks yet."; fi
 
-lock: setup ## Resolve requirements.lock and package-lock.json again
-	@$(VENV)/python scripts/lock.py
+lock: setup ## Add to requirements.lock and package-lock.json (UPGRADE=1 takes every version anew)
+	@$(VENV)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
 clean: ## Remove what set-up and the tests made
 	rm -rf .venv .cache node_modules serving/static/vendor

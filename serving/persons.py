@@ -1,7 +1,7 @@
 """The person who asks: a name, a role and an agency, as the sign-in gave them."""
 
-from dataclasses import dataclass
-from typing import Annotated, Final
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 
@@ -16,6 +16,8 @@ ROLES: Final = (
     "auditor",
     "administrator",
 )
+MACHINE: Final = "machine"
+"""The role of a program that shows a token: it may what the token's scopes say, and no more."""
 AGENCIES: Final = ("police", "health", "advocacy", "probation", "unit")
 
 
@@ -28,18 +30,42 @@ class Person:
     name
         The person, as the sign-in names them.
     role
-        One of ``ROLES``.
+        One of ``ROLES``, or ``MACHINE``.
     agency
         One of ``AGENCIES``.
+    subject
+        By what the sign-in knows them for good, whatever they come to be called; two persons never
+        share one. Of the sign-in on this machine, which knows names alone, the name.
+    areas
+        Areas whose cases they may see; ``None`` for every area.
+    scopes
+        What a program may do; ``None`` for a person, whose role says it.
     """
 
     name: str
     role: str
     agency: str
+    subject: str = ""
+    areas: frozenset[str] | None = field(default=None, compare=False)
+    scopes: frozenset[str] | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.subject:
+            object.__setattr__(self, "subject", f"local:{self.name.casefold()}")
 
     def columns(self) -> dict[str, str]:
         """Return what the store keeps with everything that the person does."""
-        return {"person": self.name, "role": self.role, "agency": self.agency}
+        return {
+            "person": self.name,
+            "subject": self.subject,
+            "role": self.role,
+            "agency": self.agency,
+        }
+
+
+def read_person(row: Any) -> Person:
+    """Return the person of a row that has the columns of :meth:`Person.columns`."""
+    return Person(row.person, row.role, row.agency, row.subject)
 
 
 def need_person(request: Request) -> Person:

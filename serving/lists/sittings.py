@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from serving.persons import Person
+from serving.persons import Person, read_person
 from serving.store.schema import sittings
 
 
@@ -83,6 +83,6 @@ def _read(row: Row[Any]) -> Sitting:
         n_eligible=row.n_eligible,
         n_open=row.n_open,
         standing=row.standing,
-        person=Person(row.person, row.role, row.agency),
+        person=read_person(row),
         stored_seq=int(row.stored_seq),
     )

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select
 
 from features.moments import format_moment
-from serving.persons import Person
+from serving.persons import Person, read_person
 from serving.problems import ServiceError
 from serving.screening.flags import is_standing
 from serving.screening.key_shape import is_key, make_bad_cursor
@@ -153,7 +153,7 @@ def _read_section(
         select(
             flag_raisings,
             case_keys.c.case_id,
-            *(acknowledgements.c[name] for name in ("person", "role", "agency", "note")),
+            *(acknowledgements.c[name] for name in ("person", "subject", "role", "agency", "note")),
             acknowledgements.c.acknowledged_at_us,
         )
         .outerjoin(case_keys, case_keys.c.case_key == flag_raisings.c.case_key)
@@ -201,7 +201,7 @@ def _describe(connection: Connection, rows: list[Row[Any]], now_us: int) -> tupl
 
 
 def _describe_seen(row: Row[Any]) -> Acknowledgement:
-    person = Person(row.person, row.role, row.agency)
+    person = read_person(row)
     return Acknowledgement(row.raising_key, person, row.acknowledged_at_us, row.note)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, true
 
 from features.moments import format_moment
-from serving.persons import Person
+from serving.persons import Person, read_person
 from serving.problems import ServiceError
 from serving.screening.key_shape import is_key, make_bad_cursor
 from serving.screening.standing import StandingRules, refresh_standings
@@ -138,7 +138,7 @@ def ensure_first_read(
         select(first_reads).where(first_reads.c.case_key == case_key)
     ).one_or_none()
     if there is not None:
-        reader = Person(there.person, there.role, there.agency)
+        reader = read_person(there)
         return Ensured(FirstRead(case_key, reader, there.read_at_us, there.note), is_new=False)
     writing.connection.execute(
         insert(first_reads).values(

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, and_, case, insert, or_, select, update
 
 from features.errors import CaselightError
-from serving.persons import Person
+from serving.persons import Person, read_person
 from serving.store import schema
 from serving.store.database import Store, Writing, make_key
 
@@ -204,7 +204,7 @@ def _tell(row: Row[Any]) -> Imported:
     return Imported(
         import_key=row.import_key,
         source_digest=row.source_digest,
-        person=Person(row.person, row.role, row.agency),
+        person=read_person(row),
         begun_at_us=row.begun_at_us,
         ended_at_us=row.ended_at_us,
         rows_total=row.rows_total,

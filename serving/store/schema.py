@@ -50,8 +50,9 @@ def _stored(*, index: bool = False) -> "Column[int]":
 
 
 def _person() -> "list[Column[str]]":
-    """Who did it: the person, and the role and agency they held then."""
-    return [Column(name, Text, nullable=False) for name in ("person", "role", "agency")]
+    """Who did it: the person, by what the sign-in knows them, and their role and agency then."""
+    names = ("person", "subject", "role", "agency")
+    return [Column(name, Text, nullable=False) for name in names]
 
 
 def _moment(name: str, *, nullable: bool = False) -> "Column[int]":
@@ -463,6 +464,82 @@ disposals = Table(
     _stored(),
 )
 
+seals = Table(
+    "seals",
+    metadata,
+    Column("seal_key", _Key, primary_key=True),
+    _case(),
+    Column("sealed", Boolean, nullable=False),
+    Column("why", Text, nullable=False),
+    *_person(),
+    _moment("sealed_at_us"),
+    _stored(),
+    Index("ix_seals_case_key_stored_seq", "case_key", "stored_seq"),
+)
+"""Each case's latest row says whether it is sealed; nobody but the people named with it sees it."""
+
+seal_people = Table(
+    "seal_people",
+    metadata,
+    Column("seal_key", _Key, ForeignKey("seals.seal_key"), primary_key=True),
+    Column("subject", Text, primary_key=True),
+    _stored(),
+)
+"""Who may see a sealed case, by what the sign-in knows them."""
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("promotion_key", _Key, primary_key=True),
+    Column("step", Text, nullable=False),
+    Column("bundle_id", Text, nullable=False, index=True),
+    Column("replaces", Text),
+    Column("proposal_key", _Key, index=True),
+    Column("gates", JSON, nullable=False),
+    Column("why", Text),
+    *_person(),
+    _moment("done_at_us"),
+    _stored(),
+)
+"""Steps of putting a bundle to use: proposed, refused, approved, rolled back, unsigned."""
+
+# --- the audit chain --------------------------------------------------------------------------
+
+audit_lines = Table(
+    "audit_lines",
+    metadata,
+    Column("book", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    _moment("at_us"),
+    Column("operation", Text, nullable=False),
+    Column("done", Boolean, nullable=False),
+    *_person(),
+    Column("case_key", _Key, index=True),
+    Column("cases", JSON(none_as_null=True)),
+    Column("route", Text, nullable=False),
+    Column("recipient", Text),
+    Column("purpose", Text),
+    Column("request_id", Text),
+    Column("first_seq", BigInteger),
+    Column("last_seq", BigInteger),
+    Column("mac", String(64), nullable=False),
+    Index("ix_audit_lines_subject_book_number", "subject", "book", "number"),
+)
+"""Who did what, and who looked at what; each line's ``mac`` is chained to the one before it.
+
+``book`` is ``changes`` or ``looks``: on SQLite the looks are in a file of their own, so that a page
+never waits for an import. ``first_seq`` and ``last_seq`` are the rows that a change stored. Lines
+outlast the cases that they name: a key says nothing once it was parted from its case."""
+
+audit_heads = Table(
+    "audit_heads",
+    metadata,
+    Column("book", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("mac", String(64), nullable=False),
+)
+"""The last line of each book; locked last by a transaction that adds one."""
+
 # --- worked out from the rest -----------------------------------------------------------------
 
 standings = Table(
@@ -510,6 +587,14 @@ larger. ``decided_seq`` is how far the latest decision had read, 0 without one; 
 decisions. ``priority`` and ``family`` are of the latest score. ``n_flags`` counts standing review
 flags and ``n_urgent`` urgent ones; ``flagged_since_us`` is when the oldest of them was raised."""
 
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    Column("session", Text, primary_key=True),
+    _moment("until_us"),
+)
+"""Sessions that were ended before their time, until they would have ended by themselves."""
+
 leases = Table(
     "leases",
     metadata,
@@ -548,5 +633,9 @@ APPEND_ONLY: Final = (
     "orderings",
     "model_uses",
     "disposals",
+    "seals",
+    "seal_people",
+    "promotions",
+    "audit_lines",
 )
 WORKED_OUT: Final = ("standings",)

@@ -33,6 +33,10 @@ _APPEND_ONLY = {
     "orderings": False,
     "model_uses": False,
     "disposals": False,
+    "seals": True,
+    "seal_people": False,
+    "promotions": False,
+    "audit_lines": False,
 }
 
 
@@ -45,6 +49,7 @@ def upgrade() -> None:
         sa.Column("sitting_key", sa.String(length=24), nullable=True),
         sa.Column("decision_key", sa.String(length=24), nullable=True),
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("agency", sa.Text(), nullable=False),
         sa.Column("stance", sa.Text(), nullable=False),
@@ -78,6 +83,7 @@ def upgrade() -> None:
         sa.Column("area", sa.Text(), nullable=True),
         sa.Column("why", sa.Text(), nullable=True),
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("agency", sa.Text(), nullable=False),
         sa.Column("moved_at_us", sa.BigInteger(), nullable=False),
@@ -108,6 +114,7 @@ def upgrade() -> None:
         sa.Column("record_id", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("agency", sa.Text(), nullable=False),
         sa.Column("asked_at_us", sa.BigInteger(), nullable=False),
@@ -129,6 +136,7 @@ def upgrade() -> None:
         sa.Column("score_key", sa.String(length=24), nullable=True),
         sa.Column("seen_seq", sa.BigInteger(), nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("agency", sa.Text(), nullable=False),
         sa.Column("decided_at_us", sa.BigInteger(), nullable=False),
@@ -149,6 +157,7 @@ def upgrade() -> None:
         sa.Column("disposed_at_us", sa.BigInteger(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("agency", sa.Text(), nullable=False),
         sa.Column("stored_seq", sa.BigInteger(), nullable=False),
@@ -202,6 +211,7 @@ def upgrade() -> None:
         "first_reads",
         sa.Column("case_key", sa.String(length=24), nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("agency", sa.Text(), nullable=False),
         sa.Column("read_at_us", sa.BigInteger(), nullable=False),
@@ -248,6 +258,7 @@ def upgrade() -> None:
         sa.Column("import_key", sa.String(length=24), nullable=False),
         sa.Column("source_digest", sa.Text(), nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("agency", sa.Text(), nullable=False),
         sa.Column("begun_at_us", sa.BigInteger(), nullable=False),
@@ -299,6 +310,7 @@ def upgrade() -> None:
         sa.Column("ordering", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("agency", sa.Text(), nullable=False),
         sa.Column("switched_at_us", sa.BigInteger(), nullable=False),
@@ -351,6 +363,7 @@ def upgrade() -> None:
         sa.Column("n_open", sa.Integer(), nullable=False),
         sa.Column("standing", sa.JSON(), nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("agency", sa.Text(), nullable=False),
         sa.Column("stored_seq", sa.BigInteger(), nullable=False),
@@ -426,6 +439,7 @@ def upgrade() -> None:
         "acknowledgements",
         sa.Column("raising_key", sa.String(length=24), nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("agency", sa.Text(), nullable=False),
         sa.Column("acknowledged_at_us", sa.BigInteger(), nullable=False),
@@ -442,6 +456,7 @@ def upgrade() -> None:
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("agency", sa.Text(), nullable=False),
         sa.Column("answered_at_us", sa.BigInteger(), nullable=False),
@@ -505,6 +520,7 @@ def upgrade() -> None:
         sa.Column("case_key", sa.String(length=24), nullable=False),
         sa.Column("view", sa.Text(), nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("agency", sa.Text(), nullable=False),
         sa.Column("viewed_at_us", sa.BigInteger(), nullable=False),
@@ -553,6 +569,92 @@ def upgrade() -> None:
             ["sitting_key"], ["sittings.sitting_key"], name="fk_overflow_sitting_key"
         ),
         sa.PrimaryKeyConstraint("sitting_key", "case_key", name="pk_overflow"),
+    )
+    op.create_table(
+        "seals",
+        sa.Column("seal_key", sa.String(length=24), nullable=False),
+        sa.Column("case_key", sa.String(length=24), nullable=False),
+        sa.Column("sealed", sa.Boolean(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("agency", sa.Text(), nullable=False),
+        sa.Column("sealed_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("stored_seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("seal_key", name="pk_seals"),
+    )
+    op.create_index(
+        "ix_seals_case_key_stored_seq", "seals", ["case_key", "stored_seq"], unique=False
+    )
+    op.create_table(
+        "seal_people",
+        sa.Column("seal_key", sa.String(length=24), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("stored_seq", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["seal_key"], ["seals.seal_key"], name="fk_seal_people_seal_key"),
+        sa.PrimaryKeyConstraint("seal_key", "subject", name="pk_seal_people"),
+    )
+    op.create_table(
+        "promotions",
+        sa.Column("promotion_key", sa.String(length=24), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("bundle_id", sa.Text(), nullable=False),
+        sa.Column("replaces", sa.Text(), nullable=True),
+        sa.Column("proposal_key", sa.String(length=24), nullable=True),
+        sa.Column("gates", sa.JSON(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("agency", sa.Text(), nullable=False),
+        sa.Column("done_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("stored_seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("promotion_key", name="pk_promotions"),
+    )
+    for column in ("bundle_id", "proposal_key"):
+        op.create_index(f"ix_promotions_{column}", "promotions", [column], unique=False)
+    op.create_table(
+        "audit_lines",
+        sa.Column("book", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("done", sa.Boolean(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("agency", sa.Text(), nullable=False),
+        sa.Column("case_key", sa.String(length=24), nullable=True),
+        sa.Column("cases", sa.JSON(), nullable=True),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=True),
+        sa.Column("purpose", sa.Text(), nullable=True),
+        sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column("first_seq", sa.BigInteger(), nullable=True),
+        sa.Column("last_seq", sa.BigInteger(), nullable=True),
+        sa.Column("mac", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("book", "number", name="pk_audit_lines"),
+    )
+    op.create_index("ix_audit_lines_case_key", "audit_lines", ["case_key"], unique=False)
+    op.create_index(
+        "ix_audit_lines_subject_book_number",
+        "audit_lines",
+        ["subject", "book", "number"],
+        unique=False,
+    )
+    op.create_table(
+        "audit_heads",
+        sa.Column("book", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("mac", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("book", name="pk_audit_heads"),
+    )
+    op.create_table(
+        "ended_sessions",
+        sa.Column("session", sa.Text(), nullable=False),
+        sa.Column("until_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("session", name="pk_ended_sessions"),
     )
     for statement in write_triggers(op.get_bind().dialect.name, _APPEND_ONLY):
         op.execute(statement)

@@ -1,0 +1,1 @@
+"""The audit chain: who changed what and who looked at what, in lines that show any tampering."""

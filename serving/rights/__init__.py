@@ -1,0 +1,1 @@
+"""Who may do and see what: one table of rules, one gate, and the cases that stay hidden."""
