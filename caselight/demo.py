@@ -12,6 +12,7 @@ from caselight.reading import Loaded, load, say
 from caselight.score import describe_list
 from caselight.serve import check_port, serve_pages
 from caselight.train import tell_result
+from features.errors import ConfigError
 
 if TYPE_CHECKING:
     from features.catalogue import Catalogue
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 SYNTHETIC_CASES: Final = 3_000
 SEED: Final = 2018
+_DEMONSTRATION: Final = "a demonstration: every case is invented"
 _LIST_LENGTH: Final = 30
 _TRAINING_COHORTS: Final = 4
 _COHORT_STEP_DAYS: Final = 91
@@ -58,7 +60,7 @@ def demo(
     cases: Annotated[int, typer.Option(min=300, help="Synthetic cases.")] = SYNTHETIC_CASES,
     serve: Annotated[bool, typer.Option(help="Serve the pages at the end.")] = True,
 ) -> None:
-    """Make a synthetic unit, train, register, fill a store, print the list, serve the pages."""
+    """Make a synthetic unit, train, promote, fill a store, print the list, serve the pages."""
     if serve:
         check_port(port)
     kept = DemoFolder(folder)
@@ -68,6 +70,8 @@ def demo(
     read = load(kept.unit, people=True)
     _make_model(kept, read)
     named = _make_store(kept, read.history)
+    _put_to_use(kept, named)
+    _fill_store(kept, named)
     _print_list(kept, read.history)
     if serve:
         serve_pages(port, **named)
@@ -85,21 +89,17 @@ def _make_unit(kept: DemoFolder, cases: int) -> None:
 
 def _make_model(kept: DemoFolder, read: Loaded) -> None:
     from features.catalogue_file import load_catalogue
-    from training.promotion import promote
 
     catalogue = load_catalogue("stalking")
     if _is_current(kept, catalogue):
         say(f"the model is there: {kept.bundle}")
         return
     _train(kept, read, catalogue)
-    promote(kept.bundle, kept.models)
 
 
 def _make_store(kept: DemoFolder, history: "History") -> dict[str, object]:
-    """Fill the store, score its cases, open a first sitting; return what the service is told."""
+    """Make the store, or bring it up to date; return what the service is told."""
     from features.moments import format_moment
-    from serving.app import open_service
-    from serving.settings import make_settings
     from serving.store.database import open_store
     from serving.store.upgrading import upgrade
 
@@ -112,12 +112,60 @@ def _make_store(kept: DemoFolder, history: "History") -> dict[str, object]:
     made = open_store(str(named["database_url"]))
     upgrade(made, time_zone=history.time_zone, synthetic=True)
     made.close()
+    return named
+
+
+def _put_to_use(kept: DemoFolder, named: dict[str, object]) -> None:
+    """Judge the model and put it to use, unsigned: nobody signs for what is invented.
+
+    It is put to use whatever the gates say, since there would be nothing to show; the record keeps
+    what they said, and that it is a demonstration.
+    """
+    from caselight.desk import Desk, judge_candidate, move_alias, settle_pointer
+    from caselight.promote import put_unsigned
+    from caselight.signed_in import find_nobody
+    from serving.audit.acts import Act, acting
+    from serving.opening import open_unit
+    from serving.promotions.record import follow, read_steps
+    from serving.promotions.steps import Said
+    from serving.settings import make_settings
+    from training.gates import read_reported
+
+    settings, reported = make_settings(**named), read_reported(kept.bundle)
+    opened = open_unit(settings)
+    assert opened is not None, "the demonstration names its store"
+    store, unit = opened
+    actor = find_nobody(unit)
+    desk = Desk(store, unit, kept.models, settings.capacity, actor)
+    try:
+        with acting(Act(actor.person, "alteration", "caselight demo")):
+            with store.reading() as connection:
+                in_use = follow(read_steps(connection)).in_use
+            if in_use == reported.bundle.id:
+                settle_pointer(desk)
+                return
+            said = Said(why=_DEMONSTRATION, despite=_DEMONSTRATION)
+            candidate = judge_candidate(desk, reported)
+            if not put_unsigned(desk, kept.bundle, candidate, said, track=False):
+                raise ConfigError(f"the model cannot be used; remove {kept.bundle} and run again")
+    finally:
+        store.close()
+    move_alias(reported.bundle.id, reported.bundle.catalogue.name, _name_registry(kept))
+
+
+def _name_registry(kept: DemoFolder) -> str:
+    return f"sqlite:///{(kept.root / 'mlflow.db').resolve()}"
+
+
+def _fill_store(kept: DemoFolder, named: dict[str, object]) -> None:
+    from serving.app import open_service
+    from serving.settings import make_settings
+
     service = open_service(make_settings(**named))
     try:
         fill_store(service, kept.unit)
     finally:
         service.need_store().close()
-    return named
 
 
 def fill_store(service: "Service", folder: Path) -> None:
@@ -144,7 +192,7 @@ def fill_store(service: "Service", folder: Path) -> None:
 
 
 def _is_current(kept: DemoFolder, catalogue: "Catalogue") -> bool:
-    """Whether the bundle there was trained with this catalogue and this engine, and promoted."""
+    """Whether the bundle there was trained with this catalogue and this engine, and reported."""
     from features.engine import ENGINE_VERSION
 
     try:
@@ -153,7 +201,7 @@ def _is_current(kept: DemoFolder, catalogue: "Catalogue") -> bool:
         return False
     same = manifest.get("catalogue_digest") == catalogue.digest
     engine = manifest.get("engine_version") == ENGINE_VERSION
-    return same and engine and (kept.models / "champion").is_file()
+    return same and engine and (kept.bundle / "metrics.json").is_file()
 
 
 def _train(kept: DemoFolder, read: Loaded, catalogue: "Catalogue") -> None:
@@ -195,10 +243,11 @@ def _train(kept: DemoFolder, read: Loaded, catalogue: "Catalogue") -> None:
         catalogue,
         config,
         dates={"train_as_of": written, "test_as_of": format_moment(test_date, history.time_zone)},
-        tracking_uri=f"sqlite:///{(kept.root / 'mlflow.db').resolve()}",
+        tracking_uri=_name_registry(kept),
         artifacts=kept.root / "mlartifacts",
+        store_decides=True,
     )
-    print(f"registered as {registered.model_name} version {registered.model_version}, champion")
+    say(f"registered version {registered.model_version} of it as a {registered.alias}")
 
 
 def choose_dates(history: "History", catalogue: "Catalogue") -> tuple[list[int], int]:

@@ -20,14 +20,20 @@ def serve(
     now: Annotated[
         str | None, typer.Option(help="Moment at which a synthetic store lives.")
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8000,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CASELIGHT_HOST", help="Where to listen; 127.0.0.1, unless people sign in."
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
-    """Serve the list, the cases, the decisions and the API on 127.0.0.1."""
-    check_port(port)
-    serve_pages(port, database_url=store, models_dir=models, bundle=bundle, now=now)
+    """Serve the list, the cases, the decisions and the API, on this machine unless told else."""
+    check_port(port, host or HOST)
+    serve_pages(port, database_url=store, models_dir=models, bundle=bundle, now=now, host=host)
 
 
-def check_port(port: int) -> None:
+def check_port(port: int, host: str = HOST) -> None:
     """Refuse a port that is taken, before anything slow is done.
 
     Raises
@@ -35,10 +41,11 @@ def check_port(port: int) -> None:
     ConfigError
         If something listens there already, or the port may not be used.
     """
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError:
             raise ConfigError(
                 f"port {port} is taken or not permitted; choose another, such as --port {port + 1} "
@@ -54,6 +61,7 @@ def serve_pages(port: int, **given: object) -> None:
     from serving.settings import make_settings
 
     named = {name: value for name, value in given.items() if value is not None}
-    app = create_app(make_settings(host=HOST, port=port, **named))
-    print(f"Serving on http://{HOST}:{port} (press Ctrl+C to stop)", flush=True)
-    uvicorn.run(app, host=HOST, port=port, access_log=False, log_level="warning")
+    settings = make_settings(**({"host": HOST, "port": port} | named))
+    app = create_app(settings)
+    print(f"Serving on http://{settings.host}:{port} (press Ctrl+C to stop)", flush=True)
+    uvicorn.run(app, host=settings.host, port=port, access_log=False, log_level="warning")

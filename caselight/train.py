@@ -86,7 +86,22 @@ def train(
     release: Annotated[
         str, typer.Option(help="Name under which openings are counted.", rich_help_panel=_MORE)
     ] = "unreleased",
+    keep_origins: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that keeps the bundle of every test date as well.", rich_help_panel=_MORE
+        ),
+    ] = None,
     track: Annotated[bool, typer.Option(help="Record the run in MLflow.")] = True,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CASELIGHT_DATABASE_URL",
+            help="The store that decides what is put to use: the model is registered as a "
+            "candidate, and `caselight promote` makes it the champion. Nothing of it is read.",
+            rich_help_panel=_MORE,
+        ),
+    ] = None,
 ) -> None:
     """Train the model that would be used at each test date, evaluate it there, write a report.
 
@@ -112,6 +127,7 @@ def train(
         release=release,
         retrospective=retrospective,
         refits=refits,
+        origins=keep_origins,
         synthetic=read.folder.manifest.synthetic,
     )
     said: dict[str, Any] = {
@@ -138,8 +154,15 @@ def train(
         from training.tracking import track as track_run
 
         say("recording the run in MLflow")
-        found = track_run(result, out, measured, choices, dates=dates.to_dict())
-        alias = "no alias: nothing of it may be used" if retrospective else "alias champion"
+        found = track_run(
+            result,
+            out,
+            measured,
+            choices,
+            dates=dates.to_dict(),
+            store_decides=store is not None,
+        )
+        alias = f"alias {found.alias}" if found.alias else "no alias: nothing of it may be used"
         print(f"registered as {found.model_name} version {found.model_version}, {alias}")
 
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.middleware import Middleware
@@ -14,17 +14,19 @@ from starlette.staticfiles import StaticFiles
 from serving.body_guard import BodyGuard
 from serving.opening import open_unit
 from serving.pages.rendering import check_assets, install_page_errors
-from serving.problems import FaultGuard, install_handlers
+from serving.problems import ErrorResponse, FaultGuard, install_handlers
 from serving.request_log import RequestLog, configure_log
+from serving.rights.gate import pass_gate
 from serving.routes import ROUTERS
 from serving.schemas import HealthOut, ReadyOut
 from serving.screening.champion import Champion
-from serving.screening.deliveries import read_webhook
+from serving.screening.deliveries import read_webhooks
 from serving.screening.worker import Worker
 from serving.security import HostGuard, SecurityHeaders
 from serving.service import Service, service_of
-from serving.settings import LOOPBACK_HOSTS, Settings, check_loopback
+from serving.settings import LOOPBACK_HOSTS, Settings, check_listening
 from serving.sign_in import SignIn, check_sign_in
+from serving.signing_in.opening import open_entrance
 
 STATIC: Final = Path(__file__).with_name("static")
 _DESCRIPTION: Final = (
@@ -40,19 +42,20 @@ def create_app(settings: Settings) -> FastAPI:
     Parameters
     ----------
     settings
-        Deployment facts; the host must be loopback.
+        Deployment facts; the host must be loopback, unless people sign in through a provider.
 
     Raises
     ------
     CaselightError
-        If the host, the bundle or the store cannot be used.
+        If the host, the sign-in, the bundle or the store cannot be used.
     """
-    check_loopback(settings.host)
+    check_listening(settings)
     check_assets(STATIC)
     configure_log()
     service = open_service(settings)
     registry = CollectorRegistry()
-    hosts = [*LOOPBACK_HOSTS, *settings.extra_hosts]
+    entrance = open_entrance(settings, service.store)
+    hosts = [*LOOPBACK_HOSTS, *settings.extra_hosts, *entrance.hosts]
     app = FastAPI(
         title="Caselight",
         version="1",
@@ -67,14 +70,19 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(HostGuard, hosts=hosts),
             Middleware(FaultGuard),
             Middleware(BodyGuard, max_bytes=settings.max_request_bytes),
-            Middleware(SignIn, settings=settings),
+            Middleware(SignIn, settings=settings, entrance=entrance),
         ],
     )
     app.state.service = service
     install_handlers(app)
     install_page_errors(app)
     for router in ROUTERS:
-        app.include_router(router)
+        # Left by the gate before the answer goes out, so that no look is shown that was not logged.
+        app.include_router(
+            router,
+            dependencies=[Depends(pass_gate, scope="function")],
+            responses={status: {"model": ErrorResponse} for status in (401, 403, 404)},
+        )
     _add_probes(app, registry)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
@@ -94,7 +102,7 @@ def open_service(settings: Settings) -> Service:
         return Service(settings, None, None, champion)
     store, unit = found
     check_sign_in(settings, unit)
-    read_webhook(settings)  # what is wrong with it is told now, not when a flag is raised
+    read_webhooks(settings)  # what is wrong with it is told now, not when a flag is raised
     return Service(settings, store, unit, champion)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request
 
 from serving.problems import ServiceError
+from serving.schemas import PersonOut
 
 ROLES: Final = (
     "screener",
@@ -66,6 +67,11 @@ class Person:
 def read_person(row: Any) -> Person:
     """Return the person of a row that has the columns of :meth:`Person.columns`."""
     return Person(row.person, row.role, row.agency, row.subject)
+
+
+def tell_person(person: Person) -> PersonOut:
+    """Tell a person by name, role and agency; by what the sign-in knows them is not told."""
+    return PersonOut(name=person.name, role=person.role, agency=person.agency)
 
 
 def need_person(request: Request) -> Person:

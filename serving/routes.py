@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from serving.api import (
+    audit,
     cases,
     decisions,
     duty,
@@ -13,9 +14,11 @@ from serving.api import (
     lists,
     models,
     moves,
+    promotions,
     reasons,
     records,
     scores,
+    sealing,
     sign_in,
 )
 from serving.pages import (
@@ -24,6 +27,7 @@ from serving.pages import (
     cases_page,
     duty_page,
     list_page,
+    sealed_page,
     sign_in_page,
 )
 
@@ -37,13 +41,17 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     duty.router,
     findings.router,
     models.router,
+    promotions.router,
+    audit.router,
     decisions.router,
     cases.router,
     reasons.router,
+    sealing.router,
     list_page.router,
     duty_page.router,
     cases_page.router,
     case_page.router,
     caseload_page.router,
+    sealed_page.router,
     sign_in_page.router,
 )

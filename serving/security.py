@@ -63,7 +63,7 @@ class HostGuard:
             body = ErrorBody(
                 code="unknown_host",
                 message="the service does not answer under this name",
-                remedy="call it as 127.0.0.1 or localhost",
+                remedy="call it by its public address, or as 127.0.0.1 or localhost",
             )
             await answer(400, body)(scope, receive, send)
             return

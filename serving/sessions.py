@@ -1,37 +1,52 @@
 """Sessions: a signed, short-lived value that says who is signed in.
 
-Nothing of it is kept but the names of sessions that were ended before their time.
+Nothing of it is kept but the names of sessions that were ended before their time. A session ends by
+itself some time after its last request, and some time after its beginning, however it is used.
 """
 
 import hashlib
-import os
 import secrets
-import stat
-import threading
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeSerializer
 
-from features.errors import ConfigError
 from serving.clock import Clock, read_clock
 from serving.persons import AGENCIES, ROLES, Person
+from serving.signing_in.endings import Endings, MemoryEndings
+from serving.store.key_files import load_key_file
 
 SESSION_SECONDS: Final = 8 * 3600  # a working day
+IDLE_SECONDS: Final = 30 * 60
+_SKEW_SECONDS: Final = 60
+_RENEW_SECONDS: Final = 60
+"""How old a session's last note of use may be before the next one is written."""
 _SECRET_BYTES: Final = 32
 _SALT: Final = "caselight session"
 _SECOND_US: Final = 1_000_000
+_SHAPE: Final = [str, int, int, str, str, str, str]
 
 
-class _Signer(TimestampSigner):
-    """Signs with the time of a clock that can be set."""
+@dataclass(frozen=True)
+class Session:
+    """A session that holds.
 
-    def __init__(self, *given: Any, clock: Clock, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self._clock = clock
+    Parameters
+    ----------
+    number
+        Its name, drawn at random; no two are the same.
+    begun_s, seen_s
+        When the person signed in, and when the session was last noted as used; seconds since 1970,
+        UTC.
+    person
+        Whose it is.
+    """
 
-    def get_timestamp(self) -> int:
-        return self._clock() // _SECOND_US
+    number: str
+    begun_s: int
+    seen_s: int
+    person: Person
 
 
 class Sessions:
@@ -44,54 +59,98 @@ class Sessions:
     clock
         The machine's time: a session lasts as long as people are awake, whatever moment a
         synthetic store lives at.
+    endings
+        Where ended sessions are kept; in memory where absent.
+    idle_seconds, longest_seconds
+        How long a session lasts without a request, and at most.
+    skew_seconds
+        By how much the clock of another server that shares the key may be ahead.
     """
 
-    def __init__(self, key: bytes, clock: Clock = read_clock) -> None:
-        named = {"clock": clock, "key_derivation": "hmac", "digest_method": hashlib.sha256}
-        self._serializer = URLSafeTimedSerializer(
-            key, salt=_SALT, signer=_Signer, signer_kwargs=named
-        )
+    def __init__(
+        self,
+        key: bytes,
+        clock: Clock = read_clock,
+        *,
+        endings: Endings | None = None,
+        idle_seconds: int = IDLE_SECONDS,
+        longest_seconds: int = SESSION_SECONDS,
+        skew_seconds: int = _SKEW_SECONDS,
+    ) -> None:
+        named = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        self._serializer = URLSafeSerializer(key, salt=_SALT, signer_kwargs=named)
         self._clock = clock
-        self._ended: dict[str, int] = {}
-        self._lock = threading.Lock()
+        self._endings = endings or MemoryEndings(clock)
+        self._idle_s = idle_seconds
+        self._longest_s = longest_seconds
+        self._skew_s = skew_seconds
 
     def begin(self, person: Person) -> str:
         """Return a new session of a person; no two are the same."""
-        content = [secrets.token_urlsafe(16), person.name, person.role, person.agency]
-        return str(self._serializer.dumps(content))
+        now_s = self._clock() // _SECOND_US
+        return self._write(Session(secrets.token_urlsafe(16), now_s, now_s, person))
 
     def read(self, value: str | None) -> Person | None:
         """Return whose session it is; ``None`` if it is forged, too old or ended."""
-        content = self._open(value)
-        if content is None:
+        session = self.open(value)
+        return None if session is None else session.person
+
+    def open(self, value: str | None) -> Session | None:
+        """Return a session that holds; ``None`` if it is forged, too old or ended."""
+        session = self._open(value)
+        if session is None or self._endings.has(session.number):
             return None
-        number, name, role, agency = content
-        with self._lock:
-            ended = number in self._ended
-        if ended or role not in ROLES or agency not in AGENCIES:
+        person = session.person
+        return session if person.role in ROLES and person.agency in AGENCIES else None
+
+    def renew(self, session: Session) -> str | None:
+        """Return a session's value with its use noted; ``None`` where one was noted just now."""
+        now_s = self._clock() // _SECOND_US
+        if now_s - session.seen_s < min(_RENEW_SECONDS, self._idle_s // 10):
             return None
-        return Person(name, role, agency)
+        return self._write(replace(session, seen_s=now_s))
+
+    def seconds_left(self) -> int:
+        """Return for how many seconds a value just made is good at most, without a request."""
+        return min(self._idle_s, self._longest_s)
 
     def end(self, value: str | None) -> None:
         """Refuse a session from now on, wherever its value was copied to."""
-        content = self._open(value)
-        if content is None:
-            return
-        now_us = self._clock()
-        with self._lock:
-            self._ended[content[0]] = now_us + (SESSION_SECONDS + 1) * _SECOND_US
-            # What is too old by itself need not be remembered.
-            self._ended = {name: us for name, us in self._ended.items() if us >= now_us}
+        session = self._open(value)
+        if session is not None:
+            self.end_number(session.number, session.begun_s)
 
-    def _open(self, value: str | None) -> list[str] | None:
-        if not value:
-            return None
+    def end_number(self, number: str, begun_s: int) -> None:
+        """Refuse the session of a number, begun at a moment (seconds), until it is too old."""
+        until_s = begun_s + self._longest_s + self._skew_s + 1
+        self._endings.add(number, until_s * _SECOND_US)
+
+    def _write(self, session: Session) -> str:
+        person = session.person
+        content = [session.number, session.begun_s, session.seen_s]
+        content += [person.name, person.role, person.agency, person.subject]
+        areas = None if person.areas is None else sorted(person.areas)
+        return str(self._serializer.dumps([*content, areas]))
+
+    def _open(self, value: str | None) -> Session | None:
+        """Return a session that was signed here and is not too old, ended or not."""
         try:
-            content = self._serializer.loads(value, max_age=SESSION_SECONDS)
+            content = self._serializer.loads(value or "")
         except BadData:
             return None
-        sound = isinstance(content, list) and [type(part) for part in content] == [str] * 4
-        return content if sound else None
+        if not isinstance(content, list) or [type(part) for part in content[:-1]] != _SHAPE:
+            return None
+        number, begun_s, seen_s, name, role, agency, subject, listed = content
+        if not isinstance(listed, list | None) or not self._is_current(begun_s, seen_s):
+            return None
+        areas = None if listed is None else frozenset(listed)
+        return Session(number, begun_s, seen_s, Person(name, role, agency, subject, areas))
+
+    def _is_current(self, begun_s: int, seen_s: int) -> bool:
+        now_s = self._clock() // _SECOND_US
+        if not begun_s <= seen_s <= now_s + self._skew_s:
+            return False
+        return now_s - seen_s <= self._idle_s and now_s - begun_s <= self._longest_s
 
 
 def load_session_key(path: Path | None) -> bytes:
@@ -107,30 +166,4 @@ def load_session_key(path: Path | None) -> bytes:
     """
     if path is None:
         return secrets.token_bytes(_SECRET_BYTES)
-    try:
-        if not path.exists():
-            _make_key_file(path)
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise ConfigError("session_key_file can be read by others; make its mode 0600")
-        key = path.read_bytes()
-    except OSError:
-        raise ConfigError(
-            "session_key_file cannot be read or made; name a file in a folder of the service's own"
-        ) from None
-    if len(key) < _SECRET_BYTES:
-        raise ConfigError("session_key_file holds no key; remove it and start again")
-    return key
-
-
-def _make_key_file(path: Path) -> None:
-    """Write a key beside the file and put it in its place whole, unless another was quicker."""
-    beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_SECRET_BYTES))
-        os.link(beside, path)
-    except FileExistsError:
-        pass
-    finally:
-        beside.unlink()
+    return load_key_file(path, "session_key_file")

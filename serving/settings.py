@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         Places reserved of a capacity of 30; of another in proportion (design section 9).
     told_apart
         Priorities nearer than this, relative to their size, cannot be told apart: their last place
-        goes by lot.
+        goes by lot. A run with refits measures it for its model and says so in its report.
     blind_share
         Share of (case, sitting) that is first looked at without anything of the model.
     first_read_days
@@ -42,15 +42,32 @@ class Settings(BaseSettings):
         Minutes within which the duty role acknowledges an urgent flag.
     webhook_url, webhook_key_file
         Where urgent flags are told, and the file of the key that signs the messages.
+    sealed_webhook_url
+        Where urgent flags of sealed cases are told; nowhere where absent, but on the page of those
+        whom the case names.
     nightly_hour
         Hour of the unit's day after which every open case is scored anew, once a day.
     session_key_file
         File of the key that signs the cookie of a signed-in person; a new key per process where
         absent.
+    session_idle_seconds, session_longest_seconds
+        How long a sign-in lasts without a request, and at most.
+    public_url
+        Where people reach the service, such as ``https://caselight.example``; needed where they
+        sign in through an OpenID provider.
+    oidc_issuer, oidc_client_id, oidc_client_secret_file
+        The OpenID provider as its tokens name it, what it calls this service, and the file of the
+        secret that proves this service to it. Where absent, people sign in on this machine alone.
+    token_audience
+        The audience of tokens that programs show; none is taken where absent.
+    access_file
+        The YAML file of who may what.
+    clock_skew_seconds
+        By how much another machine's clock may differ from this one's.
     work
         Whether this process does the store's own work: scoring, messages.
     host, port
-        Where to listen; loopback only, until people can sign in.
+        Where to listen; loopback only, unless people sign in through an OpenID provider.
     max_request_bytes, max_request_cases, max_request_records
         Limits of one request.
     extra_hosts
@@ -73,8 +90,18 @@ class Settings(BaseSettings):
     acknowledge_minutes: int = Field(default=30, ge=1, le=1_440)
     webhook_url: str | None = None
     webhook_key_file: Path | None = None
+    sealed_webhook_url: str | None = None
     nightly_hour: int = Field(default=2, ge=0, le=23)
     session_key_file: Path | None = None
+    session_idle_seconds: int = Field(default=30 * 60, ge=60, le=8 * 3600)
+    session_longest_seconds: int = Field(default=8 * 3600, ge=60, le=24 * 3600)
+    public_url: str | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret_file: Path | None = None
+    token_audience: str | None = None
+    access_file: Path | None = None
+    clock_skew_seconds: int = Field(default=60, ge=0, le=300)
     work: bool = True
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
@@ -97,12 +124,24 @@ def make_settings(**given: object) -> Settings:
     except ValidationError as error:
         names = sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]})
         raise ConfigError(f"setting {', '.join(names)} cannot be used; correct it") from None
-    check_loopback(settings.host)
+    check_listening(settings)
     return settings
 
 
+def check_listening(settings: Settings) -> None:
+    """Refuse to listen where others could reach a service in which anyone may be anyone.
+
+    Raises
+    ------
+    ConfigError
+        If the host is not loopback, and no OpenID provider says who people are.
+    """
+    if not settings.oidc_issuer:
+        check_loopback(settings.host)
+
+
 def check_loopback(host: str) -> None:
-    """Refuse to listen where others could reach a service that has no sign-in.
+    """Refuse a host that others could reach.
 
     Raises
     ------
@@ -114,4 +153,7 @@ def check_loopback(host: str) -> None:
     except ValueError:
         loopback = False
     if not loopback:
-        raise ConfigError("host must be 127.0.0.1 or ::1: there is no sign-in yet")
+        raise ConfigError(
+            "host must be 127.0.0.1 or ::1, since anyone could sign in as anyone; set oidc_issuer "
+            "to listen elsewhere"
+        )

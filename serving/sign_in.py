@@ -1,56 +1,62 @@
-"""Signing in on this machine, to a synthetic store alone; and what every request has to show.
+"""Who asks, with every request; and the sign-in on this machine, to a synthetic store alone.
 
-Anybody who can reach the page may sign in as anyone, so it works only where nobody else can reach
-it and no real case is in reach: the service listens on loopback, it is called by a loopback name
-and not through another server, and the store is marked synthetic.
+People come in through their organisation's OpenID provider (:mod:`serving.signing_in`), programs
+with a token of it. Where none is named, anybody who can reach the page may sign in as anyone, so it
+works only where nobody else can reach it and no real case is in reach: the service listens on
+loopback, it is called by a loopback name and not through another server, and the store is marked
+synthetic.
 """
 
-import ipaddress
 import re
+from collections.abc import Sequence
 from typing import Final
 
+from anyio import to_thread
 from fastapi import Request, Response
-from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import ConfigError
 from serving.persons import AGENCIES, ROLES, Person
 from serving.problems import ErrorBody, Problem, ServiceError, answer, invalid
 from serving.service import service_of
-from serving.sessions import SESSION_SECONDS, Sessions, load_session_key
+from serving.sessions import Session, Sessions
 from serving.settings import Settings
+from serving.signing_in.access_file import MOST_AREA_LETTERS
+from serving.signing_in.addresses import is_loopback
+from serving.signing_in.cookies import SESSION, name_session
+from serving.signing_in.identities import MOST_NAME_LETTERS, tidy_name
+from serving.signing_in.opening import Entrance, Organisation, open_entrance
+from serving.signing_in.tokens import refuse_token
 from serving.store.database import Unit
 
-COOKIE: Final = "caselight_session"
-MOST_NAME_LETTERS: Final = 100
+COOKIE: Final = SESSION
+MOST_AREAS: Final = 50
 _BARE: Final = ("GET", "HEAD", "OPTIONS")
+_STATIC: Final = "/static/"
 _FORWARDED: Final = re.compile(r"forwarded|x-forwarded-.*|x-real-ip|via")
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-fA-F:]+\]|[^:\[\]]+)(?::\d{1,5})?")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host's name or address (no port) is this machine's own."""
-    try:
-        return host.lower() == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+_BEARER: Final = re.compile(r"bearer(?: +(?P<token>.*))?", re.IGNORECASE)
+_UNAUTHORIZED: Final = 401
 
 
 def check_sign_in(settings: Settings, unit: Unit) -> None:
-    """Check that the sign-in on this machine may be used.
+    """Check that people may sign in to a store: through a provider, or on this machine.
 
     Raises
     ------
     ConfigError
-        If the service would listen elsewhere, or the store is not marked synthetic.
+        If no provider is named and the service would listen elsewhere, or the store is not marked
+        synthetic.
     """
+    if settings.oidc_issuer:
+        return
     if not is_loopback(settings.host):
         raise ConfigError("the sign-in works on this machine alone; make host 127.0.0.1")
     if not unit.synthetic:
         raise ConfigError(
-            "the store is not marked synthetic, and there is no sign-in for real cases; name a "
-            "store made by `caselight db upgrade --synthetic`"
+            "the store is not marked synthetic, and real cases need a sign-in through an OpenID "
+            "provider; set oidc_issuer, or name a store made by `caselight db upgrade --synthetic`"
         )
 
 
@@ -63,24 +69,44 @@ def is_local(headers: Headers) -> bool:
     return not any(_FORWARDED.fullmatch(name) for name in headers)
 
 
-def is_same_origin(headers: Headers) -> bool:
+def is_same_origin(headers: Headers, origin: str | None = None) -> bool:
     """Return whether a browser says that one of our own pages sent the request.
 
     ``Origin`` is ``null`` where a page's policy is to send no referrer; then only
     ``Sec-Fetch-Site``, which no page can set, tells who asked.
+
+    Parameters
+    ----------
+    headers
+        The request's.
+    origin
+        Where our pages are; the host that the request names, over http, where absent.
     """
     origins, sites = headers.getlist("origin"), headers.getlist("sec-fetch-site")
     if len(origins) > 1 or len(sites) > 1:
         return False
-    ours = origins == [f"http://{headers.get('host')}"]
+    ours = origins == [origin or f"http://{headers.get('host')}"]
     if origins and origins != ["null"] and not ours:
         return False
     return sites == ["same-origin"] if sites else ours
 
 
-def _says_elsewhere(headers: Headers) -> bool:
-    """Whether a browser names where the request came from, and it is not one of our pages."""
-    return ("origin" in headers or "sec-fetch-site" in headers) and not is_same_origin(headers)
+def read_bearer(headers: Headers) -> str | None:
+    """Return the token that a request shows; ``None`` where it shows none.
+
+    Raises
+    ------
+    ServiceError
+        If it shows several, or an empty one (401).
+    """
+    shown = headers.getlist("authorization")
+    found = [_BEARER.fullmatch(one) for one in shown]
+    if not any(found):
+        return None
+    token = found[0]["token"] if found[0] else None
+    if len(shown) > 1 or not token:
+        raise refuse_token()
+    return token
 
 
 class SignIn:
@@ -91,16 +117,25 @@ class SignIn:
     app
         What answers.
     settings
-        Names the file of the key.
+        Describe the sign-in; not read where ``entrance`` is given.
     sessions
-        The sessions; made from the settings where absent.
+        The sessions of a sign-in on this machine; made from the settings where absent.
+    entrance
+        What requests are checked with, opened already.
     """
 
     def __init__(
-        self, app: ASGIApp, *, settings: Settings, sessions: Sessions | None = None
+        self,
+        app: ASGIApp,
+        *,
+        settings: Settings,
+        sessions: Sessions | None = None,
+        entrance: Entrance | None = None,
     ) -> None:
         self._app = app
-        self._sessions = sessions or Sessions(load_session_key(settings.session_key_file))
+        if entrance is None and sessions is not None:
+            entrance = Entrance(sessions, name_session(is_https=False))
+        self._entrance = entrance or open_entrance(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with the person who is signed in, or refuse it."""
@@ -108,16 +143,86 @@ class SignIn:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        value = read_cookie(headers)
-        if scope["method"] not in _BARE and (
-            _says_elsewhere(headers) or (value is not None and not is_same_origin(headers))
-        ):
-            await answer(403, _FOREIGN)(scope, receive, send)
-            return
+        value = self._entrance.session_cookie.read(headers)
         state = scope.setdefault("state", {})
-        state["sessions"] = self._sessions
-        state["person"] = self._sessions.read(value) if is_local(headers) else None
-        await self._app(scope, receive, send)
+        state["entrance"], state["person"] = self._entrance, None
+        try:
+            token = read_bearer(headers)
+            if self._is_foreign(scope["method"], headers, token, value):
+                await answer(403, _FOREIGN)(scope, receive, send)
+                return
+            if token is not None:
+                state["person"] = await to_thread.run_sync(self._read_token, token)
+                await self._app(scope, receive, self._challenge(send))
+                return
+        except ServiceError as error:
+            await answer(error.status, error.body)(scope, receive, self._challenge(send))
+            return
+        session = None
+        if value is not None and not scope["path"].startswith(_STATIC):
+            session = await to_thread.run_sync(self._read_session, headers, value)
+        if session is not None:
+            state["person"] = session.person
+        await self._app(scope, receive, self._challenge(self._renew(session, send)))
+
+    def _is_foreign(
+        self, method: str, headers: Headers, token: str | None, value: str | None
+    ) -> bool:
+        """Whether a request would change something, and a browser may have been led to send it.
+
+        No browser shows a token by itself, so a program that shows one and carries no cookie need
+        not say where it comes from.
+        """
+        if method in _BARE or (token is not None and value is None):
+            return False
+        says_where = "origin" in headers or "sec-fetch-site" in headers
+        return (says_where or value is not None) and not is_same_origin(
+            headers, self._entrance.origin
+        )
+
+    def _read_token(self, token: str) -> Person:
+        if self._entrance.organisation is None:
+            raise refuse_token()
+        return self._entrance.organisation.tokens.read_bearer(token)
+
+    def _read_session(self, headers: Headers, value: str) -> Session | None:
+        if self._entrance.organisation is None and not is_local(headers):
+            return None
+        return self._entrance.sessions.open(value)
+
+    def _renew(self, session: Session | None, send: Send) -> Send:
+        """Have the answer carry the session anew, unless it begins or ends one itself."""
+        entrance = self._entrance
+        renewed = None if session is None else entrance.sessions.renew(session)
+        if renewed is None:
+            return send
+        cookie = entrance.session_cookie
+        line = cookie.write(renewed, entrance.sessions.seconds_left())
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if not _sets(headers.getlist("set-cookie"), cookie.name):
+                    headers.append("set-cookie", line)
+            await send(message)
+
+        return noted
+
+    def _challenge(self, send: Send) -> Send:
+        """Have an answer to nobody say that a token would do, where one would."""
+        if self._entrance.organisation is None:
+            return send
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == _UNAUTHORIZED:
+                MutableHeaders(scope=message)["www-authenticate"] = "Bearer"
+            await send(message)
+
+        return noted
+
+
+def _sets(lines: Sequence[str], name: str) -> bool:
+    return any(line.startswith(f"{name}=") for line in lines)
 
 
 _FOREIGN: Final = ErrorBody(
@@ -127,45 +232,58 @@ _FOREIGN: Final = ErrorBody(
 )
 
 
-def read_cookie(headers: Headers) -> str | None:
-    """Return the session that a request carries."""
-    value: str | None = None
-    for cookies in headers.getlist("cookie"):
-        value = cookie_parser(cookies).get(COOKIE, value)
-    return value
-
-
-def name_person(name: str, role: str, agency: str) -> Person:
+def name_person(name: str, role: str, agency: str, areas: Sequence[str] | None = None) -> Person:
     """Return a person as they name themselves.
+
+    Parameters
+    ----------
+    name, role, agency
+        Who they are.
+    areas
+        Areas whose cases they see; every area where ``None`` or empty.
 
     Raises
     ------
     ServiceError
         If the name is empty, too long or holds what cannot be printed, or there is no such role
-        or agency.
+        or agency, or the areas are too many.
     """
-    name = " ".join(name.split())
+    tidied = tidy_name(name)
     problems = []
-    if not 0 < len(name) <= MOST_NAME_LETTERS or not name.isprintable():
+    if tidied is None:
         remedy = f"write your name in at most {MOST_NAME_LETTERS} letters"
         problems.append(Problem(where="name", code="unusable_name", remedy=remedy))
     for where, given, known in (("role", role, ROLES), ("agency", agency, AGENCIES)):
         if given not in known:
             remedy = f"write one of {', '.join(known)}"
             problems.append(Problem(where=where, code=f"unknown_{where}", remedy=remedy))
-    if problems:
+    named = [area.strip() for area in areas or () if area.strip()]
+    printable = all(area.isprintable() for area in named)
+    if len(named) > MOST_AREAS or len("".join(named)) > MOST_AREA_LETTERS or not printable:
+        remedy = f"name at most {MOST_AREAS} areas, or leave them out for every area"
+        problems.append(Problem(where="areas", code="unusable_areas", remedy=remedy))
+    if problems or tidied is None:
         raise invalid(problems)
-    return Person(name, role, agency)
+    return Person(tidied, role, agency, areas=frozenset(named) or None)
 
 
 def sign_in(request: Request, response: Response, person: Person) -> None:
-    """Begin a new session of a person, and end the one that the request carries.
+    """Begin a new session of a person on this machine, and end the one that the request carries.
 
     Raises
     ------
     ServiceError
-        If the request did not come straight from this machine, or the store is not synthetic.
+        If people sign in through a provider, the request did not come straight from this machine,
+        or the store is not synthetic.
     """
+    entrance: Entrance = request.state.entrance
+    if entrance.organisation is not None:
+        raise ServiceError(
+            403,
+            "no_sign_in",
+            "people sign in here with their organisation's account",
+            "begin at /sign-in",
+        )
     if not is_local(request.headers) or not service_of(request).need_unit().synthetic:
         raise ServiceError(
             403,
@@ -173,20 +291,39 @@ def sign_in(request: Request, response: Response, person: Person) -> None:
             "the sign-in works on this machine and for a synthetic store alone",
             "call the service as 127.0.0.1 or localhost, and not through another server",
         )
-    sessions: Sessions = request.state.sessions
-    sessions.end(read_cookie(request.headers))
-    response.set_cookie(
-        COOKIE,
-        sessions.begin(person),
-        max_age=SESSION_SECONDS,
-        path="/",
-        httponly=True,
-        samesite="strict",
-    )
+    entrance.sessions.end(entrance.session_cookie.read(request.headers))
+    begin_session(entrance, response, person)
+
+
+def begin_session(entrance: Entrance, response: Response, person: Person) -> None:
+    """Have the browser keep a new session of a person."""
+    sessions = entrance.sessions
+    entrance.session_cookie.keep(response, sessions.begin(person), sessions.seconds_left())
 
 
 def sign_out(request: Request, response: Response) -> None:
-    """End the session that a request carries."""
-    sessions: Sessions = request.state.sessions
-    sessions.end(read_cookie(request.headers))
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    """End the session that a request carries, and have the browser forget it."""
+    end_session(request)
+    entrance: Entrance = request.state.entrance
+    entrance.session_cookie.drop(response)
+
+
+def end_session(request: Request) -> None:
+    """End the session that a request carries, on every server; nobody is signed in from here on."""
+    entrance: Entrance = request.state.entrance
+    entrance.sessions.end(entrance.session_cookie.read(request.headers))
+    request.state.person = None
+
+
+def need_organisation(request: Request) -> Organisation:
+    """Return the sign-in through a provider.
+
+    Raises
+    ------
+    ServiceError
+        If people sign in on this machine (404).
+    """
+    entrance: Entrance = request.state.entrance
+    if entrance.organisation is None:
+        raise ServiceError(404, "not_found", "there is nothing under this address", "see /sign-in")
+    return entrance.organisation

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         count = sum(1 for report in skipped if marker in report.keywords)
         if count:
             terminalreporter.write_line(f"{kind} skipped ({count}): {absent(marker)}.")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def audit_key_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Name one audit key for every store of the tests: they are copied from each other."""
+    path = tmp_path_factory.mktemp("keys") / "audit.key"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CASELIGHT_AUDIT_KEY_FILE", str(path))
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from models.priority import expected_harm
 from training.config import TrainingConfig
 from training.fitting import FittedOutcome
 from training.listed import TestedList
-from training.refits import LightRefit, assess_list, prepare_refits, refit_ranks
+from training.refits import LightRefit, assess_list, measure_told_apart, prepare_refits, refit_ranks
 from training.request import Progress
 
 
@@ -63,6 +63,7 @@ def describe_bands(
         "share_stable": stability.share_stable,
         "n_tied": len(stability.tied_with_last),
         "n_tied_listed": stability.n_tied_listed,
+        "told_apart": measure_told_apart(stability, listed.priority, place),
         "median_width": float(np.median(bands.high - bands.low)),
         "places": [
             {

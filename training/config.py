@@ -1,8 +1,11 @@
-"""Training choices that change results, read from ``training/config.yaml`` into a frozen class."""
+"""Choices in ``training/config.yaml``, read into frozen classes: what changes a run's results, and
+the limits of a promotion, which change none and are no part of a run's digest.
+"""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -73,6 +76,34 @@ class TrainingConfig:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class PromotionLimits:
+    """What a bundle must show before it is put to use.
+
+    Parameters
+    ----------
+    most_auc_loss, most_recall_loss
+        Most that a candidate may lose to the bundle in use: in AUC, and in the share of outcomes
+        that is found on a list.
+    intercept_margin, slope_margin
+        How near to 0 and to 1 the intervals of calibration intercept and slope come.
+    most_list_change
+        Largest share of the list's places that go to other cases.
+    most_reason_change
+        Largest share of the cases on either list whose first reason is another one.
+    primary_audit
+        Pairs of a measure and a characteristic that the audit must have judged.
+    """
+
+    most_auc_loss: float
+    most_recall_loss: float
+    intercept_margin: float
+    slope_margin: float
+    most_list_change: float
+    most_reason_change: float
+    primary_audit: tuple[tuple[str, str], ...]
+
+
 def load_config(path: Path = DEFAULT_PATH) -> TrainingConfig:
     """Read a configuration.
 
@@ -82,12 +113,44 @@ def load_config(path: Path = DEFAULT_PATH) -> TrainingConfig:
         If the file cannot be read or names other choices than these.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _read(path)
         version = content.pop("version")
-        pairs = tuple((str(one), str(other)) for one, other in content.pop("primary_audit"))
+        content.pop("promotion", None)
+        pairs = _read_pairs(content.pop("primary_audit"))
         config = TrainingConfig(**content, primary_audit=pairs)
     except (OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError):
         raise ConfigError(f"{path.name} is not a training configuration; start from ours") from None
     if version != _VERSION or not 1 <= config.lightgbm.get("max_depth", 0) <= MOST_DEPTH:
         raise ConfigError(f"{path.name}: version must be {_VERSION} and lightgbm.max_depth 1 to 6")
     return config
+
+
+def load_limits(path: Path = DEFAULT_PATH) -> PromotionLimits:
+    """Read the limits of a promotion.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, names other limits than these, or one is not from 0 to 1.
+    """
+    try:
+        content = _read(path)
+        found = {name: float(value) for name, value in content["promotion"].items()}
+        limits = PromotionLimits(**found, primary_audit=_read_pairs(content["primary_audit"]))
+    except (OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError):
+        names = ", ".join(one.name for one in fields(PromotionLimits) if one.type is float)
+        raise ConfigError(
+            f"{path.name} holds no limits of a promotion; its section 'promotion' names {names}"
+        ) from None
+    if not all(0.0 <= value <= 1.0 for value in found.values()):
+        raise ConfigError(f"{path.name}: each limit of a promotion is from 0 to 1")
+    return limits
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _read_pairs(pairs: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((str(one), str(other)) for one, other in pairs)

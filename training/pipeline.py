@@ -139,6 +139,9 @@ def _run(
         _run_origin(history, catalogue, run, capacity, config, progress, asked)
         for run, asked in zip(runs, chosen, strict=True)
     ]
+    if options.origins is not None:
+        for one in done:
+            _write(options.origins / one.run.name, history, catalogue, one, config)
     last = done[-1]
     bundle = _write(out, history, catalogue, last, config)
     progress("looking at the list as a whole")

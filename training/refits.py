@@ -145,6 +145,36 @@ def assess_list(bands: RankBands, place: Int64, capacity: int) -> ListStability:
     )
 
 
+def measure_told_apart(stability: ListStability, priority: Float64, place: Int64) -> float:
+    """Return how near to the last place's priority a case must be to be as good as tied with it.
+
+    It is what the service's setting ``told_apart`` takes: going down from the last place, the
+    relative difference of the last case of an unbroken run that refits cannot tell from it. Beyond
+    the first case that they can tell apart nothing goes by lot.
+
+    Parameters
+    ----------
+    stability
+        Of the list.
+    priority, place
+        Shape ``(n_cases,)``: each case's priority and place from 1.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; 0 where the next case is told apart, or there is none.
+    """
+    order = np.argsort(place, kind="stable")
+    last = priority[order[stability.capacity - 1]] if len(order) else 0.0
+    tied = set(stability.tied_with_last.tolist())
+    nearest = 0.0
+    for case in order[stability.capacity :]:
+        if int(case) not in tied or last <= 0:
+            break
+        nearest = float((last - priority[case]) / last)
+    return nearest
+
+
 @dataclass(frozen=True)
 class LightRefit:
     """Training rows, binned once, on which one outcome's model is fitted again and again.

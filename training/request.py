@@ -45,6 +45,9 @@ class RunOptions:
         Whether to look for indicators that cannot be told from noise.
     synthetic
         Whether the records are invented, which the report then says in large letters.
+    origins
+        Folder that keeps the bundle of every test origin, each under the name of its date; only the
+        last one's where absent.
     truth
         A synthetic unit's truth at the last test date, which only the report reads.
     """
@@ -60,4 +63,5 @@ class RunOptions:
     refits: bool = False
     idle: bool = True
     synthetic: bool = False
+    origins: Path | None = None
     truth: Truth | None = None

@@ -11,6 +11,7 @@ from serving.decisions.drafts import NO_NUL
 from serving.decisions.outputs import CaseloadOut, CaseOut
 from serving.decisions.versions import write_tag
 from serving.persons import SignedIn
+from serving.rights.gate import note_shown, sight_of
 from serving.screening.worker import make_rules
 from serving.service import service_of
 
@@ -23,7 +24,7 @@ def read_case(key: CaseKey, request: Request, response: Response, person: Signed
     """Return a case by its opaque key, open or closed; a decision sends its ETag as If-Match."""
     service = service_of(request)
     with service.need_store().reading() as connection:
-        told = describe_case(connection, service, key)
+        told = describe_case(connection, service, key, person=person)
     response.headers["etag"] = write_tag(told.version)
     return told
 
@@ -41,6 +42,9 @@ def list_caseload(
     """Return the managed cases and what changed on each since its latest decision."""
     service = service_of(request)
     store, unit = service.need_store(), service.need_unit()
-    wanted = Wanted(owner, area, order, limit, cursor)
     with store.reading() as connection:
-        return read_caseload(connection, wanted, unit, make_rules(service.settings), store.clock())
+        wanted = Wanted(owner, area, order, limit, cursor, sight_of(request, connection))
+        rules, now_us = make_rules(service.settings), store.clock()
+        found = read_caseload(connection, wanted, unit, rules, now_us)
+    note_shown(request, (one.key for one in found.cases))
+    return found

@@ -25,13 +25,14 @@ from serving.decisions.outputs import (
     ViewsOut,
 )
 from serving.decisions.past import read_decision, read_decisions
-from serving.decisions.permissions import need_decider
 from serving.decisions.versions import read_tag, write_tag
 from serving.decisions.views import ViewIn, give_view, read_views
 from serving.decisions.without import Doubted, score_without
 from serving.lists.blinding import is_blind
 from serving.persons import SignedIn
 from serving.problems import ErrorResponse
+from serving.rights.gate import note_shown, sight_of
+from serving.rights.roles import need_decider
 from serving.screening.key_shape import KEY_PATTERN
 from serving.screening.worker import make_rules
 from serving.service import Service, service_of
@@ -144,7 +145,15 @@ def list_corrections(
     """Return the correction requests that nobody has answered, the oldest first."""
     service = service_of(request)
     with service.need_store().reading() as connection:
-        return read_open_corrections(connection, service.need_unit(), size=limit, cursor=cursor)
+        found = read_open_corrections(
+            connection,
+            service.need_unit(),
+            size=limit,
+            cursor=cursor,
+            sight=sight_of(request, connection),
+        )
+    note_shown(request, (one.key for one in found.corrections))
+    return found
 
 
 @router.post("/corrections/{request_key}/answer", status_code=201, responses=errors(*_WRITES, 409))

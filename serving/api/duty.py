@@ -11,8 +11,9 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from features.catalogue import Flag
 from features.moments import format_moment
-from serving.persons import SignedIn
+from serving.persons import SignedIn, tell_person
 from serving.problems import ErrorResponse
+from serving.rights.gate import note_shown, sight_of
 from serving.schemas import PersonOut, Strict
 from serving.screening import duty, first_reads
 from serving.screening.flag_shares import MOST_SHARE, FlagShare, count_open, flag_shares
@@ -142,7 +143,9 @@ def read_duty(
     service = service_of(request)
     store = service.need_store()
     with store.reading() as connection:
-        queue = duty.read_queue(connection, store.clock(), cursor=cursor, size=size)
+        sight = sight_of(request, connection)
+        queue = duty.read_queue(connection, store.clock(), cursor=cursor, size=size, sight=sight)
+    note_shown(request, (item.case_key for item in queue.items))
     flags = _flags_of(service)
     zone = service.need_unit().time_zone
     return DutyOut(
@@ -208,7 +211,7 @@ def record_read(key: Key, said: NoteIn, request: Request, person: SignedIn) -> F
         read = first_reads.record_first_read(writing, key, person, said.note, rules)
     return FirstReadOut(
         key=key,
-        person=PersonOut(**vars(read.person)),
+        person=tell_person(read.person),
         read_at=format_moment(read.read_at_us, service.need_unit().time_zone),
         note=read.note,
     )
@@ -231,7 +234,9 @@ def read_first_reads(
         False: first_reads.read_due,
     }
     with store.reading() as connection:
-        found = readers[overdue](connection, store.clock(), cursor=cursor, size=size)
+        sight = sight_of(request, connection)
+        found = readers[overdue](connection, store.clock(), cursor=cursor, size=size, sight=sight)
+    note_shown(request, (case.case_key for case in found.items))
     zone = service.need_unit().time_zone
     return FirstReadsOut(
         first_read_days=service.settings.first_read_days,
@@ -272,7 +277,7 @@ def _tell_item(item: duty.DutyItem, flags: dict[str, Flag], zone: str) -> DutyIt
 def _tell_seen(seen: duty.Acknowledgement, zone: str) -> AcknowledgementOut:
     return AcknowledgementOut(
         raising_key=seen.raising_key,
-        person=PersonOut(**vars(seen.person)),
+        person=tell_person(seen.person),
         acknowledged_at=format_moment(seen.at_us, zone),
         note=seen.note,
         procedure=duty.PROCEDURE,

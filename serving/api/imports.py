@@ -18,10 +18,10 @@ from features.edge import Clock
 from features.moments import format_moment
 from serving.api.records import errors, score_changed
 from serving.api.schemas_records import ImportIn, ImportOut, ImportsOut, RejectOut, RejectsOut
-from serving.decisions.permissions import may_turn_cases, need_sender
 from serving.lists.spreadsheet import disarm
 from serving.persons import Person, SignedIn
 from serving.problems import ServiceError
+from serving.rights.roles import may_turn_cases, need_sender
 from serving.screening.key_shape import KEY_PATTERN
 from serving.screening.worker import make_rules
 from serving.service import Service, service_of
@@ -207,6 +207,7 @@ class _Taker:
             self._unit,
             make_rules(self._service.settings),
             may_turn=may_turn_cases(self._person),
+            sender=self._person,
         )
         self._done = chunk.last
         self._lines, self._size = [], 0

@@ -28,6 +28,8 @@ from serving.lists.sittings import Sitting, current_sitting, list_sittings, read
 from serving.lists.spreadsheet import write_csv
 from serving.persons import SignedIn
 from serving.problems import ErrorResponse, ServiceError
+from serving.rights.gate import note_shown, sight_of
+from serving.rights.sight import EVERYTHING, Sight
 from serving.screening.advising import advise_scores
 from serving.screening.key_shape import KEY_PATTERN, make_bad_cursor
 from serving.screening.ordering import read_ordering
@@ -117,7 +119,13 @@ def read_past_list(
     service = service_of(request)
     with service.need_store().reading() as connection:
         sitting = _need(read_sitting(connection, sitting_key))
-        return _answer(describe_list(connection, sitting, service.need_unit()), tag)
+        told = describe_list(
+            connection, sitting, service.need_unit(), sight_of(request, connection)
+        )
+    note_shown(
+        request, [*(row.key for row in told.rows), *(one.key for one in told.first_overflow)]
+    )
+    return _answer(told, tag)
 
 
 @router.get("/list", response_model=ListOut, responses={304: _KEPT, **_errors(401, 404, 422, 503)})
@@ -126,7 +134,13 @@ def read_list(request: Request, person: SignedIn, tag: _Tag = None) -> Response:
     service = service_of(request)
     with service.need_store().reading() as connection:
         sitting = need_sitting(connection)
-        return _answer(describe_list(connection, sitting, service.need_unit()), tag)
+        told = describe_list(
+            connection, sitting, service.need_unit(), sight_of(request, connection)
+        )
+    note_shown(
+        request, [*(row.key for row in told.rows), *(one.key for one in told.first_overflow)]
+    )
+    return _answer(told, tag)
 
 
 @router.get(
@@ -140,7 +154,9 @@ def read_csv(request: Request, person: SignedIn) -> Response:
     unit = service.need_unit()
     with service.need_store().reading() as connection:
         sitting = need_sitting(connection)
-        rows = read_rows(connection, sitting, unit, hold_draw=True)
+        sight = sight_of(request, connection)
+        rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
+    note_shown(request, (row["key"] for row in rows))
     day = to_datetime(sitting.as_of_us, unit.time_zone).date().isoformat()
     return Response(
         write_csv(rows, _say_above(sitting)),
@@ -169,11 +185,13 @@ def read_cases(
     service = service_of(request)
     store, unit = service.need_store(), service.need_unit()
     now_us = store.clock()
-    filters = Filters(area, source, family, state, flagged)
     with store.reading() as connection:
+        sight = sight_of(request, connection)
+        filters = Filters(area, source, family, state, flagged, sight)
         page = read_page(connection, unit, now_us, filters, order=order, size=limit, cursor=cursor)
         # Counting passes over every open case; the first page alone tells it.
-        states = count_states(connection) if cursor is None else None
+        states = count_states(connection, sight) if cursor is None else None
+    note_shown(request, (row["key"] for row in (*page.rows, *page.blind_rows)))
     return OpenCasesOut(
         **_standing_now(service, unit, now_us),
         states=states,
@@ -201,7 +219,8 @@ def give_first_view(
     with store.writing() as writing:
         record_first_view(writing, sitting_key, key, person, given.view)
         sitting = _need(read_sitting(writing.connection, sitting_key))
-        rows = read_rows(writing.connection, sitting, unit, hold_draw=True)
+        sight = sight_of(request, writing.connection)
+        rows = read_rows(writing.connection, sitting, unit, hold_draw=True, sight=sight)
     return next(ListedOut(**row) for row in rows if row["key"] == key)
 
 
@@ -221,17 +240,19 @@ def need_sitting(connection: Connection) -> Sitting:
     return sitting
 
 
-def describe_list(connection: Connection, sitting: Sitting, unit: Unit) -> ListOut:
-    """Return a sitting's list as the API gives it, blind rows withheld."""
+def describe_list(
+    connection: Connection, sitting: Sitting, unit: Unit, sight: Sight = EVERYTHING
+) -> ListOut:
+    """Return a sitting's list as the API gives it, with what is in sight, blind rows withheld."""
     current = current_sitting(connection)
-    rows = read_rows(connection, sitting, unit, hold_draw=True)
+    rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
     (told,) = _describe_all(connection, [sitting], current, unit)
     return ListOut(
         **told,
         n_decided=sum(row["decided"] for row in rows),
         n_awaiting_first_view=sum(row["withheld"] for row in rows),
         first_overflow=[
-            OverflowOut(**row) for row in read_overflow(connection, sitting, unit, MOST_ROWS)
+            OverflowOut(**row) for row in read_overflow(connection, sitting, unit, MOST_ROWS, sight)
         ],
         rows=[ListedOut(**row) for row in rows],
     )

@@ -21,6 +21,7 @@ from serving.problems import ErrorResponse, ServiceError
 from serving.schemas import Strict
 from serving.screening.key_shape import KEY_PATTERN
 from serving.screening.ordering import Ordering, read_ordering, read_switch, switch_ordering
+from serving.screening.states import OPEN
 from serving.screening.uses import read_use
 from serving.service import Service, service_of
 from serving.store.database import Unit
@@ -173,7 +174,7 @@ def read_rescoring(request: Request, person: SignedIn) -> RescoringOut:
     """Return how many scores are behind their cases' records, and since when."""
     service = service_of(request)
     unit, table = service.need_unit(), standings.c
-    is_open = table.state != "closed"
+    is_open = table.state.in_(OPEN)
     behind = table.score_key.is_not(None) & (table.record_seq > table.known_seq)
     with service.need_store().reading() as connection:
         total = connection.execute(

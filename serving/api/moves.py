@@ -7,9 +7,10 @@ from fastapi import APIRouter, Path, Request
 
 from serving.api.records import errors, score_changed
 from serving.api.schemas_records import MergeIn, MoveOut, SplitIn, TransferIn
-from serving.decisions.permissions import need_mover
 from serving.persons import SignedIn
 from serving.problems import Problem, ServiceError, invalid
+from serving.rights.gate import need_in_sight
+from serving.rights.roles import need_mover
 from serving.screening.key_shape import KEY_PATTERN
 from serving.screening.worker import make_rules
 from serving.service import Service, service_of
@@ -30,6 +31,8 @@ def merge(key: _Key, asked: MergeIn, person: SignedIn, request: Request) -> Move
     need_mover(person)
     service = service_of(request)
     _check_texts(why=asked.why)
+    with service.need_store().reading() as connection:
+        need_in_sight(connection, person, asked.into)
     return _make(
         service,
         lambda: merge_cases(

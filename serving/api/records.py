@@ -10,9 +10,9 @@ from fastapi import APIRouter, Request
 from features.edge import Clock
 from features.rejects import Rejects
 from serving.api.schemas_records import RecordsIn, RecordsOut
-from serving.decisions.permissions import may_turn_cases, need_sender
 from serving.persons import SignedIn
 from serving.problems import ErrorResponse, Problem, ServiceError, invalid
+from serving.rights.roles import may_turn_cases, need_sender
 from serving.screening.rescoring import score_stale
 from serving.screening.worker import make_rules
 from serving.service import Service, service_of

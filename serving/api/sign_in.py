@@ -3,10 +3,12 @@
 Nobody is listed: the service knows of a person what their session says.
 """
 
+from typing import Annotated
+
 from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field
 
-from serving.persons import Person, SignedIn
+from serving.persons import SignedIn, tell_person
 from serving.problems import ErrorResponse
 from serving.schemas import PersonOut, Strict
 from serving.sign_in import name_person, sign_in, sign_out
@@ -29,14 +31,29 @@ class SignInIn(Strict):
     name: str = Field(min_length=1, max_length=200)
     role: str = Field(max_length=30)
     agency: str = Field(max_length=30)
+    areas: list[Annotated[str, Field(max_length=200)]] | None = Field(
+        default=None,
+        max_length=200,
+        description="Areas whose cases they see; every area where absent.",
+    )
+
+
+class MeOut(PersonOut):
+    """The person who asks, with what nobody else is told of them."""
+
+    subject: str = Field(description="What the sign-in knows you by; who seals a case asks for it.")
+    areas: list[str] | None = Field(description="Areas whose cases you see; null: every area.")
 
 
 @router.post("/sign-in", responses=_REFUSALS)  # type: ignore[arg-type]
 def begin_session(who: SignInIn, request: Request, response: Response) -> PersonOut:
-    """Sign in on this machine: the answer sets the cookie of a new session."""
-    person = name_person(who.name, who.role, who.agency)
+    """Sign in on this machine: the answer sets the cookie of a new session.
+
+    Refused where people sign in with their organisation's account.
+    """
+    person = name_person(who.name, who.role, who.agency, who.areas)
     sign_in(request, response, person)
-    return _tell(person)
+    return tell_person(person)
 
 
 @router.post("/sign-out", status_code=204, responses={403: {"model": ErrorResponse}})
@@ -46,10 +63,7 @@ def end_session(request: Request, response: Response) -> None:
 
 
 @router.get("/me", responses={401: {"model": ErrorResponse}})
-def read_me(person: SignedIn) -> PersonOut:
+def read_me(person: SignedIn) -> MeOut:
     """Return who is signed in."""
-    return _tell(person)
-
-
-def _tell(person: Person) -> PersonOut:
-    return PersonOut(name=person.name, role=person.role, agency=person.agency)
+    areas = None if person.areas is None else sorted(person.areas)
+    return MeOut(**tell_person(person).model_dump(), subject=person.subject, areas=areas)

@@ -1,8 +1,10 @@
 """A case's records as they are told, each with the reasons that it is behind.
 
-Health records, and those that an agency keeps to itself, are kept apart: counted, and not shown.
+Health records, and those that an agency keeps to itself, are kept apart: their agency alone sees
+them, and nobody else learns that they are there. What is shared of them is that agency's view.
 """
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import pandas as pd
@@ -52,19 +54,37 @@ class RecordTeller:
         self._face = face
         self._now_us = now_us
 
-    def tell(self, folder: ContractFolder, case_key: str) -> tuple[list[RecordOut], int]:
-        """Return the case's records, and how many are kept apart."""
+    def tell(
+        self,
+        folder: ContractFolder,
+        case_key: str,
+        *,
+        agency: str | None = None,
+        hidden: Collection[str] = (),
+    ) -> tuple[list[RecordOut], int]:
+        """Return the case's records, and how many of them one agency alone sees.
+
+        Parameters
+        ----------
+        folder, case_key
+            The case and its records.
+        agency
+            Agency of the person who asks: what it keeps to itself is among the records.
+        hidden
+            Cases that the person may not see: no link to one is told.
+        """
         events = _of_case(folder.events, case_key)
         apart = (events["handling"] == AGENCY_ONLY) | (events["source"] == HEALTH_SOURCE)
-        told = [self._tell_event(row) for row in events[~apart].to_dict("records")]
+        ours = apart & (events["source"] == agency)
+        told = [self._tell_event(row) for row in events[~apart | ours].to_dict("records")]
         told += [
             self._tell_fact(row) for row in _of_case(folder.facts, case_key).to_dict("records")
         ]
-        told += [
-            self._tell_link(row) for row in _of_case(folder.links, case_key).to_dict("records")
-        ]
+        links = _of_case(folder.links, case_key)
+        links = links[~links["linked_case_id"].isin(list(hidden))]
+        told += [self._tell_link(row) for row in links.to_dict("records")]
         told.sort(key=lambda pair: pair[0], reverse=True)
-        return [record for _, record in told], int(apart.sum())
+        return [record for _, record in told], int(ours.sum())
 
     def _tell_event(self, row: dict[Any, Any]) -> tuple[tuple[int, str], RecordOut]:
         texts: dict[str, Any] = {name: _none(row[name]) for name in _EVENT_TEXTS}

@@ -32,9 +32,12 @@ from serving.explaining.case_folders import CaseFolders
 from serving.explaining.files_then import read_file_then
 from serving.explaining.stored_scores import StoredScore, read_score
 from serving.lists.blinding import find_unsettled, is_blind
+from serving.persons import Person
 from serving.problems import ServiceError
+from serving.rights.sight import EVERYTHING, find_sight
 from serving.screening.asking import ask_first
 from serving.screening.flags import StandingFlag, standing_flags
+from serving.screening.states import is_sealed_state, plain_state
 from serving.service import Service
 from serving.store.database import Unit
 from serving.store.histories import read_head
@@ -69,6 +72,8 @@ def describe_case(
     service: Service,
     case_key: str,
     folders: CaseFolders | None = None,
+    *,
+    person: Person | None = None,
 ) -> CaseOut:
     """Return a case that the store holds.
 
@@ -82,6 +87,8 @@ def describe_case(
         The case's opaque key.
     folders
         Its records, where the caller reads them as well.
+    person
+        Who asks; without one nothing is told that an agency keeps to itself.
 
     Raises
     ------
@@ -98,7 +105,9 @@ def describe_case(
     shown_by = told.bundle or in_use
     catalogue = None if shown_by is None else shown_by.catalogue
     teller = RecordTeller(catalogue, told.advice, Clockface(unit.time_zone), now_us)
-    records, n_apart = teller.tell(folder, case_key)
+    hidden = EVERYTHING.hidden if person is None else find_sight(connection, person).hidden
+    agency = None if person is None else person.agency
+    records, n_apart = teller.tell(folder, case_key, agency=agency, hidden=hidden)
     flags = standing_flags(connection, [case_key]).get(case_key, [])
     past = read_decisions(connection, case_key, unit, size=MOST_DECISIONS, withheld=withheld)
     return CaseOut(
@@ -142,7 +151,8 @@ def _tell_standing(row: Row[Any], unit: Unit, now_us: int) -> dict[str, Any]:
         "case_id": row.case_id,
         "area": row.area,
         "referral_source": row.referral_source,
-        "state": row.state,
+        "state": plain_state(row.state),
+        "sealed": is_sealed_state(row.state),
         "state_since": face.show(row.state_since_us),
         "arrived_at": face.show(row.arrived_at_us),
         "waiting_since": face.show_any(since),

@@ -26,6 +26,7 @@ from serving.decisions.case_records import AGENCY_ONLY
 from serving.decisions.outputs import CaseloadOut, ManagedOut, NewRecordsOut
 from serving.decisions.telling import Clockface
 from serving.lists.blinding import find_blind
+from serving.rights.sight import EVERYTHING, Sight
 from serving.screening.flags import standing_flags
 from serving.screening.key_shape import make_bad_cursor
 from serving.screening.standing import StandingRules
@@ -53,6 +54,8 @@ class Wanted:
         How many at most.
     cursor
         ``next_cursor`` of the part before; the beginning where ``None``.
+    sight
+        Which cases the person who asks may see; sealed ones are shown apart.
     """
 
     owner: str | None = None
@@ -60,6 +63,7 @@ class Wanted:
     order: Order = "review"
     size: int = 50
     cursor: str | None = None
+    sight: Sight = EVERYTHING
 
 
 def read_caseload(
@@ -99,7 +103,7 @@ def read_caseload(
 
 
 def _is_wanted(wanted: Wanted) -> ColumnElement[bool]:
-    conditions = [standings.c.state == "managed"]
+    conditions = [standings.c.state == "managed", wanted.sight.of_standings()]
     if wanted.owner is not None:
         conditions.append(standings.c.owner == wanted.owner)
     if wanted.area is not None:
@@ -154,7 +158,7 @@ def _select_cases(connection: Connection, blind: frozenset[str]) -> "Select[Any]
 def _select_page(connection: Connection, wanted: Wanted, blind: frozenset[str]) -> "Select[Any]":
     query = _select_cases(connection, blind).where(_is_wanted(wanted)).limit(wanted.size + 1)
     key = standings.c.case_key
-    after = None if wanted.cursor is None else _find(connection, wanted.cursor, blind)
+    after = None if wanted.cursor is None else _find(connection, wanted, wanted.cursor, blind)
     if wanted.order == "review":
         due = standings.c.review_due_us
         if after is not None:
@@ -173,8 +177,10 @@ def _select_page(connection: Connection, wanted: Wanted, blind: frozenset[str]) 
     return query.order_by(change.desc(), key)
 
 
-def _find(connection: Connection, case_key: str, blind: frozenset[str]) -> Row[Any]:
+def _find(connection: Connection, wanted: Wanted, case_key: str, blind: frozenset[str]) -> Row[Any]:
     """Return the case that a cursor names: a key alone, so that an address says nothing."""
+    if not wanted.sight.keep_listed(connection, [case_key]):
+        raise make_bad_cursor()
     query = _select_cases(connection, blind).where(standings.c.case_key == case_key)
     found = connection.execute(query).one_or_none()
     if found is None or found.review_due_us is None:

@@ -14,11 +14,12 @@ from features.moments import format_moment
 from serving.decisions.deciding import need_case
 from serving.decisions.drafts import NO_NUL, Words
 from serving.decisions.outputs import AnswerOut, CorrectionOut, CorrectionsOut
-from serving.decisions.permissions import need_decider
 from serving.decisions.telling import Clockface, name_actor
 from serving.decisions.without import Doubted
 from serving.persons import Person
 from serving.problems import ServiceError
+from serving.rights.roles import need_decider
+from serving.rights.sight import EVERYTHING, Sight
 from serving.schemas import Strict
 from serving.screening.key_shape import make_bad_cursor
 from serving.store.database import Unit, Writing, make_key
@@ -142,7 +143,12 @@ def read_case_corrections(connection: Connection, case_key: str, unit: Unit) -> 
 
 
 def read_open_corrections(
-    connection: Connection, unit: Unit, *, size: int, cursor: str | None = None
+    connection: Connection,
+    unit: Unit,
+    *,
+    size: int,
+    cursor: str | None = None,
+    sight: Sight = EVERYTHING,
 ) -> CorrectionsOut:
     """Return the requests that nobody has answered, the oldest first.
 
@@ -156,21 +162,25 @@ def read_open_corrections(
         How many at most.
     cursor
         ``next_cursor`` of the part before; the oldest where absent.
+    sight
+        Which cases the person who asks may see: of sealed ones those that name them.
 
     Raises
     ------
     ServiceError
         If the cursor is none (422).
     """
-    condition = _is_open()
+    wanted = condition = and_(_is_open(), sight.of_key(connection, _requests.case_key))
     if cursor is not None:
-        query = select(_requests.stored_seq).where(_requests.request_key == cursor)
+        query = select(_requests.stored_seq).where(
+            _requests.request_key == cursor, sight.of_key(connection, _requests.case_key)
+        )
         seq = connection.execute(query).scalar_one_or_none()
         if seq is None:
             raise make_bad_cursor()
         condition = and_(condition, _requests.stored_seq > seq)
     found = _read(connection, condition, unit, size + 1)
-    count = select(func.count()).select_from(correction_requests).where(_is_open())
+    count = select(func.count()).select_from(correction_requests).where(wanted)
     return CorrectionsOut(
         corrections=found[:size],
         n_open=int(connection.execute(count).scalar_one()),

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from serving.decisions.permissions import HEALTH, need_decider
 from serving.persons import Person
 from serving.problems import Problem, ServiceError, invalid
+from serving.rights.roles import HEALTH, need_decider
 from serving.schemas import Strict
 from serving.screening.key_shape import KEY_PATTERN
 

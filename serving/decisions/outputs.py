@@ -205,6 +205,7 @@ class CaseOut(BaseModel):
     area: str | None
     referral_source: str | None
     state: str
+    sealed: bool = Field(description="Whether only named people may see the case.")
     state_since: str
     arrived_at: str
     waiting_since: str | None
@@ -220,7 +221,7 @@ class CaseOut(BaseModel):
     advice: CaseAdviceOut | None
     why_no_advice: str | None
     records: list[RecordOut]
-    n_records_kept_apart: int
+    n_records_kept_apart: int = Field(description="Records that your agency alone sees.")
     places: list[PlaceOut]
     version: int
     seen_seq: int = Field(description="The last row that was there; a decision sends it back.")

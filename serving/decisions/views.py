@@ -12,10 +12,10 @@ from sqlalchemy import Connection, insert, select
 from serving.decisions.deciding import need_case
 from serving.decisions.drafts import Key, Words
 from serving.decisions.outputs import ViewOut, ViewsOut
-from serving.decisions.permissions import need_decider
 from serving.decisions.telling import Clockface, name_actor
 from serving.persons import Person
 from serving.problems import Problem, invalid
+from serving.rights.roles import need_decider
 from serving.schemas import Strict
 from serving.store.database import Unit, Writing, make_key
 from serving.store.schema import agency_views, decisions, sittings

@@ -84,6 +84,8 @@ class CaseFolders:
         case or a link changes which cases are read.
         """
         came = {name: self._list_between(folder, name, after, until) for name in _MEASURED}
+        if self._was_sealed_between(after, until):
+            return None
         if not any(came.values()):
             return folder
         if not is_later or came["cases"] or came["links"] or len(folder.rejects):
@@ -112,6 +114,12 @@ class CaseFolders:
             table.c.stored_seq > after, table.c.stored_seq <= until, self._concerns(name, own)
         )
         return list(self.connection.execute(query))
+
+    def _was_sealed_between(self, after: int, until: int) -> bool:
+        """Whether a seal came or went, which may put a link in or out of sight."""
+        seals = schema.seals.c
+        query = select(seals.seal_key).where(seals.stored_seq > after, seals.stored_seq <= until)
+        return self.connection.execute(query.limit(1)).one_or_none() is not None
 
     def _concerns(self, name: str, keys: list[str]) -> "ColumnElement[bool]":
         own = is_among(self.connection, schema.RECORDS[name].c.case_key, keys)

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, and_, func, select
 
 from features.catalogue import DAY_US
-from serving.lists.pools import ELIGIBLE
+from serving.screening.states import ELIGIBLE
 from serving.store.schema import list_places, sittings, standings
 
 _NINE_TENTHS: Final = 0.9

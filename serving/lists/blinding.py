@@ -19,9 +19,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from features.catalogue import DAY_US
 from serving.lists.composition import Place
 from serving.lists.lots import open_draw
-from serving.lists.rights import need_opener
 from serving.persons import Person
 from serving.problems import ServiceError
+from serving.rights.roles import need_opener
 from serving.store.database import Writing
 from serving.store.schema import first_views, list_places, sittings
 

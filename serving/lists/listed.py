@@ -7,12 +7,18 @@ from sqlalchemy import Connection, Row, Select, and_, select
 from features.moments import format_moment
 from serving.lists.blinding import find_blind, find_unsettled, withhold
 from serving.lists.sittings import Sitting
+from serving.rights.sight import EVERYTHING, Sight
 from serving.store.database import Unit
 from serving.store.schema import case_keys, decisions, first_views, list_places, overflow
 
 
 def read_rows(
-    connection: Connection, sitting: Sitting, unit: Unit, *, hold_draw: bool = False
+    connection: Connection,
+    sitting: Sitting,
+    unit: Unit,
+    *,
+    hold_draw: bool = False,
+    sight: Sight = EVERYTHING,
 ) -> list[dict[str, Any]]:
     """Return the rows of a sitting's list as they may be shown now, in the order shown.
 
@@ -26,10 +32,15 @@ def read_rows(
         Which list.
     hold_draw
         Whether the rule of viewed rows is held back until every blind row of the list is viewed.
+    sight
+        Which cases the person who asks may see; the others are left out, and those that are left
+        are numbered anew, so that no number is missing.
     """
     blind_now = find_blind(connection)
     drawn = not (hold_draw and find_unsettled(connection, [sitting.key]))
     found = list(connection.execute(_rows_of(sitting.key)))
+    listed = sight.keep_listed(connection, [row.case_key for row in found])
+    found = [row for row in found if row.case_key in listed]
     own = {row.case_key for row in found if row.blind and row.view is None}
     moved = (blind_now - own) & {row.case_key for row in found}
     found.sort(
@@ -98,7 +109,7 @@ def _tell(row: Row[Any], position: int, withheld: bool, unit: Unit) -> dict[str,
 
 
 def read_overflow(
-    connection: Connection, sitting: Sitting, unit: Unit, size: int
+    connection: Connection, sitting: Sitting, unit: Unit, size: int, sight: Sight = EVERYTHING
 ) -> list[dict[str, Any]]:
     """Return the first flagged cases without a place on a sitting's list, urgent ones first.
 
@@ -109,8 +120,9 @@ def read_overflow(
         .join(case_keys, case_keys.c.case_key == overflow.c.case_key)
         .where(overflow.c.sitting_key == sitting.key)
         .order_by(overflow.c.stored_seq)
-        .limit(size)
     )
+    found = connection.execute(query).all()
+    listed = sight.keep_listed(connection, [row.case_key for row in found])
     return [
         {
             "key": row.case_key,
@@ -118,5 +130,5 @@ def read_overflow(
             "flagged_since": format_moment(row.flagged_since_us, unit.time_zone),
             "flags": row.flags,
         }
-        for row in connection.execute(query)
+        for row in [row for row in found if row.case_key in listed][:size]
     ]

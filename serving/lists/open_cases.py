@@ -16,9 +16,10 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 from features.catalogue import DAY_US
 from features.moments import format_moment
 from serving.lists.blinding import find_blind, withhold
-from serving.lists.pools import OPEN
 from serving.lists.rows import is_new
+from serving.rights.sight import EVERYTHING, Sight
 from serving.screening.key_shape import is_key, make_bad_cursor
+from serving.screening.states import OPEN
 from serving.store.database import Unit
 from serving.store.schema import KEY_LENGTH, case_keys, scores, standings
 
@@ -37,6 +38,7 @@ class Filters:
     family: str | None = None
     state: str | None = None
     flagged: bool | None = None
+    sight: Sight = EVERYTHING
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -45,7 +47,7 @@ class Filters:
 
     def conditions(self, *, blind: bool) -> list[ColumnElement[bool]]:
         """Return the conditions; for blind cases without that on what the model says."""
-        found = []
+        found = [] if self.sight.is_whole else [self.sight.of_standings()]
         if self.area is not None:
             found.append(standings.c.area == self.area)
         if self.source is not None:
@@ -116,7 +118,9 @@ def read_page(
     segments = _SEGMENTS[order]
     kind, keys = (segments[0].kind, []) if cursor is None else _split(cursor)
     numbers = [number for number, one in enumerate(segments) if one.kind == kind]
-    if not numbers or not blind.isdisjoint(_name_cases(connection, kind, keys)):
+    named = _name_cases(connection, kind, keys)
+    apart = blind | filters.sight.hidden | filters.sight.named
+    if not numbers or not apart.isdisjoint(named):
         raise make_bad_cursor()
     found: list[tuple[_Segment, Row[Any]]] = []
     for segment in segments[numbers[0] :]:
@@ -126,11 +130,11 @@ def read_page(
         rows = _read_segment(connection, segment, filters, blind, after, wanted) if wanted else []
         found += [(segment, row) for row in rows]
     told = [row for _, row in found[:size]]
-    apart = _read_blind(connection, filters, blind) if cursor is None else []
-    ids = _read_ids(connection, [row.case_key for row in (*told, *apart)])
+    covered = _read_blind(connection, filters, blind) if cursor is None else []
+    ids = _read_ids(connection, [row.case_key for row in (*told, *covered)])
     return Page(
         [_tell(row, ids, unit, now_us, blind=False) for row in told],
-        [_tell(row, ids, unit, now_us, blind=True) for row in apart],
+        [_tell(row, ids, unit, now_us, blind=True) for row in covered],
         _make_cursor(found[:size]) if len(found) > size else None,
     )
 

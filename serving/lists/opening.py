@@ -16,12 +16,13 @@ from models.bundle import Bundle
 from serving.lists.blinding import Seat, seat
 from serving.lists.composition import TOLD_APART, Candidate, Composition, Ordering, Pools, compose
 from serving.lists.lots import Division, Shares, divide_places, make_seed
-from serving.lists.pools import OPEN, count_states, read_pools
-from serving.lists.rights import need_opener
+from serving.lists.pools import count_states, read_pools
 from serving.lists.rows import Advise, Moment, Snapshot, read_flags, take_snapshots
 from serving.lists.sittings import Sitting, current_sitting
 from serving.lists.waits import count_waited_places, read_flow, tell_waits
 from serving.persons import Person
+from serving.rights.roles import need_opener
+from serving.screening.states import OPEN
 from serving.settings import Settings
 from serving.store.database import Store, Unit, Writing, make_key
 from serving.store.schema import decisions, list_places, overflow, sittings, standings

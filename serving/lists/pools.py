@@ -20,11 +20,10 @@ from serving.lists.composition import (
     lowest_alike,
 )
 from serving.lists.lots import Division, draw_numbers
+from serving.rights.sight import EVERYTHING, Sight
+from serving.screening.states import ELIGIBLE, OPEN
 from serving.store.schema import standings
 
-ELIGIBLE: Final = ("awaiting", "returned")
-"""States in which a case can be on a list (design section 9)."""
-OPEN: Final = (*ELIGIBLE, "managed")
 _COLUMNS: Final = (
     standings.c.case_key,
     standings.c.priority,
@@ -34,9 +33,10 @@ _COLUMNS: Final = (
 )
 
 
-def count_states(connection: Connection) -> dict[str, int]:
-    """Return how many cases are in each open state."""
-    return {state: _count(connection, standings.c.state == state) for state in OPEN}
+def count_states(connection: Connection, sight: Sight = EVERYTHING) -> dict[str, int]:
+    """Return how many cases in sight are in each open state; sealed ones are in no count."""
+    where = () if sight.is_whole else (sight.of_standings(),)
+    return {state: _count(connection, standings.c.state == state, *where) for state in OPEN}
 
 
 def read_pools(

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from features.catalogue import DAY_US
 from serving.lists.lots import SHARES_OF, Shares
-from serving.lists.pools import ELIGIBLE
+from serving.screening.states import ELIGIBLE
 from serving.store.schema import decisions, list_places, standings
 
 LOOK_BACK_WEEKS: Final = 8

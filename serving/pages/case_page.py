@@ -14,7 +14,6 @@ from serving.decisions.case_view import describe_case
 from serving.decisions.corrections import CorrectionIn, ask_correction
 from serving.decisions.deciding import Act, decide
 from serving.decisions.outputs import CaseOut, WithoutOut
-from serving.decisions.permissions import DECIDERS
 from serving.decisions.versions import write_tag
 from serving.decisions.views import ViewIn, give_view
 from serving.decisions.without import Doubted, score_without
@@ -22,12 +21,15 @@ from serving.explaining.case_folders import CaseFolders
 from serving.explaining.opening import Explaining
 from serving.explaining.page_part import PagePart, explain_on_page
 from serving.lists.blinding import VIEWS, blind_sitting, record_first_view
-from serving.lists.rights import OPENERS
 from serving.lists.sittings import current_sitting
 from serving.pages.decision_form import WAY_WORDS, WAYS, read_decision_form
 from serving.pages.rendering import describe_moment, render
 from serving.persons import SignedIn
 from serving.problems import ServiceError
+from serving.rights.gate import sight_of
+from serving.rights.roles import DECIDERS, OPENERS
+from serving.rights.sealing import read_seal
+from serving.rights.sight import Sight
 from serving.schemas import RecordOut
 from serving.screening.first_reads import record_first_read
 from serving.screening.worker import make_rules
@@ -171,9 +173,10 @@ def _show(
     service = service_of(request)
     with service.need_store().reading() as connection:
         folders = CaseFolders(connection, key, service.need_unit())
-        case = describe_case(connection, service, key, folders)
+        case = describe_case(connection, service, key, folders, person=request.state.person)
         without = _compare(connection, service, case, doubted)
-        place = _find_place(connection, key)
+        place = _find_place(connection, key, sight_of(request, connection))
+        seal = read_seal(connection, key) if case.sealed else None
         view_of = blind_sitting(connection, key)
         explained = _explain(Explaining(connection, service, key, folders), case, whole=whole)
     anchors = {record.record_id: f"record-{n}" for n, record in enumerate(case.records)}
@@ -191,6 +194,7 @@ def _show(
         told={one.record_id: _name_record(one) for one in case.records},
         sentences=_name_indicators(service),
         place=place,
+        seal=seal,
         view_of=view_of,
         may_view=request.state.person.role in OPENERS,
         section="" if place else "cases",
@@ -205,6 +209,11 @@ def _show(
         wide_words=WAY_WORDS,
         may_decide=request.state.person.role in DECIDERS,
     )
+
+
+def show_problem(request: Request, key: str, problem: ServiceError) -> HTMLResponse:
+    """Show a case with what is wrong with something that was sent about it."""
+    return _show(request, key, problem=problem)
 
 
 def _compare(
@@ -226,12 +235,12 @@ def _explain(asked: Explaining, case: CaseOut, *, whole: bool) -> PagePart | Non
     return explain_on_page(asked, case.advice.score_key, whole=whole)
 
 
-def _find_place(connection: Connection, key: str) -> dict[str, Any] | None:
+def _find_place(connection: Connection, key: str, sight: Sight) -> dict[str, Any] | None:
     """Return where the case stands on the current list, and which case comes next there."""
     sitting = current_sitting(connection)
     if sitting is None:
         return None
-    seats = connection.execute(
+    found = connection.execute(
         select(list_places.c.position, list_places.c.case_key, decisions.c.decision_key)
         .outerjoin(
             decisions,
@@ -241,17 +250,22 @@ def _find_place(connection: Connection, key: str) -> dict[str, Any] | None:
         .where(list_places.c.sitting_key == sitting.key)
         .order_by(list_places.c.position)
     ).all()
-    mine = next((seat.position for seat in seats if seat.case_key == key), None)
-    if mine is None:
+    listed = sight.keep_listed(connection, [seat.case_key for seat in found])
+    decided: dict[str, bool] = {}
+    for seat in found:
+        if seat.case_key in listed:
+            decided[seat.case_key] = seat.decision_key is not None
+    if key not in decided:
         return None
-    ahead = [seat for seat in seats if seat.position > mine] + list(seats)
-    left = [s.case_key for s in ahead if s.decision_key is None and s.case_key != key]
+    keys = list(decided)
+    mine = keys.index(key)
+    left = [other for other in keys[mine + 1 :] + keys[:mine] if not decided[other]]
     return {
         "sitting_key": sitting.key,
-        "position": mine,
-        "size": len({seat.case_key for seat in seats}),
+        "position": mine + 1,
+        "size": len(keys),
         "next_key": left[0] if left else None,
-        "decided": any(s.case_key == key and s.decision_key is not None for s in seats),
+        "decided": decided[key],
     }
 
 

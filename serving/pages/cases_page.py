@@ -6,9 +6,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from serving.lists.open_cases import Filters, read_page
-from serving.lists.pools import OPEN, count_states
+from serving.lists.pools import count_states
 from serving.pages.rendering import render
 from serving.persons import SignedIn
+from serving.rights.gate import note_shown, sight_of
+from serving.screening.states import OPEN
 from serving.service import service_of
 
 router = APIRouter(include_in_schema=False)
@@ -31,10 +33,16 @@ def show_cases(
     """Show open cases under some filters."""
     service = service_of(request)
     store = service.need_store()
-    filters = Filters(
-        area or None, source or None, family or None, state or None, True if flagged else None
-    )
     with store.reading() as connection:
+        sight = sight_of(request, connection)
+        filters = Filters(
+            area or None,
+            source or None,
+            family or None,
+            state or None,
+            True if flagged else None,
+            sight,
+        )
         page = read_page(
             connection,
             service.need_unit(),
@@ -44,7 +52,8 @@ def show_cases(
             size=CASES_PER_PAGE,
             cursor=cursor,
         )
-        counts = count_states(connection) if cursor is None else {}
+        counts = count_states(connection, sight) if cursor is None else {}
+    note_shown(request, (row["key"] for row in (*page.rows, *page.blind_rows)))
     wanted = {"area": area, "source": source, "family": family}
     return render(
         request,

@@ -10,6 +10,7 @@ from serving.lists.opening import make_terms, open_sitting
 from serving.lists.sittings import current_sitting
 from serving.pages.rendering import render
 from serving.persons import SignedIn
+from serving.rights.gate import note_shown, sight_of
 from serving.screening.advising import advise_scores
 from serving.screening.ordering import read_ordering
 from serving.service import service_of
@@ -41,8 +42,10 @@ def show_list(
         sitting = current_sitting(connection)
         if sitting is None:
             return render(request, "no_sitting.html")
-        rows = read_rows(connection, sitting, unit, hold_draw=True)
-        outside = read_overflow(connection, sitting, unit, MOST_OVERFLOW)
+        sight = sight_of(request, connection)
+        rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
+        outside = read_overflow(connection, sitting, unit, MOST_OVERFLOW, sight)
+    note_shown(request, (row["key"] for row in (*rows, *outside)))
     wanted = {"area": area, "source": source, "family": family}
     return render(
         request,

@@ -1,45 +1,132 @@
-"""The page on which a person says who they are."""
+"""The pages on which people say who they are, or go to their organisation's account and back."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from serving.pages.rendering import render
 from serving.persons import AGENCIES, ROLES
 from serving.problems import ServiceError
-from serving.sign_in import name_person, sign_in, sign_out
+from serving.sign_in import (
+    begin_session,
+    end_session,
+    name_person,
+    need_organisation,
+    sign_in,
+)
+from serving.signing_in.flow import FLOW_SECONDS
+from serving.signing_in.opening import Entrance
 
 router = APIRouter(include_in_schema=False)
 _Text = Annotated[str, Form(max_length=200)]
+_Areas = Annotated[str, Form(max_length=5_000)]
+_Told = Annotated[str, Query(max_length=4_000)]
 
 
 @router.get("/sign-in", response_class=HTMLResponse)
 def show_sign_in(request: Request) -> HTMLResponse:
-    """Show the form."""
+    """Show the form, or the way to the organisation's account."""
     return _show(request)
 
 
 @router.post("/sign-in")
-def begin(request: Request, name: _Text = "", role: _Text = "", agency: _Text = "") -> Response:
-    """Begin a session and go to the list, or say what is wrong."""
+def begin(
+    request: Request, name: _Text = "", role: _Text = "", agency: _Text = "", areas: _Areas = ""
+) -> Response:
+    """Begin a session on this machine and go to the list, or say what is wrong."""
     try:
-        person = name_person(name, role, agency)
+        person = name_person(name, role, agency, areas.replace("\n", ",").split(","))
         answer = RedirectResponse("/", status_code=303)
         sign_in(request, answer, person)
     except ServiceError as error:
-        given = {"name": name, "given_role": role, "given_agency": agency}
+        given = {"name": name, "given_role": role, "given_agency": agency, "given_areas": areas}
         return _show(request, error.status, problem=error.body, **given)
+    return answer
+
+
+@router.get("/sign-in/begin")
+def leave(request: Request) -> Response:
+    """Send a person to their organisation's account."""
+    organisation = need_organisation(request)
+    entrance: Entrance = request.state.entrance
+    before = entrance.sessions.open(entrance.session_cookie.read(request.headers))
+    try:
+        begun = (
+            organisation.flow.begin()
+            if before is None
+            else organisation.flow.begin(before.number, before.begun_s)
+        )
+    except ServiceError as error:
+        return _show(request, error.status, problem=error.body)
+    answer = RedirectResponse(begun.location, status_code=303)
+    organisation.flow_cookie.keep(answer, begun.value, FLOW_SECONDS)
+    return answer
+
+
+@router.get("/sign-in/back")
+def come_back(
+    request: Request, code: _Told = "", state: _Told = "", error: _Told = "", iss: _Told = ""
+) -> Response:
+    """Take a person back from their organisation's account, and begin their session.
+
+    The answer is a page that goes on by itself and no redirect: a browser would not send the
+    session's cookie to the end of a redirect that another site began.
+    """
+    organisation = need_organisation(request)
+    entrance: Entrance = request.state.entrance
+    value = organisation.flow_cookie.read(request.headers)
+    try:
+        came = organisation.flow.finish(value, state=state, code=code, error=error, issuer=iss)
+    except ServiceError as refusal:
+        return _refuse(request, refusal)
+    if came.ends:
+        entrance.sessions.end_number(came.ends, came.ends_begun_s)
+    answer = render(request, "signed_in.html", section="sign-in")
+    organisation.flow_cookie.drop(answer)
+    begin_session(entrance, answer, came.person)
     return answer
 
 
 @router.post("/sign-out")
 def end(request: Request) -> Response:
-    """End the session."""
-    answer = RedirectResponse("/sign-in", status_code=303)
-    sign_out(request, answer)
+    """End the session, here and at the organisation's account.
+
+    The way there is a page that goes on by itself: a form may lead to this service alone.
+    """
+    entrance: Entrance = request.state.entrance
+    organisation = entrance.organisation
+    end_session(request)
+    way_out = None if organisation is None else organisation.flow.find_way_out()
+    answer: Response = (
+        RedirectResponse("/sign-in", status_code=303)
+        if way_out is None
+        else render(request, "signed_out.html", section="sign-out", way_out=way_out)
+    )
+    entrance.session_cookie.drop(answer)
     return answer
 
 
+def _refuse(request: Request, refusal: ServiceError) -> HTMLResponse:
+    if refusal.body.code == "no_access":
+        return render(
+            request,
+            "no_access.html",
+            status=refusal.status,
+            section="sign-in",
+            remedy=refusal.body.remedy,
+        )
+    return _show(request, refusal.status, problem=refusal.body)
+
+
 def _show(request: Request, status: int = 200, **content: object) -> HTMLResponse:
-    return render(request, "sign_in.html", status=status, roles=ROLES, agencies=AGENCIES, **content)
+    entrance: Entrance = request.state.entrance
+    return render(
+        request,
+        "sign_in.html",
+        status=status,
+        roles=ROLES,
+        agencies=AGENCIES,
+        by_organisation=entrance.organisation is not None,
+        **content,
+    )

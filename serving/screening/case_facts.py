@@ -32,6 +32,7 @@ from serving.store.schema import (
     imports,
     links,
     scores,
+    seals,
     unit,
 )
 
@@ -58,6 +59,8 @@ class CaseRecord:
         When a named person read it first.
     known_since_us
         When the store came to have it: a history of years is not old news to those who read it.
+    sealed
+        Whether only named people may see it.
     """
 
     facts: CaseFacts
@@ -67,6 +70,7 @@ class CaseRecord:
     score: Any
     first_read_at_us: int | None
     known_since_us: int
+    sealed: bool = False
 
 
 def read_case_records(
@@ -108,6 +112,7 @@ def read_case_records(
     areas = _read_areas(connection, keys)
     found_scores = _read_scores(connection, keys)
     reads = _read_first_reads(connection, keys)
+    sealed = _read_sealed(connection, keys)
     return {
         row.case_key: CaseRecord(
             facts=made[row.case_key],
@@ -117,6 +122,7 @@ def read_case_records(
             score=found_scores.get(row.case_key),
             first_read_at_us=reads.get(row.case_key),
             known_since_us=max(made[row.case_key].arrived_at_us, row.begun_at_us or 0),
+            sealed=sealed.get(row.case_key, False),
         )
         for row in there
     }
@@ -459,6 +465,13 @@ def _read_first_reads(connection: Connection, keys: Collection[str]) -> dict[str
         first_reads.c.read_at_us,
     )
     return {row.case_key: row.read_at_us for row in connection.execute(query)}
+
+
+def _read_sealed(connection: Connection, keys: Collection[str]) -> dict[str, bool]:
+    """Return what the latest seal of each case says."""
+    query = _of_cases(connection, seals.c.case_key, keys, seals.c.case_key, seals.c.sealed)
+    found = connection.execute(query.order_by(seals.c.stored_seq))
+    return {row.case_key: bool(row.sealed) for row in found}
 
 
 def _of_cases(

@@ -13,17 +13,25 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx2
-from sqlalchemy import Connection, Select, insert, or_, select, update
+from sqlalchemy import Connection, Select, exists, insert, or_, select, update
 
 from features.errors import ConfigError
 from serving.clock import read_clock
+from serving.screening.states import SEALED
 from serving.settings import LOOPBACK_HOSTS, Settings
 from serving.store.database import Store, Writing, make_key
-from serving.store.schema import acknowledgements, deliveries, discharges, flag_raisings
+from serving.store.schema import (
+    acknowledgements,
+    deliveries,
+    discharges,
+    flag_raisings,
+    standings,
+)
 
 DUTY_PATH: Final = "/urgent"
 DELIVERY_HEADER: Final = "Caselight-Delivery"
@@ -85,33 +93,43 @@ def add_deliveries(writing: Writing, raising_keys: Sequence[str]) -> None:
         writing.connection.execute(insert(deliveries), rows)
 
 
-def read_webhook(settings: Settings) -> Webhook | None:
-    """Return where messages go; ``None`` where no webhook is set.
+def read_webhooks(settings: Settings) -> dict[bool, Webhook]:
+    """Return where messages go: of ordinary cases under ``False``, of sealed ones under ``True``.
+
+    A receiver of all messages would learn that there is a sealed case, so that those of sealed
+    cases go to an address of their own or nowhere: they stand on the page of the people named.
 
     Raises
     ------
     ConfigError
-        If the address is not https (or http on this machine), or there is no key of 32 bytes.
+        If an address is not https (or http on this machine), or there is no key of 32 bytes.
     """
-    if settings.webhook_url is None:
-        return None
+    named = {False: settings.webhook_url, True: settings.sealed_webhook_url}
+    return {
+        sealed: _read_webhook(url, settings.webhook_key_file)
+        for sealed, url in named.items()
+        if url is not None
+    }
+
+
+def _read_webhook(url: str, key_file: Path | None) -> Webhook:
     try:
-        parts = urlsplit(settings.webhook_url)
+        parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
         local = parts.scheme == "http" and host in LOOPBACK_HOSTS
     except ValueError:
         local, host = False, None
     if not host or not (local or parts.scheme == "https"):
         raise ConfigError("webhook_url must be an https:// address, or http:// on this machine")
-    if settings.webhook_key_file is None:
+    if key_file is None:
         raise ConfigError("webhook_url needs webhook_key_file, the key that signs the messages")
     try:
-        key = settings.webhook_key_file.read_bytes().strip()
+        key = key_file.read_bytes().strip()
     except OSError:
         raise ConfigError("webhook_key_file cannot be read; name the file of the key") from None
     if len(key) < _LEAST_KEY_BYTES:
         raise ConfigError(f"webhook_key_file must hold at least {_LEAST_KEY_BYTES} bytes")
-    return Webhook(settings.webhook_url, key)
+    return Webhook(url, key)
 
 
 def sign(key: bytes, timestamp: str, body: bytes) -> str:
@@ -140,15 +158,22 @@ def deliver_due(
     Raises
     ------
     ConfigError
-        If the webhook cannot be used; see :func:`read_webhook`.
+        If a webhook cannot be used; see :func:`read_webhooks`.
     """
-    webhook = read_webhook(settings)
+    rounds = [
+        _deliver(store, webhook, now_us, timeout_s, sealed=sealed)
+        for sealed, webhook in read_webhooks(settings).items()
+    ]
+    return Delivered(sum(one.sent for one in rounds), sum(one.failed for one in rounds))
+
+
+def _deliver(
+    store: Store, webhook: Webhook, now_us: int, timeout_s: float, *, sealed: bool
+) -> Delivered:
     sent = failed = 0
-    if webhook is None:
-        return Delivered(sent, failed)
     started = time.monotonic()
     while sent + failed < _MOST_AT_ONCE and time.monotonic() - started < _ROUND_S:
-        message = _claim_next(store, now_us)
+        message = _claim_next(store, now_us, sealed=sealed)
         if message is None:
             break
         status = asyncio.run(_send(webhook, message, timeout_s))
@@ -159,7 +184,7 @@ def deliver_due(
     return Delivered(sent, failed)
 
 
-def _select_due(now_us: int) -> Select[tuple[str, int, str, str, int | None]]:
+def _select_due(now_us: int, *, sealed: bool) -> Select[tuple[str, int, str, str, int | None]]:
     acknowledged = select(acknowledgements.c.raising_key).where(
         acknowledgements.c.raising_key == deliveries.c.raising_key
     )
@@ -167,6 +192,10 @@ def _select_due(now_us: int) -> Select[tuple[str, int, str, str, int | None]]:
         discharges.c.raising_key == deliveries.c.raising_key
     )
     claimed = deliveries.c.claimed_until_us
+    is_sealed = exists().where(
+        standings.c.case_key == flag_raisings.c.case_key,
+        standings.c.state.startswith(SEALED, autoescape=True),
+    )
     return (
         select(
             deliveries.c.delivery_key,
@@ -182,14 +211,15 @@ def _select_due(now_us: int) -> Select[tuple[str, int, str, str, int | None]]:
             or_(claimed.is_(None), claimed <= now_us),
             ~acknowledged.exists(),
             ~discharged.exists(),
+            is_sealed if sealed else ~is_sealed,
         )
         .order_by(deliveries.c.next_at_us, deliveries.c.delivery_key)
         .limit(1)
     )
 
 
-def _claim_next(store: Store, now_us: int) -> _Message | None:
-    due = _select_due(now_us)
+def _claim_next(store: Store, now_us: int, *, sealed: bool) -> _Message | None:
+    due = _select_due(now_us, sealed=sealed)
     with store.reading() as connection:
         if connection.execute(due).first() is None:
             return None  # a look does not hold up those who write

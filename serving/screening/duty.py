@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 from features.moments import format_moment
 from serving.persons import Person, read_person
 from serving.problems import ServiceError
+from serving.rights.sight import EVERYTHING, Sight
 from serving.screening.flags import is_standing
 from serving.screening.key_shape import is_key, make_bad_cursor
 from serving.screening.record_fates import IN_FORCE, read_record_fates
@@ -96,7 +97,12 @@ class DutyQueue:
 
 
 def read_queue(
-    connection: Connection, now_us: int, *, cursor: str | None = None, size: int = MOST_ITEMS
+    connection: Connection,
+    now_us: int,
+    *,
+    cursor: str | None = None,
+    size: int = MOST_ITEMS,
+    sight: Sight = EVERYTHING,
 ) -> DutyQueue:
     """Return the urgent flags that stand: those nobody acknowledged first, oldest due first.
 
@@ -110,19 +116,21 @@ def read_queue(
         ``next_cursor`` of the part before; the beginning where absent.
     size
         How many items at most.
+    sight
+        Which cases the person who asks may see: of sealed ones those that name them.
 
     Raises
     ------
     ServiceError
         If the cursor is none (422).
     """
-    section, after = _read_cursor(connection, cursor)
+    section, after = _read_cursor(connection, cursor, sight)
     found: list[Row[Any]] = []
     for one in _SECTIONS[_SECTIONS.index(section) :]:
         place = after if one == section else None
-        found += _read_section(connection, one, place, size + 1 - len(found))
+        found += _read_section(connection, one, place, size + 1 - len(found), sight)
     shown = found[:size]
-    waiting, overdue, acknowledged = _count(connection, now_us)
+    waiting, overdue, acknowledged = _count(connection, now_us, sight)
     return DutyQueue(
         items=_describe(connection, shown, now_us),
         n_waiting=waiting,
@@ -146,7 +154,11 @@ def _belongs(section: Section) -> ColumnElement[bool]:
 
 
 def _read_section(
-    connection: Connection, section: Section, after: tuple[int, str] | None, size: int
+    connection: Connection,
+    section: Section,
+    after: tuple[int, str] | None,
+    size: int,
+    sight: Sight,
 ) -> list[Row[Any]]:
     due, key = flag_raisings.c.due_at_us, flag_raisings.c.raising_key
     query = (
@@ -158,7 +170,7 @@ def _read_section(
         )
         .outerjoin(case_keys, case_keys.c.case_key == flag_raisings.c.case_key)
         .outerjoin(acknowledgements, acknowledgements.c.raising_key == key)
-        .where(_belongs(section))
+        .where(_belongs(section), sight.of_key(connection, flag_raisings.c.case_key))
         .order_by(due, key)
         .limit(size)
     )
@@ -167,10 +179,11 @@ def _read_section(
     return list(connection.execute(query).all()) if size > 0 else []
 
 
-def _count(connection: Connection, now_us: int) -> tuple[int, int, int]:
+def _count(connection: Connection, now_us: int, sight: Sight) -> tuple[int, int, int]:
+    in_sight = sight.of_key(connection, flag_raisings.c.case_key)
     numbers = [
         connection.execute(
-            select(func.count()).select_from(flag_raisings).where(condition)
+            select(func.count()).select_from(flag_raisings).where(condition, in_sight)
         ).scalar_one()
         for condition in (
             _belongs("waiting"),
@@ -212,7 +225,7 @@ def _write_cursor(row: Row[Any]) -> str:
 
 
 def _read_cursor(
-    connection: Connection, cursor: str | None
+    connection: Connection, cursor: str | None, sight: Sight
 ) -> tuple[Section, tuple[int, str] | None]:
     if cursor is None:
         return "waiting", None
@@ -220,7 +233,9 @@ def _read_cursor(
     section, key = sections.get(cursor[:1]), cursor[1:]
     if section is None or not is_key(key):
         raise make_bad_cursor()
-    query = select(flag_raisings.c.due_at_us).where(flag_raisings.c.raising_key == key)
+    query = select(flag_raisings.c.due_at_us).where(
+        flag_raisings.c.raising_key == key, sight.of_key(connection, flag_raisings.c.case_key)
+    )
     due_at_us = connection.execute(query).scalar_one_or_none()
     if due_at_us is None:
         raise make_bad_cursor()

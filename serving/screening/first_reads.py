@@ -12,8 +12,10 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 from features.moments import format_moment
 from serving.persons import Person, read_person
 from serving.problems import ServiceError
+from serving.rights.sight import EVERYTHING, Sight
 from serving.screening.key_shape import is_key, make_bad_cursor
 from serving.screening.standing import StandingRules, refresh_standings
+from serving.screening.states import plain_state
 from serving.store.database import Writing
 from serving.store.schema import case_keys, cases, first_reads, standings, unit
 
@@ -165,7 +167,12 @@ def _refuse(connection: Connection, first: FirstRead) -> ServiceError:
 
 
 def read_unread(
-    connection: Connection, now_us: int, *, cursor: str | None = None, size: int = MOST_ITEMS
+    connection: Connection,
+    now_us: int,
+    *,
+    cursor: str | None = None,
+    size: int = MOST_ITEMS,
+    sight: Sight = EVERYTHING,
 ) -> UnreadCases:
     """Return the cases that nobody has read, those due longest first, closed ones among them.
 
@@ -179,27 +186,39 @@ def read_unread(
         ``next_cursor`` of the part before; the beginning where absent.
     size
         How many cases at most.
+    sight
+        Which cases the person who asks may see: of sealed ones those that name them.
 
     Raises
     ------
     ServiceError
         If the cursor is none (422).
     """
-    return _read_part(connection, now_us, true(), cursor, size)
+    return _read_part(connection, now_us, true(), cursor, size, sight)
 
 
 def read_overdue(
-    connection: Connection, now_us: int, *, cursor: str | None = None, size: int = MOST_ITEMS
+    connection: Connection,
+    now_us: int,
+    *,
+    cursor: str | None = None,
+    size: int = MOST_ITEMS,
+    sight: Sight = EVERYTHING,
 ) -> UnreadCases:
     """Return the unread cases whose time has passed; see :func:`read_unread`."""
-    return _read_part(connection, now_us, _due <= now_us, cursor, size)
+    return _read_part(connection, now_us, _due <= now_us, cursor, size, sight)
 
 
 def read_due(
-    connection: Connection, now_us: int, *, cursor: str | None = None, size: int = MOST_ITEMS
+    connection: Connection,
+    now_us: int,
+    *,
+    cursor: str | None = None,
+    size: int = MOST_ITEMS,
+    sight: Sight = EVERYTHING,
 ) -> UnreadCases:
     """Return the unread cases whose time still runs; see :func:`read_unread`."""
-    return _read_part(connection, now_us, _due > now_us, cursor, size)
+    return _read_part(connection, now_us, _due > now_us, cursor, size, sight)
 
 
 _due: Final = standings.c.first_read_due_us
@@ -212,11 +231,13 @@ def _read_part(
     condition: ColumnElement[bool],
     cursor: str | None,
     size: int,
+    sight: Sight,
 ) -> UnreadCases:
+    in_sight = sight.of_key(connection, standings.c.case_key)
     query = (
         select(standings, case_keys.c.case_id)
         .outerjoin(case_keys, case_keys.c.case_key == standings.c.case_key)
-        .where(_unread, condition, _after(connection, cursor))
+        .where(_unread, condition, in_sight, _after(connection, cursor, in_sight))
         .order_by(_due, standings.c.case_key)
         .limit(size + 1)
     )
@@ -224,28 +245,30 @@ def _read_part(
     shown = found[:size]
     return UnreadCases(
         items=tuple(_describe(row, now_us) for row in shown),
-        n_due=_count(connection, _due > now_us),
-        n_overdue=_count(connection, _due <= now_us),
+        n_due=_count(connection, _due > now_us, in_sight),
+        n_overdue=_count(connection, _due <= now_us, in_sight),
         # A key alone: a moment of a case in an address would be case data.
         next_cursor=shown[-1].case_key if len(found) > size else None,
     )
 
 
-def _after(connection: Connection, cursor: str | None) -> ColumnElement[bool]:
+def _after(
+    connection: Connection, cursor: str | None, in_sight: ColumnElement[bool]
+) -> ColumnElement[bool]:
     """Return the condition that a case comes after the one that the cursor names."""
     if cursor is None:
         return true()
     if not is_key(cursor):
         raise make_bad_cursor()
-    query = select(_due).where(standings.c.case_key == cursor)
+    query = select(_due).where(standings.c.case_key == cursor, in_sight)
     due_us = connection.execute(query).scalar_one_or_none()
     if due_us is None:
         raise make_bad_cursor()
     return or_(_due > due_us, and_(_due == due_us, standings.c.case_key > cursor))
 
 
-def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
-    query = select(func.count()).select_from(standings).where(_unread, condition)
+def _count(connection: Connection, *where: ColumnElement[bool]) -> int:
+    query = select(func.count()).select_from(standings).where(_unread, *where)
     return int(connection.execute(query).scalar_one())
 
 
@@ -255,7 +278,7 @@ def _describe(row: Row[Any], now_us: int) -> UnreadCase:
         case_id=row.case_id,
         area=row.area,
         referral_source=row.referral_source,
-        state=row.state,
+        state=plain_state(row.state),
         arrived_at_us=row.arrived_at_us,
         due_at_us=row.first_read_due_us,
         overdue=row.first_read_due_us <= now_us,

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import Connection, Integer, func, select
 
 from serving.screening.flags import is_standing
+from serving.screening.states import OPEN
 from serving.store.schema import flag_raisings, standings
 
 MOST_SHARE: Final = 0.15
@@ -42,7 +43,7 @@ class FlagShare:
 
 def count_open(connection: Connection) -> int:
     """Return how many cases are open: all whose state is not closed."""
-    query = select(func.count()).select_from(standings).where(standings.c.state != "closed")
+    query = select(func.count()).select_from(standings).where(standings.c.state.in_(OPEN))
     return int(connection.execute(query).scalar_one())
 
 
@@ -54,7 +55,7 @@ def flag_shares(connection: Connection) -> list[FlagShare]:
     query = (
         select(flag_raisings.c.flag, cases.label("cases"), urgent.label("urgent"))
         .join(standings, standings.c.case_key == flag_raisings.c.case_key)
-        .where(standings.c.state != "closed", is_standing())
+        .where(standings.c.state.in_(OPEN), is_standing())
         .group_by(flag_raisings.c.flag)
         .order_by(cases.desc(), flag_raisings.c.flag)
     )

@@ -21,6 +21,7 @@ from models.scoring import Standing, order_cases
 from serving.screening.case_facts import find_merged
 from serving.screening.flags import raise_flags
 from serving.screening.standing import StandingRules, refresh_scored
+from serving.screening.states import either
 from serving.screening.uses import note_first_use
 from serving.store.database import Store, Unit, Writing, make_key
 from serving.store.histories import read_head, read_history
@@ -177,7 +178,7 @@ def _compute(
 def _leave_there(connection: Connection, keys: list[str], *, closed: bool) -> list[str]:
     query = select(standings.c.case_key).where(is_among(connection, standings.c.case_key, keys))
     if not closed:
-        query = query.where(standings.c.state != "closed")
+        query = query.where(standings.c.state.not_in(either("closed")))
     return list(connection.execute(query).scalars())
 
 
@@ -282,7 +283,7 @@ def _raise(
         writing.connection,
         is_among(writing.connection, standings.c.case_key, wanted),
     )
-    query = select(standings.c.case_key).where(among, standings.c.state == "closed")
+    query = select(standings.c.case_key).where(among, standings.c.state.in_(either("closed")))
     closed = list(connection.execute(query).scalars())
     keys = set(wanted) - (find_merged(connection, closed, writing.now_us) if closed else set())
     if keys:

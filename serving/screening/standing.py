@@ -15,7 +15,7 @@ from sqlalchemy.engine import Row
 from features.catalogue import DAY_US
 from serving.clock import read_clock
 from serving.screening.case_facts import CaseRecord, read_case_records
-from serving.screening.states import CaseState, decide_state
+from serving.screening.states import CaseState, decide_state, plain_state, seal_state
 from serving.store.database import Writing
 from serving.store.frames import insert_columns
 from serving.store.lookups import is_among
@@ -180,7 +180,7 @@ def _describe(key: str, record: CaseRecord, rules: StandingRules, now_us: int) -
     flagged = {(one.flag, one.urgent) for one in facts.raisings}
     return {
         "case_key": key,
-        "state": state.state,
+        "state": seal_state(state.state) if record.sealed else state.state,
         "area": record.area,
         "referral_source": record.referral_source,
         "arrived_at_us": facts.arrived_at_us,
@@ -230,7 +230,7 @@ _BY_REVIEW: Final = ("state", "state_since_us", "waiting_since_us", "returned_fo
 
 def _was_true(name: str, before: Row[Any], after: _Standing) -> bool:
     """Return whether a column differs only because time passed since the row was written."""
-    due_since = before.state == "managed" and after["returned_for"] == "review_due"
+    due_since = plain_state(before.state) == "managed" and after["returned_for"] == "review_due"
     if due_since and name in _BY_REVIEW:
         return True
     value = before._mapping[name]

@@ -13,7 +13,32 @@ from features.contract import CLOSING_KINDS
 
 State = Literal["awaiting", "managed", "returned", "closed"]
 ReturnedFor = Literal["review_due", "flag", "new_record"]
+ELIGIBLE: Final = ("awaiting", "returned")
+"""States in which a case can be on a list (design section 9)."""
+OPEN: Final = (*ELIGIBLE, "managed")
 _MERGED: Final = "merged"
+SEALED: Final = "sealed:"
+"""What the state of a sealed case's standing begins with."""
+
+
+def seal_state(state: str) -> str:
+    """Return the state under which the standing of a sealed case is kept."""
+    return SEALED + state
+
+
+def either(*states: str) -> tuple[str, ...]:
+    """Return states as standings have them, of sealed cases as well: for work on every case."""
+    return (*states, *map(seal_state, states))
+
+
+def is_sealed_state(state: str) -> bool:
+    """Return whether a standing is a sealed case's."""
+    return state.startswith(SEALED)
+
+
+def plain_state(state: str) -> str:
+    """Return the state itself: awaiting, managed, returned or closed."""
+    return state.removeprefix(SEALED)
 
 
 @dataclass(frozen=True)

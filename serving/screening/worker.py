@@ -21,6 +21,7 @@ from serving.screening.deliveries import deliver_due
 from serving.screening.leases import give_back, take_lease
 from serving.screening.rescoring import CASES_A_TIME, Occasion, find_stale, score_cases
 from serving.screening.standing import StandingRules, refresh_standings
+from serving.screening.states import either
 from serving.screening.uses import note_switch, read_use
 from serving.service import Service
 from serving.settings import Settings
@@ -154,7 +155,7 @@ def _find_due(service: Service, bundle: Bundle | None) -> _Due:
 def find_reviews_due(connection: Connection, now_us: int) -> list[str]:
     """Return the managed cases whose review is due and whose standing does not say so yet."""
     query = select(standings.c.case_key).where(
-        standings.c.state == "managed", standings.c.review_due_us <= now_us
+        standings.c.state.in_(either("managed")), standings.c.review_due_us <= now_us
     )
     return list(connection.execute(query).scalars())
 
@@ -176,7 +177,7 @@ def _find_older(connection: Connection, before_us: int) -> list[tuple[str, int]]
     """Return the cases, not closed, whose score is of before a moment, the oldest score first."""
     query = (
         select(standings.c.case_key, standings.c.scored_as_of_us)
-        .where(standings.c.state != "closed", standings.c.scored_as_of_us < before_us)
+        .where(standings.c.state.not_in(either("closed")), standings.c.scored_as_of_us < before_us)
         .order_by(standings.c.scored_as_of_us, standings.c.case_key)
         .limit(_MOST_ANEW + 1)
     )

@@ -7,11 +7,18 @@ from sqlalchemy import ColumnElement, Connection, Table, exists, func, select, u
 from serving.screening.standing import StandingRules, check_standings
 from serving.store import schema
 from serving.store.database import Store
-from serving.store.upgrading import Finding, check_schema
+from serving.store.upgrading import Finding, check_looks, check_schema
 
-_NOT_OF_CASES: Final = ("case_keys", "cases", "disposals", "standings", "import_rejects")
-"""Tables whose rows need no case: a key may stand for a linked case that is not here yet, and a
-row that was refused may name any."""
+_NOT_OF_CASES: Final = (
+    "case_keys",
+    "cases",
+    "disposals",
+    "standings",
+    "import_rejects",
+    "audit_lines",
+)
+"""Tables whose rows need no case: a key may stand for a linked case that is not here yet, a row
+that was refused may name any, and a line of the audit outlasts its case."""
 _KEYS: Final = (
     ("scores", "score_key", ("standings", "list_places", "decisions", "flag_raisings")),
     ("decisions", "decision_key", ("agency_views",)),
@@ -27,7 +34,7 @@ def check_store(store: Store, rules: StandingRules | None = None) -> list[Findin
 
     Where the schema itself is not right, nothing else is looked at.
     """
-    found = check_schema(store)
+    found = check_schema(store) + check_looks(store)
     if found:
         return found
     with store.reading() as connection:

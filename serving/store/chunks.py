@@ -13,7 +13,8 @@ from sqlalchemy import Connection, func, select, update
 
 from features.edge import ROW
 from features.rejects import Rejects, join_rejects
-from serving.persons import Person
+from serving.persons import MACHINE, Person
+from serving.rights.sight import find_sight
 from serving.screening.standing import StandingRules
 from serving.store import schema
 from serving.store.database import Store, Unit, Writing
@@ -86,11 +87,14 @@ def take_chunk(
     rules: StandingRules,
     *,
     may_turn: bool = True,
+    sender: Person | None = None,
 ) -> Taken:
     """Store a chunk's rows and how far the import is with them, in one transaction.
 
     Rows that were taken before are passed over, so that a chunk may be sent again. Unless
-    ``may_turn``, rows that say what became of a case are rejects (``leave_out_turns``).
+    ``may_turn``, rows that say what became of a case are rejects (``leave_out_turns``). Rows of
+    cases that the ``sender`` may not see are rejects as of cases that are not there; without a
+    sender, as on the command line, there are none.
 
     Raises
     ------
@@ -105,7 +109,7 @@ def take_chunk(
             return Taken(imported, join_rejects([]), frozenset())
         if imported.ended_at_us is not None:
             raise ImportRefusedError("import_ended", "the import has ended; begin another")
-        return _take(writing, imported, chunk, unit, rules, may_turn=may_turn)
+        return _take(writing, imported, chunk, unit, rules, may_turn=may_turn, sender=sender)
 
 
 def take_at_once(
@@ -123,7 +127,7 @@ def take_at_once(
         writing.take_seq(0)
         key = add_import(writing, person, digest, chunk.last)
         imported = need_import(writing.connection, key)
-        taken = _take(writing, imported, chunk, unit, rules, may_turn=may_turn)
+        taken = _take(writing, imported, chunk, unit, rules, may_turn=may_turn, sender=person)
         return Taken(close_import(writing, key), taken.rejects, taken.changed_keys)
 
 
@@ -135,12 +139,20 @@ def _take(
     rules: StandingRules,
     *,
     may_turn: bool,
+    sender: Person | None,
 ) -> Taken:
     key = imported.import_key
     normal = chunk.leave_out(imported.rows_done)
     if not may_turn:
         normal = leave_out_turns(writing.connection, normal)
-    appended = append_rows(writing, normal.tables, unit, import_key=key, rules=rules)
+    appended = append_rows(
+        writing,
+        normal.tables,
+        unit,
+        import_key=key,
+        rules=rules,
+        hidden=_find_hidden(writing.connection, sender, normal),
+    )
     rejects = join_rejects([normal.rejects, appended.rejects])
     _keep_rejects(writing, key, rejects)
     imports = schema.imports
@@ -157,6 +169,27 @@ def _take(
         )
     )
     return Taken(need_import(writing.connection, key), rejects, appended.changed_keys)
+
+
+def _find_hidden(connection: Connection, sender: Person | None, normal: Normal) -> frozenset[str]:
+    """Return the cases that some rows name and that a person may not see.
+
+    Programs send what their source holds, whatever the area; of a sealed case they too learn
+    nothing, since their rows are taken and no answer tells one case from another.
+    """
+    if sender is None or sender.role == MACHINE:
+        return frozenset()
+    sight = find_sight(connection, sender)
+    if sight.is_whole:
+        return sight.hidden
+    names = {name for frame in normal.tables.values() for name in frame["case_id"]}
+    keys, places = schema.case_keys.c, schema.standings.c
+    query = (
+        select(keys.case_key)
+        .join(schema.standings, places.case_key == keys.case_key)
+        .where(is_among(connection, keys.case_id, names), ~sight.of_standings())
+    )
+    return sight.hidden | (frozenset(connection.execute(query).scalars()) - sight.named)
 
 
 def _keep_rejects(writing: Writing, import_key: str, rejects: Rejects) -> None:

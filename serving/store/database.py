@@ -1,22 +1,24 @@
-"""The database: connections, transactions, and the order in which rows are stored."""
+"""The database: transactions, the order in which rows are stored, and the lines they leave."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, select, update
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import ConfigError
+from serving.audit.acts import Operation, current_act
+from serving.audit.books import append_lines, check_key, find_head, has_books
+from serving.audit.keys import find_audit_key
+from serving.audit.ledger import Ledger
+from serving.audit.lines import CHANGES, LOOKS, Entry
 from serving.clock import Clock, read_clock
+from serving.problems import ServiceError
+from serving.store.engines import WRITES, find_file, make_database, make_looks_engine
 from serving.store.schema import KEY_LENGTH, unit
-
-_WRITES: Final = "caselight_writes"
-_BUSY_S: Final = 30
-"""How long a SQLite writer waits for another before it gives up."""
 
 
 def make_key() -> str:
@@ -63,6 +65,7 @@ class Writing:
 
     connection: Connection
     now_us: int
+    _ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
 
     def take_seq(self, n_rows: int = 1) -> int:
         """Return the first of ``n_rows`` places in the order of rows.
@@ -76,7 +79,39 @@ class Writing:
             .values(last_seq=unit.c.last_seq + n_rows)
             .returning(unit.c.last_seq)
         ).scalar_one()
-        return int(taken) - n_rows + 1
+        first = int(taken) - n_rows + 1
+        if n_rows > 0:
+            self._ledger.add_rows(first, n_rows)
+        return first
+
+    def note(
+        self,
+        *,
+        operation: Operation | None = None,
+        case_key: str | None = None,
+        cases: Sequence[str] = (),
+        recipient: str | None = None,
+    ) -> None:
+        """Say in a line of its own what was stored since the note before.
+
+        Without a note a transaction that stored something leaves one line, of the act that is
+        going on. One note says more of it; with several each has its line, and the last takes in
+        what is stored after it. A note of a transaction that stored nothing leaves a line as well.
+
+        Parameters
+        ----------
+        operation
+            The operation, where it is not the act's.
+        case_key, cases
+            The case, or further cases, by their keys; the act's case where neither is given.
+        recipient
+            To whom data are disclosed, where it is not the act's.
+        """
+        self._ledger.note(operation, case_key, cases, recipient)
+
+    def owed_lines(self) -> Sequence[Entry]:
+        """Return the lines of the book of changes that the transaction owes at its end."""
+        return self._ledger.list_entries()
 
 
 @dataclass(frozen=True)
@@ -87,11 +122,17 @@ class Store:
     ----------
     engine
         The database.
+    looks
+        The database of the book of looks: on SQLite a file of its own, else the same.
+    audit_key
+        What the lines of both books are chained with.
     clock
         What time it is.
     """
 
     engine: Engine
+    looks: Engine
+    audit_key: bytes = field(repr=False)
     clock: Clock = field(default=read_clock)
 
     @property
@@ -102,24 +143,63 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that sees one state of the store throughout, and writes nothing."""
-        options: dict[str, Any] = {}
-        if not self.is_sqlite:
-            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with self.engine.connect().execution_options(**options) as connection:
-            try:
-                yield connection
-            finally:
-                connection.rollback()
+        with _read(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def reading_looks(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state of the book of looks, and writes nothing."""
+        with _read(self.looks) as connection:
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Writing]:
-        """Open a transaction that may write; it is committed where the block ends without error."""
-        options: dict[str, Any] = {_WRITES: True}
+        """Open a transaction that may write; it is committed where the block ends without error.
+
+        What it stored is told in the book of changes, in the same transaction: both are there
+        afterwards, or neither.
+        """
+        options: dict[str, Any] = {WRITES: True}
         with (
             self.engine.connect().execution_options(**options) as connection,
             connection.begin(),
         ):
-            yield Writing(connection, self.clock())
+            writing = Writing(connection, self.clock())
+            yield writing
+            owed = writing.owed_lines()
+            if owed:
+                append_lines(connection, self.audit_key, CHANGES, owed, writing.now_us)
+
+    def look(self, *, cases: Sequence[str] = (), done: bool = True) -> None:
+        """Write into the book of looks what the act that is going on shows, before it is shown.
+
+        Parameters
+        ----------
+        cases
+            Keys of the cases that are shown, beside the act's own.
+        done
+            Whether it is shown; false where it was refused.
+
+        Raises
+        ------
+        ServiceError
+            If it cannot be recorded (503): then nothing may be shown.
+        """
+        entry = Entry(current_act(), done=done, cases=tuple(cases))
+        options: dict[str, Any] = {WRITES: True}
+        try:
+            with (
+                self.looks.connect().execution_options(**options) as connection,
+                connection.begin(),
+            ):
+                append_lines(connection, self.audit_key, LOOKS, [entry], self.clock())
+        except (SQLAlchemyError, ConfigError):
+            raise ServiceError(
+                503,
+                "look_not_recorded",
+                "the look could not be recorded, so nothing is shown",
+                "tell the operator to run `caselight audit verify`",
+            ) from None
 
     def read_unit(self) -> Unit:
         """Return what holds for the whole store.
@@ -141,64 +221,82 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+        self.looks.dispose()
 
 
-def open_store(url: str, *, clock: Clock = read_clock) -> Store:
+@contextmanager
+def _read(engine: Engine) -> Iterator[Connection]:
+    options: dict[str, Any] = {}
+    if engine.dialect.name != "sqlite":
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**options) as connection:
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+
+
+def open_store(
+    url: str,
+    *,
+    clock: Clock = read_clock,
+    audit_key: bytes | None = None,
+    any_key: bool = False,
+) -> Store:
     """Open the store at a database's address.
 
     Parameters
     ----------
     url
         ``sqlite:///path`` or ``postgresql://...``.
+    clock
+        What time it is.
+    audit_key
+        What the audit books are chained with; found by
+        :func:`serving.audit.keys.find_audit_key` where absent.
+    any_key
+        Open it even if the books do not fit the key, to tell what is wrong with them.
 
     Raises
     ------
     ConfigError
-        If it is no address of a database that the store runs on.
+        If it is no address of a database that the store runs on, the database cannot be reached,
+        or the audit key is missing or another one.
     """
-    return Store(make_database(url), clock)
-
-
-def make_database(url: str) -> Engine:
-    """Return the engine for a database's address; see :func:`open_store`."""
+    engine = make_database(url)
     try:
-        parsed = make_url(url)
-        if parsed.drivername in ("postgresql", "postgres"):
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        if parsed.get_backend_name() == "sqlite":
-            # One connection per thread that asks: a writer never holds up a reader (WAL).
-            engine = create_engine(
-                parsed,
-                connect_args={"timeout": _BUSY_S},
-                pool_size=20,
-                hide_parameters=True,  # what is bound is case data, and errors would repeat it
-            )
-            _prepare_sqlite(engine)
-            return engine
-        if parsed.get_backend_name() == "postgresql":
-            return create_engine(
-                parsed, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True
-            )
-    except (ArgumentError, NoSuchModuleError):
-        pass
-    raise ConfigError("the store's address is not sqlite:/// or postgresql://; correct it")
+        begun = _has_begun(engine)
+        key = audit_key or find_audit_key(find_file(engine), begun=begun)
+        store = Store(engine, make_looks_engine(engine), key, clock)
+        if begun and not any_key:
+            _check_keys(store)
+    except BaseException:
+        engine.dispose()
+        raise
+    return store
 
 
-def _prepare_sqlite(engine: Engine) -> None:
-    """Make SQLite durable, strict about references, and its transactions ours to begin."""
+def _has_begun(engine: Engine) -> bool:
+    """Return whether the store's book of changes was begun; no file is made by asking."""
+    file = find_file(engine)
+    if file is not None and not file.exists():
+        return False
+    try:
+        with _read(engine) as connection:
+            return has_books(connection) and find_head(connection, CHANGES) is not None
+    except SQLAlchemyError as error:
+        raise ConfigError(
+            f"the store cannot be read ({type(error).__name__}); check its address, and that the "
+            "database runs"
+        ) from None
 
-    @event.listens_for(engine, "connect")
-    def connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA temp_store = MEMORY")  # no case data in temporary files
-        cursor.execute("PRAGMA cache_size = -65536")
-        cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _check_keys(store: Store) -> None:
+    with store.reading() as connection:
+        check_key(connection, store.audit_key, CHANGES)
+    try:
+        with store.reading_looks() as connection:
+            if has_books(connection):
+                check_key(connection, store.audit_key, LOOKS)
+    except SQLAlchemyError:
+        pass  # the book is not there: `check_store` tells it, and no look can be taken

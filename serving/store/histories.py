@@ -133,7 +133,26 @@ def _read_links(
         TABLES["links"], _read_rows(connection, "links", sorted(owners), known_seq)
     )
     touching = frame["case_id"].isin(asked) | frame["linked_case_id"].isin(asked)
-    return frame[touching].reset_index(drop=True), rejects
+    found = frame[touching]
+    return _leave_out_sealed(connection, found, known_seq).reset_index(drop=True), rejects
+
+
+def _leave_out_sealed(
+    connection: Connection, links: pd.DataFrame, known_seq: int | None
+) -> pd.DataFrame:
+    """Leave out links with a sealed case: what happened there is told and measured nowhere else."""
+    if links.empty:
+        return links
+    table = schema.seals.c
+    ends = {*links["case_id"], *links["linked_case_id"]}
+    query = (
+        select(table.case_key, table.sealed)
+        .where(is_among(connection, table.case_key, ends), _is_before(table.stored_seq, known_seq))
+        .order_by(table.stored_seq)
+    )
+    latest = {row.case_key: row.sealed for row in connection.execute(query)}
+    sealed = [key for key, is_sealed in latest.items() if is_sealed]
+    return links[~links["case_id"].isin(sealed) & ~links["linked_case_id"].isin(sealed)]
 
 
 def _read_rows(
@@ -156,8 +175,12 @@ def _read_rows(
 
 
 def _is_known(name: str, known_seq: int | None) -> "ColumnElement[bool]":
-    stored_seq = schema.RECORDS[name].c.stored_seq
-    return stored_seq > 0 if known_seq is None else stored_seq <= known_seq
+    return _is_before(schema.RECORDS[name].c.stored_seq, known_seq)
+
+
+def _is_before(stored_seq: Any, known_seq: int | None) -> "ColumnElement[bool]":
+    found: ColumnElement[bool] = stored_seq > 0 if known_seq is None else stored_seq <= known_seq
+    return found
 
 
 def _part(keys: list[str]) -> list[list[str]]:

@@ -78,6 +78,7 @@ def append_rows(
     *,
     import_key: str | None,
     rules: StandingRules | None = None,
+    hidden: Collection[str] = (),
 ) -> Appended:
     """Store rows, and work out again where their cases stand, in one transaction.
 
@@ -98,6 +99,9 @@ def append_rows(
         The import that the rows came with.
     rules
         What the cases' standing rests on.
+    hidden
+        Cases that the sender may not see: their rows are rejects, as of a case that is not there,
+        and are kept with the others.
     """
     writing.take_seq(0)  # others wait from here, so that what is looked up stays as it is
     given = {name: _number(tables[name]) for name in TABLES if len(tables.get(name, ()))}
@@ -106,7 +110,8 @@ def append_rows(
     repeats, rejects = 0, []
     for name, frame in given.items():
         known = keys.known | set(kept["cases"]["case_id"] if "cases" in kept else ())
-        found = _sort_rows(writing.connection, name, keys.put(frame), known)
+        known -= set(hidden)
+        found = _sort_rows(writing.connection, name, keys.put(frame), known, hidden)
         kept[name] = found.frame
         repeats += found.repeats
         rejects.append(_restore(found.rejects, TABLES[name], frame))
@@ -175,13 +180,18 @@ class _CaseKeys:
 
 
 def _sort_rows(
-    connection: Connection, name: str, frame: pd.DataFrame, known: Collection[str]
+    connection: Connection,
+    name: str,
+    frame: pd.DataFrame,
+    known: Collection[str],
+    hidden: Collection[str],
 ) -> _Sorted:
     """Part new rows from repeats, conflicts and rows that cannot be."""
     table = TABLES[name]
     rejects = []
-    if name != "cases":
-        strange = ~frame["case_id"].isin(known)
+    if name != "cases" or hidden:
+        wanted = known if name != "cases" else set(frame["case_id"]) - set(hidden)
+        strange = ~frame["case_id"].isin(wanted)
         rejects.append(_reject(table, frame[strange], "case_id", "unknown_case"))
         frame = frame[~strange]
     stored = _read_stored(connection, name, frame)

@@ -493,15 +493,21 @@ promotions = Table(
     Column("promotion_key", _Key, primary_key=True),
     Column("step", Text, nullable=False),
     Column("bundle_id", Text, nullable=False, index=True),
+    Column("figures_digest", Text),
     Column("replaces", Text),
     Column("proposal_key", _Key, index=True),
+    Column("about", JSON, nullable=False),
     Column("gates", JSON, nullable=False),
     Column("why", Text),
+    Column("despite", Text),
+    Column("acknowledged", Text),
     *_person(),
     _moment("done_at_us"),
     _stored(),
 )
-"""Steps of putting a bundle to use: proposed, refused, approved, rolled back, unsigned."""
+"""Steps of putting a bundle to use: proposed, refused, approved, withdrawn, rolled back, unsigned.
+
+``figures_digest`` is that of the figures that were judged, which a bundle's id leaves out."""
 
 # --- the audit chain --------------------------------------------------------------------------
 
@@ -524,6 +530,8 @@ audit_lines = Table(
     Column("last_seq", BigInteger),
     Column("mac", String(64), nullable=False),
     Index("ix_audit_lines_subject_book_number", "subject", "book", "number"),
+    Index("ix_audit_lines_book_at_us", "book", "at_us"),
+    Index("ix_audit_lines_book_first_seq", "book", "first_seq"),
 )
 """Who did what, and who looked at what; each line's ``mac`` is chained to the one before it.
 
@@ -581,8 +589,9 @@ standings = Table(
 )
 """Where each case stands now.
 
-``state`` is awaiting, managed, returned or closed. ``record_seq`` is the latest row that belongs to
-the case, ``known_seq`` how far its latest score had read; the score is behind where the first is
+``state`` is awaiting, managed, returned or closed, and the same after ``sealed:`` for a sealed
+case, so that only a query that asks for it finds it. ``record_seq`` is the latest row that belongs
+to the case, ``known_seq`` how far its latest score had read; the score is behind where the first is
 larger. ``decided_seq`` is how far the latest decision had read, 0 without one; ``version`` counts
 decisions. ``priority`` and ``family`` are of the latest score. ``n_flags`` counts standing review
 flags and ``n_urgent`` urgent ones; ``flagged_since_us`` is when the oldest of them was raised."""

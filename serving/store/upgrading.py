@@ -1,5 +1,6 @@
 """Making a store and bringing it up to date."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,15 +10,24 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, MetaData, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import ConfigError
 from features.moments import find_zone
-from serving.store.database import Store
-from serving.store.schema import APPEND_ONLY, metadata, unit
+from serving.audit.acts import SERVICE, Act, acting
+from serving.audit.books import LOOKS_BEGUN_ANEW, begin_book, check_key, find_head, has_books
+from serving.audit.lines import BOOKS, CHANGES, LOOKS
+from serving.store.database import Store, Writing
+from serving.store.engines import WRITES, make_looks_engine
+from serving.store.schema import APPEND_ONLY, audit_heads, audit_lines, metadata, unit
+from serving.store.triggers import write_triggers
 
 _STEPS: Final = Path(__file__).with_name("migrations")
+_LOOKS_TABLES: Final = MetaData(naming_convention=metadata.naming_convention)
+for _table in (audit_lines, audit_heads):
+    _table.to_metadata(_LOOKS_TABLES)
+"""What SQLite's file of looks holds: the tables of the books, and nothing else."""
 
 
 def _configure(connection: Connection) -> Config:
@@ -40,7 +50,8 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
     Raises
     ------
     ConfigError
-        If the zone is not known, or the database cannot be reached or was made by a later version.
+        If the zone is not known, the database cannot be reached or was made by a later version, or
+        its audit books were written with another key.
     """
     try:
         find_zone(time_zone)
@@ -63,11 +74,48 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
                         last_seq=0,
                     )
                 )
+            _begin_books(store, writing)
     except SQLAlchemyError as error:
         raise ConfigError(
             f"the store could not be made or brought up to date ({type(error).__name__}); "
             "check that the database runs and may be written to"
         ) from None
+
+
+def _begin_books(store: Store, writing: Writing) -> None:
+    """Begin the audit books that are not there.
+
+    A store that has seen changes and has no book of looks has lost it: another is begun, and a line
+    in the book of changes says so for good.
+    """
+    connection, key = writing.connection, store.audit_key
+    begin_book(connection, key, CHANGES)
+    if not store.is_sqlite:
+        for book in BOOKS:
+            begin_book(connection, key, book)
+            check_key(connection, key, book)
+        return
+    check_key(connection, key, CHANGES)
+    head = find_head(connection, CHANGES)
+    if _make_looks(store) and head is not None and head.number > 0:
+        with acting(Act(SERVICE, "alteration", LOOKS_BEGUN_ANEW)):
+            writing.note()
+
+
+def _make_looks(store: Store) -> bool:
+    """Make SQLite's file of looks where it is absent; return whether it was made now."""
+    engine = make_looks_engine(store.engine, may_make=True)
+    try:
+        with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+            if not has_books(connection):
+                _LOOKS_TABLES.create_all(connection)
+                for statement in write_triggers("sqlite", {audit_lines.name: False}):
+                    connection.execute(text(statement))
+            begun = begin_book(connection, store.audit_key, LOOKS)
+            check_key(connection, store.audit_key, LOOKS)
+            return begun
+    finally:
+        engine.dispose()
 
 
 def _refuse_later(connection: Connection) -> None:
@@ -99,13 +147,8 @@ def check_schema(store: Store) -> list[Finding]:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             if context.get_current_revision() != _read_steps().get_current_head():
                 return [Finding("the schema is not up to date", "run `caselight db upgrade`")]
-            differences = compare_metadata(context, metadata)
-            found += [
-                Finding(f"the schema differs: {difference[0]}", "restore the schema from a backup")
-                for difference in differences
-                if isinstance(difference, tuple)
-            ]
-            found += _check_triggers(connection)
+            found += _compare(context, metadata)
+            found += _check_triggers(connection, APPEND_ONLY)
     except SQLAlchemyError as error:
         found.append(
             Finding(f"the database cannot be read ({type(error).__name__})", "check that it runs")
@@ -113,7 +156,37 @@ def check_schema(store: Store) -> list[Finding]:
     return found
 
 
-def _check_triggers(connection: Connection) -> list[Finding]:
+def check_looks(store: Store) -> list[Finding]:
+    """Return what is not as it should be with the tables of the book of looks.
+
+    On a server they are the store's own, and :func:`check_schema` has looked at them.
+    """
+    if not store.is_sqlite:
+        return []
+    try:
+        with store.reading_looks() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            found = _compare(context, _LOOKS_TABLES)
+            return found + _check_triggers(connection, (audit_lines.name,))
+    except SQLAlchemyError:
+        return [
+            Finding(
+                "the book of looks beside the store is missing or cannot be read",
+                "restore it from a backup; where there is none, `caselight db upgrade` begins "
+                "another and says so in the book of changes",
+            )
+        ]
+
+
+def _compare(context: MigrationContext, wanted: MetaData) -> list[Finding]:
+    return [
+        Finding(f"the schema differs: {difference[0]}", "restore the schema from a backup")
+        for difference in compare_metadata(context, wanted)
+        if isinstance(difference, tuple)
+    ]
+
+
+def _check_triggers(connection: Connection, tables: Iterable[str]) -> list[Finding]:
     if connection.dialect.name == "sqlite":
         query = "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'"
     else:
@@ -124,7 +197,7 @@ def _check_triggers(connection: Connection) -> list[Finding]:
         )
     found = connection.execute(text(query))
     there = {(table, name.removesuffix(f"_{table}")) for table, name in found}
-    wanted = {(table, name) for table in APPEND_ONLY for name in ("refuse_update", "refuse_delete")}
+    wanted = {(table, name) for table in tables for name in ("refuse_update", "refuse_delete")}
     missing = sorted({table for table, _ in wanted - there})
     present = set(inspect(connection).get_table_names())
     return [

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -10,7 +11,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from caselight.reading import load
+from features.moments import parse_date
+from models.bundle import load_bundle
+from models.scoring import rank_cases
+from tests.test_caselight.plain_list import tell_list
+
 ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = Path(__file__).with_name("chicago_2012_first_five.txt")
 README = ROOT / "examples" / "chicago" / "README.md"
 COHORT_2012 = 9_012
 TABLE_ROW = re.compile(r"^\| (20\d\d-01-01), (\w+) \| ([\d,]+) \| (\.\d+) \| (\.\d+) ", re.M)
@@ -89,6 +97,20 @@ def test_the_list_gives_reasons_and_record_keys(made):
         keys = row["reason_1_records"].split()
         assert keys
         assert {(row["case_id"], key) for key in keys} <= known
+
+
+@pytest.mark.real_data
+def test_the_first_five_of_2012_are_as_they_were_read_and_agreed_with(made):
+    """The first five cases and their reasons are those of the file (CASELIGHT_GOLDEN=write)."""
+    bundle = load_bundle(made / "origins" / "2012-01-01")
+    history = load(made / "unit").history
+    as_of_us = parse_date("2012-01-01", history.time_zone)
+    ranked = rank_cases(bundle, history, as_of_us, top=5)
+    told = tell_list(ranked, history)
+    if os.environ.get("CASELIGHT_GOLDEN") == "write":
+        GOLDEN.write_text(told, encoding="utf-8")
+    assert told == GOLDEN.read_text(encoding="utf-8")
+    assert not [one.case_id for one in ranked.advices if one.case_id in told], "nobody is named"
 
 
 @pytest.mark.real_data

@@ -27,6 +27,9 @@ VERBS = (
     "landmines",
     "monotonicity",
     "warm",
+    "promote",
+    "rollback",
+    "seal",
 )
 
 

@@ -91,7 +91,8 @@ def make_app(
 
     def make(**given: Any) -> FastAPI:
         path = tmp_path_factory.mktemp("copy") / "unit.db"
-        shutil.copyfile(filled, path)
+        for suffix in (".db", ".looks.db"):
+            shutil.copyfile(filled.with_suffix(suffix), path.with_suffix(suffix))
         usual = {
             "bundle": unit.bundle_path,
             "database_url": f"sqlite:///{path}",

@@ -91,7 +91,9 @@ def process(
     case = {"case_id": "SYN-C1", "recorded_at": "2026-03-01", "events": [event]}
     body = json.dumps({"as_of": "2026-03-10", "cases": [case]})
     scratch = tmp_path_factory.mktemp("scratch")
-    store = shutil.copyfile(filled, tmp_path_factory.mktemp("copy") / "unit.db")
+    store = tmp_path_factory.mktemp("copy") / "unit.db"
+    for suffix in (".db", ".looks.db"):
+        shutil.copyfile(filled.with_suffix(suffix), store.with_suffix(suffix))
     result = subprocess.run(
         [sys.executable, "-c", PROCESS, str(unit.bundle_path), f"sqlite:///{store}", now, body],
         cwd=ROOT,
@@ -258,12 +260,12 @@ def test_this_machine_may_listen_to_itself(host: str) -> None:
 )
 def test_no_other_machine_can_reach_the_service(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that others could reach is refused, from an argument or from the environment."""
-    with pytest.raises(ConfigError, match="no sign-in yet"):
+    with pytest.raises(ConfigError, match="set oidc_issuer"):
         make_settings(host=host)
-    with pytest.raises(ConfigError, match="no sign-in yet"):
+    with pytest.raises(ConfigError, match="set oidc_issuer"):
         check_loopback(host)
     monkeypatch.setenv("CASELIGHT_HOST", host)
-    with pytest.raises(ConfigError, match="no sign-in yet"):
+    with pytest.raises(ConfigError, match="set oidc_issuer"):
         make_settings()
 
 

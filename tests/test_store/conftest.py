@@ -100,7 +100,9 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Return the address of a store of its own for the test."""
     if request.param == "sqlite":
         path = tmp_path / "unit.db"
-        shutil.copyfile(request.getfixturevalue("made_sqlite"), path)
+        made: Path = request.getfixturevalue("made_sqlite")
+        for suffix in (".db", ".looks.db"):
+            shutil.copyfile(made.with_suffix(suffix), path.with_suffix(suffix))
         yield f"sqlite:///{path}"
         return
     server = request.getfixturevalue("postgresql")

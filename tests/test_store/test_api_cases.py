@@ -82,8 +82,8 @@ def test_a_key_of_no_case_is_not_found(store: Store) -> None:
     assert STRANGER not in answer.text
 
 
-def test_records_are_told_and_what_is_kept_apart_is_counted(store: Store) -> None:
-    """Events, answers and links are told, latest first; health and agency-only records are not."""
+def test_records_are_told_and_what_is_kept_apart_is_not(store: Store) -> None:
+    """Events, answers and links are told, latest first; what others keep to themselves is not."""
     send(
         store,
         {
@@ -116,7 +116,7 @@ def test_records_are_told_and_what_is_kept_apart_is_counted(store: Store) -> Non
         ("L1", "linked case: same subject", key_of(store, "B"), True),
     ]
     assert told["records"][2]["narrative"] == "SYN words"
-    assert told["n_records_kept_apart"] == 2
+    assert told["n_records_kept_apart"] == 0
     assert "SYN secret" not in str(told)
 
 

@@ -12,6 +12,7 @@ from features.assembly import assemble_history
 from features.folder import ContractFolder, read_folder
 from models.scoring import rank_cases
 from serving.decisions.without import Doubted, leave_out
+from serving.persons import Person
 from serving.screening.advising import advise_scores
 from serving.store.database import Store
 from serving.store.histories import read_case_folder
@@ -29,6 +30,12 @@ from tests.test_store.scored import Scored, fill
 from tests.test_store.sent_rows import history_of, key_of, make_case, make_event, make_fact, send
 
 STRANGER = "s" * 24
+
+
+def name_of(person: Person) -> dict[str, str]:
+    return {"person": person.name, "role": person.role, "agency": person.agency}
+
+
 WHY = "the address belongs to somebody else"
 
 
@@ -90,7 +97,7 @@ def test_requests_wait_until_they_are_answered(store: Store) -> None:
     )
     assert answer.status_code == 201
     assert answer.json()["answer"] | {"answered_at": ""} == {
-        **NURSE.columns(),
+        **name_of(NURSE),
         "answer": "accepted",
         "note": "seen the deed",
         "answered_at": "",

@@ -16,7 +16,7 @@ from serving.screening.deliveries import (
     Delivered,
     add_deliveries,
     deliver_due,
-    read_webhook,
+    read_webhooks,
 )
 from serving.screening.duty import acknowledge
 from serving.screening.flags import discharge
@@ -283,5 +283,5 @@ def test_a_webhook_that_cannot_be_trusted_is_refused(
     if key is not None:
         key_file.write_bytes(key)
     with pytest.raises(ConfigError, match=r"^webhook_(url|key_file) ") as refused:
-        read_webhook(Settings(webhook_url=url, webhook_key_file=key_file))
+        read_webhooks(Settings(webhook_url=url, webhook_key_file=key_file))
     assert "example" not in str(refused.value)

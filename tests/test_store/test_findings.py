@@ -37,7 +37,7 @@ from serving.store.schema import (
 DAY_US = 86_400_000_000
 NOW_US = 1_772_000_000_000_000
 UNIT = Unit("Europe/London", synthetic=True)
-WHO = {"person": "SYN Anne", "role": "screener", "agency": "police"}
+WHO = {"person": "SYN Anne", "subject": "local:syn anne", "role": "screener", "agency": "police"}
 CATALOGUE = b"""version: 1
 name: small
 title: A small catalogue

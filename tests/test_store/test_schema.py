@@ -21,7 +21,7 @@ from serving.store.upgrading import check_schema, upgrade
 
 NOW_US = 1_772_000_000_000_000
 
-PERSON = {"person": "duty", "role": "duty", "agency": "police"}
+PERSON = {"person": "duty", "subject": "local:duty", "role": "duty", "agency": "police"}
 
 
 def add_case(store: Store, key: str) -> int:

@@ -19,7 +19,7 @@ from serving.persons import Person
 from serving.problems import install_handlers
 from serving.screening.champion import Champion
 from serving.service import Service
-from serving.sessions import SESSION_SECONDS, Sessions, load_session_key
+from serving.sessions import IDLE_SECONDS, SESSION_SECONDS, Sessions, load_session_key
 from serving.settings import Settings
 from serving.sign_in import COOKIE, SignIn, check_sign_in
 from serving.store.database import Store, Unit
@@ -82,15 +82,45 @@ def test_a_person_signs_in_acts_and_signs_out(make: Make) -> None:
     client = make()
     assert client.get("/v1/me").json()["error"]["code"] == "not_signed_in"
     assert sign_in(client).json() == WHO
-    assert client.get("/v1/me").json() == WHO
+    assert client.get("/v1/me").json() == WHO | {
+        "subject": f"local:{WHO['name'].casefold()}",
+        "areas": None,
+    }
     assert client.post("/v1/sign-out", headers=HERE).status_code == 204
     assert client.get("/v1/me").status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("areas", "seen"),
+    [
+        (None, None),
+        ([], None),
+        ([" "], None),
+        (["Halton", " Warrington "], {"Halton", "Warrington"}),
+    ],
+)
+def test_a_person_may_choose_areas(
+    make: Make, watch: Watch, areas: list[str] | None, seen: set[str] | None
+) -> None:
+    """The areas that were chosen travel in the session; without any, every area is seen."""
+    client = make()
+    value = client.post("/v1/sign-in", json=WHO | {"areas": areas}).cookies[COOKIE]
+    person = Sessions(b"k" * 32, watch).read(value)
+    assert person is not None
+    assert person.areas == seen
+    assert person.subject == "local:syn canary nightjar"
+
+
+def test_no_token_is_taken_on_this_machine(make: Make) -> None:
+    """Where no provider is named, whoever shows a token is refused, whatever it holds."""
+    answer = make().get("/v1/me", headers={"authorization": "Bearer x"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "bad_token")
+
+
 def test_the_cookie_is_kept_from_scripts_and_other_sites(make: Make) -> None:
-    """The cookie lasts eight hours, is out of scripts' reach and goes to this service alone."""
+    """The cookie lasts half an hour, is out of scripts' reach and goes to this service alone."""
     cookie = SimpleCookie(sign_in(make()).headers["set-cookie"])[COOKIE]
-    assert cookie["max-age"] == "28800"
+    assert cookie["max-age"] == "1800"
     assert cookie["path"] == "/"
     assert cookie["samesite"].lower() == "strict"
     assert cookie["httponly"]
@@ -113,15 +143,43 @@ def test_a_copied_cookie_ends_with_the_sign_out(make: Make) -> None:
     assert carry(client, value) == 401
 
 
+def test_a_session_waits_half_an_hour(make: Make, watch: Watch) -> None:
+    """A value is good for half an hour to the second; a request within it gives a new one."""
+    client = make()
+    value = sign_in(client).cookies[COOKIE]
+    watch.now_us += HOUR_US // 2
+    assert carry(client, value) == 200
+    renewed = client.cookies[COOKIE]
+    watch.now_us += 1_000_000
+    assert carry(client, value) == 401
+    assert carry(client, renewed) == 200
+    assert IDLE_SECONDS == 30 * 60
+
+
 def test_a_session_lasts_eight_hours(make: Make, watch: Watch) -> None:
     """A session is good for eight hours to the second, and no longer however often it is used."""
     client = make()
-    value = sign_in(client).cookies[COOKIE]
-    watch.now_us += 8 * HOUR_US
-    assert carry(client, value) == 200
+    sign_in(client)
+    for _ in range(8 * 2):
+        watch.now_us += HOUR_US // 2
+        assert client.get("/v1/me").status_code == 200
     watch.now_us += 1_000_000
-    assert carry(client, value) == 401
+    assert client.get("/v1/me").status_code == 401
     assert SESSION_SECONDS == 8 * 3600
+
+
+def test_requests_one_after_another_share_a_value(make: Make, watch: Watch) -> None:
+    """A session's value is renewed once a minute at most, and never by the answer that ends it."""
+    client = make()
+    sign_in(client)
+    watch.now_us += 59_000_000
+    assert "set-cookie" not in client.get("/v1/me").headers
+    watch.now_us += 1_000_000
+    assert COOKIE in client.get("/v1/me").cookies
+    watch.now_us += 60_000_000
+    answer = client.post("/v1/sign-out", headers=HERE)
+    assert len(answer.headers.get_list("set-cookie")) == 1
+    assert 'caselight_session=""' in answer.headers["set-cookie"]
 
 
 def test_a_session_of_the_future_is_refused(make: Make, watch: Watch) -> None:
@@ -154,7 +212,8 @@ def test_another_key_signs_nothing_here(make: Make, watch: Watch) -> None:
     assert carry(client, forged) == 401
     sessions = Sessions(b"k" * 32, watch)
     assert carry(client, sessions.begin(Person("SYN", "commander", "police"))) == 401
-    assert carry(client, sessions._serializer.dumps({"name": "SYN"})) == 401
+    for content in ({"name": "SYN"}, [], [1] * 8, ["n", 1, 1, "SYN", "screener", "police", "s", 1]):
+        assert carry(client, sessions._serializer.dumps(content)) == 401
 
 
 @pytest.mark.parametrize(
@@ -197,7 +256,7 @@ def test_nobody_signs_in_to_a_real_store(make: Make, store: Store) -> None:
     real = dataclasses.replace(store.read_unit(), synthetic=False)
     answer = sign_in(make(real))
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "no_sign_in")
-    with pytest.raises(ConfigError, match=r"not marked synthetic.*upgrade --synthetic"):
+    with pytest.raises(ConfigError, match=r"not marked synthetic.*set oidc_issuer.*--synthetic"):
         check_sign_in(Settings(), real)
 
 
@@ -256,6 +315,9 @@ def test_no_other_site_signs_anybody_in(make: Make) -> None:
         ({"name": "Canary" * 17}, "name"),
         ({"role": "canary"}, "role"),
         ({"agency": "canary"}, "agency"),
+        ({"areas": ["Canary\u0000Nightjar"]}, "areas"),
+        ({"areas": ["Canary"] * 51}, "areas"),
+        ({"areas": "Canary"}, "areas"),
         ({"canary": "Canary"}, "(unknown field)"),
     ],
 )

@@ -32,7 +32,7 @@ from serving.store.schema import (
 )
 
 DAY_US = 86_400_000_000
-PERSON = {"person": "Health Reviewer", "role": "reviewer", "agency": "police"}
+PERSON = {"person": "Health Reviewer", "subject": "s", "role": "reviewer", "agency": "police"}
 
 
 @dataclass

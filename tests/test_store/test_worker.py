@@ -28,7 +28,7 @@ from tests.test_store.scored import choose_cases
 from training.promotion import promote
 
 SIZE = 8
-PERSON = {"person": "Police Screener", "role": "reviewer", "agency": "police"}
+PERSON = {"person": "Police Screener", "subject": "s", "role": "reviewer", "agency": "police"}
 
 
 @pytest.fixture

@@ -13,10 +13,12 @@ from models.encoding import make_encoding
 from training.config import load_config
 from training.fit import TrainingRows
 from training.refits import (
+    ListStability,
     RankBands,
     assess_list,
     draw_counts,
     fit_light,
+    measure_told_apart,
     prepare_refits,
     refit_ranks,
 )
@@ -96,6 +98,21 @@ def test_the_last_places_by_hand(capacity, share, tied, n_listed):
     assert found.share_stable == share
     assert found.tied_with_last.tolist() == tied
     assert found.n_tied_listed == n_listed
+
+
+@pytest.mark.parametrize(
+    ("priority", "tied", "told_apart"),
+    [
+        ([8.0, 4.0, 3.0, 2.0, 1.0], [1, 2, 3], 0.5),
+        ([8.0, 4.0, 3.0, 2.0, 1.0], [1, 3], 0.0),
+        ([8.0, 4.0, 3.0, 2.0, 1.0], [], 0.0),
+        ([0.0, 0.0, 0.0, 0.0, 0.0], [1, 2], 0.0),
+    ],
+)
+def test_how_near_is_as_good_as_tied_by_hand(priority, tied, told_apart):
+    """From the last of two places down to where the unbroken run of tied cases ends."""
+    stability = ListStability(2, 0.5, np.array(tied, dtype=np.int64), 1)
+    assert measure_told_apart(stability, np.array(priority), np.arange(1, 6)) == told_apart
 
 
 def test_a_refit_is_a_fit_on_repeated_rows():

@@ -22,7 +22,7 @@ from training.audit import audit_list, find_proxies
 from training.breaks import Break
 from training.drift import DriftShift
 from training.openings import Opening
-from training.refits import assess_list, refit_ranks
+from training.refits import assess_list, measure_told_apart, refit_ranks
 from training.reliability import assess_calibration, reliability_curve
 from training.report import render_report, write_report
 from training.report.listing import cut_ranks
@@ -125,6 +125,7 @@ def make_bands(probability: Any, person: Any) -> dict[str, object]:
         "n_refits": bands.n_refits,
         "capacity": stability.capacity,
         "share_stable": stability.share_stable,
+        "told_apart": measure_told_apart(stability, probability, place),
         "n_tied_listed": stability.n_tied_listed,
         "n_tied": len(stability.tied_with_last),
         "places": [

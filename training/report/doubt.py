@@ -28,6 +28,7 @@ _TOTALS: Final = (
     ("capacity", "Places on the list", COUNT),
     ("share_stable", "Listed cases on the list in nearly every refit, in 100", IN_100),
     ("n_tied_listed", "Listed cases that cannot be told from the last place", COUNT),
+    ("told_apart", "As good as tied with the last place: lower by at most, in 100", IN_100),
     ("n_tied", "Cases in all that cannot be told from the last place", COUNT),
 )
 """Figures of a run's rank bands, in the order in which they are shown."""

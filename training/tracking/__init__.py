@@ -1,4 +1,8 @@
-"""The one place that talks to MLflow: runs, the registry and its ``champion`` alias.
+"""The one place that talks to MLflow: runs, the registry and its aliases.
+
+A version is registered as ``candidate`` where a store decides what is put to use, and the alias
+``champion`` moves only once the store has put it on record. A registry that no store ever decided
+over has nobody to wait for: there the version registered last is the champion.
 
 The registered model is *models from code*: a thin file beside the bundle's text and JSON, so that
 no pickle is written or read (promise 11).
@@ -16,6 +20,7 @@ from typing import Final
 
 from features.catalogue import Catalogue
 from features.engine import ENGINE_VERSION
+from features.errors import ConfigError
 from models.bundle import load_bundle
 from training.config import TrainingConfig
 from training.pipeline import TrainingResult
@@ -27,10 +32,15 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 import mlflow
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
 CHAMPION: Final = "champion"
+CANDIDATE: Final = "candidate"
+_BUNDLE_TAG: Final = "bundle_id"
+_DECIDED_TAG: Final = "decided_by_store"
+"""Marks a model of which a store once said which version is in use."""
 _EXPERIMENT: Final = "caselight"
 _PROJECT_RUN: Final = "MLFLOW_RUN_ID"
 """Names the run that `mlflow run` opened, in an experiment of its choice; ours continues it."""
@@ -40,12 +50,13 @@ _REQUIREMENTS: Final = ("lightgbm", "numpy", "pandas", "pyyaml", "scipy")
 
 @dataclass(frozen=True)
 class Registered:
-    """Where a run and its model stand in MLflow."""
+    """Where a run and its model stand in MLflow; ``alias`` is the one that it was given, if any."""
 
     run_id: str
     model_name: str
     model_version: str
     tracking_uri: str
+    alias: str | None = None
 
 
 def track(
@@ -57,8 +68,12 @@ def track(
     dates: Mapping[str, str],
     tracking_uri: str | None = None,
     artifacts: Path | None = None,
+    store_decides: bool = False,
 ) -> Registered:
-    """Record a run and register its model under the ``champion`` alias.
+    """Record a run and register its model.
+
+    The version gets the alias ``champion``, or ``candidate`` where a store decides what is put to
+    use; none where nothing of the run may be used.
 
     Parameters
     ----------
@@ -71,6 +86,9 @@ def track(
         ``None``.
     artifacts
         Folder for artefacts of a new experiment; MLflow's own default where ``None``.
+    store_decides
+        Whether a store's record settles what is put to use. Where one ever did of this model it is
+        taken to, whatever is said here.
     """
     with _quiet():
         if tracking_uri is not None:
@@ -97,10 +115,57 @@ def track(
                 signature=_sign(catalogue, bundle),
                 registered_model_name=name,
             )
-        registered = str(logged.registered_model_version)
+        registered, client = str(logged.registered_model_version), mlflow.MlflowClient()
+        client.set_model_version_tag(name, registered, _BUNDLE_TAG, result.bundle_id)
+        alias = None
         if not _is_retrospective(result):
-            mlflow.MlflowClient().set_registered_model_alias(name, CHAMPION, registered)
-        return Registered(run.info.run_id, name, registered, mlflow.get_tracking_uri())
+            decided = store_decides or _DECIDED_TAG in client.get_registered_model(name).tags
+            alias = CANDIDATE if decided else CHAMPION
+            client.set_registered_model_alias(name, alias, registered)
+        return Registered(run.info.run_id, name, registered, mlflow.get_tracking_uri(), alias)
+
+
+def mark_champion(
+    bundle_id: str, catalogue_name: str, *, tracking_uri: str | None = None
+) -> Registered | None:
+    """Move the alias ``champion`` to the version that holds a bundle which a store put to use.
+
+    Parameters
+    ----------
+    bundle_id
+        The bundle that is in use now.
+    catalogue_name
+        Name of its catalogue, which names the registered model.
+    tracking_uri
+        MLflow's store; its own default where ``None``.
+
+    Returns
+    -------
+    Registered or None
+        ``None`` where the registry does not hold the bundle; no alias moves then.
+
+    Raises
+    ------
+    ConfigError
+        If the registry cannot be used. What is in use does not depend on it.
+    """
+    name = f"caselight-{catalogue_name}"
+    with _quiet():
+        client = mlflow.MlflowClient(tracking_uri, tracking_uri)
+        try:
+            held = client.search_model_versions(f"name = '{name}'")
+            found = [one for one in held if one.tags.get(_BUNDLE_TAG) == bundle_id]
+            if not found:
+                return None
+            last = max(found, key=lambda one: int(one.version))
+            client.set_registered_model_tag(name, _DECIDED_TAG, "true")
+            client.set_registered_model_alias(name, CHAMPION, str(last.version))
+        except MlflowException:
+            raise ConfigError(
+                "the model registry cannot be used; its alias champion stays where it was"
+            ) from None
+        uri = tracking_uri or mlflow.get_tracking_uri()
+    return Registered(str(last.run_id), name, str(last.version), uri, CHAMPION)
 
 
 def _is_retrospective(result: TrainingResult) -> bool:

@@ -600,10 +600,14 @@ def upgrade() -> None:
         sa.Column("promotion_key", sa.String(length=24), nullable=False),
         sa.Column("step", sa.Text(), nullable=False),
         sa.Column("bundle_id", sa.Text(), nullable=False),
+        sa.Column("figures_digest", sa.Text(), nullable=True),
         sa.Column("replaces", sa.Text(), nullable=True),
         sa.Column("proposal_key", sa.String(length=24), nullable=True),
+        sa.Column("about", sa.JSON(), nullable=False),
         sa.Column("gates", sa.JSON(), nullable=False),
         sa.Column("why", sa.Text(), nullable=True),
+        sa.Column("despite", sa.Text(), nullable=True),
+        sa.Column("acknowledged", sa.Text(), nullable=True),
         sa.Column("person", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
@@ -642,6 +646,10 @@ def upgrade() -> None:
         "audit_lines",
         ["subject", "book", "number"],
         unique=False,
+    )
+    op.create_index("ix_audit_lines_book_at_us", "audit_lines", ["book", "at_us"], unique=False)
+    op.create_index(
+        "ix_audit_lines_book_first_seq", "audit_lines", ["book", "first_seq"], unique=False
     )
     op.create_table(
         "audit_heads",

@@ -1,0 +1,268 @@
+"""The audit books as people of oversight read them: lines, unusual looking, looks at one case.
+
+What is told here are keys of cases, never their identifiers. Who may ask is in the table of rights.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, Field
+
+from serving.audit.acts import Operation
+from serving.audit.lines import BOOKS, Book
+from serving.audit.oversight import Busy, Crowded, Limits, Looker, Period, find_unusual
+from serving.audit.reading import AuditLine, LinesPage, Wanted, read_lines, read_looks_at
+from serving.audit.verifying import list_problems, verify_tail
+from serving.decisions.telling import Clockface
+from serving.persons import Person, SignedIn
+from serving.problems import ErrorResponse
+from serving.screening.key_shape import KEY_PATTERN
+from serving.service import service_of
+
+router = APIRouter(prefix="/v1", tags=["audit"])
+MOST_ROWS: Final = 200
+CHECKED_LINES: Final = 2_000
+"""Lines at the end of each book that are verified while somebody waits for the answer."""
+_DAY_US: Final = 86_400_000_000
+_MOST_NUMBER: Final = 2**63 - 1
+_CaseKey = Annotated[str, Path(pattern=KEY_PATTERN)]
+_Case = Annotated[str | None, Query(pattern=KEY_PATTERN)]
+_Subject = Annotated[str | None, Query(max_length=500, pattern=r"^[^\x00]*$")]
+_Cursor = Annotated[
+    int | None, Query(ge=1, le=_MOST_NUMBER, description="next_cursor of the page before")
+]
+_Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
+_Days = Annotated[int, Query(ge=1, le=366, description="Days until now that are looked at.")]
+NOTE: Final = (
+    "These looks ought to be asked about; nothing here says that one was wrong. A name is found "
+    "only where an answer or a detail is that name and nothing else: finding none assures nobody."
+)
+
+
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": ErrorResponse} for status in statuses}
+
+
+class WhoOut(BaseModel):
+    """A person, as the line names them."""
+
+    person: str
+    subject: str
+    role: str
+    agency: str
+
+
+class LineOut(WhoOut):
+    """One line of a book."""
+
+    book: Book
+    number: int
+    at: str
+    operation: Operation
+    done: bool = Field(description="False where it was refused.")
+    case_key: str | None
+    cases: list[str] = Field(description="Keys of further cases.")
+    route: str = Field(description="Method and route template, or the command.")
+    recipient: str | None
+    purpose: str | None
+    request_id: str | None
+    first_seq: int | None = Field(description="First row that a change stored.")
+    last_seq: int | None
+
+
+class LinesOut(BaseModel):
+    """Lines, the latest first."""
+
+    lines: list[LineOut]
+    next_cursor: int | None
+
+
+class LookerOut(WhoOut):
+    """Somebody's looks that a rule is about."""
+
+    n_looks: int
+    case_keys: list[str]
+    first_at: str
+    last_at: str
+
+
+class BusyOut(WhoOut):
+    """Somebody who opened many more cases than the others of their role."""
+
+    n_cases: int
+    median_of_others: float
+    n_others: int
+
+
+class CrowdedOut(BaseModel):
+    """A case that unusually many persons opened."""
+
+    case_key: str
+    n_persons: int
+    median_of_others: float
+
+
+class LimitsOut(BaseModel):
+    """What counts as unusual."""
+
+    times_median: float
+    least_cases: int
+    least_persons: int
+    first_hour: int
+    last_hour: int
+    work_days: list[int]
+    at_any_hour: list[str]
+
+
+class UnusualOut(BaseModel):
+    """Looking that somebody ought to ask about; people by name, in no order of size."""
+
+    note: str
+    since: str
+    until: str
+    limits: LimitsOut
+    n_looks: int
+    n_persons: int
+    refused: list[LookerOut]
+    busy: list[BusyOut]
+    crowded: list[CrowdedOut]
+    out_of_hours: list[LookerOut]
+    closed: list[LookerOut]
+    sealed: list[LookerOut]
+    own_name: list[LookerOut]
+
+
+class BookCheckOut(BaseModel):
+    """The end of one book, verified now."""
+
+    book: Book
+    first_number: int
+    last_number: int
+    n_lines: int
+    n_faults: int
+    problems: list[str]
+
+
+class CheckOut(BaseModel):
+    """The ends of both books; `caselight audit verify` walks them whole."""
+
+    whole: bool = Field(description="Whether nothing is wrong with what was looked at.")
+    most_lines: int = Field(description="Lines of each book that were looked at, at most.")
+    books: list[BookCheckOut]
+
+
+@router.get("/audit/lines", responses=_errors(401, 403, 422, 503))
+def list_audit_lines(
+    request: Request,
+    person: SignedIn,
+    book: Book = "changes",
+    case: _Case = None,
+    subject: _Subject = None,
+    operation: Operation | None = None,
+    limit: _Limit = 50,
+    cursor: _Cursor = None,
+) -> LinesOut:
+    """Return lines of one book, the latest first."""
+    service = service_of(request)
+    wanted = Wanted(book, case, subject, operation, cursor, limit)
+    face = Clockface(service.need_unit().time_zone)
+    return _tell_page(read_lines(service.need_store(), wanted), face)
+
+
+@router.get("/cases/{key}/looks", responses=_errors(401, 403, 404, 422, 503))
+def list_looks(
+    key: _CaseKey, request: Request, person: SignedIn, limit: _Limit = 50, cursor: _Cursor = None
+) -> LinesOut:
+    """Return who looked at a case, or was refused it, the latest first."""
+    service = service_of(request)
+    face = Clockface(service.need_unit().time_zone)
+    found = read_looks_at(service.need_store(), key, before=cursor, size=limit)
+    return _tell_page(found, face)
+
+
+@router.get("/audit/unusual", responses=_errors(401, 403, 422, 503))
+def tell_unusual(request: Request, person: SignedIn, days: _Days = 28) -> UnusualOut:
+    """Return the looking of the last days that somebody ought to ask about."""
+    service = service_of(request)
+    store, face = service.need_store(), Clockface(service.need_unit().time_zone)
+    now_us = store.clock()
+    found = find_unusual(store, Period(now_us - days * _DAY_US, now_us + 1), Limits())
+    return UnusualOut(
+        note=NOTE,
+        since=face.show(found.period.from_us),
+        until=face.show(now_us),
+        limits=LimitsOut(**vars(found.limits)),
+        n_looks=found.n_looks,
+        n_persons=found.n_persons,
+        refused=_tell_lookers(found.refused, face),
+        busy=[_tell_busy(one) for one in found.busy],
+        crowded=[_tell_crowded(one) for one in found.crowded],
+        out_of_hours=_tell_lookers(found.out_of_hours, face),
+        closed=_tell_lookers(found.closed, face),
+        sealed=_tell_lookers(found.sealed, face),
+        own_name=_tell_lookers(found.own_name, face),
+    )
+
+
+@router.get("/audit/check", responses=_errors(401, 403, 503))
+def check_audit(request: Request, person: SignedIn) -> CheckOut:
+    """Verify the end of both books now, and say how many lines that was."""
+    store = service_of(request).need_store()
+    found = [verify_tail(store, book, CHECKED_LINES) for book in BOOKS]
+    return CheckOut(
+        whole=not any(one.n_faults for one in found),
+        most_lines=CHECKED_LINES,
+        books=[
+            BookCheckOut(
+                book=one.book,
+                first_number=one.first_number,
+                last_number=one.last_number,
+                n_lines=one.n_lines,
+                n_faults=one.n_faults,
+                problems=list(list_problems([one])),
+            )
+            for one in found
+        ],
+    )
+
+
+def _tell_page(found: LinesPage, face: Clockface) -> LinesOut:
+    return LinesOut(
+        lines=[_tell_line(line, face) for line in found.lines], next_cursor=found.next_before
+    )
+
+
+def _tell_line(line: AuditLine, face: Clockface) -> LineOut:
+    told = {**vars(line), "at": face.show(line.at_us), "cases": list(line.cases)}
+    return LineOut(**{name: told[name] for name in LineOut.model_fields})
+
+
+def _tell_lookers(found: Sequence[Looker], face: Clockface) -> list[LookerOut]:
+    return [
+        LookerOut(
+            **vars(_tell_person(one.person)),
+            n_looks=one.n_looks,
+            case_keys=list(one.case_keys),
+            first_at=face.show(one.first_us),
+            last_at=face.show(one.last_us),
+        )
+        for one in found
+    ]
+
+
+def _tell_person(person: Person) -> WhoOut:
+    return WhoOut(**person.columns())
+
+
+def _tell_busy(found: Busy) -> BusyOut:
+    return BusyOut(
+        **vars(_tell_person(found.person)),
+        n_cases=found.n_cases,
+        median_of_others=found.median_of_others,
+        n_others=found.n_others,
+    )
+
+
+def _tell_crowded(found: Crowded) -> CrowdedOut:
+    return CrowdedOut(**vars(found))

@@ -1,0 +1,170 @@
+"""``GET /v1/promotions``: the model in use and by whose word, what waits, and what came before.
+
+Read only: bundles are proposed, approved and gone back from on the command line, where they are.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from features.moments import format_moment
+from serving.persons import SignedIn
+from serving.problems import ErrorResponse
+from serving.promotions.record import (
+    Step,
+    StepName,
+    find_promotion,
+    find_use,
+    find_waiting,
+    follow,
+    read_steps,
+)
+from serving.screening.uses import read_use
+from serving.service import service_of
+from serving.store.database import Unit
+
+router = APIRouter(prefix="/v1", tags=["models"])
+MOST_STEPS: Final = 200
+_LAST_SEQ: Final = 2**63 - 1
+_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": ErrorResponse} for status in (400, 401, 403, 422, 503)
+}
+
+
+class GateOut(BaseModel):
+    """What one gate said; ``not judged`` is never a pass."""
+
+    name: str = Field(examples=["calibration"])
+    about: str = Field(description="The outcome or comparison; ``bundle`` for the whole.")
+    verdict: Literal["passed", "refused", "not judged"]
+    figures: dict[str, float | None]
+    limit: str
+    words: str
+    may_be_accepted: bool
+
+
+class AboutOut(BaseModel):
+    """What a bundle is; everything is empty of one that was promoted before there was a record."""
+
+    catalogue: str | None = None
+    catalogue_digest: str | None = None
+    trained_for: str | None = None
+    capacity: int | None = None
+    outcomes: list[str] = []
+    headlines: list[str] = []
+
+
+class StepOut(BaseModel):
+    """One step, by a named person."""
+
+    key: str
+    step: StepName
+    bundle_id: str
+    replaces: str | None = Field(description="The bundle in use when the step was taken.")
+    proposal_key: str | None
+    person: str
+    role: str
+    agency: str
+    at: str
+    why: str | None
+    despite: str | None = Field(description="Why it is used although a gate refused it.")
+    acknowledged: str | None = Field(description="That what was not passed is known.")
+    about: AboutOut
+    gates: list[GateOut]
+
+
+class InUseOut(BaseModel):
+    """The model that the service reads."""
+
+    bundle_id: str
+    since: str | None
+    put_to_use: StepOut | None = Field(description="The last step that made it the one in use.")
+    promoted: StepOut | None = Field(description="Its approval, or its unsigned promotion.")
+    proposed: StepOut | None
+    is_unsigned: bool = Field(description="Nobody who signed in stands behind it.")
+
+
+class PromotionsOut(BaseModel):
+    """The model in use, what waits for a second person, and every step taken."""
+
+    in_use: InUseOut | None
+    fault: str | None = Field(description="What is wrong between the record and what is read.")
+    before: list[str] = Field(description="Bundles that one can go back to, the latest first.")
+    waiting: list[StepOut]
+    steps: list[StepOut] = Field(description="Some of all steps, the latest first.")
+    next_cursor: int | None
+
+
+@router.get("/promotions", responses=_ERRORS)
+def list_promotions(
+    request: Request,
+    person: SignedIn,
+    cursor: Annotated[
+        int, Query(ge=1, le=_LAST_SEQ, description="``next_cursor`` of the part before.")
+    ] = _LAST_SEQ,
+    limit: Annotated[int, Query(ge=1, le=MOST_STEPS)] = 50,
+) -> PromotionsOut:
+    """Return which model is in use since when and by whom, what waits, and what came before."""
+    service = service_of(request)
+    unit, bundle = service.need_unit(), service.champion.find()
+    bundle_id = None if bundle is None else bundle.id
+    with service.need_store().reading() as connection:
+        steps = read_steps(connection)
+        since_us = None if bundle_id is None else read_use(connection, bundle_id)
+    line = follow(steps)
+    told = [one for one in reversed(steps) if one.stored_seq < cursor]
+    return PromotionsOut(
+        in_use=None if bundle_id is None else _tell_use(steps, bundle_id, since_us, unit),
+        fault=service.champion.fault or tell_fault(line.in_use, bundle_id),
+        before=list(line.before),
+        waiting=[_tell(one, unit) for one in find_waiting(steps)],
+        steps=[_tell(one, unit) for one in told[:limit]],
+        next_cursor=told[limit - 1].stored_seq if len(told) > limit else None,
+    )
+
+
+def tell_fault(recorded: str | None, read: str | None) -> str | None:
+    """Say where the model that is read is not the one that the record put to use."""
+    if recorded == read:
+        return None
+    if recorded is None:
+        return "no step of the record put this model to use; promote it"
+    return (
+        "the model that is read is not the one that the record put to use; approve that one again, "
+        "which points the service at it"
+    )
+
+
+def _tell_use(
+    steps: tuple[Step, ...], bundle_id: str, since_us: int | None, unit: Unit
+) -> InUseOut:
+    put, (promoted, proposed) = find_use(steps, bundle_id), find_promotion(steps, bundle_id)
+    since = since_us if put is None else put.at_us
+    return InUseOut(
+        bundle_id=bundle_id,
+        since=None if since is None else format_moment(since, unit.time_zone),
+        put_to_use=None if put is None else _tell(put, unit),
+        promoted=None if promoted is None else _tell(promoted, unit),
+        proposed=None if proposed is None else _tell(proposed, unit),
+        is_unsigned=promoted is None or promoted.name == "unsigned",
+    )
+
+
+def _tell(step: Step, unit: Unit) -> StepOut:
+    return StepOut(
+        key=step.key,
+        step=step.name,
+        bundle_id=step.bundle_id,
+        replaces=step.replaces,
+        proposal_key=step.proposal_key,
+        person=step.person.name,
+        role=step.person.role,
+        agency=step.person.agency,
+        at=format_moment(step.at_us, unit.time_zone),
+        why=step.why,
+        despite=step.despite,
+        acknowledged=step.acknowledged,
+        about=AboutOut.model_validate(dict(step.about)),
+        gates=[GateOut.model_validate(dict(one)) for one in step.gates],
+    )

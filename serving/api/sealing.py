@@ -1,0 +1,132 @@
+"""Sealed cases: ``POST /v1/cases/{key}/seal`` and ``unseal``, and ``GET /v1/sealed``."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field, StringConstraints
+
+from serving.api.decisions import CaseKey, errors
+from serving.decisions.drafts import NO_NUL, Words
+from serving.persons import SignedIn
+from serving.rights.gate import note_shown, sight_of
+from serving.rights.sealed_cases import SealedCase, read_sealed_cases
+from serving.rights.sealing import LEAST_PEOPLE, MOST_PEOPLE, open_seal, read_seal, seal_case
+from serving.schemas import Strict
+from serving.screening.rescoring import score_cases
+from serving.screening.worker import make_rules
+from serving.service import Service, service_of
+
+router = APIRouter(prefix="/v1", tags=["sealed cases"])
+_WRITES = (400, 401, 403, 404, 413, 415, 422, 503)
+_Subject = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=NO_NUL)]
+
+
+class SealIn(Strict):
+    """Who may see the case from now on, the person who seals it among them, and why."""
+
+    people: list[_Subject] = Field(
+        min_length=LEAST_PEOPLE,
+        max_length=MOST_PEOPLE,
+        description="By what the sign-in knows them: ``subject`` of GET /v1/me.",
+    )
+    why: Words
+
+
+class UnsealIn(Strict):
+    """Why the case may be seen by everybody of its area again."""
+
+    why: Words
+
+
+class SealOut(BaseModel):
+    """Whether a case is sealed, by whom and why, and whom it names."""
+
+    key: str
+    sealed: bool
+    by: str
+    why: str
+    people: list[str]
+
+
+class SealedCaseOut(BaseModel):
+    """A sealed case that names the person who asks."""
+
+    key: str
+    case_id: str | None
+    area: str | None
+    state: str
+    waiting_since: str | None
+    review_on: str | None
+    owner: str | None
+    n_flags: int
+    n_urgent: int
+    first_read_due: str | None = Field(description="``None`` once somebody has read it.")
+    first_read_overdue: bool
+
+
+class SealedOut(BaseModel):
+    """Every sealed case that names the person who asks: urgent flags first, then by wait."""
+
+    cases: list[SealedCaseOut]
+
+
+@router.post("/cases/{key}/seal", status_code=201, responses=errors(*_WRITES))
+def seal(key: CaseKey, asked: SealIn, request: Request, person: SignedIn) -> SealOut:
+    """Seal a case, or name others for a sealed one: nobody else sees, finds or counts it."""
+    service = service_of(request)
+    with service.need_store().writing() as writing:
+        linked = seal_case(
+            writing, key, person, asked.people, asked.why, make_rules(service.settings)
+        )
+    score_linked(service, linked)
+    return _tell(service, key)
+
+
+@router.post("/cases/{key}/unseal", status_code=201, responses=errors(*_WRITES, 409))
+def unseal(key: CaseKey, asked: UnsealIn, request: Request, person: SignedIn) -> SealOut:
+    """Open a sealed case for everybody of its area; who may see it may do so."""
+    service = service_of(request)
+    with service.need_store().writing() as writing:
+        linked = open_seal(writing, key, person, asked.why, make_rules(service.settings))
+    score_linked(service, linked)
+    return _tell(service, key)
+
+
+@router.get("/sealed", responses=errors(401, 403, 503))
+def list_sealed(request: Request, person: SignedIn) -> SealedOut:
+    """Return the sealed cases that name you: they stand on no list, so that you see to them."""
+    service = service_of(request)
+    store, unit = service.need_store(), service.need_unit()
+    with store.reading() as connection:
+        sight = sight_of(request, connection)
+        found = read_sealed_cases(connection, sight, unit, store.clock())
+    note_shown(request, (one.case_key for one in found))
+    return SealedOut(cases=[_describe(one) for one in found])
+
+
+def score_linked(service: Service, case_keys: frozenset[str]) -> None:
+    """Score the cases again that were linked with one that was sealed or opened."""
+    bundle = service.champion.find()
+    if bundle is not None and case_keys:
+        store, unit = service.need_store(), service.need_unit()
+        score_cases(store, bundle, sorted(case_keys), unit, "import", make_rules(service.settings))
+
+
+def _tell(service: Service, key: str) -> SealOut:
+    with service.need_store().reading() as connection:
+        found = read_seal(connection, key)
+    assert found is not None
+    return SealOut(
+        key=key,
+        sealed=found.sealed,
+        by=found.person.name,
+        why=found.why,
+        people=sorted(found.people),
+    )
+
+
+def _describe(one: SealedCase) -> SealedCaseOut:
+    told: dict[str, Any] = {
+        name: getattr(one, name) for name in SealedCaseOut.model_fields if name != "key"
+    }
+    return SealedCaseOut(key=one.case_key, **told)

@@ -1,0 +1,1 @@
+"""The record of promotions: who proposed, approved, withdrew and went back, and by which gates."""
