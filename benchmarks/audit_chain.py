@@ -29,7 +29,7 @@ from training.simulator import simulate_unit
 
 N_LINES: Final = 1_000_000
 N_CASES: Final = 6_000
-"""About 280,000 rows of all tables: an import of a minute."""
+"""About 280,000 rows of all tables: an import of some fifteen seconds."""
 SEED: Final = 73
 REPEATS: Final = 300
 PAUSE_S: Final = 0.02

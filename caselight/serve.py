@@ -58,10 +58,12 @@ def serve_pages(port: int, **given: object) -> None:
     import uvicorn
 
     from serving.app import create_app
+    from serving.listening import configure_server_log, name_options
     from serving.settings import make_settings
 
     named = {name: value for name, value in given.items() if value is not None}
     settings = make_settings(**({"host": HOST, "port": port} | named))
     app = create_app(settings)
+    configure_server_log()
     print(f"Serving on http://{settings.host}:{port} (press Ctrl+C to stop)", flush=True)
-    uvicorn.run(app, host=settings.host, port=port, access_log=False, log_level="warning")
+    uvicorn.run(app, **name_options(settings))

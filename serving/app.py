@@ -1,33 +1,40 @@
 """The application: routes, middleware and error handlers, wired together."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from fastapi import Depends, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from fastapi import Depends, FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from serving.body_guard import BodyGuard
+from serving.description import describe_security
+from serving.figures import StoreFigures, WorkSeen
+from serving.head_guard import HeadGuard
+from serving.limits import RequestLimit, SignInLimit, read_allowances
 from serving.opening import open_unit
 from serving.pages.rendering import check_assets, install_page_errors
+from serving.probes import add_probes
 from serving.problems import ErrorResponse, FaultGuard, install_handlers
+from serving.readiness import Readiness
 from serving.request_log import RequestLog, configure_log
 from serving.rights.gate import pass_gate
 from serving.routes import ROUTERS
-from serving.schemas import HealthOut, ReadyOut
 from serving.screening.champion import Champion
 from serving.screening.deliveries import read_webhooks
 from serving.screening.worker import Worker
 from serving.security import HostGuard, SecurityHeaders
-from serving.service import Service, service_of
+from serving.service import Service
 from serving.settings import LOOPBACK_HOSTS, Settings, check_listening
 from serving.sign_in import SignIn, check_sign_in
-from serving.signing_in.opening import open_entrance
+from serving.signing_in.issuer import Issuer
+from serving.signing_in.opening import Entrance, open_entrance
 
+_REFUSALS: Final = (401, 403, 404, 429)
 STATIC: Final = Path(__file__).with_name("static")
 _DESCRIPTION: Final = (
     "Advisory: an order for specialist screening, with reasons that name the records behind them. "
@@ -56,6 +63,8 @@ def create_app(settings: Settings) -> FastAPI:
     registry = CollectorRegistry()
     entrance = open_entrance(settings, service.store)
     hosts = [*LOOPBACK_HOSTS, *settings.extra_hosts, *entrance.hosts]
+    organisation, allowances = entrance.organisation, read_allowances(settings)
+    is_https = organisation is not None and organisation.openid.public.is_https
     app = FastAPI(
         title="Caselight",
         version="1",
@@ -66,11 +75,21 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_live,
         middleware=[
             Middleware(RequestLog, registry=registry),
-            Middleware(SecurityHeaders),
+            Middleware(SecurityHeaders, is_https=is_https),
+            Middleware(HeadGuard),
             Middleware(HostGuard, hosts=hosts),
             Middleware(FaultGuard),
-            Middleware(BodyGuard, max_bytes=settings.max_request_bytes),
+            Middleware(SignInLimit, allowances=allowances),
+            # Before the body is read: who may send a large one follows from who asks.
             Middleware(SignIn, settings=settings, entrance=entrance),
+            Middleware(RequestLimit, allowances=allowances),
+            Middleware(
+                BodyGuard,
+                max_bytes=settings.max_request_bytes,
+                silence_seconds=settings.body_silence_seconds,
+                seconds=settings.body_seconds,
+                serves_strangers=organisation is None,
+            ),
         ],
     )
     app.state.service = service
@@ -81,9 +100,10 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(
             router,
             dependencies=[Depends(pass_gate, scope="function")],
-            responses={status: {"model": ErrorResponse} for status in (401, 403, 404)},
+            responses={status: {"model": ErrorResponse} for status in _REFUSALS},
         )
-    _add_probes(app, registry)
+    _watch_over(app, registry, entrance)
+    describe_security(app, entrance)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
@@ -106,11 +126,25 @@ def open_service(settings: Settings) -> Service:
     return Service(settings, store, unit, champion)
 
 
+class _WatchedWorker(Worker):
+    """The store's own work, with when a round of it last ended."""
+
+    last_round_s: float | None = None
+
+    def _work(self) -> bool:
+        more = super()._work()
+        self.last_round_s = time.time()
+        return more
+
+
 @asynccontextmanager
 async def _live(app: FastAPI) -> AsyncIterator[None]:
     """Work in the background while the service runs, and close the store at its end."""
     service: Service = app.state.service
-    worker = Worker(service) if service.store is not None and service.settings.work else None
+    worker = (
+        _WatchedWorker(service) if service.store is not None and service.settings.work else None
+    )
+    app.state.worker = worker
     if worker is not None:
         worker.start()
     yield
@@ -120,20 +154,22 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
         service.store.close()
 
 
-def _add_probes(app: FastAPI, registry: CollectorRegistry) -> None:
-    @app.get("/healthz", tags=["probes"])
-    def healthz() -> HealthOut:
-        """Say that the process answers."""
-        return HealthOut(status="ok")
+def _watch_over(app: FastAPI, registry: CollectorRegistry, entrance: Entrance) -> None:
+    """Add the probes, with what they ask of the application as it is when they are asked."""
+    organisation = entrance.organisation
 
-    @app.get("/readyz", tags=["probes"], responses={503: {"model": ReadyOut}})
-    def readyz(request: Request) -> JSONResponse:
-        """Say whether a bundle and a store are there, and which are not."""
-        missing = list(service_of(request).missing)
-        body = ReadyOut(ready=not missing, missing=missing)
-        return JSONResponse(body.model_dump(), status_code=503 if missing else 200)
+    def find_service() -> Service:
+        service: Service = app.state.service
+        return service
 
-    @app.get("/metrics", include_in_schema=False)
-    def metrics() -> Response:
-        """Give counts and times by route template, for Prometheus."""
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    def see_work() -> WorkSeen | None:
+        worker: _WatchedWorker | None = getattr(app.state, "worker", None)
+        return None if worker is None else WorkSeen(worker.is_alive(), worker.last_round_s)
+
+    def is_working() -> bool:
+        seen = see_work()
+        return seen is None or seen.is_alive
+
+    issuer = None if organisation is None else Issuer(organisation.openid.rules.issuer)
+    registry.register(StoreFigures(find_service, see_work))
+    add_probes(app, registry, Readiness(find_service, issuer=issuer, is_working=is_working))

@@ -8,12 +8,14 @@ plain; the rows of an import stream through to their route, which reads them pie
 import json
 import math
 import re
+import time
 from typing import Any, Final
 
-from anyio import to_thread
+from anyio import move_on_after, to_thread
+from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.problems import ErrorBody, answer
+from serving.problems import ErrorBody, ServiceError, answer
 
 _MAX_DEPTH: Final = 12
 _MAX_DIGITS: Final = 32
@@ -24,8 +26,14 @@ _BARE: Final = ("GET", "HEAD", "OPTIONS")
 _STREAM: Final = re.compile(r"/v1/imports/[^/]+/rows")
 
 
+_MOST_STRANGER_BYTES: Final = 100_000
 _NUL: Final = ErrorBody(
     code="bad_request", message="a text holds the letter NUL", remedy="leave it out"
+)
+
+
+_SLOW: Final = ErrorBody(
+    code="too_slow", message="the body came too slowly", remedy="send it again, in smaller parts"
 )
 
 
@@ -34,55 +42,106 @@ class _Refused(ValueError):
 
 
 class BodyGuard:
-    """Reads and checks the body of a request that has one before the application does."""
+    """Reads and checks the body of a request that has one before the application does.
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+    Parameters
+    ----------
+    app
+        What answers.
+    max_bytes
+        What is taken of JSON.
+    silence_seconds
+        How long nothing of a body may come, of an import's stream as well.
+    seconds
+        How long a body that is held in memory may take in all.
+    serves_strangers
+        Whether nobody in particular may send as much as a person: on this machine alone, where
+        anybody could be anyone.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: int,
+        silence_seconds: float = 20.0,
+        seconds: float = 60.0,
+        serves_strangers: bool = True,
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._silence_seconds = silence_seconds
+        self._seconds = seconds
+        self._serves_strangers = serves_strangers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its body read, or answer with an error."""
         if scope["type"] == "http" and b"%00" in scope["query_string"]:
             await answer(422, _NUL)(scope, receive, send)
-            return
-        if scope["type"] != "http" or scope["method"] in _BARE or _is_stream(scope):
+        elif scope["type"] != "http" or scope["method"] in _BARE:
             await self._app(scope, receive, send)
-            return
+        elif _is_stream(scope):
+            await self._app(scope, self._hurry(receive), send)
+        else:
+            await self._take(scope, receive, send)
+
+    async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_form = _is_form(scope)
-        body = await self._read(receive, _MOST_FORM_BYTES if is_form else self._max_bytes)
+        most_bytes = self._find_most(scope, is_form=is_form)
+        try:
+            body = await self._read(receive, most_bytes)
+        except TimeoutError:
+            await _close(408, _SLOW)(scope, receive, send)
+            return
         if body is None:
-            refusal = ErrorBody(
-                code="too_large",
-                message=f"the body is larger than {self._max_bytes:,} bytes",
-                remedy="send fewer cases at a time",
-            )
-            await answer(413, refusal)(scope, receive, send)
+            await _close(413, _make_large(most_bytes))(scope, receive, send)
             return
-        if is_form and (b"%00" in body or b"\x00" in body):
-            await answer(400, _NUL)(scope, receive, send)
-            return
-        # Reading a large body letter by letter must not hold up other requests.
-        refused = (
-            None
-            if is_form or not _needs_body(scope, body)
-            else (
-                await to_thread.run_sync(_find_fault, scope, body)
-                if len(body) > _LARGE_BYTES
-                else _find_fault(scope, body)
-            )
-        )
+        refused = await _check(scope, body, is_form=is_form)
         if refused is not None:
             status, refusal = refused
             await answer(status, refusal)(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
 
+    def _find_most(self, scope: Scope, *, is_form: bool) -> int:
+        if is_form:
+            return _MOST_FORM_BYTES
+        is_stranger = scope.get("state", {}).get("person") is None
+        if is_stranger and not self._serves_strangers:
+            return min(_MOST_STRANGER_BYTES, self._max_bytes)
+        return self._max_bytes
+
+    def _hurry(self, receive: Receive) -> Receive:
+        """Have a stream end where nothing more of it comes; what was stored of it stays."""
+        whole = False
+
+        async def hurried() -> Message:
+            nonlocal whole
+            if whole:
+                return await receive()
+            message = await _wait(receive, self._silence_seconds)
+            if message is None:
+                raise ServiceError(408, _SLOW.code, _SLOW.message, _SLOW.remedy)
+            whole = not message.get("more_body", False)
+            return message
+
+        return hurried
+
     async def _read(self, receive: Receive, most_bytes: int) -> bytes | None:
-        """Return the body, ``None`` where it is too large."""
+        """Return the body, ``None`` where it is too large.
+
+        Raises
+        ------
+        TimeoutError
+            If it comes too slowly.
+        """
         pieces: list[bytes] = []
-        size = 0
+        size, until_s = 0, time.monotonic() + self._seconds
         while True:
-            message = await receive()
+            left_s = min(self._silence_seconds, until_s - time.monotonic())
+            message = await _wait(receive, left_s) if left_s > 0 else None
+            if message is None:
+                raise TimeoutError
             if message["type"] != "http.request":
                 return b"".join(pieces)
             pieces.append(message.get("body", b""))
@@ -91,6 +150,40 @@ class BodyGuard:
                 return None
             if not message.get("more_body", False):
                 return b"".join(pieces)
+
+
+async def _check(scope: Scope, body: bytes, *, is_form: bool) -> tuple[int, ErrorBody] | None:
+    """Return what is wrong with a body that came whole; ``None`` where nothing is."""
+    if is_form:
+        return (400, _NUL) if b"%00" in body or b"\x00" in body else None
+    if not _needs_body(scope, body):
+        return None
+    if len(body) <= _LARGE_BYTES:
+        return _find_fault(scope, body)
+    # Reading a large body letter by letter must not hold up other requests.
+    return await to_thread.run_sync(_find_fault, scope, body)
+
+
+def _make_large(most_bytes: int) -> ErrorBody:
+    return ErrorBody(
+        code="too_large",
+        message=f"the body is larger than {most_bytes:,} bytes",
+        remedy="send fewer cases at a time",
+    )
+
+
+async def _wait(receive: Receive, seconds: float) -> Message | None:
+    """Return the next piece; ``None`` where none comes in time."""
+    with move_on_after(seconds):
+        return await receive()
+    return None
+
+
+def _close(status: int, body: ErrorBody) -> JSONResponse:
+    """Return an error that ends the connection, since the rest of the body is not read."""
+    response = answer(status, body)
+    response.headers["connection"] = "close"
+    return response
 
 
 def _is_stream(scope: Scope) -> bool:

@@ -17,15 +17,30 @@ _FIXED: Final = {
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "x-permitted-cross-domain-policies": "none",
 }
+
+_HTTPS: Final = {"strict-transport-security": "max-age=31536000"}
 
 
 class SecurityHeaders:
-    """Adds the headers to every response; pages are never stored by a browser."""
+    """Adds the headers to every response; pages are never stored by a browser.
 
-    def __init__(self, app: ASGIApp) -> None:
+    The nonce is for the one inline script of the design system's page template, which stands
+    outside of any part that a page could replace; it only notes that scripts run.
+
+    Parameters
+    ----------
+    app
+        What answers.
+    is_https
+        Whether people reach the service by https: then a browser is told to use nothing else.
+    """
+
+    def __init__(self, app: ASGIApp, *, is_https: bool = False) -> None:
         self._app = app
+        self._fixed = _FIXED | (_HTTPS if is_https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with a nonce, and add the headers to its response."""
@@ -38,7 +53,7 @@ class SecurityHeaders:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _FIXED.items():
+                for name, value in self._fixed.items():
                     headers[name] = value
                 headers["content-security-policy"] = _policy(nonce)
                 if not scope["path"].startswith("/static/"):

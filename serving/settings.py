@@ -70,6 +70,16 @@ class Settings(BaseSettings):
         Where to listen; loopback only, unless people sign in through an OpenID provider.
     max_request_bytes, max_request_cases, max_request_records
         Limits of one request.
+    person_requests_per_minute, stranger_requests_per_minute, sign_ins_per_minute
+        Requests a minute of one person, and of one address without anybody signed in; attempts to
+        sign in of one address. Usual numbers where people sign in through a provider, and no limit
+        on this machine alone, where absent.
+    body_silence_seconds, body_seconds
+        How long nothing of a body may come, and how long a body that is held in memory may take in
+        all.
+    trusted_proxies
+        Addresses, with commas between, of servers in front that say from where they were called;
+        believed only where people sign in through a provider.
     extra_hosts
         Further names under which the service answers; for tests.
     """
@@ -108,6 +118,12 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(default=8_000_000, ge=1_000)
     max_request_cases: int = Field(default=200, ge=1)
     max_request_records: int = Field(default=50_000, ge=1)
+    person_requests_per_minute: int | None = Field(default=None, ge=1)
+    stranger_requests_per_minute: int | None = Field(default=None, ge=1)
+    sign_ins_per_minute: int | None = Field(default=None, ge=1)
+    body_silence_seconds: float = Field(default=20.0, gt=0, le=600)
+    body_seconds: float = Field(default=60.0, gt=0, le=3_600)
+    trusted_proxies: str = "127.0.0.1,::1"
     extra_hosts: tuple[str, ...] = ()
 
 

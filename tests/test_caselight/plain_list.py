@@ -35,11 +35,11 @@ def _tell_case(advice: Advice, history: History, zone: str) -> Iterator[str]:
 
 def _tell_reason(reason: Reason, years: dict[str, int]) -> str:
     found = sorted({years[key] for key in reason.records})
-    opened = (
-        f"{len(reason.records)} records, {found[0]} to {found[-1]}"
-        if found
-        else "no record: it is about what is not on file"
-    )
+    opened = "no record: it is about what is not on file"
+    if found:
+        noun = "record" if len(reason.records) == 1 else "records"
+        span = f"{found[0]} to {found[-1]}" if found[0] < found[-1] else f"{found[0]}"
+        opened = f"{len(reason.records)} {noun}, {span}"
     usual = f"; {reason.usual}" if reason.usual else ""
     return f"{reason.sentence}{usual} [{opened}]"
 

@@ -61,7 +61,7 @@ def test_an_identifier_is_no_key(client: TestClient) -> None:
     case_id = client.get("/v1/list").json()["rows"][0]["case_id"]
 
     assert client.get(f"/v1/cases/{case_id}").status_code == 404
-    assert client.get(f"/cases/{case_id}").status_code == 422
+    assert client.get(f"/cases/{case_id}").status_code == 404
     guessed = client.get(f"/v1/cases/{case_id.ljust(24, 'A')}")
     assert guessed.status_code == 404
     assert guessed.json()["error"]["code"] == "no_such_case"
