@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.audit_chain import tell_chain
 from benchmarks.machine import describe_machine
 from benchmarks.million import tell_million
 from benchmarks.one_case import tell_one_case
@@ -50,6 +51,7 @@ def tell_store() -> str:
 GROUPS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "engine": ("RESULTS.md", "# The engine", tell_engine),
     "store": ("STORE.md", "# The store and the list", tell_store),
+    "audit": ("AUDIT.md", "# The audit chain", tell_chain),
     "reasons": ("REASONS.md", "# Reasons", tell_reasons),
     "million": ("MILLION.md", "# One million cases, end to end", tell_million),
 }

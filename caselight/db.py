@@ -82,11 +82,21 @@ def export(
     people: Annotated[
         bool, typer.Option("--people", help="Write the table of people as well, for an audit.")
     ] = False,
+    person: Annotated[
+        str | None, typer.Option(help="Who exports; the user of this machine where absent.")
+    ] = None,
+    recipient: Annotated[str, typer.Option(help="To whom it goes.")] = "training",
 ) -> None:
     """Write every record as a contract folder with the cases' real identifiers, for training."""
+    from serving.audit.acts import Act, acting
+    from serving.persons import Person
     from serving.store.export import export_folder
 
     opened = _open(store)
+    who = Person(person or getpass.getuser(), "administrator", "unit")
+    # Before the export: what leaves is on record though writing it may fail half way.
+    with acting(Act(who, "disclosure", "caselight db export")), opened.writing() as writing:
+        writing.note(recipient=recipient)
     exported = export_folder(opened, folder, people=people, progress=say)
     rows = ", ".join(f"{count:,} {name}" for name, count in exported.rows.items())
     say(f"written: {rows}")
@@ -102,6 +112,7 @@ def import_(
     ] = None,
 ) -> None:
     """Store a contract folder's records; a second call goes on where the first one broke off."""
+    from serving.audit.acts import Act, acting
     from serving.persons import Person
     from serving.settings import make_settings
     from serving.store.imports import import_folder
@@ -110,7 +121,8 @@ def import_(
         raise ConfigError("there is no contract folder there; make one with `caselight import`")
     opened = _open(store)
     who = Person(person or getpass.getuser(), "administrator", "unit")
-    imported = import_folder(opened, folder, who, make_settings(), say)
+    with acting(Act(who, "collection", "caselight db import")):
+        imported = import_folder(opened, folder, who, make_settings(), say)
     say(
         f"{imported.added:,} added, {imported.repeats:,} repeats, {imported.conflicts:,} "
         f"conflicts, {imported.rejects:,} rejects"

@@ -23,7 +23,7 @@ KEEP_ALIVE_SECONDS: Final = 5
 GRACE_SECONDS: Final = 30
 MOST_CONNECTIONS: Final = 256
 MOST_INCOMPLETE_BYTES: Final = 65_536
-"""Of a head that has not come whole; of a whole one :mod:`serving.head_guard` says what is taken."""
+"""Of a head that has not come whole; see :mod:`serving.head_guard` for one that has."""
 
 
 class PatientProtocol(H11Protocol):

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
         secret that proves this service to it. Where absent, people sign in on this machine alone.
     token_audience
         The audience of tokens that programs show; none is taken where absent.
+    audit_heads_dir
+        Folder to which the heads of the audit books are written once a day; keep it elsewhere.
     access_file
         The YAML file of who may what.
     clock_skew_seconds
@@ -110,6 +112,7 @@ class Settings(BaseSettings):
     oidc_client_id: str | None = None
     oidc_client_secret_file: Path | None = None
     token_audience: str | None = None
+    audit_heads_dir: Path | None = None
     access_file: Path | None = None
     clock_skew_seconds: int = Field(default=60, ge=0, le=300)
     work: bool = True

@@ -15,8 +15,10 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection, select
 
+from features.errors import CaselightError
 from features.moments import find_zone, to_datetime
 from models.bundle import Bundle
+from serving.audit.heads import export_daily
 from serving.screening.deliveries import deliver_due
 from serving.screening.leases import give_back, take_lease
 from serving.screening.rescoring import CASES_A_TIME, Occasion, find_stale, score_cases
@@ -123,7 +125,19 @@ def work_once(
             worked = _work_off(service, bundle, due, holder or make_key(), go_on)
     finally:  # a fault in scoring holds up no message
         sent = deliver_due(store, service.settings, store.clock()).sent
+    _export_heads(service)
     return replace(worked, delivered=sent, bundle_id=bundle_id)
+
+
+def _export_heads(service: Service) -> None:
+    """Write the audit books' heads where that was not done today."""
+    folder = service.settings.audit_heads_dir
+    if folder is None:
+        return
+    try:
+        export_daily(service.need_store(), folder)
+    except CaselightError as error:  # a head that cannot be written holds up no other work
+        note_error(error)
 
 
 def _note_switch(store: Store, bundle: Bundle) -> None:

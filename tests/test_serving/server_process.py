@@ -1,0 +1,137 @@
+"""The service as it is started in earnest, a process of its own, and raw requests to it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAD_SECONDS = 1.0
+STARTED_WITHIN_SECONDS = 120
+_PROCESS = f"""
+import json, sys
+from serving.listening import PatientProtocol
+PatientProtocol.head_seconds = {HEAD_SECONDS}
+from caselight.serve import serve_pages
+serve_pages(int(sys.argv[1]), **json.loads(sys.argv[2]))
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running service.
+
+    Parameters
+    ----------
+    port
+        Where it listens on this machine.
+    log
+        The file of what it writes.
+    """
+
+    port: int
+    log: Path
+
+    def ask(self, request: bytes, *, wait_s: float = 20.0) -> bytes:
+        """Return everything that comes back until the connection ends or nothing comes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=wait_s) as connection:
+            connection.sendall(request)
+            return read_all(connection)
+
+    def connect(self, wait_s: float = 20.0) -> socket.socket:
+        """Return an open connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=wait_s)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Return what comes until the other side ends the connection.
+
+    Raises
+    ------
+    TimeoutError
+        If it does not end.
+    """
+    found = b""
+    while True:
+        try:
+            some = connection.recv(65_536)
+        except ConnectionResetError:
+            return found
+        if not some:
+            return found
+        found += some
+
+
+def write_request(
+    method: str = "GET",
+    path: str = "/healthz",
+    *fields: str,
+    body: bytes = b"",
+    host: str = "127.0.0.1",
+    closes: bool = True,
+) -> bytes:
+    """Return a request as it goes over the wire; it asks for an end of the connection."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *fields]
+    lines += ["Connection: close"] if closes else []
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def read_status(answer: bytes) -> int:
+    """Return the status of the first answer."""
+    return int(answer.split(b" ", 2)[1])
+
+
+@contextmanager
+def run_server(folder: Path, environment: Mapping[str, str], **given: Any) -> Iterator[Server]:
+    """Run the service until the block ends.
+
+    Parameters
+    ----------
+    folder
+        Where its log goes, and its temporary files.
+    environment
+        Settings, as an operator gives them.
+    given
+        What the command is told.
+    """
+    import json
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    log, scratch = folder / "server.log", folder / "temporary"
+    scratch.mkdir()
+    told = {name: str(value) for name, value in given.items()}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _PROCESS, str(port), json.dumps(told)],
+            cwd=ROOT,
+            env=os.environ | {"TMPDIR": str(scratch)} | dict(environment),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _await(process, port, log)
+            yield Server(port, log)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _await(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    until_s = time.monotonic() + STARTED_WITHIN_SECONDS
+    while time.monotonic() < until_s:
+        if process.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"the service did not start: {log.read_text()[-2_000:]}")
