@@ -13,7 +13,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs bench lock clean
+.PHONY: help setup run test check audit sbom format docs bench lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -27,12 +27,19 @@ run: setup ## Train on a synthetic unit, print this week's list, serve its pages
 test: setup ## Run every test
 	@$(VENV)/python scripts/test.py
 
-check: setup ## Format, lint, types, direction of imports, locks
+check: setup ## Format, lint, types, direction of imports, locks, insecure patterns
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports --no-cache
 	$(VENV)/python scripts/check_locks.py
+	$(VENV)/python scripts/check_security.py
+
+audit: setup ## Ask the advisory service for known vulnerabilities of the locked packages
+	$(VENV)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
+
+sbom: setup ## Write var/bill-of-materials.json: CycloneDX of the locked packages
+	@$(VENV)/python scripts/bill_of_materials.py
 
 format: setup ## Format and sort imports
 	$(VENV)/ruff check --select I --fix .

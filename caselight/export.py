@@ -11,6 +11,7 @@ from pathlib import Path
 from features.moments import format_moment
 from models.advice import Advice, RankedList, Reason
 from models.reasons import MOST_DOWN, MOST_UP
+from serving.lists.spreadsheet import disarm
 
 
 def write_list(ranked: RankedList, out: Path) -> None:
@@ -31,7 +32,10 @@ def write_list(ranked: RankedList, out: Path) -> None:
         names = list(rows[0]) if rows else ["rank", "case_id"]
         writer = csv.DictWriter(file, names)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(
+            {name: disarm(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+            for row in rows
+        )
 
 
 def _head(ranked: RankedList, advice: Advice) -> dict[str, object]:

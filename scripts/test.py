@@ -17,8 +17,8 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.browser import find_chromium  # noqa: E402  # the line above makes it importable
 
-SERVICE = ("tests/test_serving", "tests/test_store")
-"""The first half: the service and its store."""
+STORE = ("tests/test_store",)
+"""The first half: the store's tests, which run on two databases."""
 
 
 def main() -> int:
@@ -27,12 +27,12 @@ def main() -> int:
         install_chromium()
     if sys.argv[1:]:
         return run_pytest(sys.argv[1:]).returncode
-    others = [f"--ignore={folder}" for folder in SERVICE]
+    others = [f"--ignore={folder}" for folder in STORE]
     with ThreadPoolExecutor(1) as beside:
         rest = beside.submit(run_pytest, ["tests", *others], kept=True)
-        service = run_pytest(list(SERVICE))
+        store = run_pytest(list(STORE))
         print(rest.result().stdout, flush=True)
-    return service.returncode or rest.result().returncode
+    return store.returncode or rest.result().returncode
 
 
 def run_pytest(arguments: list[str], *, kept: bool = False) -> "subprocess.CompletedProcess[str]":

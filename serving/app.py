@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
+from serving.allowing import AllowHeader
 from serving.body_guard import BodyGuard
 from serving.description import describe_security
 from serving.figures import StoreFigures, WorkSeen
@@ -90,6 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
                 seconds=settings.body_seconds,
                 serves_strangers=organisation is None,
             ),
+            Middleware(AllowHeader),
         ],
     )
     app.state.service = service

@@ -25,8 +25,12 @@ from serving.pages import (
     case_page,
     caseload_page,
     cases_page,
+    data_page,
     duty_page,
+    help_page,
     list_page,
+    model_page,
+    oversight_page,
     sealed_page,
     sign_in_page,
 )
@@ -53,5 +57,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     case_page.router,
     caseload_page.router,
     sealed_page.router,
+    model_page.router,
+    data_page.router,
+    oversight_page.router,
+    help_page.router,
     sign_in_page.router,
 )

@@ -5,7 +5,7 @@ the limits of a promotion, which change none and are no part of a run's digest.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -104,6 +104,12 @@ class PromotionLimits:
     primary_audit: tuple[tuple[str, str], ...]
 
 
+_UNREADABLE: Final = (
+    *(OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError),
+    RecursionError,  # nesting that exhausts the reader
+)
+
+
 def load_config(path: Path = DEFAULT_PATH) -> TrainingConfig:
     """Read a configuration.
 
@@ -118,9 +124,10 @@ def load_config(path: Path = DEFAULT_PATH) -> TrainingConfig:
         content.pop("promotion", None)
         pairs = _read_pairs(content.pop("primary_audit"))
         config = TrainingConfig(**content, primary_audit=pairs)
-    except (OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError):
+    except _UNREADABLE:
         raise ConfigError(f"{path.name} is not a training configuration; start from ours") from None
-    if version != _VERSION or not 1 <= config.lightgbm.get("max_depth", 0) <= MOST_DEPTH:
+    sound = isinstance(config.lightgbm, dict) and version == _VERSION
+    if not sound or not 1 <= config.lightgbm.get("max_depth", 0) <= MOST_DEPTH:
         raise ConfigError(f"{path.name}: version must be {_VERSION} and lightgbm.max_depth 1 to 6")
     return config
 
@@ -137,7 +144,7 @@ def load_limits(path: Path = DEFAULT_PATH) -> PromotionLimits:
         content = _read(path)
         found = {name: float(value) for name, value in content["promotion"].items()}
         limits = PromotionLimits(**found, primary_audit=_read_pairs(content["primary_audit"]))
-    except (OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError):
+    except _UNREADABLE:
         names = ", ".join(one.name for one in fields(PromotionLimits) if one.type is float)
         raise ConfigError(
             f"{path.name} holds no limits of a promotion; its section 'promotion' names {names}"

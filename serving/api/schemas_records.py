@@ -77,6 +77,7 @@ class ImportIn(Strict):
     )
     rows_total: int | None = Field(
         default=None,
+        strict=True,  # true is no number of rows
         ge=0,
         le=10**12,
         description="How many rows will be sent; the import ends with the last of them.",

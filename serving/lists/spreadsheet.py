@@ -23,8 +23,12 @@ COLUMNS: Final = (
     "first_view",
     "decided",
 )
-_STARTS_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+_STARTS_FORMULA: Final = (
+    *("=", "+", "-", "@", "\t", "\r", "\n", "|", "%"),
+    *("\uff1d", "\uff0b", "\uff0d", "\uff20"),  # the same as full-width signs
+)
 """Cells that begin so are run by spreadsheet programs (OWASP, CSV injection)."""
+_BLANK: Final = " \u00a0"
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]], lines: Sequence[str]) -> str:
@@ -38,7 +42,7 @@ def write_csv(rows: Sequence[Mapping[str, Any]], lines: Sequence[str]) -> str:
         Sentences that stand above the rows, the advisory one first.
     """
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
+    writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     writer.writerows([disarm(line)] for line in lines)
     writer.writerow(COLUMNS)
     writer.writerows([disarm(_tell(row)[name]) for name in COLUMNS] for row in rows)
@@ -64,4 +68,4 @@ def disarm(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "", True: "yes", False: "no"}[value]
     text = str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_STARTS_FORMULA) else text
+    return f"'{text}" if text.lstrip(_BLANK).startswith(_STARTS_FORMULA) else text

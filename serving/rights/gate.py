@@ -163,5 +163,6 @@ def _find_case(store: Store, person: Person, parts: Mapping[str, Any]) -> tuple[
         if name in _OWNERS:
             column = _OWNERS[name]
             query = select(column.table.c.case_key).where(column == key)
+            # A key that leads nowhere is asked about all the same: the work says nothing either.
             key = connection.execute(query).scalar_one_or_none()
-        return (key or ""), key is not None and may_see_case(connection, person, key)
+        return (key or ""), may_see_case(connection, person, key or "")

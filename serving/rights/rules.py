@@ -160,10 +160,17 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/v1/promotions"): Rule(EVERYBODY, "figures:read"),
     ("POST", "/v1/ordering"): Rule(("duty", ADMINISTRATOR), operation="alteration"),
     ("GET", "/v1/rescoring"): _FIGURES,
+    ("GET", "/models"): Rule(EVERYBODY),
+    ("POST", "/models/ordering"): Rule(("duty", ADMINISTRATOR), operation="alteration"),
+    ("GET", "/data"): Rule(("reviewer", DATA_SCIENTIST, AUDITOR, ADMINISTRATOR), whole_unit=True),
     # Oversight.
     ("GET", "/v1/audit/lines"): _OVERSEE,
     ("GET", "/v1/audit/unusual"): _OVERSEE,
     ("GET", "/v1/audit/check"): Rule((AUDITOR, ADMINISTRATOR)),
+    ("GET", "/oversight"): _OVERSEE,
+    # Help.
+    ("GET", "/help"): Rule(EVERYBODY),
+    ("GET", "/accessibility"): _PUBLIC,
     # Whether the service is well.
     ("GET", "/healthz"): _PUBLIC,
     ("GET", "/readyz"): _PUBLIC,

@@ -73,6 +73,7 @@ def begin_import(
         if row is not None:
             return _tell(row)
         key = add_import(writing, person, source_digest, rows_total)
+        writing.note(operation="collection")
         return need_import(writing.connection, key)
 
 

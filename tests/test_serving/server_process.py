@@ -1,6 +1,8 @@
 """The service as it is started in earnest, a process of its own, and raw requests to it."""
 
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -100,8 +102,6 @@ def run_server(folder: Path, environment: Mapping[str, str], **given: Any) -> It
     given
         What the command is told.
     """
-    import json
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -122,6 +122,30 @@ def run_server(folder: Path, environment: Mapping[str, str], **given: Any) -> It
         finally:
             process.terminate()
             process.wait(60)
+
+
+@contextmanager
+def run_over_copy(
+    folder: Path, filled: Path, environment: Mapping[str, str], **given: Any
+) -> Iterator[Server]:
+    """Run the service over a copy of a filled SQLite store; see :func:`run_server`."""
+    copied = folder / "unit.db"
+    for suffix in (".db", ".looks.db"):
+        shutil.copyfile(filled.with_suffix(suffix), copied.with_suffix(suffix))
+    quiet = {"CASELIGHT_WORK": "false"} | dict(environment)
+    with run_server(folder, quiet, database_url=f"sqlite:///{copied}", **given) as running:
+        yield running
+
+
+def sign_in(server: Server, role: str) -> str:
+    """Sign in on this machine; return the header field of the cookie."""
+    body = json.dumps({"name": "SYN Sender", "role": role, "agency": "unit"}).encode()
+    fields = ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    fields += ["Origin: http://127.0.0.1"]
+    answer = server.ask(write_request("POST", "/v1/sign-in", *fields, body=body))
+    head = answer.split(b"\r\n\r\n", 1)[0].decode("latin-1")
+    line = next(one for one in head.split("\r\n") if one.lower().startswith("set-cookie: "))
+    return f"Cookie: {line.partition(': ')[2].split(';')[0]}"
 
 
 def _await(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

@@ -40,6 +40,11 @@ RULES = StandingRules()
 Ask = Callable[..., TestClient]
 
 
+def name_of(person: Person) -> dict[str, str]:
+    """Return a person as an answer tells them."""
+    return {"person": person.name, "role": person.role, "agency": person.agency}
+
+
 def add_case(store: Store, case_id: str = "A", *, events_of: int = 1) -> str:
     """Put a case with some events into the store; return its key."""
     rows = [make_event(f"{case_id}{n}", case_id) for n in range(events_of)]

@@ -54,6 +54,10 @@ def postgresql() -> Iterator[str]:
 
     folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path must be short
     server = get_server(folder, cleanup_mode="delete")
+    # What the tests ask of the database does not rest on its surviving a loss of power.
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        _on_server(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
+    _on_server(server.get_uri(), "SELECT pg_reload_conf()")
     try:
         yield server.get_uri()
     finally:

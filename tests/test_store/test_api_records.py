@@ -410,7 +410,7 @@ def test_cases_are_merged_split_and_transferred(store: Store, client: TestClient
 @pytest.mark.parametrize(
     ("verb", "body", "status", "code"),
     [
-        ("merge", {"into": "k" * 24}, 404, "no_case"),
+        ("merge", {"into": "k" * 24}, 404, "no_such_case"),
         ("split", {"case_id": "A", "events": ["E1"]}, 409, "case_exists"),
         ("split", {"case_id": "N", "events": [CANARY]}, 422, "no_record"),
         ("split", {"case_id": "N"}, 422, "nothing_to_move"),

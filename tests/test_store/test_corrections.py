@@ -12,7 +12,6 @@ from features.assembly import assemble_history
 from features.folder import ContractFolder, read_folder
 from models.scoring import rank_cases
 from serving.decisions.without import Doubted, leave_out
-from serving.persons import Person
 from serving.screening.advising import advise_scores
 from serving.store.database import Store
 from serving.store.histories import read_case_folder
@@ -23,6 +22,7 @@ from tests.test_store.acts import (
     add_case,
     add_sitting,
     count_all,
+    name_of,
     open_client,
     stand_of,
 )
@@ -30,11 +30,6 @@ from tests.test_store.scored import Scored, fill
 from tests.test_store.sent_rows import history_of, key_of, make_case, make_event, make_fact, send
 
 STRANGER = "s" * 24
-
-
-def name_of(person: Person) -> dict[str, str]:
-    return {"person": person.name, "role": person.role, "agency": person.agency}
-
 
 WHY = "the address belongs to somebody else"
 

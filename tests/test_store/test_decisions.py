@@ -31,6 +31,7 @@ from tests.test_store.acts import (
     add_sitting,
     count_all,
     decide_now,
+    name_of,
     stand_of,
     turns_of,
     write,
@@ -77,7 +78,7 @@ def test_a_decision_is_kept_as_it_was_made(store: Store) -> None:
         told = read_decisions(connection, key, store.read_unit(), size=10).decisions[0]
     given = told.model_dump(exclude={"decided_at", "reversed_by", "decision_key", "version"})
     reasons = [{"note": None} | one for one in draft["reasons"]]
-    expected = draft | NURSE.columns() | {"reasons": reasons}
+    expected = draft | name_of(NURSE) | {"reasons": reasons}
     assert given == expected | {"discharges": [], "reverses": None}
     assert (told.decision_key, told.version) == (decided.decision_key, 1)
     assert told.decided_at.startswith("2026-02-25 06:13:20")

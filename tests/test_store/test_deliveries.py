@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, update
 
 from features.errors import ConfigError
 from serving.persons import Person
+from serving.rights.sealing import seal_case
 from serving.screening.deliveries import (
     Delivered,
     add_deliveries,
@@ -23,6 +24,7 @@ from serving.screening.flags import discharge
 from serving.settings import Settings
 from serving.store.database import Store, make_key
 from serving.store.schema import deliveries, flag_raisings
+from tests.test_store.sent_rows import key_of, make_case, make_event, send
 
 NOW_US = 1_772_000_000_000_000
 MINUTE_US = 60_000_000
@@ -285,3 +287,36 @@ def test_a_webhook_that_cannot_be_trusted_is_refused(
     with pytest.raises(ConfigError, match=r"^webhook_(url|key_file) ") as refused:
         read_webhooks(Settings(webhook_url=url, webhook_key_file=key_file))
     assert "example" not in str(refused.value)
+
+
+def test_messages_of_a_sealed_case_go_to_their_own_address_or_nowhere(
+    store: Store, receiver: Receiver, settings: Settings
+) -> None:
+    """The usual receiver learns of no sealed case; another address may be named for its flags."""
+    send(store, {"cases": [make_case("A")], "events": [make_event("E1", "A")]})
+    case_key, raising = key_of(store, "A"), make_key()
+    people = [DUTY.subject, "local:syn second"]
+    with store.writing() as writing:
+        seal_case(writing, case_key, DUTY, people, "somebody is connected")
+        writing.connection.execute(
+            insert(flag_raisings).values(
+                raising_key=raising,
+                case_key=case_key,
+                flag="weapon",
+                urgent=True,
+                record_id="E1",
+                raised_at_us=writing.now_us,
+                due_at_us=writing.now_us,
+                stored_seq=writing.take_seq(),
+            )
+        )
+        add_deliveries(writing, [raising])
+    assert deliver_due(store, settings, NOW_US) == Delivered(sent=0, failed=0)
+    assert receiver.got == []
+    apart = settings.model_copy(
+        update={"webhook_url": None, "sealed_webhook_url": receiver.url + "-apart"}
+    )
+    assert deliver_due(store, apart, NOW_US) == Delivered(sent=1, failed=0)
+    [(path, _, body)] = receiver.got
+    assert path == "/hook-apart"
+    assert json.loads(body)["raising_key"] == raising

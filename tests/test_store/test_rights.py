@@ -208,8 +208,8 @@ def ask_everything(client: TestClient) -> dict[str, Any]:
     for (method, path), rule in RULES.items():
         if method != "GET" or "{" in path or rule.public:
             continue
-        if path.startswith("/v1/audit"):
-            continue
+        if path.startswith(("/v1/audit", "/oversight")):
+            continue  # auditors see that something was done on a key, never whose it is
         answer = client.get(path)
         assert answer.status_code in (200, 403, 404), path
         told[path] = (answer.status_code, answer.text)

@@ -1,0 +1,1 @@
+"""What people who answer for the service ask of it: its model, its data, and who looked."""

@@ -1,0 +1,212 @@
+"""The model card and the transparency record: what the bundle and the settings say, and gaps.
+
+The record's headings are those of the Algorithmic Transparency Recording Standard. What only the
+unit can say is marked as to be filled in; nothing is made up for it. Performance that was measured
+on invented cases enters neither: it says nothing of any unit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from models.bundle import Bundle
+from serving.oversight.performance import Performance
+from serving.settings import Settings
+
+_NEVER: Final = (
+    "Arrest, search, charge, bail, an order application, sentencing or refusal of service. It "
+    "opens, closes, downgrades and allocates no case."
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One heading with what is said under it, and what the unit has to fill in."""
+
+    heading: str
+    said: tuple[str, ...]
+    to_fill: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What both texts rest on.
+
+    Parameters
+    ----------
+    bundle
+        The bundle in use.
+    settings
+        How the service runs.
+    performance
+        The run's figures; ``None`` where there are none to show.
+    is_synthetic
+        Whether the store, or what the model learnt from, is invented.
+    """
+
+    bundle: Bundle
+    settings: Settings
+    performance: Performance | None
+    is_synthetic: bool
+
+
+def write_card(told: Told) -> tuple[Entry, ...]:
+    """Return the model card (Mitchell and others 2019)."""
+    bundle = told.bundle
+    return (
+        Entry("What it is", (_tell_models(bundle), _tell_order(bundle))),
+        Entry("Made for", ("The order in which specialists screen cases; people decide.",)),
+        Entry("Never for", (_NEVER,)),
+        Entry("What it learnt from", (_tell_learning(told),), ()),
+        Entry(
+            "What is left out on purpose",
+            (
+                "Protected characteristics, psychosis, personality and employment; health records "
+                "and records that one agency keeps to itself; the unit's own decisions and places "
+                "on a list.",
+            ),
+        ),
+        Entry("How well it does", _tell_performance(told)),
+        Entry("What it cannot say", _tell_limits(told)),
+    )
+
+
+def write_record(told: Told) -> tuple[Entry, ...]:
+    """Return the transparency record, under the headings of the standard."""
+    bundle, settings = told.bundle, told.settings
+    return (
+        Entry(
+            "Owner",
+            (),
+            (
+                "organisation, team and senior responsible owner",
+                "who built it and who supplies it, with the contract if there is one",
+                "where the public can ask about it",
+            ),
+        ),
+        Entry(
+            "Purpose",
+            (
+                "To suggest in which order open cases are looked at by specialists, with the "
+                "records behind every reason.",
+                f"Catalogue: {bundle.catalogue.title}.",
+            ),
+            ("why the unit uses it, and what was tried before",),
+        ),
+        Entry("How it is used in decisions", _tell_use(settings), ("the written procedure",)),
+        Entry("Data", _tell_data(told), ("legal basis, sharing agreements and retention",)),
+        Entry(
+            "Performance",
+            _tell_performance(told),
+            ("results of running it silently on the unit's own histories before first use",),
+        ),
+        Entry(
+            "Risks",
+            (
+                "A case far down the list could be passed over: some places are drawn at random "
+                "and some go to the longest waits, and flags hold whatever the score.",
+                "Cases that the unit manages look safe because they are managed: what is estimated "
+                "is what came to be recorded under past practice.",
+                "A group whose conduct is recorded less can be passed by: the list is audited by "
+                "protected characteristics, which the model never reads.",
+                "People may lean on the number: some cases are looked at before anything of the "
+                "model is shown, and everybody can disagree with the score and each reason.",
+                "Somebody may look who should not: every look is kept in a chain that shows "
+                "tampering.",
+            ),
+            ("data protection and equality impact assessments, with dates",),
+        ),
+        Entry(
+            "Oversight",
+            (
+                "A model is put to use by two people, after checks that are kept with it. The duty "
+                "role or an administrator can turn its order off at any time.",
+                "Decisions are held against scores, and the random draw against what was missed.",
+            ),
+            (
+                "who looks at these figures, how often, and who can stop the use",
+                "how a person concerned can ask, object and complain",
+            ),
+        ),
+    )
+
+
+def _tell_models(bundle: Bundle) -> str:
+    named = [
+        f"{one.label} within {one.horizon}"
+        for one in bundle.catalogue.outcomes
+        if one.name in bundle.outcomes
+    ]
+    if not named:
+        return "No outcome had enough cases to learn from: rules and judgement order the list."
+    return (
+        f"A model of boosted trees each for {_join(named)}. It gives a probability from "
+        f" {len(bundle.catalogue.indicators)} measures of a case history."
+    )
+
+
+def _tell_order(bundle: Bundle) -> str:
+    return (
+        "The order of the list is expected harm: stated weights times these probabilities. "
+        f"Identity {bundle.id[:12]}, catalogue {bundle.catalogue.name} "
+        f"{bundle.catalogue.digest[:12]}."
+    )
+
+
+def _tell_learning(told: Told) -> str:
+    what = "invented case histories" if told.is_synthetic else "the case histories of one unit"
+    n = told.bundle.reference.n_cases
+    return (
+        f"{what[:1].upper()}{what[1:]}: {n:,} rows, each a case at one moment, with outcomes that "
+        "were on record by the day from which it is used."
+    )
+
+
+def _tell_performance(told: Told) -> tuple[str, ...]:
+    if told.is_synthetic:
+        return (
+            "No figure. The model was learnt from, or is used on, invented cases: how well it "
+            "orders those says nothing of any real unit.",
+        )
+    if told.performance is None:
+        return ("Not known here: no figures lie beside the model.",)
+    verdicts = tuple(f"{one.about}: {one.verdict}." for one in told.performance.verdicts)
+    return (*verdicts, *told.performance.places) or ("The run measured nothing of it.",)
+
+
+def _tell_limits(told: Told) -> tuple[str, ...]:
+    said = told.performance.cannot_say if told.performance is not None else ()
+    if not said:
+        return ("The run does not state its limits: read it as if it answered nothing of these.",)
+    return tuple(f"{line[:1].upper()}{line[1:]}." for line in said)
+
+
+def _tell_use(settings: Settings) -> tuple[str, ...]:
+    return (
+        f"A list has {settings.capacity} places. Of thirty, {settings.random_places} are drawn at "
+        f"random, {settings.waited_places} go to the longest waits and at most "
+        f"{settings.most_flagged_places} to flagged cases; the rest by priority.",
+        "A named person reads every new case within "
+        f"{_number(settings.first_read_days, 'day', 'days')}, whatever its score. Urgent flags go "
+        f"to the duty role, to be seen within {settings.acknowledge_minutes} minutes.",
+        f"About {100 * settings.blind_share:.0f} in 100 cases of a list are looked at first "
+        "without anything of the model.",
+        "Only a named person's decision does anything to a case.",
+    )
+
+
+def _tell_data(told: Told) -> tuple[str, ...]:
+    facts = len(told.bundle.catalogue.facts)
+    return (
+        "Dated records of what happened and when the unit came to know, and the answers to "
+        f"{facts} questions, some of which were never put.",
+        _tell_learning(told),
+    )
+
+
+def _number(n: int, one: str, many: str) -> str:
+    return f"{n:,} {one if n == 1 else many}"
+
+
+def _join(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

@@ -1,0 +1,58 @@
+"""Figures of a run as they are told: shares as counts out of a hundred, and what is not known."""
+
+import datetime as dt
+from typing import Final
+
+from serving.oversight.metrics import Node
+
+NOTHING: Final = "too few to tell"
+
+
+def to_hundred(share: float | None) -> float | None:
+    """Return a share (0 to 1) as a number out of a hundred; nothing of nothing."""
+    return None if share is None else 100 * share
+
+
+def read_ends(interval: Node) -> tuple[float | None, float | None]:
+    """Return the ends of an interval of a share, out of a hundred."""
+    return to_hundred(interval[0].number), to_hundred(interval[1].number)
+
+
+def write_share(share: float) -> str:
+    """Return a share as a count out of a hundred; small ones with one decimal."""
+    of_hundred = 100 * share
+    return f"{of_hundred:.0f}" if of_hundred >= 1 or of_hundred == 0 else f"{of_hundred:.1f}"
+
+
+def tell_share(node: Node) -> str:
+    """Return a share out of a hundred, or that it cannot be told."""
+    return NOTHING if node.number is None else write_share(node.number)
+
+
+def tell_interval(low: Node, high: Node) -> str:
+    """Return an interval of a share in brackets; empty where there is none."""
+    if low.number is None or high.number is None:
+        return ""
+    return f" ({write_share(low.number)} to {write_share(high.number)})"
+
+
+def tell_with_interval(node: Node, interval: Node) -> str:
+    """Return a share with its interval, or that it cannot be told."""
+    return (
+        f"{tell_share(node)}{tell_interval(interval[0], interval[1])}"
+        if node.number is not None
+        else NOTHING
+    )
+
+
+def tell_count(node: Node) -> str:
+    """Return a count, or that it cannot be told."""
+    return NOTHING if node.number is None else f"{node.number:,.0f}"
+
+
+def read_day(node: Node) -> str:
+    """Return the day of a date or moment; empty where the text is neither."""
+    try:
+        return dt.date.fromisoformat(node.text[:10]).isoformat()
+    except ValueError:
+        return ""

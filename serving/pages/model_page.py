@@ -1,0 +1,180 @@
+"""The model in use in plain words: by whose word, how well it does, and the switch of the order."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import ValidationError
+
+from serving.api.models import OrderingIn, post_ordering, read_model
+from serving.api.promotions import PromotionsOut, list_promotions
+from serving.oversight.card import Entry, Told, write_card, write_record
+from serving.oversight.metrics import read_figures
+from serving.oversight.performance import Performance, describe_performance
+from serving.pages.rendering import render
+from serving.persons import Person, SignedIn
+from serving.problems import ServiceError
+from serving.promotions.record import find_figures, read_steps
+from serving.screening.ordering import SWITCHERS
+from serving.service import Service, service_of
+
+router = APIRouter(include_in_schema=False)
+STEPS_PER_PAGE: Final = 20
+_LAST_SEQ: Final = 2**63 - 1
+_Cursor = Annotated[int, Query(ge=1, le=_LAST_SEQ)]
+STEP_WORDS: Final = {
+    "proposed": "Proposed",
+    "refused": "Refused",
+    "approved": "Approved and put to use",
+    "withdrawn": "Withdrawn",
+    "rolled_back": "Gone back to",
+    "unsigned": "Put to use without a signature (invented data)",
+}
+"""Each step of the record of promotions."""
+GATE_WORDS: Final = {
+    "run": "Are the figures its own?",
+    "rule": "Better than the simple rule?",
+    "calibration": "Do the estimates hold?",
+    "audit": "Alike for each group?",
+    "churn": "How much does the list change?",
+}
+"""What each check asks."""
+ORDERING_WORDS: Final = {
+    "model": "by the model's priority",
+    "longest_wait": "the longest wait first",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is told of the model in use beyond the record of promotions.
+
+    Parameters
+    ----------
+    performance
+        The run's figures; ``None`` where there are none to show.
+    why_none
+        Why there are none.
+    card, record
+        The model card and the transparency record; empty where no model is in use.
+    is_synthetic
+        Whether the figures are of invented cases.
+    """
+
+    performance: Performance | None = None
+    why_none: str | None = None
+    card: tuple[Entry, ...] = ()
+    record: tuple[Entry, ...] = ()
+    is_synthetic: bool = False
+
+
+@router.get("/models", response_class=HTMLResponse)
+def show_model(
+    request: Request,
+    person: SignedIn,
+    cursor: _Cursor = _LAST_SEQ,
+    done: Literal["", "ordering"] = "",
+) -> HTMLResponse:
+    """Show the model in use, what came before, its figures, its card and the switch."""
+    return _show(request, person, cursor=cursor, done=done)
+
+
+@router.post("/models/ordering")
+def switch(
+    request: Request,
+    person: SignedIn,
+    ordering: Annotated[str, Form(max_length=20)] = "",
+    why: Annotated[str, Form(max_length=2_000)] = "",
+) -> Response:
+    """Turn the switch of the order, or show the page with what is missing and what was written."""
+    try:
+        post_ordering(_read_form(ordering, why), request, person)
+    except ServiceError as error:
+        return _show(request, person, problem=error, given={"ordering": ordering, "why": why})
+    return RedirectResponse("/models?done=ordering", status_code=303)
+
+
+def _read_form(ordering: str, why: str) -> OrderingIn:
+    try:
+        return OrderingIn.model_validate({"ordering": ordering, "why": why.strip()})
+    except ValidationError as error:
+        fields = {str(one["loc"][0]) for one in error.errors() if one["loc"]}
+        code, remedy = (
+            ("no_ordering", "choose an order")
+            if "ordering" in fields
+            else ("no_reason", "say why the order is switched")
+        )
+        raise ServiceError(422, code, "the switch was not turned", remedy) from None
+
+
+def _show(
+    request: Request,
+    person: Person,
+    *,
+    cursor: int = _LAST_SEQ,
+    done: str = "",
+    problem: ServiceError | None = None,
+    given: dict[str, str] | None = None,
+) -> HTMLResponse:
+    service = service_of(request)
+    told = list_promotions(request, person, cursor=cursor, limit=STEPS_PER_PAGE)
+    return render(
+        request,
+        "models.html",
+        status=problem.status if problem else 200,
+        told=told,
+        gates=_find_gates(told),
+        model=read_model(request, person),
+        shown=_describe(service),
+        capacity=service.settings.capacity,
+        may_switch=person.role in SWITCHERS,
+        done=done,
+        problem=_point(problem),
+        given=given or {},
+        step_words=STEP_WORDS,
+        gate_words=GATE_WORDS,
+        labels=_name_outcomes(service),
+        ordering_words=ORDERING_WORDS,
+        is_first=cursor == _LAST_SEQ,
+    )
+
+
+def _find_gates(told: PromotionsOut) -> list[Any]:
+    """Return the checks of the model in use, as they were told when it was proposed."""
+    if told.in_use is None:
+        return []
+    for step in (told.in_use.proposed, told.in_use.promoted, told.in_use.put_to_use):
+        if step is not None and step.gates:
+            # What was not passed is read first.
+            return sorted(step.gates, key=lambda gate: gate.verdict == "passed")
+    return []
+
+
+def _name_outcomes(service: Service) -> dict[str, str]:
+    bundle = service.champion.find()
+    return {} if bundle is None else {one.name: one.label for one in bundle.catalogue.outcomes}
+
+
+def _point(problem: ServiceError | None) -> list[dict[str, str]]:
+    if problem is None:
+        return []
+    anchors = {"no_reason": "why", "no_ordering": "ordering-model"}
+    words = problem.body.remedy
+    anchor = anchors.get(problem.body.code, "")
+    return [{"anchor": anchor, "words": f"{words[:1].upper()}{words[1:]}"}]
+
+
+def _describe(service: Service) -> Shown:
+    bundle = service.champion.find()
+    if bundle is None:
+        return Shown()
+    with service.need_store().reading() as connection:
+        judged = find_figures(read_steps(connection), bundle.id)
+    found = read_figures(service.settings, bundle.id, judged)
+    performance = None if found.why_none else describe_performance(found, bundle)
+    is_synthetic = service.need_unit().synthetic or bool(performance and performance.is_synthetic)
+    rests_on = Told(bundle, service.settings, performance, is_synthetic)
+    return Shown(
+        performance, found.why_none, write_card(rests_on), write_record(rests_on), is_synthetic
+    )

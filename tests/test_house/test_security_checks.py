@@ -1,0 +1,57 @@
+"""The checks of the code and of what it is made of find what they are there to find."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts import bill_of_materials, check_security
+from scripts.check_locks import locked_versions
+from scripts.check_security import Finding
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_no_insecure_pattern_is_without_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every finding in the project's code has a reason, and every reason a finding."""
+    code = check_security.main()
+
+    assert code == 0, capsys.readouterr().out
+
+
+def test_an_insecure_line_is_found(tmp_path: Path) -> None:
+    """A shell, a pickle and a weak hash are findings without a reason."""
+    path = tmp_path / "bad.py"
+    path.write_text(
+        "import hashlib, pickle, subprocess\n"
+        "subprocess.run('ls ' + input(), shell=True)\n"
+        "pickle.loads(b'')\n"
+        "hashlib.md5(b'')\n",
+        encoding="utf-8",
+    )
+    found = check_security.without_reason(check_security.find([str(path)]))
+    assert {"B602", "B301", "B324"} <= {one.kind for one in found}
+
+
+def test_a_reason_holds_in_its_folder_alone() -> None:
+    """What is no fault in a script is one in the service."""
+    inside = Finding("B603", "scripts/lock.py", 1, "a call")
+    outside = Finding("B603", "serving/app.py", 1, "a call")
+    assert check_security.without_reason([inside, outside]) == [outside]
+    assert len(check_security.unused_reasons([inside])) == len(check_security.REASONS) - 1
+
+
+def test_the_bill_of_materials_lists_every_locked_package(tmp_path: Path) -> None:
+    """Each entry of the lock is in it under its name and version, and it is CycloneDX."""
+    path = tmp_path / "bill.json"
+    assert bill_of_materials.write_bill(path) == []
+    locked = locked_versions((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    assert len(bill_of_materials.read_components(path)) >= len(locked) > 100
+    assert '"bomFormat": "CycloneDX"' in path.read_text(encoding="utf-8")
+
+
+def test_a_package_that_is_not_in_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock entry that the bill of materials lacks is told by name and version."""
+    monkeypatch.setattr(bill_of_materials, "read_locked", lambda: {"made-up==1.0"})
+    assert bill_of_materials.write_bill(tmp_path / "bill.json") == ["made-up==1.0"]
