@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from serving.pages.rendering import render
-from serving.persons import AGENCIES, ROLES
+from serving.persons import AGENCIES, ROLES, Person
 from serving.problems import ServiceError
 from serving.sign_in import (
     begin_session,
@@ -37,7 +37,7 @@ def begin(
     """Begin a session on this machine and go to the list, or say what is wrong."""
     try:
         person = name_person(name, role, agency, areas.replace("\n", ",").split(","))
-        answer = RedirectResponse("/", status_code=303)
+        answer = RedirectResponse(_find_start(person), status_code=303)
         sign_in(request, answer, person)
     except ServiceError as error:
         given = {"name": name, "given_role": role, "given_agency": agency, "given_areas": areas}
@@ -82,7 +82,8 @@ def come_back(
         return _refuse(request, refusal)
     if came.ends:
         entrance.sessions.end_number(came.ends, came.ends_begun_s)
-    answer = render(request, "signed_in.html", section="sign-in")
+    start = _find_start(came.person)
+    answer = render(request, "signed_in.html", section="sign-in", start=start)
     organisation.flow_cookie.drop(answer)
     begin_session(entrance, answer, came.person)
     return answer
@@ -105,6 +106,11 @@ def end(request: Request) -> Response:
     )
     entrance.session_cookie.drop(answer)
     return answer
+
+
+def _find_start(person: Person) -> str:
+    """Return the page on which a person begins: data scientists see no case, and so no list."""
+    return "/models" if person.role == "data_scientist" else "/"
 
 
 def _refuse(request: Request, refusal: ServiceError) -> HTMLResponse:
