@@ -91,8 +91,10 @@ def _read_token(path: Path | None) -> str | None:
 
 def _read_person(settings: "Settings", token: str) -> "Person":
     from serving.problems import ServiceError
+    from serving.request_log import configure_log
     from serving.signing_in.tokens import TokenReader
 
+    configure_log()  # what is noted of a refusal goes where the service's lines go
     try:
         return TokenReader(settings).read(token)
     except ServiceError as error:
