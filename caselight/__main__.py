@@ -17,6 +17,7 @@ from caselight import (
     check_catalogue,
     db,
     demo,
+    erase,
     explain_indicator,
     features,
     import_,
@@ -52,6 +53,7 @@ app.command("promote")(promote.promote)
 app.command("rollback")(promote.rollback)
 app.command("score")(score.score)
 app.command("seal")(seal.seal)
+app.command("erase")(erase.erase)
 app.command("replay")(replay.replay)
 app.command("serve")(serve.serve)
 app.add_typer(db.app, name="db")

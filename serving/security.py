@@ -21,7 +21,7 @@ _FIXED: Final = {
     "x-permitted-cross-domain-policies": "none",
 }
 
-_HTTPS: Final = {"strict-transport-security": "max-age=31536000"}
+_HTTPS: Final = {"strict-transport-security": "max-age=31536000; includeSubDomains"}
 
 
 class SecurityHeaders:

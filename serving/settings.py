@@ -105,8 +105,8 @@ class Settings(BaseSettings):
     sealed_webhook_url: str | None = None
     nightly_hour: int = Field(default=2, ge=0, le=23)
     session_key_file: Path | None = None
-    session_idle_seconds: int = Field(default=30 * 60, ge=60, le=8 * 3600)
-    session_longest_seconds: int = Field(default=8 * 3600, ge=60, le=24 * 3600)
+    session_idle_seconds: int = Field(default=30 * 60, ge=60, le=30 * 60)
+    session_longest_seconds: int = Field(default=8 * 3600, ge=60, le=12 * 3600)
     public_url: str | None = None
     oidc_issuer: str | None = None
     oidc_client_id: str | None = None

@@ -236,7 +236,7 @@ class _Taker:
 
 
 def _check_kind(request: Request) -> None:
-    kind = request.headers.get("content-type", _STREAMS[0]).split(";")[0].strip().lower()
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind not in _STREAMS or "content-encoding" in request.headers:
         raise ServiceError(
             415,

@@ -50,7 +50,6 @@ async def pass_gate(request: Request) -> AsyncIterator[None]:
         yield
         return
     person = need_person(request)
-    check_rule(person, rule)
     store = service_of(request).store
     act = Act(
         person,
@@ -59,8 +58,14 @@ async def pass_gate(request: Request) -> AsyncIterator[None]:
         purpose=_read_purpose(request),
         request_id=getattr(request.state, "request_id", None),
     )
+    begin_act(act)
+    try:
+        check_rule(person, rule)
+    except ServiceError:
+        if store is not None:
+            await run_in_threadpool(store.look, done=False)
+        raise
     if store is None:
-        begin_act(act)
         yield
         return
     found = await run_in_threadpool(_find_case, store, person, request.path_params)

@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import stat
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -124,6 +125,8 @@ def _read_webhook(url: str, key_file: Path | None) -> Webhook:
     if key_file is None:
         raise ConfigError("webhook_url needs webhook_key_file, the key that signs the messages")
     try:
+        if stat.S_IMODE(key_file.stat().st_mode) & 0o077:
+            raise ConfigError("webhook_key_file can be read by others; make its mode 0600")
         key = key_file.read_bytes().strip()
     except OSError:
         raise ConfigError("webhook_key_file cannot be read; name the file of the key") from None

@@ -303,6 +303,6 @@ def test_pages_reached_by_https_say_so(make_app: Any, tmp_path: Path) -> None:
     client = TestClient(make_app(**given), base_url=PUBLIC, follow_redirects=False)
     for path in ("/", "/sign-in", "/v1/list", "/static/app.css", "/nothing"):
         told = client.get(path).headers["strict-transport-security"]
-        assert told == "max-age=31536000", path
+        assert told == "max-age=31536000; includeSubDomains", path
     plain = TestClient(make_app(), base_url="http://127.0.0.1")
     assert "strict-transport-security" not in plain.get("/healthz").headers

@@ -90,6 +90,7 @@ def receiver() -> Iterator[Receiver]:
 def settings(receiver: Receiver, tmp_path: Path) -> Settings:
     key_file = tmp_path / "webhook.key"
     key_file.write_bytes(KEY)
+    key_file.chmod(0o600)
     return Settings(webhook_url=receiver.url, webhook_key_file=key_file)
 
 
@@ -189,6 +190,7 @@ def test_where_nobody_answers_the_round_ends(store: Store, tmp_path: Path) -> No
     """An unreachable receiver costs one attempt a round, and the other messages stay due."""
     key_file = tmp_path / "webhook.key"
     key_file.write_bytes(KEY)
+    key_file.chmod(0o600)
     gone = Receiver()
     gone.close()
     raise_flag(store, "E1")
@@ -284,6 +286,7 @@ def test_a_webhook_that_cannot_be_trusted_is_refused(
     key_file = tmp_path / "webhook.key"
     if key is not None:
         key_file.write_bytes(key)
+        key_file.chmod(0o600)
     with pytest.raises(ConfigError, match=r"^webhook_(url|key_file) ") as refused:
         read_webhooks(Settings(webhook_url=url, webhook_key_file=key_file))
     assert "example" not in str(refused.value)

@@ -454,3 +454,17 @@ def test_an_operator_names_others_and_sees_nothing_by_it(store: Store) -> None:
         assert may_see_case(connection, Person("SYN Third", "duty", "police"), key)
         assert not may_see_case(connection, INSIDER, key)
         assert not may_see_case(connection, operator, key)
+
+
+def test_a_refusal_is_in_the_chain_with_who_tried(app: FastAPI, store: Store) -> None:
+    """Refused by role, by area or by a seal: the book of looks says who, what and that it was."""
+    own, hidden = add(store, "A"), add(store, "C")
+    seal(store, hidden)
+    enter(app, "data_scientist").get(f"/v1/cases/{own}")
+    enter(app, areas=[OWN]).get("/v1/findings")
+    enter(app).get(f"/v1/cases/{hidden}")
+    assert [(one.role, one.route, one.case_key, one.done) for one in read_looks(app)] == [
+        ("data_scientist", "GET /v1/cases/{key}", None, False),
+        ("screener", "GET /v1/findings", None, False),
+        ("screener", "GET /v1/cases/{key}", hidden, False),
+    ]
