@@ -1,12 +1,12 @@
 """From sound tables to a :class:`~features.history.History`: sorted, coded, numbered."""
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.contract import HEALTH_SOURCE, RETRACTED
+from features.contract import AGENCY_ONLY, HEALTH_SOURCE, RETRACTED
 from features.folder import ContractFolder
 from features.history import (
     CODED_COLUMNS,
@@ -19,8 +19,6 @@ from features.history import (
     Int64,
 )
 from features.integrity import SUPERSEDED_AT
-
-_AGENCY_ONLY: Final = "agency_only"
 
 
 def assemble_history(folder: ContractFolder) -> History:
@@ -81,7 +79,7 @@ def _assemble_events(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Events:
     order = _sort((case, occurred_at, recorded_at), event_id)
     case = case[order]
     coded = {name: _take(_code(frame[name]), order) for name in CODED_COLUMNS}
-    kept_apart = (frame["handling"] == _AGENCY_ONLY) | (frame["source"] == HEALTH_SOURCE)
+    kept_apart = (frame["handling"] == AGENCY_ONLY) | (frame["source"] == HEALTH_SOURCE)
     measured = ~(kept_apart | (frame["kind"] == RETRACTED)).to_numpy(dtype=np.bool_)
     return Events(
         pointer=_point(case, len(cases)),

@@ -79,7 +79,9 @@ VIEWS: Final = ("recorded", "account", "classification")
 ACTORS: Final = ("subject", "proxy", "victim", "unknown")
 TARGETS: Final = ("victim", "child", "partner", "other", "self")
 ASSURANCES: Final = ("fact", "assessment", "unverified")
-HANDLINGS: Final = ("unit", "agency_only", "not_for_disclosure")
+AGENCY_ONLY: Final = "agency_only"
+"""How a record is handled that only the agency of its source may see; no indicator uses it."""
+HANDLINGS: Final = ("unit", AGENCY_ONLY, "not_for_disclosure")
 
 RETRACTED: Final = "retracted"
 """Kind of a record that withdraws another one and is itself never counted."""

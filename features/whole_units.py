@@ -22,7 +22,16 @@ import pyarrow.compute as pc
 
 from features.assembly import settle_ties
 from features.compiled import kernels
-from features.contract import CASES, EVENTS, FACTS, HEALTH_SOURCE, LINKS, RETRACTED, Table
+from features.contract import (
+    AGENCY_ONLY,
+    CASES,
+    EVENTS,
+    FACTS,
+    HEALTH_SOURCE,
+    LINKS,
+    RETRACTED,
+    Table,
+)
 from features.edge import Clock
 from features.errors import DataContractError
 from features.folder import check_hashes, find_files
@@ -54,7 +63,6 @@ Tell = Callable[[str], None]
 Bools = npt.NDArray[np.bool_]
 Result = TypeVar("Result")
 
-_AGENCY_ONLY: Final = "agency_only"
 _NOT_MEASURED: Final = ("occurred_until", "reporter_role", "assurance", "narrative")
 
 
@@ -330,7 +338,7 @@ def _assemble_events(
         value = pool.submit(events.numbers, "value")
         coded = {name: one.result() for name, one in waiting.items()}
         rest.result()
-    kept_apart = _holds(handling.result(), _AGENCY_ONLY)
+    kept_apart = _holds(handling.result(), AGENCY_ONLY)
     kept_apart |= _holds(coded["source"], HEALTH_SOURCE)
     kept_apart |= _holds(coded["kind"], RETRACTED)
     values = value.result()

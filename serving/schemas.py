@@ -219,31 +219,6 @@ class ScoresOut(StandingOut):
     scores: list[AdviceOut]
 
 
-class RowOut(BaseModel):
-    """One row of the list."""
-
-    key: str
-    case_id: str
-    area: str | None
-    rank: int | None
-    on_list: bool
-    priority: float | None
-    estimates: list[EstimateOut]
-    first_reason: ReasonOut | None
-    flags: list[FlagOut]
-
-
-class ListOut(StandingOut):
-    """Some rows of the caseload, from the first; every open case can be reached by the cursor."""
-
-    capacity: int
-    n_ranked: int
-    n_open: int
-    unmeasured: dict[str, int] = Field(description="What of the records nothing measures.")
-    rows: list[RowOut]
-    next_cursor: int | None
-
-
 class RecordOut(BaseModel):
     """One record of a case and the reasons that it is behind."""
 
@@ -265,18 +240,6 @@ class RecordOut(BaseModel):
     narrative: str | None
     in_force: bool
     behind: list[str] = Field(description="Indicators of the reasons that it is behind.")
-
-
-class CaseOut(StandingOut):
-    """One case: advice, or none where it is open and outside the cohort, and its records."""
-
-    key: str
-    case_id: str
-    area: str | None
-    on_list: bool
-    advice: AdviceOut | None
-    records: list[RecordOut]
-    n_records_kept_apart: int
 
 
 class PersonOut(BaseModel):

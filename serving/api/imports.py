@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Row
 from starlette.requests import ClientDisconnect
 
-from features.contract import HEALTH_SOURCE
+from features.contract import AGENCY_ONLY, HEALTH_SOURCE
 from features.edge import Clock
 from features.moments import format_moment
 from serving.api.records import errors, score_changed
@@ -48,7 +48,6 @@ _Limit = Annotated[int, Query(ge=1, le=_MOST_ROWS)]
 _STREAMS: Final = ("application/x-ndjson", "application/jsonl", "application/octet-stream")
 _MOST_SCORED: Final = 2_000
 """Changed cases that are scored before the answer; of more the worker takes care at once."""
-_AGENCY_ONLY: Final = "agency_only"
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -300,11 +299,11 @@ def _is_kept_apart(source: Any) -> bool:
     if not isinstance(source, dict):
         return True
     cells = {name: str(cell).strip().lower() for name, cell in source.items()}
-    if cells.get("source") == HEALTH_SOURCE or cells.get("handling") == _AGENCY_ONLY:
+    if cells.get("source") == HEALTH_SOURCE or cells.get("handling") == AGENCY_ONLY:
         return True
     # A line that is no row may still hold one.
     line = cells.get("(line)", "")
-    return HEALTH_SOURCE in line or _AGENCY_ONLY in line
+    return HEALTH_SOURCE in line or AGENCY_ONLY in line
 
 
 def _to_cell(cell: Any) -> str:

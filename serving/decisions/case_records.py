@@ -10,14 +10,13 @@ from typing import Any, Final
 import pandas as pd
 
 from features.catalogue import Catalogue, Measure
-from features.contract import HEALTH_SOURCE, RESERVED_KINDS, RETRACTED
+from features.contract import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS, RETRACTED
 from features.folder import ContractFolder
 from features.integrity import SUPERSEDED_AT
 from models.advice import Advice
 from serving.decisions.telling import Clockface
 from serving.schemas import RecordOut
 
-AGENCY_ONLY: Final = "agency_only"
 _EVENT_TEXTS: Final = (
     "view",
     "source",

@@ -21,8 +21,7 @@ from sqlalchemy import (
     select,
 )
 
-from features.contract import HEALTH_SOURCE, RESERVED_KINDS
-from serving.decisions.case_records import AGENCY_ONLY
+from features.contract import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
 from serving.decisions.outputs import CaseloadOut, ManagedOut, NewRecordsOut
 from serving.decisions.telling import Clockface
 from serving.lists.blinding import find_blind

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import StringConstraints
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select
 
-from features.contract import HEALTH_SOURCE
+from features.contract import AGENCY_ONLY, HEALTH_SOURCE
 from features.moments import format_moment
 from serving.decisions.deciding import need_case
 from serving.decisions.drafts import NO_NUL, Words
@@ -27,7 +27,6 @@ from serving.store.schema import RECORDS, correction_answers, correction_request
 
 _requests = correction_requests.c
 _answers = correction_answers.c
-AGENCY_ONLY = "agency_only"
 
 
 class CorrectionIn(Strict):

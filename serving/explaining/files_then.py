@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from features.contract import HEALTH_SOURCE
+from features.contract import AGENCY_ONLY, HEALTH_SOURCE
 from features.folder import ContractFolder
 from models.bundle import Bundle
 from models.reasons import Moment
-from serving.decisions.case_records import AGENCY_ONLY
 from serving.explaining.case_folders import CaseFolders
 from serving.explaining.stored_scores import StoredScore
 

@@ -12,7 +12,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, and_, func, or_, select
 from sqlalchemy.engine import Row
 
-from features.contract import CLOSING_KINDS, HEALTH_SOURCE, OPENING_KINDS, RESERVED_KINDS
+from features.contract import (
+    AGENCY_ONLY,
+    CLOSING_KINDS,
+    HEALTH_SOURCE,
+    OPENING_KINDS,
+    RESERVED_KINDS,
+)
 from features.errors import CaselightError
 from features.history import NEVER
 from features.moments import parse_date
@@ -38,7 +44,6 @@ from serving.store.schema import (
 
 _LIFECYCLE: Final = (*OPENING_KINDS, *CLOSING_KINDS)
 _MERGED: Final = "merged"
-_AGENCY_ONLY: Final = "agency_only"
 
 
 @dataclass(frozen=True)
@@ -231,7 +236,7 @@ def _when(row: Row[Any]) -> tuple[int, int, str]:
 def _turns(row: Row[Any], now_us: int) -> bool:
     if row.kind not in CLOSING_KINDS:
         return row.kind in OPENING_KINDS
-    kept_apart = row.handling == _AGENCY_ONLY or row.source == HEALTH_SOURCE
+    kept_apart = row.handling == AGENCY_ONLY or row.source == HEALTH_SOURCE
     return not kept_apart and row.occurred_at <= now_us
 
 
@@ -375,7 +380,7 @@ def _add_records(
         events.c.import_key,
     ).where(
         or_(events.c.kind.not_in(kept_out), about_the_file),
-        func.coalesce(events.c.handling, "") != _AGENCY_ONLY,
+        func.coalesce(events.c.handling, "") != AGENCY_ONLY,
         func.coalesce(events.c.source, "") != HEALTH_SOURCE,
     )
     records: dict[str, list[NewRecord]] = defaultdict(list)
