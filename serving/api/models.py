@@ -10,11 +10,12 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, Field
 from scipy.special import expit
 from sqlalchemy import Connection, func, select
-from sqlalchemy.engine import Row
 
 from features.engine import ENGINE_VERSION
 from features.moments import format_moment
 from models.bundle import Bundle
+from serving.explaining.stored_scores import StoredScore, read_scores
+from serving.explaining.stored_scores import read_score as read_stored
 from serving.lists.blinding import is_blind
 from serving.persons import SignedIn
 from serving.problems import ErrorResponse, ServiceError
@@ -25,7 +26,7 @@ from serving.screening.states import OPEN
 from serving.screening.uses import read_use
 from serving.service import Service, service_of
 from serving.store.database import Unit
-from serving.store.schema import cases, scores, standings
+from serving.store.schema import cases, standings
 
 router = APIRouter(prefix="/v1", tags=["models"])
 MOST_SCORES: Final = 200
@@ -202,11 +203,10 @@ def read_score(score_key: Key, request: Request, person: SignedIn) -> StoredScor
     """Return a score as it was given."""
     service = service_of(request)
     with service.need_store().reading() as connection:
-        query = select(scores).where(scores.c.score_key == score_key)
-        row = connection.execute(query).one_or_none()
-        if row is None:
+        score = read_stored(connection, score_key)
+        if score is None:
             raise _make_absent("score")
-        return _describe(row, service.need_unit(), withheld=is_blind(connection, row.case_key))
+        return _describe(score, service.need_unit(), withheld=is_blind(connection, score.case_key))
 
 
 @router.get("/cases/{key}/scores", responses=_errors(404))
@@ -225,41 +225,35 @@ def list_scores(
         known = select(cases.c.case_key).where(cases.c.case_key == key)
         if connection.execute(known).one_or_none() is None:
             raise _make_absent("case")
-        query = (
-            select(scores)
-            .where(scores.c.case_key == key, scores.c.stored_seq < cursor)
-            .order_by(scores.c.stored_seq.desc())
-            .limit(limit + 1)
-        )
-        rows = connection.execute(query).all()
+        found = read_scores(connection, key, size=limit + 1, before_seq=cursor)
         withheld = is_blind(connection, key)
     return StoredScoresOut(
-        scores=[_describe(row, service.need_unit(), withheld=withheld) for row in rows[:limit]],
-        next_cursor=rows[limit - 1].stored_seq if len(rows) > limit else None,
+        scores=[_describe(one, service.need_unit(), withheld=withheld) for one in found[:limit]],
+        next_cursor=found[limit - 1].stored_seq if len(found) > limit else None,
     )
 
 
-def _describe(row: Row[Any], unit: Unit, *, withheld: bool) -> StoredScoreOut:
+def _describe(score: StoredScore, unit: Unit, *, withheld: bool) -> StoredScoreOut:
     told = StoredScoreOut(
-        score_key=None if withheld else row.score_key,
-        case_key=row.case_key,
+        score_key=None if withheld else score.key,
+        case_key=score.case_key,
         withheld=withheld,
-        as_of=format_moment(row.as_of_us, unit.time_zone),
-        known_seq=row.known_seq,
-        occasion=row.occasion,
-        bundle_id=row.bundle_id,
-        catalogue_digest=row.catalogue_digest,
-        engine_version=row.engine_version,
+        as_of=format_moment(score.as_of_us, unit.time_zone),
+        known_seq=score.known_seq,
+        occasion=score.occasion,
+        bundle_id=score.bundle_id,
+        catalogue_digest=score.catalogue_digest,
+        engine_version=score.engine_version,
     )
     if withheld:
         return told
     return told.model_copy(
         update={
-            "priority": row.priority,
-            "priority_as_recorded": row.priority_as_recorded,
-            "leading_outcome": row.leading_outcome or None,
-            "log_odds": row.log_odds,
-            "probabilities": {name: float(expit(odds)) for name, odds in row.log_odds.items()},
+            "priority": score.priority,
+            "priority_as_recorded": score.priority_as_recorded,
+            "leading_outcome": score.leading_outcome or None,
+            "log_odds": score.log_odds,
+            "probabilities": {name: float(expit(odds)) for name, odds in score.log_odds.items()},
         }
     )
 

@@ -23,11 +23,12 @@ _EVENT_TEXTS: Final = (
     "channel",
     "actor",
     "target",
+    "detail",
     "assurance",
     "handling",
     "narrative",
 )
-_NO_TEXTS: Final = dict.fromkeys((*_EVENT_TEXTS, "occurred_at", "occurred_until"))
+_NO_TEXTS: Final = dict.fromkeys((*_EVENT_TEXTS, "incident_id", "occurred_at", "occurred_until"))
 
 
 class RecordTeller:
@@ -87,12 +88,13 @@ class RecordTeller:
 
     def _tell_event(self, row: dict[Any, Any]) -> tuple[tuple[int, str], RecordOut]:
         texts: dict[str, Any] = {name: _none(row[name]) for name in _EVENT_TEXTS}
-        until = row["occurred_until"]
+        until, incident_id = row["occurred_until"], _none(row["incident_id"])
         return (int(row["occurred_at"]), row["event_id"]), RecordOut(
             table="events",
             record_id=row["event_id"],
             kind=row["kind"],
             label=self._label(row["kind"]),
+            incident_id=row["event_id"] if incident_id is None else incident_id,
             occurred_at=self._face.show(row["occurred_at"]),
             occurred_until=None if pd.isna(until) else self._face.show(until),
             recorded_at=self._face.show(row["recorded_at"]),

@@ -17,6 +17,7 @@ from models.advice import Advice
 from models.bundle import Bundle
 from models.scoring import rank
 from serving.decisions.case_records import RecordTeller
+from serving.decisions.case_spans import find_spans
 from serving.decisions.corrections import read_case_corrections
 from serving.decisions.outputs import (
     CaseAdviceOut,
@@ -24,6 +25,7 @@ from serving.decisions.outputs import (
     CaseOut,
     FirstReadOut,
     PlaceOut,
+    SpanOut,
 )
 from serving.decisions.past import read_decisions
 from serving.decisions.telling import Clockface
@@ -122,6 +124,7 @@ def describe_case(
         why_no_advice=told.why_not,
         records=records,
         n_records_kept_apart=n_apart,
+        spans=_find_spans(folders, catalogue, unit, now_us),
         places=_read_places(connection, case_key, unit, withheld=withheld),
         version=past.version,
         seen_seq=read_head(connection),
@@ -199,6 +202,15 @@ def _tell_advice(
         estimate_note=bundle.catalogue.wording["estimate"],
         **said,
     )
+
+
+def _find_spans(
+    folders: CaseFolders, catalogue: Catalogue | None, unit: Unit, now_us: int
+) -> list[SpanOut]:
+    if catalogue is None:
+        return []
+    _, history = folders.assemble(now_us, read_head(folders.connection))
+    return find_spans(history, catalogue, now_us, Clockface(unit.time_zone))
 
 
 def _list_questions(told: _Told) -> list[str]:

@@ -56,12 +56,7 @@ def ask_correction(writing: Writing, case_key: str, person: Person, asked: Corre
     need_decider(person)
     need_case(writing.connection, case_key)
     if not _is_shown(writing.connection, Doubted(case_key, asked.table, asked.record_id)):
-        raise ServiceError(
-            404,
-            "no_such_record",
-            "the case shows no such record",
-            "name a record as the case shows it; one of a linked case is corrected there",
-        )
+        raise _make_absent()
     key = make_key()
     writing.connection.execute(
         insert(correction_requests).values(
@@ -74,6 +69,30 @@ def ask_correction(writing: Writing, case_key: str, person: Person, asked: Corre
         )
     )
     return key
+
+
+def find_record(connection: Connection, case_key: str, record_id: str) -> Doubted:
+    """Return a record of a case by its number alone, as a person writes it down.
+
+    Raises
+    ------
+    ServiceError
+        If the case shows none (404).
+    """
+    for table in RECORDS:
+        doubted = Doubted(case_key, table, record_id)
+        if "\0" not in record_id and _is_shown(connection, doubted):
+            return doubted
+    raise _make_absent()
+
+
+def _make_absent() -> ServiceError:
+    return ServiceError(
+        404,
+        "no_such_record",
+        "the case shows no such record",
+        "name a record as the case shows it; one of a linked case is corrected there",
+    )
 
 
 def _is_shown(connection: Connection, doubted: Doubted) -> bool:

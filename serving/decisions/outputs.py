@@ -196,6 +196,16 @@ class PlaceOut(BaseModel):
     first_view: str | None
 
 
+class SpanOut(BaseModel):
+    """A time in a state: from its start to the end on record, if there is one."""
+
+    state: str
+    detail: str | None
+    started_at: str
+    ended_at: str | None = Field(description="Absent while no end is on record.")
+    records: list[str] = Field(description="The records that start and end it.")
+
+
 class CaseOut(BaseModel):
     """One case, open or closed: where it stands, what is known, and what people decided."""
 
@@ -222,6 +232,7 @@ class CaseOut(BaseModel):
     why_no_advice: str | None
     records: list[RecordOut]
     n_records_kept_apart: int = Field(description="Records that your agency alone sees.")
+    spans: list[SpanOut] = Field(description="Times in custody, on bail, under an order.")
     places: list[PlaceOut]
     version: int
     seen_seq: int = Field(description="The last row that was there; a decision sends it back.")

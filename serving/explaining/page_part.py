@@ -18,6 +18,7 @@ from models.reasons import (
     list_open_questions,
     report_file,
 )
+from models.wording import format_probability
 from serving.explaining.files_then import FileThen
 from serving.explaining.ledgers import find_ledger
 from serving.explaining.opening import Explaining
@@ -46,11 +47,15 @@ class QuestionShown:
 
 @dataclass(frozen=True)
 class DisputeShown:
-    """An incident told differently from different views, with the range of the leading outcome."""
+    """An incident told differently from different views, with the range of the leading outcome.
+
+    ``moves`` says whether the range is wide enough to be told as one.
+    """
 
     sentence: str
     records: tuple[str, ...]
     ranges: tuple[str, ...]
+    moves: bool
 
 
 @dataclass(frozen=True)
@@ -172,9 +177,10 @@ def _tell_settling(then: FileThen, settling: Settling) -> dict[str, Any]:
 
 
 def _show_dispute(dispute: Dispute, then: FileThen) -> DisputeShown:
-    leading = then.score.leading_outcome
+    ranges = [one for one in dispute.ranges if one.outcome == then.score.leading_outcome]
     return DisputeShown(
         dispute.sentence,
         then.name_records(dispute.records),
-        tuple(one.sentence for one in dispute.ranges if one.outcome == leading),
+        tuple(one.sentence for one in ranges),
+        any(format_probability(one.low) != format_probability(one.high) for one in ranges),
     )

@@ -26,6 +26,8 @@ class StoredScore:
         What it was.
     stored_seq
         Its place in the order of rows.
+    occasion
+        What it was given for: an import, a night, a new model.
     """
 
     key: str
@@ -40,6 +42,30 @@ class StoredScore:
     leading_outcome: str
     log_odds: Mapping[str, float]
     stored_seq: int
+    occasion: str
+
+
+def read_scores(
+    connection: Connection, case_key: str, *, size: int, before_seq: int | None = None
+) -> list[StoredScore]:
+    """Return scores of a case, the latest first.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    case_key
+        The case.
+    size
+        How many at most.
+    before_seq
+        Upper end, exclusive, of their places in the order of rows; none where absent.
+    """
+    query = select(scores).where(scores.c.case_key == case_key)
+    if before_seq is not None:
+        query = query.where(scores.c.stored_seq < before_seq)
+    rows = connection.execute(query.order_by(scores.c.stored_seq.desc()).limit(size))
+    return [_tell(row) for row in rows]
 
 
 def read_score(connection: Connection, score_key: str) -> StoredScore | None:
@@ -109,8 +135,10 @@ def _find_newest_record(connection: Connection, score: StoredScore) -> int:
 
 
 def _read(row: Row[Any] | None) -> StoredScore | None:
-    if row is None:
-        return None
+    return None if row is None else _tell(row)
+
+
+def _tell(row: Row[Any]) -> StoredScore:
     return StoredScore(
         key=row.score_key,
         case_key=row.case_key,
@@ -124,4 +152,5 @@ def _read(row: Row[Any] | None) -> StoredScore | None:
         leading_outcome=row.leading_outcome,
         log_odds=row.log_odds,
         stored_seq=int(row.stored_seq),
+        occasion=row.occasion,
     )

@@ -1,18 +1,28 @@
 """The caseload: managed cases, and what changed on each since its latest decision."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from features.catalogue import Catalogue
+from models.wording import format_number
 from serving.api.cases import list_caseload
+from serving.api.duty import word_flag
 from serving.decisions.drafts import NO_NUL
+from serving.decisions.outputs import ManagedOut
+from serving.lists.new_records import NewKind, News
+from serving.pages.list_words import ListWords
 from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.screening.key_shape import KEY_PATTERN
+from serving.service import service_of
 
 router = APIRouter(include_in_schema=False)
 _Name = Annotated[str, Query(max_length=200, pattern=NO_NUL)]
+SAME: Final = 0.1
+"""A priority that moved by less than this share of the larger one is told as about the same; own
+judgement: below it the doubt about either is larger than the move."""
 
 
 @router.get("/caseload", response_class=HTMLResponse)
@@ -24,9 +34,56 @@ def show_caseload(
     order: Literal["review", "changed"] = "review",
     cursor: Annotated[str | None, Query(pattern=KEY_PATTERN)] = None,
 ) -> HTMLResponse:
-    """Show managed cases, the next review first or the most changed."""
+    """Show managed cases, the next review first or the most changed; what changed stands first."""
     told = list_caseload(
         request, person, owner or None, area or None, order, limit=50, cursor=cursor
     )
-    wanted = {"owner": owner, "area": area, "order": order}
-    return render(request, "caseload.html", told=told, wanted=wanted)
+    service = service_of(request)
+    bundle = service.champion.find()
+    catalogue = bundle.catalogue if bundle else None
+    words = ListWords(catalogue, service.need_unit().time_zone)
+    rows = [_tell(one, words, catalogue) for one in told.cases]
+    return render(
+        request,
+        "caseload.html",
+        told=told,
+        changed=[row for row in rows if row["is_changed"]],
+        unchanged=[row for row in rows if not row["is_changed"]],
+        wanted={"owner": owner, "area": area, "order": order},
+        is_first=cursor is None,
+    )
+
+
+def _tell(one: ManagedOut, words: ListWords, catalogue: Catalogue | None) -> dict[str, Any]:
+    news = News(tuple(NewKind(new.table, new.kind, new.n, 0) for new in one.new_records))
+    flags = {flag.name: flag for flag in catalogue.flags} if catalogue else {}
+    moved, said = describe_move(one)
+    return {
+        "case": one,
+        "news": words.tell_news(news),
+        "flags": [word_flag(flags, name) for name in one.new_flags],
+        "move": said,
+        "is_changed": bool(one.n_new_records or one.new_flags or moved),
+    }
+
+
+def describe_move(one: ManagedOut) -> tuple[bool, str]:
+    """Return whether a case's priority moved since the decision, and the same in words.
+
+    The priorities stand beside the words, since neither says how much it is on its own.
+    """
+    then, now = one.priority_then, one.priority_now
+    if one.withheld:
+        return False, "shown after your view"
+    if then is None or now is None:
+        return False, "no score to compare"
+    if not one.same_model:
+        return False, "another model gave the score at the decision; the two do not compare"
+    numbers = f"{_show(then)} then, {_show(now)} now"
+    if abs(now - then) <= SAME * max(then, now):
+        return False, f"about the same: {numbers}"
+    return True, f"{'higher' if now > then else 'lower'}: {numbers}"
+
+
+def _show(priority: float) -> str:
+    return format_number(round(priority, 1) if priority >= SAME else priority)

@@ -1,10 +1,11 @@
-"""Every open case, some at a time."""
+"""Every open case, some at a time, and a case found by its number."""
 
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 
+from serving.lists.finding import find_cases
 from serving.lists.open_cases import Filters, read_page
 from serving.lists.pools import count_states
 from serving.pages.rendering import render
@@ -64,3 +65,20 @@ def show_cases(
         wanted=wanted | {"state": state, "flagged": flagged, "order": order},
         is_first=cursor is None,
     )
+
+
+@router.post("/cases/find")
+def find_case(
+    request: Request, person: SignedIn, number: Annotated[str, Form(max_length=200)] = ""
+) -> Response:
+    """Lead to the case of a number, or show those whose number begins so.
+
+    It is sent in the body of the request, since an address is written into logs and kept by the
+    browser; the answer leads on by the case's opaque key.
+    """
+    with service_of(request).need_store().reading() as connection:
+        found = find_cases(connection, number, sight_of(request, connection))
+    note_shown(request, (one.key for one in found.cases))
+    if len(found.cases) == 1:
+        return RedirectResponse(f"/cases/{found.cases[0].key}", status_code=303)
+    return render(request, "found.html", found=found, number=number.strip())

@@ -44,7 +44,7 @@ def read_decision_form(form: FormData) -> tuple[DecisionIn, int | None]:
         "review_on": _read(form, "review_on"),
         "agrees_with_score": _read(form, "agrees_with_score"),
         "reasons": _read_reasons(form),
-        "discharges": [_split(str(value)) for value in form.getlist("discharge")],
+        "discharges": _read_discharges(form),
         "note": _read(form, "note"),
         "score_key": _read(form, "score_key"),
         "seen_seq": _read(form, "seen_seq"),
@@ -111,6 +111,10 @@ def _read_reasons(form: FormData) -> list[dict[str, Any]]:
     return found
 
 
-def _split(value: str) -> dict[str, str]:
-    flag, _, record_id = value.partition("|")
-    return {"flag": flag, "record_id": record_id}
+def _read_discharges(form: FormData) -> list[dict[str, str]]:
+    """Return the flagged records that are dealt with: single ones, and all that a flag showed."""
+    pairs = dict.fromkeys(str(value).partition("|")[::2] for value in form.getlist("discharge"))
+    for flag in map(str, form.getlist("discharge_all")):
+        shown = str(form.get(f"flagged|{flag}", "")).split("\n")
+        pairs |= dict.fromkeys((flag, key.strip()) for key in shown if key.strip())
+    return [{"flag": flag, "record_id": record_id} for flag, record_id in pairs]

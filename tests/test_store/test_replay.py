@@ -172,7 +172,7 @@ def test_a_disposed_case_says_when(store: Store, clock: Any, scored: Scored, rep
 
 
 def make_score() -> StoredScore:
-    return StoredScore("s", "c", 0, 0, "b", "d", "1", 0.5, 0.5, "harm", {"harm": 0.1}, 1)
+    return StoredScore("s", "c", 0, 0, "b", "d", "1", 0.5, 0.5, "harm", {"harm": 0.1}, 1, "import")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,277 @@
+"""What the page of a case shows, put together from its parts, and the page itself."""
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy import Connection, select
+from starlette.datastructures import FormData
+
+from features.moments import to_datetime
+from models.wording import say
+from serving.decisions.case_view import describe_case
+from serving.decisions.outputs import CaseOut, WithoutOut
+from serving.decisions.versions import write_tag
+from serving.decisions.without import Doubted, score_without
+from serving.explaining.case_folders import CaseFolders
+from serving.explaining.opening import Explaining
+from serving.explaining.page_part import PagePart, explain_on_page
+from serving.explaining.stored_scores import StoredScore, read_scores
+from serving.lists.blinding import VIEWS, blind_sitting
+from serving.lists.sittings import current_sitting
+from serving.pages import record_words
+from serving.pages.case_chart import describe_span, draw_case
+from serving.pages.case_news import find_news
+from serving.pages.decision_form import WAY_WORDS
+from serving.pages.list_words import RULES as PLACE_WORDS
+from serving.pages.rendering import describe_day_of, render
+from serving.pages.timeline import Entry, Timeline, lay_out, number_records
+from serving.problems import ServiceError
+from serving.rights.gate import sight_of
+from serving.rights.roles import DECIDERS, OPENERS
+from serving.rights.sealing import read_seal
+from serving.rights.sight import Sight
+from serving.service import Service, service_of
+from serving.store.schema import decisions, list_places
+
+STANCES: Final = {"agree": "Agrees", "dissent": "Dissents", "abstain": "Abstains"}
+VIEW_WORDS: Final = dict(zip(VIEWS, ("Look now", "Look soon", "Can wait"), strict=True))
+MOST_SCORES: Final = 12
+N_FIRST: Final = 3
+"""Reasons on the first screen; the others stand below."""
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """Which part of the timeline is shown, and to which reason's records it is narrowed."""
+
+    part: int = 1
+    behind: str | None = None
+
+
+@dataclass(frozen=True)
+class Happened:
+    """What was just done or tried on the case.
+
+    Parameters
+    ----------
+    done
+        What was recorded: ``decision``, ``view`` or ``read``; empty for nothing.
+    problem, given
+        Why something was not recorded, and what was written in the form.
+    doubted
+        A record that somebody doubts: the score without it is shown.
+    """
+
+    done: str = ""
+    problem: ServiceError | None = None
+    given: FormData = field(default_factory=FormData)
+    doubted: Doubted | None = None
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What is read of the case in one transaction."""
+
+    case: CaseOut
+    scores: list[StoredScore]
+    without: WithoutOut | None
+    place: dict[str, Any] | None
+    seal: Any
+    view_of: str | None
+    explained: PagePart | None
+
+
+def show_case_screen(
+    request: Request,
+    key: str,
+    happened: Happened | None = None,
+    *,
+    narrowing: Narrowing | None = None,
+    whole: bool = False,
+) -> HTMLResponse:
+    """Return the page of a case.
+
+    Parameters
+    ----------
+    request
+        Who asks.
+    key
+        The case; the gate has made sure that the person may see it.
+    happened, narrowing
+        See there; nothing, and the whole timeline's first part, where absent.
+    whole
+        Whether the incidents of a large file are worked out.
+    """
+    service = service_of(request)
+    happened, narrowing = happened or Happened(), narrowing or Narrowing()
+    with service.need_store().reading() as connection:
+        read = _read(request, connection, key, happened.doubted, whole=whole)
+    problem, case = happened.problem, read.case
+    return render(
+        request,
+        "case/page.html",
+        status=problem.status if problem else HTTPStatus.OK,
+        **vars(read),
+        **_tell_records(case, narrowing, service),
+        **_tell_reasons(case, service),
+        advice=case.advice,
+        say=say,
+        may_view=request.state.person.role in OPENERS,
+        may_decide=request.state.person.role in DECIDERS,
+        decides=request.state.person.role in DECIDERS and not case.withheld,
+        section="" if read.place else "cases",
+        done=happened.done,
+        problem=problem.body if problem else None,
+        given=happened.given,
+        version=write_tag(case.version),
+        views=VIEW_WORDS,
+        stances=STANCES,
+        wide_words=WAY_WORDS,
+        rules=PLACE_WORDS,
+        zone=service.need_unit().time_zone,
+    )
+
+
+def _read(
+    request: Request, connection: Connection, key: str, doubted: Doubted | None, *, whole: bool
+) -> _Read:
+    service = service_of(request)
+    folders = CaseFolders(connection, key, service.need_unit())
+    case = describe_case(connection, service, key, folders, person=request.state.person)
+    explaining = Explaining(connection, service, key, folders)
+    shows_none = case.withheld or case.advice is None
+    return _Read(
+        case=case,
+        scores=[] if case.withheld else read_scores(connection, key, size=MOST_SCORES),
+        without=_compare(connection, service, case, doubted),
+        place=_find_place(connection, key, sight_of(request, connection)),
+        seal=read_seal(connection, key) if case.sealed else None,
+        view_of=blind_sitting(connection, key),
+        explained=None
+        if shows_none or case.advice is None
+        else explain_on_page(explaining, case.advice.score_key, whole=whole),
+    )
+
+
+def _tell_records(case: CaseOut, narrowing: Narrowing, service: Service) -> dict[str, Any]:
+    """Return the records as the page shows them: timeline, answers, links, chart and news."""
+    entries = number_records(case.records)
+    timeline = lay_out(entries, part=narrowing.part, behind=narrowing.behind)
+    now = to_datetime(service.need_store().clock(), service.need_unit().time_zone)
+    return {
+        "words": record_words,
+        "timeline": timeline,
+        "chart": draw_case(entries, case.spans, now.date()),
+        "span_words": describe_span,
+        "news": find_news(case, entries, now),
+        "answers": [one for one in entries if one.record.table == "facts"],
+        "links": [one for one in entries if one.record.table == "links"],
+        "anchors": _address(entries, timeline, case.key),
+        "told": {one.record.record_id: _name_record(one) for one in entries},
+        "briefly": {one.record.record_id: _name_record(one, briefly=True) for one in entries},
+        "said_by": {one.record.record_id: _name_speaker(one) for one in entries},
+        "evidence": _find_evidence(entries),
+    }
+
+
+def _address(entries: tuple[Entry, ...], timeline: Timeline, key: str) -> dict[str, str]:
+    return {one.record.record_id: timeline.find_address(one.number, key) for one in entries}
+
+
+def _name_record(entry: Entry, *, briefly: bool = False) -> str:
+    """Return a record as others name it: when, briefly by its day alone, and what."""
+    record = entry.record
+    day = describe_day_of(record.occurred_at or record.recorded_at)
+    said = f"{day if briefly else record_words.describe_time(record)}, {record.label}"
+    return said if record.view in (None, "recorded") else f"{said} ({_name_speaker(entry)})"
+
+
+def _name_speaker(entry: Entry) -> str:
+    """Return a record by who told it, where the incident is named beside it."""
+    view = entry.record.view or "recorded"
+    return {
+        "account": "the victim's account",
+        "classification": "the officer's classification",
+    }.get(view, "the record")
+
+
+def _find_evidence(entries: tuple[Entry, ...]) -> dict[str, list[str]]:
+    """Return for each indicator the keys of the records behind it that are shown."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        for indicator in entry.record.behind:
+            found.setdefault(indicator, []).append(entry.record.record_id)
+    return found
+
+
+def _tell_reasons(case: CaseOut, service: Service) -> dict[str, Any]:
+    """Return the reasons, parted as the page shows them, and how records refer to them."""
+    up = [] if case.advice is None else case.advice.reasons
+    down = [] if case.advice is None else case.advice.counter_reasons
+    numbers = {one.indicator: f"reason {n}" for n, one in enumerate(down, len(up) + 1)}
+    numbers |= {one.indicator: f"reason {n}" for n, one in enumerate(up, 1)}
+    return {
+        "first_reasons": up[:N_FIRST],
+        "further_reasons": up[N_FIRST:],
+        "counter_reasons": down,
+        "numbers": numbers,
+        "sentences": _name_indicators(service),
+    }
+
+
+def _name_indicators(service: Service) -> dict[str, str]:
+    """Return what each indicator is about, without a value: earlier decisions name them."""
+    bundle = service.champion.find()
+    if bundle is None:
+        return {}
+    return {one.name: one.reason.replace("{value}", "…") for one in bundle.catalogue.indicators}
+
+
+def _compare(
+    connection: Connection, service: Service, case: CaseOut, doubted: Doubted | None
+) -> WithoutOut | None:
+    bundle = service.champion.find()
+    if doubted is None or case.withheld or bundle is None:
+        return None
+    if (doubted.table, doubted.record_id) not in {(r.table, r.record_id) for r in case.records}:
+        return None
+    now_us = service.need_store().clock()
+    return score_without(connection, bundle, doubted, service.need_unit(), now_us)
+
+
+def _find_place(connection: Connection, key: str, sight: Sight) -> dict[str, Any] | None:
+    """Return where the case stands on the current list, and which case comes next there."""
+    sitting = current_sitting(connection)
+    if sitting is None:
+        return None
+    found = connection.execute(
+        select(list_places.c.position, list_places.c.case_key, decisions.c.decision_key)
+        .outerjoin(
+            decisions,
+            (decisions.c.case_key == list_places.c.case_key)
+            & (decisions.c.sitting_key == sitting.key),
+        )
+        .where(list_places.c.sitting_key == sitting.key)
+        .order_by(list_places.c.position)
+    ).all()
+    listed = sight.keep_listed(connection, [seat.case_key for seat in found])
+    decided: dict[str, bool] = {}
+    for seat in found:
+        if seat.case_key in listed:
+            decided[seat.case_key] = seat.decision_key is not None
+    if key not in decided:
+        return None
+    keys = list(decided)
+    mine = keys.index(key)
+    left = [other for other in keys[mine + 1 :] + keys[:mine] if not decided[other]]
+    return {
+        "sitting_key": sitting.key,
+        "position": mine + 1,
+        "size": len(keys),
+        "n_decided": sum(decided.values()),
+        "next_key": left[0] if left else None,
+        "decided": decided[key],
+    }

@@ -1,0 +1,176 @@
+"""A case's records by incident, as the page tells them: newest first, month by month, in parts.
+
+An incident is told in up to three lines, one a view: what the record says, what the victim says,
+what the officer called it. A large file is shown in parts; every record has one place, so that a
+reason leads to its records whichever part they are in.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from serving.pages.record_words import VIEW_WORDS, describe_time
+from serving.schemas import RecordOut
+
+PART_SIZE: Final = 100
+"""Records in one part of the timeline; an incident is not divided, so a part may hold a few more.
+With it a page stays well under 200 kB."""
+_ACTORS: Final = ("subject", "proxy")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record with its place among all records of the case, the latest being 0."""
+
+    number: int
+    record: RecordOut
+
+    @property
+    def is_act(self) -> bool:
+        """Whether it is something that the subject did, or somebody for them."""
+        return self.record.table == "events" and self.record.actor in _ACTORS
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one view says of an incident."""
+
+    words: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Records of one incident: when it happened, and a line for each view."""
+
+    time: str
+    lines: tuple[Line, ...]
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a reason rests on it."""
+        return any(entry.record.behind for line in self.lines for entry in line.entries)
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month's incidents, the latest first."""
+
+    title: str
+    incidents: tuple[Incident, ...]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One part of what is shown of a case's events.
+
+    Parameters
+    ----------
+    months
+        The part's incidents.
+    part, n_parts
+        Which part it is, from 1, and of how many.
+    n_incidents, n_records
+        How many incidents and records all parts hold.
+    behind
+        The indicator to whose records it is narrowed; ``None`` for all.
+    here
+        Numbers of the records on this part.
+    part_of
+        For each event's number the part of the whole timeline in which it stands.
+    """
+
+    months: tuple[Month, ...]
+    part: int
+    n_parts: int
+    n_incidents: int
+    n_records: int
+    behind: str | None
+    here: frozenset[int]
+    part_of: Mapping[int, int]
+
+    def find_address(self, number: int, key: str) -> str:
+        """Return the address of a record's place: on this page, or on another part of it."""
+        place, part = f"#record-{number}", self.part_of.get(number)
+        if part is None or number in self.here:
+            return place
+        return f"/cases/{key}?part={part}{place}"
+
+
+def number_records(records: Sequence[RecordOut]) -> tuple[Entry, ...]:
+    """Return all records of a case, the latest first, each with its number."""
+    return tuple(Entry(number, record) for number, record in enumerate(records))
+
+
+def group_incidents(entries: Sequence[Entry]) -> tuple[tuple[Entry, ...], ...]:
+    """Return the events by incident, each where its latest record stands."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.record.table == "events":
+            found.setdefault(str(entry.record.incident_id), []).append(entry)
+    return tuple(map(tuple, found.values()))
+
+
+def lay_out(entries: Sequence[Entry], *, part: int = 1, behind: str | None = None) -> Timeline:
+    """Lay out a part of a case's events.
+
+    Parameters
+    ----------
+    entries
+        Every record of the case.
+    part
+        Which part, from 1; the last where there are fewer.
+    behind
+        Show the records alone on which this indicator's reason rests; all where absent.
+    """
+    whole = list(_divide(group_incidents(entries)))
+    shown = entries if behind is None else [e for e in entries if behind in e.record.behind]
+    incidents = group_incidents(shown)
+    parts = whole if behind is None else list(_divide(incidents))
+    chosen = min(max(part, 1), max(len(parts), 1))
+    held = parts[chosen - 1] if parts else []
+    return Timeline(
+        months=tuple(_tell_months(held)),
+        part=chosen,
+        n_parts=len(parts),
+        n_incidents=len(incidents),
+        n_records=sum(map(len, incidents)),
+        behind=behind,
+        here=frozenset(entry.number for incident in held for entry in incident),
+        part_of={e.number: n for n, one in enumerate(whole, 1) for i in one for e in i},
+    )
+
+
+def _divide(
+    incidents: Sequence[tuple[Entry, ...]],
+) -> Iterator[list[tuple[Entry, ...]]]:
+    """Yield incidents in parts of ``PART_SIZE`` records, none divided."""
+    part: list[tuple[Entry, ...]] = []
+    n_records = 0
+    for incident in incidents:
+        part.append(incident)
+        n_records += len(incident)
+        if n_records >= PART_SIZE:
+            yield part
+            part, n_records = [], 0
+    if part:
+        yield part
+
+
+def _tell_months(incidents: Sequence[tuple[Entry, ...]]) -> Iterator[Month]:
+    months: dict[str, list[Incident]] = {}
+    for incident in incidents:
+        at = dt.datetime.fromisoformat(str(incident[0].record.occurred_at))
+        months.setdefault(f"{at:%B %Y}", []).append(_tell_incident(incident))
+    for title, found in months.items():
+        yield Month(title, tuple(found))
+
+
+def _tell_incident(incident: Sequence[Entry]) -> Incident:
+    lines = []
+    for view, words in VIEW_WORDS.items():
+        said = tuple(one for one in incident if (one.record.view or "recorded") == view)
+        if said:
+            lines.append(Line(words, said))
+    return Incident(describe_time(incident[0].record), tuple(lines))
