@@ -76,32 +76,29 @@ class RecordTeller:
         events = _of_case(folder.events, case_key)
         apart = (events["handling"] == AGENCY_ONLY) | (events["source"] == HEALTH_SOURCE)
         ours = apart & (events["source"] == agency)
-        told = [self._tell_event(row) for row in events[~apart | ours].to_dict("records")]
-        told += [
-            self._tell_fact(row) for row in _of_case(folder.facts, case_key).to_dict("records")
-        ]
+        told = [self._tell_event(row) for row in _list_rows(events[~apart | ours])]
+        told += [self._tell_fact(row) for row in _list_rows(_of_case(folder.facts, case_key))]
         links = _of_case(folder.links, case_key)
         links = links[~links["linked_case_id"].isin(list(hidden))]
-        told += [self._tell_link(row) for row in links.to_dict("records")]
+        told += [self._tell_link(row) for row in _list_rows(links)]
         told.sort(key=lambda pair: pair[0], reverse=True)
         return [record for _, record in told], int(ours.sum())
 
     def _tell_event(self, row: dict[Any, Any]) -> tuple[tuple[int, str], RecordOut]:
-        texts: dict[str, Any] = {name: _none(row[name]) for name in _EVENT_TEXTS}
-        until, incident_id = row["occurred_until"], _none(row["incident_id"])
+        until = row["occurred_until"]
         return (int(row["occurred_at"]), row["event_id"]), RecordOut(
             table="events",
             record_id=row["event_id"],
             kind=row["kind"],
             label=self._label(row["kind"]),
-            incident_id=row["event_id"] if incident_id is None else incident_id,
+            incident_id=row["incident_id"] or row["event_id"],
             occurred_at=self._face.show(row["occurred_at"]),
-            occurred_until=None if pd.isna(until) else self._face.show(until),
+            occurred_until=None if until is None else self._face.show(until),
             recorded_at=self._face.show(row["recorded_at"]),
-            value=None if pd.isna(row["value"]) else float(row["value"]),
+            value=None if row["value"] is None else float(row["value"]),
             in_force=self._is_in_force(row),
             behind=self._behind.get(("events", row["event_id"]), []),
-            **texts,
+            **{name: row[name] for name in _EVENT_TEXTS},
         )
 
     def _tell_fact(self, row: dict[Any, Any]) -> tuple[tuple[int, str], RecordOut]:
@@ -113,7 +110,7 @@ class RecordTeller:
             kind=name,
             label=known.question if known else _plain(name),
             recorded_at=self._face.show(row["recorded_at"]),
-            value=_none(row["value"]) if row["asked"] == "yes" else "not asked",
+            value=row["value"] if row["asked"] == "yes" else "not asked",
             in_force=self._is_in_force(row),
             behind=self._behind.get(("facts", row["fact_id"]), []),
             **_NO_TEXTS,
@@ -150,8 +147,9 @@ def _of_case(table: pd.DataFrame, case_key: str) -> pd.DataFrame:
     return table[table["case_id"] == case_key]
 
 
-def _none(cell: Any) -> Any:
-    return None if pd.isna(cell) else cell
+def _list_rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Return the rows of a table, ``None`` in the place of what is missing."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
 def _plain(name: str) -> str:

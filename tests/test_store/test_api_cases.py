@@ -210,6 +210,34 @@ def test_a_model_that_is_gone_gives_no_advice(store: Store, clock: Any, small_un
     assert told["records"]
 
 
+def test_times_in_custody_and_under_an_order_are_told_as_the_engine_has_them(
+    store: Store, clock: Any, small_unit: Any
+) -> None:
+    """From start to the next end of the same kind; what an agency keeps to itself makes none."""
+    scored = fill(store, clock, small_unit, size=2)
+    case_id, key = next(iter(scored.keys.items()))
+    edges = [
+        ("S1", "custody_started", "2025-03-01", {}),
+        ("S2", "custody_ended", "2025-03-09", {}),
+        ("S3", "order_started", "2025-04-01", {"detail": "interim"}),
+        ("S4", "bail_started", "2025-04-01", {"handling": "agency_only"}),
+        ("S5", "bail_started", "2025-04-01", {"source": "health"}),
+    ]
+    before = {one["records"][0] for one in read(store, key, scored.champion)["spans"]}
+    send(
+        store,
+        {"events": [make_event(i, case_id, kind=k, occurred_at=at, **m) for i, k, at, m in edges]},
+    )
+    told = read(store, key, scored.champion)["spans"]
+    new = [one for one in told if one["records"][0] not in before]
+    assert new == [
+        {"state": "custody", "detail": None, "started_at": "2025-03-01", "ended_at": "2025-03-09",
+         "records": ["S1", "S2"]},
+        {"state": "order", "detail": "interim", "started_at": "2025-04-01", "ended_at": None,
+         "records": ["S3"]},
+    ]  # fmt: skip
+
+
 def test_a_blind_case_is_told_without_anything_of_the_model(
     store: Store, clock: Any, small_unit: Any
 ) -> None:

@@ -1,0 +1,236 @@
+"""The parts of a case's page: timeline, news, chart and words, from small tables of records."""
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.decisions.outputs import CaseOut, DecisionOut, FirstReadOut, SpanOut, ViewsOut
+from serving.pages.case_chart import draw_case
+from serving.pages.case_news import find_news
+from serving.pages.record_words import describe_kind, describe_known, describe_record, describe_time
+from serving.pages.timeline import PART_SIZE, Entry, group_incidents, lay_out, number_records
+from serving.schemas import RecordOut
+
+LONDON = ZoneInfo("Europe/London")
+NOW = dt.datetime(2026, 11, 2, 9, 0, tzinfo=LONDON)
+
+
+def record(record_id: str, at: str, **given: Any) -> RecordOut:
+    """Return an event as a page gets it, known when it happened unless told else."""
+    usual: dict[str, Any] = dict.fromkeys(RecordOut.model_fields) | {
+        "table": "events",
+        "kind": "call",
+        "label": "a call",
+        "recorded_at": at,
+        "incident_id": record_id,
+        "actor": "subject",
+        "in_force": True,
+        "behind": [],
+    }
+    return RecordOut(**(usual | {"record_id": record_id, "occurred_at": at} | given))
+
+
+def span(state: str, started_at: str, ended_at: str | None) -> SpanOut:
+    """Return a time in a state."""
+    return SpanOut(state=state, detail=None, started_at=started_at, ended_at=ended_at, records=[])
+
+
+def case(records: list[RecordOut], **given: Any) -> CaseOut:
+    """Return a case with these records, never decided and on no list."""
+    usual: dict[str, Any] = dict.fromkeys(CaseOut.model_fields) | {
+        "key": "k",
+        "synthetic": True,
+        "state": "awaiting",
+        "sealed": False,
+        "state_since": "2026-10-01",
+        "arrived_at": "2026-10-01",
+        "first_read": FirstReadOut(
+            due="2026-10-04", read_at=None, person=None, role=None, agency=None, note=None
+        ),
+        "withheld": False,
+        "n_records_kept_apart": 0,
+        "version": 0,
+        "seen_seq": 0,
+        "views": ViewsOut(latest=[], dissents=0, all=[]),
+    }
+    empty = ("flags", "ask_first", "spans", "places", "decisions", "corrections")
+    return CaseOut(**(usual | {name: [] for name in empty} | {"records": records} | given))
+
+
+def test_an_incident_is_told_in_a_line_for_each_who_told_of_it() -> None:
+    """Three views of one incident are one, in the order record, victim, officer; none is true."""
+    views = {"classification": "no crime", "account": None, "recorded": None}
+    told = [
+        record(f"E{n}", "2026-10-23 00:12+01:00", incident_id="I1", view=view, detail=detail)
+        for n, (view, detail) in enumerate(views.items())
+    ]
+    timeline = lay_out(number_records([*told, record("E9", "2026-09-01 10:00+01:00")]))
+
+    assert [month.title for month in timeline.months] == ["October 2026", "September 2026"]
+    (incident,) = timeline.months[0].incidents
+    assert [line.words for line in incident.lines] == [
+        "The record says",
+        "The victim says",
+        "The officer called it",
+    ]
+    assert describe_kind(incident.lines[2].entries[0].record) == "no crime (a call)"
+    assert (timeline.n_incidents, timeline.n_records) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("start", "until", "said"),
+    [
+        ("2026-10-23 00:12+01:00", None, "23 October 2026, 12:12am"),
+        ("2026-10-23", None, "23 October 2026"),
+        ("2026-10-23", "2026-10-23 23:59:59+01:00", "23 October 2026, time not known"),
+        ("2026-10-23 10:00+01:00", "2026-10-23 12:30+01:00", "23 October 2026, 10:00am to 12:30pm"),
+        ("2026-10-20", "2026-10-23 23:59+01:00", "between 20 October 2026 and 23 October 2026"),
+    ],
+)
+def test_a_time_is_told_as_exactly_as_it_is_known(start: str, until: str | None, said: str) -> None:
+    """A day is not told as midnight, nor a stretch of days as a moment."""
+    assert describe_time(record("E1", start, occurred_until=until)) == said
+
+
+@pytest.mark.parametrize(
+    ("happened", "known", "said"),
+    [
+        ("2026-10-23 00:12+01:00", "2026-10-23 07:05+01:00", "known 23 October 2026, the same day"),
+        ("2026-10-23 00:12+01:00", "2026-10-24 07:05+01:00", "known 24 October 2026, 1 day later"),
+        ("2025-10-23", "2026-10-23", "known 23 October 2026, 365 days later"),
+    ],
+)
+def test_both_clocks_are_told(happened: str, known: str, said: str) -> None:
+    """When a record came to be known stands beside when it happened."""
+    assert describe_known(record("E1", happened, recorded_at=known)) == said
+
+
+def test_who_told_what_is_told() -> None:
+    """Channel, who did it and to whom, how grave, from whom and on what assurance."""
+    one = record(
+        "E1", "2026-10-23", channel="social_media", target="child", value=8.0, source="police",
+        assurance="fact",
+    )  # fmt: skip
+    assert describe_record(one) == (
+        "social media, by subject, towards child, severity 8; from police, as fact"
+    )
+
+
+@given(st.lists(st.integers(0, 60), max_size=5 * PART_SIZE), st.integers(1, 9))
+def test_no_record_is_lost_between_the_parts(incidents: list[int], part: int) -> None:
+    """Every event stands in exactly one part, and its address leads there."""
+    entries = number_records(
+        [record(f"E{n}", "2026-10-01", incident_id=f"I{i}") for n, i in enumerate(incidents)]
+    )
+    first = lay_out(entries)
+    parts = [lay_out(entries, part=n) for n in range(1, first.n_parts + 1)]
+    held = [number for one in parts for number in one.here]
+    assert sorted(held) == [entry.number for entry in entries]
+    assert all(len(one.here) < PART_SIZE + len(incidents) for one in parts)
+    shown = lay_out(entries, part=part)
+    for entry in entries:
+        address = shown.find_address(entry.number, "KEY")
+        where = first.part_of[entry.number]
+        place = f"#record-{entry.number}"
+        assert address == (place if where == shown.part else f"/cases/KEY?part={where}{place}")
+
+
+def test_a_timeline_narrowed_to_a_reason_shows_its_records_alone() -> None:
+    """The records behind an indicator stay; the way to each of the others leads out of it."""
+    entries = number_records(
+        [
+            record("E1", "2026-10-02", behind=["threats"]),
+            record("E2", "2026-10-01"),
+            record("F1", "2026-10-01", table="facts", occurred_at=None),
+        ]
+    )
+    narrowed = lay_out(entries, behind="threats")
+    assert narrowed.here == {0}
+    assert narrowed.find_address(0, "KEY") == "#record-0"
+    assert narrowed.find_address(1, "KEY") == "/cases/KEY?part=1#record-1"
+    assert narrowed.find_address(2, "KEY") == "#record-2"
+
+
+def test_news_is_what_came_to_be_known_since_the_latest_decision() -> None:
+    """By the second clock, not the first; what is known late is told as such."""
+    records = [
+        record("E1", "2026-10-30", recorded_at="2026-10-30"),
+        record("E2", "2026-05-01", recorded_at="2026-10-29", label="a threat"),
+        record("E3", "2026-10-20", recorded_at="2026-10-20"),
+    ]
+    decided = dict.fromkeys(DecisionOut.model_fields) | {
+        "person": "SYN Screener", "role": "screener", "agency": "police", "decision_key": "d",
+        "version": 1, "decided_at": "2026-10-26 10:00+00:00", "seen_seq": 1, "ways": {},
+        "reasons": [], "discharges": [],
+    }  # fmt: skip
+    news = find_news(
+        case(records, decisions=[DecisionOut(**decided)]), number_records(records), NOW
+    )
+    assert news.since == "since the decision of 26 October 2026"
+    assert news.kinds == (("a call", 1), ("a threat", 1))
+    assert (news.n_records, news.n_late) == (2, 1)
+    assert [one.record.record_id for one in news.latest] == ["E1", "E2"]
+
+
+def test_without_a_decision_news_is_that_of_a_week() -> None:
+    """A case that no list has shown is told by its last seven days."""
+    records = [record("E1", "2026-10-30"), record("E2", "2026-10-25")]
+    news = find_news(case(records), number_records(records), NOW)
+    assert (news.since, news.n_records) == ("in the last 7 days", 1)
+
+
+def test_the_chart_counts_incidents_and_not_records() -> None:
+    """Two views of one act are one bar of one; what the victim did is another event."""
+    records = [
+        record("E1", "2026-10-20", incident_id="I1"),
+        record("E2", "2026-10-20", incident_id="I1", view="account"),
+        record("E3", "2026-10-05", actor="victim"),
+        record("E4", "2026-08-05"),
+        record("E5", "2026-08-05", in_force=False),
+    ]
+    spans = [span("custody", "2026-08-10", "2026-09-10"), span("order", "2026-09-01", None)]
+    chart = draw_case(number_records(records), spans, NOW.date())
+    assert chart is not None
+    counted = {bar.title: (bar.n_acts, bar.n_others) for bar in chart.bars}
+    assert counted == {
+        "August 2026": (1, 0),
+        "September 2026": (0, 0),
+        "October 2026": (1, 1),
+        "November 2026": (0, 0),
+    }
+    assert [lane.state for lane in chart.lanes] == ["custody", "order"]
+    (until_today,) = chart.lanes[1].spans
+    assert until_today.says == "1 September 2026 with no end on record"
+    assert chart.says.startswith("2 acts by the subject or somebody for them since August 2026")
+
+
+@given(
+    st.lists(st.dates(dt.date(2015, 1, 1), dt.date(2026, 11, 2)), min_size=1, max_size=60),
+    st.booleans(),
+)
+def test_the_chart_holds_every_incident_within_its_frame(days: list[dt.date], ends: bool) -> None:
+    """However long the case, the bars add up to its incidents and nothing stands outside."""
+    records = [record(f"E{n}", day.isoformat()) for n, day in enumerate(days)]
+    spans = [span("order", min(days).isoformat(), max(days).isoformat() if ends else None)]
+    chart = draw_case(number_records(records), spans, NOW.date())
+    assert chart is not None
+    assert sum(bar.n_acts for bar in chart.bars) == len(days)
+    assert len(chart.bars) <= 50
+    for bar in chart.bars:
+        assert chart.left <= bar.x and bar.x + bar.width <= chart.right
+        assert chart.top <= bar.y and bar.y + bar.height <= chart.base + 0.1
+    for lane in chart.lanes:
+        for one in lane.spans:
+            assert chart.left <= one.x <= chart.right
+
+
+def test_a_case_without_events_has_no_chart_and_an_empty_timeline() -> None:
+    """Nothing on record is told as nothing."""
+    fact = number_records([record("F1", "2026-10-01", table="facts", occurred_at=None)])
+    assert draw_case(fact, [], NOW.date()) is None
+    assert lay_out(fact).months == ()
+    assert group_incidents([Entry(0, fact[0].record)]) == ()
