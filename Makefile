@@ -13,7 +13,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check audit sbom format docs bench lock clean
+.PHONY: help setup run test check audit sbom format docs pictures bench lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -47,6 +47,9 @@ format: setup ## Format and sort imports
 
 docs: setup ## Write docs/indicators.md from the catalogue and its example
 	@$(VENV)/python scripts/indicators.py
+
+pictures: setup ## Make the pictures of the pages in docs/pictures anew
+	@$(VENV)/python scripts/pictures.py
 
 bench: setup ## Run the benchmarks
 	@if [ -f benchmarks/__main__.py ]; then $(VENV)/python -m benchmarks; else echo "There are no benchmarks yet."; fi

@@ -4,7 +4,7 @@ A request changes no record. Where it is accepted, the correction itself comes a
 own, by import, as every record does.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import StringConstraints
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select
@@ -25,6 +25,8 @@ from serving.screening.key_shape import make_bad_cursor
 from serving.store.database import Unit, Writing, make_key
 from serving.store.schema import RECORDS, correction_answers, correction_requests
 
+_NAMES: Final = {"events": "event_id", "facts": "fact_id", "links": "link_id"}
+"""Tables of records that a case shows, each with the column of its numbers."""
 _requests = correction_requests.c
 _answers = correction_answers.c
 
@@ -79,7 +81,7 @@ def find_record(connection: Connection, case_key: str, record_id: str) -> Doubte
     ServiceError
         If the case shows none (404).
     """
-    for table in RECORDS:
+    for table in _NAMES:
         doubted = Doubted(case_key, table, record_id)
         if "\0" not in record_id and _is_shown(connection, doubted):
             return doubted
@@ -97,7 +99,7 @@ def _make_absent() -> ServiceError:
 
 def _is_shown(connection: Connection, doubted: Doubted) -> bool:
     table = RECORDS[doubted.table]
-    name = {"events": "event_id", "facts": "fact_id", "links": "link_id"}[doubted.table]
+    name = _NAMES[doubted.table]
     query = select(table.c[name]).where(
         table.c.case_key == doubted.case_key, table.c[name] == doubted.record_id
     )

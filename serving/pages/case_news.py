@@ -60,7 +60,8 @@ def find_news(case: CaseOut, entries: Sequence[Entry], now: dt.datetime) -> News
     """
     first, words = _find_since(case, now)
     known = [(_read_moment(e.record.recorded_at, now), e) for e in entries]
-    known = [pair for pair in known if pair[0] >= first]
+    # What a decision itself writes down bears its moment, and is not news.
+    known = [pair for pair in known if pair[0] > first]
     new = [entry for _, entry in sorted(known, key=lambda pair: pair[0], reverse=True)]
     counted = Counter(_name(e) for e in new).most_common()
     return News(

@@ -25,6 +25,7 @@ from serving.pages import record_words
 from serving.pages.case_chart import describe_span, draw_case
 from serving.pages.case_news import find_news
 from serving.pages.decision_form import WAY_WORDS
+from serving.pages.error_words import tell_problems
 from serving.pages.list_words import RULES as PLACE_WORDS
 from serving.pages.rendering import describe_day_of, render
 from serving.pages.timeline import Entry, Timeline, lay_out, number_records
@@ -125,6 +126,7 @@ def show_case_screen(
         section="" if read.place else "cases",
         done=happened.done,
         problem=problem.body if problem else None,
+        wrong={one.anchor: one.words for one in tell_problems(problem.body)} if problem else {},
         given=happened.given,
         version=write_tag(case.version),
         views=VIEW_WORDS,

@@ -1,0 +1,160 @@
+"""The page of one case in a real browser: reasons and their records, the decision, the timeline."""
+
+import io
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+pytestmark = pytest.mark.browser
+
+WITH_AND_WITHOUT = pytest.mark.parametrize(
+    "javascript", [True, False], ids=["with-scripts", "without-scripts"]
+)
+
+
+def open_first_case(page: Page) -> None:
+    """Follow the list's first link to a case that is shown whole."""
+    rows = page.get_by_role("table").get_by_role("row")
+    rows.filter(has_not_text="Your own view first").get_by_role("link").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Case SYN-C")
+
+
+def follow_a_reason(page: Page) -> Locator:
+    """Follow the first record of the first reason that has some; return where it leads."""
+    link = page.locator(".caselight-evidence a").first
+    target, text = str(link.get_attribute("href")), link.inner_text()
+    link.click()
+    record = page.locator(target[target.index("#") :])
+    expect(record).to_be_in_viewport()
+    expect(record).to_contain_text(text.split(", ")[1].split(" (")[0], ignore_case=True)
+    return record
+
+
+@WITH_AND_WITHOUT
+def test_a_reason_opens_its_record_at_one_click(
+    open_page: Callable[..., Page], javascript: bool
+) -> None:
+    """From the list to a case, from a reason to its record, and back: with and without scripts."""
+    page = open_page("/", java_script_enabled=javascript)
+    open_first_case(page)
+    record = follow_a_reason(page)
+    record.get_by_role("link", name="reason").first.click()
+    assert "#reason-" in page.url
+    expect(page.locator("#" + page.url.partition("#")[2])).to_be_in_viewport()
+    page.get_by_role("link", name="This week's list").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("This week's list")
+
+
+def test_the_record_that_a_reason_opens_lights_up(open_page: Callable[..., Page]) -> None:
+    """Of hundreds of records the one that was asked for carries a yellow frame that can be seen."""
+    page = open_page("/", reduced_motion="reduce")
+    open_first_case(page)
+    follow_a_reason(page)
+    shown = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+    yellow = (shown == (255, 221, 0)).all(axis=2)
+    assert yellow.sum() > 200
+
+
+def test_every_reason_leads_to_as_many_records_as_it_says(open_page: Callable[..., Page]) -> None:
+    """The timeline narrowed to a reason shows the records that the reason counts, and no others."""
+    page = open_page("/")
+    open_first_case(page)
+    narrowing = page.locator(".caselight-evidence a[href*='behind=']")
+    said = narrowing.locator("xpath=..").all_inner_texts()
+    stated = {
+        str(link.get_attribute("href")): int(str(re.match(r"(\d+) records", text)[1]))  # type: ignore[index]
+        for link, text in zip(narrowing.all(), said, strict=True)
+    }
+    assert stated
+    for address, n_records in stated.items():
+        page.goto(address)
+        shown = page.locator(".caselight-incidents dd, tr[id^=record-].caselight-behind")
+        assert page.locator(".caselight-incidents dd.caselight-behind").count() == n_records
+        assert shown.count() >= n_records
+        page.get_by_role("link", name="Show every record").click()
+        assert page.locator(".caselight-incidents dd").count() > n_records
+
+
+def test_the_statement_stands_before_the_first_number(
+    open_page: Callable[..., Page], unit: object
+) -> None:
+    """A case says what a score must not support before it says anything of the score."""
+    page = open_page("/")
+    open_first_case(page)
+    text = page.locator("main").inner_text()
+    statement = unit.bundle.catalogue.wording["advisory"]  # type: ignore[attr-defined]
+    assert text.index(statement) < text.index("in 100")
+
+
+@WITH_AND_WITHOUT
+def test_a_case_is_decided_two_ways_at_once(
+    open_page: Callable[..., Page], javascript: bool
+) -> None:
+    """What is missing is told at its field and loses nothing; then the decision stands."""
+    page = open_page("/", java_script_enabled=javascript)
+    page.get_by_role("link", name="Go to the first case that is not decided").click()
+    page.get_by_label("Another agency is asked").check()
+    page.get_by_label("Which agency").fill("housing")
+    page.get_by_label("Safety planning with the victim").check()
+    page.get_by_role("button", name="Record the decision").click()
+
+    expect(page.get_by_text("This was not recorded")).to_be_visible()
+    expect(page.get_by_role("link", name="Say who has the case from now on")).to_be_visible()
+    expect(page.get_by_label("Who has it from now on")).to_have_accessible_description(
+        "Error: Say who has the case from now on"
+    )
+    expect(page.get_by_label("Which agency")).to_have_value("housing")
+    page.get_by_label("Who has it from now on").fill("Reviewer")
+    page.get_by_label("Looked at again on").fill("2026-12-01")
+    page.get_by_label("I did not look at it").check()
+    page.get_by_role("button", name="Record the decision").click()
+
+    expect(page.get_by_role("heading", name="Recorded")).to_be_visible()
+    expect(page.get_by_text("Another agency is asked: housing")).to_be_visible()
+    page.get_by_role("link", name="Go to the next case").click()
+    expect(page.get_by_text("Nobody has decided on this case yet")).to_be_visible()
+
+
+def test_deciding_does_not_lose_the_place(open_page: Callable[..., Page]) -> None:
+    """Whoever decides while reading far down a narrowed timeline goes on reading there."""
+    page = open_page("/", reduced_motion="reduce")
+    open_first_case(page)
+    page.locator(".caselight-evidence a[href*='behind=']").first.click()
+    page.get_by_label("Further enquiry").check()
+    page.get_by_label("What is to be found out").fill("who owns the car")
+    page.get_by_label("Who has it from now on").fill("Reviewer")
+    page.get_by_label("Looked at again on").fill("2026-12-01")
+    page.get_by_label("I did not look at it").check()
+    page.evaluate("document.getElementById('answers').scrollIntoView()")
+    before = page.evaluate("window.scrollY")
+    page.get_by_role("button", name="Record the decision").click()
+
+    expect(page.get_by_role("heading", name="Recorded")).to_be_in_viewport()
+    assert "behind=" in page.url
+    assert abs(page.evaluate("window.scrollY") - before) < 5
+    assert before > 500
+
+
+@WITH_AND_WITHOUT
+def test_a_doubted_record_is_named_by_its_number(
+    open_page: Callable[..., Page], javascript: bool
+) -> None:
+    """A number that the case does not show is refused and kept in the field; one that it shows is
+    asked about, and the score is shown without it.
+    """
+    page = open_page("/", java_script_enabled=javascript)
+    open_first_case(page)
+    shown = str(page.locator(".caselight-incidents dd small").first.text_content())
+    number = re.search(r"SYN-\S+?(?=,|$)", shown.strip())
+    assert number is not None
+    for name, said in (("SYN-NONE", "This was not recorded"), (number[0], "without this record")):
+        page.get_by_text("A record is wrong").click()
+        page.get_by_label("Which record").fill(name)
+        page.get_by_label("What is wrong with it").fill("it was another person")
+        page.get_by_role("button", name="Ask for a correction").click()
+        expect(page.get_by_text(said).first).to_be_visible()
+    expect(page.get_by_text("it was another person").first).to_be_attached()
