@@ -1,7 +1,12 @@
-"""``caselight demo``: the whole path on a synthetic unit, which is what ``make run`` runs."""
+"""``caselight demo``: the whole path on a synthetic unit, which is what ``make run`` runs.
+
+The model learns from what the unit had on record five weeks ago, and is put to use then; from there
+on invented people work with the service until today (:mod:`caselight.example_unit`).
+"""
 
 import datetime as dt
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -15,6 +20,8 @@ from caselight.train import tell_result
 from features.errors import ConfigError
 
 if TYPE_CHECKING:
+    from caselight.example_unit.cuts import Records
+    from caselight.example_unit.weeks import Weeks
     from features.catalogue import Catalogue
     from features.history import History
     from serving.service import Service
@@ -39,6 +46,16 @@ class DemoFolder:
         return self.root / "unit"
 
     @property
+    def known(self) -> Path:
+        """What of it was on record when the service was begun with: the model learns from it."""
+        return self.root / "known"
+
+    @property
+    def weeks(self) -> Path:
+        """The parts that came to be known since, by day of import."""
+        return self.root / "weeks"
+
+    @property
     def bundle(self) -> Path:
         """The trained bundle."""
         return self.root / "bundle"
@@ -47,6 +64,11 @@ class DemoFolder:
     def store(self) -> Path:
         """The store of the synthetic unit."""
         return self.root / "unit.db"
+
+    @property
+    def unfinished(self) -> Path:
+        """Where the store is while its weeks are not lived through yet."""
+        return self.root / "unfinished"
 
     @property
     def models(self) -> Path:
@@ -60,19 +82,16 @@ def demo(
     cases: Annotated[int, typer.Option(min=300, help="Synthetic cases.")] = SYNTHETIC_CASES,
     serve: Annotated[bool, typer.Option(help="Serve the pages at the end.")] = True,
 ) -> None:
-    """Make a synthetic unit, train, promote, fill a store, print the list, serve the pages."""
+    """Make a synthetic unit, train, let it work for five weeks, print the list, serve the pages."""
     if serve:
         check_port(port)
     kept = DemoFolder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _make_unit(kept, cases)
-    say("reading the unit's records")
-    read = load(kept.unit, people=True)
-    _make_model(kept, read)
-    named = _make_store(kept, read.history)
-    _put_to_use(kept, named)
-    _fill_store(kept, named)
-    _print_list(kept, read.history)
+    records, weeks = _read_unit(kept)
+    _make_model(kept, records, weeks)
+    named = _make_store(kept, records, weeks)
+    _print_list(kept)
     if serve:
         serve_pages(port, **named)
 
@@ -87,32 +106,89 @@ def _make_unit(kept: DemoFolder, cases: int) -> None:
     simulate_unit(cases, SEED, kept.unit, progress=say)
 
 
-def _make_model(kept: DemoFolder, read: Loaded) -> None:
+def _read_unit(kept: DemoFolder) -> "tuple[Records, Weeks]":
+    """Read the unit's records, and say which weeks they end with."""
+    from caselight.example_unit.cuts import read_records
+    from caselight.example_unit.weeks import Weeks
+
+    records = read_records(kept.unit)
+    told = records.manifest
+    return records, Weeks.until(told.extract_at_us, told.time_zone)
+
+
+def _make_model(kept: DemoFolder, records: "Records", weeks: "Weeks") -> None:
+    from caselight.example_unit.cuts import Span, write_cut
     from features.catalogue_file import load_catalogue
 
     catalogue = load_catalogue("stalking")
     if _is_current(kept, catalogue):
         say(f"the model is there: {kept.bundle}")
         return
-    _train(kept, read, catalogue)
+    write_cut(records, kept.known, Span(weeks.learns_until_us))
+    say("reading what was on record five weeks before the unit's last day")
+    _train(kept, load(kept.known, people=True), catalogue)
 
 
-def _make_store(kept: DemoFolder, history: "History") -> dict[str, object]:
-    """Make the store, or bring it up to date; return what the service is told."""
+def _make_store(kept: DemoFolder, records: "Records", weeks: "Weeks") -> dict[str, object]:
+    """Make the store and let the unit work with it; return what the service is told.
+
+    Where a store is there it is brought up to date, and left as people left it. One whose weeks
+    were not lived through, since the command was stopped, is made anew.
+    """
+    from caselight.example_unit.history import find_now
+
+    named = _name_service(kept, kept.store, find_now(weeks), weeks)
+    if kept.store.exists():
+        say(f"the example unit is there: {kept.store}")
+        _upgrade(named, weeks)
+        _put_to_use(kept, named)
+        return named
+    shutil.rmtree(kept.unfinished, ignore_errors=True)
+    kept.unfinished.mkdir()
+    store = kept.unfinished / kept.store.name
+    at_first = _name_service(kept, store, weeks.begins_us, weeks)
+    _upgrade(at_first, weeks)
+    _put_to_use(kept, at_first)
+    _live_through(kept, records, at_first)
+    # The database itself comes last: where it is, everything that belongs to it is.
+    for path in sorted(kept.unfinished.iterdir(), key=lambda path: path == store):
+        path.replace(kept.root / path.name)
+    kept.unfinished.rmdir()
+    return named
+
+
+def _name_service(kept: DemoFolder, store: Path, now_us: int, weeks: "Weeks") -> dict[str, object]:
     from features.moments import format_moment
+
+    return {
+        "database_url": f"sqlite:///{store.resolve()}",
+        "models_dir": kept.models.resolve(),
+        "now": format_moment(now_us, weeks.time_zone),
+        "session_key_file": (kept.root / "session.key").resolve(),
+    }
+
+
+def _upgrade(named: dict[str, object], weeks: "Weeks") -> None:
     from serving.store.database import open_store
     from serving.store.upgrading import upgrade
 
-    named = {
-        "database_url": f"sqlite:///{kept.store.resolve()}",
-        "models_dir": kept.models.resolve(),
-        "now": format_moment(history.extract_at, history.time_zone),
-        "session_key_file": (kept.root / "session.key").resolve(),
-    }
     made = open_store(str(named["database_url"]))
-    upgrade(made, time_zone=history.time_zone, synthetic=True)
+    upgrade(made, time_zone=weeks.time_zone, synthetic=True)
     made.close()
-    return named
+
+
+def _live_through(kept: DemoFolder, records: "Records", named: dict[str, object]) -> None:
+    from caselight.example_unit.history import live_through
+    from serving.app import open_service
+    from serving.settings import make_settings
+
+    # Nobody is told of flags of weeks that never were, and no heads of theirs are written.
+    quiet = {"webhook_url": None, "sealed_webhook_url": None, "audit_heads_dir": None}
+    service = open_service(make_settings(**named, **quiet))
+    try:
+        live_through(service, records, kept.weeks, say)
+    finally:
+        service.need_store().close()
 
 
 def _put_to_use(kept: DemoFolder, named: dict[str, object]) -> None:
@@ -155,17 +231,6 @@ def _put_to_use(kept: DemoFolder, named: dict[str, object]) -> None:
 
 def _name_registry(kept: DemoFolder) -> str:
     return f"sqlite:///{(kept.root / 'mlflow.db').resolve()}"
-
-
-def _fill_store(kept: DemoFolder, named: dict[str, object]) -> None:
-    from serving.app import open_service
-    from serving.settings import make_settings
-
-    service = open_service(make_settings(**named))
-    try:
-        fill_store(service, kept.unit)
-    finally:
-        service.need_store().close()
 
 
 def fill_store(service: "Service", folder: Path) -> None:
@@ -280,10 +345,12 @@ def _at_midnight(day: dt.date, like: dt.datetime) -> int:
     return (moment.astimezone(dt.UTC) - epoch) // dt.timedelta(microseconds=1)
 
 
-def _print_list(kept: DemoFolder, history: "History") -> None:
+def _print_list(kept: DemoFolder) -> None:
     from models.bundle import load_bundle
     from models.scoring import rank_cases
 
+    say("reading all of the unit's records")
+    history = load(kept.unit).history
     ranked = rank_cases(load_bundle(kept.bundle), history, history.extract_at, top=_LIST_LENGTH)
     print("\nSYNTHETIC DATA: every case below is invented.")
     print(describe_list(ranked, reasons=1))

@@ -1,4 +1,4 @@
-"""Help: how to read a score, the words, the keys, and what was done so that everybody can use it.
+"""Help: how to read a score, the words, the keys, the example unit, and what was done for access.
 
 The page on reading a score and the words are those of the documentation: one source, read when the
 page is first shown, so that the two cannot differ.
@@ -79,6 +79,12 @@ def show_accessibility(request: Request) -> HTMLResponse:
     settings = service_of(request).settings
     idle = settings.session_idle_seconds // 60
     return render(request, "accessibility.html", idle_minutes=idle)
+
+
+@router.get("/example", response_class=HTMLResponse)
+def show_example(request: Request) -> HTMLResponse:
+    """Show what the example unit holds and what to try in it; it says nothing of this store."""
+    return render(request, "example.html")
 
 
 @functools.cache
