@@ -5,21 +5,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.test_serving.browsing import list_violations
 from tests.test_serving.conftest import address, browser, open_page, seen
 
 __all__ = ["address", "browser", "open_page", "seen"]
 pytestmark = pytest.mark.browser
-
-WIDE = {"width": 1280, "height": 900}
-NARROW = {"width": 400, "height": 800}
-
-
-def open_first_case(page: Page) -> None:
-    """Follow the list's first link to a case that is shown whole."""
-    rows = page.get_by_role("table").get_by_role("row")
-    rows.filter(has_not_text="Your own view first").get_by_role("link").first.click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Case SYN-C")
 
 
 @pytest.mark.parametrize(
@@ -35,37 +24,6 @@ def test_the_advisory_statement_is_on_every_page(
     expect(page.get_by_text(statement).last).to_be_visible()
     expect(page.get_by_text(unit.bundle.catalogue.wording["estimate"])).to_be_visible()
     expect(page.get_by_text("every case here is invented")).to_be_visible()
-
-
-@pytest.mark.parametrize(
-    "path", ["/", "/cases", "/urgent", "/caseload", "case", "/cases/none", "/sign-in"]
-)
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_everybody_can_use_the_pages(
-    open_page: Callable[..., Page], path: str, viewport: dict[str, int]
-) -> None:
-    """The rules of axe find nothing to object to on any page, wide or narrow."""
-    page = open_page("/" if path == "case" else path, viewport=viewport)
-    if path == "case":
-        open_first_case(page)
-
-    assert list_violations(page) == []
-
-
-@pytest.mark.parametrize(
-    "path", ["/", "/cases", "/urgent", "/caseload", "case", "/cases/none", "/sign-in"]
-)
-def test_a_narrow_screen_needs_no_scrolling_sideways(
-    open_page: Callable[..., Page], path: str
-) -> None:
-    """At 400 pixels no page is wider than the screen."""
-    page = open_page("/" if path == "case" else path, viewport=NARROW)
-    if path == "case":
-        open_first_case(page)
-
-    width = page.evaluate("document.documentElement.scrollWidth")
-
-    assert width <= NARROW["width"]
 
 
 def test_the_pages_work_by_keyboard(open_page: Callable[..., Page]) -> None:

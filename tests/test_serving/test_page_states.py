@@ -1,0 +1,166 @@
+"""Every page of a sitting in every state, by the rules of axe and without scrolling sideways."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi import FastAPI
+from playwright.sync_api import Browser, Page, expect
+
+from tests.test_serving.browsing import (
+    SIZES,
+    Visitors,
+    list_violations,
+    listening,
+    make_viewport,
+    open_folds,
+)
+
+pytestmark = pytest.mark.browser
+
+Go = Callable[[Page], object]
+MOST_BYTES = 200_000
+
+
+@pytest.fixture(scope="module")
+def bare_address(make_app: Callable[..., FastAPI]) -> Iterator[str]:
+    """Return the address of a service without a model."""
+    with listening(make_app(bundle=None)) as found:
+        yield found
+
+
+def open_case(page: Page) -> None:
+    """Open the list's first case that is shown whole."""
+    page.goto("/")
+    rows = page.get_by_role("table").get_by_role("row")
+    rows.filter(has_not_text="Your own view first").get_by_role("link").first.click()
+
+
+def narrow_timeline(page: Page) -> None:
+    """Narrow a case's timeline to the records of one reason, and follow one of them."""
+    open_case(page)
+    page.locator(".caselight-evidence a[href*='behind=']").first.click()
+    page.locator(".caselight-evidence a[href^='#']").first.click()
+
+
+def send_nothing(page: Page) -> None:
+    """Send a decision in which everything is missing."""
+    open_case(page)
+    page.get_by_label("Another agency is asked").check()
+    page.get_by_role("button", name="Record the decision").click()
+    expect(page.get_by_text("This was not recorded")).to_be_visible()
+
+
+def decide(page: Page) -> None:
+    """Record a decision."""
+    open_case(page)
+    page.get_by_label("Enforcement").check()
+    page.get_by_label("Who has it from now on").fill("SYN Owner")
+    page.get_by_label("Looked at again on").fill("2026-12-01")
+    page.get_by_label("I did not look at it").check()
+    page.get_by_role("button", name="Record the decision").click()
+    expect(page.get_by_role("heading", name="Recorded")).to_be_visible()
+
+
+def doubt_record(page: Page) -> None:
+    """Ask for a correction, which shows the score without the record."""
+    open_case(page)
+    words = str(page.locator(".caselight-incidents dd small").first.text_content())
+    number = next(word for word in words.split() if word.startswith("SYN-"))
+    page.get_by_text("A record is wrong").click()
+    page.get_by_label("Which record").fill(number.strip(",."))
+    page.get_by_label("What is wrong with it").fill("it was another person")
+    page.get_by_role("button", name="Ask for a correction").click()
+
+
+def find_nobody(page: Page) -> None:
+    """Look for a number that no case has."""
+    page.goto("/cases")
+    page.get_by_label("Find a case by its number").fill("SYN-NONE")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/cases/find")
+
+
+def open_path(path: str) -> Go:
+    """Return a way to an address."""
+    return lambda page: page.goto(path)
+
+
+STATES: dict[str, tuple[str | None, Go]] = {
+    "sign-in": (None, open_path("/sign-in")),
+    "list": ("screener", open_path("/")),
+    "list-filtered-to-nothing": ("screener", open_path("/?area=Nowhere")),
+    "pack": ("screener", open_path("/pack")),
+    "case": ("screener", open_case),
+    "case-narrowed": ("screener", narrow_timeline),
+    "case-refused": ("screener", send_nothing),
+    "case-decided": ("screener", decide),
+    "case-doubted": ("screener", doubt_record),
+    "case-read-only": ("auditor", open_case),
+    "no-such-case": ("screener", open_path("/cases/none")),
+    "no-rights": ("data_scientist", open_path("/urgent")),
+    "urgent": ("duty", open_path("/urgent")),
+    "urgent-of-a-screener": ("screener", open_path("/urgent")),
+    "caseload": ("screener", open_path("/caseload")),
+    "caseload-of-nobody": ("screener", open_path("/caseload?owner=Nobody")),
+    "cases": ("screener", open_path("/cases")),
+    "cases-of-nowhere": ("screener", open_path("/cases?area=Nowhere")),
+    "found-nobody": ("screener", find_nobody),
+    "sealed": ("screener", open_path("/sealed")),
+    "example": (None, open_path("/example")),
+}
+
+
+def check_page(page: Page) -> None:
+    """Fail where axe objects, on a desk or a telephone, or a page is wider than its screen."""
+    open_folds(page)
+    for width in SIZES:
+        page.set_viewport_size(make_viewport(width))  # type: ignore[arg-type]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if width in (max(SIZES), min(SIZES)):
+            assert list_violations(page) == [], width
+    assert len(page.content().encode()) < MOST_BYTES
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_everybody_can_use_a_page_in_every_state(
+    open_page: Callable[..., Page], state: str
+) -> None:
+    """Axe finds nothing to object to, folds open, and no page needs scrolling sideways."""
+    role, go = STATES[state]
+    page = open_page("/sign-in", role=role)
+    go(page)
+    check_page(page)
+
+
+@pytest.mark.parametrize("path", ["/", "case", "/cases", "/models"])
+def test_everybody_can_use_the_pages_without_a_model(
+    browser: Browser, bare_address: str, path: str
+) -> None:
+    """A unit whose model is off has whole pages as well."""
+    visitors = Visitors(browser, bare_address)
+    page = visitors("/" if path == "case" else path)
+    if path == "case":
+        open_case(page)
+    check_page(page)
+    visitors.leave()
+
+
+def test_everybody_can_use_a_case_that_is_blind(
+    browser: Browser, make_app: Callable[..., FastAPI]
+) -> None:
+    """What is asked before anything of the model is shown, and what stands there afterwards."""
+    with listening(make_app(random_places=5, blind_share=0.0)) as address:
+        visitors = Visitors(browser, address)
+        page = visitors("/sign-in")
+        headers = {"origin": address}
+        page.request.post("/sittings", form={"again": "for blind rows"}, headers=headers)
+        page.goto("/")
+        blind = page.get_by_role("row").filter(has_text="Your own view first")
+        blind.first.get_by_role("link").first.click()
+        expect(page.get_by_text("A first view by one of the team")).to_be_visible()
+        check_page(page)
+        page.get_by_label("Look soon").check()
+        page.get_by_role("button", name="Record my view").click()
+        expect(page.get_by_text("What the model says is shown now")).to_be_visible()
+        check_page(page)
+        visitors.leave()
