@@ -1,10 +1,11 @@
-"""A case over time: acts of the subject month by month, and the times in custody or under an order.
+"""A case over time: acts of the subject, and the times in custody or under an order.
 
 The places of the marks; ``templates/case/chart.html`` draws them as inline SVG, with the same
 figures in a table. States differ by their row and words, never by colour alone.
 """
 
 import datetime as dt
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +19,15 @@ from serving.pages.timeline import Entry, group_incidents
 WIDTH: Final = 720
 MOST_MONTHS: Final = 36
 """With more, a bar stands for three months, so that its width can still be seen."""
+MOST_MONTHS_BY_WEEK: Final = 4
+"""With no more, a bar stands for a week."""
 _LEFT: Final = 118.0
 _RIGHT: Final = 700.0
 _TOP: Final = 14.0
 _BASE: Final = 104.0
 _LANE: Final = 24.0
+_MOST_TICKS: Final = 7
+_WEEK_DAYS: Final = 7
 _LEAST: Final = 3.0
 """Width of a span of a few hours, so that it is there to be seen."""
 
@@ -124,7 +129,7 @@ def draw_case(
         ),
         lanes=lanes,
         height=_BASE + 30 + _LANE * len(lanes),
-        ticks=_find_ticks(axis),
+        ticks=_find_ticks(stretches, axis),
         most=most,
     )
 
@@ -136,11 +141,6 @@ class _Axis:
     first: dt.date
     last: dt.date
 
-    @property
-    def n_months(self) -> int:
-        """Months from one end to the other."""
-        return _count_months(self.first, self.last)
-
     def place(self, day: dt.date) -> float:
         """Return where a day stands."""
         share = (day - self.first).days / (self.last - self.first).days
@@ -148,11 +148,19 @@ class _Axis:
 
 
 def _find_stretches(first: dt.date, today: dt.date) -> list[tuple[dt.date, dt.date]]:
-    """Return whole months, or quarters of a long case, each with the first day after it."""
+    """Return weeks of a short case, quarters of a long one, months otherwise; each with the first
+    day after it.
+    """
     start = first.replace(day=1)
     n_months = max(_count_months(start, today) + 1, 1)
-    step = 1 if n_months <= MOST_MONTHS else 3
-    return [(_add_months(start, n), _add_months(start, n + step)) for n in range(0, n_months, step)]
+    if n_months <= MOST_MONTHS_BY_WEEK:
+        monday = first - dt.timedelta(days=first.weekday())
+        n_weeks = max((today - monday).days, 0) // 7 + 1
+        edges = [monday + dt.timedelta(weeks=n) for n in range(n_weeks + 1)]
+    else:
+        step = 1 if n_months <= MOST_MONTHS else 3
+        edges = [_add_months(start, n) for n in range(0, n_months + step, step)]
+    return list(itertools.pairwise(edges))
 
 
 def _find_stretch(day: dt.date, stretches: Sequence[tuple[dt.date, dt.date]]) -> int:
@@ -165,17 +173,22 @@ def _draw_bar(
     start, end = stretch
     x, right = axis.place(start), axis.place(end)
     height = round((_BASE - _TOP) * counts[0] / most, 1)
-    final = _add_months(end, -1)
-    title = f"{start:%B %Y}" if final == start else f"{start:%B %Y} to {final:%B %Y}"
     return Bar(
         x=round(x + 1, 1),
         width=round(right - x - 2, 1),
         y=round(_BASE - height, 1),
         height=height,
-        title=title,
+        title=_name_stretch(start, end),
         n_acts=counts[0],
         n_others=counts[1],
     )
+
+
+def _name_stretch(start: dt.date, end: dt.date) -> str:
+    if (end - start).days == _WEEK_DAYS:
+        return f"week of {describe_day_of(start.isoformat())}"
+    final = _add_months(end, -1)
+    return f"{start:%B %Y}" if final == start else f"{start:%B %Y} to {final:%B %Y}"
 
 
 def _draw_lanes(spans: Sequence[SpanOut], axis: _Axis, today: dt.date) -> tuple[Lane, ...]:
@@ -203,10 +216,14 @@ def describe_span(span: SpanOut) -> str:
     return f"{describe_day_of(span.started_at)} {until}{detail}"
 
 
-def _find_ticks(axis: _Axis) -> tuple[tuple[float, str], ...]:
-    step = max(1, -(-axis.n_months // 6))
-    days = [_add_months(axis.first, n) for n in range(0, axis.n_months, step)]
-    return tuple((axis.place(day), f"{day:%b %Y}") for day in days)
+def _find_ticks(
+    stretches: Sequence[tuple[dt.date, dt.date]], axis: _Axis
+) -> tuple[tuple[float, str], ...]:
+    by_week = (stretches[0][1] - stretches[0][0]).days == _WEEK_DAYS
+    shown = stretches[:: max(1, -(-len(stretches) // _MOST_TICKS))]
+    return tuple(
+        (axis.place(day), f"{day.day} {day:%b}" if by_week else f"{day:%b %Y}") for day, _ in shown
+    )
 
 
 def _describe(

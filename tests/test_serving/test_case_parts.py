@@ -189,15 +189,16 @@ def test_the_chart_counts_incidents_and_not_records() -> None:
         record("E1", "2026-10-20", incident_id="I1"),
         record("E2", "2026-10-20", incident_id="I1", view="account"),
         record("E3", "2026-10-05", actor="victim"),
-        record("E4", "2026-08-05"),
-        record("E5", "2026-08-05", in_force=False),
+        record("E4", "2026-07-05"),
+        record("E5", "2026-07-05", in_force=False),
     ]
     spans = [span("custody", "2026-08-10", "2026-09-10"), span("order", "2026-09-01", None)]
     chart = draw_case(number_records(records), spans, NOW.date())
     assert chart is not None
     counted = {bar.title: (bar.n_acts, bar.n_others) for bar in chart.bars}
     assert counted == {
-        "August 2026": (1, 0),
+        "July 2026": (1, 0),
+        "August 2026": (0, 0),
         "September 2026": (0, 0),
         "October 2026": (1, 1),
         "November 2026": (0, 0),
@@ -205,7 +206,23 @@ def test_the_chart_counts_incidents_and_not_records() -> None:
     assert [lane.state for lane in chart.lanes] == ["custody", "order"]
     (until_today,) = chart.lanes[1].spans
     assert until_today.says == "1 September 2026 with no end on record"
-    assert chart.says.startswith("2 acts by the subject or somebody for them since August 2026")
+    assert chart.says.startswith("2 acts by the subject or somebody for them since July 2026")
+
+
+@pytest.mark.parametrize(
+    ("first", "n_bars", "title"),
+    [
+        ("2026-10-01", 6, "week of 28 September 2026"),
+        ("2025-11-20", 13, "November 2025"),
+        ("2021-05-09", 23, "May 2021 to July 2021"),
+    ],
+)
+def test_a_bar_is_a_week_a_month_or_a_quarter(first: str, n_bars: int, title: str) -> None:
+    """A case of weeks and one of years both have bars that can be seen and told apart."""
+    chart = draw_case(number_records([record("E1", first)]), [], NOW.date())
+    assert chart is not None
+    assert (len(chart.bars), chart.bars[0].title) == (n_bars, title)
+    assert chart.bars[0].n_acts == 1
 
 
 @given(
