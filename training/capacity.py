@@ -290,7 +290,7 @@ def _evaluate_group(
         _resample(everyone, chosen, capacity, draws),
     ]
     own, whole = (
-        (_rate(point.precision, many.precision), _rate(point.recall, many.recall))
+        (state_rate(point.precision, many.precision), state_rate(point.recall, many.recall))
         for point, many in zip(points, drawn, strict=True)
     )
     return GroupAtCapacity(
@@ -338,7 +338,16 @@ def _divide(part: Float64, whole: Float64) -> Float64:
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), np.nan)
 
 
-def _rate(point: Float64, drawn: Float64) -> Rate:
+def state_rate(point: Float64, drawn: Float64) -> Rate:
+    """Return a share with its interval.
+
+    Parameters
+    ----------
+    point
+        Shape ``(1,)``, the share itself; NaN where it is undefined.
+    drawn
+        Shape ``(n_draws,)``, the same in each resample.
+    """
     if np.isnan(point[0]):
         return Rate(None)
     known = drawn[~np.isnan(drawn)]

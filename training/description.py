@@ -27,6 +27,7 @@ from training.findings import (
 from training.handbacks import compare_handbacks
 from training.headlines import sort_headlines
 from training.identity import open_origins
+from training.list_lengths import describe_lengths
 from training.listed import TestedList, describe_list, order_list
 from training.request import Progress, RunOptions
 from training.strata import MANAGED, compare_all_managed, describe_calibration
@@ -115,7 +116,10 @@ def describe_run(
             outcome.name: {one.run.name: one.evaluated[outcome.name].figures for one in done}
             for outcome in catalogue.outcomes
         },
-        "list": describe_list(history, catalogue, listed, last.evaluated, capacity, config),
+        "list": {
+            **describe_list(history, catalogue, listed, last.evaluated, capacity, config),
+            "lengths": describe_lengths(history, listed, last.evaluated, capacity),
+        },
         **({"handbacks": handbacks.to_dict()} if handbacks else {}),
         **({"managed": {name: one.to_dict() for name, one in managed.items()}} if managed else {}),
         "drift": {

@@ -5,12 +5,13 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 from starlette.requests import ClientDisconnect
 
 from features.contract import AGENCY_ONLY, HEALTH_SOURCE
@@ -22,6 +23,7 @@ from serving.lists.spreadsheet import disarm
 from serving.persons import Person, SignedIn
 from serving.problems import ServiceError
 from serving.rights.roles import may_turn_cases, need_sender
+from serving.rights.sight import find_sight
 from serving.screening.key_shape import KEY_PATTERN
 from serving.screening.worker import make_rules
 from serving.service import Service, service_of
@@ -45,6 +47,8 @@ router = APIRouter(prefix="/v1/imports", tags=["imports"])
 _Key = Annotated[str, Path(pattern=KEY_PATTERN)]
 _MOST_ROWS: Final = 500
 _Limit = Annotated[int, Query(ge=1, le=_MOST_ROWS)]
+_PEOPLE: Final = "people"
+"""The table of protected characteristics, which are for the audit alone."""
 _STREAMS: Final = ("application/x-ndjson", "application/jsonl", "application/octet-stream")
 _MOST_SCORED: Final = 2_000
 """Changed cases that are scored before the answer; of more the worker takes care at once."""
@@ -145,10 +149,10 @@ def read_rejects(
     """List an import's rejects and what each row held, but for what is kept apart."""
     store = service_of(request).need_store()
     with _refusing(), store.reading() as connection:
-        need_import(connection, import_key)
+        reader = _find_reader(connection, need_import(connection, import_key), person)
         found = list_rejects(connection, import_key, after=cursor, limit=limit)
     return RejectsOut(
-        rejects=[RejectOut.model_validate(_tell_reject(row)) for row in found],
+        rejects=[RejectOut.model_validate(_tell_reject(row, reader)) for row in found],
         next_cursor=found[-1].number if len(found) == limit else None,
     )
 
@@ -164,7 +168,7 @@ def write_rejects(import_key: _Key, person: SignedIn, request: Request) -> Strea
     with _refusing(), store.reading() as connection:
         need_import(connection, import_key)
     return StreamingResponse(
-        _write(store, import_key),
+        _write(store, import_key, person),
         media_type="text/csv",
         headers={"content-disposition": 'attachment; filename="rejects.csv"'},
     )
@@ -273,7 +277,7 @@ def _describe(imported: Imported, unit: Unit) -> ImportOut:
     )
 
 
-def _write(store: Store, import_key: str) -> Iterator[str]:
+def _write(store: Store, import_key: str, person: Person) -> Iterator[str]:
     """Yield the rejects as CSV, some at a time, each read by itself."""
     columns = list(RejectOut.model_fields)
     after = 0
@@ -281,16 +285,41 @@ def _write(store: Store, import_key: str) -> Iterator[str]:
     while True:
         with store.reading() as connection:
             found = list_rejects(connection, import_key, after=after, limit=_MOST_ROWS)
+            reader = _find_reader(connection, need_import(connection, import_key), person)
         if not found:
             return
         after = found[-1].number
-        told = [_tell_reject(row) for row in found]
+        told = [_tell_reject(row, reader) for row in found]
         yield _to_csv([[_to_cell(one[name]) for name in columns] for one in told])
 
 
-def _tell_reject(row: Row[Any]) -> dict[str, Any]:
-    """Return a reject, without what it held where that is of health or one agency's alone."""
-    withheld = _is_kept_apart(row.source)
+@dataclass(frozen=True)
+class _Reader:
+    """Who reads an import's rejects: whether they began it, and the cases hidden from them."""
+
+    is_importer: bool
+    hidden: frozenset[str]
+
+    def may_read(self, row: Row[Any]) -> bool:
+        """Return whether they may read what a row held, as far as the case that it named goes.
+
+        Of another's import a row that names no case in sight is read by nobody, be the case sealed
+        or not there at all, since the one must not be told from the other.
+        """
+        return self.is_importer or (row.code != "unknown_case" and row.case_key not in self.hidden)
+
+
+def _find_reader(connection: Connection, imported: Imported, person: Person) -> _Reader:
+    return _Reader(imported.person == person, find_sight(connection, person).hidden)
+
+
+def _tell_reject(row: Row[Any], reader: _Reader) -> dict[str, Any]:
+    """Return a reject, without what it held where that is kept apart.
+
+    That is of health, of one agency alone, of a protected characteristic, or of a case that the
+    reader does not see.
+    """
+    withheld = row.table == _PEOPLE or _is_kept_apart(row.source) or not reader.may_read(row)
     source = None if withheld else row.source
     return {**row._mapping, "source": source, "source_withheld": withheld}
 

@@ -1,10 +1,28 @@
 """How far decisions agree with scores and their reasons: counts, and never by person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
-from serving.store.schema import decision_reasons, decisions
+from serving.store.schema import decision_reasons, decisions, list_places, sittings
+
+FIRST: Final = "first"
+MIDDLE: Final = "middle"
+LAST: Final = "last"
+BELOW: Final = "below"
+NO_RANK: Final = "no_rank"
+NO_LIST: Final = "no_list"
+BANDS: Final = (FIRST, MIDDLE, LAST, BELOW, NO_RANK, NO_LIST)
+"""Where the model had ranked a case that was decided on: in the first, middle or last third of as
+many ranks as the list has places, or below them, where a sitting keeps no rank; nowhere, since it
+gave no score or did not order the list; or it was on no list."""
+
+
+_THIRDS: Final = 3
+_BY_MODEL: Final = "model"
+"""How a sitting's list is ordered where the model orders it."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +40,74 @@ class Agreement:
         return self.n_agree / said if said else None
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Agreement with the score by where it had put the case, and by what was looked at first.
+
+    Parameters
+    ----------
+    by_band
+        By rank band, in the order of ``BANDS``; bands without a decision are left out.
+    blind_first, open
+        Of listed cases that were first looked at without anything of the model, and of the others.
+    """
+
+    by_band: Sequence[tuple[str, Agreement]] = ()
+    blind_first: Agreement = Agreement(0, 0)
+    open: Agreement = Agreement(0, 0)
+
+
 def read_score_agreement(connection: Connection) -> Agreement:
     """Return how many decisions agree with the score they were made beside."""
-    counts = _count(connection, decisions.c.agrees_with_score)
-    return Agreement(counts.get(True, 0), counts.get(False, 0), counts.get(None, 0))
+    return _sum_up(_count(connection, decisions.c.agrees_with_score))
 
 
 def read_reason_agreement(connection: Connection) -> Agreement:
     """Return how many of the reasons that were judged were agreed with."""
     counts = _count(connection, decision_reasons.c.agrees)
     return Agreement(counts.get(True, 0), counts.get(False, 0))
+
+
+def read_parts(connection: Connection) -> Parts:
+    """Return agreement with the score by rank band, and by what was looked at first."""
+    place = and_(
+        list_places.c.sitting_key == decisions.c.sitting_key,
+        list_places.c.case_key == decisions.c.case_key,
+    )
+    band, said = _find_band().label("band"), decisions.c.agrees_with_score
+    query = (
+        select(band, list_places.c.blind, said, func.count().label("n"))
+        .select_from(decisions)
+        .outerjoin(list_places, place)
+        .outerjoin(sittings, sittings.c.sitting_key == list_places.c.sitting_key)
+        .group_by(band, list_places.c.blind, said)
+    )
+    by_band: dict[str, dict[bool | None, int]] = {}
+    by_look: dict[bool | None, dict[bool | None, int]] = {}
+    for row in connection.execute(query):
+        for counts in (by_band.setdefault(row.band, {}), by_look.setdefault(row.blind, {})):
+            counts[row.agrees_with_score] = counts.get(row.agrees_with_score, 0) + int(row.n)
+    return Parts(
+        tuple((name, _sum_up(by_band[name])) for name in BANDS if name in by_band),
+        _sum_up(by_look.get(True, {})),
+        _sum_up(by_look.get(False, {})),
+    )
+
+
+def _find_band() -> ColumnElement[str]:
+    rank, capacity = list_places.c.rank, sittings.c.capacity
+    return case(
+        (list_places.c.sitting_key.is_(None), NO_LIST),
+        (or_(sittings.c.ordering != _BY_MODEL, list_places.c.score_key.is_(None)), NO_RANK),
+        (or_(rank.is_(None), rank > capacity), BELOW),
+        (_THIRDS * rank <= capacity, FIRST),
+        (_THIRDS * rank <= 2 * capacity, MIDDLE),
+        else_=LAST,
+    )
+
+
+def _sum_up(counts: dict[bool | None, int]) -> Agreement:
+    return Agreement(counts.get(True, 0), counts.get(False, 0), counts.get(None, 0))
 
 
 def _count(connection: Connection, column: ColumnElement[bool]) -> dict[bool | None, int]:

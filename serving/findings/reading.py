@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 
 from models.bundle import Bundle
-from serving.findings.agreement import Agreement, read_reason_agreement, read_score_agreement
+from serving.findings.agreement import (
+    Agreement,
+    Parts,
+    read_parts,
+    read_reason_agreement,
+    read_score_agreement,
+)
 from serving.findings.outcomes import OutcomeFindings, read_outcomes
 from serving.findings.waits import WaitFindings, read_waits
 from serving.lists.composition import RULES
@@ -24,6 +30,8 @@ class Findings:
         How long cases waited.
     with_scores, with_reasons
         How far decisions agree.
+    parts
+        How far they agree with the score by where it had put the case.
     """
 
     as_of_us: int
@@ -31,6 +39,7 @@ class Findings:
     waits: WaitFindings
     with_scores: Agreement
     with_reasons: Agreement
+    parts: Parts
 
 
 def read_findings(store: Store, bundle: Bundle | None, unit: Unit, now_us: int) -> Findings:
@@ -50,4 +59,5 @@ def read_findings(store: Store, bundle: Bundle | None, unit: Unit, now_us: int) 
             waits=read_waits(connection, now_us),
             with_scores=read_score_agreement(connection),
             with_reasons=read_reason_agreement(connection),
+            parts=read_parts(connection),
         )

@@ -5,12 +5,12 @@ unit can say is marked as to be filled in; nothing is made up for it. Performanc
 on invented cases enters neither: it says nothing of any unit.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from models.bundle import Bundle
 from serving.oversight.performance import Performance
+from serving.oversight.run_words import join_words
 from serving.settings import Settings
 
 _NEVER: Final = (
@@ -140,8 +140,8 @@ def _tell_models(bundle: Bundle) -> str:
     if not named:
         return "No outcome had enough cases to learn from: rules and judgement order the list."
     return (
-        f"A model of boosted trees each for {_join(named)}. It gives a probability from "
-        f" {len(bundle.catalogue.indicators)} measures of a case history."
+        f"A model of boosted trees each for {join_words(named)}. It gives a probability from "
+        f"{len(bundle.catalogue.indicators)} measures of a case history."
     )
 
 
@@ -206,7 +206,3 @@ def _tell_data(told: Told) -> tuple[str, ...]:
 
 def _number(n: int, one: str, many: str) -> str:
     return f"{n:,} {one if n == 1 else many}"
-
-
-def _join(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

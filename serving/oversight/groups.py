@@ -1,14 +1,24 @@
 """What the list does for people of each group, as the run that made the model found it.
 
 Protected characteristics are joined by the run, afterwards; here are only its sentences and the
-shares that rest on enough people to be told.
+shares that rest on enough people to be told. What the run withheld is told as withheld.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from serving.oversight.metrics import Node
 from serving.oversight.run_words import NOTHING, tell_count, tell_interval, to_hundred, write_share
 from serving.pages.charts import Figures, Row, RowChart, draw_rows
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One figure by group: a chart where any group can be told, and the table beside it."""
+
+    chart: RowChart | None
+    table: Figures
 
 
 @dataclass(frozen=True)
@@ -21,17 +31,27 @@ class Audit:
         What was found, in a sentence.
     primary
         Comparisons fixed before any result was seen; ``None`` where there are none.
-    chart, table
-        Share of a group's cases that get a place; ``chart`` is ``None`` where too few can be told.
+    shown
+        Figures by group: who gets a place, who of those with the outcome does, and whether the
+        estimates hold.
     notes
         How it is to be read.
     """
 
     words: str
     primary: Figures | None
-    chart: RowChart | None
-    table: Figures | None
+    shown: tuple[Shown, ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A group of people: its words, how many cases, and how many with the outcome."""
+
+    name: str
+    n: str
+    positives: str
+    figures: Node
 
 
 def tell_audit(audit: Node) -> Audit | None:
@@ -44,54 +64,123 @@ def tell_audit(audit: Node) -> Audit | None:
         )
         for one in audit["primary"].each()
     ]
-    rows, lines = [], []
-    for one in audit["characteristics"].each():
-        if one["is_pair"].is_true:
-            continue
-        for group in one["groups"].each():
-            share = group["figures"]["selection_rate"]
-            told = _name(one["characteristic"].text, group["group"].text)
-            value = share["value"].number
-            lines.append((told, _count_or_words(group["n"]), _show_share(share)))
-            if value is not None:
-                low, high = share["low"].number, share["high"].number
-                rows.append(
-                    Row(told, 100 * value, write_share(value), to_hundred(low), to_hundred(high))
-                )
-    if not primary and not lines:
+    groups = [
+        _Group(
+            _name(one["characteristic"].text, group["group"].text),
+            _count_or_words(group["n"]),
+            _count_or_words(group["positives"]),
+            group["figures"],
+        )
+        for one in audit["characteristics"].each()
+        if not one["is_pair"].is_true
+        for group in one["groups"].each()
+    ]
+    if not primary and not groups:
         return None
     differing = sum(verdict == "differs" for _, _, verdict in primary)
     untold = sum(verdict == NOTHING for _, _, verdict in primary)
     words = f"Of {len(primary)} comparisons fixed beforehand, {differing} differ"
     words += f" and {untold} rest on too few people to tell, which is no pass."
-    title = "Of 100 cases of a group, how many get a place"
-    says = "; ".join(f"{one.label}, {one.shown}" for one in rows) + "."
+    fixed = Figures(
+        "Comparisons fixed before any result was seen",
+        ("Group", "What was found", "Verdict"),
+        tuple(primary),
+    )
     return Audit(
         words=words,
-        primary=Figures(
-            "Comparisons fixed before any result was seen",
-            ("Group", "What was found", "Verdict"),
-            tuple(primary),
-        )
-        if primary
-        else None,
-        chart=draw_rows("audit", title, says, rows) if rows else None,
-        table=Figures(title, ("Group", "Cases", "Of 100 of them, with a place"), tuple(lines))
-        if lines
-        else None,
+        primary=fixed if primary else None,
+        shown=_show(groups) if groups else (),
         notes=tuple(audit[key].text for key in ("limits", "caution") if audit[key].text),
     )
+
+
+def _show(groups: list[_Group]) -> tuple[Shown, ...]:
+    return (
+        _show_share(
+            groups,
+            "audit",
+            "selection_rate",
+            "Of 100 cases of a group, how many get a place",
+            ("Group", "Cases", "Of 100 of them, with a place"),
+            lambda one: one.n,
+        ),
+        _show_share(
+            groups,
+            "audit-found",
+            "recall_at_capacity",
+            "Of 100 cases of a group with the outcome, how many get a place",
+            ("Group", "Cases with the outcome", "Of 100 of them, with a place"),
+            lambda one: one.positives,
+        ),
+        _show_held(groups),
+    )
+
+
+_Count = Callable[[_Group], str]
+
+
+def _show_share(
+    groups: list[_Group],
+    key: str,
+    measure: str,
+    title: str,
+    columns: tuple[str, ...],
+    count: _Count,
+) -> Shown:
+    rows, lines = [], []
+    for one in groups:
+        share = one.figures[measure]
+        value = share["value"].number
+        if value is None:
+            lines.append((one.name, count(one), NOTHING))
+            continue
+        low, high = share["low"], share["high"]
+        lines.append((one.name, count(one), f"{write_share(value)}{tell_interval(low, high)}"))
+        ends = to_hundred(low.number), to_hundred(high.number)
+        named = f"{one.name} ({count(one)} cases)"
+        rows.append(Row(named, 100 * value, write_share(value), *ends))
+    return _put(key, title, columns, rows, lines)
+
+
+_EVEN: Final = 1.0
+
+
+def _show_held(groups: list[_Group]) -> Shown:
+    """Return outcomes seen for each one that was estimated: 1 is even."""
+    rows, lines = [], []
+    for one in groups:
+        ratio = one.figures["observed_over_expected"]
+        value, low, high = (ratio[end].number for end in ("value", "low", "high"))
+        if value is None:
+            lines.append((one.name, one.n, NOTHING))
+            continue
+        ends = "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
+        lines.append((one.name, one.n, f"{value:.2f}{ends}"))
+        rows.append(Row(f"{one.name} ({one.n} cases)", value, f"{value:.2f}", low, high))
+    title = "Cases with the outcome for each one estimated: above 1 too few were estimated"
+    columns = ("Group", "Cases", "Seen for each one estimated")
+    return _put("audit-held", title, columns, rows, lines, limit=(_EVEN, "1: even"), is_dot=True)
+
+
+def _put(
+    key: str,
+    title: str,
+    columns: tuple[str, ...],
+    rows: list[Row],
+    lines: Sequence[tuple[str, ...]],
+    *,
+    limit: tuple[float, str] | None = None,
+    is_dot: bool = False,
+) -> Shown:
+    says = "; ".join(f"{one.label}, {one.shown}" for one in rows) + "."
+    chart = draw_rows(key, title, says, rows, limit=limit, is_dot=is_dot) if rows else None
+    return Shown(chart, Figures(title, columns, tuple(lines)))
 
 
 def _name(characteristic: str, group: str) -> str:
     return f"{characteristic}: {group}".replace("_", " ")
 
 
-def _show_share(share: Node) -> str:
-    if share["value"].number is None:
-        return NOTHING
-    return f"{write_share(share['value'].number)}{tell_interval(share['low'], share['high'])}"
-
-
 def _count_or_words(node: Node) -> str:
-    return node.text or tell_count(node)
+    """Return a count, or in a few words that it may not be shown."""
+    return node.text.partition(",")[0] or tell_count(node)

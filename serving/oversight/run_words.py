@@ -1,11 +1,13 @@
 """Figures of a run as they are told: shares as counts out of a hundred, and what is not known."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Final
 
 from serving.oversight.metrics import Node
 
 NOTHING: Final = "too few to tell"
+_MANY: Final = 10
 
 
 def to_hundred(share: float | None) -> float | None:
@@ -20,8 +22,8 @@ def read_ends(interval: Node) -> tuple[float | None, float | None]:
 
 def write_share(share: float) -> str:
     """Return a share as a count out of a hundred; small ones with one decimal."""
-    of_hundred = 100 * share
-    return f"{of_hundred:.0f}" if of_hundred >= 1 or of_hundred == 0 else f"{of_hundred:.1f}"
+    of_hundred = round(100 * share, 1)
+    return f"{of_hundred:.0f}" if of_hundred >= 1 or share == 0 else f"{of_hundred:.1f}"
 
 
 def tell_share(node: Node) -> str:
@@ -56,3 +58,28 @@ def read_day(node: Node) -> str:
         return dt.date.fromisoformat(node.text[:10]).isoformat()
     except ValueError:
         return ""
+
+
+def tell_needed(precision: Node, interval: Node) -> str:
+    """Return how many cases are looked at to find one, from the share of places that find one."""
+    share, low, high = precision.number, interval[0].number, interval[1].number
+    if share is None:
+        return NOTHING
+    if share <= 0:
+        return "none found"
+    told = write_needed(share)
+    if low is None or high is None:
+        return told
+    least = write_needed(high)
+    return f"{told} ({least} or more)" if low <= 0 else f"{told} ({least} to {write_needed(low)})"
+
+
+def write_needed(share: float) -> str:
+    """Return the reciprocal of a share above 0; with one decimal where it is below ten."""
+    needed = 1 / share
+    return f"{needed:.1f}" if needed < _MANY else f"{needed:,.0f}"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Return words as a list within a sentence: a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

@@ -1,5 +1,6 @@
 """The records: what came in and what could not be used, how late it comes, what is never asked."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
@@ -8,11 +9,13 @@ from fastapi.responses import HTMLResponse
 from features.moments import format_moment
 from serving.api.duty import FlagsOut, read_flags
 from serving.api.imports import read_all
+from serving.api.schemas_records import ImportsOut
 from serving.oversight.delays import LEAST_RECORDS, Delays, read_delays
+from serving.oversight.reject_reasons import RejectReason, read_reasons
 from serving.oversight.run_words import NOTHING
 from serving.oversight.unasked import Missing, read_unasked
 from serving.pages.charts import Figures, Row, RowChart, draw_rows
-from serving.pages.rendering import render
+from serving.pages.rendering import describe_moment, render
 from serving.persons import SignedIn
 from serving.rights.rules import RULES
 from serving.screening.key_shape import KEY_PATTERN
@@ -20,6 +23,8 @@ from serving.service import service_of
 
 router = APIRouter(include_in_schema=False)
 IMPORTS_PER_PAGE: Final = 20
+_MOST_REASONS: Final = 10
+"""Reasons of one import that are told; the rest are in its download."""
 REJECT_READERS: Final = RULES["GET", "/v1/imports/{import_key}/rejects.csv"].roles
 """Roles that may read what a rejected row held."""
 
@@ -34,14 +39,17 @@ def show_data(
     service = service_of(request)
     store, unit, bundle = service.need_store(), service.need_unit(), service.champion.find()
     now_us = store.clock()
+    told = read_all(person, request, cursor=cursor, limit=IMPORTS_PER_PAGE)
     with store.reading() as connection:
+        reasons = read_reasons(connection, [one.import_key for one in told.imports])
         delays = read_delays(connection, now_us)
         missing = None if bundle is None else read_unasked(connection, bundle.catalogue, now_us)
     flags = read_flags(request, person)
     return render(
         request,
         "data.html",
-        told=read_all(person, request, cursor=cursor, limit=IMPORTS_PER_PAGE),
+        told=told,
+        reasons_table=_tabulate_reasons(told, reasons),
         is_first=cursor is None,
         may_read_rejects=person.role in REJECT_READERS,
         flags=flags,
@@ -67,6 +75,32 @@ def tell_days(days: int | None) -> str:
 def tell_share(share: float) -> str:
     """Return a share as a count out of a hundred; what is there is never told as none."""
     return "fewer than 1" if 0 < share < 0.01 else f"{100 * share:.0f}"  # noqa: PLR2004
+
+
+def _tabulate_reasons(
+    told: ImportsOut, reasons: Mapping[str, Sequence[RejectReason]]
+) -> Figures | None:
+    """Return why rows could not be used, import by import; nothing where all could be."""
+    lines = [
+        (
+            f"{describe_moment(one.begun_at)}: {_name_place(reason)}",
+            reason.remedy[:1].upper() + reason.remedy[1:],
+            f"{reason.n:,}",
+        )
+        for one in told.imports
+        for reason in reasons.get(one.import_key, ())[:_MOST_REASONS]
+    ]
+    if not lines:
+        return None
+    columns = ("Import begun, and where", "What to do", "Rows")
+    note = f"At most {_MOST_REASONS} reasons an import; a row can have several."
+    return Figures("Why rows could not be used", columns, tuple(lines), (note,))
+
+
+def _name_place(reason: RejectReason) -> str:
+    if not reason.table:
+        return "a line that is no row"
+    return f"{reason.table}, {reason.column}" if reason.column else reason.table
 
 
 def _say(rows: list[Row]) -> str:

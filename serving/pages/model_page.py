@@ -1,5 +1,7 @@
 """The model in use in plain words: by whose word, how well it does, and the switch of the order."""
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -40,6 +42,11 @@ GATE_WORDS: Final = {
     "churn": "How much does the list change?",
 }
 """What each check asks."""
+MEASURE_WORDS: Final = {
+    "recall_at_capacity": "who of those with the outcome gets a place",
+    "observed_over_expected": "whether estimates hold",
+}
+"""What a check by group compares, in plain words."""
 ORDERING_WORDS: Final = {
     "model": "by the model's priority",
     "longest_wait": "the longest wait first",
@@ -134,7 +141,7 @@ def _show(
         given=given or {},
         step_words=STEP_WORDS,
         gate_words=GATE_WORDS,
-        labels=_name_outcomes(service),
+        about=functools.partial(tell_about, labels=_name_outcomes(service)),
         ordering_words=ORDERING_WORDS,
         is_first=cursor == _LAST_SEQ,
     )
@@ -149,6 +156,16 @@ def _find_gates(told: PromotionsOut) -> list[Any]:
             # What was not passed is read first.
             return sorted(step.gates, key=lambda gate: gate.verdict == "passed")
     return []
+
+
+def tell_about(about: str, *, labels: Mapping[str, str]) -> str:
+    """Return what a check was about, in words; ``labels`` are those of the outcomes."""
+    if about == "bundle":
+        return "the whole model"
+    measure, _, group = about.partition(" by ")
+    if group:
+        return f"{MEASURE_WORDS.get(measure, measure)}, by {group}".replace("_", " ")
+    return labels.get(about, about.replace("_", " "))
 
 
 def _name_outcomes(service: Service) -> dict[str, str]:
@@ -172,7 +189,8 @@ def _describe(service: Service) -> Shown:
     with service.need_store().reading() as connection:
         judged = find_figures(read_steps(connection), bundle.id)
     found = read_figures(service.settings, bundle.id, judged)
-    performance = None if found.why_none else describe_performance(found, bundle)
+    capacity = service.settings.capacity
+    performance = None if found.why_none else describe_performance(found, bundle, capacity)
     is_synthetic = service.need_unit().synthetic or bool(performance and performance.is_synthetic)
     rests_on = Told(bundle, service.settings, performance, is_synthetic)
     return Shown(

@@ -9,12 +9,18 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from features.moments import parse_date
-from serving.api.audit import CheckOut, UnusualOut, check_audit, tell_unusual
-from serving.api.findings import tell_findings
+from serving.api.audit import NOTE as UNUSUAL_NOTE
+from serving.api.audit import CheckOut, check_audit
+from serving.api.findings import NOTE as FINDINGS_NOTE
 from serving.audit.lines import CHANGES, LOOKS, Book
 from serving.audit.reading import AuditLine, Wanted
 from serving.decisions.telling import Clockface
+from serving.findings.agreement import BELOW, FIRST, LAST, MIDDLE, NO_LIST, NO_RANK, Agreement
+from serving.findings.reading import Findings, read_findings
+from serving.oversight.keeping import Kept, keeper_of
 from serving.oversight.looks import LINES_PER_PAGE, Day, Found, Known, find_lines, find_people
+from serving.oversight.standing_out import MANY_CASES, read_standing
+from serving.pages.charts import Figures
 from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.screening.key_shape import is_key
@@ -27,10 +33,11 @@ PERIODS: Final = (7, 28, 90)
 _MOST_NUMBER: Final = 2**63 - 1
 _Text = Annotated[str, Query(max_length=500)]
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
-_MANY_CASES: Final = 3
 ROUTE_WORDS: Final = {
     "GET /": "opened this week's list",
+    "GET /pack": "printed or opened the list as a pack",
     "GET /cases": "looked through all cases",
+    "POST /cases/find": "looked for a case by its number",
     "GET /cases/{key}": "opened the case",
     "GET /urgent": "opened the urgent flags",
     "GET /caseload": "opened the caseload",
@@ -38,10 +45,18 @@ ROUTE_WORDS: Final = {
     "GET /oversight": "looked at this oversight",
     "GET /v1/list": "read the list by program",
     "GET /v1/list.csv": "downloaded the list",
+    "GET /v1/cases": "read the open cases by program",
+    "GET /v1/caseload": "read the caseload by program",
+    "GET /v1/duty": "read the urgent flags by program",
+    "GET /v1/imports/{import_key}/rejects": "read rejected rows by program",
     "GET /v1/imports/{import_key}/rejects.csv": "downloaded rejected rows",
     "GET /v1/cases/{key}": "read the case by program",
     "GET /v1/cases/{key}/looks": "asked who looked at the case",
     "GET /v1/audit/lines": "read these lines by program",
+    "GET /v1/audit/unusual": "read what is unusual by program",
+    "POST /v1/records": "sent records by program",
+    "POST /v1/imports": "began an import",
+    "PUT /v1/imports/{import_key}/rows": "sent rows of an import",
     "POST /cases/{key}/decide": "decided on the case",
     "POST /v1/cases/{key}/decisions": "decided on the case by program",
     "POST /cases/{key}/views": "gave their agency's view",
@@ -51,10 +66,27 @@ ROUTE_WORDS: Final = {
     "POST /cases/{key}/seal": "sealed the case",
     "POST /cases/{key}/unseal": "opened the sealed case for all",
     "POST /sittings": "opened a sitting",
+    "POST /urgent/{key}": "said that they had seen urgent flags of the case",
     "POST /urgent/{raising_key}": "said that they had seen an urgent flag",
     "POST /models/ordering": "switched the order",
 }
 """What somebody did, by the route that they did it by; another route is named as it is."""
+BAND_WORDS: Final = {
+    FIRST: "in the first third of the list's places",
+    MIDDLE: "in the middle third",
+    LAST: "in the last third",
+    BELOW: "below them: it was there for a flag, its wait or by chance",
+    NO_RANK: "nowhere: it gave no score, or did not order that list",
+    NO_LIST: "decided on outside a sitting's list",
+}
+"""Where the model had put a case when it was decided on."""
+
+
+_FEW_NOTE: Final = "A row of few decisions tells of those cases and not of the score."
+_SHOWN_NOTE: Final = (
+    "Which cases are first looked at without the model is drawn by chance. Where people agree far "
+    "oftener with a score that they were shown at once, it may lead them."
+)
 
 
 @dataclass(frozen=True)
@@ -103,6 +135,10 @@ def show_oversight(
     asked = Asked(named, who.strip(), case.strip(), day.strip(), period)
     answer = _answer(service, asked, cursor)
     face = Clockface(service.need_unit().time_zone)
+    lines = [_tell(one, face) for one in answer.found.lines] if answer.found else []
+    check = check_audit(request, person)
+    # Last, so that nothing else waits beside what is being worked out.
+    unusual, findings = _find_kept(request, service, face, period)
     return render(
         request,
         "oversight.html",
@@ -111,13 +147,69 @@ def show_oversight(
         is_filtered=bool(asked.person or asked.case or asked.day),
         is_first=cursor is None,
         answer=answer,
-        lines=[_tell(one, face) for one in answer.found.lines] if answer.found else [],
-        unusual=(unusual := tell_unusual(request, person, days=period)),
-        stands_out=_gather(unusual),
-        check=(check := check_audit(request, person)),
+        lines=lines,
+        unusual=unusual,
+        unusual_note=UNUSUAL_NOTE,
+        check=check,
         n_checked=_count(check),
-        findings=tell_findings(request, person),
+        findings=findings,
+        findings_note=FINDINGS_NOTE,
+        findings_as_of=face.show(findings.answer.as_of_us) if findings.answer else "",
+        agreement=_tabulate(findings.answer) if findings.answer else (),
         periods=PERIODS,
+    )
+
+
+def _find_kept(request: Request, service: Service, face: Clockface, days: int) -> tuple[Kept, Kept]:
+    """Return what stands out and what became of the lists, as far as it is worked out."""
+    store, unit, bundle = service.need_store(), service.need_unit(), service.champion.find()
+    unusual, findings = ("unusual", days), ("findings", None if bundle is None else bundle.id)
+    found = keeper_of(request.app).find(
+        {
+            unusual: lambda: read_standing(store, face, days),
+            findings: lambda: read_findings(store, bundle, unit, store.clock()),
+        }
+    )
+    return found[unusual], found[findings]
+
+
+def _tabulate(found: Findings) -> tuple[Figures, ...]:
+    """Return agreement with the score by where it had put the case, and by what was seen first."""
+    parts = found.parts
+    bands = [_tell_agreement(BAND_WORDS[name], one) for name, one in parts.by_band]
+    looks = [
+        _tell_agreement(words, one)
+        for words, one in (
+            ("looked at first without anything of the model", parts.blind_first),
+            ("shown whole at once", parts.open),
+        )
+        if one.n_agree + one.n_disagree + one.n_silent
+    ]
+    columns = ("Agree", "Disagree", "Did not say", "Disagree, of 100 who said")
+    told = (
+        ("Where the model had put the case", bands, _FEW_NOTE),
+        ("How a case on the list was shown", looks, _SHOWN_NOTE),
+    )
+    return tuple(
+        Figures(
+            f"Decisions by {caption[:1].lower()}{caption[1:]}",
+            (caption, *columns),
+            tuple(of),
+            (note,),
+        )
+        for caption, of, note in told
+        if of
+    )
+
+
+def _tell_agreement(words: str, one: Agreement) -> tuple[str, ...]:
+    share = one.share
+    return (
+        words[:1].upper() + words[1:],
+        f"{one.n_agree:,}",
+        f"{one.n_disagree:,}",
+        f"{one.n_silent:,}",
+        "nobody said" if share is None else f"{100 * (1 - share):.0f}",
     )
 
 
@@ -167,6 +259,13 @@ def _read_day(text: str, time_zone: str) -> Day | None:
         return None
 
 
+def tell_route(route: str) -> str:
+    """Return what somebody did, by the route or the command that they did it by."""
+    if route.startswith("caselight "):
+        return f"called {route} on the command line"
+    return ROUTE_WORDS.get(route, route)
+
+
 def _tell(line: AuditLine, face: Clockface) -> dict[str, Any]:
     keys = [key for key in (line.case_key, *line.cases) if key]
     return {
@@ -176,57 +275,11 @@ def _tell(line: AuditLine, face: Clockface) -> dict[str, Any]:
         "subject": line.subject,
         "role": line.role,
         "agency": line.agency,
-        "did": ROUTE_WORDS.get(line.route, line.route),
+        "did": tell_route(line.route),
         "done": line.done,
         "operation": line.operation,
         "purpose": line.purpose,
         "recipient": line.recipient,
-        "keys": keys[:_MANY_CASES],
-        "n_more": max(len(keys) - _MANY_CASES, 0),
+        "keys": keys[:MANY_CASES],
+        "n_more": max(len(keys) - MANY_CASES, 0),
     }
-
-
-def _gather(found: UnusualOut) -> list[dict[str, Any]]:
-    """Return what stands out, each with a sentence, whom it is about and which cases."""
-    limits = found.limits
-    told: list[dict[str, Any]] = [
-        {
-            "who": one,
-            "words": f"opened {one.n_cases:,} cases; half of the {one.n_others} others of that "
-            f"role opened {one.median_of_others:g} or fewer",
-            "keys": [],
-        }
-        for one in found.busy
-    ]
-    by_rule = (
-        (found.own_name, "opened a case in which an answer or a detail is their own name"),
-        (found.refused, "asked for what was not theirs to see, and was refused"),
-        (found.sealed, "opened cases that are sealed now"),
-        (found.closed, "opened cases after these were closed"),
-        (
-            found.out_of_hours,
-            f"opened cases outside {limits.first_hour}:00 to {limits.last_hour}:00 on working days",
-        ),
-    )
-    for lookers, words in by_rule:
-        told += [
-            {
-                "who": one,
-                "words": f"{words}: {one.n_looks:,} time{'' if one.n_looks == 1 else 's'}",
-                "keys": one.case_keys[:_MANY_CASES],
-                "n_more": max(len(one.case_keys) - _MANY_CASES, 0),
-                "first": one.first_at,
-                "last": one.last_at,
-            }
-            for one in lookers
-        ]
-    told += [
-        {
-            "who": None,
-            "words": f"{one.n_persons} people opened one case; half of the other cases were opened "
-            f"by {one.median_of_others:g} or fewer",
-            "keys": [one.case_key],
-        }
-        for one in found.crowded
-    ]
-    return told

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fastapi import FastAPI
+from playwright.sync_api import Browser
 from starlette.testclient import TestClient
 
 from caselight.demo import fill_store
@@ -22,6 +23,7 @@ from serving.app import create_app, open_service
 from serving.settings import make_settings
 from serving.store.database import open_store
 from serving.store.upgrading import upgrade
+from tests.test_serving.browsing import Seen, Visitors, launched, listening
 
 ORIGIN = "http://127.0.0.1"
 CAPACITY = 6  # fewer than the open cases, so that most of them are not on the list
@@ -211,3 +213,31 @@ def example() -> dict[str, Any]:
             }
         ],
     }
+
+
+@pytest.fixture(scope="module")
+def address(make_app: Callable[..., FastAPI]) -> Iterator[str]:
+    """Return the address of a service over a store of the file's own, on a free port."""
+    with listening(make_app()) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Return a real browser; for tests marked `browser`."""
+    with launched(chromium) as found:
+        yield found
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Visitors]:
+    """Return a way to open pages as somebody; a complaint or another machine fails the test."""
+    visitors = Visitors(browser, address)
+    yield visitors
+    visitors.leave()
+
+
+@pytest.fixture
+def seen(open_page: Visitors) -> Seen:
+    """Return what the browsers of this test met."""
+    return open_page.seen

@@ -13,7 +13,18 @@ from starlette.testclient import TestClient
 from features.catalogue import Catalogue
 from features.catalogue_file import parse_catalogue
 from serving.api.findings import router
-from serving.findings.agreement import Agreement, read_reason_agreement, read_score_agreement
+from serving.findings.agreement import (
+    BELOW,
+    FIRST,
+    LAST,
+    MIDDLE,
+    NO_LIST,
+    NO_RANK,
+    Agreement,
+    read_parts,
+    read_reason_agreement,
+    read_score_agreement,
+)
 from serving.findings.outcomes import OutcomeFindings, read_outcomes
 from serving.findings.sampling import Draw, bound_share, estimate_missed
 from serving.findings.waits import WaitFindings, read_waits
@@ -246,6 +257,47 @@ def test_agreement_is_counted_and_never_by_person(store: Store) -> None:
         assert read_score_agreement(connection) == Agreement(2, 1, 1)
         assert read_score_agreement(connection).share == pytest.approx(2 / 3)
         assert read_reason_agreement(connection) == Agreement(2, 1)
+
+
+def add_decision(store: Store, number: int, agrees: bool | None, sitting: str | None) -> None:
+    """Put a decision on a case."""
+    with store.writing() as writing:
+        row = {"decision_key": make_key(), "case_key": name(number), "version": 1, "seen_seq": 0}
+        row |= {"decided_at_us": NOW_US, "agrees_with_score": agrees, "routes": {}}
+        row |= {"sitting_key": sitting, "stored_seq": writing.take_seq(), **WHO}
+        writing.connection.execute(insert(decisions).values(row))
+
+
+def test_agreement_is_told_by_where_the_model_had_put_the_case(store: Store) -> None:
+    """Of nine places ranks 1 to 3 are the first third; no rank is below, no score nowhere."""
+    ranked = {1: 1, 2: 3, 3: 4, 4: 9, 5: None, 6: None}
+    with store.writing() as writing:
+        seq = writing.take_seq(1 + len(ranked))
+        sitting = {"sitting_key": make_key(), "opened_at_us": NOW_US, "as_of_us": NOW_US}
+        sitting |= {"capacity": 9, "ordering": "model", "policy": {}, "seed": "s", "n_open": 9}
+        sitting |= {"n_eligible": 9, "standing": {}, "stored_seq": seq, **WHO}
+        writing.connection.execute(insert(sittings).values(sitting))
+        for number, rank in ranked.items():
+            row = {"sitting_key": sitting["sitting_key"], "position": number, "rank": rank}
+            row |= {"case_key": name(number), "rule": "priority", "by_lot": False, "shown": {}}
+            row |= {"blind": number == 1, "newly_referred": False, "waiting_since_us": 0}
+            row |= {"score_key": None if number == 6 else make_key(), "stored_seq": seq + number}
+            writing.connection.execute(insert(list_places).values(row))
+    key = str(sitting["sitting_key"])
+    for number, agrees in ((1, True), (2, False), (3, True), (4, None), (5, False), (6, None)):
+        add_decision(store, number, agrees, key)
+    add_decision(store, 7, True, None)
+    with store.reading() as connection:
+        found = read_parts(connection)
+    assert found.by_band == (
+        (FIRST, Agreement(1, 1)),
+        (MIDDLE, Agreement(1, 0)),
+        (LAST, Agreement(0, 0, 1)),
+        (BELOW, Agreement(0, 1)),
+        (NO_RANK, Agreement(0, 0, 1)),
+        (NO_LIST, Agreement(1, 0)),
+    )
+    assert (found.blind_first, found.open) == (Agreement(1, 0), Agreement(1, 2, 2))
 
 
 def test_the_findings_name_no_case_and_no_person(store: Store) -> None:

@@ -1,5 +1,6 @@
 """Who gets through to which route, and what nobody can infer of a case that is hidden from them."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -304,6 +305,32 @@ def test_nobody_can_name_a_sealed_case_in_a_request(app: FastAPI, store: Store) 
     with store.reading() as connection:
         kept = connection.execute(select(import_rejects.c.case_key, import_rejects.c.code)).all()
     assert (hidden, "unknown_case") in [tuple(row) for row in kept], "the row is not lost"
+
+
+def test_rejected_rows_show_nothing_of_a_case_that_is_hidden(app: FastAPI, store: Store) -> None:
+    """Of another's import a row of a sealed case reads as one of no case at all, and one of a
+    protected characteristic is shown to nobody; who sent the rows knows what they sent.
+    """
+    add(store, "A")
+    seal(store, add(store, "C"))
+    sender, other = enter(app, "administrator", name="SYN Clerk"), enter(app)
+    key = sender.post("/v1/imports", json={"source_digest": "d" * 64}).json()["import_key"]
+    event = {"kind": "contact", "occurred_at": "2026-01-01", "recorded_at": "2026-01-02"}
+    rows = [
+        {"table": "events", "row": event | {"event_id": f"E{one}", "case_id": one}}
+        for one in ("C", "nobody")
+    ]
+    rows.append({"table": "people", "row": {"person_id": "P", "case_id": "A", "role": "victim"}})
+    content = "\n".join(json.dumps(one) for one in rows)
+    headers = {"content-type": "application/x-ndjson"}
+    sender.put(f"/v1/imports/{key}/rows", content=content, headers=headers)
+    told = other.get(f"/v1/imports/{key}/rejects").json()["rejects"]
+    assert len(told) >= len(rows)
+    assert all(one["source"] is None and one["source_withheld"] for one in told)
+    assert '"C"' not in other.get(f"/v1/imports/{key}/rejects.csv").text
+    own = sender.get(f"/v1/imports/{key}/rejects").json()["rejects"]
+    shown = {one["source"]["case_id"] for one in own if one["source"]}
+    assert shown == {"C", "nobody"}
 
 
 def test_what_happened_in_a_sealed_case_is_measured_nowhere_else(store: Store) -> None:

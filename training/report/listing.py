@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from training.report.lengths import tell_lengths
 from training.report.opening import CANDIDATES
 from training.report.parts import Beside, Block, Part, Section, Words, keep
 from training.report.plots import draw_bars, draw_pair
@@ -45,6 +46,7 @@ def describe_list(run: Run) -> Section:
     parts = keep(
         _tell_capacity(run, found),
         _tell_rivals(run),
+        tell_lengths(run),
         _tell_missed(found),
         _tell_weights(found),
         _tell_custody(found),

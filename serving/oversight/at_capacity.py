@@ -1,0 +1,265 @@
+"""What the places of a week's list find: beside the simple rule, the longest wait and chance.
+
+A run measures lists of several lengths. Where the unit's own number of places is not among them the
+nearest is told, and that it is the nearest; nothing is worked out in between.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from serving.oversight.metrics import Node, RunFigures
+from serving.oversight.run_words import (
+    NOTHING,
+    read_ends,
+    tell_needed,
+    tell_with_interval,
+    write_needed,
+    write_share,
+)
+from serving.pages.charts import Figures, Row, RowChart, draw_rows
+
+LIST, RULE, LONGEST_WAIT = "list", "rfs", "longest_wait"
+ORDERS: Final[Mapping[str, str]] = {
+    LIST: "the list's order",
+    RULE: "the simple rule",
+    LONGEST_WAIT: "the longest known first",
+}
+"""What fills the same places, in few words: the rule adds up recency, frequency and severity."""
+CHANCE: Final = "drawn by chance"
+_ALL: Final = "all"
+_COLUMNS: Final = ("Of 100 places", "Of 100 cases with it", "Looked at to find one")
+_BRACKETS: Final = (
+    "In brackets, where the figure lies in 95 of 100 repeated draws of the same people. Where two "
+    "brackets overlap widely, the places do not tell the two orders apart."
+)
+_WAIT: Final = (
+    "The longest known first stands in for the longest wait: a run knows no decisions, and so not "
+    "since when a case waits."
+)
+
+
+@dataclass(frozen=True)
+class OutcomePlaces:
+    """What the places find of one outcome.
+
+    Parameters
+    ----------
+    label
+        The outcome.
+    sentence
+        What they find, in words.
+    chart, table
+        The same by every order.
+    lengths
+        What other numbers of places find; ``None`` where that was not measured.
+    """
+
+    label: str
+    sentence: str
+    chart: RowChart
+    table: Figures
+    lengths: Figures | None = None
+
+
+@dataclass(frozen=True)
+class AtCapacity:
+    """What so many places find.
+
+    Parameters
+    ----------
+    asked, measured
+        Places on the unit's list, and on the one that the figures are of.
+    outcomes
+        By outcome, in the order of the catalogue.
+    notes
+        How the figures are to be read.
+    absent
+        What the run did not measure of it.
+    """
+
+    asked: int
+    measured: int
+    outcomes: tuple[OutcomePlaces, ...]
+    notes: tuple[str, ...] = (_BRACKETS,)
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One outcome: cases, those with it, and by order what each number of places finds."""
+
+    name: str
+    label: str
+    n: Node
+    positives: Node
+    orders: Mapping[str, Mapping[int, Node]] = field(default_factory=dict)
+
+    @property
+    def base_rate(self) -> float | None:
+        """Share of the cases with the outcome: what chance would find."""
+        n, positives = self.n.number, self.positives.number
+        return positives / n if n and positives is not None else None
+
+
+def tell_at_capacity(
+    found: RunFigures, labels: Mapping[str, str], capacity: int
+) -> AtCapacity | None:
+    """Return what the unit's places find; ``None`` where the run did not measure it.
+
+    Parameters
+    ----------
+    found
+        The run's figures.
+    labels
+        Each outcome's words, in the order in which they are told.
+    capacity
+        Places on the unit's list.
+    """
+    told = [one for name, label in labels.items() for one in _read(found, name, label)]
+    measured = sorted({places for one in told for places in one.orders.get(LIST, {})})
+    if not measured:
+        return None
+    places = min(measured, key=lambda one: (abs(one - capacity), one))
+    has_wait = any(one.orders.get(LONGEST_WAIT) for one in told)
+    has_more = len(measured) > 1
+    missing = {
+        "what the longest known first would find": not has_wait,
+        "what lists of another length find": not has_more,
+    }
+    return AtCapacity(
+        asked=capacity,
+        measured=places,
+        outcomes=tuple(
+            OutcomePlaces(
+                one.label,
+                _tell(one, places),
+                _draw(one, places),
+                _tabulate(one, places),
+                _tabulate_lengths(one) if has_more else None,
+            )
+            for one in told
+            if places in one.orders.get(LIST, {})
+        ),
+        notes=(_BRACKETS, _WAIT) if has_wait else (_BRACKETS,),
+        absent=tuple(words for words, is_absent in missing.items() if is_absent),
+    )
+
+
+def _read(found: RunFigures, name: str, label: str) -> list[_Found]:
+    lengths = found.root["list"]["lengths"][name]
+    if lengths:
+        orders = {
+            order: {
+                int(places): one
+                for one in lengths["orders"][order].each()
+                for places in [one["places"].number]
+                if places is not None and one["precision"].number is not None
+            }
+            for order in ORDERS
+        }
+        return [_Found(name, label, lengths["n"], lengths["positives"], orders)]
+    return _read_one_length(found, name, label)
+
+
+def _read_one_length(found: RunFigures, name: str, label: str) -> list[_Found]:
+    """Read a run that measured one length alone, under the names which it used."""
+    capacity = found.root["capacity"].number
+    own = _whole(found.root["list"]["at_capacity"][name])
+    rule = _whole(found.at(name)["at_capacity"][RULE])
+    if capacity is None or own["precision_at_capacity"].number is None:
+        return []
+    orders = {
+        order: {int(capacity): _rename(one)}
+        for order, one in ((LIST, own), (RULE, rule))
+        if one["precision_at_capacity"].number is not None
+    }
+    return [_Found(name, label, own["n"], own["positives"], orders)]
+
+
+def _rename(figures: Node) -> Node:
+    names = ("precision", "recall")
+    return Node(
+        {name: figures[f"{name}_at_capacity"].value for name in names}
+        | {f"{name}_ci": figures[f"{name}_at_capacity_ci"].value for name in names}
+    )
+
+
+def _whole(figures: Node) -> Node:
+    """Return the figures of all cases together."""
+    whole = (one for one in figures["groups"].each() if one["group"].text == _ALL)
+    return next(whole, Node())
+
+
+def _tell(one: _Found, places: int) -> str:
+    own = one.orders[LIST][places]
+    precision, recall = own["precision"].number or 0.0, own["recall"].number
+    line = f"Of {places} places, {_count(precision, places)} went to a case in which that came to "
+    line += "be recorded"
+    others = [
+        f"{_count(share, places)} {'by' if order == RULE else 'with'} {words}"
+        for order, words in ORDERS.items()
+        if order != LIST
+        for share in [one.orders.get(order, {}).get(places, Node())["precision"].number]
+        if share is not None
+    ]
+    if one.base_rate is not None:
+        others.append(f"{_count(one.base_rate, places)} {CHANCE}")
+    line += f" ({', '.join(others)})" if others else ""
+    if recall is not None:
+        line += f". Of 100 such cases {write_share(recall)} got a place"
+    if precision > 0:
+        line += f". To find one, about {write_needed(precision)} cases are looked at"
+    return f"{line}."
+
+
+def _count(share: float, places: int) -> str:
+    """Return how many of the places that is; what is there is never told as none."""
+    n = share * places
+    return f"{n:.0f}" if n >= 1 or n == 0 else f"{n:.1f}"
+
+
+def _draw(one: _Found, places: int) -> RowChart:
+    rows = []
+    for order, words in ORDERS.items():
+        figures = one.orders.get(order, {}).get(places)
+        if figures is not None:
+            share = figures["precision"].number or 0.0
+            ends = read_ends(figures["precision_ci"])
+            rows.append(Row(words, 100 * share, write_share(share), *ends))
+    if one.base_rate is not None:
+        rows.append(Row(CHANCE, 100 * one.base_rate, write_share(one.base_rate)))
+    title = f"Of 100 places, how many find it: {one.label}"
+    says = "; ".join(f"{row.label}, {row.shown}" for row in rows) + "."
+    return draw_rows(f"places-{one.name.replace('_', '-')}", title, says, rows, most=100.0)
+
+
+def _tabulate(one: _Found, places: int) -> Figures:
+    lines: list[tuple[str, ...]] = []
+    for order, words in ORDERS.items():
+        figures = one.orders.get(order, {}).get(places)
+        if figures is not None:
+            lines.append((words, *_tell_cells(figures)))
+    if one.base_rate:
+        of_cases = NOTHING if not one.n.number else write_share(min(places / one.n.number, 1))
+        cells = (write_share(one.base_rate), of_cases, write_needed(one.base_rate))
+        lines.append((CHANCE, *cells))
+    of = f"{one.positives.number or 0:,.0f} of {one.n.number or 0:,.0f} cases had it"
+    title = f"What {places} places find: {one.label} ({of})"
+    return Figures(title, ("What fills the places", *_COLUMNS), tuple(lines))
+
+
+def _tell_cells(figures: Node) -> tuple[str, str, str]:
+    return (
+        tell_with_interval(figures["precision"], figures["precision_ci"]),
+        tell_with_interval(figures["recall"], figures["recall_ci"]),
+        tell_needed(figures["precision"], figures["precision_ci"]),
+    )
+
+
+def _tabulate_lengths(one: _Found) -> Figures:
+    lines = tuple(
+        (str(places), *_tell_cells(figures)) for places, figures in one.orders.get(LIST, {}).items()
+    )
+    title = f"What lists of other lengths find, in the list's order: {one.label}"
+    return Figures(title, ("Places", *_COLUMNS), lines)

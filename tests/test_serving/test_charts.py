@@ -1,0 +1,59 @@
+"""Where the marks of charts stand."""
+
+import pytest
+
+from serving.pages.charts import Point, Row, draw_holds, draw_rows, find_round
+from serving.pages.curves import Band, Curve, draw_bands, draw_curves
+
+
+def test_an_axis_ends_at_a_round_number() -> None:
+    """The smallest of 1, 2 or 5 times a power of ten that takes every value in."""
+    values = (0.0, 0.03, 1.0, 1.01, 7.0, 216.0, 501.0)
+    assert [find_round(one) for one in values] == [1.0, 0.05, 1.0, 2.0, 10.0, 500.0, 1_000.0]
+
+
+def test_marks_stand_where_their_figures_say() -> None:
+    """Half of the axis is half of the track; what is missing has no mark; nothing leaves it."""
+    rows = [Row("a", 50.0, "50", 25.0, 120.0), Row("b", None, "too few to tell")]
+    chart = draw_rows("k", "t", "s", rows, most=100.0)
+    track = chart.rows[0].high
+    assert track is not None
+    assert chart.rows[0].width == pytest.approx(track / 2)
+    assert chart.rows[0].low == pytest.approx(track / 4, abs=0.1)
+    assert chart.rows[1].width is None
+    assert chart.rows[1].bar_y > chart.rows[0].bar_y
+
+
+def test_a_point_that_is_right_stands_on_the_line() -> None:
+    """What was estimated and seen alike is as far from the left as from below."""
+    chart = draw_holds("k", "t", "s", [Point(0.3, 0.3, 0.2, 0.4), Point(0.1, 0.4, None, None)])
+    on_line, above = chart.points
+    assert on_line.x - chart.left == pytest.approx(chart.bottom - on_line.y)
+    assert chart.bottom - above.y > above.x - chart.left
+    assert on_line.high is not None
+    assert on_line.low is not None
+    assert on_line.high < on_line.y < on_line.low
+
+
+def test_curves_share_their_axes_and_stop_at_nought() -> None:
+    """Points of one height stand alike in every curve; what lies below nought is not drawn."""
+    below = ((0.0, 4.0), (20.0, -1.0), (50.0, 1.0))
+    curves = [Curve("a", ((0.0, 4.0), (50.0, 2.0))), Curve("b", below)]
+    chart = draw_curves("k", "t", "s", curves)
+    first, second = chart.curves
+    assert first.points[0] == second.points[0]
+    assert first.points[1][1] > first.points[0][1]
+    assert (len(first.points), len(second.points)) == (2, 2)
+    assert (first.path.count("M"), second.path.count("M")) == (1, 2)
+    assert first.look != second.look
+    assert first.key_y < second.key_y < chart.height
+
+
+def test_bands_stand_one_under_the_other_over_one_axis() -> None:
+    """A wider band is longer, the middle lies within it, and every fifth place is named."""
+    bands = [Band(place, 1.0, 1.0 + place, 2.0 + 2 * place) for place in range(1, 7)]
+    chart = draw_bands("k", "t", "s", bands)
+    assert [one.name for one in chart.bands] == ["1", "", "", "", "5", ""]
+    assert all(one.low <= one.middle <= one.high for one in chart.bands)
+    assert [one.y for one in chart.bands] == sorted(one.y for one in chart.bands)
+    assert chart.bands[-1].high <= chart.right
