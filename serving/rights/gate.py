@@ -61,23 +61,25 @@ async def pass_gate(request: Request) -> AsyncIterator[None]:
     begin_act(act)
     try:
         check_rule(person, rule)
+        await _check_case(request, store, act)
     except ServiceError:
         if store is not None:
             await run_in_threadpool(store.look, done=False)
         raise
-    if store is None:
-        yield
-        return
-    found = await run_in_threadpool(_find_case, store, person, request.path_params)
-    act = _about(act, found)
-    begin_act(act)
-    if found is not None and not found[1]:
-        await run_in_threadpool(store.look, done=False)
-        raise make_hidden()
     request.state.shown = set()
     yield
-    if rule.looks:
+    if store is not None and rule.looks:
         await run_in_threadpool(store.look, cases=sorted(request.state.shown))
+
+
+async def _check_case(request: Request, store: Store | None, act: Act) -> None:
+    """Find the case that the address is about, note it in the act, and refuse one out of sight."""
+    if store is None:
+        return
+    found = await run_in_threadpool(_find_case, store, act.person, request.path_params)
+    begin_act(_about(act, found))
+    if found is not None and not found[1]:
+        raise make_hidden()
 
 
 def note_shown(request: Request, case_keys: Iterable[str]) -> None:

@@ -111,8 +111,10 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/v1/caseload"): _LIST,
     ("POST", "/v1/sittings/{sitting_key}/cases/{key}/first-view"): _OPEN,
     ("GET", "/"): _LIST,
+    ("GET", "/pack"): _LIST_OUT,
     ("POST", "/sittings"): _OPEN,
     ("GET", "/cases"): _LIST,
+    ("POST", "/cases/find"): _LIST,
     ("GET", "/caseload"): _LIST,
     # One case.
     ("GET", "/v1/cases/{key}"): _LOOK,
@@ -151,7 +153,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/v1/first-reads"): _DUTY,
     ("POST", "/v1/cases/{key}/first-read"): _READ_FIRST,
     ("GET", "/urgent"): _DUTY,
-    ("POST", "/urgent/{raising_key}"): _ACKNOWLEDGE,
+    ("POST", "/urgent/{key}"): _ACKNOWLEDGE,
     ("POST", "/cases/{key}/first-read"): _READ_FIRST,
     # Figures of the whole unit, and the model.
     ("GET", "/v1/flags"): _FIGURES,
@@ -171,6 +173,8 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     # Help.
     ("GET", "/help"): Rule(EVERYBODY),
     ("GET", "/accessibility"): _PUBLIC,
+    ("GET", "/example"): _PUBLIC,
+    ("GET", "/print.css"): _PUBLIC,
     # Whether the service is well.
     ("GET", "/healthz"): _PUBLIC,
     ("GET", "/readyz"): _PUBLIC,
