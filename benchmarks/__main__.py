@@ -13,6 +13,7 @@ from benchmarks.reasons import tell_reasons
 from benchmarks.scaling import SIZES, UNIT_CASES, tell_scaling
 from benchmarks.store_imports import tell_imports
 from benchmarks.store_lists import tell_lists
+from benchmarks.store_pages import tell_pages
 from benchmarks.store_rescoring import tell_rescoring
 from benchmarks.windows import compare_windows, tell_windows
 from features.warming import compile_engine
@@ -44,7 +45,17 @@ def tell_engine() -> str:
 
 def tell_store() -> str:
     """Measure the store: the list, imports, scoring anew."""
-    parts = ["## The list", "", tell_lists(), "## Imports", "", tell_imports()]
+    parts = [
+        "## The list",
+        "",
+        tell_lists(),
+        "## Its pages",
+        "",
+        tell_pages(),
+        "## Imports",
+        "",
+        tell_imports(),
+    ]
     return "\n".join([*parts, "## Scoring 100,000 cases anew", "", tell_rescoring()])
 
 

@@ -18,6 +18,12 @@ SENTENCES: Final[Mapping[str, str]] = {
         "within {horizon}"
     ),
     "doubt": " ({low} to {high})",
+    "estimate_briefly": "{frequency}{doubt}; average {average}",
+    "estimate_key": (
+        "An estimate tells of cases given a score like this in how many of 100 it came to be "
+        "recorded within the time stated, in brackets how far that average is in doubt, and then "
+        "the average of comparable cases"
+    ),
     "below_one": "fewer than 1 in 100",
     "above_ninety_nine": "more than 99 in 100",
     "of_hundred": "about {count} in 100",
@@ -195,6 +201,19 @@ def describe_estimate(estimate: EstimateNumbers) -> str:
         doubt=describe_doubt(estimate),
         average=format_probability(estimate.average).removeprefix("about "),
         horizon=estimate.horizon,
+    )
+
+
+def describe_briefly(estimate: EstimateNumbers) -> str:
+    """Return an estimate for a row of many: frequency, doubt and average of the same format.
+
+    What the numbers are is to be said once beside the rows, by ``estimate_key``.
+    """
+    return say(
+        "estimate_briefly",
+        frequency=format_probability(estimate.probability),
+        doubt=describe_doubt(estimate),
+        average=format_probability(estimate.average).removeprefix("about "),
     )
 
 

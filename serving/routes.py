@@ -31,6 +31,8 @@ from serving.pages import (
     list_page,
     model_page,
     oversight_page,
+    pack_page,
+    print_marks,
     sealed_page,
     sign_in_page,
 )
@@ -52,6 +54,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     reasons.router,
     sealing.router,
     list_page.router,
+    pack_page.router,
+    print_marks.router,
     duty_page.router,
     cases_page.router,
     case_page.router,

@@ -226,6 +226,7 @@ class RecordOut(BaseModel):
     record_id: str
     kind: str
     label: str
+    incident_id: str | None = Field(description="Views of one incident share it; events alone.")
     occurred_at: str | None
     occurred_until: str | None
     recorded_at: str
@@ -235,6 +236,7 @@ class RecordOut(BaseModel):
     actor: str | None
     target: str | None
     value: float | str | None
+    detail: str | None
     assurance: str | None
     handling: str | None
     narrative: str | None

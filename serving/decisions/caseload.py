@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Table,
     and_,
     case,
     func,
@@ -21,17 +22,17 @@ from sqlalchemy import (
     select,
 )
 
-from features.contract import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
 from serving.decisions.outputs import CaseloadOut, ManagedOut, NewRecordsOut
 from serving.decisions.telling import Clockface
 from serving.lists.blinding import find_blind
+from serving.lists.new_records import NewKind, count_new, sort_kinds
 from serving.rights.sight import EVERYTHING, Sight
 from serving.screening.flags import standing_flags
 from serving.screening.key_shape import make_bad_cursor
 from serving.screening.standing import StandingRules
 from serving.store.database import Unit
 from serving.store.lookups import is_among
-from serving.store.schema import case_keys, decisions, events, facts, scores, standings
+from serving.store.schema import case_keys, decisions, scores, standings
 
 Order = Literal["review", "changed"]
 _then: Final = scores.alias("score_then")
@@ -229,35 +230,18 @@ def _describe(
 def _count_new_records(
     connection: Connection, keys: Sequence[str], rules: StandingRules
 ) -> dict[str, list[NewRecordsOut]]:
-    """Return what came since the decision had read, by kind, the most frequent first.
-
-    The unit's own work, what became of the case, and what is kept apart are no change.
-    """
-    of_events = _count(connection, events, events.c.kind, keys).where(
-        events.c.kind.not_in((*RESERVED_KINDS, *rules.work_kinds)),
-        func.coalesce(events.c.handling, "") != AGENCY_ONLY,
-        func.coalesce(events.c.source, "") != HEALTH_SOURCE,
-    )
-    of_facts = _count(connection, facts, facts.c.name, keys)
-    found: dict[str, list[NewRecordsOut]] = {}
-    for table, query in (("events", of_events), ("facts", of_facts)):
+    """Return what came since the decision had read, by kind, the most frequent first."""
+    found: dict[str, list[NewKind]] = {}
+    for query in count_new(connection, keys, _is_since_decision, rules):
         for row in connection.execute(query):
-            one = NewRecordsOut(table=table, kind=row.kind, n=row.n)
+            one = NewKind(row.table, row.kind, row.n, row.latest_us)
             found.setdefault(row.case_key, []).append(one)
-    for records in found.values():
-        records.sort(key=lambda one: (-one.n, one.table, one.kind))
-    return found
+    return {
+        key: [NewRecordsOut(table=one.table, kind=one.kind, n=one.n) for one in sort_kinds(kinds)]
+        for key, kinds in found.items()
+    }
 
 
-def _count(
-    connection: Connection, table: Any, kind: ColumnElement[Any], keys: Sequence[str]
-) -> "Select[Any]":
-    return (
-        select(table.c.case_key, kind.label("kind"), func.count().label("n"))
-        .join(standings, standings.c.case_key == table.c.case_key)
-        .where(
-            is_among(connection, table.c.case_key, keys),
-            table.c.stored_seq > standings.c.decided_seq,
-        )
-        .group_by(table.c.case_key, kind)
-    )
+def _is_since_decision(table: Table) -> ColumnElement[bool]:
+    since: ColumnElement[bool] = table.c.stored_seq > standings.c.decided_seq
+    return since

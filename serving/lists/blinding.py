@@ -54,6 +54,8 @@ VISIBLE: Final = frozenset(
         "first_view_at",
         "decided",
         "decision_key",
+        "decided_by",
+        "decided_ways",
     }
 )
 """What a person may see before a first view; whatever is not named here is withheld."""

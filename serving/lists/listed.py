@@ -1,15 +1,27 @@
 """A sitting's list as it may be shown now: its snapshot, first views and decisions beside it."""
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
 
 from features.moments import format_moment
 from serving.lists.blinding import find_blind, find_unsettled, withhold
 from serving.lists.sittings import Sitting
 from serving.rights.sight import EVERYTHING, Sight
+from serving.screening.states import SEALED
 from serving.store.database import Unit
-from serving.store.schema import case_keys, decisions, first_views, list_places, overflow
+from serving.store.schema import (
+    case_keys,
+    decisions,
+    first_views,
+    list_places,
+    overflow,
+    standings,
+)
+
+_FIRST_BATCH: Final = 20
+_GROWTH: Final = 4
+"""How many flagged cases without a place are read at first, and how much more each time after."""
 
 
 def read_rows(
@@ -60,7 +72,7 @@ def _rows_of(sitting_key: str) -> Select[Any]:
         first_views.c.sitting_key == list_places.c.sitting_key,
         first_views.c.case_key == list_places.c.case_key,
     )
-    decided = (
+    latest = (
         select(decisions.c.decision_key)
         .where(
             decisions.c.case_key == list_places.c.case_key,
@@ -68,6 +80,7 @@ def _rows_of(sitting_key: str) -> Select[Any]:
         )
         .order_by(decisions.c.version.desc())
         .limit(1)
+        .correlate(list_places)
         .scalar_subquery()
     )
     return (
@@ -77,10 +90,13 @@ def _rows_of(sitting_key: str) -> Select[Any]:
             first_views.c.view,
             first_views.c.person.label("viewed_by"),
             first_views.c.viewed_at_us,
-            decided.label("decision_key"),
+            decisions.c.decision_key,
+            decisions.c.person.label("decided_by"),
+            decisions.c.routes,
         )
         .join(case_keys, case_keys.c.case_key == list_places.c.case_key)
         .outerjoin(first_views, same_place)
+        .outerjoin(decisions, decisions.c.decision_key == latest)
         .where(list_places.c.sitting_key == sitting_key)
         .order_by(list_places.c.position)
     )
@@ -105,6 +121,8 @@ def _tell(row: Row[Any], position: int, withheld: bool, unit: Unit) -> dict[str,
         else format_moment(row.viewed_at_us, unit.time_zone),
         "decided": row.decision_key is not None,
         "decision_key": row.decision_key,
+        "decided_by": row.decided_by,
+        "decided_ways": list(row.routes or ()),
     }
 
 
@@ -115,20 +133,37 @@ def read_overflow(
 
     They come in the order in which they were stored, which is that of the composition.
     """
-    query = (
-        select(overflow, case_keys.c.case_id)
-        .join(case_keys, case_keys.c.case_key == overflow.c.case_key)
-        .where(overflow.c.sitting_key == sitting.key)
-        .order_by(overflow.c.stored_seq)
-    )
-    found = connection.execute(query).all()
-    listed = sight.keep_listed(connection, [row.case_key for row in found])
-    return [
-        {
-            "key": row.case_key,
-            "case_id": row.case_id,
-            "flagged_since": format_moment(row.flagged_since_us, unit.time_zone),
-            "flags": row.flags,
-        }
-        for row in [row for row in found if row.case_key in listed][:size]
-    ]
+    found: list[dict[str, Any]] = []
+    after, batch = 0, max(size, _FIRST_BATCH)
+    # A part at a time: thousands may have no place, and few of them are told.
+    while len(found) < size:
+        query = (
+            select(overflow, case_keys.c.case_id)
+            .join(case_keys, case_keys.c.case_key == overflow.c.case_key)
+            .where(overflow.c.sitting_key == sitting.key, overflow.c.stored_seq > after)
+            .order_by(overflow.c.stored_seq)
+            .limit(batch)
+        )
+        rows = connection.execute(query).all()
+        listed = sight.keep_listed(connection, [row.case_key for row in rows])
+        found += [_tell_overflow(row, unit) for row in rows if row.case_key in listed]
+        if len(rows) < batch:
+            break
+        after, batch = rows[-1].stored_seq, _GROWTH * batch
+    return found[:size]
+
+
+def conditions_of_sight(sight: Sight) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a row of ``standings`` may be shown in a list; sealed ones never
+    are, see :meth:`serving.rights.sight.Sight.keep_listed`.
+    """
+    return ~standings.c.state.startswith(SEALED, autoescape=True), sight.of_standings()
+
+
+def _tell_overflow(row: Row[Any], unit: Unit) -> dict[str, Any]:
+    return {
+        "key": row.case_key,
+        "case_id": row.case_id,
+        "flagged_since": format_moment(row.flagged_since_us, unit.time_zone),
+        "flags": row.flags,
+    }

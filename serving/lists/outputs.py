@@ -69,8 +69,15 @@ class ListedOut(BaseModel):
     estimates: list[EstimateOut]
     reasons: list[ReasonOut] = Field(description="The first of them.")
     n_reasons: int | None
+    counter_reasons: list[ReasonOut] = Field(
+        default=[], description="What moved it down; lists of earlier versions kept none."
+    )
     marks: list[str]
     unknown: str | None
+    unknowns: list[str] = Field(
+        default=[],
+        description="The first of what is not known; lists of earlier versions kept one.",
+    )
     ask_first: str | None
     score_key: str | None
     first_view: str | None
@@ -78,6 +85,8 @@ class ListedOut(BaseModel):
     first_view_at: str | None
     decided: bool
     decision_key: str | None
+    decided_by: str | None
+    decided_ways: list[str] = Field(description="The ways that the decision goes.")
 
 
 class OverflowOut(BaseModel):

@@ -19,6 +19,7 @@ NEW_FOR_DAYS: Final = 28
 """A case that arrived within so many days and was never decided is newly referred; the headline
 figures of the training report are on the same cases (design section 8)."""
 MOST_REASONS: Final = 3
+MOST_UNKNOWNS: Final = 6
 _CHUNK: Final = 1_000
 
 Advise = Callable[[Connection, Bundle, Sequence[str], Unit], Mapping[str, Advice]]
@@ -166,8 +167,10 @@ def _describe_advice(advice: Advice | None, labels: Mapping[str, str]) -> dict[s
         "estimates": list(told["estimates"]),
         "reasons": [_plain(reason) for reason in told["reasons"][:MOST_REASONS]],
         "n_reasons": len(advice.reasons),
+        "counter_reasons": [_plain(reason) for reason in told["counter_reasons"]],
         "marks": list(advice.marks),
         "unknown": next((one.sentence for one in advice.unknowns), None),
+        "unknowns": [one.sentence for one in advice.unknowns[:MOST_UNKNOWNS]],
         "ask_first": next((one.sentence for one in advice.unknowns if one.key_question), None),
     }
 
@@ -182,7 +185,9 @@ _NO_ADVICE: Final[dict[str, Any]] = {
     "estimates": [],
     "reasons": [],
     "n_reasons": None,
+    "counter_reasons": [],
     "marks": [],
     "unknown": None,
+    "unknowns": [],
     "ask_first": None,
 }

@@ -57,20 +57,21 @@ def show_caseload(
 def _tell(one: ManagedOut, words: ListWords, catalogue: Catalogue | None) -> dict[str, Any]:
     news = News(tuple(NewKind(new.table, new.kind, new.n, 0) for new in one.new_records))
     flags = {flag.name: flag for flag in catalogue.flags} if catalogue else {}
-    moved, said = describe_move(one)
+    rose, said = describe_move(one)
     return {
         "case": one,
         "news": words.tell_news(news),
         "flags": [word_flag(flags, name) for name in one.new_flags],
         "move": said,
-        "is_changed": bool(one.n_new_records or one.new_flags or moved),
+        "is_changed": bool(one.n_new_records or one.new_flags or rose),
     }
 
 
 def describe_move(one: ManagedOut) -> tuple[bool, str]:
-    """Return whether a case's priority moved since the decision, and the same in words.
+    """Return whether a case's priority rose since the decision, and how it moved in words.
 
-    The priorities stand beside the words, since neither says how much it is on its own.
+    A fall without anything new on record is time that has passed: it is told and is no change. The
+    priorities stand beside the words, since neither says how much it is on its own.
     """
     then, now = one.priority_then, one.priority_now
     if one.withheld:
@@ -79,10 +80,12 @@ def describe_move(one: ManagedOut) -> tuple[bool, str]:
         return False, "no score to compare"
     if not one.same_model:
         return False, "another model gave the score at the decision; the two do not compare"
+    if _show(then) == _show(now):
+        return False, f"as at the decision: {_show(now)}"
     numbers = f"{_show(then)} then, {_show(now)} now"
     if abs(now - then) <= SAME * max(then, now):
         return False, f"about the same: {numbers}"
-    return True, f"{'higher' if now > then else 'lower'}: {numbers}"
+    return now > then, f"{'higher' if now > then else 'lower'}: {numbers}"
 
 
 def _show(priority: float) -> str:

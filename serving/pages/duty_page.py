@@ -1,27 +1,74 @@
-"""The duty role's page: urgent flags, and new cases that nobody has read yet."""
+"""The duty role's page: urgent flags by case, and new cases that nobody has read yet."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy import select
 
-from serving.api.duty import NoteIn, acknowledge_flag, read_duty, read_first_reads
+from features.moments import format_moment
+from serving.api.duty import read_first_reads, word_flag
 from serving.lists.sittings import current_sitting
+from serving.lists.urgent_cases import UrgentCase, UrgentFlag, UrgentPage, read_urgent
+from serving.pages.list_words import ListWords, describe_span
 from serving.pages.rendering import render
 from serving.persons import Person, SignedIn
 from serving.problems import ServiceError
-from serving.screening.duty import DUTY_ROLES
-from serving.service import service_of
+from serving.rights.gate import note_shown, sight_of
+from serving.screening.duty import DUTY_ROLES, PROCEDURE, acknowledge
+from serving.screening.key_shape import KEY_PATTERN
+from serving.service import Service, service_of
+from serving.store.schema import flag_raisings
 
 router = APIRouter(include_in_schema=False)
+_CaseKey = Annotated[str, Path(pattern=KEY_PATTERN)]
+_MOST_CHOSEN: Final = 200
 
 
 @router.get("/urgent", response_class=HTMLResponse)
 def show_urgent(
     request: Request, person: SignedIn, cursor: str | None = None, unread: str | None = None
 ) -> HTMLResponse:
-    """Show the urgent flags that stand, flagged cases without a place, and first reads due."""
+    """Show the cases with urgent flags that stand, those without a place, and first reads due."""
     return _show(request, person, cursor, unread)
+
+
+@router.post("/urgent/{key}")
+def acknowledge_some(
+    request: Request,
+    person: SignedIn,
+    key: _CaseKey,
+    raising: Annotated[Sequence[str], Form(max_length=_MOST_CHOSEN)] = (),
+    note: Annotated[str, Form(max_length=2_000)] = "",
+) -> Response:
+    """Record that the duty role has seen some flags of a case, each for itself, with one note."""
+    said = note.strip()
+    try:
+        _acknowledge(service_of(request), person, key, raising, said or None)
+    except ServiceError as error:
+        return _show(
+            request, person, status=error.status, problem=error.body, note=said, of_case=key
+        )
+    return RedirectResponse("/urgent", status_code=303)
+
+
+def _acknowledge(
+    service: Service, person: Person, case_key: str, raisings: Sequence[str], note: str | None
+) -> None:
+    """Record that a person has seen flags of one case: all that were chosen, or none."""
+    if not raisings:
+        raise ServiceError(
+            422, "no_flag", "no flag was chosen", "tick the flags that you have seen"
+        )
+    owned = select(flag_raisings.c.raising_key).where(flag_raisings.c.case_key == case_key)
+    with service.need_store().writing() as writing:
+        if not set(raisings) <= set(writing.connection.execute(owned).scalars()):
+            raise ServiceError(
+                404, "no_such_flag", "the case has no such flag", "choose from those shown"
+            )
+        for raising in dict.fromkeys(raisings):
+            acknowledge(writing, raising, person, note)
 
 
 def _show(
@@ -31,12 +78,21 @@ def _show(
     unread: str | None = None,
     **more: Any,
 ) -> HTMLResponse:
-    with service_of(request).need_store().reading() as connection:
+    service = service_of(request)
+    store = service.need_store()
+    now_us = store.clock()
+    with store.reading() as connection:
         sitting = current_sitting(connection)
+        page = read_urgent(connection, now_us, sight_of(request, connection), cursor)
+    note_shown(request, (one.key for one in page.cases))
     return render(
         request,
         "urgent.html",
-        queue=read_duty(request, person, cursor=cursor),
+        cases=_tell_cases(service, page, now_us),
+        counts=page.counts,
+        next_cursor=page.next_cursor,
+        procedure=PROCEDURE,
+        minutes=service.settings.acknowledge_minutes,
         reads=read_first_reads(request, person, overdue=None, cursor=unread, size=50),
         overflow=sitting.standing["overflow"] if sitting else None,
         may_acknowledge=person.role in DUTY_ROLES,
@@ -44,16 +100,38 @@ def _show(
     )
 
 
-@router.post("/urgent/{raising_key}")
-def acknowledge(
-    request: Request,
-    person: SignedIn,
-    raising_key: str,
-    note: Annotated[str, Form(max_length=2_000)] = "",
-) -> Response:
-    """Record that the duty role has seen a flag, and show the queue."""
-    try:
-        acknowledge_flag(raising_key, NoteIn(note=note.strip() or None), request, person)
-    except ServiceError as error:
-        return _show(request, person, status=error.status, problem=error.body, note=note)
-    return RedirectResponse("/urgent", status_code=303)
+def _tell_cases(service: Service, page: UrgentPage, now_us: int) -> list[dict[str, Any]]:
+    bundle = service.champion.find()
+    catalogue = bundle.catalogue if bundle else None
+    zone = service.need_unit().time_zone
+    words = ListWords(catalogue, zone)
+    wording = {flag.name: flag for flag in catalogue.flags} if catalogue else {}
+
+    def tell_flag(one: UrgentFlag) -> dict[str, Any]:
+        seen = one.acknowledgement
+        return {
+            "key": one.raising_key,
+            "wording": word_flag(wording, one.flag),
+            "record": words.tell_record(one.record) if one.record else None,
+            "fate": one.fate,
+            "raised_at": format_moment(one.raised_at_us, zone),
+            "due_at": format_moment(one.due_at_us, zone),
+            "late": describe_span(now_us - one.due_at_us)
+            if seen is None and one.due_at_us <= now_us
+            else None,
+            "seen": seen,
+            "seen_at": None if seen is None else format_moment(seen.at_us, zone),
+        }
+
+    def tell(one: UrgentCase) -> dict[str, Any]:
+        flags = [tell_flag(flag) for flag in one.flags]
+        return {
+            "key": one.key,
+            "case_id": one.case_id,
+            "area": one.area,
+            "flags": flags,
+            "n_waiting": len(one.waiting),
+            "is_late": any(flag["late"] for flag in flags),
+        }
+
+    return [tell(one) for one in page.cases]

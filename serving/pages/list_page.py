@@ -1,39 +1,42 @@
 """The list of a sitting, as the team goes through it."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from models.wording import say
 from serving.lists.listed import read_overflow, read_rows
+from serving.lists.new_records import find_since, read_news
 from serving.lists.opening import make_terms, open_sitting
 from serving.lists.sittings import current_sitting
+from serving.pages.decision_form import WAY_WORDS
+from serving.pages.list_words import RULES, ListWords, tell_briefly
 from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.rights.gate import note_shown, sight_of
+from serving.rights.roles import OPENERS
 from serving.screening.advising import advise_scores
 from serving.screening.ordering import read_ordering
+from serving.screening.worker import make_rules
 from serving.service import service_of
 
 router = APIRouter(include_in_schema=False)
 MOST_OVERFLOW: Final = 5
-RULES: Final = {
-    "flagged": "a flag stands",
-    "priority": "its priority",
-    "waited": "it waited longest",
-    "random": "drawn at random",
-    None: "told once every blind case of the list was viewed",
-}
-"""Why a case is on the list, in words."""
+_Name = Annotated[str, Query(max_length=200)]
+_CHOSEN: Final = ("area", "source", "family")
+"""Filters by what a row says; their choices are what the rows have."""
 
 
 @router.get("/", response_class=HTMLResponse)
 def show_list(
     request: Request,
     person: SignedIn,
-    area: Annotated[str, Query(max_length=200)] = "",
-    source: Annotated[str, Query(max_length=200)] = "",
-    family: Annotated[str, Query(max_length=200)] = "",
+    area: _Name = "",
+    source: _Name = "",
+    family: _Name = "",
+    decision: Literal["", "no", "yes"] = "",
+    referred: Literal["", "newly"] = "",
 ) -> HTMLResponse:
     """Show the current sitting's list; before the first, how to open one."""
     service = service_of(request)
@@ -41,12 +44,19 @@ def show_list(
     with service.need_store().reading() as connection:
         sitting = current_sitting(connection)
         if sitting is None:
-            return render(request, "no_sitting.html")
+            return render(request, "no_sitting.html", may_open=person.role in OPENERS)
         sight = sight_of(request, connection)
         rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
         outside = read_overflow(connection, sitting, unit, MOST_OVERFLOW, sight)
+        keys = [row["key"] for row in rows]
+        rules = make_rules(service.settings)
+        since = find_since(connection, sitting)
+        news = read_news(connection, keys, since, rules)
     note_shown(request, (row["key"] for row in (*rows, *outside)))
     wanted = {"area": area, "source": source, "family": family}
+    wanted |= {"decision": decision, "referred": referred}
+    bundle = service.champion.find()
+    words = ListWords(bundle.catalogue if bundle else None, unit.time_zone)
     return render(
         request,
         "list.html",
@@ -55,11 +65,17 @@ def show_list(
         rows=[row for row in rows if _meets(row, wanted)],
         n_rows=len(rows),
         n_decided=sum(row["decided"] for row in rows),
-        choices={name: _distinct(rows, name) for name in wanted},
+        choices={name: _distinct(rows, name) for name in _CHOSEN},
         wanted=wanted,
-        next_key=next((row["key"] for row in rows if not row["decided"]), None),
+        next_row=next((row for row in rows if not row["decided"]), None),
         outside=outside,
         rules=RULES,
+        news={key: words.tell_news(found) for key, found in news.items()},
+        news_since=since.words,
+        ways=WAY_WORDS,
+        briefly=tell_briefly,
+        say=say,
+        may_open=person.role in OPENERS,
     )
 
 
@@ -87,7 +103,12 @@ def open_list(
 
 def _meets(row: dict[str, Any], wanted: dict[str, str]) -> bool:
     """Whether a row is shown under the filters; of a withheld row only what it shows is asked."""
-    return all(row.get(name, value) in ("", value) or not value for name, value in wanted.items())
+    if wanted["decision"] and row["decided"] != (wanted["decision"] == "yes"):
+        return False
+    if wanted["referred"] and not row["newly_referred"]:
+        return False
+    chosen = {name: wanted[name] for name in _CHOSEN}
+    return all(row.get(name, value) in ("", value) or not value for name, value in chosen.items())
 
 
 def _distinct(rows: list[dict[str, Any]], name: str) -> list[str]:

@@ -18,7 +18,7 @@ from features.moments import to_datetime
 from models.wording import describe_estimate, describe_push, format_probability
 from serving.pages.error_words import MOMENT, tell_problems
 from serving.problems import ServiceError
-from serving.schemas import EstimateOut, RecordOut
+from serving.schemas import EstimateOut
 from serving.service import service_of
 
 _Handler = Callable[[Request, Exception], Response]
@@ -98,7 +98,7 @@ def _environment() -> Environment:
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["words"] = lambda text: str(text).replace("_", " ")
     environment.filters["push"] = describe_push
-    environment.filters["about"] = describe_record
+    environment.filters["day_of"] = describe_day_of
     environment.globals["plural"] = lambda n, one, many: f"{n:,} {one if n == 1 else many}"
     return environment
 
@@ -120,26 +120,9 @@ def describe_moment(text: str) -> str:
     return f"{day}, {moment.hour % 12 or 12}:{moment:%M}{'am' if moment.hour < 12 else 'pm'}"
 
 
-_ABOUT: Final = (
-    ("view", "view"),
-    ("from", "source"),
-    ("by", "channel"),
-    ("done by", "actor"),
-    ("towards", "target"),
-    ("assurance", "assurance"),
-)
-
-
-def describe_record(record: RecordOut) -> str:
-    """Return who told what of a record beside its kind and its dates; empty where nothing is."""
-    told = [
-        f"{name}: {str(cell).replace('_', ' ')}"
-        for name, column in _ABOUT
-        if (cell := getattr(record, column))
-    ]
-    if record.table == "events" and isinstance(record.value, float):
-        told.append(f"severity: {record.value:g}")
-    return "; ".join(told)
+def describe_day_of(text: str) -> str:
+    """Return the day of an ISO date or time as people write it: 2 November 2026."""
+    return describe_moment(text[: len("2026-11-02")])
 
 
 def describe_day(us: int, zone: str) -> str:

@@ -10,6 +10,7 @@ from features.catalogue_file import load_catalogue
 from models.advice import Estimate
 from models.wording import (
     SENTENCES,
+    describe_briefly,
     describe_estimate,
     describe_push,
     describe_range,
@@ -142,6 +143,16 @@ def make_estimate(probability, average=0.03, low=None, high=None):
 def test_an_estimate_has_one_format(estimate, said):
     """Frequency, doubt, average and time stand in one fixed sentence."""
     assert describe_estimate(estimate) == said
+
+
+def test_an_estimate_in_a_row_has_the_numbers_of_the_sentence():
+    """The short form holds the same frequency, doubt and average, in the same counts."""
+    numbers = make_estimate(0.07, 0.03, 0.04, 0.11)
+    assert describe_briefly(numbers) == "about 7 in 100 (4 to 11); average 3 in 100"
+    assert "about 7 in 100 (4 to 11), where the average is 3 in 100" in describe_estimate(numbers)
+    assert describe_briefly(make_estimate(0.995, 0.004)) == (
+        "more than 99 in 100; average fewer than 1 in 100"
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ _REFUSED = re.compile(r"server responded with a status of 4\d\d")
 @contextmanager
 def listening(app: FastAPI) -> Iterator[str]:
     """Serve an application on a free port of this machine; yield its address."""
-    listener = socket.socket()
+    # Named, the protocol lets the server send each small answer at once.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="warning"))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from serving.decisions.caseload import Wanted, _select_page
+from serving.decisions.outputs import ManagedOut
+from serving.pages.caseload_page import describe_move
 from serving.screening.standing import refresh_standings
 from serving.store.database import Store
 from tests.test_store.acts import (
@@ -20,6 +22,7 @@ from tests.test_store.acts import (
     write,
     write_closing,
 )
+from tests.test_store.entered import close_application, enter, make_application
 from tests.test_store.sent_rows import make_event, make_fact, send
 
 STRANGER = "s" * 24
@@ -124,6 +127,40 @@ def test_new_flags_are_named(store: Store) -> None:
         refresh_standings(writing, [key], RULES)
     # A review flag of a record that was read before the decision returns no case.
     assert read(store)["cases"][0]["new_flags"] == ["released"]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "same_model", "said"),
+    [
+        (1.0, 1.08, True, (False, "about the same: 1 then, 1.1 now")),
+        (7.0, 7.01, True, (False, "as at the decision: 7")),
+        (1.2, 2.34, True, (True, "higher: 1.2 then, 2.3 now")),
+        (0.05, 0.02, True, (False, "lower: 0.05 then, 0.02 now")),
+        (1.2, None, None, (False, "no score to compare")),
+        (1.2, 9.0, False,
+         (False, "another model gave the score at the decision; the two do not compare")),
+    ],
+)  # fmt: skip
+def test_a_move_of_the_priority_in_words(
+    then: float, now: float | None, same_model: bool | None, said: tuple[bool, str]
+) -> None:
+    """Higher or lower with both numbers; a rise is a change, a fall by itself is time passing."""
+    names = dict.fromkeys(ManagedOut.model_fields)
+    numbers = {"priority_then": then, "priority_now": now, "same_model": same_model}
+    one = ManagedOut.model_construct(**(names | numbers | {"withheld": False}))
+    assert describe_move(one) == said
+
+
+def test_the_page_tells_what_changed_before_what_did_not(store: Store, address: str) -> None:
+    """Cases with something new stand first, in words; of the others silence is not called safe."""
+    key, quiet = manage(store, "A"), manage(store, "B")
+    send(store, {"events": [make_event("N1"), make_event("N2")]})
+    app = make_application(address, store.clock)
+    page = enter(app).get("/caseload").text
+    close_application(app)
+    assert "1 of 2 cases changed since the decision" in page
+    assert "<strong>New:</strong> contact (2)" in page
+    assert page.index(key) < page.index("silence is not safety") < page.index(quiet)
 
 
 def test_a_blind_case_tells_no_priority(store: Store) -> None:
