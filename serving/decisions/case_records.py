@@ -5,7 +5,7 @@ them, and nobody else learns that they are there. What is shared of them is that
 """
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pandas as pd
 
@@ -84,7 +84,7 @@ class RecordTeller:
         told.sort(key=lambda pair: pair[0], reverse=True)
         return [record for _, record in told], int(ours.sum())
 
-    def _tell_event(self, row: dict[Any, Any]) -> tuple[tuple[int, str], RecordOut]:
+    def _tell_event(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
         until = row["occurred_until"]
         return (int(row["occurred_at"]), row["event_id"]), RecordOut(
             table="events",
@@ -101,7 +101,7 @@ class RecordTeller:
             **{name: row[name] for name in _EVENT_TEXTS},
         )
 
-    def _tell_fact(self, row: dict[Any, Any]) -> tuple[tuple[int, str], RecordOut]:
+    def _tell_fact(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
         name = row["name"]
         known = self._catalogue.facts.get(name) if self._catalogue else None
         return (int(row["recorded_at"]), row["fact_id"]), RecordOut(
@@ -116,7 +116,7 @@ class RecordTeller:
             **_NO_TEXTS,
         )
 
-    def _tell_link(self, row: dict[Any, Any]) -> tuple[tuple[int, str], RecordOut]:
+    def _tell_link(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
         kind = row["kind"]
         label = "link withdrawn" if kind == RETRACTED else f"linked case: {_plain(kind)}"
         return (int(row["recorded_at"]), row["link_id"]), RecordOut(
@@ -139,7 +139,7 @@ class RecordTeller:
         known = self._catalogue.kinds.get(kind) if self._catalogue else None
         return known.label if known else _plain(kind)
 
-    def _is_in_force(self, row: dict[Any, Any]) -> bool:
+    def _is_in_force(self, row: dict[str, Any]) -> bool:
         return bool(row[SUPERSEDED_AT] > self._now_us)
 
 
@@ -147,9 +147,10 @@ def _of_case(table: pd.DataFrame, case_key: str) -> pd.DataFrame:
     return table[table["case_id"] == case_key]
 
 
-def _list_rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
+def _list_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table, ``None`` in the place of what is missing."""
-    return table.astype(object).where(table.notna(), None).to_dict("records")
+    held = table.astype(object).where(table.notna(), None)
+    return cast("list[dict[str, Any]]", held.to_dict("records"))
 
 
 def _plain(name: str) -> str:

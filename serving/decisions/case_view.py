@@ -13,6 +13,7 @@ import numpy as np
 from sqlalchemy import Connection, Row, select
 
 from features.catalogue import DAY_US, Catalogue
+from features.history import History
 from models.advice import Advice
 from models.bundle import Bundle
 from models.scoring import rank
@@ -61,12 +62,15 @@ _NO_MODEL: Final = "the model that gave the latest score is not at hand"
 
 @dataclass(frozen=True)
 class _Told:
-    """What the latest score says, or why that is not told."""
+    """What the latest score says, or why that is not told; and the history that it had read, where
+    no record came since.
+    """
 
     advice: Advice | None
     bundle: Bundle | None
     out: CaseAdviceOut | None
     why_not: str | None
+    history: History | None = None
 
 
 def describe_case(
@@ -124,7 +128,7 @@ def describe_case(
         why_no_advice=told.why_not,
         records=records,
         n_records_kept_apart=n_apart,
-        spans=_find_spans(folders, catalogue, unit, now_us),
+        spans=_find_spans(folders, told.history, catalogue, unit, now_us),
         places=_read_places(connection, case_key, unit, withheld=withheld),
         version=past.version,
         seen_seq=read_head(connection),
@@ -182,7 +186,7 @@ def _read_advice(folders: CaseFolders, service: Service, row: Row[Any], *, withh
     (advice,) = ranking.advise([0])
     is_behind = row.record_seq > row.known_seq
     out = _tell_advice(advice, score, bundle, service.need_unit(), is_behind=is_behind)
-    return _Told(advice, bundle, out, None)
+    return _Told(advice, bundle, out, None, None if is_behind else then.moment.history)
 
 
 def _tell_advice(
@@ -205,11 +209,16 @@ def _tell_advice(
 
 
 def _find_spans(
-    folders: CaseFolders, catalogue: Catalogue | None, unit: Unit, now_us: int
+    folders: CaseFolders,
+    history: History | None,
+    catalogue: Catalogue | None,
+    unit: Unit,
+    now_us: int,
 ) -> list[SpanOut]:
     if catalogue is None:
         return []
-    _, history = folders.assemble(now_us, read_head(folders.connection))
+    if history is None:
+        _, history = folders.assemble(now_us, read_head(folders.connection))
     return find_spans(history, catalogue, now_us, Clockface(unit.time_zone))
 
 

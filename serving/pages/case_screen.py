@@ -27,8 +27,9 @@ from serving.pages.case_news import find_news
 from serving.pages.decision_form import WAY_WORDS
 from serving.pages.error_words import tell_problems
 from serving.pages.list_words import RULES as PLACE_WORDS
-from serving.pages.rendering import describe_day_of, render
-from serving.pages.timeline import Entry, Timeline, lay_out, number_records
+from serving.pages.record_names import RecordNames
+from serving.pages.rendering import render
+from serving.pages.timeline import Entry, lay_out, number_records
 from serving.problems import ServiceError
 from serving.rights.gate import sight_of
 from serving.rights.roles import DECIDERS, OPENERS
@@ -171,33 +172,9 @@ def _tell_records(case: CaseOut, narrowing: Narrowing, service: Service) -> dict
         "news": find_news(case, entries, now),
         "answers": [one for one in entries if one.record.table == "facts"],
         "links": [one for one in entries if one.record.table == "links"],
-        "anchors": _address(entries, timeline, case.key),
-        "told": {one.record.record_id: _name_record(one) for one in entries},
-        "briefly": {one.record.record_id: _name_record(one, briefly=True) for one in entries},
-        "said_by": {one.record.record_id: _name_speaker(one) for one in entries},
+        "names": RecordNames(entries, timeline, case.key),
         "evidence": _find_evidence(entries),
     }
-
-
-def _address(entries: tuple[Entry, ...], timeline: Timeline, key: str) -> dict[str, str]:
-    return {one.record.record_id: timeline.find_address(one.number, key) for one in entries}
-
-
-def _name_record(entry: Entry, *, briefly: bool = False) -> str:
-    """Return a record as others name it: when, briefly by its day alone, and what."""
-    record = entry.record
-    day = describe_day_of(record.occurred_at or record.recorded_at)
-    said = f"{day if briefly else record_words.describe_time(record)}, {record.label}"
-    return said if record.view in (None, "recorded") else f"{said} ({_name_speaker(entry)})"
-
-
-def _name_speaker(entry: Entry) -> str:
-    """Return a record by who told it, where the incident is named beside it."""
-    view = entry.record.view or "recorded"
-    return {
-        "account": "the victim's account",
-        "classification": "the officer's classification",
-    }.get(view, "the record")
 
 
 def _find_evidence(entries: tuple[Entry, ...]) -> dict[str, list[str]]:

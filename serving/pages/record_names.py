@@ -1,0 +1,62 @@
+"""Records of a case as others on its page name them, and where each of them stands."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from serving.pages.record_words import describe_time
+from serving.pages.rendering import describe_day_of
+from serving.pages.timeline import Entry, Timeline
+
+_SPEAKERS: Final = {
+    "account": "the victim's account",
+    "classification": "the officer's classification",
+}
+
+
+class RecordNames:
+    """Names the records of one case by their keys, as often as a page asks.
+
+    Parameters
+    ----------
+    entries
+        Every record of the case that is shown.
+    timeline
+        The part of them that the page shows.
+    case_key
+        The case.
+    """
+
+    def __init__(self, entries: Sequence[Entry], timeline: Timeline, case_key: str) -> None:
+        self._entries = {entry.record.record_id: entry for entry in entries}
+        self._timeline = timeline
+        self._case_key = case_key
+
+    def __contains__(self, record_id: object) -> bool:
+        """Whether the page may name a record."""
+        return record_id in self._entries
+
+    def find(self, record_id: str) -> str:
+        """Return the address of a record's place, on this page or on another part of it."""
+        return self._timeline.find_address(self._entries[record_id].number, self._case_key)
+
+    def tell(self, record_id: str) -> str:
+        """Return when a record happened and what it is, with who told it; the key of another."""
+        if record_id not in self._entries:
+            return record_id
+        entry = self._entries[record_id]
+        return self._tell(entry, describe_time(entry.record))
+
+    def tell_briefly(self, record_id: str) -> str:
+        """Return the day on which a record happened, what it is, and who told it."""
+        entry = self._entries[record_id]
+        return self._tell(
+            entry, describe_day_of(entry.record.occurred_at or entry.record.recorded_at)
+        )
+
+    def tell_speaker(self, record_id: str) -> str:
+        """Return who told a record, for where the incident is named beside it."""
+        return _SPEAKERS.get(self._entries[record_id].record.view or "", "the record")
+
+    def _tell(self, entry: Entry, time: str) -> str:
+        said, speaker = f"{time}, {entry.record.label}", _SPEAKERS.get(entry.record.view or "")
+        return f"{said} ({speaker})" if speaker else said
