@@ -25,7 +25,7 @@ def open_first_case(page: Page) -> None:
 
 def follow_a_reason(page: Page) -> Locator:
     """Follow the first record of the first reason that has some; return where it leads."""
-    link = page.locator(".caselight-evidence a").first
+    link = page.locator(".caselight-reason .caselight-evidence a").first
     target, text = str(link.get_attribute("href")), link.inner_text()
     link.click()
     record = page.locator(target[target.index("#") :])
@@ -63,7 +63,7 @@ def test_every_reason_leads_to_as_many_records_as_it_says(open_page: Callable[..
     """The timeline narrowed to a reason shows the records that the reason counts, and no others."""
     page = open_page("/")
     open_first_case(page)
-    narrowing = page.locator(".caselight-evidence a[href*='behind=']")
+    narrowing = page.locator(".caselight-reason .caselight-evidence a[href*='behind=']")
     said = narrowing.locator("xpath=..").all_inner_texts()
     stated = {
         str(link.get_attribute("href")): int(str(re.match(r"(\d+) records", text)[1]))  # type: ignore[index]
@@ -123,7 +123,7 @@ def test_deciding_does_not_lose_the_place(open_page: Callable[..., Page]) -> Non
     """Whoever decides while reading far down a narrowed timeline goes on reading there."""
     page = open_page("/", reduced_motion="reduce")
     open_first_case(page)
-    page.locator(".caselight-evidence a[href*='behind=']").first.click()
+    page.locator(".caselight-reason .caselight-evidence a[href*='behind=']").first.click()
     page.get_by_label("Further enquiry").check()
     page.get_by_label("What is to be found out").fill("who owns the car")
     page.get_by_label("Who has it from now on").fill("Reviewer")

@@ -38,8 +38,8 @@ def open_case(page: Page) -> None:
 def narrow_timeline(page: Page) -> None:
     """Narrow a case's timeline to the records of one reason, and follow one of them."""
     open_case(page)
-    page.locator(".caselight-evidence a[href*='behind=']").first.click()
-    page.locator(".caselight-evidence a[href^='#']").first.click()
+    page.locator(".caselight-reason .caselight-evidence a[href*='behind=']").first.click()
+    page.locator(".caselight-reason .caselight-evidence a[href^='#']").first.click()
 
 
 def send_nothing(page: Page) -> None:
