@@ -49,9 +49,6 @@ def tell_store() -> str:
         "## The list",
         "",
         tell_lists(),
-        "## Its pages",
-        "",
-        tell_pages(),
         "## Imports",
         "",
         tell_imports(),
@@ -62,6 +59,7 @@ def tell_store() -> str:
 GROUPS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "engine": ("RESULTS.md", "# The engine", tell_engine),
     "store": ("STORE.md", "# The store and the list", tell_store),
+    "pages": ("PAGES.md", "# The pages of the list", tell_pages),
     "audit": ("AUDIT.md", "# The audit chain", tell_chain),
     "reasons": ("REASONS.md", "# Reasons", tell_reasons),
     "million": ("MILLION.md", "# One million cases, end to end", tell_million),

@@ -22,7 +22,6 @@ from serving.api import (
     sign_in,
 )
 from serving.pages import (
-    case_page,
     caseload_page,
     cases_page,
     data_page,
@@ -36,6 +35,7 @@ from serving.pages import (
     sealed_page,
     sign_in_page,
 )
+from serving.pages.case.page import router as case_router
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     scores.router,
@@ -58,7 +58,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     print_marks.router,
     duty_page.router,
     cases_page.router,
-    case_page.router,
+    case_router,
     caseload_page.router,
     sealed_page.router,
     model_page.router,

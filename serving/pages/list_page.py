@@ -10,7 +10,7 @@ from serving.lists.listed import read_overflow, read_rows
 from serving.lists.new_records import find_since, read_news
 from serving.lists.opening import make_terms, open_sitting
 from serving.lists.sittings import current_sitting
-from serving.pages.decision_form import WAY_WORDS
+from serving.pages.case.decision_form import WAY_WORDS
 from serving.pages.list_words import RULES, ListWords, tell_briefly
 from serving.pages.rendering import render
 from serving.persons import SignedIn

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from models.wording import say
 from serving.lists.sheets import Pack, pick_latest, read_pack
 from serving.lists.sittings import current_sitting
-from serving.pages.decision_form import WAY_WORDS
+from serving.pages.case.decision_form import WAY_WORDS
 from serving.pages.list_words import RULES, ListWords, tell_briefly
 from serving.pages.print_marks import MARKING
 from serving.pages.rendering import render

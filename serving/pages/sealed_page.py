@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from serving.api.decisions import CaseKey
 from serving.api.sealing import list_sealed, score_linked
-from serving.pages.case_page import show_problem
+from serving.pages.case.page import show_problem
 from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.problems import ServiceError

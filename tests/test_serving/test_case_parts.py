@@ -9,10 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.decisions.outputs import CaseOut, DecisionOut, FirstReadOut, SpanOut, ViewsOut
-from serving.pages.case_chart import draw_case
-from serving.pages.case_news import find_news
-from serving.pages.record_words import describe_kind, describe_known, describe_record, describe_time
-from serving.pages.timeline import PART_SIZE, Entry, group_incidents, lay_out, number_records
+from serving.pages.case.chart import draw_case
+from serving.pages.case.news import find_news
+from serving.pages.case.record_words import (
+    describe_kind,
+    describe_known,
+    describe_record,
+    describe_time,
+)
+from serving.pages.case.timeline import PART_SIZE, Entry, group_incidents, lay_out, number_records
 from serving.schemas import RecordOut
 
 LONDON = ZoneInfo("Europe/London")

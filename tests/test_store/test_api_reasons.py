@@ -14,7 +14,7 @@ from serving.api.reasons import router
 from serving.explaining import page_part
 from serving.explaining.opening import WITHHELD
 from serving.lists.blinding import record_first_view
-from serving.pages.case_page import router as page_router
+from serving.pages.case.page import router as page_router
 from serving.persons import Person
 from serving.problems import install_handlers
 from serving.screening.champion import Champion

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from serving.pages.record_words import VIEW_WORDS, describe_time
+from serving.pages.case.record_words import VIEW_WORDS, describe_time
 from serving.schemas import RecordOut
 
 PART_SIZE: Final = 100

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from serving.pages.record_words import describe_time
+from serving.pages.case.record_words import describe_time
+from serving.pages.case.timeline import Entry, Timeline
 from serving.pages.rendering import describe_day_of
-from serving.pages.timeline import Entry, Timeline
 
 _SPEAKERS: Final = {
     "account": "the victim's account",

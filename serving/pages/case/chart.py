@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from serving.decisions.outputs import SpanOut
+from serving.pages.case.timeline import Entry, group_incidents
 from serving.pages.charts import find_round
 from serving.pages.rendering import describe_day_of
-from serving.pages.timeline import Entry, group_incidents
 
 WIDTH: Final = 720
 MOST_MONTHS: Final = 36

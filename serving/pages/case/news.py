@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from serving.decisions.outputs import CaseOut
-from serving.pages.record_words import count_days_late
+from serving.pages.case.record_words import count_days_late
+from serving.pages.case.timeline import Entry
 from serving.pages.rendering import describe_day_of
-from serving.pages.timeline import Entry
 
 MOST_KINDS: Final = 6
 MOST_SHOWN: Final = 3

@@ -14,8 +14,8 @@ from serving.decisions.deciding import Act, decide
 from serving.decisions.views import ViewIn, give_view
 from serving.decisions.without import Doubted
 from serving.lists.blinding import record_first_view
-from serving.pages.case_screen import STANCES, Happened, Narrowing, show_case_screen
-from serving.pages.decision_form import read_decision_form
+from serving.pages.case.decision_form import read_decision_form
+from serving.pages.case.screen import STANCES, Happened, Narrowing, show_screen
 from serving.persons import SignedIn
 from serving.problems import ServiceError
 from serving.screening.first_reads import record_first_read
@@ -47,7 +47,7 @@ def show_case(
     ``behind`` narrows that to the records of one reason.
     """
     narrowing = Narrowing(part, behind or None)
-    return show_case_screen(request, key, Happened(done), narrowing=narrowing, whole=bool(whole))
+    return show_screen(request, key, Happened(done), narrowing=narrowing, whole=bool(whole))
 
 
 @router.post("/cases/{key}/decide")
@@ -67,7 +67,7 @@ def make_decision(
             decide(writing, act, service.need_unit(), make_rules(service.settings))
     except ServiceError as error:
         happened = Happened(problem=error, given=form)
-        return show_case_screen(request, key, happened, narrowing=narrowing)
+        return show_screen(request, key, happened, narrowing=narrowing)
     return _go_back(key, "decision", narrowing)
 
 
@@ -141,8 +141,8 @@ def doubt_record(
             doubted = find_record(writing.connection, key, record.strip())
             ask_correction(writing, key, person, _write_request(doubted, why))
     except ServiceError as error:
-        return show_case_screen(request, key, Happened(problem=error, given=given))
-    return show_case_screen(request, key, Happened(doubted=doubted))
+        return show_screen(request, key, Happened(problem=error, given=given))
+    return show_screen(request, key, Happened(doubted=doubted))
 
 
 def _write_request(doubted: Doubted, why: str) -> CorrectionIn:
@@ -156,7 +156,7 @@ def _write_request(doubted: Doubted, why: str) -> CorrectionIn:
 
 def show_problem(request: Request, key: str, problem: ServiceError) -> HTMLResponse:
     """Show a case with what is wrong with something that was sent about it."""
-    return show_case_screen(request, key, Happened(problem=problem))
+    return show_screen(request, key, Happened(problem=problem))
 
 
 def _read_narrowing(form: FormData) -> Narrowing:

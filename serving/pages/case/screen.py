@@ -21,15 +21,15 @@ from serving.explaining.page_part import PagePart, explain_on_page
 from serving.explaining.stored_scores import StoredScore, read_scores
 from serving.lists.blinding import VIEWS, blind_sitting
 from serving.lists.sittings import current_sitting
-from serving.pages import record_words
-from serving.pages.case_chart import describe_span, draw_case
-from serving.pages.case_news import find_news
-from serving.pages.decision_form import WAY_WORDS
+from serving.pages.case import record_words
+from serving.pages.case.chart import describe_span, draw_case
+from serving.pages.case.decision_form import WAY_WORDS
+from serving.pages.case.news import find_news
+from serving.pages.case.record_names import RecordNames
+from serving.pages.case.timeline import Entry, lay_out, number_records
 from serving.pages.error_words import tell_problems
 from serving.pages.list_words import RULES as PLACE_WORDS
-from serving.pages.record_names import RecordNames
 from serving.pages.rendering import render
-from serving.pages.timeline import Entry, lay_out, number_records
 from serving.problems import ServiceError
 from serving.rights.gate import sight_of
 from serving.rights.roles import DECIDERS, OPENERS
@@ -86,7 +86,7 @@ class _Read:
     explained: PagePart | None
 
 
-def show_case_screen(
+def show_screen(
     request: Request,
     key: str,
     happened: Happened | None = None,
