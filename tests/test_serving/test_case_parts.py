@@ -2,15 +2,15 @@
 
 import datetime as dt
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.decisions.outputs import CaseOut, DecisionOut, FirstReadOut, SpanOut, ViewsOut
+from serving.decisions.case_news import CaseNews
+from serving.decisions.outputs import SpanOut
 from serving.pages.case.chart import draw_case
-from serving.pages.case.news import find_news
+from serving.pages.case.news import tell_news
 from serving.pages.case.record_words import (
     describe_kind,
     describe_known,
@@ -20,8 +20,7 @@ from serving.pages.case.record_words import (
 from serving.pages.case.timeline import PART_SIZE, Entry, group_incidents, lay_out, number_records
 from serving.schemas import RecordOut
 
-LONDON = ZoneInfo("Europe/London")
-NOW = dt.datetime(2026, 11, 2, 9, 0, tzinfo=LONDON)
+TODAY = dt.date(2026, 11, 2)
 
 
 def record(record_id: str, at: str, **given: Any) -> RecordOut:
@@ -42,28 +41,6 @@ def record(record_id: str, at: str, **given: Any) -> RecordOut:
 def span(state: str, started_at: str, ended_at: str | None) -> SpanOut:
     """Return a time in a state."""
     return SpanOut(state=state, detail=None, started_at=started_at, ended_at=ended_at, records=[])
-
-
-def case(records: list[RecordOut], **given: Any) -> CaseOut:
-    """Return a case with these records, never decided and on no list."""
-    usual: dict[str, Any] = dict.fromkeys(CaseOut.model_fields) | {
-        "key": "k",
-        "synthetic": True,
-        "state": "awaiting",
-        "sealed": False,
-        "state_since": "2026-10-01",
-        "arrived_at": "2026-10-01",
-        "first_read": FirstReadOut(
-            due="2026-10-04", read_at=None, person=None, role=None, agency=None, note=None
-        ),
-        "withheld": False,
-        "n_records_kept_apart": 0,
-        "version": 0,
-        "seen_seq": 0,
-        "views": ViewsOut(latest=[], dissents=0, all=[]),
-    }
-    empty = ("flags", "ask_first", "spans", "places", "decisions", "corrections")
-    return CaseOut(**(usual | {name: [] for name in empty} | {"records": records} | given))
 
 
 def test_an_incident_is_told_in_a_line_for_each_who_told_of_it() -> None:
@@ -160,32 +137,20 @@ def test_a_timeline_narrowed_to_a_reason_shows_its_records_alone() -> None:
     assert narrowed.find_address(2, "KEY") == "#record-2"
 
 
-def test_news_is_what_came_to_be_known_since_the_latest_decision() -> None:
-    """By the second clock, not the first; what is known late is told as such."""
+def test_news_is_told_by_kind_with_the_latest_and_the_late() -> None:
+    """What is new is counted; what came to be known weeks after it happened is told as late."""
     records = [
-        record("E1", "2026-10-30", recorded_at="2026-10-30"),
+        record("E1", "2026-10-30"),
         record("E2", "2026-05-01", recorded_at="2026-10-29", label="a threat"),
-        record("E3", "2026-10-20", recorded_at="2026-10-20"),
+        record("E3", "2026-10-20"),
+        record("F1", "2026-10-20", table="facts", occurred_at=None),
     ]
-    decided = dict.fromkeys(DecisionOut.model_fields) | {
-        "person": "SYN Screener", "role": "screener", "agency": "police", "decision_key": "d",
-        "version": 1, "decided_at": "2026-10-26 10:00+00:00", "seen_seq": 1, "ways": {},
-        "reasons": [], "discharges": [],
-    }  # fmt: skip
-    news = find_news(
-        case(records, decisions=[DecisionOut(**decided)]), number_records(records), NOW
-    )
+    found = CaseNews(frozenset({"E1", "E2", "F1", "HIDDEN"}), 1_792_972_800_000_000, "")
+    news = tell_news(found, number_records(records), "Europe/London")
     assert news.since == "since the decision of 26 October 2026"
-    assert news.kinds == (("a call", 1), ("a threat", 1))
-    assert (news.n_records, news.n_late) == (2, 1)
-    assert [one.record.record_id for one in news.latest] == ["E1", "E2"]
-
-
-def test_without_a_decision_news_is_that_of_a_week() -> None:
-    """A case that no list has shown is told by its last seven days."""
-    records = [record("E1", "2026-10-30"), record("E2", "2026-10-25")]
-    news = find_news(case(records), number_records(records), NOW)
-    assert (news.since, news.n_records) == ("in the last 7 days", 1)
+    assert set(news.kinds) == {("a call", 1), ("a threat", 1), ("an answer to a question", 1)}
+    assert (news.n_records, news.n_late) == (3, 1)
+    assert [one.record.record_id for one in news.latest] == ["E1", "E2", "F1"]
 
 
 def test_the_chart_counts_incidents_and_not_records() -> None:
@@ -198,7 +163,7 @@ def test_the_chart_counts_incidents_and_not_records() -> None:
         record("E5", "2026-07-05", in_force=False),
     ]
     spans = [span("custody", "2026-08-10", "2026-09-10"), span("order", "2026-09-01", None)]
-    chart = draw_case(number_records(records), spans, NOW.date())
+    chart = draw_case(number_records(records), spans, TODAY)
     assert chart is not None
     counted = {bar.title: (bar.n_acts, bar.n_others) for bar in chart.bars}
     assert counted == {
@@ -224,7 +189,7 @@ def test_the_chart_counts_incidents_and_not_records() -> None:
 )
 def test_a_bar_is_a_week_a_month_or_a_quarter(first: str, n_bars: int, title: str) -> None:
     """A case of weeks and one of years both have bars that can be seen and told apart."""
-    chart = draw_case(number_records([record("E1", first)]), [], NOW.date())
+    chart = draw_case(number_records([record("E1", first)]), [], TODAY)
     assert chart is not None
     assert (len(chart.bars), chart.bars[0].title) == (n_bars, title)
     assert chart.bars[0].n_acts == 1
@@ -238,7 +203,7 @@ def test_the_chart_holds_every_incident_within_its_frame(days: list[dt.date], en
     """However long the case, the bars add up to its incidents and nothing stands outside."""
     records = [record(f"E{n}", day.isoformat()) for n, day in enumerate(days)]
     spans = [span("order", min(days).isoformat(), max(days).isoformat() if ends else None)]
-    chart = draw_case(number_records(records), spans, NOW.date())
+    chart = draw_case(number_records(records), spans, TODAY)
     assert chart is not None
     assert sum(bar.n_acts for bar in chart.bars) == len(days)
     assert len(chart.bars) <= 50
@@ -253,6 +218,6 @@ def test_the_chart_holds_every_incident_within_its_frame(days: list[dt.date], en
 def test_a_case_without_events_has_no_chart_and_an_empty_timeline() -> None:
     """Nothing on record is told as nothing."""
     fact = number_records([record("F1", "2026-10-01", table="facts", occurred_at=None)])
-    assert draw_case(fact, [], NOW.date()) is None
+    assert draw_case(fact, [], TODAY) is None
     assert lay_out(fact).months == ()
     assert group_incidents([Entry(0, fact[0].record)]) == ()

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from serving.decisions.case_news import CaseNews, find_case_news
 from serving.lists.new_records import FIRST_DAYS, NewKind, News, find_since, read_news
 from serving.lists.sittings import current_sitting
 from serving.pages.list_words import ListWords, describe_span
 from serving.screening.standing import StandingRules
 from serving.store.database import Store
-from tests.test_store.acts import NOW_US, add_case, add_sitting
+from tests.test_store.acts import NOW_US, add_case, add_sitting, decide_now
 from tests.test_store.sent_rows import key_of, make_case, make_event, make_fact, send
 
 DAY_US = 86_400_000_000
@@ -21,6 +22,11 @@ def read(store: Store, *keys: str) -> dict[str, News]:
         sitting = current_sitting(connection)
         assert sitting is not None
         return read_news(connection, keys, find_since(connection, sitting), StandingRules())
+
+
+def find_new(store: Store, clock: Any, key: str) -> CaseNews:
+    with store.reading() as connection:
+        return find_case_news(connection, key, StandingRules(), clock())
 
 
 def count(news: News) -> list[tuple[str, int]]:
@@ -84,6 +90,32 @@ def test_the_news_of_many_cases_take_one_query(store: Store) -> None:
         )
         read_news(connection, keys, since, StandingRules())
     assert len(asked) == 1
+
+
+def test_on_a_case_its_own_latest_decision_draws_the_line(store: Store, clock: Any) -> None:
+    """Before one it is the sitting before, and before any sitting a week; work is no news."""
+    key = add_case(store, "A")
+    send(store, {"events": [make_event("N", recorded_at=NEW), make_event("O", recorded_at=OLD)]})
+    found = [find_new(store, clock, key)]
+    add_sitting(store)
+    found.append(find_new(store, clock, key))
+    clock.pass_days(7)
+    send(store, {"events": [make_event("L", recorded_at=OLD)]})
+    add_sitting(store)
+    found.append(find_new(store, clock, key))
+    decide_now(store, key)
+    found.append(find_new(store, clock, key))
+    clock.pass_days(1)
+    send(store, {"events": [make_event("S", recorded_at=OLD), make_event("T", kind="taken_on")]})
+    send(store, {"facts": [make_fact("F")]})
+    found.append(find_new(store, clock, key))
+    assert [(set(one.keys), one.words, one.decided_at_us is None) for one in found] == [
+        ({"N"}, "in the last 7 days", True),
+        ({"N"}, "in the 7 days before this list", True),
+        ({"L"}, "since the sitting before", True),
+        (set(), "", False),
+        ({"S", "F"}, "", False),
+    ]
 
 
 @pytest.mark.parametrize(

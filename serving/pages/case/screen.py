@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 
 from features.moments import to_datetime
 from models.wording import say
+from serving.decisions.case_news import CaseNews, find_case_news
 from serving.decisions.case_view import describe_case
 from serving.decisions.outputs import CaseOut, WithoutOut
 from serving.decisions.versions import write_tag
@@ -24,7 +25,7 @@ from serving.lists.sittings import current_sitting
 from serving.pages.case import record_words
 from serving.pages.case.chart import describe_span, draw_case
 from serving.pages.case.decision_form import WAY_WORDS
-from serving.pages.case.news import find_news
+from serving.pages.case.news import tell_news
 from serving.pages.case.record_names import RecordNames
 from serving.pages.case.timeline import Entry, lay_out, number_records
 from serving.pages.error_words import tell_problems
@@ -35,6 +36,7 @@ from serving.rights.gate import sight_of
 from serving.rights.roles import DECIDERS, OPENERS
 from serving.rights.sealing import read_seal
 from serving.rights.sight import Sight
+from serving.screening.worker import make_rules
 from serving.service import Service, service_of
 from serving.store.schema import decisions, list_places
 
@@ -78,6 +80,7 @@ class _Read:
     """What is read of the case in one transaction."""
 
     case: CaseOut
+    news: CaseNews
     scores: list[StoredScore]
     without: WithoutOut | None
     place: dict[str, Any] | None
@@ -116,8 +119,14 @@ def show_screen(
         request,
         "case/page.html",
         status=problem.status if problem else HTTPStatus.OK,
-        **vars(read),
-        **_tell_records(case, narrowing, service),
+        case=case,
+        scores=read.scores,
+        without=read.without,
+        place=read.place,
+        seal=read.seal,
+        view_of=read.view_of,
+        explained=read.explained,
+        **_tell_records(read, narrowing, service),
         **_tell_reasons(case, service),
         advice=case.advice,
         say=say,
@@ -148,6 +157,9 @@ def _read(
     shows_none = case.withheld or case.advice is None
     return _Read(
         case=case,
+        news=find_case_news(
+            connection, key, make_rules(service.settings), service.need_store().clock()
+        ),
         scores=[] if case.withheld else read_scores(connection, key, size=MOST_SCORES),
         without=_compare(connection, service, case, doubted),
         place=_find_place(connection, key, sight_of(request, connection)),
@@ -159,17 +171,18 @@ def _read(
     )
 
 
-def _tell_records(case: CaseOut, narrowing: Narrowing, service: Service) -> dict[str, Any]:
+def _tell_records(read: _Read, narrowing: Narrowing, service: Service) -> dict[str, Any]:
     """Return the records as the page shows them: timeline, answers, links, chart and news."""
+    case, unit = read.case, service.need_unit()
     entries = number_records(case.records)
     timeline = lay_out(entries, part=narrowing.part, behind=narrowing.behind)
-    now = to_datetime(service.need_store().clock(), service.need_unit().time_zone)
+    today = to_datetime(service.need_store().clock(), unit.time_zone).date()
     return {
         "words": record_words,
         "timeline": timeline,
-        "chart": draw_case(entries, case.spans, now.date()),
+        "chart": draw_case(entries, case.spans, today),
         "span_words": describe_span,
-        "news": find_news(case, entries, now),
+        "news": tell_news(read.news, entries, unit.time_zone),
         "answers": [one for one in entries if one.record.table == "facts"],
         "links": [one for one in entries if one.record.table == "links"],
         "names": RecordNames(entries, timeline, case.key),
