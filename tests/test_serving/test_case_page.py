@@ -79,6 +79,27 @@ def test_every_reason_leads_to_as_many_records_as_it_says(open_page: Callable[..
         assert page.locator(".caselight-incidents dd").count() > n_records
 
 
+def test_the_chart_of_a_case_is_told_in_words_and_figures(open_page: Callable[..., Page]) -> None:
+    """It has a title and a description, and its table has the same acts in the same months."""
+    page = open_page("/")
+    open_first_case(page)
+    chart = page.locator("svg.caselight-case-chart")
+    expect(chart).to_have_accessible_name(re.compile("Acts over time"))
+    said = str(chart.locator("desc").text_content())
+    drawn = [str(one.text_content()) for one in chart.locator("rect.chart-bar title").all()]
+    page.get_by_text("The chart in words and figures").click()
+    table = page.get_by_role("table", name="Incidents and other events over time")
+    rows = [one.all_inner_texts() for one in map(read_cells, table.get_by_role("row").all()[1:])]
+    assert sorted(f"{when}: {acts}" for when, acts, _ in rows if acts != "0") == sorted(drawn)
+    n_acts = sum(int(acts) for _, acts, _ in rows)
+    assert said.startswith(f"{n_acts} acts by the subject or somebody for them since")
+
+
+def read_cells(row: Locator) -> Locator:
+    """Return the cells of a row of a table."""
+    return row.locator("th, td")
+
+
 def test_the_statement_stands_before_the_first_number(
     open_page: Callable[..., Page], unit: object
 ) -> None:
