@@ -241,6 +241,9 @@ class RecordOut(BaseModel):
     handling: str | None
     narrative: str | None
     in_force: bool
+    is_act: bool = Field(
+        description="Whether the subject, or somebody for them, did what an outcome counts."
+    )
     behind: list[str] = Field(description="Indicators of the reasons that it is behind.")
 
 

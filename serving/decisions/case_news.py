@@ -15,7 +15,7 @@ from features.contract import RESERVED_KINDS
 from serving.lists.new_records import FIRST_DAYS, Since, find_since
 from serving.lists.sittings import current_sitting
 from serving.screening.standing import StandingRules
-from serving.store.schema import decisions, events, facts
+from serving.store.schema import cases, decisions, events, facts
 
 _LAST_DAYS: Final = f"in the last {FIRST_DAYS} days"
 
@@ -32,11 +32,14 @@ class CaseNews:
         The latest decision, since which they are; microseconds UTC. ``None`` without one.
     words
         Since when, in words, where no decision was made.
+    whole_file
+        Whether the case itself came since, and nobody has decided on it.
     """
 
     keys: frozenset[str]
     decided_at_us: int | None
     words: str
+    whole_file: bool = False
 
 
 def find_case_news(
@@ -79,4 +82,8 @@ def find_case_news(
     )
     of_facts = select(facts.c.fact_id).where(facts.c.case_key == case_key, since.covers(facts))
     keys = connection.execute(union_all(of_events, of_facts)).scalars()
-    return CaseNews(frozenset(keys), None if latest is None else latest.decided_at_us, words)
+    if latest is not None:
+        return CaseNews(frozenset(keys), latest.decided_at_us, words)
+    came = select(cases.c.case_key).where(cases.c.case_key == case_key, since.covers(cases))
+    is_new = connection.execute(came).one_or_none() is not None
+    return CaseNews(frozenset(keys), None, words, whole_file=is_new)

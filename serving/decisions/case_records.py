@@ -28,6 +28,9 @@ _EVENT_TEXTS: Final = (
     "handling",
     "narrative",
 )
+NOT_ASKED: Final = "not asked"
+"""The answer of a question that somebody noted as not asked."""
+_ACTORS: Final = ("subject", "proxy")
 _NO_TEXTS: Final = dict.fromkeys((*_EVENT_TEXTS, "incident_id", "occurred_at", "occurred_until"))
 
 
@@ -51,6 +54,11 @@ class RecordTeller:
     ) -> None:
         self._catalogue = catalogue
         self._behind = _find_behind(catalogue, advice)
+        self._acts = frozenset(
+            kind
+            for outcome in (catalogue.outcomes if catalogue else ())
+            for kind in outcome.of.kind
+        )
         self._face = face
         self._now_us = now_us
 
@@ -97,6 +105,7 @@ class RecordTeller:
             recorded_at=self._face.show(row["recorded_at"]),
             value=None if row["value"] is None else float(row["value"]),
             in_force=self._is_in_force(row),
+            is_act=row["kind"] in self._acts and row["actor"] in _ACTORS,
             behind=self._behind.get(("events", row["event_id"]), []),
             **{name: row[name] for name in _EVENT_TEXTS},
         )
@@ -110,8 +119,9 @@ class RecordTeller:
             kind=name,
             label=known.question if known else _plain(name),
             recorded_at=self._face.show(row["recorded_at"]),
-            value=row["value"] if row["asked"] == "yes" else "not asked",
+            value=row["value"] if row["asked"] == "yes" else NOT_ASKED,
             in_force=self._is_in_force(row),
+            is_act=False,
             behind=self._behind.get(("facts", row["fact_id"]), []),
             **_NO_TEXTS,
         )
@@ -127,6 +137,7 @@ class RecordTeller:
             recorded_at=self._face.show(row["recorded_at"]),
             value=row["linked_case_id"],
             in_force=self._is_in_force(row),
+            is_act=False,
             behind=[],
             **_NO_TEXTS,
         )

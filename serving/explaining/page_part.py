@@ -38,7 +38,7 @@ MOST_AT_ONCE: Final = 200
 
 @dataclass(frozen=True)
 class QuestionShown:
-    """An unanswered question with the range of the leading outcome; empty without a model."""
+    """An unanswered question with the range of the leading outcome where an answer moves it."""
 
     sentence: str
     key_question: bool
@@ -164,7 +164,7 @@ def _tell_settling(then: FileThen, settling: Settling) -> dict[str, Any]:
             QuestionShown(
                 one.sentence,
                 one.key_question,
-                tuple(some.sentence for some in one.ranges if some.outcome == leading),
+                tuple(some.sentence for some in one.ranges if _is_moving(some, leading)),
             )
             for one in map(tell_question, settling.questions)
         ),
@@ -182,5 +182,12 @@ def _show_dispute(dispute: Dispute, then: FileThen) -> DisputeShown:
         dispute.sentence,
         then.name_records(dispute.records),
         tuple(one.sentence for one in ranges),
-        any(format_probability(one.low) != format_probability(one.high) for one in ranges),
+        any(_is_moving(one, then.score.leading_outcome) for one in ranges),
+    )
+
+
+def _is_moving(one: Any, outcome: str) -> bool:
+    """Whether a range is of an outcome, and wide enough to be told as one."""
+    return bool(
+        one.outcome == outcome and format_probability(one.low) != format_probability(one.high)
     )

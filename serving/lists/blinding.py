@@ -68,7 +68,7 @@ how many of it are random. Two are what a list of thirty draws at random (design
 
 @dataclass(frozen=True)
 class Seat:
-    """A place and how it is shown: blind ones last, shuffled among each other."""
+    """A place and how it is shown: blind ones last, but for those with an urgent flag."""
 
     place: Place
     blind: bool
@@ -127,7 +127,11 @@ _SHOWN_AS: Final = {"flagged": 0, "priority": 1, "waited": 2, "random": 3}
 
 
 def _order(seats: Sequence[Seat], places: Sequence[Place], seed: str) -> tuple[Seat, ...]:
-    """Return flagged rows, those of priority, those that waited, and the blind block, shuffled."""
+    """Return flagged rows, those of priority, those that waited, and the blind block, shuffled.
+
+    Blind rows with an urgent flag stand before all others: safety is never blind. A flag is shown
+    on a blind row as well, so where the row stands says nothing more.
+    """
     given = {place.candidate.key: number for number, place in enumerate(places)}
     seen = sorted(
         (one for one in seats if not one.blind),
@@ -135,7 +139,9 @@ def _order(seats: Sequence[Seat], places: Sequence[Place], seed: str) -> tuple[S
     )
     blind = [one for one in seats if one.blind]
     shuffled = open_draw(seed, "blind block").permutation(len(blind))
-    return (*seen, *(blind[int(number)] for number in shuffled))
+    block = [blind[int(number)] for number in shuffled]
+    urgent = [one for one in block if one.place.candidate.n_urgent]
+    return (*urgent, *seen, *(one for one in block if not one.place.candidate.n_urgent))
 
 
 def withhold(

@@ -7,7 +7,7 @@ on a page of its own.
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from serving.lists.listed import conditions_of_sight
 from serving.rights.sight import Sight
@@ -51,9 +51,10 @@ class Found:
 
 
 def find_cases(connection: Connection, number: str, sight: Sight) -> Found:
-    """Return the cases in sight whose number is, or begins with, what was typed.
+    """Return the cases in sight whose number is, or begins or ends with, what was typed.
 
-    Capital and small letters are alike. Nothing is found for an empty text.
+    People remember the end of a number. Capital and small letters are alike. Nothing is found for
+    an empty text.
     """
     typed = number.strip().lower()
     if not typed:
@@ -62,7 +63,10 @@ def find_cases(connection: Connection, number: str, sight: Sight) -> Found:
     query = (
         select(case_keys.c.case_key, case_keys.c.case_id, standings.c.area, standings.c.state)
         .join(standings, standings.c.case_key == case_keys.c.case_key)
-        .where(told.startswith(typed, autoescape=True), *conditions_of_sight(sight))
+        .where(
+            or_(told.startswith(typed, autoescape=True), told.endswith(typed, autoescape=True)),
+            *conditions_of_sight(sight),
+        )
         # The order of an index, so that a short beginning is not sorted whole.
         .order_by(case_keys.c.case_id)
         .limit(MOST_FOUND + 1)

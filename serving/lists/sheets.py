@@ -1,7 +1,7 @@
 """A clinic pack: the list of a sitting, and for each case what a team has before it on paper.
 
-Everything is of the list's own snapshot and of records that everybody may see: no narrative and
-nothing that an agency keeps to itself; of a blind case only what may be shown of it.
+Everything is of the list's own snapshot, of records that everybody may see and of decisions: no
+narrative and nothing that an agency keeps to itself; of a blind case only what may be shown of it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from features.catalogue import Catalogue
+from serving.lists.lately import Lately, read_lately
 from serving.lists.listed import read_rows
 from serving.lists.named_records import Name, NamedRecord, read_named_records
 from serving.lists.new_records import News, Since, find_since, read_news
@@ -33,17 +35,26 @@ class Pack:
     since, news
         From when on something is new, and what is, by case key.
     named
-        Records behind the flags and reasons of the rows.
+        Records behind the flags of the rows and behind the reasons that moved a score up.
+    lately
+        What happened lately in each case, whatever its score.
     """
 
     rows: list[dict[str, Any]]
     since: Since
     news: dict[str, News]
     named: dict[Name, NamedRecord]
+    lately: Lately
 
 
 def read_pack(
-    connection: Connection, sitting: Sitting, unit: Unit, sight: Sight, rules: StandingRules
+    connection: Connection,
+    sitting: Sitting,
+    unit: Unit,
+    sight: Sight,
+    rules: StandingRules,
+    catalogue: Catalogue | None,
+    now_us: int,
 ) -> Pack:
     """Read what the pack of a sitting holds.
 
@@ -57,6 +68,10 @@ def read_pack(
         Which cases the person who asks may see.
     rules
         Name the unit's own work, which is no news.
+    catalogue
+        Names the kinds that start and end states; ``None`` where no model is in use.
+    now_us
+        What happened before this moment is told, exclusive; microseconds UTC.
     """
     rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
     keys = [row["key"] for row in rows]
@@ -67,6 +82,7 @@ def read_pack(
         since=since,
         news=read_news(connection, keys, since, rules),
         named=read_named_records(connection, names),
+        lately=read_lately(connection, keys, unit, catalogue, rules, now_us),
     )
 
 
@@ -76,6 +92,6 @@ def pick_latest(record_ids: Sequence[str]) -> list[str]:
 
 
 def _name_records(row: Mapping[str, Any]) -> Iterator[str]:
-    told = (*row["flags"], *row["reasons"], *(row.get("counter_reasons") or ()))
-    for one in told:
+    # What moved a score down bears no records on paper: they would read as if they were harmless.
+    for one in (*row["flags"], *row["reasons"]):
         yield from pick_latest(one["records"])

@@ -11,18 +11,20 @@ from serving.api.cases import list_caseload
 from serving.api.duty import word_flag
 from serving.decisions.drafts import NO_NUL
 from serving.decisions.outputs import ManagedOut
-from serving.lists.new_records import NewKind, News
+from serving.lists.new_records import News
+from serving.lists.since_decision import read_news_since_decisions
 from serving.pages.list_words import ListWords
 from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.screening.key_shape import KEY_PATTERN
+from serving.screening.worker import make_rules
 from serving.service import service_of
 
 router = APIRouter(include_in_schema=False)
 _Name = Annotated[str, Query(max_length=200, pattern=NO_NUL)]
 SAME: Final = 0.1
-"""A priority that moved by less than this share of the larger one is told as about the same; own
-judgement: below it the doubt about either is larger than the move."""
+"""A priority that rose by less than this share of the larger one is no change; own judgement: below
+it the doubt about either is larger than the move."""
 
 
 @router.get("/caseload", response_class=HTMLResponse)
@@ -42,7 +44,10 @@ def show_caseload(
     bundle = service.champion.find()
     catalogue = bundle.catalogue if bundle else None
     words = ListWords(catalogue, service.need_unit().time_zone)
-    rows = [_tell(one, words, catalogue) for one in told.cases]
+    with service.need_store().reading() as connection:
+        keys = [one.key for one in told.cases]
+        news = read_news_since_decisions(connection, keys, make_rules(service.settings))
+    rows = [_tell(one, news.get(one.key), words, catalogue) for one in told.cases]
     return render(
         request,
         "caseload.html",
@@ -54,24 +59,25 @@ def show_caseload(
     )
 
 
-def _tell(one: ManagedOut, words: ListWords, catalogue: Catalogue | None) -> dict[str, Any]:
-    news = News(tuple(NewKind(new.table, new.kind, new.n, 0) for new in one.new_records))
+def _tell(
+    one: ManagedOut, news: News | None, words: ListWords, catalogue: Catalogue | None
+) -> dict[str, Any]:
     flags = {flag.name: flag for flag in catalogue.flags} if catalogue else {}
     rose, said = describe_move(one)
     return {
         "case": one,
-        "news": words.tell_news(news),
+        "news": words.tell_news(news, dated=True),
         "flags": [word_flag(flags, name) for name in one.new_flags],
         "move": said,
-        "is_changed": bool(one.n_new_records or one.new_flags or rose),
+        "is_changed": bool(news or one.new_flags or rose),
     }
 
 
 def describe_move(one: ManagedOut) -> tuple[bool, str]:
-    """Return whether a case's priority rose since the decision, and how it moved in words.
+    """Return whether a case's priority rose since the decision, and what it was then and is now.
 
-    A fall without anything new on record is time that has passed: it is told and is no change. The
-    priorities stand beside the words, since neither says how much it is on its own.
+    No word says which way it went: a fall without anything new on record is time that has passed,
+    and would reassure beside bad news. It is no change either.
     """
     then, now = one.priority_then, one.priority_now
     if one.withheld:
@@ -81,11 +87,8 @@ def describe_move(one: ManagedOut) -> tuple[bool, str]:
     if not one.same_model:
         return False, "another model gave the score at the decision; the two do not compare"
     if _show(then) == _show(now):
-        return False, f"as at the decision: {_show(now)}"
-    numbers = f"{_show(then)} then, {_show(now)} now"
-    if abs(now - then) <= SAME * max(then, now):
-        return False, f"about the same: {numbers}"
-    return now > then, f"{'higher' if now > then else 'lower'}: {numbers}"
+        return False, f"{_show(now)} then and now"
+    return now - then > SAME * max(then, now), f"{_show(then)} then, {_show(now)} now"
 
 
 def _show(priority: float) -> str:

@@ -11,7 +11,7 @@ from features.moments import format_moment
 from serving.api.duty import read_first_reads, word_flag
 from serving.lists.sittings import current_sitting
 from serving.lists.urgent_cases import UrgentCase, UrgentFlag, UrgentPage, read_urgent
-from serving.pages.list_words import ListWords, describe_span
+from serving.pages.list_words import ListWords, close_sentence, describe_span
 from serving.pages.rendering import render
 from serving.persons import Person, SignedIn
 from serving.problems import ServiceError
@@ -112,7 +112,9 @@ def _tell_cases(service: Service, page: UrgentPage, now_us: int) -> list[dict[st
         return {
             "key": one.raising_key,
             "wording": word_flag(wording, one.flag),
-            "record": words.tell_record(one.record) if one.record else None,
+            "record": words.tell_record(one.record, raised_at_us=one.raised_at_us)
+            if one.record
+            else None,
             "fate": one.fate,
             "raised_at": format_moment(one.raised_at_us, zone),
             "due_at": format_moment(one.due_at_us, zone),
@@ -120,6 +122,7 @@ def _tell_cases(service: Service, page: UrgentPage, now_us: int) -> list[dict[st
             if seen is None and one.due_at_us <= now_us
             else None,
             "seen": seen,
+            "note": close_sentence(seen.note) if seen and seen.note else None,
             "seen_at": None if seen is None else format_moment(seen.at_us, zone),
         }
 

@@ -3,11 +3,14 @@
 Kinds of records are called what the catalogue calls them; without a catalogue by their own names.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from features.catalogue import DAY_US, Catalogue
+from features.moments import to_datetime
 from models.wording import describe_briefly
+from serving.lists.lately import LastingState
+from serving.lists.latest_incidents import Incident, Telling
 from serving.lists.named_records import Name, NamedRecord
 from serving.lists.new_records import NewKind, News
 from serving.pages.rendering import describe_day
@@ -23,6 +26,10 @@ RULES: Final = {
     None: "told once every blind case of the list was viewed",
 }
 """Why a case is on the list, in words."""
+OLD_DAYS: Final = 2
+"""A flag raised more than so many days after what its record tells of says how old that is."""
+_SPEAKERS: Final = {"recorded": "record", "account": "victim", "classification": "officer"}
+_POLICE: Final = "police"
 _MINUTE_US: Final = 60_000_000
 _HOUR_US: Final = 60 * _MINUTE_US
 
@@ -68,12 +75,63 @@ class ListWords:
         found = [named[name] for key in record_ids if (name := (case_key, key)) in named]
         return [self.tell_record(one) for one in found]
 
-    def tell_record(self, record: NamedRecord) -> str:
-        """Return when a record happened and what it is."""
+    def tell_record(self, record: NamedRecord, *, raised_at_us: int | None = None) -> str:
+        """Return when a record happened and what it is.
+
+        Parameters
+        ----------
+        record
+            The record.
+        raised_at_us
+            When it raised a flag, microseconds UTC; how long after it happened is told where that
+            is more than ``OLD_DAYS``.
+        """
         day = describe_day(record.at_us, self._zone)
+        n_days = 0 if raised_at_us is None else self._count_days(record.at_us, raised_at_us)
+        if n_days > OLD_DAYS:
+            day += f" ({n_days:,} days before it was raised)"
         if record.table == "facts":
             return f"{day}, the answer to: {self._ask(record.kind)}"
         return f"{day}, {self._label(record.kind)}"
+
+    def tell_incident(self, incident: Incident) -> str:
+        """Return when an incident happened and what each view calls it, none called true."""
+        heard: dict[str, list[str]] = {}
+        for view in _SPEAKERS:
+            for one in incident.tellings:
+                if one.view == view:
+                    heard.setdefault(_name_speaker(one), []).append(self._call(one, incident))
+        called: dict[str, list[str]] = {}
+        for speaker, said in heard.items():
+            called.setdefault(_join(list(dict.fromkeys(said))), []).append(speaker)
+        words = ", ".join(f"{said} ({', '.join(by)})" for said, by in called.items())
+        marked = "" if incident.is_disclosable else "; not for disclosure"
+        return f"{describe_day(incident.at_us, self._zone)}: {words}{marked}"
+
+    def tell_day(self, us: int) -> str:
+        """Return the day of a moment (microseconds UTC) in the unit's zone."""
+        return describe_day(us, self._zone)
+
+    def tell_state(self, state: LastingState) -> str:
+        """Return what lasts and since when."""
+        detail = "" if state.detail in (None, state.state) else f" ({_plain(str(state.detail))})"
+        return f"{_plain(state.state)}{detail} since {describe_day(state.since_us, self._zone)}"
+
+    def _call(self, one: Telling, incident: Incident) -> str:
+        """Return what a record calls an incident: of a classification its class.
+
+        The kind stands beside the class where nobody else calls the incident so.
+        """
+        if one.view != "classification" or one.detail is None:
+            return self._label(one.kind)
+        others = {other.kind for other in incident.tellings if other.view != one.view}
+        if one.kind in others:
+            return _plain(one.detail)
+        return f"{self._label(one.kind)} called {_plain(one.detail)}"
+
+    def _count_days(self, from_us: int, to_us: int) -> int:
+        first, last = (to_datetime(us, self._zone).date() for us in (from_us, to_us))
+        return (last - first).days
 
     def _tell_kind(self, one: NewKind, *, dated: bool) -> str:
         number = f"{one.n:,}" if one.n > 1 else ""
@@ -89,11 +147,27 @@ class ListWords:
 
     def _label(self, kind: str) -> str:
         known = self._catalogue.kinds.get(kind) if self._catalogue else None
-        return known.label if known else kind.replace("_", " ")
+        return known.label if known else _plain(kind)
 
     def _ask(self, name: str) -> str:
         known = self._catalogue.facts.get(name) if self._catalogue else None
-        return known.question if known else name.replace("_", " ")
+        return known.question if known else _plain(name)
+
+
+def _name_speaker(one: Telling) -> str:
+    """Return who speaks; of a classification its agency, where that was not the police."""
+    if one.view == "classification" and one.source not in (None, _POLICE):
+        return _plain(str(one.source))
+    return _SPEAKERS[one.view]
+
+
+def _join(said: Sequence[str]) -> str:
+    """Return words as a list of people's: one, two and three."""
+    return " and ".join(part for part in (", ".join(said[:-1]), said[-1]) if part)
+
+
+def _plain(code: str) -> str:
+    return code.replace("_", " ")
 
 
 def _tell_answers(kinds: Collection[NewKind], n_further: int) -> list[str]:
@@ -135,3 +209,8 @@ def describe_span(us: int) -> str:
         if us >= size_us:
             return _count(us // size_us, noun)
     return _count(max(us, 0) // _MINUTE_US, "minute")
+
+
+def close_sentence(text: str) -> str:
+    """Return what somebody wrote with a full stop, unless they closed the sentence themselves."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

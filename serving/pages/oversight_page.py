@@ -222,7 +222,9 @@ def _answer(service: Service, asked: Asked, cursor: int | None) -> Answer:
     problems = []
     if asked.case and not is_key(asked.case):
         problems.append(
-            Problem("case", "Write the case's key: 24 letters, as in the address of its page")
+            Problem(
+                "case", "Write the case's key, as its page's address has it; the page leads here"
+            )
         )
     day = _read_day(asked.day, service.need_unit().time_zone)
     if asked.day and day is None:

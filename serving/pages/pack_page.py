@@ -6,6 +6,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from models.wording import say
+from serving.lists.lately import Lately, LatestDecision
+from serving.lists.latest_incidents import LatestIncidents
 from serving.lists.sheets import Pack, pick_latest, read_pack
 from serving.lists.sittings import current_sitting
 from serving.pages.case.decision_form import WAY_WORDS
@@ -26,16 +28,18 @@ def show_pack(request: Request, person: SignedIn) -> HTMLResponse:
     """Show the pack of the current sitting: a look at every case on its list."""
     service = service_of(request)
     unit = service.need_unit()
-    with service.need_store().reading() as connection:
+    bundle = service.champion.find()
+    catalogue = bundle.catalogue if bundle else None
+    store, rules = service.need_store(), make_rules(service.settings)
+    with store.reading() as connection:
         sitting = current_sitting(connection)
         if sitting is None:
             may_open = person.role in OPENERS
             return render(request, "no_sitting.html", section="", may_open=may_open)
         sight = sight_of(request, connection)
-        pack = read_pack(connection, sitting, unit, sight, make_rules(service.settings))
+        pack = read_pack(connection, sitting, unit, sight, rules, catalogue, store.clock())
     note_shown(request, (row["key"] for row in pack.rows))
-    bundle = service.champion.find()
-    words = ListWords(bundle.catalogue if bundle else None, unit.time_zone)
+    words = ListWords(catalogue, unit.time_zone)
     return render(
         request,
         "pack.html",
@@ -54,7 +58,9 @@ def show_pack(request: Request, person: SignedIn) -> HTMLResponse:
 
 
 def _tell_sheet(row: dict[str, Any], pack: Pack, words: ListWords) -> dict[str, Any]:
-    """Return what a sheet says beside its row: news, and the records behind flags and reasons."""
+    """Return what a sheet says beside its row: history, news, and the records behind flags and what
+    moved the score up.
+    """
 
     def tell(one: dict[str, Any]) -> dict[str, Any]:
         picked = pick_latest(one["records"])
@@ -67,11 +73,34 @@ def _tell_sheet(row: dict[str, Any], pack: Pack, words: ListWords) -> dict[str, 
             "has_more": n_records > len(picked),
         }
 
-    return {
+    return _tell_lately(row["key"], pack.lately, words) | {
         "news": words.tell_news(pack.news.get(row["key"]), dated=True),
         "flags": [tell(flag) for flag in row["flags"]],
         "reasons": [tell(reason) for reason in row["reasons"]],
-        "counter_reasons": [tell(reason) for reason in row.get("counter_reasons") or ()],
+        "counter_reasons": row.get("counter_reasons") or [],
         "estimates": [tell_briefly(row, one["outcome"]) for one in row["estimates"]],
         "unknowns": row.get("unknowns") or [one for one in (row["unknown"],) if one],
+    }
+
+
+def _tell_lately(key: str, lately: Lately, words: ListWords) -> dict[str, Any]:
+    """Return what happened lately: incidents, what lasts, and the latest decision."""
+    found = lately.incidents.get(key, LatestIncidents())
+    decision = lately.decisions.get(key)
+    return {
+        "incidents": [words.tell_incident(one) for one in found.incidents],
+        "n_incidents": found.n_incidents,
+        "states": [words.tell_state(one) for one in lately.states.get(key, ())],
+        "decision": decision and _tell_decision(decision, words),
+    }
+
+
+def _tell_decision(one: LatestDecision, words: ListWords) -> dict[str, Any]:
+    ways = [WAY_WORDS[way][0].partition(":")[0] for way in one.ways if way in WAY_WORDS]
+    return {
+        "day": words.tell_day(one.decided_at_us),
+        "by": f"{one.person} ({one.role.replace('_', ' ')}, {one.agency})",
+        "ways": "; ".join(ways),
+        "owner": one.owner,
+        "review_on": one.review_on,
     }

@@ -66,7 +66,7 @@ def test_every_reason_leads_to_as_many_records_as_it_says(open_page: Callable[..
     narrowing = page.locator(".caselight-reason .caselight-evidence a[href*='behind=']")
     said = narrowing.locator("xpath=..").all_inner_texts()
     stated = {
-        str(link.get_attribute("href")): int(str(re.match(r"(\d+) records", text)[1]))  # type: ignore[index]
+        str(link.get_attribute("href")): int(str(re.search(r"(\d+) record", text)[1]))  # type: ignore[index]
         for link, text in zip(narrowing.all(), said, strict=True)
     }
     assert stated

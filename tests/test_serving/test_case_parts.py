@@ -15,8 +15,10 @@ from serving.pages.case.record_words import (
     describe_kind,
     describe_known,
     describe_record,
+    describe_speaker,
     describe_time,
 )
+from serving.pages.case.standing import tell_standing
 from serving.pages.case.timeline import PART_SIZE, Entry, group_incidents, lay_out, number_records
 from serving.schemas import RecordOut
 
@@ -33,14 +35,16 @@ def record(record_id: str, at: str, **given: Any) -> RecordOut:
         "incident_id": record_id,
         "actor": "subject",
         "in_force": True,
+        "is_act": given.get("table", "events") == "events",
         "behind": [],
     }
     return RecordOut(**(usual | {"record_id": record_id, "occurred_at": at} | given))
 
 
-def span(state: str, started_at: str, ended_at: str | None) -> SpanOut:
+def span(state: str, started_at: str, ended_at: str | None, key: str = "S") -> SpanOut:
     """Return a time in a state."""
-    return SpanOut(state=state, detail=None, started_at=started_at, ended_at=ended_at, records=[])
+    told = {"state": state, "detail": None, "started_at": started_at, "ended_at": ended_at}
+    return SpanOut.model_validate(told | {"records": [key]})
 
 
 def test_an_incident_is_told_in_a_line_for_each_who_told_of_it() -> None:
@@ -137,20 +141,67 @@ def test_a_timeline_narrowed_to_a_reason_shows_its_records_alone() -> None:
     assert narrowed.find_address(2, "KEY") == "#record-2"
 
 
-def test_news_is_told_by_kind_with_the_latest_and_the_late() -> None:
-    """What is new is counted; what came to be known weeks after it happened is told as late."""
+def test_news_is_told_by_incident_with_the_last_to_happen_and_the_late() -> None:
+    """Two views of one incident are one; what came to be known weeks later is told as late; that a
+    question was not asked is no news.
+    """
     records = [
-        record("E1", "2026-10-30"),
-        record("E2", "2026-05-01", recorded_at="2026-10-29", label="a threat"),
-        record("E3", "2026-10-20"),
-        record("F1", "2026-10-20", table="facts", occurred_at=None),
+        record("E1", "2026-10-30", incident_id="I1"),
+        record("E2", "2026-10-30", incident_id="I1", view="account"),
+        record("E3", "2026-10-20", label="a threat"),
+        record("E4", "2026-05-01", recorded_at="2026-10-31", label="a threat"),
+        record("F1", "2026-10-29", table="facts", occurred_at=None, value="yes"),
+        record("F2", "2026-10-29", table="facts", occurred_at=None, value="not asked"),
     ]
-    found = CaseNews(frozenset({"E1", "E2", "F1", "HIDDEN"}), 1_792_972_800_000_000, "")
+    new = {"E1", "E2", "E4", "F1", "F2", "HIDDEN"}
+    found = CaseNews(frozenset(new), 1_792_972_800_000_000, "")
     news = tell_news(found, number_records(records), "Europe/London")
     assert news.since == "since the decision of 26 October 2026"
     assert set(news.kinds) == {("a call", 1), ("a threat", 1), ("an answer to a question", 1)}
-    assert (news.n_records, news.n_late) == (3, 1)
-    assert [one.record.record_id for one in news.latest] == ["E1", "E2", "F1"]
+    assert (news.n_records, news.n_late) == (4, 1)
+    assert [one.record.record_id for one in news.latest] == ["E1", "E4"]
+
+
+def test_where_the_subject_stands_is_told_first() -> None:
+    """What lasts and what ended lately; the unit's own work is no such thing; then the last act."""
+    records = [
+        record("S3", "2026-10-20", kind="taken_on", is_act=False),
+        record("E2", "2026-10-19", in_force=False),
+        record("E1", "2026-10-18"),
+    ]
+    spans = [
+        span("bail", "2026-01-01", "2026-02-01"),
+        span("custody", "2026-10-01", "2026-10-30"),
+        span("order", "2026-09-01", None),
+        span("managed", "2026-10-20", None, "S3"),
+    ]
+    told = tell_standing(spans, number_records(records), TODAY, {"taken_on"})
+    assert told.spans == (
+        "custody ended 30 October 2026",
+        "order since 1 September 2026, no end on record",
+    )
+    assert told.last_act is not None
+    assert told.last_act.record.record_id == "E1"
+    assert tell_standing([], [], TODAY, ()).last_act is None
+
+
+@pytest.mark.parametrize(
+    ("view", "source", "said", "told"),
+    [
+        ("recorded", "police", "The record says", "from police, as fact"),
+        ("account", "police", "The victim says", "told to police"),
+        ("classification", "police", "The officer called it", "from police, as fact"),
+        ("classification", "housing", "Housing called it", "from housing, as fact"),
+    ],
+)
+def test_each_voice_is_told_on_the_same_footing(
+    view: str, source: str, said: str, told: str
+) -> None:
+    """No account bears another agency's word of doubt, and nobody is called an officer who is none;
+    who did it is told of acts alone.
+    """
+    one = record("E1", "2026-10-23", view=view, source=source, assurance="fact", is_act=False)
+    assert (describe_speaker(one), describe_record(one)) == (said, told)
 
 
 def test_the_chart_counts_incidents_and_not_records() -> None:
@@ -158,7 +209,7 @@ def test_the_chart_counts_incidents_and_not_records() -> None:
     records = [
         record("E1", "2026-10-20", incident_id="I1"),
         record("E2", "2026-10-20", incident_id="I1", view="account"),
-        record("E3", "2026-10-05", actor="victim"),
+        record("E3", "2026-10-05", is_act=False),
         record("E4", "2026-07-05"),
         record("E5", "2026-07-05", in_force=False),
     ]

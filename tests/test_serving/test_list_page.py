@@ -101,11 +101,32 @@ def test_the_pack_shows_of_a_blind_case_only_what_may_be_shown(
         assert all(flag["wording"] in sheet for flag in row["flags"])
         assert ("Look soon" in sheet) == row["withheld"]
         assert ("in 100" in sheet) != row["withheld"]
+        assert ("Agree with the score?" in sheet) != row["withheld"]
+        assert "What happened lately" in sheet
+        assert "Latest decision:" in sheet
         for word in ("moved the score", "drawn at random", "its priority", "What is estimated"):
             assert not (row["withheld"] and word in sheet)
         if not row["withheld"]:
             assert all(one["sentence"][1:] in sheet for one in row["counter_reasons"])
+            harmless = "none of it says that what is on record is harmless" in sheet
+            assert harmless == bool(row["counter_reasons"])
             assert all(one[1:] in sheet for one in row["unknowns"])
+
+
+def test_a_sheet_tells_the_states_that_have_no_end_on_record(client: TestClient) -> None:
+    """Custody, bail and orders that last stand on the sheet as on the case's page; no work does."""
+    page = client.get("/pack").text
+    found = re.findall(r'<section class="caselight-sheet".*?</section>', page, flags=re.S)
+    told = client.get("/v1/list").json()["rows"]
+    n_lasting = 0
+    for row, sheet in zip(told, map(read_text, found), strict=True):
+        spans = client.get(f"/v1/cases/{row['key']}").json()["spans"]
+        lasting = {one["state"] for one in spans if one["ended_at"] is None} - {"managed"}
+        said = re.search(r"Without an end on record: (.*?)\. Latest decision", sheet)
+        states = said[1].split("; ") if said else []
+        assert {re.split(r" \(| since", one)[0] for one in states} == lasting
+        n_lasting += len(lasting)
+    assert n_lasting > 0
 
 
 def test_no_name_can_leave_its_string_in_the_style_of_print() -> None:
@@ -143,7 +164,7 @@ def test_every_printed_page_has_its_mark_and_the_advisory_line(
 ) -> None:
     """Each page of paper says twice how it is handled and what it must not support, and its number.
 
-    A clinic pack begins a new page for every case.
+    A clinic pack has one page for every case, after those of the list.
     """
     page = open_page(path)
     printed = read_paper(page)
@@ -157,6 +178,7 @@ def test_every_printed_page_has_its_mark_and_the_advisory_line(
         n_rows = page.locator(".caselight-sheet").count()
         begun = [text for text in printed if re.search(rf"\d+ of {n_rows}: case SYN-", text)]
         assert len(begun) == n_rows
+        assert printed[-n_rows:] == begun
 
 
 @pytest.mark.browser

@@ -132,10 +132,10 @@ def test_new_flags_are_named(store: Store) -> None:
 @pytest.mark.parametrize(
     ("then", "now", "same_model", "said"),
     [
-        (1.0, 1.08, True, (False, "about the same: 1 then, 1.1 now")),
-        (7.0, 7.01, True, (False, "as at the decision: 7")),
-        (1.2, 2.34, True, (True, "higher: 1.2 then, 2.3 now")),
-        (0.05, 0.02, True, (False, "lower: 0.05 then, 0.02 now")),
+        (1.0, 1.08, True, (False, "1 then, 1.1 now")),
+        (7.0, 7.01, True, (False, "7 then and now")),
+        (1.2, 2.34, True, (True, "1.2 then, 2.3 now")),
+        (0.05, 0.02, True, (False, "0.05 then, 0.02 now")),
         (1.2, None, None, (False, "no score to compare")),
         (1.2, 9.0, False,
          (False, "another model gave the score at the decision; the two do not compare")),
@@ -144,7 +144,7 @@ def test_new_flags_are_named(store: Store) -> None:
 def test_a_move_of_the_priority_in_words(
     then: float, now: float | None, same_model: bool | None, said: tuple[bool, str]
 ) -> None:
-    """Higher or lower with both numbers; a rise is a change, a fall by itself is time passing."""
+    """Both numbers and no word that judges; a rise is a change, a fall is time passing."""
     names = dict.fromkeys(ManagedOut.model_fields)
     numbers = {"priority_then": then, "priority_now": now, "same_model": same_model}
     one = ManagedOut.model_construct(**(names | numbers | {"withheld": False}))
@@ -159,7 +159,8 @@ def test_the_page_tells_what_changed_before_what_did_not(store: Store, address: 
     page = enter(app).get("/caseload").text
     close_application(app)
     assert "1 of 2 cases changed since the decision" in page
-    assert "<strong>New:</strong> contact (2)" in page
+    assert "<strong>New:</strong> contact (2, the latest 1 June 2025)" in page
+    assert "A priority falls as time passes; that does not say that a case is safer." in page
     assert page.index(key) < page.index("silence is not safety") < page.index(quiet)
 
 

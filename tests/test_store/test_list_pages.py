@@ -8,10 +8,14 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import insert, select
 
+from serving.lists.latest_incidents import MOST_INCIDENTS, read_latest_incidents
 from serving.lists.urgent_cases import CASES_PER_PAGE
+from serving.pages.list_words import ListWords, close_sentence
+from serving.screening.standing import StandingRules
 from serving.store.database import Store, make_key
 from serving.store.schema import acknowledgements, flag_raisings
 from tests.test_serving.reading_pages import read_text
+from tests.test_store.acts import NOW_US, add_case, decide_now, write
 from tests.test_store.entered import close_application, enter, make_application
 from tests.test_store.sent_rows import make_event, send
 from tests.test_store.test_rights import OTHER, OWN, add, read_looks, seal
@@ -106,6 +110,90 @@ def test_the_pack_has_a_sheet_for_each_case_and_no_narrative(app: FastAPI, store
     assert (line.route, line.operation, line.cases) == ("GET /pack", "disclosure", [own])
 
 
+def tell_incidents(store: Store, *keys: str) -> list[list[str]]:
+    """Return what is told of the latest incidents of some cases."""
+    with store.reading() as connection:
+        found = read_latest_incidents(connection, keys, StandingRules(), NOW_US)
+    words = ListWords(None, "Europe/London")
+    return [
+        [words.tell_incident(one) for one in found[key].incidents] if key in found else []
+        for key in keys
+    ]
+
+
+def test_an_incident_is_told_as_each_view_calls_it(store: Store) -> None:
+    """Record, victim and officer side by side, those who agree together; none of them is left."""
+    key = add_case(store, "A", events_of=0)
+    views = {
+        "R1": {"kind": "threat"},
+        "R2": {"kind": "weapon", "handling": "not_for_disclosure"},
+        "V": {"kind": "threat", "view": "account"},
+        "O": {"kind": "threat", "view": "classification", "detail": "public_order"},
+        "P": {"view": "classification", "detail": "stalking", "source": "probation"},
+    }
+    one = [make_event(name, incident_id="I1", **more) for name, more in views.items()]
+    both = [
+        make_event(name, incident_id="I2", occurred_at="2025-05-31", **more)
+        for name, more in {
+            "B1": {"kind": "call"},
+            "B2": {"kind": "call", "view": "account"},
+        }.items()
+    ]
+    send(store, {"events": [*one, *both]})
+    assert tell_incidents(store, key) == [
+        [
+            "1 June 2025: threat and weapon (record), threat (victim), public order (officer), "
+            "contact called stalking (probation); not for disclosure",
+            "31 May 2025: call (record, victim)",
+        ]
+    ]
+
+
+def test_the_latest_incidents_are_told_and_nothing_that_is_kept_apart(store: Store) -> None:
+    """The latest few by when they happened, of each case; not work, nor what was withdrawn."""
+    key, quiet = add_case(store, "A", events_of=0), add_case(store, "B", events_of=0)
+    days = [make_event(f"D{day}", occurred_at=f"2025-05-0{day}") for day in range(1, 10)]
+    # The day happened first and came to be known last.
+    days[0] |= {"recorded_at": "2025-09-01"}
+    apart = [
+        make_event("H", "B", source="health"),
+        make_event("Y", "B", handling="agency_only"),
+        make_event("W", "B", kind="taken_on"),
+        make_event("T", "B", kind="transferred"),
+        make_event("F", "B", occurred_at="2027-01-01"),
+        make_event("X", "B"),
+        make_event("Z", "B", kind="retracted", supersedes="X", recorded_at="2025-06-03"),
+    ]
+    corrected = make_event("C", kind="call", supersedes="D9", recorded_at="2025-06-03")
+    send(store, {"events": [*days, *apart, corrected | {"occurred_at": "2025-05-09"}]})
+    assert tell_incidents(store, key, quiet) == [
+        [
+            "9 May 2025: call (record)",
+            *(f"{day} May 2025: contact (record)" for day in range(8, 9 - MOST_INCIDENTS, -1)),
+        ],
+        [],
+    ]
+
+
+def test_a_sheet_tells_the_latest_decision(app: FastAPI, store: Store, clock: Any) -> None:
+    """When, by whom, which ways, with whom and until when; before the first that there is none."""
+    keys = [add_case(store, name) for name in "AB"]
+    client = enter(app)
+    client.post("/v1/sittings", json={})
+    decide_now(store, keys[0])
+    clock.pass_days(1)
+    ways = {"enforcement": {}, "other_agency": {"which": "SYN words of the way"}}
+    decide_now(store, keys[0], write(ways=ways), version=1)
+    told = read_text(client.get("/pack").text)
+    assert "Latest decision: none yet." in told
+    assert (
+        "Latest decision: 26 February 2026, SYN Anne (screener, police): Enforcement; Another "
+        "agency is asked. With SYN Officer, review 1 April 2026." in told
+    )
+    assert told.count("Latest decision: ") == 2
+    assert "SYN words of the way" not in told
+
+
 def test_before_the_first_sitting_there_is_no_pack(app: FastAPI) -> None:
     """Without a list the page says how one is made."""
     assert "No list was made yet" in read_text(enter(app).get("/pack").text)
@@ -125,7 +213,7 @@ def test_the_flags_of_a_case_stand_together_overdue_first(app: FastAPI, store: S
     assert page.index(f"/cases/{two}") < page.index(f"/cases/{one}")
     assert page.count('<h2 class="govuk-summary-card__title"') == 2
     assert "Overdue by 3 hours" in told
-    assert "by the record of 1 June 2025, contact" in told
+    assert "by the record of 1 June 2025 (269 days before it was raised), contact" in told
     assert "Follow your force's own procedure" in told
 
 
@@ -144,6 +232,13 @@ def test_some_or_all_flags_of_a_case_are_seen_with_one_note(app: FastAPI, store:
     told = read_text(client.get("/urgent").text)
     assert "1 flag waits" in told
     assert "Seen by SYN duty, duty" in told
+    assert "rang the victim. It stands until a decision" in told
+
+
+def test_a_note_gets_no_second_full_stop() -> None:
+    """What somebody closed themselves stays as it is; the rest is closed."""
+    told = [close_sentence(note) for note in ("Rang her", "Rang her.", "Is she home?", "Call me!")]
+    assert told == ["Rang her.", "Rang her.", "Is she home?", "Call me!"]
 
 
 def test_what_cannot_be_seen_changes_nothing_and_loses_nothing(app: FastAPI, store: Store) -> None:

@@ -16,17 +16,17 @@ from serving.pages.case.timeline import Entry, group_incidents
 from serving.pages.charts import find_round
 from serving.pages.rendering import describe_day_of
 
-WIDTH: Final = 720
+WIDTH: Final = 480
 MOST_MONTHS: Final = 36
 """With more, a bar stands for three months, so that its width can still be seen."""
 MOST_MONTHS_BY_WEEK: Final = 4
 """With no more, a bar stands for a week."""
-_LEFT: Final = 118.0
-_RIGHT: Final = 700.0
+_LEFT: Final = 76.0
+_RIGHT: Final = 472.0
 _TOP: Final = 14.0
 _BASE: Final = 104.0
 _LANE: Final = 24.0
-_MOST_TICKS: Final = 7
+_MOST_TICKS: Final = 5
 _WEEK_DAYS: Final = 7
 _LEAST: Final = 3.0
 """Width of a span of a few hours, so that it is there to be seen."""
@@ -111,7 +111,7 @@ def draw_case(
         Where the axis ends, in the unit's zone.
     """
     incidents = [
-        (_read_day(str(incident[0].record.occurred_at)), any(e.is_act for e in incident))
+        (_read_day(str(incident[0].record.occurred_at)), any(e.record.is_act for e in incident))
         for incident in group_incidents([e for e in entries if e.record.in_force])
     ]
     if not incidents:
@@ -230,8 +230,11 @@ def _describe(
     incidents: Sequence[tuple[dt.date, bool]], spans: Sequence[SpanOut], first: dt.date
 ) -> str:
     acts = [day for day, is_act in incidents if is_act]
-    said = f"{len(acts):,} acts by the subject or somebody for them since {first:%B %Y}"
-    if acts:
+    if not acts:
+        said = "No act of the subject is on record; that is not to say that there was none"
+    else:
+        what = "act" if len(acts) == 1 else "acts"
+        said = f"{len(acts):,} {what} by the subject or somebody for them since {first:%B %Y}"
         said += f", the latest on {describe_day_of(max(acts).isoformat())}"
     states = Counter(span.state.replace("_", " ") for span in spans)
     told = ", ".join(f"{state} {n}" for state, n in states.items())

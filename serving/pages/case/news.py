@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from serving.decisions.case_news import CaseNews
+from serving.decisions.case_records import NOT_ASKED
 from serving.pages.case.record_words import count_days_late
 from serving.pages.case.timeline import Entry
 from serving.pages.rendering import describe_day
@@ -25,13 +26,16 @@ class News:
     since
         Since when, in words: a decision, a list, or a week ago.
     kinds
-        Kinds of records with how many came, the most frequent first.
+        Kinds with how many incidents came, the most frequent first; views of one are one.
     n_further
         Kinds beyond those.
     n_records, n_late
-        How many came, and how many of them happened more than ``LATE_DAYS`` days before.
+        How many records came, and how many tell of what happened more than ``LATE_DAYS`` days
+        before.
     latest
-        The newest of them.
+        The incidents that happened last, each by one of its records.
+    whole_file
+        Whether the whole case is new.
     """
 
     since: str
@@ -40,6 +44,7 @@ class News:
     n_records: int
     n_late: int
     latest: tuple[Entry, ...]
+    whole_file: bool
 
 
 def tell_news(found: CaseNews, entries: Sequence[Entry], time_zone: str) -> News:
@@ -54,9 +59,11 @@ def tell_news(found: CaseNews, entries: Sequence[Entry], time_zone: str) -> News
     time_zone
         Zone of the unit, in which days are told.
     """
-    new = [one for one in entries if one.record.record_id in found.keys]
-    new.sort(key=lambda one: one.record.recorded_at, reverse=True)
-    counted = Counter(_name(one) for one in new).most_common()
+    new = [one for one in entries if one.record.record_id in found.keys and _is_told(one)]
+    incidents = {one.record.incident_id or one.record.record_id: one for one in reversed(new)}
+    told = {(_name(one), one.record.incident_id or one.record.record_id) for one in new}
+    counted = Counter(name for name, _ in sorted(told)).most_common()
+    events = [one for one in incidents.values() if one.record.table == "events"]
     since = found.words
     if found.decided_at_us is not None:
         since = f"since the decision of {describe_day(found.decided_at_us, time_zone)}"
@@ -66,8 +73,14 @@ def tell_news(found: CaseNews, entries: Sequence[Entry], time_zone: str) -> News
         n_further=max(len(counted) - MOST_KINDS, 0),
         n_records=len(new),
         n_late=sum(count_days_late(one.record) > LATE_DAYS for one in new),
-        latest=tuple(new[:MOST_SHOWN]),
+        latest=tuple(sorted(events, key=lambda one: one.number)[:MOST_SHOWN]),
+        whole_file=found.whole_file,
     )
+
+
+def _is_told(entry: Entry) -> bool:
+    """Whether a record tells something: that a question was not asked tells nothing."""
+    return entry.record.table != "facts" or entry.record.value != NOT_ASKED
 
 
 def _name(entry: Entry) -> str:

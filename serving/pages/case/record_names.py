@@ -54,8 +54,9 @@ class RecordNames:
         )
 
     def tell_speaker(self, record_id: str) -> str:
-        """Return who told a record, for where the incident is named beside it."""
-        return _SPEAKERS.get(self._entries[record_id].record.view or "", "the record")
+        """Return who told a record and what it is, where the day stands beside it."""
+        record = self._entries[record_id].record
+        return f"{_SPEAKERS.get(record.view or '', 'the record')}: {record.label}"
 
     def _tell(self, entry: Entry, time: str) -> str:
         said, speaker = f"{time}, {entry.record.label}", _SPEAKERS.get(entry.record.view or "")

@@ -4,6 +4,7 @@ Both clocks are told of every record. A time that stands for a whole day is told
 """
 
 import datetime as dt
+import re
 from typing import Final
 
 from serving.pages.rendering import describe_day_of, describe_moment
@@ -15,7 +16,9 @@ VIEW_WORDS: Final = {
     "classification": "The officer called it",
 }
 """Who speaks in each view of an incident; none of them is called true."""
+_POLICE: Final = "police"
 _OWN_AGENCY: Final = "agency_only"
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def describe_time(record: RecordOut) -> str:
@@ -51,16 +54,40 @@ def count_days_late(record: RecordOut) -> int:
     return max((dt.datetime.fromisoformat(record.recorded_at).date() - happened).days, 0)
 
 
+def describe_speaker(record: RecordOut) -> str:
+    """Return who speaks; of a classification the agency that made it, unless the police did."""
+    view = record.view or "recorded"
+    if view == "classification" and record.source not in (None, _POLICE):
+        return f"{_plain(record.source)} called it".capitalize()
+    return VIEW_WORDS[view]
+
+
 def describe_record(record: RecordOut) -> str:
-    """Return what a record says beside its kind, from whom; empty where nothing is."""
+    """Return what a record says beside its kind, from whom; empty where nothing is.
+
+    Who did it is told of acts alone: nobody does what merely happened. An account bears no word of
+    assurance, which would be one agency's doubt beside another's word.
+    """
     said = [_plain(record.channel)] if record.channel else []
-    said += [f"by {_plain(record.actor)}"] if record.actor else []
-    said += [f"towards {_plain(record.target)}"] if record.target else []
+    if record.is_act:
+        said += [f"by {_plain(record.actor)}"] if record.actor else []
+        said += [f"towards {_plain(record.target)}"] if record.target else []
     if record.table == "events" and isinstance(record.value, float):
         said.append(f"severity {record.value:g}")
-    told = [f"from {_plain(record.source)}"] if record.source else []
-    told += [f"as {_plain(record.assurance)}"] if record.assurance else []
+    is_account = record.view == "account"
+    told = (
+        [f"{'told to' if is_account else 'from'} {_plain(record.source)}"] if record.source else []
+    )
+    told += [f"as {_plain(record.assurance)}"] if record.assurance and not is_account else []
     return "; ".join(part for part in (", ".join(said), ", ".join(told)) if part)
+
+
+def describe_answer(record: RecordOut) -> str:
+    """Return an answer as people write it; a date as a day."""
+    if record.value is None:
+        return "none recorded"
+    said = str(record.value)
+    return describe_day_of(said) if _DATE.fullmatch(said) else said
 
 
 def describe_kind(record: RecordOut) -> str:

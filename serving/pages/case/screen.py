@@ -27,6 +27,7 @@ from serving.pages.case.chart import describe_span, draw_case
 from serving.pages.case.decision_form import WAY_WORDS
 from serving.pages.case.news import tell_news
 from serving.pages.case.record_names import RecordNames
+from serving.pages.case.standing import tell_standing
 from serving.pages.case.timeline import Entry, lay_out, number_records
 from serving.pages.error_words import tell_problems
 from serving.pages.list_words import RULES as PLACE_WORDS
@@ -182,6 +183,9 @@ def _tell_records(read: _Read, narrowing: Narrowing, service: Service) -> dict[s
         "timeline": timeline,
         "chart": draw_case(entries, case.spans, today),
         "span_words": describe_span,
+        "standing": tell_standing(
+            case.spans, entries, today, make_rules(service.settings).work_kinds
+        ),
         "news": tell_news(read.news, entries, unit.time_zone),
         "answers": [one for one in entries if one.record.table == "facts"],
         "links": [one for one in entries if one.record.table == "links"],

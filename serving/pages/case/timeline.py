@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from serving.pages.case.record_words import VIEW_WORDS, describe_time
+from serving.pages.case.record_words import VIEW_WORDS, describe_speaker, describe_time
 from serving.schemas import RecordOut
 
 PART_SIZE: Final = 100
 """Records in one part of the timeline; an incident is not divided, so a part may hold a few more.
 With it a page stays well under 200 kB."""
-_ACTORS: Final = ("subject", "proxy")
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,6 @@ class Entry:
 
     number: int
     record: RecordOut
-
-    @property
-    def is_act(self) -> bool:
-        """Whether it is something that the subject did, or somebody for them."""
-        return self.record.table == "events" and self.record.actor in _ACTORS
 
 
 @dataclass(frozen=True)
@@ -168,9 +162,10 @@ def _tell_months(incidents: Sequence[tuple[Entry, ...]]) -> Iterator[Month]:
 
 
 def _tell_incident(incident: Sequence[Entry]) -> Incident:
-    lines = []
-    for view, words in VIEW_WORDS.items():
-        said = tuple(one for one in incident if (one.record.view or "recorded") == view)
-        if said:
-            lines.append(Line(words, said))
-    return Incident(describe_time(incident[0].record), tuple(lines))
+    lines: dict[str, list[Entry]] = {}
+    for view in VIEW_WORDS:
+        for one in incident:
+            if (one.record.view or "recorded") == view:
+                lines.setdefault(describe_speaker(one.record), []).append(one)
+    told = tuple(Line(words, tuple(said)) for words, said in lines.items())
+    return Incident(describe_time(incident[0].record), told)
