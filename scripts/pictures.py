@@ -24,6 +24,8 @@ from scripts.browser import find_chromium  # noqa: E402  # the line above makes 
 PICTURES = ROOT / "docs" / "pictures"
 WIDE, TALL = 1280, 900
 TELEPHONE = 375
+SHEET = (820, 1060)
+"""About the shape of a sheet of paper."""
 MADE_WITHIN_SECONDS = 600
 
 
@@ -61,7 +63,8 @@ def open_sheet(page: Page) -> None:
     """Look at a clinic pack's first sheet as it is printed."""
     page.goto("/pack")
     page.emulate_media(media="print")
-    page.locator("article, section").first.scroll_into_view_if_needed()
+    sheets = page.locator(".caselight-sheet").filter(has_text="What moved the score up")
+    sheets.first.evaluate("sheet => sheet.scrollIntoView()")
 
 
 PAGES = {
@@ -69,7 +72,7 @@ PAGES = {
     "case": Picture("screener", open_case),
     "timeline": Picture("screener", open_timeline),
     "telephone": Picture("screener", open_case, TELEPHONE, 800),
-    "pack": Picture("screener", open_sheet),
+    "pack": Picture("screener", open_sheet, *SHEET),
     "urgent": Picture("duty", open_path("/urgent")),
     "caseload": Picture("screener", open_path("/caseload")),
     "models": Picture("data_scientist", open_path("/models")),
@@ -107,7 +110,9 @@ def serving(place: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "caselight", "demo", "--folder", str(place), "--port"]
-    process = subprocess.Popen([*command, str(port)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*command, str(port)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         await_port(process, port)
         yield f"http://127.0.0.1:{port}"

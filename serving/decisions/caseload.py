@@ -112,11 +112,17 @@ def _is_wanted(wanted: Wanted) -> ColumnElement[bool]:
 
 
 def _change(connection: Connection, blind: frozenset[str]) -> ColumnElement[Any]:
-    """Return how far the priority moved since the decision; 0 where that is not to be told."""
-    moved = func.abs(_now.c.priority - _then.c.priority)
-    comparable = _now.c.bundle_id == _then.c.bundle_id
-    told = and_(comparable, ~is_among(connection, standings.c.case_key, blind))
-    return case((told, moved), else_=literal(0.0))
+    """Return how far the priority rose since the decision; 0 where that is not to be told.
+
+    A fall is no news: a priority falls as time passes.
+    """
+    rise = _now.c.priority - _then.c.priority
+    told = and_(
+        _now.c.bundle_id == _then.c.bundle_id,
+        rise > 0,
+        ~is_among(connection, standings.c.case_key, blind),
+    )
+    return case((told, rise), else_=literal(0.0))
 
 
 def _select_cases(connection: Connection, blind: frozenset[str]) -> "Select[Any]":
