@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from models.wording import say
+from serving.lists.flag_states import read_flag_states
 from serving.lists.listed import read_overflow, read_rows
 from serving.lists.new_records import find_since, read_news
 from serving.lists.opening import make_terms, open_sitting
@@ -52,6 +53,7 @@ def show_list(
         rules = make_rules(service.settings)
         since = find_since(connection, sitting)
         news = read_news(connection, keys, since, rules)
+        flag_states = read_flag_states(connection, keys)
     note_shown(request, (row["key"] for row in (*rows, *outside)))
     wanted = {"area": area, "source": source, "family": family}
     wanted |= {"decision": decision, "referred": referred}
@@ -72,6 +74,7 @@ def show_list(
         rules=RULES,
         news={key: words.tell_news(found) for key, found in news.items()},
         news_since=since.words,
+        flag_states=flag_states,
         ways=WAY_WORDS,
         briefly=tell_briefly,
         say=say,

@@ -72,6 +72,26 @@ def test_the_list_says_how_far_the_sitting_is_and_who_decided(
     assert len(read_rows(client.get("/?referred=newly").text)) == len(newly)
 
 
+def test_a_row_says_whether_duty_has_seen_its_urgent_flag(
+    make_app: Callable[..., FastAPI], make_client: Callable[..., TestClient]
+) -> None:
+    """Until somebody on duty has, the row says that nobody did; the flag goes on standing."""
+    app = make_app()
+    client, duty = make_client(app), make_client(app, role="duty")
+    told = client.get("/v1/list").json()["rows"]
+    urgent = {row["key"] for row in told if any(flag["urgent"] for flag in row["flags"])}
+    assert urgent
+    before = read_rows(client.get("/").text)
+    assert sum("not yet seen by duty" in row for row in before) == len(urgent)
+    for item in duty.get("/v1/duty?limit=200").json()["items"]:
+        if item["key"] in urgent:
+            path = f"/v1/duty/{item['raising_key']}/acknowledge"
+            assert duty.post(path, json={}).status_code in (200, 201)
+    after = read_rows(client.get("/").text)
+    assert not any("not yet seen by duty" in row for row in after)
+    assert sum("Urgent: " in row for row in after) == len(urgent)
+
+
 def test_a_row_tells_its_estimate_in_short(client: TestClient) -> None:
     """Each shown row has the short form, and what its numbers are stands once beside the rows."""
     page = client.get("/").text

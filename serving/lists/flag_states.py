@@ -1,0 +1,41 @@
+"""What became of the flags of listed cases since the list was made: seen by duty, dealt with."""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from sqlalchemy import Connection
+
+from serving.screening.flags import StandingFlag, standing_flags
+
+State = Literal["unseen", "standing"]
+UNSEEN: Final = "unseen"
+STANDING: Final = "standing"
+
+
+def read_flag_states(
+    connection: Connection, case_keys: Sequence[str]
+) -> dict[str, dict[str, State]]:
+    """Return for each case the flags that stand, and whether duty has yet to see one.
+
+    A flag of the list that is not named here was dealt with since.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    case_keys
+        The cases.
+
+    Returns
+    -------
+    dict
+        By case and flag: ``unseen`` where it is urgent and nobody on duty has acknowledged one of
+        its records, ``standing`` otherwise.
+    """
+    found = standing_flags(connection, list(case_keys))
+    return {key: {flag.flag: _judge(flag) for flag in flags} for key, flags in found.items()}
+
+
+def _judge(flag: StandingFlag) -> State:
+    unseen = flag.urgent and any(one.acknowledged_at_us is None for one in flag.records)
+    return UNSEEN if unseen else STANDING
