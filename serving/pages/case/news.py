@@ -34,8 +34,8 @@ class News:
         before.
     latest
         The incidents that happened last, each by one of its records.
-    whole_file
-        Whether the whole case is new.
+    whole_file, n_file
+        Whether the whole case is new, and how many records came with it.
     """
 
     since: str
@@ -45,6 +45,7 @@ class News:
     n_late: int
     latest: tuple[Entry, ...]
     whole_file: bool
+    n_file: int
 
 
 def tell_news(found: CaseNews, entries: Sequence[Entry], time_zone: str) -> News:
@@ -75,6 +76,7 @@ def tell_news(found: CaseNews, entries: Sequence[Entry], time_zone: str) -> News
         n_late=sum(count_days_late(one.record) > LATE_DAYS for one in new),
         latest=tuple(sorted(events, key=lambda one: one.number)[:MOST_SHOWN]),
         whole_file=found.whole_file,
+        n_file=sum(one.record.record_id in found.keys for one in entries),
     )
 
 
