@@ -17,8 +17,10 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.browser import find_chromium  # noqa: E402  # the line above makes it importable
 
-STORE = ("tests/test_store",)
-"""The first half: the store's tests, which run on two databases."""
+STORE = ("tests/test_store", "tests/test_serving/test_described.py")
+"""The first half: the store's tests, which run on two databases, and as much more as makes the
+halves of one length.
+"""
 
 
 def main() -> int:

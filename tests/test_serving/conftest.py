@@ -70,14 +70,21 @@ def now(unit: Unit) -> str:
 
 @pytest.fixture(scope="session")
 def filled(unit: Unit, now: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a SQLite store of the unit: imported, scored, with a first sitting."""
+    """Return a SQLite store of the unit: imported, scored, with a first sitting of which no row is
+    blind; tests of blind rows draw some.
+    """
     path = tmp_path_factory.mktemp("store") / "unit.db"
     store = open_store(f"sqlite:///{path}")
     upgrade(store, time_zone=unit.history.time_zone, synthetic=True)
     store.close()
     service = open_service(
         make_settings(
-            bundle=unit.bundle_path, database_url=f"sqlite:///{path}", now=now, capacity=CAPACITY
+            bundle=unit.bundle_path,
+            database_url=f"sqlite:///{path}",
+            now=now,
+            capacity=CAPACITY,
+            random_places=0,
+            blind_share=0.0,
         )
     )
     fill_store(service, unit.data)

@@ -64,8 +64,8 @@ def decide(page: Page) -> None:
 def doubt_record(page: Page) -> None:
     """Ask for a correction, which shows the score without the record."""
     open_case(page)
-    words = str(page.locator(".caselight-incidents dd small").first.text_content())
-    number = next(word for word in words.split() if word.startswith("SYN-"))
+    words = " ".join(page.locator(".caselight-incidents dd small").all_text_contents())
+    number = next(word for word in words.split() if word.startswith("SYN-E"))
     page.get_by_text("A record is wrong").click()
     page.get_by_label("Which record").fill(number.strip(",."))
     page.get_by_label("What is wrong with it").fill("it was another person")
