@@ -242,6 +242,7 @@ def _tell_flag(flag: StandingFlag, catalogue: Catalogue | None, unit: Unit) -> C
         raised_at=Clockface(unit.time_zone).show(flag.raised_at_us),
         record_corrected=flag.record_corrected,
         acknowledged_by=seen_by[-1] if seen_by else None,
+        is_unseen=flag.is_unseen,
     )
 
 

@@ -148,6 +148,9 @@ class CaseFlagOut(BaseModel):
     raised_at: str
     record_corrected: bool
     acknowledged_by: str | None
+    is_unseen: bool = Field(
+        description="Whether it is urgent and duty has yet to see one of its records."
+    )
 
 
 class FirstReadOut(BaseModel):

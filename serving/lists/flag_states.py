@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection
 
-from serving.screening.flags import StandingFlag, standing_flags
+from serving.screening.flags import standing_flags
 
 State = Literal["unseen", "standing"]
 UNSEEN: Final = "unseen"
@@ -33,9 +33,7 @@ def read_flag_states(
         its records, ``standing`` otherwise.
     """
     found = standing_flags(connection, list(case_keys))
-    return {key: {flag.flag: _judge(flag) for flag in flags} for key, flags in found.items()}
-
-
-def _judge(flag: StandingFlag) -> State:
-    unseen = flag.urgent and any(one.acknowledged_at_us is None for one in flag.records)
-    return UNSEEN if unseen else STANDING
+    return {
+        key: {flag.flag: UNSEEN if flag.is_unseen else STANDING for flag in flags}
+        for key, flags in found.items()
+    }

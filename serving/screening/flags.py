@@ -75,6 +75,11 @@ class StandingFlag:
         return self.records[0].raised_at_us
 
     @property
+    def is_unseen(self) -> bool:
+        """Whether it is urgent and nobody on duty has acknowledged one of its records."""
+        return self.urgent and any(one.acknowledged_at_us is None for one in self.records)
+
+    @property
     def newest_seq(self) -> int:
         """Place of its newest raising in the order of rows."""
         return max(record.stored_seq for record in self.records)

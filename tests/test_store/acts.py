@@ -116,8 +116,13 @@ def count_all(store: Store) -> dict[str, int]:
         }
 
 
-def add_flag(store: Store, key: str, flag: str, record_id: str) -> str:
-    """Raise a review flag of a case by a record; return the raising's key."""
+def add_flag(
+    store: Store, key: str, flag: str, record_id: str, *, due_us: int | None = None
+) -> str:
+    """Raise a flag of a case by a record; return the raising's key.
+
+    It is an urgent one, due after ``due_us``, where that is given, and a review flag otherwise.
+    """
     raising = make_key()
     with store.writing() as writing:
         writing.connection.execute(
@@ -125,9 +130,10 @@ def add_flag(store: Store, key: str, flag: str, record_id: str) -> str:
                 raising_key=raising,
                 case_key=key,
                 flag=flag,
-                urgent=False,
+                urgent=due_us is not None,
                 record_id=record_id,
                 raised_at_us=writing.now_us,
+                due_at_us=None if due_us is None else writing.now_us + due_us,
                 stored_seq=writing.take_seq(),
             )
         )

@@ -5,8 +5,10 @@ from typing import Any
 from sqlalchemy import event, insert, select, text
 
 from serving.lists.blinding import record_first_view
+from serving.persons import Person
 from serving.screening.advising import advise_scores
 from serving.screening.champion import Champion
+from serving.screening.duty import acknowledge
 from serving.store.database import Store
 from serving.store.schema import acknowledgements, standings
 from tests.test_store.acts import (
@@ -139,6 +141,21 @@ def test_flags_stand_with_their_records_and_who_has_seen_them(store: Store) -> N
     assert flag["acknowledged_by"] == ADVOCATE.name
     decide_now(store, key, write(discharges=[{"flag": "breach", "record_id": "A0"}]))
     assert read(store, key)["flags"][0]["records"] == ["A1"]
+
+
+def test_an_urgent_flag_is_unseen_until_duty_has_seen_each_of_its_records(store: Store) -> None:
+    """One of two records acknowledged is not enough; a review flag waits for nobody on duty."""
+    key = add_case(store, events_of=2)
+    add_flag(store, key, "breach", "A0")
+    raisings = [add_flag(store, key, "weapon", f"A{n}", due_us=60_000_000) for n in range(2)]
+    told = []
+    for raising in (None, *raisings):
+        if raising is not None:
+            with store.writing() as writing:
+                acknowledge(writing, raising, Person("SYN Dora", "duty", "police"), None)
+        flags = {one["name"]: one["is_unseen"] for one in read(store, key)["flags"]}
+        told.append((flags["weapon"], flags["breach"]))
+    assert told == [(True, False), (True, False), (False, False)]
 
 
 def test_what_people_said_is_told_with_the_case(store: Store) -> None:

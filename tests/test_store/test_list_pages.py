@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from serving.lists.latest_incidents import MOST_INCIDENTS, read_latest_incidents
 from serving.lists.urgent_cases import CASES_PER_PAGE
 from serving.pages.list_words import ListWords, close_sentence
 from serving.screening.standing import StandingRules
-from serving.store.database import Store, make_key
+from serving.store.database import Store
 from serving.store.schema import acknowledgements, flag_raisings
 from tests.test_serving.reading_pages import read_text
-from tests.test_store.acts import NOW_US, add_case, decide_now, write
+from tests.test_store.acts import NOW_US, add_case, add_flag, decide_now, write
 from tests.test_store.entered import close_application, enter, make_application
 from tests.test_store.sent_rows import make_event, send
 from tests.test_store.test_rights import OTHER, OWN, add, read_looks, seal
@@ -33,21 +33,7 @@ def app(store: Store, address: str) -> Iterator[FastAPI]:
 
 def raise_flag(store: Store, key: str, record_id: str, due_us: int, flag: str = "weapon") -> str:
     """Raise an urgent flag by a record; return the raising's key."""
-    raising = make_key()
-    with store.writing() as writing:
-        writing.connection.execute(
-            insert(flag_raisings).values(
-                raising_key=raising,
-                case_key=key,
-                flag=flag,
-                urgent=True,
-                record_id=record_id,
-                raised_at_us=writing.now_us,
-                due_at_us=writing.now_us + due_us,
-                stored_seq=writing.take_seq(),
-            )
-        )
-    return raising
+    return add_flag(store, key, flag, record_id, due_us=due_us)
 
 
 # --- a case by its number ---------------------------------------------------------------------
