@@ -11,6 +11,7 @@ from serving.decisions.case_news import CaseNews
 from serving.decisions.outputs import SpanOut
 from serving.pages.case.chart import draw_case
 from serving.pages.case.news import tell_news
+from serving.pages.case.record_names import RecordNames
 from serving.pages.case.record_words import (
     describe_kind,
     describe_known,
@@ -160,6 +161,27 @@ def test_news_is_told_by_incident_with_the_last_to_happen_and_the_late() -> None
     assert set(news.kinds) == {("a call", 1), ("a threat", 1), ("an answer to a question", 1)}
     assert (news.n_records, news.n_late) == (4, 1)
     assert [one.record.record_id for one in news.latest] == ["E1", "E4"]
+
+
+def test_a_record_is_named_with_whose_words_it_is() -> None:
+    """As in the timeline: nobody is called an officer who is none."""
+    told = [
+        record("E1", "2026-10-23"),
+        record("E2", "2026-10-23", view="account", source="police"),
+        record("E3", "2026-10-23", view="classification", source="police"),
+        record("E4", "2026-10-23", view="classification", source="housing"),
+    ]
+    entries = number_records(told)
+    names = RecordNames(entries, lay_out(entries), "KEY")
+    assert [names.tell_briefly(one.record_id) for one in told] == [
+        "23 October 2026, a call",
+        "23 October 2026, a call (the victim's account)",
+        "23 October 2026, a call (the officer's classification)",
+        "23 October 2026, a call (the classification of housing)",
+    ]
+    assert names.tell_speaker("E1") == "the record: a call"
+    assert "E9" not in names
+    assert names.tell("E9") == "E9"
 
 
 def test_where_the_subject_stands_is_told_first() -> None:

@@ -1,16 +1,10 @@
 """Records of a case as others on its page name them, and where each of them stands."""
 
 from collections.abc import Sequence
-from typing import Final
 
-from serving.pages.case.record_words import describe_time
+from serving.pages.case.record_words import describe_time, name_speaker
 from serving.pages.case.timeline import Entry, Timeline
 from serving.pages.rendering import describe_day_of
-
-_SPEAKERS: Final = {
-    "account": "the victim's account",
-    "classification": "the officer's classification",
-}
 
 
 class RecordNames:
@@ -56,8 +50,8 @@ class RecordNames:
     def tell_speaker(self, record_id: str) -> str:
         """Return who told a record and what it is, where the day stands beside it."""
         record = self._entries[record_id].record
-        return f"{_SPEAKERS.get(record.view or '', 'the record')}: {record.label}"
+        return f"{name_speaker(record) or 'the record'}: {record.label}"
 
     def _tell(self, entry: Entry, time: str) -> str:
-        said, speaker = f"{time}, {entry.record.label}", _SPEAKERS.get(entry.record.view or "")
+        said, speaker = f"{time}, {entry.record.label}", name_speaker(entry.record)
         return f"{said} ({speaker})" if speaker else said

@@ -62,6 +62,17 @@ def describe_speaker(record: RecordOut) -> str:
     return VIEW_WORDS[view]
 
 
+def name_speaker(record: RecordOut) -> str | None:
+    """Return whose account or classification a record is; ``None`` of what is simply recorded."""
+    if record.view == "account":
+        return "the victim's account"
+    if record.view != "classification":
+        return None
+    if record.source in (None, _POLICE):
+        return "the officer's classification"
+    return f"the classification of {_plain(record.source)}"
+
+
 def describe_record(record: RecordOut) -> str:
     """Return what a record says beside its kind, from whom; empty where nothing is.
 
