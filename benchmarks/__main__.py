@@ -16,8 +16,8 @@ from benchmarks.store_lists import tell_lists
 from benchmarks.store_pages import tell_pages
 from benchmarks.store_rescoring import tell_rescoring
 from benchmarks.windows import compare_windows, tell_windows
-from features.warming import compile_engine
-from training.simulator import simulate_unit
+from features.engine.warming import compile_engine
+from synthetic.simulator import simulate_unit
 
 HERE = Path(__file__).parent
 ALL = ("caselight", "polars", "duckdb", "pandas", "featuretools")

@@ -15,17 +15,17 @@ from sqlalchemy import insert, update
 
 from benchmarks.keys import named_key
 from benchmarks.store_lists import open_postgresql, open_sqlite
-from features.manifest import read_manifest
-from serving.audit.acts import SERVICE, Act, acting
-from serving.audit.lines import CHANGES, LOOKS, Book, Entry, make_mac
-from serving.audit.verifying import verify_store
+from features.contract.manifest import read_manifest
+from serving.intake.folder_imports import import_folder
+from serving.oversight.audit_verification import verify_store
 from serving.persons import Person
 from serving.settings import Settings
+from serving.store.acts import SERVICE, Act, acting
+from serving.store.audit_lines import CHANGES, LOOKS, Book, Entry, make_mac
 from serving.store.database import Store, make_key, open_store
 from serving.store.engines import WRITES
-from serving.store.imports import import_folder
 from serving.store.schema import audit_heads, audit_lines, orderings, unit
-from training.simulator import simulate_unit
+from synthetic.simulator import simulate_unit
 
 N_LINES: Final = 1_000_000
 N_CASES: Final = 6_000

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from serving.audit.keys import KEY_VARIABLE
+from serving.store.audit_keys import KEY_VARIABLE
 
 
 @contextmanager

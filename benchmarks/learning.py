@@ -12,20 +12,21 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from caselight.demo import choose_dates
-from features.catalogue import Catalogue
-from features.catalogue_file import load_catalogue
-from features.history import Float64, History
-from features.whole_units import build_unit
-from models.encoding import make_encoding
-from training.cohort_rows import Cohort, label_cohort, take_cohort, training_rows
-from training.cohorts import measure_landmarks, take_at_dates
+from caselight.commands.demo import choose_dates
+from features.catalogue.declarations import Catalogue
+from features.catalogue.file import load_catalogue
+from features.contract.arrays import Float64
+from features.engine.whole_units import build_unit
+from features.history.columns import History
+from models.bundle.encoding import make_encoding
+from synthetic.simulator import constants as set_by
+from synthetic.simulator import stream_unit
+from synthetic.simulator.truth import find_truth
+from training.cohorts.landmarks import measure_landmarks, take_at_dates
+from training.cohorts.training_rows import Cohort, label_cohort, take_cohort, training_rows
 from training.config import load_config
-from training.fit import TrainingRows, fit_outcome
-from training.metrics import recall_at_k
-from training.simulator import constants as set_by
-from training.simulator import stream_unit
-from training.simulator.truth import find_truth
+from training.figures.metrics import recall_at_k
+from training.fitting.models import TrainingRows, fit_outcome
 
 RESULTS = Path(__file__).with_name("LEARNING.md")
 N_CASES = 100_000

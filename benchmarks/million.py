@@ -13,18 +13,18 @@ import lightgbm
 import numpy as np
 
 from benchmarks.scaling import _peak_bytes
-from caselight.demo import choose_dates
-from features.catalogue_file import load_catalogue
-from features.warming import compile_engine
-from features.whole_units import read_unit
-from models.encoding import Encoding, make_encoding
-from training.cohort_rows import join_cohorts, take_cohorts, training_rows
+from caselight.commands.demo import choose_dates
+from features.catalogue.file import load_catalogue
+from features.engine.warming import compile_engine
+from features.engine.whole_units import read_unit
+from models.bundle.encoding import Encoding, make_encoding
+from synthetic.simulator import simulate_unit
+from training.cohorts.outcome_rows import TrainingRows
+from training.cohorts.training_rows import join_cohorts, take_cohorts, training_rows
 from training.config import TrainingConfig, load_config
-from training.fit import boosting_parameters
+from training.fitting.models import boosting_parameters
+from training.options import RunOptions
 from training.pipeline import train
-from training.request import RunOptions
-from training.rows import TrainingRows
-from training.simulator import simulate_unit
 
 N_CASES = 1_000_000
 SEED = 71

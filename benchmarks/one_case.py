@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from features.assembly import assemble_history
-from features.binding import bind
-from features.catalogue_file import load_catalogue
-from features.engine import Queries, compile_plan, measure, measure_queries
-from features.folder import ContractFolder, join_tables, read_folder
-from features.history import History
-from features.variants import take_cases
+from features.catalogue.file import load_catalogue
+from features.engine.binding import bind
+from features.engine.measurement import Queries, compile_plan, measure, measure_queries
+from features.history.assembly import assemble_history
+from features.history.columns import History
+from features.history.subsets import take_cases
+from features.intake.contract_folder import ContractFolder, join_tables, read_folder
 
 N_EVENTS = 100
 N_VARIANTS = 256

@@ -20,18 +20,19 @@ from starlette.testclient import TestClient
 
 from benchmarks.environments import prepare
 from benchmarks.one_case import time_calls
-from caselight.demo import choose_dates
-from features.assembly import assemble_history
-from features.catalogue import DAY_US
-from features.catalogue_file import load_catalogue
-from features.contract import RESERVED_KINDS, TABLES
-from features.engine import measure
-from features.folder import ContractFolder, read_folder
-from features.history import Float64, History
-from features.moments import format_moment
-from models.boosting import OutcomeModel
-from models.bundle import Bundle, load_bundle
-from models.reasons import (
+from caselight.commands.demo import choose_dates
+from features.catalogue.declarations import DAY_US
+from features.catalogue.file import load_catalogue
+from features.contract.arrays import Float64
+from features.contract.moments import format_moment
+from features.contract.tables import RESERVED_KINDS, TABLES
+from features.engine.measurement import measure
+from features.history.assembly import assemble_history
+from features.history.columns import History
+from features.intake.contract_folder import ContractFolder, read_folder
+from models.bundle.boosted_trees import OutcomeModel
+from models.bundle.folder import Bundle, load_bundle
+from models.explanations.facade import (
     Moment,
     explain,
     explain_case,
@@ -40,17 +41,17 @@ from models.reasons import (
     find_settling,
     list_open_questions,
 )
-from models.scoring import rank
+from models.ranking.order import rank
 from serving.app import create_app
-from serving.screening.rescoring import score_cases
+from serving.intake.records import append_rows
+from serving.scoring.rescoring import score_cases
 from serving.settings import make_settings
 from serving.store.database import open_store
-from serving.store.records import append_rows
 from serving.store.schema import case_keys
 from serving.store.upgrading import upgrade
+from synthetic.simulator import simulate_unit
 from training.config import load_config
 from training.pipeline import train
-from training.simulator import simulate_unit
 
 N_CASES: Final = 4_000
 SEED: Final = 7

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from features.assembly import assemble_history
-from features.catalogue_file import load_catalogue
-from features.engine import compile_plan, measure
-from features.folder import read_folder
-from features.history import Coded, History
-from features.variants import take_cases
-from features.warming import compile_engine
+from features.catalogue.file import load_catalogue
+from features.engine.measurement import compile_plan, measure
+from features.engine.warming import compile_engine
+from features.history.assembly import assemble_history
+from features.history.columns import Coded, History
+from features.history.subsets import take_cases
+from features.intake.contract_folder import read_folder
 
 UNIT_CASES = 3_000
 SIZES = (1_000_000, 2_000_000, 5_000_000, 10_000_000)

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.keys import named_key
-from features.manifest import read_manifest
+from features.contract.manifest import read_manifest
+from serving.intake.folder_imports import import_folder
 from serving.persons import Person
 from serving.settings import Settings
 from serving.store.database import open_store
-from serving.store.imports import import_folder
 from serving.store.upgrading import upgrade
-from training.simulator import simulate_unit
+from synthetic.simulator import simulate_unit
 
 N_CASES: Final = 21_500
 """About 1,000,000 rows of all tables."""

@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 from benchmarks.keys import named_key
 from serving.api.lists import describe_list
 from serving.lists.open_cases import Filters, read_page
-from serving.lists.opening import Terms, open_sitting
+from serving.lists.sitting_opening import Terms, open_sitting
 from serving.lists.sittings import current_sitting
 from serving.persons import Person
 from serving.store.database import Store, Unit, make_key, open_store

@@ -29,7 +29,7 @@ from benchmarks.store_lists import (
     open_sqlite,
 )
 from serving.app import create_app
-from serving.lists.opening import Terms, open_sitting
+from serving.lists.sitting_opening import Terms, open_sitting
 from serving.settings import make_settings
 from serving.store.database import Store, make_key
 from serving.store.frames import insert_columns

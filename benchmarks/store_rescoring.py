@@ -16,21 +16,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Table, func, insert, select
 
-from caselight.demo import choose_dates
-from features.assembly import assemble_history
-from features.catalogue_file import load_catalogue
-from features.contract import CLOSING_KINDS, TABLES, Column
-from features.folder import find_files, read_folder
-from features.manifest import read_manifest
-from models.bundle import load_bundle
-from serving.screening.rescoring import score_cases
-from serving.screening.standing import rebuild_standings
+from caselight.commands.demo import choose_dates
+from features.catalogue.file import load_catalogue
+from features.contract.manifest import read_manifest
+from features.contract.tables import CLOSING_KINDS, TABLES, Column
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import find_files, read_folder
+from models.bundle.folder import load_bundle
+from serving.scoring.rescoring import score_cases
+from serving.standing.standings import rebuild_standings
 from serving.store.database import Store, Writing, make_key, open_store
 from serving.store.schema import RECORDS, case_keys, flag_raisings, standings
 from serving.store.upgrading import upgrade
+from synthetic.simulator import simulate_unit
 from training.config import load_config
 from training.pipeline import train
-from training.simulator import simulate_unit
 
 N_CASES: Final = 100_000
 _LEARNT_FROM: Final = 1_000

@@ -17,19 +17,19 @@ from typing import Any
 
 from scipy.stats import binom
 
-from caselight.demo import choose_dates
-from features.catalogue import Catalogue
-from features.catalogue_file import load_catalogue
-from features.whole_units import build_unit
+from caselight.commands.demo import choose_dates
+from features.catalogue.declarations import Catalogue
+from features.catalogue.file import load_catalogue
+from features.engine.whole_units import build_unit
+from synthetic.simulator import constants as set_by
+from synthetic.simulator import make_unit
+from synthetic.simulator.settings import WORLDS
+from synthetic.simulator.shadow_catalogue import write_shadow_catalogue
+from synthetic.simulator.truth import find_truth
 from training.audit import read_characteristics
 from training.config import TrainingConfig, load_config
+from training.options import RunOptions
 from training.pipeline import train
-from training.request import RunOptions
-from training.simulator import constants as set_by
-from training.simulator import make_unit
-from training.simulator.settings import WORLDS
-from training.simulator.shadow_catalogue import write_shadow_catalogue
-from training.simulator.truth import find_truth
 
 RESULTS = Path(__file__).with_name("WORLDS.md")
 SEEDS = range(101, 121)

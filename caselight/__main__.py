@@ -12,7 +12,7 @@ import traceback
 
 import typer
 
-from caselight import (
+from caselight.commands import (
     audit,
     check_catalogue,
     db,

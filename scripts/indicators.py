@@ -18,8 +18,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from features.assembly import assemble_history  # noqa: E402  # the line above makes it importable
-from features.catalogue import (  # noqa: E402
+from features.catalogue.declarations import (  # noqa: E402
     DAY_US,
     Catalogue,
     Expression,
@@ -28,13 +27,14 @@ from features.catalogue import (  # noqa: E402
     Measure,
     Selector,
 )
-from features.catalogue_file import load_catalogue  # noqa: E402
-from features.contract import ACTORS, RESERVED_KINDS  # noqa: E402
-from features.engine import compile_plan, measure  # noqa: E402
-from features.evidence import records_behind  # noqa: E402
-from features.folder import assemble_folder  # noqa: E402
-from features.moments import parse_date  # noqa: E402
-from models.wording import describe_value, format_number  # noqa: E402
+from features.catalogue.file import load_catalogue  # noqa: E402
+from features.contract.moments import parse_date  # noqa: E402
+from features.contract.tables import ACTORS, RESERVED_KINDS  # noqa: E402
+from features.engine.measurement import compile_plan, measure  # noqa: E402
+from features.evidence.records import records_behind  # noqa: E402
+from features.history.assembly import assemble_history  # noqa: E402  # the line above makes it importable
+from features.intake.contract_folder import assemble_folder  # noqa: E402
+from models.wording.sentences import describe_value, format_number  # noqa: E402
 
 DOCUMENT: Final = ROOT / "docs" / "indicators.md"
 EXAMPLE: Final = ROOT / "docs" / "examples" / "case.json"

@@ -16,21 +16,21 @@ import pandas as pd
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from caselight.demo import choose_dates  # noqa: E402  # the line above makes it importable
-from features.assembly import assemble_history  # noqa: E402
-from features.catalogue import DAY_US, Catalogue  # noqa: E402
-from features.catalogue_file import load_catalogue  # noqa: E402
-from features.contract import HEALTH_SOURCE  # noqa: E402
-from features.folder import ContractFolder, read_folder  # noqa: E402
-from features.history import History  # noqa: E402
-from models.bundle import Bundle, load_bundle  # noqa: E402
-from models.plain_text import render_case  # noqa: E402
-from models.reasons import Moment, explain_case  # noqa: E402
-from models.scoring import rank  # noqa: E402
-from models.units import name_day, name_kind  # noqa: E402
+from caselight.commands.demo import choose_dates  # noqa: E402  # the line above makes it importable
+from features.catalogue.declarations import DAY_US, Catalogue  # noqa: E402
+from features.catalogue.file import load_catalogue  # noqa: E402
+from features.contract.tables import HEALTH_SOURCE  # noqa: E402
+from features.history.assembly import assemble_history  # noqa: E402
+from features.history.columns import History  # noqa: E402
+from features.intake.contract_folder import ContractFolder, read_folder  # noqa: E402
+from models.bundle.folder import Bundle, load_bundle  # noqa: E402
+from models.explanations.facade import Moment, explain_case  # noqa: E402
+from models.explanations.incident_groups import name_day, name_kind  # noqa: E402
+from models.explanations.plain_text import render_case  # noqa: E402
+from models.ranking.order import rank  # noqa: E402
+from synthetic.simulator import simulate_unit  # noqa: E402
 from training.config import load_config  # noqa: E402
 from training.pipeline import train  # noqa: E402
-from training.simulator import simulate_unit  # noqa: E402
 
 DOCUMENT: Final = ROOT / "docs" / "worked-case.md"
 N_CASES: Final = 500

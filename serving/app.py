@@ -11,29 +11,29 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
-from serving.allowing import AllowHeader
-from serving.body_guard import BodyGuard
 from serving.description import describe_security
-from serving.figures import StoreFigures, WorkSeen
-from serving.head_guard import HeadGuard
-from serving.limits import RequestLimit, SignInLimit, read_allowances
-from serving.opening import open_unit
+from serving.errors import ErrorResponse, FaultGuard, install_handlers
+from serving.flags.deliveries import read_webhooks
+from serving.health.probes import add_probes
+from serving.health.readiness import Readiness
+from serving.health.store_metrics import StoreFigures, WorkSeen
+from serving.identity.issuer import Issuer
+from serving.identity.sign_in_parts import Entrance, open_entrance
 from serving.pages.rendering import check_assets, install_page_errors
-from serving.probes import add_probes
-from serving.problems import ErrorResponse, FaultGuard, install_handlers
-from serving.readiness import Readiness
-from serving.request_log import RequestLog, configure_log
-from serving.rights.gate import pass_gate
 from serving.routes import ROUTERS
-from serving.screening.champion import Champion
-from serving.screening.deliveries import read_webhooks
-from serving.screening.worker import Worker
-from serving.security import HostGuard, SecurityHeaders
+from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import LOOPBACK_HOSTS, Settings, check_listening
-from serving.sign_in import SignIn, check_sign_in
-from serving.signing_in.issuer import Issuer
-from serving.signing_in.opening import Entrance, open_entrance
+from serving.store_opening import open_unit
+from serving.web.allowed_methods import AllowHeader
+from serving.web.body_guard import BodyGuard
+from serving.web.gate import pass_gate
+from serving.web.head_guard import HeadGuard
+from serving.web.rate_limits import RequestLimit, SignInLimit, read_allowances
+from serving.web.request_log import RequestLog, configure_log
+from serving.web.response_headers import HostGuard, SecurityHeaders
+from serving.web.sign_in import SignIn, check_sign_in
+from serving.worker.worker import Worker
 
 _REFUSALS: Final = (401, 403, 404, 429)
 STATIC: Final = Path(__file__).with_name("static")

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from serving.rights.rules import RULES
-from serving.signing_in.opening import Entrance
+from serving.access.route_rules import RULES
+from serving.identity.sign_in_parts import Entrance
 
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 
-from serving.problems import ServiceError
+from serving.errors import ServiceError
 from serving.schemas import PersonOut
 
 ROLES: Final = (

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from models.bundle import Bundle
-from serving.problems import ServiceError
-from serving.screening.champion import Champion
+from models.bundle.folder import Bundle
+from serving.errors import ServiceError
+from serving.scoring.model_in_use import Champion
 from serving.settings import Settings
 from serving.store.database import Store, Unit
 

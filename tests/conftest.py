@@ -93,13 +93,13 @@ class SmallUnit:
 @pytest.fixture(scope="session")
 def small_unit(tmp_path_factory: pytest.TempPathFactory) -> SmallUnit:
     """Simulate 500 cases and train on them, once for all tests."""
-    from caselight.demo import choose_dates
-    from features.assembly import assemble_history
-    from features.catalogue_file import load_catalogue
-    from features.folder import read_folder
+    from caselight.commands.demo import choose_dates
+    from features.catalogue.file import load_catalogue
+    from features.history.assembly import assemble_history
+    from features.intake.contract_folder import read_folder
+    from synthetic.simulator import simulate_unit
     from training.config import load_config
     from training.pipeline import train
-    from training.simulator import simulate_unit
 
     place = tmp_path_factory.mktemp("small")
     folder, bundle = place / "unit", place / "bundle"

@@ -3,19 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from features.catalogue import Catalogue
-from features.engine import ENGINE_VERSION
-from features.history import History
-from features.moments import format_moment
-from models.bundle import Bundle
-from training.audited import audit_tested_list, conclude_audit
-from training.bands import describe_bands
-from training.breaks import Break
-from training.cohort_rows import label_cohort
+from features.catalogue.declarations import Catalogue
+from features.contract.moments import format_moment
+from features.engine.measurement import ENGINE_VERSION
+from features.history.columns import History
+from models.bundle.folder import Bundle
+from training.audit.tested_list import audit_tested_list, conclude_audit
+from training.cohorts.training_rows import label_cohort
 from training.config import TrainingConfig
-from training.done import DoneOrigin
-from training.evaluation import rank_rows, score_cohort
-from training.findings import (
+from training.evaluation.evaluated_origin import DoneOrigin
+from training.evaluation.findings import (
     DRIFT,
     MANAGED_LOOK_SAFER,
     RECORDING_BREAK,
@@ -24,14 +21,17 @@ from training.findings import (
     conclude_outcomes,
     sort_findings,
 )
-from training.handbacks import compare_handbacks
-from training.headlines import sort_headlines
-from training.identity import open_origins
-from training.list_lengths import describe_lengths
-from training.listed import TestedList, describe_list, order_list
-from training.request import Progress, RunOptions
-from training.strata import MANAGED, compare_all_managed, describe_calibration
-from training.truth_check import compare_with_truth
+from training.evaluation.headlines import sort_headlines
+from training.evaluation.list_lengths import describe_lengths
+from training.evaluation.outcome import rank_rows, score_cohort
+from training.evaluation.rank_intervals import describe_bands
+from training.evaluation.run_identity import open_origins
+from training.evaluation.screening_list import TestedList, describe_list, order_list
+from training.evaluation.strata import MANAGED, compare_all_managed, describe_calibration
+from training.evaluation.synthetic_truth import compare_with_truth
+from training.options import Progress, RunOptions
+from training.practice.breaks import Break
+from training.practice.handbacks import compare_handbacks
 
 
 @dataclass(frozen=True)

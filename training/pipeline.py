@@ -12,22 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
-from features.catalogue import Catalogue
-from features.extent import count_known_records
-from features.history import History
-from models.bundle import METRICS_FILE, Bundle, load_bundle, make_reference, write_bundle
-from models.familiarity import fit_familiarity
-from training.breaks import Break, find_breaks
-from training.cohort_rows import Cohort
+from features.catalogue.declarations import Catalogue
+from features.history.columns import History
+from features.history.extent import count_known_records
+from models.bundle.familiarity import fit_familiarity
+from models.bundle.folder import METRICS_FILE, Bundle, load_bundle, make_reference, write_bundle
+from training.cohorts.origins import OriginRun, plan_dates, plan_events
+from training.cohorts.splits import check_dates, roll_origins
+from training.cohorts.training_rows import Cohort
 from training.config import TrainingConfig
 from training.description import describe_run
-from training.done import DoneOrigin
-from training.evaluation import evaluate_outcome
-from training.fitting import SharedByOutcomes, fit_at_origin
-from training.request import Progress, RunOptions
-from training.runs import OriginRun, plan_dates, plan_events
-from training.splits import check_dates, roll_origins
-from training.tested import prepare_test
+from training.evaluation.evaluated_origin import DoneOrigin
+from training.evaluation.outcome import evaluate_outcome
+from training.evaluation.tested_cohort import prepare_test
+from training.fitting.fitted_outcome import SharedByOutcomes, fit_at_origin
+from training.options import Progress, RunOptions
+from training.practice.breaks import Break, find_breaks
 
 __all__ = ["TrainingResult", "check_dates", "train", "train_at_events"]
 

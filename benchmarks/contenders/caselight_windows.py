@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from timing import contend, tidy
 
-from features.catalogue_file import parse_catalogue
-from features.columnar import read_columns
-from features.engine import compile_plan, measure
+from features.catalogue.file import parse_catalogue
+from features.engine.columnar import read_columns
+from features.engine.measurement import compile_plan, measure
 
 COLUMNS = {
     "event_id": "event_id",

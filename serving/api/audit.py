@@ -9,16 +9,16 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
-from serving.audit.acts import Operation
-from serving.audit.lines import BOOKS, Book
-from serving.audit.oversight import Busy, Crowded, Limits, Looker, Period, find_unusual
-from serving.audit.reading import AuditLine, LinesPage, Wanted, read_lines, read_looks_at
-from serving.audit.verifying import list_problems, verify_tail
-from serving.decisions.telling import Clockface
+from serving.errors import ErrorResponse
+from serving.oversight.access_log import AuditLine, LinesPage, Wanted, read_lines, read_looks_at
+from serving.oversight.audit_verification import list_problems, verify_tail
+from serving.oversight.unusual_access import Busy, Crowded, Limits, Looker, Period, find_unusual
 from serving.persons import Person, SignedIn
-from serving.problems import ErrorResponse
-from serving.screening.key_shape import KEY_PATTERN
 from serving.service import service_of
+from serving.store.acts import Operation
+from serving.store.audit_lines import BOOKS, Book
+from serving.store.opaque_keys import KEY_PATTERN
+from serving.store.row_text import Clockface
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 MOST_ROWS: Final = 200

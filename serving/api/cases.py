@@ -11,9 +11,9 @@ from serving.decisions.drafts import NO_NUL
 from serving.decisions.outputs import CaseloadOut, CaseOut
 from serving.decisions.versions import write_tag
 from serving.persons import SignedIn
-from serving.rights.gate import note_shown, sight_of
-from serving.screening.worker import make_rules
 from serving.service import service_of
+from serving.standing.standings import make_rules
+from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["cases"])
 _Name = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]

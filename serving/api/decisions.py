@@ -5,6 +5,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from sqlalchemy import Connection
 
+from serving.access.roles import need_decider
+from serving.decisions.agency_views import ViewIn, give_view, read_views
 from serving.decisions.corrections import (
     AnswerIn,
     CorrectionIn,
@@ -13,8 +15,9 @@ from serving.decisions.corrections import (
     read_correction,
     read_open_corrections,
 )
-from serving.decisions.deciding import Act, decide, need_case
+from serving.decisions.deciding import Act, decide
 from serving.decisions.drafts import DecisionIn
+from serving.decisions.history import read_decision, read_decisions
 from serving.decisions.outputs import (
     AskedOut,
     CorrectionOut,
@@ -24,18 +27,16 @@ from serving.decisions.outputs import (
     ViewOut,
     ViewsOut,
 )
-from serving.decisions.past import read_decision, read_decisions
+from serving.decisions.score_without_record import Doubted, score_without
 from serving.decisions.versions import read_tag, write_tag
-from serving.decisions.views import ViewIn, give_view, read_views
-from serving.decisions.without import Doubted, score_without
-from serving.lists.blinding import is_blind
+from serving.errors import ErrorResponse
+from serving.lists.blind_review import is_blind
 from serving.persons import SignedIn
-from serving.problems import ErrorResponse
-from serving.rights.gate import note_shown, sight_of
-from serving.rights.roles import need_decider
-from serving.screening.key_shape import KEY_PATTERN
-from serving.screening.worker import make_rules
 from serving.service import Service, service_of
+from serving.standing.standings import make_rules
+from serving.store.case_keys import need_case
+from serving.store.opaque_keys import KEY_PATTERN
+from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 MOST_ROWS: Final = 200

@@ -9,17 +9,17 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, Field
 
-from features.catalogue import Flag
-from features.moments import format_moment
+from features.catalogue.declarations import Flag
+from features.contract.moments import format_moment
+from serving.errors import ErrorResponse
+from serving.flags import duty, first_reads
+from serving.flags.flag_shares import MOST_SHARE, FlagShare, count_open, flag_shares
 from serving.persons import SignedIn, tell_person
-from serving.problems import ErrorResponse
-from serving.rights.gate import note_shown, sight_of
 from serving.schemas import PersonOut, Strict
-from serving.screening import duty, first_reads
-from serving.screening.flag_shares import MOST_SHARE, FlagShare, count_open, flag_shares
-from serving.screening.key_shape import KEY_PATTERN
-from serving.screening.worker import make_rules
 from serving.service import Service, service_of
+from serving.standing.standings import make_rules
+from serving.store.opaque_keys import KEY_PATTERN
+from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["duty"])
 

@@ -5,12 +5,12 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from features.moments import format_moment
-from serving.findings.agreement import Agreement
-from serving.findings.outcomes import OutcomeFindings
-from serving.findings.reading import read_findings
+from features.contract.moments import format_moment
+from serving.errors import ErrorResponse
 from serving.persons import SignedIn
-from serving.problems import ErrorResponse
+from serving.results.agreement import Agreement
+from serving.results.outcomes import OutcomeFindings
+from serving.results.reading import read_findings
 from serving.service import service_of
 
 router = APIRouter(prefix="/v1", tags=["findings"])

@@ -14,22 +14,16 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection, Row
 from starlette.requests import ClientDisconnect
 
-from features.contract import AGENCY_ONLY, HEALTH_SOURCE
-from features.edge import Clock
-from features.moments import format_moment
+from features.contract.moments import format_moment
+from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE
+from features.intake.normalisation import Clock
+from serving.access.roles import may_turn_cases, need_sender
+from serving.access.visibility import find_sight
 from serving.api.records import errors, score_changed
 from serving.api.schemas_records import ImportIn, ImportOut, ImportsOut, RejectOut, RejectsOut
-from serving.lists.spreadsheet import disarm
-from serving.persons import Person, SignedIn
-from serving.problems import ServiceError
-from serving.rights.roles import may_turn_cases, need_sender
-from serving.rights.sight import find_sight
-from serving.screening.key_shape import KEY_PATTERN
-from serving.screening.worker import make_rules
-from serving.service import Service, service_of
-from serving.store.chunks import BYTES_PER_CHUNK, ROWS_PER_CHUNK, Chunk, take_chunk
-from serving.store.database import Store, Unit
-from serving.store.progress import (
+from serving.errors import ServiceError
+from serving.intake.chunks import BYTES_PER_CHUNK, ROWS_PER_CHUNK, Chunk, take_chunk
+from serving.intake.progress import (
     Imported,
     ImportRefusedError,
     begin_import,
@@ -41,7 +35,13 @@ from serving.store.progress import (
     list_rejects,
     need_import,
 )
-from serving.store.row_lines import Line, LineSplitter, normalise_rows, read_line
+from serving.intake.row_lines import Line, LineSplitter, normalise_rows, read_line
+from serving.lists.csv_export import disarm
+from serving.persons import Person, SignedIn
+from serving.service import Service, service_of
+from serving.standing.standings import make_rules
+from serving.store.database import Store, Unit
+from serving.store.opaque_keys import KEY_PATTERN
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 _Key = Annotated[str, Path(pattern=KEY_PATTERN)]

@@ -7,11 +7,13 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from sqlalchemy import Connection
 
-from features.moments import format_moment, to_datetime
-from serving.lists.blinding import find_unsettled, record_first_view, withhold_division
+from features.contract.moments import format_moment, to_datetime
+from serving.access.visibility import EVERYTHING, Sight
+from serving.errors import ErrorResponse, ServiceError
+from serving.lists.blind_review import find_unsettled, record_first_view, withhold_division
+from serving.lists.csv_export import write_csv
 from serving.lists.listed import read_overflow, read_rows
 from serving.lists.open_cases import Filters, read_page
-from serving.lists.opening import describe_bundle, make_terms, open_sitting
 from serving.lists.outputs import (
     FirstViewIn,
     ListedOut,
@@ -24,17 +26,15 @@ from serving.lists.outputs import (
     SittingsOut,
 )
 from serving.lists.pools import count_states
+from serving.lists.sitting_opening import describe_bundle, make_terms, open_sitting
 from serving.lists.sittings import Sitting, current_sitting, list_sittings, read_sitting
-from serving.lists.spreadsheet import write_csv
 from serving.persons import SignedIn
-from serving.problems import ErrorResponse, ServiceError
-from serving.rights.gate import note_shown, sight_of
-from serving.rights.sight import EVERYTHING, Sight
-from serving.screening.advising import advise_scores
-from serving.screening.key_shape import KEY_PATTERN, make_bad_cursor
-from serving.screening.ordering import read_ordering
+from serving.scoring.ordering import read_ordering
+from serving.scoring.stored_advice import advise_scores
 from serving.service import Service, service_of
 from serving.store.database import Unit
+from serving.store.opaque_keys import KEY_PATTERN, make_bad_cursor
+from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["lists"])
 MOST_ROWS: Final = 200

@@ -11,21 +11,21 @@ from pydantic import AfterValidator, BaseModel, Field
 from scipy.special import expit
 from sqlalchemy import Connection, func, select
 
-from features.engine import ENGINE_VERSION
-from features.moments import format_moment
-from models.bundle import Bundle
-from serving.explaining.stored_scores import StoredScore, read_scores
-from serving.explaining.stored_scores import read_score as read_stored
-from serving.lists.blinding import is_blind
+from features.contract.moments import format_moment
+from features.engine.measurement import ENGINE_VERSION
+from models.bundle.folder import Bundle
+from serving.errors import ErrorResponse, ServiceError
+from serving.explanations.stored_scores import StoredScore, read_scores
+from serving.explanations.stored_scores import read_score as read_stored
+from serving.lists.blind_review import is_blind
 from serving.persons import SignedIn
-from serving.problems import ErrorResponse, ServiceError
 from serving.schemas import Strict
-from serving.screening.key_shape import KEY_PATTERN
-from serving.screening.ordering import Ordering, read_ordering, read_switch, switch_ordering
-from serving.screening.states import OPEN
-from serving.screening.uses import read_use
+from serving.scoring.bundle_uses import read_use
+from serving.scoring.ordering import Ordering, read_ordering, read_switch, switch_ordering
 from serving.service import Service, service_of
+from serving.standing.states import OPEN
 from serving.store.database import Unit
+from serving.store.opaque_keys import KEY_PATTERN
 from serving.store.schema import cases, standings
 
 router = APIRouter(prefix="/v1", tags=["models"])

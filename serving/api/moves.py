@@ -5,18 +5,18 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request
 
+from serving.access.roles import need_mover
 from serving.api.records import errors, score_changed
 from serving.api.schemas_records import MergeIn, MoveOut, SplitIn, TransferIn
+from serving.errors import Problem, ServiceError, invalid
+from serving.intake.move_records import MoveRefusedError
+from serving.intake.moves import Move, merge_cases, split_case, transfer_case
+from serving.intake.row_lines import is_storable
 from serving.persons import SignedIn
-from serving.problems import Problem, ServiceError, invalid
-from serving.rights.gate import need_in_sight
-from serving.rights.roles import need_mover
-from serving.screening.key_shape import KEY_PATTERN
-from serving.screening.worker import make_rules
 from serving.service import Service, service_of
-from serving.store.move_records import MoveRefusedError
-from serving.store.moves import Move, merge_cases, split_case, transfer_case
-from serving.store.row_lines import is_storable
+from serving.standing.standings import make_rules
+from serving.store.opaque_keys import KEY_PATTERN
+from serving.web.gate import need_in_sight
 
 router = APIRouter(prefix="/v1/cases", tags=["moves"])
 _Key = Annotated[str, Path(pattern=KEY_PATTERN)]

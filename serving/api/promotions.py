@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from features.moments import format_moment
+from features.contract.moments import format_moment
+from serving.errors import ErrorResponse
 from serving.persons import SignedIn
-from serving.problems import ErrorResponse
 from serving.promotions.record import (
     Step,
     StepName,
@@ -20,7 +20,7 @@ from serving.promotions.record import (
     follow,
     read_steps,
 )
-from serving.screening.uses import read_use
+from serving.scoring.bundle_uses import read_use
 from serving.service import service_of
 from serving.store.database import Unit
 

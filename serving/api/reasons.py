@@ -5,17 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from serving.api.decisions import CaseKey, errors
-from serving.explaining.answers import (
+from serving.explanations.answers import (
     answer_incidents,
     answer_movement,
     answer_questions,
     answer_reasons,
 )
-from serving.explaining.opening import start_explaining
-from serving.explaining.outputs import IncidentsOut, MovementOut, OpenQuestionsOut, ReasonsOut
+from serving.explanations.explained_score import start_explaining
+from serving.explanations.outputs import IncidentsOut, MovementOut, OpenQuestionsOut, ReasonsOut
 from serving.persons import SignedIn
-from serving.screening.key_shape import KEY_PATTERN
 from serving.service import service_of
+from serving.store.opaque_keys import KEY_PATTERN
 
 router = APIRouter(prefix="/v1", tags=["reasons"])
 ScoreKey = Annotated[

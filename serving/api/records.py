@@ -7,17 +7,17 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from features.edge import Clock
-from features.rejects import Rejects
+from features.contract.rejects import Rejects
+from features.intake.normalisation import Clock
+from serving.access.roles import may_turn_cases, need_sender
 from serving.api.schemas_records import RecordsIn, RecordsOut
+from serving.errors import ErrorResponse, Problem, ServiceError, invalid
+from serving.intake.chunks import Chunk, take_at_once
+from serving.intake.row_lines import RawRow, make_raw_row, normalise_rows
 from serving.persons import SignedIn
-from serving.problems import ErrorResponse, Problem, ServiceError, invalid
-from serving.rights.roles import may_turn_cases, need_sender
-from serving.screening.rescoring import score_stale
-from serving.screening.worker import make_rules
+from serving.scoring.rescoring import score_stale
 from serving.service import Service, service_of
-from serving.store.chunks import Chunk, take_at_once
-from serving.store.row_lines import RawRow, make_raw_row, normalise_rows
+from serving.standing.standings import make_rules
 
 router = APIRouter(prefix="/v1", tags=["records"])
 

@@ -4,9 +4,9 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.problems import Problem
+from serving.errors import Problem
 from serving.schemas import CaseIn, EventIn, FactIn, Strict
-from serving.screening.key_shape import KEY_PATTERN
+from serving.store.opaque_keys import KEY_PATTERN
 
 _LINK: Final[dict[str, Any]] = {
     "link_id": "SYN-L1",

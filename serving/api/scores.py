@@ -5,16 +5,16 @@ import datetime as dt
 
 from fastapi import APIRouter, Request
 
-from features.assembly import assemble_history
-from features.catalogue import DAY_US, Catalogue
-from features.folder import ContractFolder, assemble_folder
-from features.history import History
-from features.moments import find_zone, format_moment, parse_date
-from features.openness import open_cases
-from features.vocabulary import REMEDIES, UNKNOWN_FACT, UNKNOWN_KIND, check_fact, knows_kind
-from models.advice import Advice, RankedList
-from models.scoring import rank_cases
-from serving.problems import ErrorResponse, Problem, ServiceError, invalid
+from features.catalogue.declarations import DAY_US, Catalogue
+from features.contract.moments import find_zone, format_moment, parse_date
+from features.history.assembly import assemble_history
+from features.history.columns import History
+from features.history.open_cases import open_cases
+from features.history.vocabulary import REMEDIES, UNKNOWN_FACT, UNKNOWN_KIND, check_fact, knows_kind
+from features.intake.contract_folder import ContractFolder, assemble_folder
+from models.ranking.advice import Advice, RankedList
+from models.ranking.order import rank_cases
+from serving.errors import ErrorResponse, Problem, ServiceError, invalid
 from serving.schemas import (
     AdviceOut,
     NotRankedOut,

@@ -5,16 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, StringConstraints
 
+from serving.access.sealed_cases import SealedCase, read_sealed_cases
+from serving.access.seals import LEAST_PEOPLE, MOST_PEOPLE, open_seal, read_seal, seal_case
 from serving.api.decisions import CaseKey, errors
 from serving.decisions.drafts import NO_NUL, Words
 from serving.persons import SignedIn
-from serving.rights.gate import note_shown, sight_of
-from serving.rights.sealed_cases import SealedCase, read_sealed_cases
-from serving.rights.sealing import LEAST_PEOPLE, MOST_PEOPLE, open_seal, read_seal, seal_case
 from serving.schemas import Strict
-from serving.screening.rescoring import score_cases
-from serving.screening.worker import make_rules
+from serving.scoring.rescoring import score_cases
 from serving.service import Service, service_of
+from serving.standing.standings import make_rules
+from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["sealed cases"])
 _WRITES = (400, 401, 403, 404, 413, 415, 422, 503)

@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field
 
+from serving.errors import ErrorResponse
 from serving.persons import SignedIn, tell_person
-from serving.problems import ErrorResponse
 from serving.schemas import PersonOut, Strict
-from serving.sign_in import name_person, sign_in, sign_out
+from serving.web.sign_in import name_person, sign_in, sign_out
 
 router = APIRouter(prefix="/v1", tags=["sign-in"])
 _REFUSALS = {status: {"model": ErrorResponse} for status in (400, 403, 413, 415, 422, 503)}

@@ -10,11 +10,11 @@ from typing import Final
 
 from sqlalchemy import Connection, select, union_all
 
-from features.catalogue import DAY_US
-from features.contract import RESERVED_KINDS
+from features.catalogue.declarations import DAY_US
+from features.contract.tables import RESERVED_KINDS
 from serving.lists.new_records import FIRST_DAYS, Since, find_since
 from serving.lists.sittings import current_sitting
-from serving.screening.standing import StandingRules
+from serving.standing.standings import StandingRules
 from serving.store.schema import cases, decisions, events, facts
 
 _LAST_DAYS: Final = f"in the last {FIRST_DAYS} days"

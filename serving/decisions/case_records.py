@@ -9,13 +9,13 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
-from features.catalogue import Catalogue, Measure
-from features.contract import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS, RETRACTED
-from features.folder import ContractFolder
-from features.integrity import SUPERSEDED_AT
-from models.advice import Advice
-from serving.decisions.telling import Clockface
+from features.catalogue.declarations import Catalogue, Measure
+from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS, RETRACTED
+from features.intake.contract_folder import ContractFolder
+from features.intake.integrity import SUPERSEDED_AT
+from models.ranking.advice import Advice
 from serving.schemas import RecordOut
+from serving.store.row_text import Clockface
 
 _EVENT_TEXTS: Final = (
     "view",

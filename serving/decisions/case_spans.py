@@ -8,11 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from features.catalogue import Catalogue
-from features.evidence import Interval, Moment, state_intervals
-from features.history import MISSING, History
+from features.catalogue.declarations import Catalogue
+from features.contract.arrays import MISSING
+from features.evidence.records import Interval, Moment, state_intervals
+from features.history.columns import History
 from serving.decisions.outputs import SpanOut
-from serving.decisions.telling import Clockface
+from serving.store.row_text import Clockface
 
 _FIRST_CASE: Final = 0
 

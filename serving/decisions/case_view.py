@@ -12,14 +12,17 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, Row, select
 
-from features.catalogue import DAY_US, Catalogue
-from features.history import History
-from models.advice import Advice
-from models.bundle import Bundle
-from models.scoring import rank
+from features.catalogue.declarations import DAY_US, Catalogue
+from features.history.columns import History
+from models.bundle.folder import Bundle
+from models.ranking.advice import Advice
+from models.ranking.order import rank
+from serving.access.visibility import EVERYTHING, find_sight
+from serving.decisions.agency_views import read_views
 from serving.decisions.case_records import RecordTeller
 from serving.decisions.case_spans import find_spans
 from serving.decisions.corrections import read_case_corrections
+from serving.decisions.history import read_decisions
 from serving.decisions.outputs import (
     CaseAdviceOut,
     CaseFlagOut,
@@ -28,22 +31,19 @@ from serving.decisions.outputs import (
     PlaceOut,
     SpanOut,
 )
-from serving.decisions.past import read_decisions
-from serving.decisions.telling import Clockface
-from serving.decisions.views import read_views
-from serving.explaining.case_folders import CaseFolders
-from serving.explaining.files_then import read_file_then
-from serving.explaining.stored_scores import StoredScore, read_score
-from serving.lists.blinding import find_unsettled, is_blind
+from serving.errors import ServiceError
+from serving.explanations.case_folders import CaseFolders
+from serving.explanations.files_then import read_file_then
+from serving.explanations.stored_scores import StoredScore, read_score
+from serving.flags.flags import StandingFlag, standing_flags
+from serving.lists.blind_review import find_unsettled, is_blind
 from serving.persons import Person
-from serving.problems import ServiceError
-from serving.rights.sight import EVERYTHING, find_sight
-from serving.screening.asking import ask_first
-from serving.screening.flags import StandingFlag, standing_flags
-from serving.screening.states import is_sealed_state, plain_state
+from serving.scoring.ask_first import ask_first
 from serving.service import Service
+from serving.standing.states import is_sealed_state, plain_state
 from serving.store.database import Unit
 from serving.store.histories import read_head
+from serving.store.row_text import Clockface
 from serving.store.schema import (
     case_keys,
     first_reads,

@@ -22,16 +22,16 @@ from sqlalchemy import (
     select,
 )
 
+from serving.access.visibility import EVERYTHING, Sight
 from serving.decisions.outputs import CaseloadOut, ManagedOut, NewRecordsOut
-from serving.decisions.telling import Clockface
-from serving.lists.blinding import find_blind
+from serving.flags.flags import standing_flags
+from serving.lists.blind_review import find_blind
 from serving.lists.new_records import NewKind, count_new, sort_kinds
-from serving.rights.sight import EVERYTHING, Sight
-from serving.screening.flags import standing_flags
-from serving.screening.key_shape import make_bad_cursor
-from serving.screening.standing import StandingRules
+from serving.standing.standings import StandingRules
 from serving.store.database import Unit
 from serving.store.lookups import is_among
+from serving.store.opaque_keys import make_bad_cursor
+from serving.store.row_text import Clockface
 from serving.store.schema import case_keys, decisions, scores, standings
 
 Order = Literal["review", "changed"]

@@ -9,20 +9,20 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import StringConstraints
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select
 
-from features.contract import AGENCY_ONLY, HEALTH_SOURCE
-from features.moments import format_moment
-from serving.decisions.deciding import need_case
+from features.contract.moments import format_moment
+from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE
+from serving.access.roles import need_decider
+from serving.access.visibility import EVERYTHING, Sight
 from serving.decisions.drafts import NO_NUL, Words
 from serving.decisions.outputs import AnswerOut, CorrectionOut, CorrectionsOut
-from serving.decisions.telling import Clockface, name_actor
-from serving.decisions.without import Doubted
+from serving.decisions.score_without_record import Doubted
+from serving.errors import ServiceError
 from serving.persons import Person
-from serving.problems import ServiceError
-from serving.rights.roles import need_decider
-from serving.rights.sight import EVERYTHING, Sight
 from serving.schemas import Strict
-from serving.screening.key_shape import make_bad_cursor
+from serving.store.case_keys import need_case
 from serving.store.database import Unit, Writing, make_key
+from serving.store.opaque_keys import make_bad_cursor
+from serving.store.row_text import Clockface, name_actor
 from serving.store.schema import RECORDS, correction_answers, correction_requests
 
 _NAMES: Final = {"events": "event_id", "facts": "fact_id", "links": "link_id"}

@@ -9,21 +9,20 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, insert, select
 
-from features.moments import to_datetime
+from features.contract.moments import to_datetime
 from serving.decisions.drafts import DecisionIn, check_draft
 from serving.decisions.lifecycle import append_turns, list_turns, read_course
 from serving.decisions.versions import check_version
-from serving.lists.blinding import is_blind
+from serving.errors import Problem, ServiceError, invalid
+from serving.flags.first_reads import ensure_first_read
+from serving.flags.flags import discharge, is_standing
+from serving.lists.blind_review import is_blind
 from serving.persons import Person
-from serving.problems import Problem, ServiceError, invalid
-from serving.screening.first_reads import ensure_first_read
-from serving.screening.flags import discharge, is_standing
-from serving.screening.standing import StandingRules, refresh_standings
+from serving.standing.standings import StandingRules, refresh_standings
+from serving.store.case_keys import need_case
 from serving.store.database import Unit, Writing, make_key
 from serving.store.histories import read_head
 from serving.store.schema import (
-    case_keys,
-    cases,
     decision_reasons,
     decisions,
     flag_raisings,
@@ -112,25 +111,6 @@ def decide(writing: Writing, act: Act, unit: Unit, rules: StandingRules) -> Deci
     append_turns(writing, case_id, (version, key), turns, unit, rules)
     refresh_standings(writing, [act.case_key], rules)
     return Decided(key, version)
-
-
-def need_case(connection: Connection, case_key: str) -> str | None:
-    """Return the identifier of a case that the store holds; ``None`` once it was erased.
-
-    Raises
-    ------
-    ServiceError
-        If the store holds no such case (404).
-    """
-    query = (
-        select(cases.c.case_key, case_keys.c.case_id)
-        .outerjoin(case_keys, case_keys.c.case_key == cases.c.case_key)
-        .where(cases.c.case_key == case_key)
-    )
-    found = connection.execute(query).one_or_none()
-    if found is None:
-        raise ServiceError(404, "no_such_case", "no case has this key", "start from GET /v1/list")
-    return None if found.case_id is None else str(found.case_id)
 
 
 def _check_references(connection: Connection, act: Act) -> Iterator[Problem]:

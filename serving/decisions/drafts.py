@@ -11,11 +11,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from serving.access.roles import HEALTH, need_decider
+from serving.errors import Problem, ServiceError, invalid
 from serving.persons import Person
-from serving.problems import Problem, ServiceError, invalid
-from serving.rights.roles import HEALTH, need_decider
 from serving.schemas import Strict
-from serving.screening.key_shape import KEY_PATTERN
+from serving.store.opaque_keys import KEY_PATTERN
 
 MOST_REVIEW_DAYS: Final = 366
 """A managed case is looked at again within a year: a later date would be none (promise 2)."""

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from features.contract import EVENTS
-from serving.screening.case_facts import read_case_records
-from serving.screening.standing import StandingRules
-from serving.screening.states import CaseFacts, decide_state, is_shut
+from features.contract.tables import EVENTS
+from serving.intake.records import append_rows
+from serving.standing.case_facts import read_case_records
+from serving.standing.standings import StandingRules
+from serving.standing.states import CaseFacts, decide_state, is_shut
 from serving.store.database import Unit, Writing
 from serving.store.frames import make_frame
-from serving.store.records import append_rows
 from serving.store.schema import events
 
 TAKEN_ON: Final = "taken_on"
@@ -134,7 +134,7 @@ def append_turns(
     kinds
         What :func:`list_turns` gave.
     unit, rules
-        As for :func:`serving.store.records.append_rows`.
+        As for :func:`serving.intake.records.append_rows`.
     """
     if not kinds:
         return

@@ -10,8 +10,8 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from features.moments import format_moment
-from serving.problems import Problem, ServiceError
+from features.contract.moments import format_moment
+from serving.errors import Problem, ServiceError
 from serving.store.schema import decisions, unit
 
 _TAG: Final = re.compile(r'"v(0|[1-9]\d{0,8})"')

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final, Literal
 
-from serving.lists.lots import Division, draw_numbers, draw_some
+from serving.lists.draws import Division, draw_numbers, draw_some
 
 Rule = Literal["random", "waited", "flagged", "priority"]
 Ordering = Literal["model", "longest_wait"]

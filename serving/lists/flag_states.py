@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection
 
-from serving.screening.flags import standing_flags
+from serving.flags.flags import standing_flags
 
 State = Literal["unseen", "standing"]
 UNSEEN: Final = "unseen"

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import CTE, Connection, Row, Select, and_, func, select, tuple_
 
-from features.contract import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
-from serving.screening.standing import StandingRules
+from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
+from serving.standing.standings import StandingRules
 from serving.store.lookups import is_among
 from serving.store.schema import events
 

@@ -4,11 +4,11 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
 
-from features.moments import format_moment
-from serving.lists.blinding import find_blind, find_unsettled, withhold
+from features.contract.moments import format_moment
+from serving.access.visibility import EVERYTHING, Sight
+from serving.lists.blind_review import find_blind, find_unsettled, withhold
 from serving.lists.sittings import Sitting
-from serving.rights.sight import EVERYTHING, Sight
-from serving.screening.states import SEALED
+from serving.standing.states import SEALED
 from serving.store.database import Unit
 from serving.store.schema import (
     case_keys,
@@ -155,7 +155,7 @@ def read_overflow(
 
 def conditions_of_sight(sight: Sight) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions that a row of ``standings`` may be shown in a list; sealed ones never
-    are, see :meth:`serving.rights.sight.Sight.keep_listed`.
+    are, see :meth:`serving.access.visibility.Sight.keep_listed`.
     """
     return ~standings.c.state.startswith(SEALED, autoescape=True), sight.of_standings()
 

@@ -21,10 +21,10 @@ from sqlalchemy import (
     union_all,
 )
 
-from features.catalogue import DAY_US
-from features.contract import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
+from features.catalogue.declarations import DAY_US
+from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
 from serving.lists.sittings import Sitting, list_sittings
-from serving.screening.standing import StandingRules
+from serving.standing.standings import StandingRules
 from serving.store.lookups import is_among
 from serving.store.schema import cases, events, facts, standings
 

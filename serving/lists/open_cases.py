@@ -13,14 +13,14 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
-from features.catalogue import DAY_US
-from features.moments import format_moment
-from serving.lists.blinding import find_blind, withhold
+from features.catalogue.declarations import DAY_US
+from features.contract.moments import format_moment
+from serving.access.visibility import EVERYTHING, Sight
+from serving.lists.blind_review import find_blind, withhold
 from serving.lists.rows import is_new
-from serving.rights.sight import EVERYTHING, Sight
-from serving.screening.key_shape import is_key, make_bad_cursor
-from serving.screening.states import OPEN
+from serving.standing.states import OPEN
 from serving.store.database import Unit
+from serving.store.opaque_keys import is_key, make_bad_cursor
 from serving.store.schema import KEY_LENGTH, case_keys, scores, standings
 
 Order = Literal["priority", "wait"]

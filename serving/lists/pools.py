@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
+from serving.access.visibility import EVERYTHING, Sight
 from serving.lists.composition import (
     TOLD_APART,
     Candidate,
@@ -19,9 +20,8 @@ from serving.lists.composition import (
     by_wait,
     lowest_alike,
 )
-from serving.lists.lots import Division, draw_numbers
-from serving.rights.sight import EVERYTHING, Sight
-from serving.screening.states import ELIGIBLE, OPEN
+from serving.lists.draws import Division, draw_numbers
+from serving.standing.states import ELIGIBLE, OPEN
 from serving.store.schema import standings
 
 _COLUMNS: Final = (

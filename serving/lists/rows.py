@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from features.catalogue import DAY_US, Catalogue
-from features.moments import format_moment
-from models.advice import Advice
-from models.bundle import Bundle
-from serving.lists.blinding import Seat
-from serving.screening.flags import StandingFlag, standing_flags
+from features.catalogue.declarations import DAY_US, Catalogue
+from features.contract.moments import format_moment
+from models.bundle.folder import Bundle
+from models.ranking.advice import Advice
+from serving.flags.flags import StandingFlag, standing_flags
+from serving.lists.blind_review import Seat
 from serving.store.database import Unit
 from serving.store.schema import standings
 
@@ -23,7 +23,7 @@ MOST_UNKNOWNS: Final = 6
 _CHUNK: Final = 1_000
 
 Advise = Callable[[Connection, Bundle, Sequence[str], Unit], Mapping[str, Advice]]
-"""Tells stored scores' advice by case key: ``serving.screening.advising.advise_scores``."""
+"""Tells stored scores' advice by case key: ``serving.scoring.stored_advice.advise_scores``."""
 
 
 @dataclass(frozen=True)

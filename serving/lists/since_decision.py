@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, Table, union_all
 
 from serving.lists.new_records import NewKind, News, count_new, sort_kinds
-from serving.screening.standing import StandingRules
+from serving.standing.standings import StandingRules
 from serving.store.schema import standings
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from serving.charts.marks import Figures, Row, RowChart, draw_rows
 from serving.oversight.metrics import Node, RunFigures
 from serving.oversight.run_words import (
     NOTHING,
@@ -17,7 +18,6 @@ from serving.oversight.run_words import (
     write_needed,
     write_share,
 )
-from serving.pages.charts import Figures, Row, RowChart, draw_rows
 
 LIST, RULE, LONGEST_WAIT = "list", "rfs", "longest_wait"
 ORDERS: Final[Mapping[str, str]] = {

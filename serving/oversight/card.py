@@ -8,7 +8,7 @@ on invented cases enters neither: it says nothing of any unit.
 from dataclasses import dataclass
 from typing import Final
 
-from models.bundle import Bundle
+from models.bundle.folder import Bundle
 from serving.oversight.performance import Performance
 from serving.oversight.run_words import join_words
 from serving.settings import Settings

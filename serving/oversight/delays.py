@@ -11,8 +11,8 @@ from typing import Final
 
 from sqlalchemy import Connection, case, func, or_, select
 
-from features.catalogue import DAY_US
-from features.contract import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
+from features.catalogue.declarations import DAY_US
+from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
 from serving.oversight.sampling import SAMPLE_CASES, Sample, draw_cases
 from serving.store.lookups import is_among
 from serving.store.schema import events

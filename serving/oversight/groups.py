@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from serving.charts.marks import Figures, Row, RowChart, draw_rows
 from serving.oversight.metrics import Node
 from serving.oversight.run_words import NOTHING, tell_count, tell_interval, to_hundred, write_share
-from serving.pages.charts import Figures, Row, RowChart, draw_rows
 
 
 @dataclass(frozen=True)

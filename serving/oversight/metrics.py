@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from models.bundle import METRICS_FILE
+from models.bundle.folder import METRICS_FILE
 from serving.settings import Settings
 
 _MOST_BYTES: Final = 50_000_000

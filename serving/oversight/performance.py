@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from models.bundle import Bundle
+from models.bundle.folder import Bundle
+from serving.charts.marks import Figures
 from serving.oversight.at_capacity import AtCapacity, tell_at_capacity
+from serving.oversight.calibration import Holding, show_holding, tabulate_strata
 from serving.oversight.groups import Audit, tell_audit
-from serving.oversight.holding import Holding, show_holding, tabulate_strata
 from serving.oversight.metrics import Node, RunFigures
+from serving.oversight.net_benefit import Worth, show_worth
+from serving.oversight.rank_intervals import Settled, show_settled
 from serving.oversight.run_words import join_words, read_day, tell_count, tell_with_interval
-from serving.oversight.settled import Settled, show_settled
-from serving.oversight.worth import Worth, show_worth
-from serving.pages.charts import Figures
 
 _GROUPS: Final = {
     "newly_referred": "newly referred",

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from serving.screening.states import OPEN, SEALED
+from serving.standing.states import OPEN, SEALED
 from serving.store.schema import standings
 
 SAMPLE_CASES: Final = 2_000

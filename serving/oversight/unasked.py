@@ -1,14 +1,14 @@
 """What is missing most: on how many open cases each key question was never put.
 
 A question that was put and not answered was put. As everywhere, the last answer in force holds
-(:mod:`features.kernel`), so that an answer which was corrected to *not asked* is not asked.
+(:mod:`features.engine.kernel`), so that an answer which was corrected to *not asked* is not asked.
 """
 
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from features.catalogue import Catalogue
+from features.catalogue.declarations import Catalogue
 from serving.oversight.sampling import SAMPLE_CASES, Sample, draw_cases
 from serving.store.lookups import is_among
 from serving.store.schema import facts

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from features.catalogue import Catalogue
-from models.wording import format_number
+from features.catalogue.declarations import Catalogue
+from models.wording.sentences import format_number
 from serving.api.cases import list_caseload
 from serving.api.duty import word_flag
 from serving.decisions.drafts import NO_NUL
@@ -16,9 +16,9 @@ from serving.lists.since_decision import read_news_since_decisions
 from serving.pages.list_words import ListWords
 from serving.pages.rendering import render
 from serving.persons import SignedIn
-from serving.screening.key_shape import KEY_PATTERN
-from serving.screening.worker import make_rules
 from serving.service import service_of
+from serving.standing.standings import make_rules
+from serving.store.opaque_keys import KEY_PATTERN
 
 router = APIRouter(include_in_schema=False)
 _Name = Annotated[str, Query(max_length=200, pattern=NO_NUL)]

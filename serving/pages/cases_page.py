@@ -5,14 +5,14 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from serving.lists.finding import find_cases
+from serving.lists.case_search import find_cases
 from serving.lists.open_cases import Filters, read_page
 from serving.lists.pools import count_states
 from serving.pages.rendering import render
 from serving.persons import SignedIn
-from serving.rights.gate import note_shown, sight_of
-from serving.screening.states import OPEN
 from serving.service import service_of
+from serving.standing.states import OPEN
+from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(include_in_schema=False)
 CASES_PER_PAGE: Final = 50

@@ -6,20 +6,20 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from features.moments import format_moment
+from features.contract.moments import format_moment
+from serving.access.route_rules import RULES
 from serving.api.duty import FlagsOut, read_flags
 from serving.api.imports import read_all
 from serving.api.schemas_records import ImportsOut
+from serving.charts.marks import Figures, Row, RowChart, draw_rows
 from serving.oversight.delays import LEAST_RECORDS, Delays, read_delays
 from serving.oversight.reject_reasons import RejectReason, read_reasons
 from serving.oversight.run_words import NOTHING
 from serving.oversight.unasked import Missing, read_unasked
-from serving.pages.charts import Figures, Row, RowChart, draw_rows
 from serving.pages.rendering import describe_moment, render
 from serving.persons import SignedIn
-from serving.rights.rules import RULES
-from serving.screening.key_shape import KEY_PATTERN
 from serving.service import service_of
+from serving.store.opaque_keys import KEY_PATTERN
 
 router = APIRouter(include_in_schema=False)
 IMPORTS_PER_PAGE: Final = 20

@@ -7,19 +7,19 @@ from fastapi import APIRouter, Form, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import select
 
-from features.moments import format_moment
+from features.contract.moments import format_moment
 from serving.api.duty import read_first_reads, word_flag
+from serving.errors import ServiceError
+from serving.flags.duty import DUTY_ROLES, PROCEDURE, acknowledge
+from serving.flags.urgent_cases import UrgentCase, UrgentFlag, UrgentPage, read_urgent
 from serving.lists.sittings import current_sitting
-from serving.lists.urgent_cases import UrgentCase, UrgentFlag, UrgentPage, read_urgent
 from serving.pages.list_words import ListWords, close_sentence, describe_span
 from serving.pages.rendering import render
 from serving.persons import Person, SignedIn
-from serving.problems import ServiceError
-from serving.rights.gate import note_shown, sight_of
-from serving.screening.duty import DUTY_ROLES, PROCEDURE, acknowledge
-from serving.screening.key_shape import KEY_PATTERN
 from serving.service import Service, service_of
+from serving.store.opaque_keys import KEY_PATTERN
 from serving.store.schema import flag_raisings
+from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(include_in_schema=False)
 _CaseKey = Annotated[str, Path(pattern=KEY_PATTERN)]

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from serving.problems import ErrorBody, Problem
+from serving.errors import ErrorBody, Problem
 
 _BY_CODE: Final = {
     "no_way": ("way-enforcement", "Choose what is to be done: one way at least"),

@@ -5,22 +5,22 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from models.wording import say
+from models.wording.sentences import say
+from serving.access.roles import OPENERS
 from serving.lists.flag_states import read_flag_states
 from serving.lists.listed import read_overflow, read_rows
 from serving.lists.new_records import find_since, read_news
-from serving.lists.opening import make_terms, open_sitting
+from serving.lists.sitting_opening import make_terms, open_sitting
 from serving.lists.sittings import current_sitting
 from serving.pages.case.decision_form import WAY_WORDS
 from serving.pages.list_words import RULES, ListWords, tell_briefly
 from serving.pages.rendering import render
 from serving.persons import SignedIn
-from serving.rights.gate import note_shown, sight_of
-from serving.rights.roles import OPENERS
-from serving.screening.advising import advise_scores
-from serving.screening.ordering import read_ordering
-from serving.screening.worker import make_rules
+from serving.scoring.ordering import read_ordering
+from serving.scoring.stored_advice import advise_scores
 from serving.service import service_of
+from serving.standing.standings import make_rules
+from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(include_in_schema=False)
 MOST_OVERFLOW: Final = 5

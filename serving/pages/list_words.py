@@ -6,13 +6,13 @@ Kinds of records are called what the catalogue calls them; without a catalogue b
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from features.catalogue import DAY_US, Catalogue
-from features.moments import to_datetime
-from models.wording import describe_briefly
-from serving.lists.lately import LastingState
+from features.catalogue.declarations import DAY_US, Catalogue
+from features.contract.moments import to_datetime
+from models.wording.sentences import describe_briefly
+from serving.flags.named_records import Name, NamedRecord
 from serving.lists.latest_incidents import Incident, Telling
-from serving.lists.named_records import Name, NamedRecord
 from serving.lists.new_records import NewKind, News
+from serving.lists.recent_incidents import LastingState
 from serving.pages.rendering import describe_day
 from serving.schemas import EstimateOut
 

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 
 from serving.api.models import OrderingIn, post_ordering, read_model
 from serving.api.promotions import PromotionsOut, list_promotions
+from serving.errors import ServiceError
 from serving.oversight.card import Entry, Told, write_card, write_record
 from serving.oversight.metrics import read_figures
 from serving.oversight.performance import Performance, describe_performance
 from serving.pages.rendering import render
 from serving.persons import Person, SignedIn
-from serving.problems import ServiceError
 from serving.promotions.record import find_figures, read_steps
-from serving.screening.ordering import SWITCHERS
+from serving.scoring.ordering import SWITCHERS
 from serving.service import Service, service_of
 
 router = APIRouter(include_in_schema=False)

@@ -8,24 +8,31 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from features.moments import parse_date
+from features.contract.moments import parse_date
 from serving.api.audit import NOTE as UNUSUAL_NOTE
 from serving.api.audit import CheckOut, check_audit
 from serving.api.findings import NOTE as FINDINGS_NOTE
-from serving.audit.lines import CHANGES, LOOKS, Book
-from serving.audit.reading import AuditLine, Wanted
-from serving.decisions.telling import Clockface
-from serving.findings.agreement import BELOW, FIRST, LAST, MIDDLE, NO_LIST, NO_RANK, Agreement
-from serving.findings.reading import Findings, read_findings
-from serving.oversight.keeping import Kept, keeper_of
-from serving.oversight.looks import LINES_PER_PAGE, Day, Found, Known, find_lines, find_people
-from serving.oversight.standing_out import MANY_CASES, read_standing
-from serving.pages.charts import Figures
+from serving.charts.marks import Figures
+from serving.oversight.access_lines import (
+    LINES_PER_PAGE,
+    Day,
+    Found,
+    Known,
+    find_lines,
+    find_people,
+)
+from serving.oversight.access_log import AuditLine, Wanted
+from serving.oversight.kept_answers import Kept, keeper_of
+from serving.oversight.unusual_rows import MANY_CASES, read_standing
 from serving.pages.rendering import render
 from serving.persons import SignedIn
-from serving.screening.key_shape import is_key
+from serving.results.agreement import BELOW, FIRST, LAST, MIDDLE, NO_LIST, NO_RANK, Agreement
+from serving.results.reading import Findings, read_findings
 from serving.service import Service, service_of
+from serving.store.audit_lines import CHANGES, LOOKS, Book
 from serving.store.database import Store
+from serving.store.opaque_keys import is_key
+from serving.store.row_text import Clockface
 
 router = APIRouter(include_in_schema=False)
 PERIODS: Final = (7, 28, 90)

@@ -5,20 +5,20 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from models.wording import say
-from serving.lists.lately import Lately, LatestDecision
+from models.wording.sentences import say
+from serving.access.roles import OPENERS
+from serving.lists.clinic_pack import Pack, pick_latest, read_pack
 from serving.lists.latest_incidents import LatestIncidents
-from serving.lists.sheets import Pack, pick_latest, read_pack
+from serving.lists.recent_incidents import Lately, LatestDecision
 from serving.lists.sittings import current_sitting
 from serving.pages.case.decision_form import WAY_WORDS
 from serving.pages.list_words import RULES, ListWords, tell_briefly
 from serving.pages.print_marks import MARKING
 from serving.pages.rendering import render
 from serving.persons import SignedIn
-from serving.rights.gate import note_shown, sight_of
-from serving.rights.roles import OPENERS
-from serving.screening.worker import make_rules
 from serving.service import service_of
+from serving.standing.standings import make_rules
+from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(include_in_schema=False)
 

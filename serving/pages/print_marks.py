@@ -9,8 +9,8 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from features.moments import format_moment
-from serving.lists.opening import ADVISORY
+from features.contract.moments import format_moment
+from serving.lists.sitting_opening import ADVISORY
 from serving.pages.rendering import describe_moment
 from serving.persons import Person
 from serving.service import Service, service_of

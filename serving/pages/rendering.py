@@ -13,11 +13,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, select_autoescape
 from starlette.exceptions import HTTPException
 
+from features.contract.moments import to_datetime
 from features.errors import ConfigError
-from features.moments import to_datetime
-from models.wording import describe_estimate, describe_push, format_probability
+from models.wording.sentences import describe_estimate, describe_push, format_probability
+from serving.errors import ServiceError
 from serving.pages.error_words import MOMENT, tell_problems
-from serving.problems import ServiceError
 from serving.schemas import EstimateOut
 from serving.service import service_of
 

@@ -5,15 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from serving.access.seals import open_seal, seal_case
 from serving.api.decisions import CaseKey
 from serving.api.sealing import list_sealed, score_linked
+from serving.errors import ServiceError
 from serving.pages.case.page import show_problem
 from serving.pages.rendering import render
 from serving.persons import SignedIn
-from serving.problems import ServiceError
-from serving.rights.sealing import open_seal, seal_case
-from serving.screening.worker import make_rules
 from serving.service import service_of
+from serving.standing.standings import make_rules
 
 router = APIRouter(include_in_schema=False)
 _Words = Annotated[str, Form(max_length=2_000)]

@@ -5,18 +5,18 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from serving.errors import ServiceError
+from serving.identity.flow import FLOW_SECONDS
+from serving.identity.sign_in_parts import Entrance
 from serving.pages.rendering import render
 from serving.persons import AGENCIES, ROLES, Person
-from serving.problems import ServiceError
-from serving.sign_in import (
+from serving.web.sign_in import (
     begin_session,
     end_session,
     name_person,
     need_organisation,
     sign_in,
 )
-from serving.signing_in.flow import FLOW_SECONDS
-from serving.signing_in.opening import Entrance
 
 router = APIRouter(include_in_schema=False)
 _Text = Annotated[str, Form(max_length=200)]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import insert
 
+from serving.intake.row_lines import is_storable
 from serving.persons import Person
 from serving.promotions.record import Step, StepName, find_waiting, follow, read_steps
 from serving.promotions.rights import (
@@ -20,7 +21,6 @@ from serving.promotions.rights import (
     need_withdrawer,
 )
 from serving.store.database import Unit, Writing, make_key
-from serving.store.row_lines import is_storable
 from serving.store.schema import promotions
 
 MOST_LETTERS: Final = 2_000

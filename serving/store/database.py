@@ -10,13 +10,13 @@ from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import ConfigError
-from serving.audit.acts import Operation, current_act
-from serving.audit.books import append_lines, check_key, find_head, has_books
-from serving.audit.keys import find_audit_key
-from serving.audit.ledger import Ledger
-from serving.audit.lines import CHANGES, LOOKS, Entry
 from serving.clock import Clock, read_clock
-from serving.problems import ServiceError
+from serving.errors import ServiceError
+from serving.store.acts import Operation, current_act
+from serving.store.audit_books import append_lines, check_key, find_head, has_books
+from serving.store.audit_entries import Ledger
+from serving.store.audit_keys import find_audit_key
+from serving.store.audit_lines import CHANGES, LOOKS, Entry
 from serving.store.engines import WRITES, find_file, make_database, make_looks_engine
 from serving.store.schema import KEY_LENGTH, unit
 
@@ -253,7 +253,7 @@ def open_store(
         What time it is.
     audit_key
         What the audit books are chained with; found by
-        :func:`serving.audit.keys.find_audit_key` where absent.
+        :func:`serving.store.audit_keys.find_audit_key` where absent.
     any_key
         Open it even if the books do not fit the key, to tell what is wrong with them.
 

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, select
 
-from features.contract import TABLES, Form, Table
+from features.contract.manifest import Manifest, TableEntry, hash_file, write_manifest
+from features.contract.tables import TABLES, Form, Table
 from features.errors import ConfigError
-from features.manifest import Manifest, TableEntry, hash_file, write_manifest
 from serving.store import schema
 from serving.store.database import Store
 from serving.store.frames import column_of, list_cells, make_frame, select_rows

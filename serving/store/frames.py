@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, insert, select
 from sqlalchemy.types import JSON
 
-from features.contract import TABLES, Column, Form
+from features.contract.tables import TABLES, Column, Form
 from serving.store.schema import RECORDS
 
 _KEYS: Final = {"case_id": "case_key", "linked_case_id": "linked_case_key"}

@@ -10,15 +10,16 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Row, select
 
-from features.assembly import assemble_history
-from features.contract import PEOPLE, TABLES, Table
-from features.edge import FILE, ROW
-from features.folder import ContractFolder, empty_frame
-from features.history import NEVER, History
-from features.integrity import SUPERSEDED_AT, check_integrity
-from features.manifest import Manifest
-from features.rejects import Rejects, join_rejects
-from features.variants import take_cases
+from features.contract.arrays import NEVER
+from features.contract.manifest import Manifest
+from features.contract.rejects import Rejects, join_rejects
+from features.contract.tables import PEOPLE, TABLES, Table
+from features.history.assembly import assemble_history
+from features.history.columns import History
+from features.history.subsets import take_cases
+from features.intake.contract_folder import ContractFolder, empty_frame
+from features.intake.integrity import SUPERSEDED_AT, check_integrity
+from features.intake.normalisation import FILE, ROW
 from serving.store import schema
 from serving.store.database import Unit
 from serving.store.frames import make_frame, select_rows

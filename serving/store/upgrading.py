@@ -13,11 +13,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from features.contract.moments import find_zone
 from features.errors import ConfigError
-from features.moments import find_zone
-from serving.audit.acts import SERVICE, Act, acting
-from serving.audit.books import LOOKS_BEGUN_ANEW, begin_book, check_key, find_head, has_books
-from serving.audit.lines import BOOKS, CHANGES, LOOKS
+from serving.store.acts import SERVICE, Act, acting
+from serving.store.audit_books import LOOKS_BEGUN_ANEW, begin_book, check_key, find_head, has_books
+from serving.store.audit_lines import BOOKS, CHANGES, LOOKS
 from serving.store.database import Store, Writing
 from serving.store.engines import WRITES, make_looks_engine
 from serving.store.schema import APPEND_ONLY, audit_heads, audit_lines, metadata, unit

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from features.history import History
-from features.moments import to_datetime
-from models.advice import Advice, RankedList, Reason
-from models.wording import describe_estimate
+from features.contract.moments import to_datetime
+from features.history.columns import History
+from models.ranking.advice import Advice, RankedList, Reason
+from models.wording.sentences import describe_estimate
 
 
 def tell_list(ranked: RankedList, history: History) -> str:

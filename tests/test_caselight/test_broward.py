@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from features.assembly import assemble_history
-from features.catalogue_file import load_catalogue
-from features.folder import read_folder
-from features.mapping import load_mapping
-from features.moments import parse_date
-from training.cohorts import group_cases, measure_landmarks, take_at_events
-from training.labels import label_landmarks
+from features.catalogue.file import load_catalogue
+from features.contract.moments import parse_date
+from features.engine.outcomes import label_landmarks
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from features.intake.mapping import load_mapping
+from training.cohorts.landmarks import group_cases, measure_landmarks, take_at_events
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "examples" / "broward" / "README.md"

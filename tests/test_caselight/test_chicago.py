@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from caselight.reading import load
-from features.moments import parse_date
-from models.bundle import load_bundle
-from models.scoring import rank_cases
+from caselight.inputs import load
+from features.contract.moments import parse_date
+from models.bundle.folder import load_bundle
+from models.ranking.order import rank_cases
 from tests.test_caselight.plain_list import tell_list
 
 ROOT = Path(__file__).resolve().parents[2]

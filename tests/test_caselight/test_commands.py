@@ -120,7 +120,7 @@ def test_a_fault_of_ours_tells_no_data(monkeypatch, capfd, tmp_path):
     def fail(*arguments: object) -> None:
         raise RuntimeError("CANARY7731")
 
-    monkeypatch.setattr("features.catalogue_file.load_catalogue", fail)
+    monkeypatch.setattr("features.catalogue.file.load_catalogue", fail)
     assert run(["check-catalogue", str(tmp_path / "x.yaml")]) == 1
     told = capfd.readouterr()
     assert "CANARY7731" not in told.out + told.err

@@ -10,29 +10,29 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Table, func, select
 
-from caselight.example_unit.cuts import Records, read_records
-from caselight.example_unit.history import find_now, live_through
-from caselight.example_unit.people import DETECTIVE, DUTY
-from caselight.example_unit.weeks import SITTINGS, Weeks
-from features.manifest import read_manifest
-from features.moments import format_moment
+from features.contract.manifest import read_manifest
+from features.contract.moments import format_moment
+from serving.access.visibility import find_sight
 from serving.app import open_service
-from serving.audit.verifying import list_problems, verify_store
 from serving.decisions.corrections import read_open_corrections
-from serving.explaining.replaying import replay_score
-from serving.explaining.stored_scores import read_score
+from serving.explanations.replaying import replay_score
+from serving.explanations.stored_scores import read_score
+from serving.flags.duty import read_queue
+from serving.flags.first_reads import read_unread
 from serving.lists.listed import read_rows
 from serving.lists.sittings import current_sitting, list_sittings
-from serving.rights.sight import find_sight
-from serving.screening.duty import read_queue
-from serving.screening.first_reads import read_unread
-from serving.screening.standing import check_standings
+from serving.oversight.audit_verification import list_problems, verify_store
 from serving.service import Service
 from serving.settings import make_settings
+from serving.standing.standings import check_standings
 from serving.store import schema
 from serving.store.database import open_store
 from serving.store.upgrading import upgrade
-from training.simulator import simulate_unit
+from synthetic.demo.cuts import Records, read_records
+from synthetic.demo.history import find_now, live_through
+from synthetic.demo.people import DETECTIVE, DUTY
+from synthetic.demo.weeks import SITTINGS, Weeks
+from synthetic.simulator import simulate_unit
 
 CASES = 600
 SEED = 10  # three cases of it have an urgent flag on the last day
@@ -185,8 +185,8 @@ def test_the_same_unit_begins_the_same(
     example: Example, small_unit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What people decide before the first lot is drawn follows from the records and the seed."""
-    monkeypatch.setattr("caselight.example_unit.history.SITTINGS", 1)
-    monkeypatch.setattr("caselight.example_unit.history._begin_today", lambda example: None)
+    monkeypatch.setattr("synthetic.demo.history.SITTINGS", 1)
+    monkeypatch.setattr("synthetic.demo.history._begin_today", lambda example: None)
     again = _open(tmp_path / "unit.db", small_unit.bundle, example.weeks)
     live_through(again, example.records, tmp_path / "weeks", lambda message: None)
     told = _tell_decisions(again)

@@ -4,13 +4,13 @@ import pandas as pd
 import pytest
 
 from caselight.__main__ import run
-from caselight.landmines import describe_search
-from features.assembly import assemble_history
-from features.catalogue import DAY_US
-from features.catalogue_file import load_catalogue
-from features.engine import measure
-from features.folder import read_folder
-from training.landmines import Mine, Reading, search_leaks
+from caselight.commands.landmines import describe_search
+from features.catalogue.declarations import DAY_US
+from features.catalogue.file import load_catalogue
+from features.engine.measurement import measure
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from training.checks.leakage import Mine, Reading, search_leaks
 
 
 @pytest.fixture

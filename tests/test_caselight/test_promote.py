@@ -13,15 +13,15 @@ import pytest
 from sqlalchemy import select
 
 from caselight.__main__ import run
-from features.catalogue_file import load_catalogue
-from models.bundle import load_bundle
+from features.catalogue.file import load_catalogue
+from models.bundle.folder import load_bundle
 from serving.promotions.record import Step, find_waiting, follow, read_steps
 from serving.store.database import open_store
 from serving.store.schema import audit_lines
 from serving.store.upgrading import upgrade
 from tests.test_serving.issuers import AUDIENCE, CLIENT, Issuer, run_issuer
 from tests.test_training.good_figures import make_good
-from training.promotion import POINTER
+from training.registry.bundle_folder import POINTER
 
 ACCESS = """\
 version: 1
@@ -559,7 +559,7 @@ def test_the_registrys_champion_is_what_was_approved(
     """
     from training.config import load_config
     from training.pipeline import TrainingResult
-    from training.tracking import CANDIDATE, CHAMPION, mark_champion, mlflow, track
+    from training.registry.tracking import CANDIDATE, CHAMPION, mark_champion, mlflow, track
 
     folder, bundle_id = place.make_bundle("bundle")
     metrics = json.loads((Path(folder) / "metrics.json").read_text())

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from features.assembly import assemble_history
-from features.catalogue import Catalogue
-from features.catalogue_file import parse_catalogue
-from features.engine import compile_plan, measure
-from features.folder import ContractFolder, assemble_folder
-from features.history import History
-from features.moments import parse_date
+from features.catalogue.declarations import Catalogue
+from features.catalogue.file import parse_catalogue
+from features.contract.moments import parse_date
+from features.engine.measurement import compile_plan, measure
+from features.history.assembly import assemble_history
+from features.history.columns import History
+from features.intake.contract_folder import ContractFolder, assemble_folder
 
 Rows = Sequence[Mapping[str, object]]
 LONDON = "Europe/London"

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features import plan as plans
-from features.compiled import kernels
-from features.engine import compile_plan, measure
-from features.moments import parse_date
-from features.variants import take_cases
-from features.warming import compile_engine
+from features.contract.moments import parse_date
+from features.engine import plan as plans
+from features.engine.compilation import kernels
+from features.engine.measurement import compile_plan, measure
+from features.engine.warming import compile_engine
+from features.history.subsets import take_cases
 
 ZONE = "Europe/London"
 AS_OF = parse_date("2025-06-01", ZONE)

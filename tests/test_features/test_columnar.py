@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.columnar import build_history, read_columns
-from features.engine import compile_plan, measure
+from features.contract.moments import parse_date
+from features.engine.columnar import build_history, read_columns
+from features.engine.measurement import compile_plan, measure
 from features.errors import DataContractError
-from features.evidence import records_behind
-from features.moments import parse_date
+from features.evidence.records import records_behind
 
 START = parse_date("2025-01-01", "UTC")
 HOUR = 3_600_000_000

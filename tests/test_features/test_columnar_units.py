@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.assembly import assemble_history
-from features.columnar import build_history, build_unit, read_unit
-from features.compiled import kernels
+from features.contract.moments import parse_date
+from features.engine.columnar import build_history, build_unit, read_unit
+from features.engine.compilation import kernels
+from features.engine.warming import compile_engine
 from features.errors import DataContractError
-from features.folder import read_folder
-from features.moments import parse_date
-from features.warming import compile_engine
-from training.simulator import simulate_unit
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from synthetic.simulator import simulate_unit
 
 ZONE = "Europe/London"
 EXTRACT = parse_date("2025-12-31", ZONE)

@@ -22,11 +22,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from features.assembly import assemble_history
-from features.catalogue_file import parse_catalogue
-from features.engine import Queries, compile_plan, measure, measure_queries
-from features.evidence import records_of
-from features.openness import open_cases
+from features.catalogue.file import parse_catalogue
+from features.engine.measurement import Queries, compile_plan, measure, measure_queries
+from features.evidence.records import records_of
+from features.history.assembly import assemble_history
+from features.history.open_cases import open_cases
 
 # ------------------------------------------------------------------------------------ the oracle
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.assembly import assemble_history
-from features.engine import compile_plan, measure
+from features.contract.moments import parse_date
+from features.engine.measurement import compile_plan, measure
 from features.errors import ConfigError
-from features.explanation import Why, explain_indicator, find_case, find_indicator
-from features.folder import assemble_folder
-from features.moments import parse_date
+from features.evidence.exclusions import Why, explain_indicator, find_case, find_indicator
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import assemble_folder
 
 AS_OF = "2025-06-01"
 COUNT = "measure: count, of: {kind: threat}"

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from features.assembly import assemble_history
-from features.extent import count_known_records
-from features.folder import assemble_folder
-from features.moments import parse_date
+from features.contract.moments import parse_date
+from features.history.assembly import assemble_history
+from features.history.extent import count_known_records
+from features.intake.contract_folder import assemble_folder
 
 ZONE = "Europe/London"
 

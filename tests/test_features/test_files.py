@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.assembly import assemble_history
-from features.engine import compile_plan, measure
+from features.contract.moments import parse_date
+from features.contract.rejects import write_rejects
+from features.engine.measurement import compile_plan, measure
 from features.errors import DataContractError
-from features.folder import ContractFolder, read_folder
-from features.moments import parse_date
-from features.rejects import write_rejects
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import ContractFolder, read_folder
 
 MANIFEST = {"time_zone": "Europe/London", "extract_at": "2025-12-31"}
 CASES = "case_id,recorded_at\nC,2025-01-01\n"

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from features.errors import CaselightError, CatalogueError, ConfigError, DataContractError
-from features.folder import read_folder
-from features.intake import import_source
+from features.intake.contract_folder import read_folder
+from features.intake.exports import import_source
 
 MAPPING = """version: 1
 time_zone: Europe/London

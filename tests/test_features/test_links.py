@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from features.assembly import assemble_history
-from features.catalogue import Selector
-from features.engine import compile_plan, measure
-from features.evidence import records_behind
-from features.folder import assemble_folder
-from features.moments import parse_date
-from features.openness import open_cases
+from features.catalogue.declarations import Selector
+from features.contract.moments import parse_date
+from features.engine.measurement import compile_plan, measure
+from features.evidence.records import records_behind
+from features.history.assembly import assemble_history
+from features.history.open_cases import open_cases
+from features.intake.contract_folder import assemble_folder
 
 ZONE = "Europe/London"
 CASES = [{"case_id": name, "recorded_at": "2024-01-01"} for name in ("C", "D", "E")]

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from features.catalogue import Catalogue, Direction, Measure
-from features.catalogue_file import load_catalogue
+from features.catalogue.declarations import Catalogue, Direction, Measure
+from features.catalogue.file import load_catalogue
 
 FAMILIES = {
     "threat_and_violence",

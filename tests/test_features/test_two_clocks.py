@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from features.assembly import assemble_history
-from features.history import NEVER
-from features.moments import format_moment, parse_date
+from features.contract.arrays import NEVER
+from features.contract.moments import format_moment, parse_date
+from features.history.assembly import assemble_history
 
 COUNT = "measure: count, of: {kind: threat}"
 DAY = 86_400_000_000
@@ -301,7 +301,7 @@ FEAR = [
 )
 def test_the_last_fact_in_force_holds(history_of, catalogue_of, as_of, answer, asked):
     """Unknown before it was asked; then the last answer in force; not asked is not no."""
-    from features.engine import compile_plan, measure
+    from features.engine.measurement import compile_plan, measure
 
     plan = compile_plan(catalogue_of({"fear": "measure: last_fact, fact: frightened"}))
     matrix = measure(history_of([], FEAR), plan, parse_date(as_of, "Europe/London"))

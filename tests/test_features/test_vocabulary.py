@@ -2,7 +2,7 @@
 
 import pytest
 
-from features.vocabulary import check_fact, count_unmeasured
+from features.history.vocabulary import check_fact, count_unmeasured
 
 FACTS = [
     {"name": "frightened", "value": "Yes", "recorded_at": "2025-01-01"},

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from features.catalogue import Catalogue, Expression, Measure, Selector
-from features.catalogue_file import load_catalogue
+from features.catalogue.declarations import Catalogue, Expression, Measure, Selector
+from features.catalogue.file import load_catalogue
 from scripts import indicators
 
 DAY_US = 86_400_000_000

@@ -8,17 +8,18 @@ import lightgbm
 import numpy as np
 import pytest
 
-from features.assembly import assemble_history
-from features.catalogue import Catalogue, FactType
-from features.catalogue_file import load_catalogue
-from features.folder import assemble_folder
-from features.history import Float64, History
-from features.moments import parse_date
-from models.boosting import OutcomeModel
-from models.bundle import Bundle, make_reference
-from models.calibration import Calibration
-from models.encoding import make_encoding
-from models.familiarity import fit_familiarity
+from features.catalogue.declarations import Catalogue, FactType
+from features.catalogue.file import load_catalogue
+from features.contract.arrays import Float64
+from features.contract.moments import parse_date
+from features.history.assembly import assemble_history
+from features.history.columns import History
+from features.intake.contract_folder import assemble_folder
+from models.bundle.boosted_trees import OutcomeModel
+from models.bundle.calibration import Calibration
+from models.bundle.encoding import make_encoding
+from models.bundle.familiarity import fit_familiarity
+from models.bundle.folder import Bundle, make_reference
 
 ZONE = "Europe/London"
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.engine import compile_plan, measure
+from features.engine.measurement import compile_plan, measure
 from features.errors import ArtefactError
-from models.bundle import load_bundle, write_bundle
-from models.familiarity import fit_familiarity
-from models.scoring import rank_cases
-from models.venn_abers import fit_venn_abers
+from models.bundle.familiarity import fit_familiarity
+from models.bundle.folder import load_bundle, write_bundle
+from models.bundle.intervals import fit_venn_abers
+from models.ranking.order import rank_cases
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def test_what_is_no_manifest_is_refused(copy, content):
 
 def test_a_bundle_reads_back_what_was_written(small_unit):
     """The rule's and the models' figures survive the round through text exactly."""
-    from features.assembly import assemble_history
-    from features.folder import read_folder
+    from features.history.assembly import assemble_history
+    from features.intake.contract_folder import read_folder
 
     first, second = load_bundle(small_unit.bundle), load_bundle(small_unit.bundle)
     history = assemble_history(read_folder(small_unit.folder))
@@ -100,8 +100,8 @@ def test_a_bundle_reads_back_what_was_written(small_unit):
 @pytest.fixture
 def doubting(small_unit, tmp_path):
     """Return a function that writes a bundle with intervals and usual files, moved by a shift."""
-    from features.assembly import assemble_history
-    from features.folder import read_folder
+    from features.history.assembly import assemble_history
+    from features.intake.contract_folder import read_folder
 
     plain = load_bundle(small_unit.bundle)
     history = assemble_history(read_folder(small_unit.folder))
@@ -191,8 +191,8 @@ def test_the_interval_served_is_the_one_at_the_score(doubting, small_unit):
 
 def test_without_an_interval_none_is_told(small_unit):
     """A bundle from before has no interval, and neither have its estimates."""
-    from features.assembly import assemble_history
-    from features.folder import read_folder
+    from features.history.assembly import assemble_history
+    from features.intake.contract_folder import read_folder
 
     bundle = load_bundle(small_unit.bundle)
     bare = {

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from models.calibration import fit_calibration
+from models.bundle.calibration import fit_calibration
 
 
 def test_the_line_is_the_one_that_a_logistic_regression_finds():

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from features.assembly import assemble_history
-from features.engine import compile_plan, measure
-from features.folder import read_folder
-from features.history import Float64, History
-from models.bundle import Bundle, load_bundle
-from models.reasons import explain
-from models.scoring import cohort_cases, rank_cases
+from features.contract.arrays import Float64
+from features.engine.measurement import compile_plan, measure
+from features.history.assembly import assemble_history
+from features.history.columns import History
+from features.intake.contract_folder import read_folder
+from models.bundle.folder import Bundle, load_bundle
+from models.explanations.facade import explain
+from models.ranking.order import cohort_cases, rank_cases
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.assembly import assemble_history
-from features.catalogue import Direction, Measure
-from features.engine import compile_plan, measure
-from features.folder import read_folder
-from models.bundle import load_bundle
+from features.catalogue.declarations import Direction, Measure
+from features.engine.measurement import compile_plan, measure
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from models.bundle.folder import load_bundle
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,6 @@ def test_a_constrained_score_only_moves_its_way(scored, data):
 def test_no_protected_characteristic_is_a_column(scored):
     """The models see no age, sex, ethnicity, health or employment (promise 9)."""
     bundle, _ = scored
-    from features.catalogue_file import PROTECTED
+    from features.catalogue.file import PROTECTED
 
     assert not [name for name in bundle.encoding.columns if PROTECTED.search(name)]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalogue_file import load_catalogue
-from models.familiarity import (
+from features.catalogue.file import load_catalogue
+from models.bundle.familiarity import (
     STRANGE_WORDS,
     THIN_WORDS,
     Familiarity,

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.engine import measure
-from features.evidence import Moment
-from features.extent import count_known_records
-from features.moments import parse_date
-from models.incidents import explain_incidents, find_mainstays
-from models.reasons import list_families
-from models.scoring import estimate_log_odds
-from models.shapley import list_subsets
-from models.units import find_units
-from models.wording import say
+from features.contract.moments import parse_date
+from features.engine.measurement import measure
+from features.evidence.records import Moment
+from features.history.extent import count_known_records
+from models.explanations.facade import list_families
+from models.explanations.incident_groups import find_units
+from models.explanations.incidents import explain_incidents, find_mainstays
+from models.explanations.shapley import list_subsets
+from models.ranking.order import estimate_log_odds
+from models.wording.sentences import say
 
 AS_OF = parse_date("2026-06-01", "Europe/London")
 EXACT = 1e-9

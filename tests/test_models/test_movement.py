@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.catalogue_file import parse_catalogue
-from features.engine import measure
-from models.movement import SWITCHES, Moment, explain_movement
-from models.rank_ledger import explain_rank
-from models.scoring import estimate_log_odds
-from models.wording import say
+from features.catalogue.file import parse_catalogue
+from features.engine.measurement import measure
+from models.explanations.movement import SWITCHES, Moment, explain_movement
+from models.explanations.rank_ledger import explain_rank
+from models.ranking.order import estimate_log_odds
+from models.wording.sentences import say
 
 from .conftest import START, random_bundle
 

@@ -6,15 +6,15 @@ import inspect
 import numpy as np
 import pytest
 
-from features.catalogue import DAY_US, FactType
-from features.engine import measure
-from features.evidence import Moment
-from features.moments import parse_date
-from models import plain_text
-from models.open_questions import admissible_answers, list_open_questions
-from models.reasons import explain_case, find_settling
-from models.scoring import estimate_log_odds
-from models.units import find_units
+from features.catalogue.declarations import DAY_US, FactType
+from features.contract.moments import parse_date
+from features.engine.measurement import measure
+from features.evidence.records import Moment
+from models.explanations import plain_text
+from models.explanations.facade import explain_case, find_settling
+from models.explanations.incident_groups import find_units
+from models.explanations.open_questions import admissible_answers, list_open_questions
+from models.ranking.order import estimate_log_odds
 
 ZONE = "Europe/London"
 AS_OF = parse_date("2026-06-01", ZONE)

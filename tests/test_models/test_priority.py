@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalogue import Priority, Rung
-from models.priority import expected_harm, scale_weights
+from features.catalogue.declarations import Priority, Rung
+from models.ranking.priority import expected_harm, scale_weights
 
 LADDER = Priority(
     (

@@ -6,24 +6,24 @@ import re
 import numpy as np
 import pytest
 
-from features.assembly import assemble_history
-from features.catalogue import DAY_US
-from features.engine import measure
-from features.folder import read_folder
-from features.moments import parse_date
-from models.advice import Reason
-from models.bundle import load_bundle
-from models.plain_text import WIDTH, render_case
-from models.reasons import (
+from features.catalogue.declarations import DAY_US
+from features.contract.moments import parse_date
+from features.engine.measurement import measure
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from models.bundle.folder import load_bundle
+from models.explanations.facade import (
     Moment,
     explain,
     explain_case,
     measure_agreement,
     measure_churn,
 )
-from models.scoring import rank
-from models.stability import Agreement
-from models.telling import find_usual, first_columns
+from models.explanations.plain_text import WIDTH, render_case
+from models.ranking.advice import Reason
+from models.ranking.order import rank
+from models.ranking.reasons_text import find_usual, first_columns
+from models.ranking.stability import Agreement
 
 AS_OF = parse_date("2026-06-01", "Europe/London")
 

@@ -6,9 +6,9 @@ import string
 import numpy as np
 import pytest
 
-from features.catalogue_file import load_catalogue
-from models.advice import Estimate
-from models.wording import (
+from features.catalogue.file import load_catalogue
+from models.ranking.advice import Estimate
+from models.wording.sentences import (
     SENTENCES,
     describe_briefly,
     describe_estimate,
@@ -35,7 +35,7 @@ OLDEST = 15.0
 
 def sentences():
     """Return every sentence with where it stands."""
-    found = [(f"models/wording.py {name}", text) for name, text in SENTENCES.items()]
+    found = [(f"models/wording/sentences.py {name}", text) for name, text in SENTENCES.items()]
     for name in CATALOGUES:
         catalogue = load_catalogue(name)
         place = f"catalogues/{name}.yaml"
@@ -101,7 +101,7 @@ def test_the_sentences_can_be_read():
             f"reading age, {name} wording: {reading_age(' '.join(wording.values())):.1f}"
         )
     print(  # noqa: T201
-        f"reading age, models/wording.py: {age:.1f}"
+        f"reading age, models/wording/sentences.py: {age:.1f}"
     )
     assert age < OLDEST
 

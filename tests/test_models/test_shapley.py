@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.shapley import list_subsets, share_out
+from models.explanations.shapley import list_subsets, share_out
 
 WORTH = st.integers(0, 6).flatmap(
     lambda n: st.lists(st.floats(-20, 20), min_size=1 << n, max_size=1 << n)

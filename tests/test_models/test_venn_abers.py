@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
-from models.venn_abers import WORDING, fit_venn_abers, read_venn_abers
+from models.bundle.intervals import WORDING, fit_venn_abers, read_venn_abers
 
 
 def by_definition(raw, y_true, new):

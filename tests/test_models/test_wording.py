@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.wording import format_days, format_number, format_probability
+from models.wording.sentences import format_days, format_number, format_probability
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The case that the documents tell in full is what the program says today."""
 
-from features.folder import read_folder
-from models.bundle import load_bundle
+from features.intake.contract_folder import read_folder
+from models.bundle.folder import load_bundle
 from scripts import worked_case
 
 

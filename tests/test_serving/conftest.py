@@ -14,11 +14,11 @@ from fastapi import FastAPI
 from playwright.sync_api import Browser
 from starlette.testclient import TestClient
 
-from caselight.demo import fill_store
-from caselight.reading import load
-from features.history import History
-from features.moments import format_moment
-from models.bundle import Bundle, load_bundle
+from caselight.commands.demo import fill_store
+from caselight.inputs import load
+from features.contract.moments import format_moment
+from features.history.columns import History
+from models.bundle.folder import Bundle, load_bundle
 from serving.app import create_app, open_service
 from serving.settings import make_settings
 from serving.store.database import open_store

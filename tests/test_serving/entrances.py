@@ -7,17 +7,17 @@ from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
 from serving.api.sign_in import router as api_router
+from serving.errors import install_handlers
+from serving.identity.sign_in_parts import open_entrance
 from serving.pages.rendering import install_page_errors
 from serving.pages.sign_in_page import router as page_router
 from serving.persons import need_person
-from serving.problems import install_handlers
-from serving.screening.champion import Champion
-from serving.security import SecurityHeaders
+from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings, make_settings
-from serving.sign_in import SignIn
-from serving.signing_in.opening import open_entrance
 from serving.store.database import Store
+from serving.web.response_headers import SecurityHeaders
+from serving.web.sign_in import SignIn
 from tests.test_serving.issuers import ACCESS, AUDIENCE, CLIENT, PUBLIC, SECRET, Issuer, Watch
 
 SESSION = "__Host-caselight_session"

@@ -3,10 +3,10 @@
 import html
 import re
 
+from serving.access.route_rules import RULES
+from serving.errors import ServiceError
 from serving.persons import Person
-from serving.problems import ServiceError
-from serving.rights.gate import check_rule
-from serving.rights.rules import RULES
+from serving.web.gate import check_rule
 
 
 def read_text(page: str) -> str:

@@ -18,9 +18,9 @@ HEAD_SECONDS = 1.0
 STARTED_WITHIN_SECONDS = 120
 _PROCESS = f"""
 import json, sys
-from serving.listening import PatientProtocol
+from serving.web.server import PatientProtocol
 PatientProtocol.head_seconds = {HEAD_SECONDS}
-from caselight.serve import serve_pages
+from caselight.commands.serve import serve_pages
 serve_pages(int(sys.argv[1]), **json.loads(sys.argv[2]))
 """
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from features.errors import CatalogueError, ConfigError
-from serving.signing_in.access import DEFAULT_CONTACT, AccessTable
-from serving.signing_in.access_file import load_access_file, parse_access_file
+from serving.identity.access_file import load_access_file, parse_access_file
+from serving.identity.groups import DEFAULT_CONTACT, AccessTable
 from tests.test_serving.issuers import ACCESS
 
 LEAST = """\

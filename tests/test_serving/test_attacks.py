@@ -19,15 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from features.catalogue_file import parse_catalogue
+from features.catalogue.file import parse_catalogue
 from features.errors import CaselightError, ConfigError
-from features.mapping import load_mapping
-from features.tables import read_pieces
+from features.intake.files import read_pieces
+from features.intake.mapping import load_mapping
+from serving.access.route_rules import RULES
 from serving.api.imports import _to_cell
-from serving.lists.spreadsheet import disarm
-from serving.rights.rules import RULES
-from serving.screening.champion import Champion
-from serving.signing_in.access_file import parse_access_file
+from serving.identity.access_file import parse_access_file
+from serving.lists.csv_export import disarm
+from serving.scoring.model_in_use import Champion
 from training.config import load_config, load_limits
 
 ORIGIN = "http://127.0.0.1"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from serving.pages.charts import Point, Row, draw_holds, draw_rows, find_round
-from serving.pages.curves import Band, Curve, draw_bands, draw_curves
+from serving.charts.curves import Band, Curve, draw_bands, draw_curves
+from serving.charts.marks import Point, Row, draw_holds, draw_rows, find_round
 
 
 def test_an_axis_ends_at_a_round_number() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from serving.rights.rules import RULES
+from serving.access.route_rules import RULES
 from tests.test_serving.entrances import write_settings
 from tests.test_serving.issuers import Issuer
 from tests.test_serving.server_process import ROOT, Server, run_over_copy, sign_in, write_request

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from serving.app import create_app
-from serving.problems import ErrorResponse
+from serving.errors import ErrorResponse
 from serving.schemas import CaseIn, EventIn, FactIn, ScoreRequest
 from serving.settings import make_settings
 

@@ -11,12 +11,12 @@ from playwright.sync_api import Page
 from pypdf import PdfReader
 from starlette.testclient import TestClient
 
-from caselight.demo import SYNTHETIC_CASES
-from caselight.example_unit.history import find_now
-from caselight.example_unit.people import DETECTIVE, PSYCHOLOGIST
-from caselight.example_unit.weeks import Weeks
-from features.history import History
+from caselight.commands.demo import SYNTHETIC_CASES
+from features.history.columns import History
 from serving.pages.rendering import describe_day
+from synthetic.demo.history import find_now
+from synthetic.demo.people import DETECTIVE, PSYCHOLOGIST
+from synthetic.demo.weeks import Weeks
 from tests.test_serving.browsing import SIZES, list_violations, make_viewport
 from tests.test_serving.conftest import Unit
 from tests.test_serving.reading_pages import may_open, read_text

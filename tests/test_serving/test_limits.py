@@ -8,9 +8,12 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from serving.body_guard import BodyGuard
-from serving.head_guard import MOST_ADDRESS_BYTES, MOST_FIELDS, MOST_HEAD_BYTES, HeadGuard
-from serving.limits import (
+from serving.errors import ErrorResponse
+from serving.persons import MACHINE, Person
+from serving.settings import make_settings
+from serving.web.body_guard import BodyGuard
+from serving.web.head_guard import MOST_ADDRESS_BYTES, MOST_FIELDS, MOST_HEAD_BYTES, HeadGuard
+from serving.web.rate_limits import (
     Allowances,
     Buckets,
     RequestLimit,
@@ -18,9 +21,6 @@ from serving.limits import (
     name_address,
     read_allowances,
 )
-from serving.persons import MACHINE, Person
-from serving.problems import ErrorResponse
-from serving.settings import make_settings
 
 PERSON = Person("SYN Reader", "screener", "police", "issuer|reader")
 OTHER = Person("SYN Other", "screener", "police", "issuer|other")

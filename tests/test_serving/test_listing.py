@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from features.openness import open_cases
-from models.scoring import rank_cases
+from features.history.open_cases import open_cases
+from models.ranking.order import rank_cases
 
 ORIGIN = "http://127.0.0.1"
 KEY = re.compile(r"[A-Za-z0-9_-]{24}")

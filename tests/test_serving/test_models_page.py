@@ -16,8 +16,8 @@ from serving.oversight.card import Told, write_card, write_record
 from serving.oversight.groups import tell_audit
 from serving.oversight.metrics import Node, RunFigures, read_figures
 from serving.oversight.performance import describe_performance
+from serving.oversight.rank_intervals import show_settled
 from serving.oversight.run_words import tell_needed
-from serving.oversight.settled import show_settled
 from serving.pages.model_page import tell_about
 from serving.settings import make_settings
 from tests.test_serving.reading_pages import part_of, read_text

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from serving.app import create_app
-from serving.listening import configure_server_log
-from serving.request_log import REQUEST_ID_HEADER
 from serving.settings import make_settings
+from serving.web.request_log import REQUEST_ID_HEADER
+from serving.web.server import configure_server_log
 from tests.test_serving.test_errors import CANARY, read_metrics
 
 MADE = re.compile(r"[0-9a-f]{32}")

@@ -21,10 +21,10 @@ from starlette.testclient import TestClient
 
 from features.errors import CatalogueError, ConfigError
 from serving.app import create_app
+from serving.identity.configuration import read_openid
 from serving.settings import Settings, make_settings
-from serving.sign_in import check_sign_in
-from serving.signing_in.configuration import read_openid
 from serving.store.database import Unit
+from serving.web.sign_in import check_sign_in
 from tests.test_serving.entrances import FLOW, SESSION, open_browser, write_settings
 from tests.test_serving.issuers import (
     ACCESS,

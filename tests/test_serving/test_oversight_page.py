@@ -11,10 +11,10 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from serving.access.route_rules import RULES
 from serving.app import create_app
-from serving.oversight.keeping import Keeper, Kept
+from serving.oversight.kept_answers import Keeper, Kept
 from serving.pages.oversight_page import ROUTE_WORDS, tell_route
-from serving.rights.rules import RULES
 from serving.settings import make_settings
 from serving.store.database import open_store
 from serving.store.upgrading import upgrade

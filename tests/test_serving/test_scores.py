@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from pandera.pandas import DataFrameSchema
 from starlette.testclient import TestClient
 
-from features.moments import format_moment, parse_date
-from features.openness import open_cases
-from models.scoring import rank_cases
+from features.contract.moments import format_moment, parse_date
+from features.history.open_cases import open_cases
+from models.ranking.order import rank_cases
 
 ZONE = "Europe/London"
 # The day of the extract, a day on which most records were not yet known, and a night clock change.

@@ -15,8 +15,8 @@ import uvicorn
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from serving.listening import PatientProtocol, name_options
 from serving.settings import make_settings
+from serving.web.server import PatientProtocol, name_options
 from tests.test_serving.entrances import write_settings
 from tests.test_serving.issuers import PUBLIC, Issuer
 from tests.test_serving.server_process import (

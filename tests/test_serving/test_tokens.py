@@ -15,11 +15,11 @@ from joserfc.jwk import ECKey, RSAKey
 from starlette.testclient import TestClient
 
 from features.errors import ConfigError
+from serving.errors import ServiceError
+from serving.identity.issuer import FRESH_S, KEPT_S, PAUSE_S
+from serving.identity.tokens import TokenReader
 from serving.persons import MACHINE
-from serving.problems import ServiceError
 from serving.settings import Settings, make_settings
-from serving.signing_in.issuer import FRESH_S, KEPT_S, PAUSE_S
-from serving.signing_in.tokens import TokenReader
 from tests.test_serving.entrances import open_browser, write_settings
 from tests.test_serving.issuers import (
     AUDIENCE,

@@ -11,12 +11,12 @@ from serving.api.cases import router as cases_router
 from serving.api.decisions import router as decisions_router
 from serving.decisions.deciding import Act, Decided, decide
 from serving.decisions.drafts import DecisionIn
+from serving.errors import install_handlers
 from serving.persons import Person
-from serving.problems import install_handlers
-from serving.screening.champion import Champion
-from serving.screening.standing import StandingRules
+from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
+from serving.standing.standings import StandingRules
 from serving.store.database import Store, make_key
 from serving.store.histories import read_head
 from serving.store.schema import (

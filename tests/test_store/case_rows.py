@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from serving.lists.lots import Shares
-from serving.lists.opening import Opened, Terms, open_sitting
+from serving.lists.draws import Shares
+from serving.lists.sitting_opening import Opened, Terms, open_sitting
 from serving.persons import Person
 from serving.store.database import Store, Unit
 from serving.store.schema import case_keys, cases, list_places, scores, standings

@@ -5,15 +5,15 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import select
 
-from features.contract import TABLES
-from models.bundle import Bundle
-from serving.explaining.case_folders import CaseFolders
-from serving.explaining.files_then import FileThen, read_file_then
-from serving.explaining.stored_scores import StoredScore, read_latest, read_score
-from serving.screening.rescoring import score_cases
+from features.contract.tables import TABLES
+from models.bundle.folder import Bundle
+from serving.explanations.case_folders import CaseFolders
+from serving.explanations.files_then import FileThen, read_file_then
+from serving.explanations.stored_scores import StoredScore, read_latest, read_score
+from serving.intake.records import append_rows
+from serving.scoring.rescoring import score_cases
 from serving.store.database import Store, Writing
 from serving.store.frames import make_frame
-from serving.store.records import append_rows
 from serving.store.schema import case_keys
 from tests.test_store.acts import RULES
 

@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import select
 
-from features.contract import TABLES
-from features.folder import read_folder
-from models.bundle import Bundle, load_bundle
-from serving.screening.champion import Champion
-from serving.screening.rescoring import score_cases
+from features.contract.tables import TABLES
+from features.intake.contract_folder import read_folder
+from models.bundle.folder import Bundle, load_bundle
+from serving.intake.records import append_rows
+from serving.scoring.model_in_use import Champion
+from serving.scoring.rescoring import score_cases
 from serving.store.database import Store
-from serving.store.records import append_rows
 from serving.store.schema import case_keys
 from tests.test_store.acts import RULES
 

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from sqlalchemy import func, select
 
-from features.assembly import assemble_history
-from features.contract import TABLES
-from features.edge import Clock
-from features.folder import ContractFolder, assemble_folder, write_folder
-from features.manifest import Manifest
+from features.contract.manifest import Manifest
+from features.contract.tables import TABLES
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import ContractFolder, assemble_folder, write_folder
+from features.intake.normalisation import Clock
+from serving.intake.records import Appended, append_rows
+from serving.intake.row_lines import make_raw_row, normalise_rows
 from serving.persons import Person
 from serving.store.database import Store
 from serving.store.histories import read_case_folder
-from serving.store.records import Appended, append_rows
-from serving.store.row_lines import make_raw_row, normalise_rows
 from serving.store.schema import RECORDS, case_keys, cases
 
 NOW_US = 1_772_000_000_000_000

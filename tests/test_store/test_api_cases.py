@@ -4,11 +4,11 @@ from typing import Any
 
 from sqlalchemy import event, insert, select, text
 
-from serving.lists.blinding import record_first_view
+from serving.flags.duty import acknowledge
+from serving.lists.blind_review import record_first_view
 from serving.persons import Person
-from serving.screening.advising import advise_scores
-from serving.screening.champion import Champion
-from serving.screening.duty import acknowledge
+from serving.scoring.model_in_use import Champion
+from serving.scoring.stored_advice import advise_scores
 from serving.store.database import Store
 from serving.store.schema import acknowledgements, standings
 from tests.test_store.acts import (

@@ -8,15 +8,15 @@ from sqlalchemy import insert
 from starlette.testclient import TestClient
 
 from serving.api.duty import router
+from serving.errors import ServiceError, install_handlers
+from serving.flags.duty import PROCEDURE, acknowledge, read_queue
+from serving.flags.flag_shares import flag_shares
+from serving.flags.flags import discharge
 from serving.persons import Person
-from serving.problems import ServiceError, install_handlers
-from serving.screening.champion import Champion
-from serving.screening.duty import PROCEDURE, acknowledge, read_queue
-from serving.screening.flag_shares import flag_shares
-from serving.screening.flags import discharge
-from serving.screening.standing import refresh_standings
+from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
+from serving.standing.standings import refresh_standings
 from serving.store.database import Store, make_key
 from serving.store.schema import case_keys, cases, events, flag_raisings
 

@@ -10,17 +10,17 @@ from fastapi import FastAPI, Request
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
-from features.manifest import read_manifest
+from features.contract.manifest import read_manifest
 from serving.api.lists import router
+from serving.errors import install_handlers
+from serving.intake.folder_imports import import_folder
 from serving.persons import Person
-from serving.problems import install_handlers
-from serving.screening.champion import Champion
-from serving.screening.ordering import switch_ordering
-from serving.screening.rescoring import score_cases
+from serving.scoring.model_in_use import Champion
+from serving.scoring.ordering import switch_ordering
+from serving.scoring.rescoring import score_cases
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store, make_key
-from serving.store.imports import import_folder
 from serving.store.schema import case_keys, cases, list_places, standings
 from tests.test_store.case_rows import (
     ANNE,

@@ -6,18 +6,18 @@ from fastapi import FastAPI, Request
 from sqlalchemy import insert, select
 from starlette.testclient import TestClient
 
-from features.engine import ENGINE_VERSION
+from features.engine.measurement import ENGINE_VERSION
 from serving.api.models import router
+from serving.errors import install_handlers
 from serving.persons import Person
-from serving.problems import install_handlers
-from serving.screening.champion import Champion
-from serving.screening.rescoring import score_cases
+from serving.scoring.model_in_use import Champion
+from serving.scoring.rescoring import score_cases
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store, make_key
 from serving.store.schema import list_places, scores, sittings, standings
 from tests.test_store.scored import Scored, fill
-from training.promotion import promote
+from training.registry.bundle_folder import promote
 
 DUTY = Person("Police Screener", "duty", "police")
 PERSON = DUTY.columns()

@@ -9,15 +9,15 @@ from fastapi import FastAPI, Request
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
-from features.contract import HEALTH_SOURCE
+from features.contract.tables import HEALTH_SOURCE
 from serving.api.reasons import router
-from serving.explaining import page_part
-from serving.explaining.opening import WITHHELD
-from serving.lists.blinding import record_first_view
+from serving.errors import install_handlers
+from serving.explanations import page_part
+from serving.explanations.explained_score import WITHHELD
+from serving.lists.blind_review import record_first_view
 from serving.pages.case.page import router as page_router
 from serving.persons import Person
-from serving.problems import install_handlers
-from serving.screening.champion import Champion
+from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store

@@ -11,15 +11,15 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from serving.api import imports, moves, records
-from serving.body_guard import BodyGuard
+from serving.errors import FaultGuard, install_handlers
 from serving.persons import Person
-from serving.problems import FaultGuard, install_handlers
-from serving.screening.champion import Champion
+from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store
 from serving.store.schema import import_rejects, scores
 from serving.store.schema import imports as imports_table
+from serving.web.body_guard import BodyGuard
 from tests.conftest import SmallUnit
 from tests.test_store.sent_rows import (
     PERSON,

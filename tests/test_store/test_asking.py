@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from features.catalogue import Catalogue, Measure
-from features.catalogue_file import load_catalogue
-from features.plan import compile_plan
-from models.advice import Advice
-from models.telling import list_unanswered
-from serving.screening.asking import ask_first, write_line
+from features.catalogue.declarations import Catalogue, Measure
+from features.catalogue.file import load_catalogue
+from features.engine.plan import compile_plan
+from models.ranking.advice import Advice
+from models.ranking.reasons_text import list_unanswered
+from serving.scoring.ask_first import ask_first, write_line
 
 
 @pytest.fixture(scope="module")

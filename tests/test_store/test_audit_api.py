@@ -8,9 +8,9 @@ from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from serving.api.audit import CHECKED_LINES, router
+from serving.errors import install_handlers
 from serving.persons import Person
-from serving.problems import install_handlers
-from serving.screening.champion import Champion
+from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store

@@ -9,8 +9,8 @@ from sqlalchemy import delete, update
 
 from caselight.__main__ import run
 from features.errors import ConfigError
-from serving.audit.heads import export_daily, export_heads, read_heads
-from serving.audit.lines import BOOKS, CHANGES, LOOKS, make_first_mac
+from serving.oversight.audit_heads import export_daily, export_heads, read_heads
+from serving.store.audit_lines import BOOKS, CHANGES, LOOKS, make_first_mac
 from serving.store.database import Store
 from serving.store.schema import audit_heads, audit_lines
 from tests.test_store.test_audit_chain import (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import ConfigError
-from serving.audit.keys import KEY_VARIABLE
+from serving.store.audit_keys import KEY_VARIABLE
 from serving.store.database import Store, open_store
 from serving.store.upgrading import upgrade
 from tests.test_store.test_audit_chain import fill_books, list_faults

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.audit.lines import COLUMNS, make_first_mac, make_mac, write_canonical
+from serving.store.audit_lines import COLUMNS, make_first_mac, make_mac, write_canonical
 
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 _NUMBERS = st.integers(-(2**63), 2**63 - 1)

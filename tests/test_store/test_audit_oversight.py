@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from serving.audit.acts import SERVICE, Act, acting
-from serving.audit.lines import LOOKS
-from serving.audit.oversight import (
+from serving.oversight.access_log import Wanted, read_lines, read_looks_at
+from serving.oversight.unusual_access import (
     Limits,
     Period,
     find_busy,
@@ -16,8 +15,9 @@ from serving.audit.oversight import (
     find_unusual,
     is_out_of_hours,
 )
-from serving.audit.reading import Wanted, read_lines, read_looks_at
 from serving.persons import MACHINE, Person
+from serving.store.acts import SERVICE, Act, acting
+from serving.store.audit_lines import LOOKS
 from serving.store.database import Store, make_key
 from serving.store.schema import seals
 from tests.test_store.acts import add_case, decide_now, write_closing

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from serving.audit.lines import BOOKS, CHANGES, COLUMNS, LOOKS, Book, make_mac
-from serving.audit.verifying import list_problems, verify_store, verify_tail
+from serving.oversight.audit_verification import list_problems, verify_store, verify_tail
+from serving.store.audit_lines import BOOKS, CHANGES, COLUMNS, LOOKS, Book, make_mac
 from serving.store.database import Store, make_key
 from serving.store.schema import audit_heads, audit_lines, orderings, unit
 from tests.test_store.test_audit_chain import (
@@ -296,7 +296,7 @@ def test_many_faults_are_counted_and_not_all_told(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However much is wrong, what is kept of it stays small."""
-    monkeypatch.setattr("serving.audit.verifying.MOST_FAULTS", 2)
+    monkeypatch.setattr("serving.oversight.audit_verification.MOST_FAULTS", 2)
     tamper(filled, LOOKS, update(audit_lines).where(audit_lines.c.book == LOOKS).values(mac="x"))
     found = verify_store(filled)[1]
     assert len(found.faults) == 2

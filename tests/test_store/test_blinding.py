@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, chisquare
 from sqlalchemy import select
 
-from serving.lists.blinding import (
+from serving.errors import ServiceError
+from serving.lists.blind_review import (
     DRAWN,
     VIEWS,
     VISIBLE,
@@ -23,12 +24,11 @@ from serving.lists.blinding import (
     withhold,
 )
 from serving.lists.composition import Candidate, Place, Rule
+from serving.lists.draws import Shares
 from serving.lists.listed import read_rows
-from serving.lists.lots import Shares
-from serving.lists.opening import Terms
+from serving.lists.sitting_opening import Terms
 from serving.lists.sittings import Sitting
 from serving.persons import Person
-from serving.problems import ServiceError
 from serving.store.database import Store
 from serving.store.schema import first_views
 from tests.test_store.case_rows import (

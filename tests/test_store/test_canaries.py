@@ -15,9 +15,9 @@ from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from features.contract import TABLES, Form
+from features.contract.tables import TABLES, Form
+from serving.access.route_rules import RULES
 from serving.persons import ROLES
-from serving.rights.rules import RULES
 from serving.store.database import Store
 from serving.store.schema import audit_lines
 from tests.test_store.entered import (
@@ -215,14 +215,14 @@ def test_spreadsheets_are_for_those_who_may(app: FastAPI, store: Store, role: st
 
 def test_no_record_is_in_what_training_leaves(small_unit: Any, tmp_path: Path) -> None:
     """A run on records full of canaries leaves none in bundle, report, metrics or artifacts."""
-    from features.assembly import assemble_history
-    from features.catalogue_file import load_catalogue
-    from features.folder import read_folder, write_folder
-    from features.manifest import read_manifest
+    from features.catalogue.file import load_catalogue
+    from features.contract.manifest import read_manifest
+    from features.history.assembly import assemble_history
+    from features.intake.contract_folder import read_folder, write_folder
     from training.audit import read_characteristics
+    from training.options import RunOptions
     from training.pipeline import train
-    from training.request import RunOptions
-    from training.tracking import track
+    from training.registry.tracking import track
 
     folder = tmp_path / "unit"
     folder.mkdir()

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from serving.decisions.caseload import Wanted, _select_page
 from serving.decisions.outputs import ManagedOut
 from serving.pages.caseload_page import describe_move
-from serving.screening.standing import refresh_standings
+from serving.standing.standings import refresh_standings
 from serving.store.database import Store
 from tests.test_store.acts import (
     ADVOCATE,

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from features.errors import ArtefactError
-from models.bundle import load_bundle
-from serving.screening import champion as module
-from serving.screening.champion import Champion
-from training.promotion import promote
+from models.bundle.folder import load_bundle
+from serving.scoring import model_in_use as module
+from serving.scoring.model_in_use import Champion
+from training.registry.bundle_folder import promote
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from serving.lists.composition import Candidate, Composition, Ordering, compose, gather
-from serving.lists.lots import SHARES_OF, Division, Shares, divide_places
+from serving.lists.draws import SHARES_OF, Division, Shares, divide_places
 from serving.lists.pools import read_pools
 from serving.store.database import Store
 from tests.test_store.case_rows import DAY_US, NOW_US, name_case, put, stand

@@ -8,11 +8,11 @@ import pytest
 from scipy.special import expit
 from sqlalchemy import select
 
-from features.assembly import assemble_history
-from features.folder import ContractFolder, read_folder
-from models.scoring import rank_cases
-from serving.decisions.without import Doubted, leave_out
-from serving.screening.advising import advise_scores
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import ContractFolder, read_folder
+from models.ranking.order import rank_cases
+from serving.decisions.score_without_record import Doubted, leave_out
+from serving.scoring.stored_advice import advise_scores
 from serving.store.database import Store
 from serving.store.histories import read_case_folder
 from serving.store.schema import correction_requests, events, scores

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
-from serving.decisions.past import read_decisions
-from serving.decisions.views import ViewIn, give_view, read_views
+from serving.decisions.agency_views import ViewIn, give_view, read_views
+from serving.decisions.history import read_decisions
+from serving.errors import ServiceError
+from serving.flags.first_reads import ensure_first_read
+from serving.flags.flags import standing_flags
 from serving.persons import Person
-from serving.problems import ServiceError
-from serving.screening.first_reads import ensure_first_read
-from serving.screening.flags import standing_flags
-from serving.screening.standing import check_standings, refresh_standings
+from serving.standing.standings import check_standings, refresh_standings
 from serving.store.database import Store, make_key
 from serving.store.schema import decision_reasons, decisions, events, first_reads
 from tests.test_store.acts import (

@@ -11,16 +11,16 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from features.errors import ConfigError
-from serving.persons import Person
-from serving.rights.sealing import seal_case
-from serving.screening.deliveries import (
+from serving.access.seals import seal_case
+from serving.flags.deliveries import (
     Delivered,
     add_deliveries,
     deliver_due,
     read_webhooks,
 )
-from serving.screening.duty import acknowledge
-from serving.screening.flags import discharge
+from serving.flags.duty import acknowledge
+from serving.flags.flags import discharge
+from serving.persons import Person
 from serving.settings import Settings
 from serving.store.database import Store, make_key
 from serving.store.schema import deliveries, flag_raisings

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
+from serving.identity.ended_sessions import MemoryEndings, StoredEndings
+from serving.identity.sessions import SESSION_SECONDS, Sessions
 from serving.persons import Person
-from serving.sessions import SESSION_SECONDS, Sessions
-from serving.signing_in.endings import MemoryEndings, StoredEndings
 from serving.store.database import Store
 from serving.store.schema import ended_sessions
 from tests.test_serving.entrances import FLOW, SESSION, open_browser, write_settings

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from caselight.example_unit.cases import find_record, read_cases
 from serving.store.database import Store
+from synthetic.demo.cases import find_record, read_cases
 from tests.test_store.acts import add_case, decide_now
 from tests.test_store.sent_rows import make_event, send
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from sqlalchemy import insert
 
-from features.assembly import assemble_history
-from models.reasons import explain_incidents, explain_movement
-from models.scoring import order_cases
-from serving.explaining.case_folders import CaseFolders
-from serving.explaining.ledgers import find_ledger
-from serving.explaining.stored_scores import find_earlier
-from serving.lists.blinding import record_first_view
+from features.history.assembly import assemble_history
+from models.explanations.facade import explain_incidents, explain_movement
+from models.ranking.order import order_cases
+from serving.explanations.case_folders import CaseFolders
+from serving.explanations.ledgers import find_ledger
+from serving.explanations.stored_scores import find_earlier
+from serving.intake.moves import merge_cases
+from serving.lists.blind_review import record_first_view
 from serving.store.database import Store
 from serving.store.histories import read_case_folder, read_head
-from serving.store.moves import merge_cases
 from serving.store.schema import list_places
 from tests.test_store.acts import SCREENER, add_sitting
 from tests.test_store.explained import (

@@ -6,16 +6,16 @@ from click.testing import Result
 from sqlalchemy import insert, text
 from typer.testing import CliRunner
 
-from caselight import db
-from features.assembly import assemble_history
+from caselight.commands import db
 from features.errors import ConfigError
-from features.folder import read_folder
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from serving.intake.checks import check_store
+from serving.intake.folder_imports import import_folder
 from serving.settings import Settings
 from serving.store import export
-from serving.store.checks import check_store
 from serving.store.database import Store, make_key, open_store
 from serving.store.export import export_folder
-from serving.store.imports import import_folder
 from serving.store.schema import events
 from serving.store.upgrading import upgrade
 from tests.test_store.conftest import SetClock

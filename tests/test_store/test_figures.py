@@ -10,15 +10,15 @@ from fastapi import FastAPI
 from sqlalchemy import insert, select, text
 from starlette.testclient import TestClient
 
-from serving.audit.lines import LOOKS
-from serving.readiness import Readiness, is_reachable, may_write_books
-from serving.rights.sealing import seal_case
-from serving.screening.champion import Champion
-from serving.screening.deliveries import add_deliveries
-from serving.screening.standing import refresh_standings
+from serving.access.seals import seal_case
+from serving.flags.deliveries import add_deliveries
+from serving.health.readiness import Readiness, is_reachable, may_write_books
+from serving.identity.issuer import Issuer
+from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
-from serving.signing_in.issuer import Issuer
+from serving.standing.standings import refresh_standings
+from serving.store.audit_lines import LOOKS
 from serving.store.database import Store, make_key, open_store
 from serving.store.engines import find_file, name_looks_file
 from serving.store.schema import audit_heads, audit_lines, flag_raisings

@@ -10,10 +10,13 @@ from scipy.stats import binom
 from sqlalchemy import insert
 from starlette.testclient import TestClient
 
-from features.catalogue import Catalogue
-from features.catalogue_file import parse_catalogue
+from features.catalogue.declarations import Catalogue
+from features.catalogue.file import parse_catalogue
 from serving.api.findings import router
-from serving.findings.agreement import (
+from serving.errors import install_handlers
+from serving.lists.composition import RULES
+from serving.persons import Person
+from serving.results.agreement import (
     BELOW,
     FIRST,
     LAST,
@@ -25,13 +28,10 @@ from serving.findings.agreement import (
     read_reason_agreement,
     read_score_agreement,
 )
-from serving.findings.outcomes import OutcomeFindings, read_outcomes
-from serving.findings.sampling import Draw, bound_share, estimate_missed
-from serving.findings.waits import WaitFindings, read_waits
-from serving.lists.composition import RULES
-from serving.persons import Person
-from serving.problems import install_handlers
-from serving.screening.champion import Champion
+from serving.results.outcomes import OutcomeFindings, read_outcomes
+from serving.results.sampling import Draw, bound_share, estimate_missed
+from serving.results.waits import WaitFindings, read_waits
+from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store, Unit, make_key

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select
 
-from serving.persons import Person
-from serving.problems import ServiceError
-from serving.screening.first_reads import (
+from serving.errors import ServiceError
+from serving.flags.first_reads import (
     UnreadCases,
     ensure_first_read,
     read_due,
@@ -15,7 +14,8 @@ from serving.screening.first_reads import (
     read_unread,
     record_first_read,
 )
-from serving.screening.standing import StandingRules, check_standings, refresh_standings
+from serving.persons import Person
+from serving.standing.standings import StandingRules, check_standings, refresh_standings
 from serving.store.database import Store
 from serving.store.schema import case_keys, cases, events, first_reads, scores, standings
 

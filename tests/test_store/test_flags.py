@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import DatabaseError
 
-from features.catalogue import Catalogue
-from features.catalogue_file import load_catalogue
-from serving.problems import ServiceError
-from serving.screening.flags import NO_RECORD, StandingFlag, discharge, raise_flags, standing_flags
+from features.catalogue.declarations import Catalogue
+from features.catalogue.file import load_catalogue
+from serving.errors import ServiceError
+from serving.flags.flags import NO_RECORD, StandingFlag, discharge, raise_flags, standing_flags
 from serving.store.database import Store, Unit, make_key
 from serving.store.histories import read_history
 from serving.store.schema import cases, deliveries, events, facts, flag_raisings

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
-from serving.rights.rules import RULES
+from serving.access.route_rules import RULES
 from serving.store.database import Store
 from tests.test_store.entered import close_application, enter, fill_path, make_application
 from tests.test_store.test_rights import OTHER, OWN, add, call, keys_about, seal

@@ -1,13 +1,13 @@
 import pytest
 from sqlalchemy import select
 
-from features.assembly import assemble_history
-from features.folder import read_folder
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from serving.intake.folder_imports import import_folder
 from serving.persons import Person
 from serving.settings import Settings
 from serving.store.database import Store, Unit
 from serving.store.histories import read_case_folder, read_head, read_history
-from serving.store.imports import import_folder
 from serving.store.schema import cases
 from tests.conftest import SmallUnit
 from tests.test_store.conftest import SetClock

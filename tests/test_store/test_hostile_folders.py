@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.errors import CaselightError
+from serving.intake.folder_imports import import_folder
 from serving.settings import Settings
 from serving.store.database import Store
-from serving.store.imports import import_folder
 from tests.test_store.sent_rows import PERSON, count_rows, make_case, make_event, write_rows
 
 

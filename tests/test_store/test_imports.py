@@ -6,14 +6,14 @@ import pytest
 from sqlalchemy import select
 
 from features.errors import CaselightError, ConfigError
-from serving.screening.standing import StandingRules
+from serving.intake import folder_imports as imports
+from serving.intake.chunks import Chunk, take_chunk
+from serving.intake.folder_imports import import_folder
+from serving.intake.progress import Imported, ImportRefusedError, begin_import, list_rejects
+from serving.intake.row_lines import MOST_LINE_BYTES, Line, LineSplitter, normalise_rows, read_line
 from serving.settings import Settings
-from serving.store import imports
-from serving.store.chunks import Chunk, take_chunk
+from serving.standing.standings import StandingRules
 from serving.store.database import Store
-from serving.store.imports import import_folder
-from serving.store.progress import Imported, ImportRefusedError, begin_import, list_rejects
-from serving.store.row_lines import MOST_LINE_BYTES, Line, LineSplitter, normalise_rows, read_line
 from serving.store.schema import RECORDS, import_rejects
 from serving.store.schema import imports as imports_table
 from tests.test_store.sent_rows import (

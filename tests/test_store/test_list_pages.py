@@ -8,10 +8,10 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from serving.flags.urgent_cases import CASES_PER_PAGE
 from serving.lists.latest_incidents import MOST_INCIDENTS, read_latest_incidents
-from serving.lists.urgent_cases import CASES_PER_PAGE
 from serving.pages.list_words import ListWords, close_sentence
-from serving.screening.standing import StandingRules
+from serving.standing.standings import StandingRules
 from serving.store.database import Store
 from serving.store.schema import acknowledgements, flag_raisings
 from tests.test_serving.reading_pages import read_text

@@ -3,16 +3,16 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from features.openness import open_cases
-from serving.screening.deliveries import add_deliveries
-from serving.screening.duty import acknowledge, read_queue
-from serving.screening.flags import standing_flags
-from serving.screening.standing import refresh_standings
-from serving.store.checks import check_store
+from features.history.open_cases import open_cases
+from serving.flags.deliveries import add_deliveries
+from serving.flags.duty import acknowledge, read_queue
+from serving.flags.flags import standing_flags
+from serving.intake.checks import check_store
+from serving.intake.move_records import MoveRefusedError
+from serving.intake.moves import Move, merge_cases, split_case, transfer_case
+from serving.standing.standings import refresh_standings
 from serving.store.database import Store, Unit, make_key
 from serving.store.histories import read_case_folder, read_head, read_history
-from serving.store.move_records import MoveRefusedError
-from serving.store.moves import Move, merge_cases, split_case, transfer_case
 from serving.store.schema import (
     case_keys,
     case_moves,

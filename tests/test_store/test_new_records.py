@@ -8,7 +8,7 @@ from serving.decisions.case_news import CaseNews, find_case_news
 from serving.lists.new_records import FIRST_DAYS, NewKind, News, find_since, read_news
 from serving.lists.sittings import current_sitting
 from serving.pages.list_words import ListWords, describe_span
-from serving.screening.standing import StandingRules
+from serving.standing.standings import StandingRules
 from serving.store.database import Store
 from tests.test_store.acts import NOW_US, add_case, add_sitting, decide_now
 from tests.test_store.sent_rows import key_of, make_case, make_event, make_fact, send

@@ -1,9 +1,9 @@
 import pytest
 from sqlalchemy import select
 
+from serving.errors import ServiceError
 from serving.persons import ROLES, Person
-from serving.problems import ServiceError
-from serving.screening.ordering import SWITCHERS, read_ordering, read_switch, switch_ordering
+from serving.scoring.ordering import SWITCHERS, read_ordering, read_switch, switch_ordering
 from serving.store.database import Store
 from serving.store.schema import orderings
 

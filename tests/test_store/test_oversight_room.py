@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from features.catalogue_file import load_catalogue
-from features.moments import parse_date
-from serving.audit.acts import Act, acting
-from serving.audit.lines import LOOKS
-from serving.audit.reading import Wanted
+from features.catalogue.file import load_catalogue
+from features.contract.moments import parse_date
+from serving.access.seals import seal_case
+from serving.oversight.access_lines import Day, find_lines, find_people
+from serving.oversight.access_log import Wanted
 from serving.oversight.delays import LEAST_RECORDS, read_delays
-from serving.oversight.looks import Day, find_lines, find_people
 from serving.oversight.sampling import draw_cases
 from serving.oversight.unasked import read_unasked
 from serving.persons import Person
-from serving.rights.sealing import seal_case
-from serving.screening.standing import refresh_standings
+from serving.standing.standings import refresh_standings
+from serving.store.acts import Act, acting
+from serving.store.audit_lines import LOOKS
 from serving.store.database import Store
 from tests.test_store.sent_rows import key_of, make_case, make_event, make_fact, send
 

@@ -9,10 +9,10 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
-from features.moments import format_moment
+from features.contract.moments import format_moment
 from serving.api.promotions import router
+from serving.errors import install_handlers
 from serving.persons import MACHINE, ROLES, Person
-from serving.problems import install_handlers
 from serving.promotions.record import Step, find_figures, find_waiting, follow, read_steps
 from serving.promotions.rights import (
     PromotionRefusedError,
@@ -33,11 +33,11 @@ from serving.promotions.steps import (
     roll_back,
     withdraw,
 )
-from serving.screening.champion import Champion
+from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store, Unit
-from training.promotion import promote
+from training.registry.bundle_folder import promote
 
 ANNE = Person("SYN Anne", "data_scientist", "unit", "issuer|anne")
 BEN = Person("SYN Ben", "reviewer", "health", "issuer|ben")

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
-from serving.screening.standing import check_standings
+from serving.standing.standings import check_standings
 from serving.store.database import Store
 from serving.store.histories import read_head
 from serving.store.schema import RECORDS, case_keys, import_rejects

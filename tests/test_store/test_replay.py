@@ -7,15 +7,15 @@ import pytest
 from sqlalchemy import insert, text
 
 from caselight.__main__ import run
-from serving.explaining.replaying import Difference, Replay
-from serving.explaining.stored_scores import StoredScore
+from serving.explanations.replaying import Difference, Replay
+from serving.explanations.stored_scores import StoredScore
+from serving.intake.moves import merge_cases
 from serving.store.database import Store
-from serving.store.moves import merge_cases
 from serving.store.schema import disposals
 from tests.test_store.acts import SCREENER
 from tests.test_store.explained import add_rows, latest_of, score_now
 from tests.test_store.scored import Scored, fill
-from training.promotion import promote
+from training.registry.bundle_folder import promote
 
 
 @pytest.fixture

@@ -8,24 +8,24 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.engine import Row
 
-from features.assembly import assemble_history
-from features.contract import TABLES
-from features.folder import ContractFolder, read_folder
-from features.history import History
-from features.openness import open_cases
-from models.advice import Advice
-from models.bundle import Bundle, load_bundle
-from models.contributions import explain
-from models.scoring import Ranking, order_cases, rank_cases
-from serving.screening.advising import advise_scores
-from serving.screening.flags import standing_flags
-from serving.screening.rescoring import find_stale, lead_families, score_cases, score_stale
-from serving.screening.standing import check_standings
+from features.contract.tables import TABLES
+from features.history.assembly import assemble_history
+from features.history.columns import History
+from features.history.open_cases import open_cases
+from features.intake.contract_folder import ContractFolder, read_folder
+from models.bundle.contributions import explain
+from models.bundle.folder import Bundle, load_bundle
+from models.ranking.advice import Advice
+from models.ranking.order import Ranking, order_cases, rank_cases
+from serving.flags.flags import standing_flags
+from serving.intake.moves import merge_cases
+from serving.intake.records import append_rows
+from serving.scoring.rescoring import find_stale, lead_families, score_cases, score_stale
+from serving.scoring.stored_advice import advise_scores
+from serving.standing.standings import check_standings
 from serving.store.database import Store
 from serving.store.export import export_folder
 from serving.store.histories import read_head
-from serving.store.moves import merge_cases
-from serving.store.records import append_rows
 from serving.store.schema import case_keys, events, flag_raisings, model_uses, scores, standings
 from tests.test_store.sent_rows import PERSON
 
@@ -327,7 +327,7 @@ def test_a_failing_transaction_leaves_no_half(
     filled: Store, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scores, flags and standings come together or not at all."""
-    from serving.screening import rescoring
+    from serving.scoring import rescoring
 
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError
@@ -344,7 +344,7 @@ def test_one_case_that_fails_holds_up_no_other(
     filled: Store, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where one case cannot be scored all others are, and the fault is told."""
-    from serving.screening import rescoring
+    from serving.scoring import rescoring
 
     keys = sorted(read_all(filled))
     bad, real = keys[len(keys) // 3], rescoring.order_cases

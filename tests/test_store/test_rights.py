@@ -11,16 +11,15 @@ from fastapi.routing import APIRoute
 from sqlalchemy import insert, select
 from starlette.testclient import TestClient
 
-from serving.audit.acts import Act, acting
+from serving.access.route_rules import RULES, SCOPES
+from serving.access.seals import name_others, open_seal, seal_case
+from serving.access.visibility import may_see_case
 from serving.decisions.corrections import CorrectionIn, ask_correction
+from serving.errors import ServiceError
 from serving.persons import MACHINE, ROLES, Person
-from serving.problems import ServiceError
-from serving.rights.gate import check_rule
-from serving.rights.rules import RULES, SCOPES
-from serving.rights.sealing import name_others, open_seal, seal_case
-from serving.rights.sight import may_see_case
 from serving.routes import ROUTERS
-from serving.screening.standing import refresh_standings
+from serving.standing.standings import refresh_standings
+from serving.store.acts import Act, acting
 from serving.store.database import Store, make_key
 from serving.store.histories import read_history
 from serving.store.schema import (
@@ -30,6 +29,7 @@ from serving.store.schema import (
     import_rejects,
     scores,
 )
+from serving.web.gate import check_rule
 from tests.test_store.acts import add_score
 from tests.test_store.entered import close_application, enter, fill_path, make_application
 from tests.test_store.sent_rows import key_of, make_case, make_event, make_link, send

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
+from serving.lists.draws import Shares
 from serving.lists.listed import read_overflow, read_rows
-from serving.lists.lots import Shares
-from serving.lists.opening import Opened, Terms
+from serving.lists.sitting_opening import Opened, Terms
 from serving.lists.sittings import Sitting, current_sitting, list_sittings, read_sitting
 from serving.persons import Person
 from serving.store.database import Store, make_key

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Row
 
-from serving.screening.standing import (
+from serving.standing.standings import (
     StandingRules,
     check_standings,
     rebuild_standings,

@@ -1,6 +1,6 @@
 import pytest
 
-from serving.screening.states import (
+from serving.standing.states import (
     CaseFacts,
     CaseState,
     LatestDecision,

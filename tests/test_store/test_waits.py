@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from serving.lists.lots import Shares
+from serving.lists.draws import Shares
 from serving.lists.sittings import Sitting
-from serving.lists.waits import Flow, Waits, count_waited_places, read_flow, tell_waits
+from serving.lists.waiting_times import Flow, Waits, count_waited_places, read_flow, tell_waits
 from serving.store.database import Store, make_key
 from serving.store.schema import decisions
 from tests.test_store.case_rows import ANNE, DAY_US, NOW_US, name_case, open_list, put, stand

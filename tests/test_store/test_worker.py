@@ -10,22 +10,22 @@ import pytest
 from sqlalchemy import insert, select
 from structlog.testing import capture_logs
 
-from features.contract import TABLES
-from features.folder import read_folder
-from features.moments import parse_date
-from models.bundle import load_bundle
-from serving.screening import worker as module
-from serving.screening.champion import Champion
-from serving.screening.leases import give_back, take_lease
-from serving.screening.standing import check_standings, refresh_standings
-from serving.screening.worker import LEASE, Worker, find_night, work_once
+from features.contract.moments import parse_date
+from features.contract.tables import TABLES
+from features.intake.contract_folder import read_folder
+from models.bundle.folder import load_bundle
+from serving.intake.records import append_rows
+from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
+from serving.standing.standings import check_standings, refresh_standings
 from serving.store.database import Store, Unit, make_key
-from serving.store.records import append_rows
 from serving.store.schema import decisions, leases, model_uses, scores, standings
+from serving.worker import worker as module
+from serving.worker.leases import give_back, take_lease
+from serving.worker.worker import LEASE, Worker, find_night, work_once
 from tests.test_store.scored import choose_cases
-from training.promotion import promote
+from training.registry.bundle_folder import promote
 
 SIZE = 8
 PERSON = {"person": "Police Screener", "subject": "s", "role": "reviewer", "agency": "police"}

@@ -9,11 +9,10 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, func, insert, select
 
-from features.moments import to_datetime
-from serving.lists.opening import Terms
+from features.contract.moments import to_datetime
+from serving.lists.sitting_opening import Terms
 from serving.lists.sittings import Sitting
-from serving.screening.standing import refresh_standings
-from serving.screening.worker import find_reviews_due
+from serving.standing.standings import refresh_standings
 from serving.store.database import Store, Writing, make_key
 from serving.store.schema import (
     case_keys,
@@ -24,6 +23,7 @@ from serving.store.schema import (
     scores,
     standings,
 )
+from serving.worker.worker import find_reviews_due
 from tests.test_store.case_rows import ANNE, DAY_US, open_list, read_places, score_row
 
 WEEK_US = 7 * DAY_US

@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from features.catalogue import Catalogue
-from features.catalogue_file import PROTECTED, SHIPPED, load_catalogue
+from features.catalogue.declarations import Catalogue
+from features.catalogue.file import PROTECTED, SHIPPED, load_catalogue
 from features.errors import ConfigError
-from features.history import History
+from features.history.columns import History
 from training.audit import audit_list, pair_characteristics, read_characteristics
 from training.audit.characteristics import group_cases, pair_groups
 from training.audit.disclosure import LEAST_SHOWN, hide_counts
 from training.audit.measures import Measure
-from training.audit.multiplicity import correct_benjamini_hochberg, correct_holm
 from training.audit.wording import FEWER, RECORDED_LESS, TOO_FEW, VERDICTS, WITHHELD
+from training.figures.multiplicity import correct_benjamini_hochberg, correct_holm
 
 GROUPS = np.array(["a", "b", "c", None], dtype=object)
 

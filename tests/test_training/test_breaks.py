@@ -6,19 +6,19 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from features.assembly import assemble_history
-from features.catalogue import DAY_US
-from features.catalogue_file import load_catalogue, parse_catalogue
-from features.folder import assemble_folder, read_folder
-from features.moments import parse_date
-from training.breaks import (
+from features.catalogue.declarations import DAY_US
+from features.catalogue.file import load_catalogue, parse_catalogue
+from features.contract.moments import parse_date
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import assemble_folder, read_folder
+from synthetic.simulator import simulate_unit
+from training.practice.breaks import (
     LEAST_RECORDS,
     SIGNIFICANCE,
     find_breaks,
     find_steps,
 )
-from training.monthly import ALL_RECORDS, count_records, expect_records
-from training.simulator import simulate_unit
+from training.practice.monthly_counts import ALL_RECORDS, count_records, expect_records
 
 ZONE = "Europe/London"
 CATALOGUE = parse_catalogue(

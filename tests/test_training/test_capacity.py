@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import ConfigError
-from training.capacity import (
+from training.figures.capacity import (
     evaluate_at_capacity,
     list_missed,
     rank_cases,
     weight_rows,
 )
-from training.metrics import expected_hits, precision_at_k, recall_at_k
-from training.resampling import draw_people_by_person
+from training.figures.metrics import expected_hits, precision_at_k, recall_at_k
+from training.figures.resampling import draw_people_by_person
 
 ROWS = st.lists(
     st.tuples(

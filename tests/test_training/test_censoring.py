@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalogue import DAY_US
-from features.history import NEVER
-from training.censoring import (
+from features.catalogue.declarations import DAY_US
+from features.contract.arrays import NEVER
+from features.engine.outcomes import Labels
+from training.figures.censoring import (
     CENSORED,
     COMPETING,
     OUTCOME,
@@ -17,7 +18,6 @@ from training.censoring import (
     weigh_by_censoring,
     weigh_labels,
 )
-from training.labels import Labels
 
 TIMES = st.integers(1, 6).map(float)
 ROWS = st.lists(st.tuples(TIMES, st.sampled_from([CENSORED, OUTCOME, COMPETING])), min_size=1)

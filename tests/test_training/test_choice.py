@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from training.candidates import Candidate
-from training.choice import Period, choose
+from training.fitting.candidates import Candidate
+from training.fitting.choice import Period, choose
 
 N = 400
 

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.assembly import assemble_history
-from features.catalogue_file import parse_catalogue
-from features.engine import compile_plan, measure
+from features.catalogue.file import parse_catalogue
+from features.contract.moments import parse_date
+from features.engine.measurement import compile_plan, measure
 from features.errors import CatalogueError, ConfigError
-from features.folder import assemble_folder
-from features.moments import parse_date
-from training.cohorts import (
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import assemble_folder
+from training.cohorts.landmarks import (
     first_seen_days,
     group_cases,
     match_events,

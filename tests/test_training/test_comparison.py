@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from training.comparison import Difference, compare_auc
-from training.headlines import Standings, sort_headlines, tell_headline
-from training.metrics import draw_people
+from training.evaluation.headlines import Standings, sort_headlines, tell_headline
+from training.figures.comparison import Difference, compare_auc
+from training.figures.metrics import draw_people
 
 
 def test_a_difference_is_that_of_scikit_learns_aucs():

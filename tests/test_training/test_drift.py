@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from features.assembly import assemble_history
-from features.catalogue import DAY_US, Horizon
-from features.catalogue_file import parse_catalogue
+from features.catalogue.declarations import DAY_US, Horizon
+from features.catalogue.file import parse_catalogue
+from features.contract.moments import format_moment, parse_date
 from features.errors import LeakageError
-from features.folder import assemble_folder
-from features.moments import format_moment, parse_date
-from training.drift import LASTING_SHARE, Window, compare_windows, estimate_shift, halve
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import assemble_folder
+from training.practice.drift import LASTING_SHARE, Window, compare_windows, estimate_shift, halve
 
 ZONE = "Europe/London"
 CATALOGUE = b"""version: 1

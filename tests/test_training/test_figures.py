@@ -12,10 +12,10 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from features.assembly import assemble_history
-from features.folder import read_folder
-from models.bundle import load_bundle
-from training.cohort_rows import label_cohort, take_cohort
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from models.bundle.folder import load_bundle
+from training.cohorts.training_rows import label_cohort, take_cohort
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from features.assembly import assemble_history
+from features.engine.outcomes import label_landmarks
 from features.errors import ArtefactError, ConfigError
-from features.folder import read_folder
-from features.outcomes import label_landmarks
-from models.bundle import load_bundle
-from models.scoring import cohort_cases, order_cases, rank
-from models.stability import (
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from models.bundle.folder import load_bundle
+from models.ranking.order import cohort_cases, order_cases, rank
+from models.ranking.stability import (
     Agreement,
     ListChurn,
     list_first,
@@ -28,9 +28,10 @@ from models.stability import (
 )
 from tests.test_models.conftest import random_bundle
 from tests.test_training.good_figures import make_good
-from training.cohorts import Landmarks
-from training.comparison import Difference
+from training.cohorts.landmarks import Landmarks
 from training.config import DEFAULT_PATH, load_config, load_limits
+from training.figures.comparison import Difference
+from training.figures.metrics import recall_at_k
 from training.gates import (
     Gate,
     Measured,
@@ -43,7 +44,6 @@ from training.gates import (
     read_reported,
 )
 from training.gates.performance import judge_performance
-from training.metrics import recall_at_k
 from training.report.reading import read_run
 
 LIMITS = load_limits()

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from features.assembly import assemble_history
-from features.catalogue_file import load_catalogue
-from features.folder import assemble_folder
-from features.moments import parse_date
-from training.handbacks import LEAST_INCIDENTS, compare_handbacks
+from features.catalogue.file import load_catalogue
+from features.contract.moments import parse_date
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import assemble_folder
+from training.practice.handbacks import LEAST_INCIDENTS, compare_handbacks
 
 ZONE = "Europe/London"
 EXTRACT = parse_date("2026-06-01", ZONE)

@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.assembly import assemble_history
-from features.catalogue import DAY_US
-from features.catalogue_file import load_catalogue, parse_catalogue
-from features.folder import assemble_folder
-from features.history import NEVER
-from features.moments import format_moment, parse_date
-from training.cohorts import Landmarks, work_kinds
-from training.labels import (
+from features.catalogue.declarations import DAY_US
+from features.catalogue.file import load_catalogue, parse_catalogue
+from features.contract.arrays import NEVER
+from features.contract.moments import format_moment, parse_date
+from features.engine.outcomes import (
     bound_withdrawals,
     horizon_end,
     label_cases,
     label_estimands,
     label_landmarks,
 )
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import assemble_folder
+from training.cohorts.landmarks import Landmarks, work_kinds
 
 ZONE = "Europe/London"
 CATALOGUE = b"""version: 1

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from features.assembly import assemble_history
-from features.catalogue import Catalogue
-from features.catalogue_file import load_catalogue
-from features.engine import Queries, measure_queries
+from features.catalogue.declarations import Catalogue
+from features.catalogue.file import load_catalogue
+from features.contract.moments import parse_date
+from features.engine.measurement import Queries, measure_queries
+from features.engine.outcomes import label_cases
 from features.errors import ConfigError
-from features.folder import ContractFolder, assemble_folder, read_folder
-from features.history import History
-from features.moments import parse_date
-from training.labels import label_cases
-from training.landmines import EARNEST, Mine, Reading, find_training_date, search_leaks
+from features.history.assembly import assemble_history
+from features.history.columns import History
+from features.intake.contract_folder import ContractFolder, assemble_folder, read_folder
+from training.checks.leakage import EARNEST, Mine, Reading, find_training_date, search_leaks
 
 DAY = 86_400_000_000
 OUTCOMES = ("persistence", "breach", "violence", "serious_harm")

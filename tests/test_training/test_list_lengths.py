@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.list_lengths import LENGTHS, LIST, LONGEST_WAIT, RULE, measure_lengths
-from training.metrics import precision_at_k, recall_at_k
-from training.resampling import draw_people_by_person
+from training.evaluation.list_lengths import LENGTHS, LIST, LONGEST_WAIT, RULE, measure_lengths
+from training.figures.metrics import precision_at_k, recall_at_k
+from training.figures.resampling import draw_people_by_person
 
 
 def test_more_places_find_more_cases_and_fewer_of_each_hundred() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.management import compare_managed
+from training.practice.managed_cases import compare_managed
 
 MANY = 4_000
 

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from training.metrics import (
+from training.figures.metrics import (
     draw_people,
     evaluate,
     expected_hits,
     precision_at_k,
     recall_at_k,
 )
-from training.resampling import resampled_auc
+from training.figures.resampling import resampled_auc
 
 SCORED = st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=6)
 

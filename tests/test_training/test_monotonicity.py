@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 
 from caselight.__main__ import run
-from features.assembly import assemble_history
-from features.catalogue import DAY_US
-from features.catalogue_file import load_catalogue, parse_catalogue
-from features.engine import compile_plan, measure
+from features.catalogue.declarations import DAY_US
+from features.catalogue.file import load_catalogue, parse_catalogue
+from features.contract.moments import format_moment
+from features.engine.measurement import compile_plan, measure
 from features.errors import ConfigError
-from features.folder import SUPERSEDED_AT, read_folder
-from features.moments import format_moment
-from models.bundle import Bundle, load_bundle, make_reference
-from training.config import load_config
-from training.fit import TrainingRows, fit_outcome
-from training.monotonicity import (
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import SUPERSEDED_AT, read_folder
+from models.bundle.folder import Bundle, load_bundle, make_reference
+from training.checks.score_falls import (
     Addition,
     Movement,
     attribute_falls,
@@ -26,6 +24,8 @@ from training.monotonicity import (
     vary,
     widen_kinds,
 )
+from training.config import load_config
+from training.fitting.models import TrainingRows, fit_outcome
 
 GRAVE = ("threat", "breach", "violence")
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import ConfigError
-from training.net_benefit import draw_curve
-from training.resampling import draw_people_by_person
+from training.figures.net_benefit import draw_curve
+from training.figures.resampling import draw_people_by_person
 
 
 def test_a_small_curve_by_hand():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import ArtefactError, LeakageError
-from training.openings import open_origin, read_openings
+from training.evaluation.origin_openings import open_origin, read_openings
 
 
 def look(path, *, strict=False, **changes):

@@ -6,16 +6,16 @@ import json
 import numpy as np
 import pytest
 
-from features.assembly import assemble_history
-from features.catalogue import DAY_US
-from features.catalogue_file import load_catalogue
+from features.catalogue.declarations import DAY_US
+from features.catalogue.file import load_catalogue
 from features.errors import ConfigError, LeakageError
-from features.folder import read_folder
-from models.bundle import load_bundle
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from models.bundle.folder import load_bundle
 from training.config import load_config
-from training.fit import split_by_person
+from training.fitting.models import split_by_person
 from training.pipeline import check_dates, train
-from training.promotion import promote
+from training.registry.bundle_folder import promote
 
 QUICK = {"least_positives": 20, "most_rounds": 30, "early_stopping_rounds": 10}
 KEYS = {
@@ -158,10 +158,10 @@ def test_the_registry_serves_the_same_scores(
     import pandas as pd
     from scipy.special import expit
 
-    from features.engine import compile_plan, measure
-    from models.scoring import estimate_log_odds
+    from features.engine.measurement import compile_plan, measure
+    from models.ranking.order import estimate_log_odds
     from training.pipeline import TrainingResult
-    from training.tracking import mlflow, track
+    from training.registry.tracking import mlflow, track
 
     bundle = load_bundle(small_unit.bundle)
     metrics = json.loads((small_unit.bundle / "metrics.json").read_text())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import ConfigError
-from training.planner import WEEK_US, Arrivals, plan_capacity, reserve
+from training.planning.capacity_plan import WEEK_US, Arrivals, plan_capacity, reserve
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 15), st.integers(0, 20), st.integers(0, 3), st.booleans()),

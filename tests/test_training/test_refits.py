@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalogue_file import load_catalogue
-from models.encoding import make_encoding
+from features.catalogue.file import load_catalogue
+from models.bundle.encoding import make_encoding
 from training.config import load_config
-from training.fit import TrainingRows
-from training.refits import (
+from training.fitting.bootstrap_refits import (
     ListStability,
     RankBands,
     assess_list,
@@ -22,6 +21,7 @@ from training.refits import (
     prepare_refits,
     refit_ranks,
 )
+from training.fitting.models import TrainingRows
 
 
 def quiet(message):

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
-from training.metrics import calibration_intercept
-from training.reliability import (
+from training.figures.calibration import (
     TOO_FEW,
     assess_calibration,
     fit_logit,
     reliability_curve,
     wilson_interval,
 )
+from training.figures.metrics import calibration_intercept
 
 
 def sample(n=2000, seed=5):

@@ -19,11 +19,11 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from features.errors import ArtefactError
 from training.audit import audit_list, find_proxies
-from training.breaks import Break
-from training.drift import DriftShift
-from training.openings import Opening
-from training.refits import assess_list, measure_told_apart, refit_ranks
-from training.reliability import assess_calibration, reliability_curve
+from training.evaluation.origin_openings import Opening
+from training.figures.calibration import assess_calibration, reliability_curve
+from training.fitting.bootstrap_refits import assess_list, measure_told_apart, refit_ranks
+from training.practice.breaks import Break
+from training.practice.drift import DriftShift
 from training.report import render_report, write_report
 from training.report.listing import cut_ranks
 from training.report.page import OPTIONAL

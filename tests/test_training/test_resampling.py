@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.resampling import (
+from training.figures.resampling import (
     MOST_DRAWN_CELLS,
     PeopleDraws,
     count_drawn,

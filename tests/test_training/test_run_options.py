@@ -5,17 +5,16 @@ import json
 
 import pytest
 
-from features.assembly import assemble_history
-from features.catalogue_file import load_catalogue
+from features.catalogue.file import load_catalogue
 from features.errors import ConfigError, LeakageError
-from features.folder import read_folder
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from synthetic.simulator.truth import find_truth
 from training.audit import read_characteristics
 from training.config import load_config
+from training.options import RunOptions, TuningBudget
 from training.pipeline import train
 from training.report import write_report
-from training.request import RunOptions
-from training.simulator.truth import find_truth
-from training.tuning import TuningBudget
 
 QUICK = {
     "least_positives": 20,

@@ -7,13 +7,13 @@ import pytest
 from scipy.stats import chi2
 from sklearn.metrics import roc_auc_score
 
-from features.assembly import assemble_history
-from features.catalogue_file import load_catalogue
-from features.folder import read_folder
-from models.encoding import make_encoding
-from training.cohort_rows import join_cohorts, label_cohort, take_cohort, training_rows
+from features.catalogue.file import load_catalogue
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from models.bundle.encoding import make_encoding
+from training.cohorts.training_rows import join_cohorts, label_cohort, take_cohort, training_rows
 from training.config import load_config
-from training.fit import TrainingRows, fit_logistic, fit_outcome, fit_rfs
+from training.fitting.models import TrainingRows, fit_logistic, fit_outcome, fit_rfs
 
 TIMES = 20
 QUICK = {"most_rounds": 60, "early_stopping_rounds": 15, "folds": 3}

@@ -6,21 +6,21 @@ import lightgbm
 import numpy as np
 import pytest
 
-from features.assembly import assemble_history
-from features.catalogue_file import load_catalogue
-from features.folder import read_folder
-from features.openness import open_cases
-from models.baselines import LogisticBaseline, signed_log
-from models.encoding import make_encoding
-from training.bins import SharedBins
-from training.cohort_rows import join_cohorts, take_cohort, take_cohorts, training_rows
+from features.catalogue.file import load_catalogue
+from features.engine.outcomes import label_cases
+from features.history.assembly import assemble_history
+from features.history.open_cases import open_cases
+from features.intake.contract_folder import read_folder
+from models.bundle.baselines import LogisticBaseline, signed_log
+from models.bundle.encoding import make_encoding
+from training.cohorts.drift_windows import WindowCases
+from training.cohorts.history_subsets import drop_facts, keep_lifecycle
+from training.cohorts.outcome_rows import TrainingRows
+from training.cohorts.training_rows import join_cohorts, take_cohort, take_cohorts, training_rows
 from training.config import load_config
-from training.excerpts import drop_facts, keep_lifecycle
-from training.fit import boosting_parameters, fit_held_out, fit_outcome
-from training.labels import label_cases
-from training.logistic import score_logistic
-from training.rows import TrainingRows
-from training.windows import WindowCases
+from training.fitting.bins import SharedBins
+from training.fitting.logistic import score_logistic
+from training.fitting.models import boosting_parameters, fit_held_out, fit_outcome
 
 QUICK = {"most_rounds": 20, "early_stopping_rounds": 5}
 

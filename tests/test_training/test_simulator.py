@@ -7,10 +7,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from features.assembly import assemble_history
-from features.catalogue import Catalogue
-from features.catalogue_file import load_catalogue
-from features.contract import (
+from features.catalogue.declarations import Catalogue
+from features.catalogue.file import load_catalogue
+from features.contract.tables import (
     ACTORS,
     ASSURANCES,
     CASES,
@@ -23,10 +22,11 @@ from features.contract import (
     VIEWS,
 )
 from features.errors import ConfigError
-from features.folder import read_folder
-from features.vocabulary import count_unmeasured
-from training.simulator import simulate_unit
-from training.simulator.population import CASE
+from features.history.assembly import assemble_history
+from features.history.vocabulary import count_unmeasured
+from features.intake.contract_folder import read_folder
+from synthetic.simulator import simulate_unit
+from synthetic.simulator.population import CASE
 
 TABLES = {table.name: table for table in (CASES, EVENTS, FACTS, PEOPLE)}
 DAY = pd.Timedelta(days=1)

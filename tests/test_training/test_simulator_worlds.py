@@ -8,19 +8,21 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from caselight.check_catalogue import check_catalogue
-from features.assembly import assemble_history
-from features.catalogue import Catalogue
-from features.catalogue_file import load_catalogue
-from features.engine import compile_plan, measure
-from features.folder import read_folder
-from features.history import Float64, History, Int64
-from features.openness import open_cases
-from models.baselines import rank_quantiles, sum_ranks
-from training.labels import label_cases
-from training.simulator import simulate_unit
-from training.simulator.settings import WORLDS, find_world, to_switches
-from training.simulator.truth import Truth, find_truth
+from caselight.commands.check_catalogue import check_catalogue
+from features.catalogue.declarations import Catalogue
+from features.catalogue.file import load_catalogue
+from features.contract.arrays import Float64, Int64
+from features.engine.measurement import compile_plan, measure
+from features.engine.outcomes import label_cases
+from features.history.assembly import assemble_history
+from features.history.columns import History
+from features.history.open_cases import open_cases
+from features.intake.contract_folder import read_folder
+from models.bundle.baselines import rank_quantiles, sum_ranks
+from synthetic.simulator import simulate_unit
+from synthetic.simulator.settings import WORLDS, find_world, to_switches
+from synthetic.simulator.truth import find_truth
+from training.known_truth import Truth
 
 N_CASES, SEED = 4_000, 5
 AS_OF_US = [

@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from features.assembly import assemble_history
-from features.catalogue_file import parse_catalogue
+from features.catalogue.file import parse_catalogue
+from features.contract.moments import parse_date
 from features.errors import ConfigError, LeakageError
-from features.folder import assemble_folder
-from features.moments import parse_date
-from training.cohorts import Landmarks
-from training.splits import (
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import assemble_folder
+from training.cohorts.landmarks import Landmarks
+from training.cohorts.splits import (
     Origin,
     backtest_origins,
     check_breaks,

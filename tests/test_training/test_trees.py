@@ -4,11 +4,11 @@ import lightgbm
 import numpy as np
 import pytest
 
-from features.assembly import assemble_history
-from features.engine import compile_plan, measure
-from features.folder import read_folder
-from models.bundle import load_bundle
-from training.trees import make_scorer, read_trees, score_raw
+from features.engine.measurement import compile_plan, measure
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
+from models.bundle.folder import load_bundle
+from training.fitting.trees import make_scorer, read_trees, score_raw
 
 
 def rows_at_the_edges(booster, random, n=2_000):

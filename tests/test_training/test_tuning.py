@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from features.catalogue_file import load_catalogue
+from features.catalogue.file import load_catalogue
 from features.errors import ConfigError
-from models.encoding import Encoding
-from training import tuning
+from models.bundle.encoding import Encoding
 from training.config import load_config
-from training.fit import TrainingRows
-from training.tuning import TuningBudget, TuningPeriod, tune
+from training.fitting import tuning
+from training.fitting.models import TrainingRows
+from training.fitting.tuning import TuningPeriod, tune
+from training.options import TuningBudget
 
 CONFIG = dataclasses.replace(load_config(), most_rounds=20, early_stopping_rounds=5)
 ENCODING = Encoding(

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalogue import Priority, Rung
-from training.weights import compare_weights
+from features.catalogue.declarations import Priority, Rung
+from training.evaluation.weight_sensitivity import compare_weights
 
 LADDER = Priority(
     ladder=(

@@ -5,7 +5,7 @@ Characteristics are joined here, after everything is fitted and scored, and nowh
 """
 
 from training.audit.characteristics import pair_characteristics, read_characteristics
-from training.audit.listing import ListAudit, audit_list
+from training.audit.list_audit import ListAudit, audit_list
 from training.audit.proxies import Proxies, find_proxies
 
 __all__ = [

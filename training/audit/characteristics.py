@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.contract.arrays import Int64
 from features.errors import ConfigError
-from features.history import Int64
 
 Bools = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.object_]

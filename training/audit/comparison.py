@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from scipy.stats import norm
 
-from features.history import Float64
+from features.contract.arrays import Float64
 from training.audit import wording
 from training.audit.measures import DEFINITIONS, Definition, Measure, Scale, describe
 

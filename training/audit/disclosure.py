@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from features.history import Int64
+from features.contract.arrays import Int64
 from training.audit.characteristics import Grouping
 
 Bools = npt.NDArray[np.bool_]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from features.history import Float64, Int64
+from features.contract.arrays import Float64, Int64
 from training.audit import wording
 from training.audit.characteristics import Grouping
 from training.audit.comparison import (

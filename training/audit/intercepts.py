@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from features.history import Float64, Int64
+from features.contract.arrays import Float64, Int64
 
 Bools = npt.NDArray[np.bool_]
 _CLIP: Final = 1e-12

@@ -14,12 +14,12 @@ from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from features.history import Float64, Int64
+from features.contract.arrays import Float64, Int64
 from training.audit import wording
 from training.audit.characteristics import Values, group_cases
 from training.audit.comparison import Figure, make_figure
 from training.audit.disclosure import LEAST_PEOPLE
-from training.resampling import draw_people_by_person, resampled_auc
+from training.figures.resampling import draw_people_by_person, resampled_auc
 
 Bools = npt.NDArray[np.bool_]
 FLAGGED_ABOVE: Final = 0.7

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from features.history import Float64, Int64
+from features.contract.arrays import Float64, Int64
 from training.audit.characteristics import Grouping
 from training.audit.measures import Quantity
-from training.capacity import Ranking, rank_cases, weight_rows
-from training.resampling import Counts
+from training.figures.capacity import Ranking, rank_cases, weight_rows
+from training.figures.resampling import Counts
 
 Bools = npt.NDArray[np.bool_]
 

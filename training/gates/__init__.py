@@ -4,7 +4,7 @@ Every gate is a pure function of what was reported or measured and of the stated
 one is told, not only the first that refuses. "Not judged" is never a pass.
 """
 
-from training.gates.judging import Measured, find_refusing, judge
+from training.gates.all_gates import Measured, find_refusing, judge
 from training.gates.pairing import PairedFigures, compare_bundles
 from training.gates.reported import Reported, read_reported
 from training.gates.verdict import Gate, Verdict

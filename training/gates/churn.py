@@ -1,6 +1,6 @@
 """Whether the list and its reasons would hold still enough for those who read them."""
 
-from models.stability import Agreement, ListChurn
+from models.ranking.stability import Agreement, ListChurn
 from training.config import PromotionLimits
 from training.gates.verdict import Gate, Verdict, settle
 

@@ -11,18 +11,19 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
-from features.catalogue import Outcome
+from features.catalogue.declarations import Outcome
+from features.contract.arrays import Float64, Int64
+from features.engine.outcomes import label_landmarks
 from features.errors import ConfigError
-from features.history import Float64, History, Int64
-from models.bundle import Bundle
-from models.scoring import cohort_cases, order_cases
-from training.capacity import rank_cases
-from training.cohorts import Landmarks
-from training.comparison import Difference, summarise_difference
-from training.excerpts import drop_facts
-from training.labels import label_landmarks
-from training.metrics import recall_at_k
-from training.resampling import Counts, PeopleDraws, count_drawn, fill_lists, resampled_auc
+from features.history.columns import History
+from models.bundle.folder import Bundle
+from models.ranking.order import cohort_cases, order_cases
+from training.cohorts.history_subsets import drop_facts
+from training.cohorts.landmarks import Landmarks
+from training.figures.capacity import rank_cases
+from training.figures.comparison import Difference, summarise_difference
+from training.figures.metrics import recall_at_k
+from training.figures.resampling import Counts, PeopleDraws, count_drawn, fill_lists, resampled_auc
 
 Bools = npt.NDArray[np.bool_]
 

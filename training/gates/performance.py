@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from training.config import PromotionLimits
-from training.findings import NO_SIGNAL, RULE_SUFFICES
+from training.evaluation.findings import NO_SIGNAL, RULE_SUFFICES
 from training.gates.pairing import PairedFigures
 from training.gates.reported import Reported
 from training.gates.verdict import Gate, Verdict, settle

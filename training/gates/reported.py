@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.errors import ArtefactError
-from models.bundle import METRICS_FILE, Bundle, load_bundle
+from models.bundle.folder import METRICS_FILE, Bundle, load_bundle
 from training.report.reading import Node, Run, read_run
 
 AT_CAPACITY = "recall_at_capacity"

@@ -3,10 +3,10 @@
 from typing import Final
 
 from training.report.lengths import tell_lengths
-from training.report.opening import CANDIDATES
 from training.report.parts import Beside, Block, Part, Section, Words, keep
 from training.report.plots import draw_bars, draw_pair
 from training.report.reading import Node, Run
+from training.report.summary import CANDIDATES
 from training.report.tables import (
     COUNT,
     IN_100,

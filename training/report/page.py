@@ -12,16 +12,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from features.errors import ArtefactError
-from training.report.choosing import describe_choice
-from training.report.doubt import describe_doubt, describe_truth
 from training.report.equity import describe_audit
 from training.report.estimands import describe_estimands
 from training.report.listing import describe_list
-from training.report.making import describe_making
-from training.report.opening import describe_glance, read_findings, read_headlines
+from training.report.model_choice import describe_choice
 from training.report.parts import Section, kind_of
 from training.report.probabilities import describe_calibration, describe_net_benefit
+from training.report.provenance import describe_making
 from training.report.reading import Run, read_run
+from training.report.summary import describe_glance, read_findings, read_headlines
+from training.report.uncertainty import describe_doubt, describe_truth
 
 _FOLDER: Final = Path(__file__).parent
 _SECTIONS: Final[tuple[Callable[[Run], Section], ...]] = (

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from training.report.opening import CANDIDATES
 from training.report.parts import Beside, Block, Part, Section, keep
 from training.report.plots import Spread, draw_lines, draw_reliability
 from training.report.reading import Node, Run
+from training.report.summary import CANDIDATES
 from training.report.tables import (
     COUNT,
     IN_100,

@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 
 from serving.decisions.drafts import DecisionIn
 from serving.decisions.versions import read_tag
-from serving.problems import Problem, invalid
+from serving.errors import Problem, invalid
 
 WAY_WORDS: Final = {
     "enforcement": ("Enforcement", "What is to be done (optional)"),

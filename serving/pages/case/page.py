@@ -9,18 +9,18 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from serving.api.decisions import CaseKey
+from serving.decisions.agency_views import ViewIn, give_view
 from serving.decisions.corrections import CorrectionIn, ask_correction, find_record
 from serving.decisions.deciding import Act, decide
-from serving.decisions.views import ViewIn, give_view
-from serving.decisions.without import Doubted
-from serving.lists.blinding import record_first_view
+from serving.decisions.score_without_record import Doubted
+from serving.errors import ServiceError
+from serving.flags.first_reads import record_first_read
+from serving.lists.blind_review import record_first_view
 from serving.pages.case.decision_form import read_decision_form
 from serving.pages.case.screen import STANCES, Happened, Narrowing, show_screen
 from serving.persons import SignedIn
-from serving.problems import ServiceError
-from serving.screening.first_reads import record_first_read
-from serving.screening.worker import make_rules
 from serving.service import service_of
+from serving.standing.standings import make_rules
 
 router = APIRouter(include_in_schema=False)
 _Words = Annotated[str, Form(max_length=2_000)]

@@ -9,18 +9,22 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection, select
 from starlette.datastructures import FormData
 
-from features.moments import to_datetime
-from models.wording import say
+from features.contract.moments import to_datetime
+from models.wording.sentences import say
+from serving.access.roles import DECIDERS, OPENERS
+from serving.access.seals import read_seal
+from serving.access.visibility import Sight
 from serving.decisions.case_news import CaseNews, find_case_news
 from serving.decisions.case_view import describe_case
 from serving.decisions.outputs import CaseOut, WithoutOut
+from serving.decisions.score_without_record import Doubted, score_without
 from serving.decisions.versions import write_tag
-from serving.decisions.without import Doubted, score_without
-from serving.explaining.case_folders import CaseFolders
-from serving.explaining.opening import Explaining
-from serving.explaining.page_part import PagePart, explain_on_page
-from serving.explaining.stored_scores import StoredScore, read_scores
-from serving.lists.blinding import VIEWS, blind_sitting
+from serving.errors import ServiceError
+from serving.explanations.case_folders import CaseFolders
+from serving.explanations.explained_score import Explaining
+from serving.explanations.page_part import PagePart, explain_on_page
+from serving.explanations.stored_scores import StoredScore, read_scores
+from serving.lists.blind_review import VIEWS, blind_sitting
 from serving.lists.sittings import current_sitting
 from serving.pages.case import record_words
 from serving.pages.case.chart import describe_span, draw_case
@@ -32,14 +36,10 @@ from serving.pages.case.timeline import Entry, lay_out, number_records
 from serving.pages.error_words import tell_problems
 from serving.pages.list_words import RULES as PLACE_WORDS
 from serving.pages.rendering import render
-from serving.problems import ServiceError
-from serving.rights.gate import sight_of
-from serving.rights.roles import DECIDERS, OPENERS
-from serving.rights.sealing import read_seal
-from serving.rights.sight import Sight
-from serving.screening.worker import make_rules
 from serving.service import Service, service_of
+from serving.standing.standings import make_rules
 from serving.store.schema import decisions, list_places
+from serving.web.gate import sight_of
 
 STANCES: Final = {"agree": "Agrees", "dissent": "Dissents", "abstain": "Abstains"}
 VIEW_WORDS: Final = dict(zip(VIEWS, ("Look now", "Look soon", "Can wait"), strict=True))

@@ -1,0 +1,116 @@
+"""``caselight replay``: compute a stored score again, and say whether it comes out the same."""
+
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from features.errors import ArtefactError, ConfigError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from models.bundle.folder import Bundle
+    from serving.explanations.replaying import Replay
+    from serving.explanations.stored_scores import StoredScore
+    from serving.store.database import Store, Unit
+
+_VERDICTS: Final = {
+    "equal": "equal to the last bit",
+    "close": "equal within 1e-9, not to the last bit",
+    "different": "different",
+}
+
+
+def replay(
+    score_key: Annotated[str, typer.Argument(help="Key of the stored score.")],
+    store: Annotated[
+        str,
+        typer.Option(envvar="CASELIGHT_DATABASE_URL", help="sqlite:///PATH or postgresql://..."),
+    ],
+    models: Annotated[
+        Path, typer.Option(envvar="CASELIGHT_MODELS_DIR", help="Folder of promoted bundles.")
+    ],
+) -> None:
+    """Compute a stored score again from the records it had read; exit code 1 where it differs."""
+    from serving.store.database import open_store
+
+    opened = open_store(store)
+    try:
+        found = _replay(opened, opened.read_unit(), score_key, models)
+    finally:
+        opened.close()
+    if found is not None and found.verdict == "different":
+        raise typer.Exit(1)
+
+
+def _replay(store: "Store", unit: "Unit", score_key: str, models: Path) -> "Replay | None":
+    """Replay a score and tell it; ``None`` where its case was disposed of."""
+    from features.contract.moments import format_moment
+    from serving.explanations.replaying import find_disposal, replay_score
+
+    with store.reading() as connection:
+        score = _need_score(connection, score_key)
+        disposed_us = find_disposal(connection, score.case_key)
+        if disposed_us is not None:
+            print(f"disposed on {format_moment(disposed_us, unit.time_zone)[:10]}: nothing is left")
+            return None
+        bundle = _load(models, score.bundle_id)
+        found = replay_score(connection, bundle, score, unit)
+    _tell(found, bundle, unit)
+    return found
+
+
+def _need_score(connection: "Connection", score_key: str) -> "StoredScore":
+    from serving.explanations.stored_scores import read_score
+
+    score = read_score(connection, score_key)
+    if score is None:
+        raise ConfigError(
+            "no score of the store has this key; read a case's score_key from /v1/cases/KEY "
+            "(scores of a case that was disposed of may be gone with it)"
+        )
+    return score
+
+
+def _load(models: Path, bundle_id: str) -> "Bundle":
+    from models.bundle.folder import load_bundle
+
+    remedy = f"give the folder of promoted bundles that holds {bundle_id} with --models"
+    if not bundle_id.isalnum():
+        raise ConfigError(f"the score names no bundle of ours; {remedy}")
+    try:
+        bundle = load_bundle(models / bundle_id)
+    except ArtefactError as error:
+        raise ConfigError(f"the score's bundle cannot be used ({error}); {remedy}") from None
+    if bundle.id != bundle_id:
+        raise ConfigError(f"the folder holds another bundle; {remedy}")
+    return bundle
+
+
+def _tell(found: "Replay", bundle: "Bundle", unit: "Unit") -> None:
+    from features.contract.moments import format_moment
+    from features.engine.measurement import ENGINE_VERSION
+    from models.explanations.plain_text import render_case
+
+    score = found.score
+    print(f"score {score.key} as of {format_moment(score.as_of_us, unit.time_zone)}")
+    print(f"bundle {bundle.id}, catalogue {bundle.catalogue.name} {bundle.catalogue.digest}")
+    print(
+        f"engine {score.engine_version} then, {ENGINE_VERSION} now; processor {_name_processor()}"
+    )
+    print(_VERDICTS[found.verdict])
+    for one in found.differences:
+        print(f"  {one.name}: stored {_show(one.stored)}, now {_show(one.now)}")
+    if found.explanation is not None:
+        print()
+        print(render_case(found.explanation, bundle.catalogue, unit.time_zone), end="")
+
+
+def _name_processor() -> str:
+    return f"{platform.machine()} on {platform.system()}"
+
+
+def _show(value: float | str | None) -> str:
+    return "nothing" if value is None else repr(value) if isinstance(value, float) else value

@@ -1,0 +1,50 @@
+"""``caselight seal``: name others for a sealed case when none of those named is left."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from caselight.inputs import say
+from features.errors import ConfigError
+
+
+def seal(
+    case_id: Annotated[str, typer.Argument(metavar="CASE", help="The case's own identifier.")],
+    person: Annotated[
+        list[str], typer.Option(help="Who may see it, by what the sign-in knows them; two or more.")
+    ],
+    why: Annotated[str, typer.Option(help="Why others are named.")],
+    store: Annotated[
+        str | None,
+        typer.Option(envvar="CASELIGHT_DATABASE_URL", help="sqlite:///PATH or postgresql://..."),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="File of your token; CASELIGHT_TOKEN where absent.")
+    ] = None,
+) -> None:
+    """Name other people for a case that is sealed; it stays sealed, and the audit chain says so."""
+    from caselight.actor import find_actor
+    from serving.access.roles import ADMINISTRATOR
+    from serving.access.seals import name_others
+    from serving.errors import ServiceError
+    from serving.settings import make_settings
+    from serving.store.acts import Act, acting
+    from serving.store.database import open_store
+
+    if store is None:
+        raise ConfigError("no store is named; give --store or set CASELIGHT_DATABASE_URL")
+    settings = make_settings(database_url=store)
+    opened = open_store(store)
+    try:
+        actor = find_actor(settings, opened.read_unit(), token_file)
+        if actor.person.role != ADMINISTRATOR:
+            raise ConfigError("only an administrator names others; show an administrator's token")
+        act = Act(actor.person, "alteration", "caselight seal")
+        with acting(act), opened.writing() as writing:
+            name_others(writing, case_id, actor.person, person, why)
+    except ServiceError as error:
+        raise ConfigError(f"{error.body.message}; {error.body.remedy}") from None
+    finally:
+        opened.close()
+    say(f"{len(set(person)):,} people are named; the case stays sealed")

@@ -1,0 +1,95 @@
+"""What every verb does first: read a contract folder, a list of dates, say what was rejected."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.errors import ConfigError
+
+if TYPE_CHECKING:
+    from features.catalogue.declarations import Catalogue
+    from features.history.columns import History
+    from features.intake.contract_folder import ContractFolder
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A contract folder and its history."""
+
+    folder: "ContractFolder"
+    history: "History"
+
+
+def load(path: Path, *, people: bool = False) -> Loaded:
+    """Read a contract folder; rows it rejects are kept in a file that only its owner can read.
+
+    Parameters
+    ----------
+    people
+        Whether to read the table of people, which only an audit may see.
+    """
+    from features.history.assembly import assemble_history
+    from features.intake.contract_folder import read_folder
+
+    if not path.is_dir():
+        raise ConfigError("there is no contract folder there; make one with `caselight import`")
+    folder = read_folder(path, people=people)
+    report_rejects(folder, path)
+    return Loaded(folder, assemble_history(folder))
+
+
+def report_rejects(folder: "ContractFolder", path: Path) -> None:
+    """Write rejected rows beside the data and say how many there are."""
+    if not len(folder.rejects):
+        return
+    from features.contract.rejects import write_rejects
+
+    kept = write_rejects(folder.rejects, path, "read")
+    say(f"{len(folder.rejects):,} rows were rejected; they and the remedies are in {kept}")
+
+
+def report_unmeasured(history: "History", catalogue: "Catalogue") -> None:
+    """Say how many records the catalogue has no word for; a mistyped kind would lose a flag."""
+    from features.history.vocabulary import count_unmeasured
+
+    for words, count in count_unmeasured(history, catalogue).items():
+        say(f"warning: {count:,} {words}")
+
+
+def parse_dates(text: str, history: "History", option: str) -> list[int]:
+    """Read dates parted by commas; a DATE is 00:00 in the history's time zone.
+
+    Raises
+    ------
+    ConfigError
+        If one of them is not a date.
+    """
+    from features.contract.moments import parse_date
+
+    try:
+        dates = [parse_date(part.strip(), history.time_zone) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(
+            f"{option} takes dates such as 2012-01-01, parted by commas without spaces"
+        ) from None
+    return sorted(set(dates))
+
+
+def parse_span(text: str, history: "History", option: str) -> tuple[int, int]:
+    """Read two dates parted by a comma: from the first up to, not including, the second.
+
+    Raises
+    ------
+    ConfigError
+        If there are not two dates, the earlier first.
+    """
+    dates = parse_dates(text, history, option)
+    if len(dates) != len(("from", "until")):
+        raise ConfigError(f"{option} takes two dates such as 2012-01-01,2014-01-01")
+    return dates[0], dates[1]
+
+
+def say(message: str) -> None:
+    """Tell progress, on standard error so that output can be piped."""
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""The catalogue of a field: its YAML read, checked and frozen."""

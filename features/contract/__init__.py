@@ -1,0 +1,1 @@
+"""What the project reads and writes of case records: tables, moments, manifest, rejects."""

@@ -1,0 +1,1 @@
+"""The records behind a value, and why the others are left out."""

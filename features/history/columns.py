@@ -1,0 +1,143 @@
+"""Case histories in memory: sorted columns with a pointer per case.
+
+A :class:`History` is immutable and holds only what indicators may be made from: records that the
+contract accepted, with text turned into codes. It is built by :mod:`features.history.assembly`; the
+engine reads it from several threads at once.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from features.contract.arrays import Float64, Int32, Int64, Keys, Text
+
+CODED_COLUMNS: Final = ("kind", "channel", "source", "view", "actor", "target", "detail")
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A text column as codes into its sorted distinct values.
+
+    Parameters
+    ----------
+    codes
+        Shape ``(n,)``; ``MISSING`` for an empty cell.
+    values
+        Distinct values, sorted, so that codes do not depend on the order of rows or files.
+    """
+
+    codes: Int32
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events sorted by case, then ``(occurred_at, recorded_at, event_id)``.
+
+    Parameters
+    ----------
+    pointer
+        Shape ``(n_cases + 1,)``; events of case ``c`` are ``pointer[c]:pointer[c + 1]``.
+    occurred_at, recorded_at
+        Microseconds UTC.
+    superseded_at
+        First moment at which a later version of the record was recorded; a record is in force at
+        ``as_of`` if ``recorded_at < as_of <= superseded_at``.
+    kind, channel, source, view, actor, target, detail
+        Coded columns.
+    value
+        Severity or harm days; NaN where unknown.
+    incident
+        Number of the incident within its case, for incidents of two or more events; ``MISSING`` for
+        an event that is an incident by itself.
+    via
+        Kind of the link through which the event of another case is seen here; ``MISSING`` for the
+        case's own. Only selectors that name a link take such events in.
+    measured
+        Whether indicators may use the event: not health, not for its agency alone (promise 9).
+    event_id
+        Keys of the records.
+    """
+
+    pointer: Int64
+    occurred_at: Int64
+    recorded_at: Int64
+    superseded_at: Int64
+    kind: Coded
+    channel: Coded
+    source: Coded
+    view: Coded
+    actor: Coded
+    target: Coded
+    detail: Coded
+    value: Float64
+    incident: Int32
+    via: Coded
+    measured: npt.NDArray[np.bool_]
+    event_id: Keys
+
+    def __len__(self) -> int:
+        return len(self.occurred_at)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Answers sorted by case, then ``(recorded_at, fact_id)``.
+
+    ``asked`` is whether the question was put; ``value`` is the answer's code, ``MISSING`` where it
+    was asked and not answered.
+    """
+
+    pointer: Int64
+    recorded_at: Int64
+    superseded_at: Int64
+    name: Coded
+    asked: npt.NDArray[np.bool_]
+    value: Coded
+    fact_id: Text
+
+    def __len__(self) -> int:
+        return len(self.recorded_at)
+
+
+@dataclass(frozen=True)
+class History:
+    """Every case's events and facts.
+
+    Parameters
+    ----------
+    case_id
+        Shape ``(n_cases,)``, sorted.
+    case_recorded_at
+        When the unit came to know of the case, microseconds UTC.
+    area, referral_source
+        Coded; shown and filtered by, never an indicator.
+    events, facts
+        The records.
+    time_zone
+        IANA name in which dates without a time are read and shown.
+    extract_at
+        Moment at which the data were drawn, microseconds UTC; nothing after it is known.
+    """
+
+    case_id: Text
+    case_recorded_at: Int64
+    area: Coded
+    referral_source: Coded
+    events: Events
+    facts: Facts
+    time_zone: str
+    extract_at: int
+
+    def __len__(self) -> int:
+        return len(self.case_id)
+
+    def events_of(self, case: int) -> slice:
+        """Events of the case numbered ``case``."""
+        return slice(int(self.events.pointer[case]), int(self.events.pointer[case + 1]))
+
+    def facts_of(self, case: int) -> slice:
+        """Facts of the case numbered ``case``."""
+        return slice(int(self.facts.pointer[case]), int(self.facts.pointer[case + 1]))

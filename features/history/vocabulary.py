@@ -1,0 +1,78 @@
+"""What of a history the catalogue has no word for: it is kept and shown, and measured by nothing.
+
+A mistyped kind would otherwise lose a flag without a sound.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from features.catalogue.declarations import Catalogue, FactType
+from features.contract.arrays import MISSING
+from features.contract.moments import parse_date
+from features.contract.tables import RESERVED_KINDS
+from features.history.columns import History
+
+UNKNOWN_KIND: Final = "unknown_kind"
+UNKNOWN_FACT: Final = "unknown_fact"
+UNREADABLE_ANSWER: Final = "unreadable_answer"
+
+REMEDIES: Final = {
+    UNKNOWN_KIND: "use a kind that the catalogue declares; this record is measured by nothing",
+    UNKNOWN_FACT: "use a fact that the catalogue declares; this answer is measured by nothing",
+    UNREADABLE_ANSWER: "answer as the question asks (yes or no, a number, a date); "
+    "until then it counts as not answered",
+}
+_COUNTED: Final = {
+    UNKNOWN_KIND: "events of a kind that the catalogue does not declare; measured by nothing",
+    UNKNOWN_FACT: "facts that the catalogue does not declare; measured by nothing",
+    UNREADABLE_ANSWER: "answers that do not fit their question; counted as not answered",
+}
+
+
+def read_answer(text: str, kind: FactType, time_zone: str) -> float:
+    """Return an answer as a number (a date as its microsecond), NaN where it cannot be read."""
+    if kind is FactType.YES_NO:
+        return {"yes": 1.0, "no": 0.0}.get(text.lower(), np.nan)
+    try:
+        number = float(text) if kind is FactType.NUMBER else parse_date(text, time_zone)
+    except ValueError:
+        return float("nan")
+    return float(number) if np.isfinite(number) else float("nan")
+
+
+def knows_kind(catalogue: Catalogue, kind: str) -> bool:
+    """Return whether a kind is the catalogue's or the contract's own."""
+    return kind in catalogue.kinds or kind in RESERVED_KINDS
+
+
+def check_fact(catalogue: Catalogue, name: str, value: str | None, time_zone: str) -> str | None:
+    """Return the code of what is wrong with an answer, ``None`` where it can be measured."""
+    question = catalogue.facts.get(name)
+    if question is None:
+        return UNKNOWN_FACT
+    if value is not None and np.isnan(read_answer(value, question.type, time_zone)):
+        return UNREADABLE_ANSWER
+    return None
+
+
+def count_unmeasured(history: History, catalogue: Catalogue) -> dict[str, int]:
+    """Return in words what of a history nothing measures, with how many records that is."""
+    kinds = history.events.kind
+    strange = np.array([not knows_kind(catalogue, kind) for kind in kinds.values] + [False])
+    facts = history.facts
+    problems = [
+        check_fact(catalogue, facts.name.values[name], _answer(facts.value.values, value), zone)
+        for zone in [history.time_zone]
+        for name, value in zip(facts.name.codes, facts.value.codes, strict=True)
+    ]
+    counts = {
+        UNKNOWN_KIND: int(strange[kinds.codes[history.events.via.codes == MISSING]].sum()),
+        UNKNOWN_FACT: problems.count(UNKNOWN_FACT),
+        UNREADABLE_ANSWER: problems.count(UNREADABLE_ANSWER),
+    }
+    return {_COUNTED[code]: count for code, count in counts.items() if count}
+
+
+def _answer(values: tuple[str, ...], code: int) -> str | None:
+    return values[code] if code >= 0 else None

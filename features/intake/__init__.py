@@ -1,0 +1,1 @@
+"""Files, exports and requests in; sound columns out, or rejects."""

@@ -1,0 +1,9 @@
+"""A fitted model: trees, calibration, encoding, and the folder of text that holds them.
+
+Models that were registered in MLflow before this package was a folder import ``Bundle`` and
+``load_bundle`` from here; see :mod:`models.scoring`.
+"""
+
+from models.bundle.folder import Bundle, load_bundle
+
+__all__ = ["Bundle", "load_bundle"]

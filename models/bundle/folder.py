@@ -1,0 +1,325 @@
+"""A fitted model on disk: text and JSON with checksums, never pickle (promise 11).
+
+::
+
+    BUNDLE/
+      bundle.json                   format, engine, hashes of all files below
+      catalogue.yaml                the catalogue it was trained with
+      reference.json                what was usual among the training cases
+      familiarity.json              what thin and strange files are; where it was learnt
+      rfs.json                      the recency-frequency-severity rule
+      <outcome>/model.txt           LightGBM's text format
+      <outcome>/calibration.json    the line from raw scores to log-odds
+      <outcome>/venn_abers.json     doubt about the average; where it was fitted
+      metrics.json                  the evaluation; not part of the identity
+"""
+
+import functools
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from features.catalogue.declarations import Catalogue
+from features.catalogue.file import parse_catalogue
+from features.contract.arrays import Float64
+from features.engine.measurement import ENGINE_VERSION, compile_plan
+from features.engine.plan import Plan
+from features.errors import ArtefactError
+from models.bundle.baselines import RfsBaseline
+from models.bundle.boosted_trees import OutcomeModel
+from models.bundle.calibration import Calibration
+from models.bundle.encoding import Encoding, make_encoding
+from models.bundle.familiarity import Familiarity, read_familiarity
+from models.bundle.intervals import VennAbers, read_venn_abers
+
+FORMAT: Final = 1
+METRICS_FILE: Final = "metrics.json"
+_OUTCOME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_REMEDY: Final = "train it again, or restore it from where it was promoted"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What was usual among the training cases: quantiles of each indicator column.
+
+    Parameters
+    ----------
+    levels
+        Shape ``(n_levels,)``, ascending.
+    quantiles
+        Shape ``(n_columns, n_levels)``; NaN for a column that was always missing.
+    missing
+        Shape ``(n_columns,)``, share missing.
+    n_cases
+        Number of training rows.
+    """
+
+    levels: Float64
+    quantiles: Float64
+    missing: Float64
+    n_cases: int
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle.
+
+    Parameters
+    ----------
+    id
+        SHA-256 over all files but ``metrics.json``.
+    catalogue
+        The catalogue it was trained with.
+    outcomes
+        Model of each outcome that had enough positives to learn from.
+    rfs
+        The rule, per outcome, that stands in where no model could be fitted.
+    reference
+        What was usual among the training cases.
+    trained_for_us
+        First moment at which it would have been used; it learnt only from what was recorded before.
+    familiarity
+        What thin and strange files are; ``None`` where it was not learnt.
+    """
+
+    id: str
+    catalogue: Catalogue
+    outcomes: Mapping[str, OutcomeModel]
+    rfs: Mapping[str, RfsBaseline]
+    reference: Reference
+    trained_for_us: int
+    familiarity: Familiarity | None = None
+
+    @functools.cached_property
+    def encoding(self) -> Encoding:
+        """How indicators become the models' columns."""
+        return make_encoding(self.catalogue)
+
+    @functools.cached_property
+    def plan(self) -> Plan:
+        """What the engine measures for the catalogue's indicators."""
+        return compile_plan(self.catalogue)
+
+
+def make_reference(values: Float64) -> Reference:
+    """Summarise the indicator matrix of the training cases."""
+    levels = np.array([0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0])
+    missing = np.isnan(values)
+    quantiles = np.full((values.shape[1], len(levels)), np.nan)
+    for column in np.flatnonzero(~missing.all(axis=0)):
+        quantiles[column] = np.nanquantile(values[:, column], levels)
+    return Reference(levels, quantiles, missing.mean(axis=0), len(values))
+
+
+def write_bundle(
+    folder: Path,
+    catalogue: Catalogue,
+    outcomes: Mapping[str, OutcomeModel],
+    rfs: Mapping[str, RfsBaseline],
+    reference: Reference,
+    trained_for_us: int,
+    familiarity: Familiarity | None = None,
+) -> str:
+    """Write a bundle into an empty or absent folder and return its id.
+
+    Raises
+    ------
+    ArtefactError
+        If the folder holds something that is not a bundle.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "bundle.json").is_file():
+        raise ArtefactError("the bundle's folder holds other files; name an empty one")
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "catalogue.yaml": catalogue.text,
+        "reference.json": _dump(_reference_to_json(reference)),
+        "rfs.json": _dump({name: _rfs_to_json(rule) for name, rule in rfs.items()}),
+    }
+    if familiarity is not None:
+        contents["familiarity.json"] = _dump(familiarity.to_json())
+    for name, model in outcomes.items():
+        contents |= _outcome_files(name, model)
+    hashes = {name: _sha256(text.encode()) for name, text in sorted(contents.items())}
+    manifest = _dump(
+        {
+            "format": FORMAT,
+            "engine_version": ENGINE_VERSION,
+            "catalogue_digest": catalogue.digest,
+            "outcomes": sorted(outcomes),
+            "trained_for_us": trained_for_us,
+            "files": hashes,
+        }
+    )
+    (folder / "bundle.json").unlink(missing_ok=True)
+    for name, text in contents.items():
+        _write(folder / name, text)
+    _write(folder / "bundle.json", manifest)
+    return _sha256(manifest.encode())
+
+
+def _outcome_files(name: str, model: OutcomeModel) -> dict[str, str]:
+    calibration = {
+        "intercept": model.calibration.intercept,
+        "slope": model.calibration.slope,
+        "average": model.average,
+        "columns": model.columns,
+    }
+    files = {f"{name}/model.txt": model.text, f"{name}/calibration.json": _dump(calibration)}
+    if model.venn_abers is not None:
+        files[f"{name}/venn_abers.json"] = _dump(model.venn_abers.to_json())
+    return files
+
+
+def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
+    """Read a bundle, verifying every checksum before anything in it is used.
+
+    Raises
+    ------
+    ArtefactError
+        If a file is missing, changed, or of an unknown format or engine version.
+    """
+    path = Path(folder)
+    manifest_bytes = _read(path / "bundle.json")
+    manifest = _parse(manifest_bytes)
+    if manifest.get("format") != FORMAT:
+        raise ArtefactError(f"the bundle is not of format {FORMAT}; {_REMEDY}")
+    if manifest.get("engine_version") != ENGINE_VERSION:
+        raise ArtefactError(f"the bundle is of another engine than {ENGINE_VERSION}; train again")
+    contents = _read_files(path, manifest.get("files"))
+    try:
+        catalogue = parse_catalogue(contents["catalogue.yaml"], "catalogue.yaml")
+        if catalogue.digest != manifest["catalogue_digest"]:
+            raise ArtefactError(f"the bundle's catalogue is another one; {_REMEDY}")
+        return Bundle(
+            id=_sha256(manifest_bytes),
+            catalogue=catalogue,
+            outcomes={name: _read_outcome(name, contents) for name in manifest["outcomes"]},
+            rfs={name: _rfs_from_json(rule) for name, rule in _parse(contents["rfs.json"]).items()},
+            reference=_read_reference(_parse(contents["reference.json"])),
+            trained_for_us=int(manifest["trained_for_us"]),
+            familiarity=_read_familiarity(contents, catalogue),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise ArtefactError(f"the bundle's files do not fit together; {_REMEDY}") from None
+
+
+def _read_files(path: Path, stated: object) -> dict[str, bytes]:
+    """Read every file that the manifest names and hold it against its checksum."""
+    if not isinstance(stated, dict):
+        raise ArtefactError(f"the bundle does not name its files; {_REMEDY}")
+    contents = {}
+    for name, digest in stated.items():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ArtefactError(f"the bundle names a file outside itself; {_REMEDY}")
+        contents[name] = _read(path / name)
+        if _sha256(contents[name]) != digest:
+            raise ArtefactError(f"{name} of the bundle was changed; {_REMEDY}")
+    return contents
+
+
+def _read_outcome(name: str, contents: Mapping[str, bytes]) -> OutcomeModel:
+    if not _OUTCOME.fullmatch(name):
+        raise ValueError("not an outcome's name")
+    calibration = _parse(contents[f"{name}/calibration.json"])
+    if not calibration["slope"] > 0:
+        raise ValueError("a calibration's slope is above zero")
+    return OutcomeModel(
+        outcome=name,
+        text=contents[f"{name}/model.txt"].decode(),
+        calibration=Calibration(calibration["intercept"], calibration["slope"]),
+        average=calibration["average"],
+        columns=tuple(calibration["columns"]),
+        venn_abers=_read_venn_abers(contents.get(f"{name}/venn_abers.json")),
+    )
+
+
+def _read_venn_abers(content: bytes | None) -> VennAbers | None:
+    return None if content is None else read_venn_abers(_parse(content))
+
+
+def _read_familiarity(contents: Mapping[str, bytes], catalogue: Catalogue) -> Familiarity | None:
+    if "familiarity.json" not in contents:
+        return None
+    familiarity = read_familiarity(_parse(contents["familiarity.json"]))
+    if familiarity.columns != catalogue.columns:
+        raise ValueError("the usual ranges are of other columns")
+    return familiarity
+
+
+def _reference_to_json(reference: Reference) -> dict[str, object]:
+    return {
+        "levels": reference.levels.tolist(),
+        "quantiles": _nullable(reference.quantiles),
+        "missing": reference.missing.tolist(),
+        "n_cases": reference.n_cases,
+    }
+
+
+def _read_reference(entry: Mapping[str, Any]) -> Reference:
+    return Reference(
+        levels=np.array(entry["levels"], dtype=np.float64),
+        quantiles=np.array(entry["quantiles"], dtype=np.float64),
+        missing=np.array(entry["missing"], dtype=np.float64),
+        n_cases=int(entry["n_cases"]),
+    )
+
+
+def _rfs_to_json(rule: RfsBaseline) -> dict[str, object]:
+    return {
+        "columns": list(rule.columns),
+        "quantiles": _nullable(np.where(np.isinf(rule.quantiles), np.nan, rule.quantiles)),
+        "intercept": rule.calibration.intercept,
+        "slope": rule.calibration.slope,
+    }
+
+
+def _rfs_from_json(entry: Mapping[str, Any]) -> RfsBaseline:
+    quantiles = np.array(entry["quantiles"], dtype=np.float64)
+    recency, frequency, severity = (int(column) for column in entry["columns"])
+    return RfsBaseline(
+        columns=(recency, frequency, severity),
+        quantiles=np.where(np.isnan(quantiles), -np.inf, quantiles),
+        calibration=Calibration(float(entry["intercept"]), float(entry["slope"])),
+    )
+
+
+def _nullable(values: Float64) -> list[list[float | None]]:
+    """JSON has no NaN; a missing number is null."""
+    return [[None if np.isnan(v) else float(v) for v in row] for row in values]
+
+
+def _dump(content: object) -> str:
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(content)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise ArtefactError(f"a file of the bundle is not JSON; {_REMEDY}")
+    return parsed
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise ArtefactError(f"{path.name} of the bundle cannot be read; {_REMEDY}") from None

@@ -1,0 +1,177 @@
+"""One case's reasons as plain text: for the command line, the documents and golden files.
+
+What would settle a case is for the screen alone and never stands here.
+"""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from features.catalogue.declarations import Catalogue
+from features.contract.moments import format_moment
+from models.explanations.facade import CaseExplanation
+from models.explanations.incidents import IncidentReasons
+from models.explanations.movement import Movement
+from models.ranking.advice import Reason
+from models.wording.sentences import describe_estimate, describe_push, say
+
+WIDTH: Final = 100
+MOST_KEYS: Final = 6
+"""More keys than this are counted; all of them stand in the explanation itself."""
+
+
+def render_case(explanation: CaseExplanation, catalogue: Catalogue, time_zone: str) -> str:
+    """Return one case's reasons as text, ending in a line break.
+
+    Parameters
+    ----------
+    explanation
+        From :func:`models.explanations.facade.explain_case`.
+    catalogue
+        The bundle's; its wording says what the text may be used for.
+    time_zone
+        In which moments are shown.
+    """
+    advice = explanation.advice
+    moment = format_moment(advice.as_of_us, time_zone)
+    parts = [
+        [say("title", case=advice.case_id, moment=moment)],
+        _wrap(catalogue.wording["advisory"], ""),
+        _wrap(catalogue.wording["estimate"], ""),
+    ]
+    if advice.n_ranked > 1:
+        parts[0].append(say("place", rank=advice.rank, n_ranked=advice.n_ranked))
+    parts += [
+        _section(say("heading_estimates"), _estimates(explanation)),
+        _section(say("heading_flags"), _flags(explanation)),
+        *_reasons(explanation),
+        *(_incidents(one) for one in explanation.incidents[:1]),
+        _section(say("heading_unknown"), _unknowns(explanation)),
+        _section(say("heading_file"), _file(explanation)),
+    ]
+    for movement in explanation.movement[:1]:
+        parts.append(_section(say("heading_movement"), _movement(movement)))
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _section(heading: str, lines: Iterable[str]) -> list[str]:
+    """Return a heading and its lines; nothing where there are none."""
+    body = [wrapped for line in lines for wrapped in _wrap(line, "  ")]
+    return [heading, *body] if body else []
+
+
+def _wrap(text: str, indent: str) -> list[str]:
+    own = len(text) - len(text.lstrip(" "))
+    lead = indent + " " * own
+    return textwrap.wrap(
+        text.strip(), WIDTH, initial_indent=lead, subsequent_indent=lead + "  " * bool(indent)
+    )
+
+
+def _signed(share: float) -> str:
+    """Return a share with its sign; what shows as nothing has none to show."""
+    return f"{round(share, 2) + 0.0:+.2f}"
+
+
+def _first_large(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _estimates(explanation: CaseExplanation) -> list[str]:
+    return [
+        f"{_first_large(estimate.label)}: {_first_small(describe_estimate(estimate))}."
+        for estimate in explanation.advice.estimates
+    ]
+
+
+def _first_small(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _flags(explanation: CaseExplanation) -> list[str]:
+    lines = []
+    for flag in explanation.advice.flags:
+        said = say("urgent", said=flag.wording) if flag.urgent else flag.wording
+        lines += [_first_large(said), *_keys(flag.records)]
+    return lines
+
+
+def _reasons(explanation: CaseExplanation) -> list[list[str]]:
+    advice = explanation.advice
+    labels = {estimate.outcome: estimate.label for estimate in advice.estimates}
+    if advice.leading_outcome not in labels:
+        return [[say("no_reasons")]]
+    heading = say("heading_reasons", label=f'"{labels[advice.leading_outcome]}"')
+    lines = [
+        line for reason in (*advice.reasons, *advice.counter_reasons) for line in _reason(reason)
+    ]
+    families = [
+        f"{_first_large(share.family.replace('_', ' '))}: {share.sentence} ({_signed(share.share)})"
+        for share in explanation.families
+        if abs(share.share) >= _LEAST_SHOWN
+    ]
+    return [_section(heading, lines), _section(say("heading_families"), families)]
+
+
+_LEAST_SHOWN: Final = 0.005
+"""Log-odds; less shows as nothing at two decimals."""
+
+
+def _reason(reason: Reason) -> list[str]:
+    push = describe_push(reason.contribution)
+    lines = [f"{_first_large(reason.sentence)}. It {push} ({_signed(reason.contribution)})"]
+    if reason.usual:
+        lines.append(f"  {reason.usual}")
+    return [*lines, *_keys(reason.records)]
+
+
+def _keys(records: Sequence[str]) -> list[str]:
+    if not records:
+        return []
+    keys = ", ".join(records[:MOST_KEYS])
+    if len(records) > MOST_KEYS:
+        keys = say("more_records", keys=keys, count=len(records) - MOST_KEYS)
+    return [f"  {say('records', keys=keys)}"]
+
+
+def _incidents(reasons: IncidentReasons) -> list[str]:
+    if not reasons.n_units:
+        return _section(say("heading_incidents"), [f"{reasons.sentence}."])
+    lines = [f"{reasons.sentence}{':' if reasons.rests_on else '.'}"]
+    for one in reasons.shown:
+        if one.rests_on:
+            lines += [f"  {_first_large(one.unit.sentence)} ({_signed(one.share)})"]
+            lines += [f"  {line}" for line in _keys(one.unit.records)]
+    further = sum(one.share for one in reasons.shown if not one.rests_on) + reasons.others
+    lines += [
+        f"  {_first_large(say('other_incidents'))} ({_signed(further)})",
+        f"  {_first_large(say('pattern'))} ({_signed(reasons.pattern)})",
+    ]
+    return _section(say("heading_incidents"), lines)
+
+
+def _unknowns(explanation: CaseExplanation) -> list[str]:
+    leading = explanation.advice.leading_outcome
+    lines = []
+    for question in explanation.questions:
+        said = question.sentence
+        lines.append(say("ask_first", said=said) if question.key_question else said)
+        lines += [f"  {one.sentence}" for one in question.ranges if one.outcome == leading]
+    asked = {question.sentence for question in explanation.questions}
+    lines += [one.sentence for one in explanation.advice.unknowns if one.sentence not in asked]
+    return [line if line.startswith(" ") else _first_large(line) for line in lines]
+
+
+def _file(explanation: CaseExplanation) -> list[str]:
+    report = explanation.file
+    return [
+        *(_first_large(sentence) for sentence in report.sentences),
+        *(f"  {_first_large(one.sentence)}" for one in report.unusual),
+    ]
+
+
+def _movement(movement: Movement) -> list[str]:
+    lines = [f"{_first_large(movement.sentence)}."]
+    for share in movement.shares:
+        lines += [f"{_first_large(share.sentence)} ({_signed(share.share)})", *_keys(share.records)]
+    return lines

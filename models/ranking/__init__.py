@@ -1,0 +1,1 @@
+"""From estimates to an order: probabilities, priority, advice, and how stable they are."""

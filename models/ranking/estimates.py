@@ -1,0 +1,62 @@
+"""Estimates from served log-odds: the one place where a probability to be shown is made."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.special import expit
+
+from features.contract.arrays import Float64
+from features.engine.measurement import measure
+from features.history.columns import History
+from features.history.subsets import take_cases
+from models.bundle.folder import Bundle
+from models.ranking.advice import Estimate
+
+
+def measure_case(bundle: Bundle, history: History, case: int, as_of_us: int) -> Float64:
+    """Return the indicators of one case, shape ``(1, n_columns)``.
+
+    The case is taken out of the history first: what other cases hold costs no time and, since cases
+    are independent, changes nothing.
+    """
+    alone = take_cases(history, np.array([case]))
+    return measure(alone, bundle.plan, as_of_us, threads=1).values
+
+
+def tell_estimates(bundle: Bundle, log_odds: Mapping[str, float]) -> tuple[Estimate, ...]:
+    """Return the estimate of each modelled outcome, in catalogue order.
+
+    Parameters
+    ----------
+    log_odds
+        As served, of every outcome that the bundle models.
+    """
+    return tuple(
+        tell_estimate(bundle, outcome.name, log_odds[outcome.name])
+        for outcome in bundle.catalogue.outcomes
+        if outcome.name in bundle.outcomes
+    )
+
+
+def tell_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
+    """Return the estimate of one modelled outcome at its served log-odds.
+
+    Raises
+    ------
+    KeyError
+        If the bundle has no model of the outcome.
+    """
+    model = bundle.outcomes[outcome]
+    stated = next(entry for entry in bundle.catalogue.outcomes if entry.name == outcome)
+    doubt = model.interval(np.array(log_odds))
+    return Estimate(
+        outcome=outcome,
+        label=stated.label,
+        horizon=str(stated.horizon),
+        probability=float(expit(log_odds)),
+        average=model.average,
+        base_log_odds=model.base_log_odds,
+        log_odds=log_odds,
+        low=None if doubt is None else float(doubt[0]),
+        high=None if doubt is None else float(doubt[1]),
+    )

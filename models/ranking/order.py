@@ -1,0 +1,307 @@
+"""From a bundle and case histories to advice in order of priority.
+
+The list, the command line and the live service all rank through :func:`rank_cases`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from features.catalogue.declarations import Catalogue, Flag
+from features.contract.arrays import MISSING, Float64, Int64
+from features.engine.measurement import (
+    ENGINE_VERSION,
+    compile_expressions,
+    measure,
+)
+from features.engine.plan import NamedExpression
+from features.evidence.records import records_of
+from features.history.columns import History
+from features.history.extent import count_known_records
+from features.history.open_cases import open_cases
+from features.history.subsets import end_state, take_cases
+from models.bundle.contributions import explain
+from models.bundle.folder import Bundle
+from models.ranking.advice import Advice, RaisedFlag, RankedList
+from models.ranking.estimates import tell_estimates
+from models.ranking.priority import Harm, expected_harm
+from models.ranking.reasons_text import Explained, list_unanswered, tell_reasons
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where cases stand, before reasons are told.
+
+    Parameters
+    ----------
+    case
+        Numbers of the cases in the history, in order of priority.
+    values
+        Shape ``(n_cases, n_columns)``, indicators in the same order.
+    priority, as_recorded
+        Shape ``(n_cases,)``.
+    log_odds
+        For each modelled outcome, as served, shape ``(n_cases,)``.
+    leading
+        For each case, the outcome that adds most to its priority; empty without a model.
+    """
+
+    case: Int64
+    values: Float64
+    priority: Float64
+    as_recorded: Float64
+    log_odds: Mapping[str, Float64]
+    leading: tuple[str, ...]
+
+
+def cohort_cases(history: History, catalogue: Catalogue, as_of_us: int) -> Int64:
+    """Return the cases open at ``as_of_us`` that the catalogue's cohort takes in, ascending."""
+    cases = open_cases(history, as_of_us)
+    cohort = catalogue.cohort
+    if cohort.expression is None or not len(cases):
+        return cases
+    plan = compile_expressions(catalogue, [NamedExpression(("cohort",), cohort.expression)])
+    value = measure(history, plan, as_of_us, cases).values[:, 0]
+    return cases[value >= cohort.at_least]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Cases in order of priority, whose reasons are told when asked for.
+
+    Parameters
+    ----------
+    bundle, history
+        The model and the case histories.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+    standing
+        Where the cases stand.
+    """
+
+    bundle: Bundle
+    history: History
+    as_of_us: int
+    standing: Standing
+
+    def __len__(self) -> int:
+        return len(self.standing.case)
+
+    def advise(self, places: Sequence[int]) -> tuple[Advice, ...]:
+        """Return the advice on the cases at some places, counted from 0."""
+        catalogue = self.bundle.catalogue
+        explained = _explain_all(self, places)
+        flags = _raise_flags(
+            catalogue, self.history, self.as_of_us, self.standing.case[list(places)]
+        )
+        return tuple(
+            _advise(self, place, told, raised)
+            for place, told, raised in zip(places, explained, flags, strict=True)
+        )
+
+    def urgent_places(self) -> tuple[int, ...]:
+        """Return the places of cases that carry an urgent flag, in order of priority."""
+        flags = self.bundle.catalogue.flags
+        raised = _measure_flags(
+            self.bundle.catalogue, self.history, self.as_of_us, self.standing.case
+        )
+        urgent = np.array([flag.urgent for flag in flags], dtype=np.bool_)
+        return tuple(np.flatnonzero(raised[:, urgent].any(axis=1)).tolist())
+
+    def list_first(self, top: int | None = None) -> RankedList:
+        """Return the first ``top`` cases, all where ``None``, with what is needed to read them."""
+        size = len(self) if top is None else min(top, len(self))
+        catalogue = self.bundle.catalogue
+        return RankedList(
+            bundle_id=self.bundle.id,
+            catalogue_name=catalogue.name,
+            catalogue_digest=catalogue.digest,
+            engine_version=ENGINE_VERSION,
+            as_of_us=self.as_of_us,
+            known_until_us=min(self.as_of_us, self.history.extract_at),
+            time_zone=self.history.time_zone,
+            advisory=catalogue.wording["advisory"],
+            estimate_note=catalogue.wording["estimate"],
+            advices=self.advise(range(size)),
+        )
+
+
+def rank(bundle: Bundle, history: History, as_of_us: int, cases: Int64 | None = None) -> Ranking:
+    """Order cases by expected harm; the catalogue's cohort of open cases where none are named."""
+    chosen = cohort_cases(history, bundle.catalogue, as_of_us) if cases is None else cases
+    return Ranking(bundle, history, as_of_us, order_cases(bundle, history, as_of_us, chosen))
+
+
+def rank_cases(
+    bundle: Bundle,
+    history: History,
+    as_of_us: int,
+    *,
+    cases: Int64 | None = None,
+    top: int | None = None,
+) -> RankedList:
+    """Rank cases by expected harm and tell the reasons.
+
+    Parameters
+    ----------
+    bundle
+        The model; where it has no model of the ladder's outcomes, the rule orders.
+    history
+        The case histories.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+    cases
+        Numbers of the cases; the catalogue's cohort of open cases where ``None``.
+    top
+        How many to tell about, from the first; all where ``None``.
+
+    Returns
+    -------
+    RankedList
+        In order of priority; ties by case identifier.
+    """
+    return rank(bundle, history, as_of_us, cases).list_first(top)
+
+
+def order_cases(bundle: Bundle, history: History, as_of_us: int, cases: Int64) -> Standing:
+    """Measure and order cases by priority: the larger of as recorded and with custody ended."""
+    catalogue = bundle.catalogue
+    values = measure(history, bundle.plan, as_of_us, cases).values
+    log_odds = estimate_log_odds(bundle, values)
+    recorded = _harm(bundle, values, log_odds)
+    priority = recorded.priority.copy()
+    state = catalogue.priority.custody_state
+    if state is not None and len(cases):
+        known = take_cases(history, cases)
+        ended = end_state(known, catalogue, state, as_of_us)
+        if ended is not known:
+            free = measure(ended, bundle.plan, as_of_us).values
+            without = _harm(bundle, free, estimate_log_odds(bundle, free))
+            priority = np.maximum(priority, without.priority)
+    order = np.lexsort((cases, -priority))
+    outcomes = list(recorded.by_outcome)
+    shares = np.array([recorded.by_outcome[name] for name in outcomes])
+    leading = shares.argmax(axis=0) if outcomes else np.zeros(len(cases), dtype=np.int64)
+    return Standing(
+        case=cases[order],
+        values=values[order],
+        priority=priority[order],
+        as_recorded=recorded.priority[order],
+        log_odds={name: column[order] for name, column in log_odds.items()},
+        leading=tuple(outcomes[leading[row]] if outcomes else "" for row in order),
+    )
+
+
+def estimate_log_odds(bundle: Bundle, values: Float64) -> dict[str, Float64]:
+    """Return each modelled outcome's served log-odds for an indicator matrix, ``(n_rows,)``."""
+    x = bundle.encoding.encode(values)
+    return {name: model.log_odds(x) for name, model in bundle.outcomes.items()}
+
+
+def _harm(bundle: Bundle, values: Float64, log_odds: Mapping[str, Float64]) -> Harm:
+    probability = {name: expit(column) for name, column in log_odds.items()}
+    harm = expected_harm(bundle.catalogue.priority, probability)
+    if harm.by_outcome or not bundle.rfs:
+        return harm
+    # No outcome of the ladder has a model: the rule orders, and the page says so.
+    rule = next(iter(bundle.rfs.values()))
+    return Harm(rule.raw(values), {})
+
+
+def _explain_all(ranking: Ranking, places: Sequence[int]) -> list[Explained]:
+    bundle, standing = ranking.bundle, ranking.standing
+    explained = {place: Explained((), (), ()) for place in places}
+    for outcome, model in bundle.outcomes.items():
+        led = [place for place in places if standing.leading[place] == outcome]
+        if not led:
+            continue
+        shares = explain(model, bundle.encoding, standing.values[led]).by_indicator
+        for share, place in zip(shares, led, strict=True):
+            explained[place] = tell_reasons(
+                ranking.history,
+                bundle.catalogue,
+                int(standing.case[place]),
+                ranking.as_of_us,
+                outcome,
+                share,
+                standing.values[place],
+                bundle.reference,
+            )
+    return [explained[place] for place in places]
+
+
+def _measure_flags(
+    catalogue: Catalogue, history: History, as_of_us: int, cases: Int64
+) -> npt.NDArray[np.bool_]:
+    """Return which flags hold for which cases, shape ``(n_cases, n_flags)``."""
+    if not catalogue.flags or not len(cases):
+        return np.zeros((len(cases), len(catalogue.flags)), dtype=np.bool_)
+    named = [NamedExpression((flag.name,), flag.expression) for flag in catalogue.flags]
+    values = measure(history, compile_expressions(catalogue, named), as_of_us, cases).values
+    return np.asarray(values >= [flag.at_least for flag in catalogue.flags])
+
+
+def _raise_flags(
+    catalogue: Catalogue, history: History, as_of_us: int, cases: Int64
+) -> list[tuple[RaisedFlag, ...]]:
+    raised = _measure_flags(catalogue, history, as_of_us, cases)
+    ordered = sorted(catalogue.flags, key=lambda flag: not flag.urgent)
+    place = {flag.name: number for number, flag in enumerate(catalogue.flags)}
+    return [
+        tuple(
+            _flag(flag, history, catalogue, int(case), as_of_us)
+            for flag in ordered
+            if raised[row, place[flag.name]]
+        )
+        for row, case in enumerate(cases)
+    ]
+
+
+def _flag(
+    flag: Flag, history: History, catalogue: Catalogue, case: int, as_of_us: int
+) -> RaisedFlag:
+    keys = records_of(history, catalogue, case, as_of_us, flag.expression)
+    return RaisedFlag(flag.name, flag.urgent, flag.wording, keys)
+
+
+def _advise(
+    ranking: Ranking, place: int, explained: Explained, flags: tuple[RaisedFlag, ...]
+) -> Advice:
+    history, standing = ranking.history, ranking.standing
+    case = int(standing.case[place])
+    values = standing.values[place]
+    area = int(history.area.codes[case])
+    unknowns = list_unanswered(ranking.bundle.catalogue, values) + explained.silences
+    return Advice(
+        case_id=str(history.case_id[case]),
+        area=history.area.values[area] if area != MISSING else None,
+        as_of_us=ranking.as_of_us,
+        rank=place + 1,
+        n_ranked=len(ranking),
+        priority=float(standing.priority[place]),
+        priority_as_recorded=float(standing.as_recorded[place]),
+        estimates=tell_estimates(ranking.bundle, _log_odds_at(standing, place)),
+        leading_outcome=standing.leading[place],
+        reasons=explained.reasons,
+        counter_reasons=explained.counter_reasons,
+        unknowns=unknowns,
+        flags=flags,
+        marks=_mark_file(ranking, place),
+    )
+
+
+def _mark_file(ranking: Ranking, place: int) -> tuple[str, ...]:
+    """Return what is said of a file that is thin, or unlike those that were learnt from."""
+    familiarity, standing = ranking.bundle.familiarity, ranking.standing
+    if familiarity is None:
+        return ()
+    case, moment = standing.case[place : place + 1], np.array([ranking.as_of_us])
+    n_records = int(count_known_records(ranking.history, case, moment)[0])
+    return familiarity.mark(standing.values[place], n_records).sentences
+
+
+def _log_odds_at(standing: Standing, place: int) -> dict[str, float]:
+    return {name: float(column[place]) for name, column in standing.log_odds.items()}

@@ -1,0 +1,181 @@
+"""Contributions in words, each with the records behind it (design section 7)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from features.catalogue.declarations import Catalogue, Direction, Indicator, Measure
+from features.contract.arrays import Float64
+from features.evidence.records import records_behind
+from features.history.columns import History
+from models.bundle.folder import Reference
+from models.ranking.advice import Reason, Unknown
+from models.wording.sentences import describe_value, say, show_value
+
+MOST_UP: Final = 5
+MOST_DOWN: Final = 2
+USUAL: Final = (0.05, 0.95)
+"""The usual range holds nine in ten training cases that had a value."""
+_MOSTLY: Final = 0.5
+_LEAST_CONTRIBUTION: Final = 0.001
+"""Log-odds; what moved a probability by less than 1 in 4,000 is no reason."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The reasons of one case and what is shown as unknown instead of as a reason."""
+
+    reasons: tuple[Reason, ...]
+    counter_reasons: tuple[Reason, ...]
+    silences: tuple[Unknown, ...]
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What is usual among the training cases for one indicator.
+
+    ``low`` and ``high`` hold nine in ten of those that had a value, inclusive; ``None`` where none
+    had. ``sentence`` says so in words, empty where nothing can be said.
+    """
+
+    low: float | None
+    high: float | None
+    sentence: str
+
+
+_NOTHING_USUAL: Final = Usual(None, None, "")
+
+
+def find_usual(
+    catalogue: Catalogue, reference: Reference, indicator: Indicator, column: int
+) -> Usual:
+    """Return what is usual for an indicator whose values stand in ``column``."""
+    if reference.missing[column] > _MOSTLY:
+        return Usual(None, None, say("usual_none"))
+    places = np.searchsorted(reference.levels, USUAL)
+    low, high = (float(value) for value in reference.quantiles[column][places])
+    if np.isnan(low) or np.isnan(high):
+        return _NOTHING_USUAL
+    shown = [show_value(catalogue, indicator, value) for value in (low, high)]
+    if shown == ["no", "yes"]:
+        return Usual(low, high, "")
+    if shown[0] == shown[1]:
+        return Usual(low, high, say("usual_one", low=shown[0]))
+    return Usual(low, high, say("usual", low=shown[0], high=shown[1]))
+
+
+def tell_reasons(
+    history: History,
+    catalogue: Catalogue,
+    case: int,
+    as_of_us: int,
+    outcome: str,
+    contribution: Float64,
+    values: Float64,
+    reference: Reference | None = None,
+) -> Explained:
+    """Put one case's contributions into words, largest first.
+
+    Parameters
+    ----------
+    contribution
+        Shape ``(n_indicators,)``, log-odds of ``outcome``.
+    values
+        Shape ``(n_columns,)``, the indicator matrix's row.
+    reference
+        What was usual among the training cases; nothing is said of it where ``None``.
+
+    Notes
+    -----
+    A push down by an indicator marked ``silence`` (silence, custody, relocation, withdrawn support)
+    or by an unanswered question is never a reason: silence is not safety (promise 6).
+    """
+    teller = _Teller(history, catalogue, case, as_of_us, outcome, reference)
+    columns = first_columns(catalogue)
+    up: list[Reason] = []
+    down: list[Reason] = []
+    silences: list[Unknown] = []
+    for number in np.argsort(-np.abs(contribution), kind="stable"):
+        share = float(contribution[number])
+        if abs(share) < _LEAST_CONTRIBUTION or (len(up) >= MOST_UP and len(down) >= MOST_DOWN):
+            break
+        indicator = catalogue.indicators[number]
+        value = float(values[columns[number]])
+        if share < 0 and (indicator.silence or np.isnan(value)):
+            if indicator.silence and len(silences) < MOST_DOWN:
+                silences.append(_silence(catalogue, indicator, value))
+            continue
+        side, most = (up, MOST_UP) if share > 0 else (down, MOST_DOWN)
+        if len(side) < most:
+            side.append(teller.tell(indicator, columns[number], share, value))
+    return Explained(tuple(up), tuple(down), tuple(silences))
+
+
+@dataclass(frozen=True)
+class _Teller:
+    history: History
+    catalogue: Catalogue
+    case: int
+    as_of_us: int
+    outcome: str
+    reference: Reference | None
+
+    def tell(self, indicator: Indicator, column: int, share: float, value: float) -> Reason:
+        catalogue = self.catalogue
+        usual = (
+            _NOTHING_USUAL
+            if self.reference is None
+            else find_usual(catalogue, self.reference, indicator, column)
+        )
+        return Reason(
+            outcome=self.outcome,
+            indicator=indicator.name,
+            family=indicator.family,
+            sentence=_sentence(catalogue, indicator, value),
+            value=None if np.isnan(value) else value,
+            contribution=share,
+            pushes="up" if share > 0 else "down",
+            records=records_behind(
+                self.history, catalogue, self.case, self.as_of_us, indicator.name
+            ),
+            usual=usual.sentence,
+            usual_low=usual.low,
+            usual_high=usual.high,
+        )
+
+
+def _sentence(catalogue: Catalogue, indicator: Indicator, value: float) -> str:
+    if not (np.isnan(value) and indicator.expression.measure is Measure.LAST_FACT):
+        return describe_value(catalogue, indicator, value)
+    question = catalogue.facts[str(indicator.expression.fact)].question
+    said = say("not_answered", question=question)
+    open_ended = indicator.direction is Direction.OPEN
+    return said if open_ended else f"{said} {say('riskier_answer')}"
+
+
+def _silence(catalogue: Catalogue, indicator: Indicator, value: float) -> Unknown:
+    said = describe_value(catalogue, indicator, value)
+    return Unknown(indicator.name, say("meaning_unknown", said=said), key_question=False)
+
+
+def first_columns(catalogue: Catalogue) -> list[int]:
+    """Return where each indicator's first column stands in the indicator matrix."""
+    positions, at = [], 0
+    for indicator in catalogue.indicators:
+        positions.append(at)
+        at += len(indicator.columns)
+    return positions
+
+
+def list_unanswered(catalogue: Catalogue, values: Float64) -> tuple[Unknown, ...]:
+    """Return the questions that one case's file does not answer, key questions first."""
+    found = []
+    for indicator, column in zip(catalogue.indicators, first_columns(catalogue), strict=True):
+        if indicator.expression.measure is not Measure.LAST_FACT or not np.isnan(values[column]):
+            continue
+        fact = catalogue.facts[str(indicator.expression.fact)]
+        state = "asked_in_vain" if values[column + 1] == 1.0 else "not_asked"
+        sentence = say(state, question=fact.question)
+        found.append(Unknown(indicator.name, sentence, fact.key_question))
+    return tuple(sorted(found, key=lambda unknown: not unknown.key_question))

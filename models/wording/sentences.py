@@ -1,0 +1,246 @@
+"""Every sentence that is shown beside a score, and numbers in words: the one place for both.
+
+What belongs to a field (an indicator's reason, a question, a flag) stands in its catalogue. A test
+reads all of them: they tell of association and never of cause, promise nothing, blame nobody and
+use no term of art.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from features.catalogue.declarations import Catalogue, FactType, Indicator, Measure
+
+SENTENCES: Final[Mapping[str, str]] = {
+    # estimates
+    "estimate": (
+        "Among cases given a score like this, {frequency}{doubt}, where the average is {average}, "
+        "within {horizon}"
+    ),
+    "doubt": " ({low} to {high})",
+    "estimate_briefly": "{frequency}{doubt}; average {average}",
+    "estimate_key": (
+        "An estimate tells of cases given a score like this in how many of 100 it came to be "
+        "recorded within the time stated, in brackets how far that average is in doubt, and then "
+        "the average of comparable cases"
+    ),
+    "below_one": "fewer than 1 in 100",
+    "above_ninety_nine": "more than 99 in 100",
+    "of_hundred": "about {count} in 100",
+    "not_prioritised": "not prioritised this week",
+    "range_of_answers": "{low} to {high}, depending on the answer",
+    "no_range_of_answers": "{low}, whichever the answer",
+    # reasons
+    "moved_strongly": "moved the score {way} strongly",
+    "moved_clearly": "moved the score {way} clearly",
+    "moved_a_little": "moved the score {way} a little",
+    "usual": "in 9 of 10 comparable cases: {low} to {high}",
+    "usual_one": "in 9 of 10 comparable cases: {low}",
+    "usual_none": "most comparable cases have none on record",
+    "not_answered": "Not answered: {question}",
+    "riskier_answer": "Counted as the riskier answer until it is",
+    "meaning_unknown": "{said}: what this means is unknown",
+    "not_asked": "Not asked: {question}",
+    "asked_in_vain": "Asked, no answer recorded: {question}",
+    # the file
+    "thin_file": "thin file: little is on record, so little is known; it does not mean safety",
+    "strange_file": "unlike the cases the model has learnt from: the estimate is a guess",
+    "unusual_values": (
+        "Outside what nearly all earlier cases held: {count} of {total} measures of this file; "
+        "99 in 100 earlier cases had {most} or fewer"
+    ),
+    "unusual_value": "{said} (nearly all earlier cases: {low} to {high})",
+    "interval": "doubt about the average of cases with such a score, not about this case",
+    # incidents
+    "rests_mainly": "The score rests mainly on these records",
+    "rests_among_many": "The score rests on many records, among them mainly these",
+    "rests_on_none": "The score rests on no single record",
+    "no_incidents": "No incident is on record at this moment",
+    "other_incidents": "other incidents together",
+    "pattern": "pattern over time",
+    "incident": "{label}, {day}",
+    "incident_span": "{label}, {first} to {last}",
+    "incident_group": "{label}, {count} times on {day}",
+    "incident_linked": "in a linked case: {told}",
+    # movement
+    "moved_from_to": "{label}: {before} on {then}, {after} on {now}",
+    "switch_new_records": "new records",
+    "switch_corrections": "corrections of earlier records",
+    "switch_passing_time": "time that has passed",
+    "switch_model": "another model",
+    "switch_catalogue": "another catalogue",
+    "switch_moved": "{what} moved the score {way}",
+    "switch_unmoved": "{what}: no change of the score",
+    "rank_from_to": "Place {before} of {n_before} before, place {after} of {n_after} now",
+    "rank_arrived": "came to the list ahead of it: {count}",
+    "rank_left": "were ahead of it and left the list: {count}",
+    "rank_overtaken_by": "were behind it and stand ahead now: {count}",
+    "rank_overtook": "were ahead of it and stand behind now: {count}",
+    # one case as text
+    "title": "Case {case} as of {moment}",
+    "place": "Place {rank} of {n_ranked}",
+    "heading_estimates": "Estimates",
+    "heading_flags": "Flags",
+    "heading_reasons": "What moved the score of {label}",
+    "heading_families": "The same by family",
+    "heading_incidents": "Incidents",
+    "heading_unknown": "Not known",
+    "heading_file": "The file",
+    "heading_movement": "What changed",
+    "no_reasons": "No model is in use for this case; rules and judgement order",
+    "records": "records: {keys}",
+    "more_records": "{keys} and {count} more",
+    "urgent": "urgent: {said}",
+    "ask_first": "ask first: {said}",
+    # what would settle it
+    "in_dispute": "Told differently from different views: {told}",
+    "range_of_views": "{low} to {high}, depending on which view holds",
+    "no_range_of_views": "{low}, whichever view holds",
+    "leaves_window": "After {day} one record less within its period: {said}",
+}
+"""By name. Parts in braces are filled in by :func:`say`."""
+
+_WHOLE: Final = (
+    Measure.COUNT,
+    Measure.DISTINCT,
+    Measure.FIRST_USE,
+    Measure.QUIET_THEN_RETURN,
+    Measure.DISAGREEMENT,
+)
+_DAYS: Final = (
+    Measure.DAYS_SINCE_LAST,
+    Measure.DAYS_SINCE_FIRST,
+    Measure.DAYS_IN_STATE,
+    Measure.TIME_BETWEEN,
+    Measure.GAP_MEDIAN,
+)
+STRONG: Final = 0.5
+CLEAR: Final = 0.2
+"""Log-odds from which a share moved the score strongly, or clearly; own judgement. Near 3 in 100
+they are about 1.9 and 0.7 in 100."""
+
+
+def say(name: str, **parts: object) -> str:
+    """Return one of ``SENTENCES``, filled in.
+
+    Raises
+    ------
+    KeyError
+        If there is no such sentence, or a part of it is missing.
+    """
+    return SENTENCES[name].format_map(parts)
+
+
+def describe_value(catalogue: Catalogue, indicator: Indicator, value: float) -> str:
+    """Return a sentence for an indicator's value; its ``none_reason`` where it is missing."""
+    if math.isnan(value):
+        return indicator.none_reason
+    return indicator.reason.replace("{value}", show_value(catalogue, indicator, value))
+
+
+def show_value(catalogue: Catalogue, indicator: Indicator, value: float) -> str:
+    """Return an indicator's value alone, as its reason shows it; never of a missing one."""
+    measure = indicator.expression.measure
+    if measure is Measure.LAST_FACT:
+        return format_answer(catalogue.facts[str(indicator.expression.fact)].type, value)
+    if measure in _WHOLE:
+        return f"{value:.0f}"
+    return format_days(value) if measure in _DAYS else format_number(value)
+
+
+def format_answer(kind: FactType, value: float) -> str:
+    """Return a fact's answer: yes or no, a number, or days since a date."""
+    if kind is FactType.YES_NO:
+        return "yes" if value == 1.0 else "no"
+    return format_days(value) if kind is FactType.DATE else format_number(value)
+
+
+def format_days(value: float) -> str:
+    """Return days: whole from two days up, one decimal below."""
+    return f"{value:.0f}" if abs(value) >= 2 else f"{value:.1f}".removesuffix(".0")
+
+
+def format_number(value: float) -> str:
+    """Return a number with two decimals at most, a small one with two significant figures."""
+    if value % 1 == 0:
+        return f"{value:.0f}"
+    shown = f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
+    return shown if "e" in shown else shown.rstrip("0").rstrip(".")
+
+
+def format_probability(probability: float) -> str:
+    """Return a probability as a count out of a hundred: one fixed format everywhere."""
+    of_hundred = 100 * probability
+    if of_hundred < 1:
+        return say("below_one")
+    if of_hundred > 99:
+        return say("above_ninety_nine")
+    return say("of_hundred", count=f"{of_hundred:.0f}")
+
+
+class EstimateNumbers(Protocol):
+    """The numbers of an estimate, from whatever carries them to a reader."""
+
+    @property
+    def probability(self) -> float: ...  # noqa: D102
+    @property
+    def average(self) -> float: ...  # noqa: D102
+    @property
+    def horizon(self) -> str: ...  # noqa: D102
+    @property
+    def low(self) -> float | None: ...  # noqa: D102
+    @property
+    def high(self) -> float | None: ...  # noqa: D102
+
+
+def describe_estimate(estimate: EstimateNumbers) -> str:
+    """Return an estimate in its one fixed format: frequency, doubt, average and horizon."""
+    return say(
+        "estimate",
+        frequency=format_probability(estimate.probability),
+        doubt=describe_doubt(estimate),
+        average=format_probability(estimate.average).removeprefix("about "),
+        horizon=estimate.horizon,
+    )
+
+
+def describe_briefly(estimate: EstimateNumbers) -> str:
+    """Return an estimate for a row of many: frequency, doubt and average of the same format.
+
+    What the numbers are is to be said once beside the rows, by ``estimate_key``.
+    """
+    return say(
+        "estimate_briefly",
+        frequency=format_probability(estimate.probability),
+        doubt=describe_doubt(estimate),
+        average=format_probability(estimate.average).removeprefix("about "),
+    )
+
+
+def describe_doubt(estimate: EstimateNumbers) -> str:
+    """Return the doubt about the average of such cases, as counts out of a hundred in brackets;
+    empty where there is none, or none that whole counts show.
+    """
+    if estimate.low is None or estimate.high is None:
+        return ""
+    low, high = (f"{100 * bound:.0f}" for bound in (estimate.low, estimate.high))
+    return "" if low == high else say("doubt", low=low, high=high)
+
+
+def describe_push(contribution: float) -> str:
+    """Return how a share of the log-odds moved the score, in words of association."""
+    size = abs(contribution)
+    strength = "strongly" if size >= STRONG else "clearly" if size >= CLEAR else "a_little"
+    return say(f"moved_{strength}", way="up" if contribution > 0 else "down")
+
+
+def describe_range(low: float, high: float, of: str = "answers") -> str:
+    """Return the range of a probability over ``answers`` to a question, or ``views`` of a thing."""
+    lowest, highest = format_probability(low), format_probability(high)
+    if lowest == highest:
+        return say(f"no_range_of_{of}", low=lowest)
+    return say(f"range_of_{of}", low=lowest.removesuffix(" in 100"), high=_bare(highest))
+
+
+def _bare(frequency: str) -> str:
+    return frequency.removeprefix("about ")

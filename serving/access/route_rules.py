@@ -1,0 +1,182 @@
+"""Which role may call which route, what a program needs for it, and what it is logged as.
+
+One table, by method and route template. The gate refuses a route that is not in it, and a test
+fails for one: a route without a rule is nobody's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from serving.access.roles import ADMINISTRATOR, DECIDERS, MOVERS, OPENERS, SENDERS
+from serving.persons import ROLES
+from serving.store.acts import Operation
+
+AUDITOR: Final = "auditor"
+DATA_SCIENTIST: Final = "data_scientist"
+READERS: Final = (*DECIDERS, AUDITOR, ADMINISTRATOR)
+"""Who may look at cases. Data scientists do not: they work on what the store exports."""
+EVERYBODY: Final = ROLES
+SCOPES: Final = (
+    "records:write",
+    "scores:compute",
+    "cases:read",
+    "lists:read",
+    "duty:read",
+    "figures:read",
+    "metrics:read",
+)
+"""What a program's token may say, each for the routes that name it."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may call a route.
+
+    Parameters
+    ----------
+    roles
+        Roles of persons that may; of nobody where empty and not ``public``.
+    scope
+        What a program's token must say; ``None`` where no program may.
+    operation
+        What the audit chain calls it.
+    looks
+        Whether an answer shows something of cases, so that the look is logged.
+    whole_unit
+        Whether the answer is about the whole unit, and so for those alone who see every area.
+    public
+        Whether nobody need be signed in.
+    keeps_nothing
+        Whether it computes from what is sent alone: then nobody need be signed in where anybody on
+        this machine could be, under any name.
+    """
+
+    roles: tuple[str, ...] = ()
+    scope: str | None = None
+    operation: Operation = "consultation"
+    looks: bool = False
+    whole_unit: bool = False
+    public: bool = False
+    keeps_nothing: bool = False
+
+
+_PUBLIC: Final = Rule(public=True)
+_LOOK: Final = Rule(READERS, "cases:read", looks=True)
+_LIST: Final = Rule(READERS, "lists:read", looks=True)
+_LIST_OUT: Final = Rule(READERS, "lists:read", "disclosure", looks=True)
+_DUTY: Final = Rule(READERS, "duty:read", looks=True)
+_DECIDE: Final = Rule(DECIDERS, operation="alteration")
+_OPEN: Final = Rule(OPENERS, operation="alteration")
+_MOVE: Final = Rule(MOVERS, operation="combination")
+_SEND: Final = Rule(SENDERS[:-1], "records:write", "collection")
+_FIGURES: Final = Rule(EVERYBODY, "figures:read", whole_unit=True)
+_ACKNOWLEDGE: Final = Rule(("duty", ADMINISTRATOR), operation="alteration")
+_READ_FIRST: Final = Rule((*DECIDERS, ADMINISTRATOR), operation="alteration")
+_OVERSEE: Final = Rule((AUDITOR,), looks=True, whole_unit=True)
+_SEE_LOOKS: Final = Rule((*DECIDERS, AUDITOR), looks=True)
+
+RULES: Final[Mapping[tuple[str, str], Rule]] = {
+    # Signing in and out; who one is.
+    ("POST", "/v1/sign-in"): _PUBLIC,
+    ("POST", "/v1/sign-out"): _PUBLIC,
+    ("GET", "/v1/me"): Rule(EVERYBODY, "cases:read"),
+    ("GET", "/sign-in"): _PUBLIC,
+    ("POST", "/sign-in"): _PUBLIC,
+    ("GET", "/sign-in/begin"): _PUBLIC,
+    ("GET", "/sign-in/back"): _PUBLIC,
+    ("POST", "/sign-out"): _PUBLIC,
+    # Records in.
+    ("POST", "/v1/records"): _SEND,
+    ("POST", "/v1/imports"): _SEND,
+    ("GET", "/v1/imports"): Rule((*SENDERS[:-1], DATA_SCIENTIST), "records:write", whole_unit=True),
+    ("GET", "/v1/imports/{import_key}"): Rule(
+        (*SENDERS[:-1], DATA_SCIENTIST), "records:write", whole_unit=True
+    ),
+    ("PUT", "/v1/imports/{import_key}/rows"): _SEND,
+    ("GET", "/v1/imports/{import_key}/rejects"): Rule(
+        SENDERS[:-1], "records:write", looks=True, whole_unit=True
+    ),
+    ("GET", "/v1/imports/{import_key}/rejects.csv"): Rule(
+        SENDERS[:-1], "records:write", "disclosure", looks=True, whole_unit=True
+    ),
+    ("POST", "/v1/scores"): Rule((*READERS, DATA_SCIENTIST), "scores:compute", keeps_nothing=True),
+    # The list and every open case.
+    ("POST", "/v1/sittings"): _OPEN,
+    ("GET", "/v1/sittings"): _LIST,
+    ("GET", "/v1/sittings/{sitting_key}"): _LIST,
+    ("GET", "/v1/list"): _LIST,
+    ("GET", "/v1/list.csv"): _LIST_OUT,
+    ("GET", "/v1/cases"): _LIST,
+    ("GET", "/v1/caseload"): _LIST,
+    ("POST", "/v1/sittings/{sitting_key}/cases/{key}/first-view"): _OPEN,
+    ("GET", "/"): _LIST,
+    ("GET", "/pack"): _LIST_OUT,
+    ("POST", "/sittings"): _OPEN,
+    ("GET", "/cases"): _LIST,
+    ("POST", "/cases/find"): _LIST,
+    ("GET", "/caseload"): _LIST,
+    # One case.
+    ("GET", "/v1/cases/{key}"): _LOOK,
+    ("GET", "/v1/cases/{key}/scores"): _LOOK,
+    ("GET", "/v1/scores/{score_key}"): _LOOK,
+    ("GET", "/v1/cases/{key}/decisions"): _LOOK,
+    ("GET", "/v1/cases/{key}/views"): _LOOK,
+    ("GET", "/v1/cases/{key}/reasons"): _LOOK,
+    ("GET", "/v1/cases/{key}/incidents"): _LOOK,
+    ("GET", "/v1/cases/{key}/movement"): _LOOK,
+    ("GET", "/v1/cases/{key}/open-questions"): _LOOK,
+    ("GET", "/v1/cases/{key}/looks"): _SEE_LOOKS,
+    ("GET", "/cases/{key}"): _LOOK,
+    ("POST", "/v1/cases/{key}/decisions"): _DECIDE,
+    ("POST", "/v1/cases/{key}/views"): _DECIDE,
+    ("POST", "/v1/cases/{key}/corrections"): _DECIDE,
+    ("GET", "/v1/corrections"): _LIST,
+    ("POST", "/v1/corrections/{request_key}/answer"): _DECIDE,
+    ("POST", "/cases/{key}/decide"): _DECIDE,
+    ("POST", "/cases/{key}/views"): _DECIDE,
+    ("POST", "/cases/{key}/corrections"): _DECIDE,
+    ("POST", "/cases/{key}/first-view"): _OPEN,
+    ("POST", "/v1/cases/{key}/merge"): _MOVE,
+    ("POST", "/v1/cases/{key}/split"): _MOVE,
+    ("POST", "/v1/cases/{key}/transfer"): Rule(MOVERS, operation="alteration"),
+    # Sealed cases.
+    ("GET", "/v1/sealed"): _LIST,
+    ("POST", "/v1/cases/{key}/seal"): _DECIDE,
+    ("POST", "/v1/cases/{key}/unseal"): _DECIDE,
+    ("GET", "/sealed"): _LIST,
+    ("POST", "/cases/{key}/seal"): _DECIDE,
+    ("POST", "/cases/{key}/unseal"): _DECIDE,
+    # Urgent flags and first reads.
+    ("GET", "/v1/duty"): _DUTY,
+    ("POST", "/v1/duty/{raising_key}/acknowledge"): _ACKNOWLEDGE,
+    ("GET", "/v1/first-reads"): _DUTY,
+    ("POST", "/v1/cases/{key}/first-read"): _READ_FIRST,
+    ("GET", "/urgent"): _DUTY,
+    ("POST", "/urgent/{key}"): _ACKNOWLEDGE,
+    ("POST", "/cases/{key}/first-read"): _READ_FIRST,
+    # Figures of the whole unit, and the model.
+    ("GET", "/v1/flags"): _FIGURES,
+    ("GET", "/v1/findings"): _FIGURES,
+    ("GET", "/v1/model"): Rule(EVERYBODY, "figures:read"),
+    ("GET", "/v1/promotions"): Rule(EVERYBODY, "figures:read"),
+    ("POST", "/v1/ordering"): Rule(("duty", ADMINISTRATOR), operation="alteration"),
+    ("GET", "/v1/rescoring"): _FIGURES,
+    ("GET", "/models"): Rule(EVERYBODY),
+    ("POST", "/models/ordering"): Rule(("duty", ADMINISTRATOR), operation="alteration"),
+    ("GET", "/data"): Rule(("reviewer", DATA_SCIENTIST, AUDITOR, ADMINISTRATOR), whole_unit=True),
+    # Oversight.
+    ("GET", "/v1/audit/lines"): _OVERSEE,
+    ("GET", "/v1/audit/unusual"): _OVERSEE,
+    ("GET", "/v1/audit/check"): Rule((AUDITOR, ADMINISTRATOR)),
+    ("GET", "/oversight"): _OVERSEE,
+    # Help.
+    ("GET", "/help"): Rule(EVERYBODY),
+    ("GET", "/accessibility"): _PUBLIC,
+    ("GET", "/example"): _PUBLIC,
+    ("GET", "/print.css"): _PUBLIC,
+    # Whether the service is well.
+    ("GET", "/healthz"): _PUBLIC,
+    ("GET", "/readyz"): _PUBLIC,
+    ("GET", "/openapi.json"): _PUBLIC,
+}

@@ -1,0 +1,220 @@
+"""Sealing: a case that named people alone may see: no party and no connected person can.
+
+Whoever seals a case names at least two people, one of them themselves: it is never nobody's. They
+open it again, or name others, in the same way: by a new row, as everything in the store.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, insert, select
+
+from serving.access.roles import need_decider
+from serving.access.visibility import make_hidden, may_see_case
+from serving.errors import Problem, ServiceError, invalid
+from serving.persons import Person, read_person
+from serving.standing.standings import StandingRules, refresh_standings
+from serving.store.database import Writing, make_key
+from serving.store.schema import case_keys, links, seal_people, seals
+
+LEAST_PEOPLE: Final = 2
+MOST_PEOPLE: Final = 50
+_MOST_LETTERS: Final = 500
+
+
+@dataclass(frozen=True)
+class Seal:
+    """Whether a case is sealed, by whom, why, and whom it names.
+
+    Parameters
+    ----------
+    sealed
+        Whether it is now.
+    person, why, at_us
+        Who sealed or opened it, why, and when (microseconds UTC).
+    people
+        Those who may see it, by what the sign-in knows them.
+    """
+
+    sealed: bool
+    person: Person
+    why: str
+    at_us: int
+    people: frozenset[str]
+
+
+def seal_case(
+    writing: Writing,
+    case_key: str,
+    person: Person,
+    people: Collection[str],
+    why: str,
+    rules: StandingRules | None = None,
+) -> frozenset[str]:
+    """Seal a case, or name others for a sealed one; return the cases that are linked with it.
+
+    What happened in a sealed case is measured nowhere else, so that linked cases are to be scored
+    again.
+
+    Parameters
+    ----------
+    writing
+        The open transaction.
+    case_key, person
+        The case, and who seals it: one of ``people``.
+    people
+        At least two, by what the sign-in knows them.
+    why
+        Why, for those whom it names.
+    rules
+        What the cases' standing rests on.
+
+    Raises
+    ------
+    ServiceError
+        If the person does not act on cases (403), may not see the case (404), or names too few
+        people or not themselves (422).
+    """
+    named = frozenset(one.strip() for one in people)
+    problems = list(_find_problems(person, named))
+    _check(writing.connection, case_key, person)
+    if problems:
+        raise invalid(problems)
+    return _store(writing, case_key, person, named, why, rules)
+
+
+def name_others(
+    writing: Writing,
+    case_id: str,
+    person: Person,
+    people: Collection[str],
+    why: str,
+    rules: StandingRules | None = None,
+) -> frozenset[str]:
+    """Name others for a sealed case because none of those named is left; see :func:`seal_case`.
+
+    For the operator of the machine alone, who neither sees the case by it nor is one of those
+    named. A case that is not sealed is left alone.
+
+    Parameters
+    ----------
+    case_id
+        The case by its own identifier.
+
+    Raises
+    ------
+    ServiceError
+        If there is no such case, it is not sealed, or too few people are named.
+    """
+    named = frozenset(one.strip() for one in people)
+    problems = [one for one in _find_problems(person, named) if one.code != "not_yourself"]
+    if problems:
+        raise invalid(problems)
+    query = select(case_keys.c.case_key).where(case_keys.c.case_id == case_id)
+    key = writing.connection.execute(query).scalar_one_or_none()
+    seal = None if key is None else read_seal(writing.connection, key)
+    if key is None or seal is None or not seal.sealed:
+        raise ServiceError(
+            404, "not_sealed", "no sealed case has this identifier", "check the identifier"
+        )
+    return _store(writing, key, person, named, why, rules)
+
+
+def open_seal(
+    writing: Writing,
+    case_key: str,
+    person: Person,
+    why: str,
+    rules: StandingRules | None = None,
+) -> frozenset[str]:
+    """Open a sealed case for everybody of its area; see :func:`seal_case`.
+
+    Raises
+    ------
+    ServiceError
+        If the person may not (403, 404), or the case is not sealed (409).
+    """
+    _check(writing.connection, case_key, person)
+    seal = read_seal(writing.connection, case_key)
+    if seal is None or not seal.sealed:
+        raise ServiceError(409, "not_sealed", "the case is not sealed", "nothing is left to open")
+    return _store(writing, case_key, person, frozenset(), why, rules)
+
+
+def read_seal(connection: Connection, case_key: str) -> Seal | None:
+    """Return what the latest seal of a case says; ``None`` where it was never sealed."""
+    latest = select(seals).where(seals.c.case_key == case_key)
+    row = connection.execute(latest.order_by(seals.c.stored_seq.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    named = select(seal_people.c.subject).where(seal_people.c.seal_key == row.seal_key)
+    return Seal(
+        bool(row.sealed),
+        read_person(row),
+        row.why,
+        row.sealed_at_us,
+        frozenset(connection.execute(named).scalars()),
+    )
+
+
+def _check(connection: Connection, case_key: str, person: Person) -> None:
+    need_decider(person)
+    if not may_see_case(connection, person, case_key):
+        raise make_hidden()
+
+
+def _find_problems(person: Person, named: frozenset[str]) -> list[Problem]:
+    found = []
+    if not LEAST_PEOPLE <= len(named) <= MOST_PEOPLE:
+        remedy = f"name {LEAST_PEOPLE} to {MOST_PEOPLE} people by what the sign-in knows them"
+        found.append(Problem(where="people", code="too_few_people", remedy=remedy))
+    if person.subject not in named:
+        remedy = "name yourself as well: whoever seals a case stays answerable for it"
+        found.append(Problem(where="people", code="not_yourself", remedy=remedy))
+    if any(not one or len(one) > _MOST_LETTERS or not one.isprintable() for one in named):
+        remedy = "write each as the person's own page shows it"
+        found.append(Problem(where="people", code="unusable_name", remedy=remedy))
+    return found
+
+
+def _store(
+    writing: Writing,
+    case_key: str,
+    person: Person,
+    named: frozenset[str],
+    why: str,
+    rules: StandingRules | None,
+) -> frozenset[str]:
+    connection = writing.connection
+    seq = writing.take_seq(1 + len(named))
+    key = make_key()
+    connection.execute(
+        insert(seals).values(
+            seal_key=key,
+            case_key=case_key,
+            sealed=bool(named),
+            why=why,
+            sealed_at_us=writing.now_us,
+            stored_seq=seq,
+            **person.columns(),
+        )
+    )
+    if named:
+        rows = [
+            {"seal_key": key, "subject": one, "stored_seq": seq + number}
+            for number, one in enumerate(sorted(named), 1)
+        ]
+        connection.execute(insert(seal_people), rows)
+    linked = _find_linked(connection, case_key)
+    refresh_standings(writing, [case_key, *linked], rules)
+    return linked
+
+
+def _find_linked(connection: Connection, case_key: str) -> frozenset[str]:
+    """Return the cases that are linked with a case, either way."""
+    ends = (links.c.case_key, links.c.linked_case_key)
+    found: set[str] = set()
+    for here, there in (ends, ends[::-1]):
+        found.update(connection.execute(select(there).where(here == case_key)).scalars())
+    return frozenset(found)

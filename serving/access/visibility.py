@@ -1,0 +1,149 @@
+"""Which cases a person may see: those of their areas, and of the sealed ones those that name them.
+
+A sealed case is hidden from everybody else as if it did not exist: it is on no list, in no count,
+and its key leads nowhere. Its row of ``standings`` has a state of its own (``sealed:awaiting``), so
+that a query for the cases that wait, are managed or are closed cannot find it by mistake.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, true
+
+from serving.errors import ServiceError
+from serving.persons import Person
+from serving.standing.states import SEALED, is_sealed_state
+from serving.store.lookups import is_among
+from serving.store.schema import seal_people, seals, standings
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What one person may see.
+
+    Parameters
+    ----------
+    areas
+        Their areas; ``None`` for every area. A case without an area is seen by those alone who see
+        every area.
+    named
+        Sealed cases that name the person.
+    hidden
+        Sealed cases that do not.
+    """
+
+    areas: frozenset[str] | None = None
+    named: frozenset[str] = frozenset()
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the person sees every area."""
+        return self.areas is None
+
+    def covers(self, area: str | None) -> bool:
+        """Return whether a case of this area is in sight, were it not sealed."""
+        return self.areas is None or area in self.areas
+
+    def may_see(self, case_key: str, area: str | None) -> bool:
+        """Return whether a case is in sight: a seal that names a person counts in every area."""
+        if case_key in self.hidden:
+            return False
+        return case_key in self.named or self.covers(area)
+
+    def of_standings(self) -> ColumnElement[bool]:
+        """Return the condition that a row of ``standings`` is of an area in sight."""
+        return true() if self.areas is None else standings.c.area.in_(sorted(self.areas))
+
+    def keep_listed(self, connection: Connection, case_keys: Iterable[str]) -> frozenset[str]:
+        """Return those of some cases that a list may show this person.
+
+        A sealed case is on nobody's list, not even of those whom it names: a list is read by a
+        whole room.
+        """
+        query = select(standings.c.case_key).where(
+            is_among(connection, standings.c.case_key, list(case_keys)),
+            ~standings.c.state.startswith(SEALED, autoescape=True),
+            self.of_standings(),
+        )
+        return frozenset(connection.execute(query).scalars())
+
+    def of_key(self, connection: Connection, key: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Return the condition that a column names a case in sight, sealed ones among them."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.hidden:
+            conditions.append(~is_among(connection, key, self.hidden))
+        if self.areas is not None:
+            place = standings.alias("place")  # the query may be one of standings itself
+            of_areas = exists().where(place.c.case_key == key, place.c.area.in_(sorted(self.areas)))
+            named = is_among(connection, key, self.named) if self.named else None
+            conditions.append(of_areas if named is None else or_(of_areas, named))
+        return and_(true(), *conditions)
+
+
+EVERYTHING = Sight()
+"""Sight of an unsealed store by somebody who sees every area."""
+
+
+def find_sight(connection: Connection, person: Person) -> Sight:
+    """Return what a person may see now."""
+    named: list[str] = []
+    hidden: list[str] = []
+    for case_key, is_named in connection.execute(_select_sealed(person.subject)):
+        (named if is_named else hidden).append(case_key)
+    return Sight(person.areas, frozenset(named), frozenset(hidden))
+
+
+def _select_sealed(subject: str) -> Any:
+    """Return the query for the sealed cases, each with whether it names a person."""
+    later = seals.alias("later")
+    overtaken = exists().where(
+        later.c.case_key == seals.c.case_key, later.c.stored_seq > seals.c.stored_seq
+    )
+    names = exists().where(
+        seal_people.c.seal_key == seals.c.seal_key, seal_people.c.subject == subject
+    )
+    return select(seals.c.case_key, names).where(seals.c.sealed, ~overtaken)
+
+
+def find_sealed(connection: Connection, case_keys: Iterable[str]) -> frozenset[str]:
+    """Return those of some cases that are sealed."""
+    query = select(seals.c.case_key, seals.c.sealed).where(
+        is_among(connection, seals.c.case_key, list(case_keys))
+    )
+    latest = {
+        row.case_key: row.sealed for row in connection.execute(query.order_by(seals.c.stored_seq))
+    }
+    return frozenset(key for key, sealed in latest.items() if sealed)
+
+
+def may_see_case(connection: Connection, person: Person, case_key: str) -> bool:
+    """Return whether a person may see a case; no case has a key that is unknown.
+
+    One query answers for a case that is there, one of another area, a sealed one and none, so that
+    the time says nothing of which it was.
+    """
+    names = exists().where(
+        seal_people.c.subject == person.subject,
+        seal_people.c.seal_key
+        == select(seals.c.seal_key)
+        .where(seals.c.case_key == standings.c.case_key)
+        .order_by(seals.c.stored_seq.desc())
+        .limit(1)
+        .scalar_subquery(),
+    )
+    query = select(standings.c.area, standings.c.state, names.label("named")).where(
+        standings.c.case_key == case_key
+    )
+    found = connection.execute(query).one_or_none()
+    if found is None:
+        return False
+    if is_sealed_state(found.state):
+        return bool(found.named)
+    return person.areas is None or found.area in person.areas
+
+
+def make_hidden() -> ServiceError:
+    """Return what is answered of a case that is not there, or not for this person: one answer."""
+    return ServiceError(404, "no_such_case", "no case has this key", "start from GET /v1/list")

@@ -1,0 +1,153 @@
+"""Decisions that were made, as they were made."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, select
+
+from serving.decisions.outputs import DecisionOut, DecisionsOut, DischargeOut, ReasonViewOut
+from serving.decisions.versions import read_version
+from serving.store.database import Unit
+from serving.store.lookups import is_among
+from serving.store.opaque_keys import make_bad_cursor
+from serving.store.row_text import Clockface, name_actor
+from serving.store.schema import decision_reasons, decisions, discharges, flag_raisings
+
+_AGREEMENT: Final = {True: "yes", False: "no", None: "not_seen"}
+
+
+def read_decisions(
+    connection: Connection,
+    case_key: str,
+    unit: Unit,
+    *,
+    size: int,
+    cursor: str | None = None,
+    withheld: bool = False,
+) -> DecisionsOut:
+    """Return decisions on a case, the latest first.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    case_key
+        The case.
+    unit
+        What holds for the whole store.
+    size
+        How many at most.
+    cursor
+        ``next_cursor`` of the part before; the latest where absent.
+    withheld
+        Whether what they say of the score is left out.
+
+    Raises
+    ------
+    ServiceError
+        If the cursor is none (422).
+    """
+    query = (
+        select(decisions)
+        .where(decisions.c.case_key == case_key)
+        .order_by(decisions.c.version.desc())
+        .limit(size + 1)
+    )
+    if cursor is not None:
+        query = query.where(decisions.c.version < _find_version(connection, case_key, cursor))
+    found = connection.execute(query).all()
+    shown = found[:size]
+    return DecisionsOut(
+        version=read_version(connection, case_key),
+        decisions=_tell_all(connection, shown, unit, withheld=withheld),
+        next_cursor=shown[-1].decision_key if len(found) > size else None,
+    )
+
+
+def read_decision(connection: Connection, decision_key: str, unit: Unit) -> DecisionOut:
+    """Return one decision, which is there."""
+    query = select(decisions).where(decisions.c.decision_key == decision_key)
+    return _tell_all(connection, [connection.execute(query).one()], unit, withheld=False)[0]
+
+
+def _find_version(connection: Connection, case_key: str, decision_key: str) -> int:
+    query = select(decisions.c.version).where(
+        decisions.c.decision_key == decision_key, decisions.c.case_key == case_key
+    )
+    version = connection.execute(query).scalar_one_or_none()
+    if version is None:
+        raise make_bad_cursor()
+    return int(version)
+
+
+def _tell_all(
+    connection: Connection, rows: Sequence[Row[Any]], unit: Unit, *, withheld: bool
+) -> list[DecisionOut]:
+    keys = [row.decision_key for row in rows]
+    reasons = {} if withheld else _read_reasons(connection, keys)
+    dealt_with = _read_discharges(connection, keys)
+    reversals = _read_reversals(connection, keys)
+    face = Clockface(unit.time_zone)
+    return [
+        DecisionOut(
+            **name_actor(row),
+            decision_key=row.decision_key,
+            version=row.version,
+            decided_at=face.show(row.decided_at_us),
+            sitting_key=row.sitting_key,
+            score_key=None if withheld else row.score_key,
+            seen_seq=row.seen_seq,
+            agrees_with_score=None if withheld else _AGREEMENT[row.agrees_with_score],  # type: ignore[arg-type]
+            ways=row.routes,
+            owner=row.owner,
+            review_on=row.review_on,
+            note=row.note,
+            reverses=row.reverses,
+            reversed_by=reversals.get(row.decision_key),
+            reasons=reasons.get(row.decision_key, []),
+            discharges=dealt_with.get(row.decision_key, []),
+        )
+        for row in rows
+    ]
+
+
+def _read_reasons(connection: Connection, keys: Sequence[str]) -> dict[str, list[ReasonViewOut]]:
+    query = (
+        select(decision_reasons)
+        .where(is_among(connection, decision_reasons.c.decision_key, keys))
+        .order_by(decision_reasons.c.stored_seq)
+    )
+    found: dict[str, list[ReasonViewOut]] = {}
+    for row in connection.execute(query):
+        told = ReasonViewOut(
+            outcome=row.outcome, indicator=row.indicator, agrees=row.agrees, note=row.note
+        )
+        found.setdefault(row.decision_key, []).append(told)
+    return found
+
+
+def _read_discharges(connection: Connection, keys: Sequence[str]) -> dict[str, list[DischargeOut]]:
+    query = (
+        select(discharges.c.decision_key, flag_raisings.c.flag, flag_raisings.c.record_id)
+        .join(flag_raisings, flag_raisings.c.raising_key == discharges.c.raising_key)
+        .where(is_among(connection, discharges.c.decision_key, keys))
+        .order_by(discharges.c.stored_seq)
+    )
+    found: dict[str, list[DischargeOut]] = {}
+    for row in connection.execute(query):
+        told = DischargeOut(flag=row.flag, record_id=row.record_id)
+        found.setdefault(row.decision_key, []).append(told)
+    return found
+
+
+def _read_reversals(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
+    """Return by which decision each was reversed, the latest one where there are several."""
+    owners = select(decisions.c.case_key).where(
+        is_among(connection, decisions.c.decision_key, keys)
+    )
+    query = (
+        select(decisions.c.reverses, decisions.c.decision_key)
+        .where(decisions.c.case_key.in_(owners), decisions.c.reverses.is_not(None))
+        .order_by(decisions.c.version)
+    )
+    return {row.reverses: row.decision_key for row in connection.execute(query)}

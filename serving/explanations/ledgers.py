@@ -1,0 +1,93 @@
+"""Why a case's place on the list changed, between the lists on which two scores stood.
+
+Only rows that may be shown now are counted, and none of the blind ones until each of them was
+viewed. Nobody can then work out from a ledger where a row stands that is still looked at without
+anything of the model, nor which of the others was drawn at random.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from models.explanations.facade import RankLedger, explain_rank
+from serving.explanations.stored_scores import StoredScore, read_latest
+from serving.lists.blind_review import find_unsettled
+from serving.lists.listed import read_rows
+from serving.lists.sittings import Sitting, current_sitting, read_sitting
+from serving.store.database import Unit
+from serving.store.schema import list_places
+
+
+@dataclass(frozen=True)
+class ListLedger:
+    """A ledger of places and the two sittings whose lists it compares."""
+
+    before: Sitting
+    after: Sitting
+    ledger: RankLedger
+
+
+def find_ledger(
+    connection: Connection, before: StoredScore, after: StoredScore, unit: Unit
+) -> ListLedger | None:
+    """Return why a case's place among the rows shown changed between two lists.
+
+    A score stood on a list that placed the case by it; a case's latest score also stands for its
+    row on the current list, which an earlier one may have placed.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    before, after
+        Two scores of one case.
+    unit
+        What holds for the whole store.
+
+    Returns
+    -------
+    ListLedger | None
+        ``None`` where one of them stood on no list, had no place by priority there, or may not be
+        shown on it.
+    """
+    now = _find_sitting(connection, after) or _find_current(connection, after)
+    then = None if now is None else _find_sitting(connection, before, now.stored_seq)
+    if now is None or then is None:
+        return None
+    old, new = (_read_order(connection, sitting, unit) for sitting in (then, now))
+    if after.case_key not in old or after.case_key not in new:
+        return None
+    return ListLedger(then, now, explain_rank(old, new, after.case_key))
+
+
+def _find_sitting(
+    connection: Connection, score: StoredScore, before_seq: int | None = None
+) -> Sitting | None:
+    """Return the latest sitting whose list placed the case by a score."""
+    query = select(list_places.c.sitting_key).where(
+        list_places.c.case_key == score.case_key, list_places.c.score_key == score.key
+    )
+    if before_seq is not None:
+        query = query.where(list_places.c.stored_seq < before_seq)
+    query = query.order_by(list_places.c.stored_seq.desc()).limit(1)
+    key = connection.execute(query).scalar_one_or_none()
+    return None if key is None else read_sitting(connection, key)
+
+
+def _find_current(connection: Connection, score: StoredScore) -> Sitting | None:
+    """Return the current sitting where a score is the latest of its case."""
+    latest = read_latest(connection, score.case_key)
+    return current_sitting(connection) if latest is not None and latest.key == score.key else None
+
+
+def _read_order(connection: Connection, sitting: Sitting, unit: Unit) -> list[str]:
+    """Return the cases of a list in order, those alone whose place in it may be shown."""
+    settled = not find_unsettled(connection, [sitting.key])
+    rows = read_rows(connection, sitting, unit)
+    shown = {row["key"] for row in rows if not row["withheld"] and (settled or not row["blind"])}
+    query = (
+        select(list_places.c.case_key)
+        .where(list_places.c.sitting_key == sitting.key, list_places.c.rank.is_not(None))
+        .order_by(list_places.c.rank, list_places.c.position)
+    )
+    return [key for key in connection.execute(query).scalars() if key in shown]

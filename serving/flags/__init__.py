@@ -1,0 +1,1 @@
+"""Urgent and review flags, the duty queue, first reads, and messages about them."""

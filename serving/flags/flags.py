@@ -1,0 +1,327 @@
+"""Flags: raised by records, and standing until a decision names the record.
+
+A raising is one row per case, flag and record. A flag stands while one of its records is not
+discharged, whatever its window says later and whatever became of the record since: time alone takes
+nothing off the list, and a correction is for a person to weigh.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Row, insert, select
+
+from features.catalogue.declarations import Catalogue
+from features.evidence.records import records_of
+from features.history.columns import History
+from models.ranking.order import _measure_flags as measure_flags
+from serving.errors import Problem, ServiceError
+from serving.flags.deliveries import add_deliveries
+from serving.standing.record_fates import IN_FORCE, read_record_fates
+from serving.store.database import Writing, make_key
+from serving.store.lookups import is_among
+from serving.store.schema import acknowledgements, discharges, flag_raisings
+
+MINUTE_US: Final = 60_000_000
+NO_RECORD: Final = ""
+"""``record_id`` of a flag that holds without a record of its own; such a flag is raised once."""
+
+
+@dataclass(frozen=True)
+class FlagRecord:
+    """One record that raised a flag and is not discharged.
+
+    Parameters
+    ----------
+    raising_key
+        The raising.
+    record_id
+        Key of the event or the fact; ``NO_RECORD`` where the flag holds without one.
+    raised_at_us
+        When the flag was raised by it, microseconds UTC.
+    stored_seq
+        The raising's place in the order of rows; larger than a decision's where it is newer.
+    fate
+        What became of the record since: ``in_force``, ``corrected`` or ``withdrawn``.
+    due_at_us
+        Until when the duty role acknowledges it; ``None`` for a review flag.
+    acknowledged_at_us, acknowledged_by
+        When and by whom that was done; ``None`` where it was not.
+    """
+
+    raising_key: str
+    record_id: str
+    raised_at_us: int
+    stored_seq: int
+    fate: str
+    due_at_us: int | None
+    acknowledged_at_us: int | None
+    acknowledged_by: str | None
+
+
+@dataclass(frozen=True)
+class StandingFlag:
+    """A flag of a case that stands, with the records that hold it up, oldest raising first."""
+
+    case_key: str
+    flag: str
+    urgent: bool
+    records: tuple[FlagRecord, ...]
+
+    @property
+    def raised_at_us(self) -> int:
+        """When the oldest of its records raised it, microseconds UTC."""
+        return self.records[0].raised_at_us
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether it is urgent and nobody on duty has acknowledged one of its records."""
+        return self.urgent and any(one.acknowledged_at_us is None for one in self.records)
+
+    @property
+    def newest_seq(self) -> int:
+        """Place of its newest raising in the order of rows."""
+        return max(record.stored_seq for record in self.records)
+
+    @property
+    def record_corrected(self) -> bool:
+        """Whether one of its records was corrected or withdrawn since."""
+        return any(record.fate != IN_FORCE for record in self.records)
+
+    @property
+    def record_ids(self) -> tuple[str, ...]:
+        """Keys of its records."""
+        return tuple(record.record_id for record in self.records if record.record_id)
+
+
+def raise_flags(
+    writing: Writing,
+    catalogue: Catalogue,
+    history: History,
+    case_keys: Collection[str],
+    as_of_us: int,
+    minutes: int,
+    score_key_of: Mapping[str, str],
+) -> list[str]:
+    """Raise the catalogue's flags that hold, by each record that never raised them before.
+
+    An urgent one is due for acknowledgement and gets a message to send, in the same transaction.
+    The caller brings the cases' standings up to date.
+
+    Parameters
+    ----------
+    writing
+        The transaction.
+    catalogue
+        What is flagged.
+    history
+        Case histories whose identifiers are case keys.
+    case_keys
+        The cases, open or not; all of them in ``history``.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+    minutes
+        Time within which the duty role acknowledges an urgent flag.
+    score_key_of
+        The score made at the same time, by case key, where there is one.
+
+    Returns
+    -------
+    list of str
+        Keys of the new raisings.
+
+    Raises
+    ------
+    KeyError
+        If a case is not in the history.
+    """
+    found = _find_raised(catalogue, history, sorted(set(case_keys)), as_of_us)
+    if not _leave_new(writing.connection, found):
+        return []
+    first = writing.take_seq(len(found))
+    # Asked again behind the lock: another process may have raised them meanwhile.
+    new = _leave_new(writing.connection, found)
+    urgent = {flag.name: flag.urgent for flag in catalogue.flags}
+    rows = [
+        {
+            "raising_key": make_key(),
+            "case_key": case_key,
+            "flag": flag,
+            "urgent": urgent[flag],
+            "record_id": record_id,
+            "raised_at_us": writing.now_us,
+            "due_at_us": writing.now_us + minutes * MINUTE_US if urgent[flag] else None,
+            "score_key": score_key_of.get(case_key),
+            "stored_seq": first + number,
+        }
+        for number, (case_key, flag, record_id) in enumerate(new)
+    ]
+    if rows:
+        writing.connection.execute(insert(flag_raisings), rows)
+    add_deliveries(writing, [str(row["raising_key"]) for row in rows if row["urgent"]])
+    return [str(row["raising_key"]) for row in rows]
+
+
+def _find_raised(
+    catalogue: Catalogue, history: History, case_keys: list[str], as_of_us: int
+) -> list[tuple[str, str, str]]:
+    """Return every case key, flag and record for which a flag holds, urgent flags first."""
+    wanted = np.array(case_keys, dtype=object)
+    cases = np.searchsorted(history.case_id, wanted)
+    there = cases < len(history)
+    there[there] = history.case_id[cases[there]] == wanted[there]
+    if not there.all():
+        raise KeyError("a case is not in the history")
+    holds = measure_flags(catalogue, history, as_of_us, cases)
+    flags = sorted(enumerate(catalogue.flags), key=lambda one: not one[1].urgent)
+    return [
+        (case_keys[row], flag.name, record_id)
+        for column, flag in flags
+        for row in np.flatnonzero(holds[:, column])
+        for record_id in (
+            records_of(history, catalogue, int(cases[row]), as_of_us, flag.expression)
+            or (NO_RECORD,)
+        )
+    ]
+
+
+def _leave_new(
+    connection: Connection, found: Sequence[tuple[str, str, str]]
+) -> list[tuple[str, str, str]]:
+    """Return those that were never raised, each once."""
+    keys = {case_key for case_key, _, _ in found}
+    query = select(flag_raisings.c.case_key, flag_raisings.c.flag, flag_raisings.c.record_id)
+    rows = connection.execute(query.where(is_among(connection, flag_raisings.c.case_key, keys)))
+    there = {tuple(row) for row in rows} if keys else set()
+    return [one for one in dict.fromkeys(found) if one not in there]
+
+
+def is_standing() -> ColumnElement[bool]:
+    """Return the condition that a raising was not discharged."""
+    discharged = select(discharges.c.raising_key).where(
+        discharges.c.raising_key == flag_raisings.c.raising_key
+    )
+    return ~discharged.correlate(flag_raisings).exists()
+
+
+def standing_flags(
+    connection: Connection, case_keys: Collection[str]
+) -> dict[str, list[StandingFlag]]:
+    """Return the flags of some cases that stand, urgent ones first, then those raised first.
+
+    Returns
+    -------
+    dict
+        By case key; cases without a flag are left out.
+    """
+    return collect_standing(connection, is_among(connection, flag_raisings.c.case_key, case_keys))
+
+
+def collect_standing(
+    connection: Connection, condition: ColumnElement[bool]
+) -> dict[str, list[StandingFlag]]:
+    """Return the flags whose raisings meet a condition and stand; see :func:`standing_flags`."""
+    query = (
+        select(flag_raisings, acknowledgements.c.acknowledged_at_us, acknowledgements.c.person)
+        .outerjoin(acknowledgements, acknowledgements.c.raising_key == flag_raisings.c.raising_key)
+        .where(condition, is_standing())
+        .order_by(flag_raisings.c.stored_seq)
+    )
+    rows = connection.execute(query).all()
+    fates = read_record_fates(connection, [(row.case_key, row.record_id) for row in rows])
+    grouped: dict[tuple[str, str], list[Row[Any]]] = {}
+    for row in rows:
+        grouped.setdefault((row.case_key, row.flag), []).append(row)
+    found: dict[str, list[StandingFlag]] = {}
+    for (case_key, flag), raisings in sorted(
+        grouped.items(), key=lambda one: (not one[1][-1].urgent, one[1][0].stored_seq)
+    ):
+        records = tuple(
+            _describe_record(row, fates.get((case_key, row.record_id), IN_FORCE))
+            for row in raisings
+        )
+        urgent = bool(raisings[-1].urgent)
+        found.setdefault(case_key, []).append(StandingFlag(case_key, flag, urgent, records))
+    return found
+
+
+def _describe_record(row: Row[Any], fate: str) -> FlagRecord:
+    return FlagRecord(
+        raising_key=row.raising_key,
+        record_id=row.record_id,
+        raised_at_us=row.raised_at_us,
+        stored_seq=row.stored_seq,
+        fate=fate,
+        due_at_us=row.due_at_us,
+        acknowledged_at_us=row.acknowledged_at_us,
+        acknowledged_by=row.person,
+    )
+
+
+def discharge(
+    writing: Writing,
+    case_key: str,
+    decision_key: str,
+    named: Iterable[tuple[str, str]],
+    *,
+    place: str = "discharges",
+) -> list[str]:
+    """Discharge exactly the named flags and records of a case; the others stand.
+
+    The caller brings the case's standing up to date.
+
+    Parameters
+    ----------
+    writing
+        The transaction of the decision.
+    case_key, decision_key
+        The case, and the decision that names the records.
+    named
+        Flag and record; a pair named twice counts once.
+    place
+        Where in the request they stand, for what is refused.
+
+    Returns
+    -------
+    list of str
+        Keys of the raisings that are discharged now.
+
+    Raises
+    ------
+    ServiceError
+        If one of them does not stand (422); nothing is discharged then.
+    """
+    pairs = list(named)
+    if not pairs:
+        return []
+    first = writing.take_seq(len(pairs))
+    query = select(flag_raisings.c.flag, flag_raisings.c.record_id, flag_raisings.c.raising_key)
+    rows = writing.connection.execute(
+        query.where(flag_raisings.c.case_key == case_key, is_standing())
+    )
+    standing = {(row.flag, row.record_id): row.raising_key for row in rows}
+    unknown = [number for number, pair in enumerate(pairs) if pair not in standing]
+    if unknown:
+        raise _refuse(place, unknown)
+    raisings = [standing[pair] for pair in dict.fromkeys(pairs)]
+    writing.connection.execute(
+        insert(discharges),
+        [
+            {"raising_key": key, "decision_key": decision_key, "stored_seq": first + number}
+            for number, key in enumerate(raisings)
+        ],
+    )
+    return raisings
+
+
+def _refuse(place: str, numbers: Sequence[int]) -> ServiceError:
+    remedy = "name a flag that stands and a record that raised it, as the case shows them"
+    noun = "flag does" if len(numbers) == 1 else "flags do"
+    return ServiceError(
+        422,
+        "flag_not_standing",
+        f"{len(numbers)} named {noun} not stand on this case",
+        "read the case again; somebody may have decided meanwhile",
+        [Problem(where=f"{place}[{n}]", code="flag_not_standing", remedy=remedy) for n in numbers],
+    )

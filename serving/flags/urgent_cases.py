@@ -1,0 +1,235 @@
+"""The duty queue by case: all urgent flags of a case that stand, together, overdue ones first.
+
+A case is where its flag that is due first stands, and all its flags stand with it, those that
+somebody has seen as well. Nothing here acknowledges anything.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select
+
+from serving.access.visibility import Sight
+from serving.flags.duty import Acknowledgement
+from serving.flags.flags import is_standing
+from serving.flags.named_records import NamedRecord, read_named_records
+from serving.persons import read_person
+from serving.standing.record_fates import IN_FORCE, read_record_fates
+from serving.store.lookups import is_among
+from serving.store.opaque_keys import is_key, make_bad_cursor
+from serving.store.schema import acknowledgements, case_keys, flag_raisings, standings
+
+CASES_PER_PAGE: Final = 30
+
+
+@dataclass(frozen=True)
+class UrgentFlag:
+    """One urgent flag, raised by one record.
+
+    Parameters
+    ----------
+    raising_key, flag
+        The raising and the flag.
+    record
+        What the record is; ``None`` where there is none or it is not for everybody.
+    fate
+        What became of the record since: ``in_force``, ``corrected`` or ``withdrawn``.
+    raised_at_us, due_at_us
+        When it was raised and until when it is to be seen; microseconds UTC.
+    acknowledgement
+        Who has seen it; ``None`` while nobody has.
+    """
+
+    raising_key: str
+    flag: str
+    record: NamedRecord | None
+    fate: str
+    raised_at_us: int
+    due_at_us: int
+    acknowledgement: Acknowledgement | None
+
+
+@dataclass(frozen=True)
+class UrgentCase:
+    """A case with urgent flags that stand.
+
+    Parameters
+    ----------
+    key, case_id, area
+        The case; ``case_id`` is ``None`` once that was erased.
+    flags
+        Not seen yet first, of each those due first.
+    """
+
+    key: str
+    case_id: str | None
+    area: str | None
+    flags: tuple[UrgentFlag, ...]
+
+    @property
+    def waiting(self) -> tuple[UrgentFlag, ...]:
+        """Flags that nobody has seen."""
+        return tuple(one for one in self.flags if one.acknowledgement is None)
+
+
+@dataclass(frozen=True)
+class UrgentCounts:
+    """How long the queue is, in sight: flags waiting, overdue and seen, and cases that wait."""
+
+    n_waiting: int
+    n_overdue: int
+    n_acknowledged: int
+    n_cases_waiting: int
+
+
+@dataclass(frozen=True)
+class UrgentPage:
+    """Part of the queue by case.
+
+    Parameters
+    ----------
+    cases
+        Those with a flag that nobody has seen first; of each those due first.
+    counts
+        Of the whole queue.
+    next_cursor
+        Where the next part begins; ``None`` after the last.
+    """
+
+    cases: tuple[UrgentCase, ...]
+    counts: UrgentCounts
+    next_cursor: str | None
+
+
+def read_urgent(
+    connection: Connection, now_us: int, sight: Sight, cursor: str | None = None
+) -> UrgentPage:
+    """Return cases with urgent flags that stand, those due longest first.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    now_us
+        The moment, microseconds UTC; what is due at it or before is overdue.
+    sight
+        Which cases the person who asks may see.
+    cursor
+        ``next_cursor`` of the part before; the beginning where absent.
+
+    Raises
+    ------
+    ServiceError
+        If the cursor is none (422).
+    """
+    found = _read_order(connection, sight, cursor)
+    keys = [row.case_key for row in found[:CASES_PER_PAGE]]
+    return UrgentPage(
+        cases=_read_cases(connection, keys),
+        counts=_count(connection, now_us, sight),
+        next_cursor=keys[-1] if len(found) > CASES_PER_PAGE else None,
+    )
+
+
+def _stands(connection: Connection, sight: Sight) -> ColumnElement[bool]:
+    in_sight = sight.of_key(connection, flag_raisings.c.case_key)
+    return and_(flag_raisings.c.due_at_us.is_not(None), is_standing(), in_sight)
+
+
+def _read_order(connection: Connection, sight: Sight, cursor: str | None) -> list[Row[Any]]:
+    """Return the keys of cases in order, one more than a page holds."""
+    seen = acknowledgements.c.raising_key.is_not(None)
+    waiting_due = func.min(case((~seen, flag_raisings.c.due_at_us)))
+    cases = (
+        select(
+            flag_raisings.c.case_key,
+            case((waiting_due.is_(None), 1), else_=0).label("part"),
+            func.coalesce(waiting_due, func.min(flag_raisings.c.due_at_us)).label("due"),
+        )
+        .outerjoin(acknowledgements, acknowledgements.c.raising_key == flag_raisings.c.raising_key)
+        .where(_stands(connection, sight))
+        .group_by(flag_raisings.c.case_key)
+        .subquery()
+    )
+    part, due, key = cases.c.part, cases.c.due, cases.c.case_key
+    query = select(key, part, due).order_by(part, due, key).limit(CASES_PER_PAGE + 1)
+    if cursor is not None:
+        at = connection.execute(select(part, due).where(key == cursor)).one_or_none()
+        if at is None or not is_key(cursor):
+            raise make_bad_cursor()
+        later = or_(due > at.due, and_(due == at.due, key > cursor))
+        query = query.where(or_(part > at.part, and_(part == at.part, later)))
+    return list(connection.execute(query))
+
+
+def _read_cases(connection: Connection, keys: Sequence[str]) -> tuple[UrgentCase, ...]:
+    query = (
+        select(
+            flag_raisings,
+            case_keys.c.case_id,
+            standings.c.area,
+            *(acknowledgements.c[name] for name in ("person", "subject", "role", "agency", "note")),
+            acknowledgements.c.acknowledged_at_us,
+        )
+        .join(standings, standings.c.case_key == flag_raisings.c.case_key)
+        .outerjoin(case_keys, case_keys.c.case_key == flag_raisings.c.case_key)
+        .outerjoin(acknowledgements, acknowledgements.c.raising_key == flag_raisings.c.raising_key)
+        .where(
+            is_among(connection, flag_raisings.c.case_key, keys),
+            flag_raisings.c.due_at_us.is_not(None),
+            is_standing(),
+        )
+        .order_by(flag_raisings.c.due_at_us, flag_raisings.c.raising_key)
+    )
+    rows: dict[str, list[Row[Any]]] = {key: [] for key in keys}
+    for row in connection.execute(query):
+        rows[row.case_key].append(row)
+    names = [(row.case_key, row.record_id) for some in rows.values() for row in some]
+    named = read_named_records(connection, names)
+    fates = read_record_fates(connection, names)
+    return tuple(
+        UrgentCase(
+            key,
+            some[0].case_id,
+            some[0].area,
+            tuple(
+                _tell(row, named.get(name), fates.get(name, IN_FORCE))
+                for row in sorted(some, key=lambda one: one.acknowledged_at_us is not None)
+                for name in [(row.case_key, row.record_id)]
+            ),
+        )
+        for key, some in rows.items()
+        if some
+    )
+
+
+def _tell(row: Row[Any], record: NamedRecord | None, fate: str) -> UrgentFlag:
+    at_us = row.acknowledged_at_us
+    return UrgentFlag(
+        raising_key=row.raising_key,
+        flag=row.flag,
+        record=record,
+        fate=fate,
+        raised_at_us=row.raised_at_us,
+        due_at_us=row.due_at_us,
+        acknowledgement=None
+        if at_us is None
+        else Acknowledgement(row.raising_key, read_person(row), at_us, row.note),
+    )
+
+
+def _count(connection: Connection, now_us: int, sight: Sight) -> UrgentCounts:
+    seen = acknowledgements.c.raising_key.is_not(None)
+    query = (
+        select(
+            func.count().filter(~seen),
+            func.count().filter(~seen, flag_raisings.c.due_at_us <= now_us),
+            func.count().filter(seen),
+            func.count(case((~seen, flag_raisings.c.case_key)).distinct()),
+        )
+        .select_from(flag_raisings)
+        .outerjoin(acknowledgements, acknowledgements.c.raising_key == flag_raisings.c.raising_key)
+        .where(_stands(connection, sight))
+    )
+    return UrgentCounts(*connection.execute(query).one())

@@ -1,0 +1,1 @@
+"""Records into the store: added, imported, corrected, moved between cases."""

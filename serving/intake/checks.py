@@ -1,0 +1,130 @@
+"""Whether a store is whole: its schema, its order, its references, and where cases stand."""
+
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, Table, exists, func, select, union_all
+
+from serving.standing.standings import StandingRules, check_standings
+from serving.store import schema
+from serving.store.database import Store
+from serving.store.upgrading import Finding, check_looks, check_schema
+
+_NOT_OF_CASES: Final = (
+    "case_keys",
+    "cases",
+    "disposals",
+    "standings",
+    "import_rejects",
+    "audit_lines",
+)
+"""Tables whose rows need no case: a key may stand for a linked case that is not here yet, a row
+that was refused may name any, and a line of the audit outlasts its case."""
+_KEYS: Final = (
+    ("scores", "score_key", ("standings", "list_places", "decisions", "flag_raisings")),
+    ("decisions", "decision_key", ("agency_views",)),
+    ("sittings", "sitting_key", ("decisions", "agency_views")),
+    ("imports", "import_key", ("import_rejects", *schema.RECORDS)),
+)
+"""Tables, their keys, and the tables whose columns of that name lead there."""
+_BACKUP: Final = "restore the store from a backup"
+
+
+def check_store(store: Store, rules: StandingRules | None = None) -> list[Finding]:
+    """Return everything that is not as it should be, each with what mends it; nothing is changed.
+
+    Where the schema itself is not right, nothing else is looked at.
+    """
+    found = check_schema(store) + check_looks(store)
+    if found:
+        return found
+    with store.reading() as connection:
+        found += _check_order(connection)
+        found += _check_references(connection)
+        wrong = check_standings(connection, rules, now_us=store.clock())
+    if wrong:
+        found.append(
+            Finding(
+                f"{len(wrong):,} cases stand elsewhere than their records say",
+                "run `caselight db upgrade`, which works all standings out again",
+            )
+        )
+    return found
+
+
+def _check_order(connection: Connection) -> list[Finding]:
+    """Check that no place in the order of rows is past its head, or lost.
+
+    Where cases were disposed of their rows' places are empty, and rightly so.
+    """
+    head = connection.execute(select(schema.unit.c.last_seq)).scalar_one()
+    places = union_all(
+        *(
+            select(table.c.stored_seq)
+            for table in schema.metadata.sorted_tables
+            if "stored_seq" in table.c
+        )
+    ).subquery()
+    seen = connection.execute(
+        select(func.count(places.c.stored_seq.distinct()), func.max(places.c.stored_seq))
+    ).one()
+    if (seen[1] or 0) > head:
+        return [Finding("rows stand past the head of the order of rows", _BACKUP)]
+    disposed = connection.execute(select(func.count()).select_from(schema.disposals)).scalar_one()
+    if seen[0] < head and not disposed:
+        return [Finding(f"{head - seen[0]:,} places in the order of rows are empty", _BACKUP)]
+    return []
+
+
+def _check_references(connection: Connection) -> list[Finding]:
+    """Check that every row of a case has its case, and that keys lead somewhere."""
+    found = []
+    tables = schema.metadata.tables
+    for table in schema.metadata.sorted_tables:
+        if "case_key" in table.c and table.name not in _NOT_OF_CASES:
+            found += _count(connection, table, "case_key", schema.cases)
+    found += _count(connection, schema.cases, "case_key", schema.case_keys)
+    found += _count(connection, schema.links, "linked_case_key", schema.case_keys)
+    for name, column, others in _KEYS:
+        for other in others:
+            found += _count(connection, tables[other], column, tables[name])
+    by_move = exists().where(schema.case_moves.c.move_key == schema.discharges.c.decision_key)
+    found += _count(
+        connection, schema.discharges, "decision_key", schema.decisions, but_for=by_move
+    )
+    return found
+
+
+def _count(
+    connection: Connection,
+    table: Table,
+    column: str,
+    target: Table,
+    *,
+    but_for: ColumnElement[bool] | None = None,
+) -> list[Finding]:
+    """Count the rows whose ``column`` is not the key of any row of ``target``, but for some."""
+    own = table.c[column]
+    key = next(iter(target.primary_key.columns))
+    lost = own.is_not(None) & ~exists().where(key == own)
+    if but_for is not None:
+        lost &= ~but_for
+    n_lost = connection.execute(select(func.count()).select_from(table).where(lost)).scalar_one()
+    if n_lost == 0:
+        return []
+    problem = f"{n_lost:,} rows of {table.name} name a row of {target.name} that is not there"
+    return [Finding(problem, _BACKUP)]
+
+
+def count_waiting_corrections(connection: Connection) -> int:
+    """Return how many records correct one that is not here yet; they are kept, and no fault."""
+    total = 0
+    for name in ("events", "facts", "links"):
+        table = schema.RECORDS[name]
+        target = table.alias()
+        id_column = list(table.primary_key.columns)[1].name
+        lost = ~exists().where(
+            target.c.case_key == table.c.case_key, target.c[id_column] == table.c.supersedes
+        )
+        query = select(func.count()).where(table.c.supersedes.is_not(None), lost)
+        total += connection.execute(query).scalar_one()
+    return total

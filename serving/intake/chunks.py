@@ -1,0 +1,238 @@
+"""Rows in chunks, one transaction each, that resume where they broke off.
+
+How far an import is, and the rows of a chunk, are committed together: a chunk that was stored is
+never stored again, and one that was not leaves nothing behind.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select, update
+
+from features.contract.rejects import Rejects, join_rejects
+from features.intake.normalisation import ROW
+from serving.access.visibility import find_sight
+from serving.intake.progress import (
+    Imported,
+    ImportRefusedError,
+    add_import,
+    check_rows,
+    close_import,
+    need_import,
+)
+from serving.intake.records import append_rows
+from serving.intake.row_lines import Normal
+from serving.intake.turn_rows import leave_out_turns
+from serving.persons import MACHINE, Person
+from serving.standing.standings import StandingRules
+from serving.store import schema
+from serving.store.database import Store, Unit, Writing
+from serving.store.frames import insert_columns
+from serving.store.lookups import is_among
+
+ROWS_PER_CHUNK: Final = 2_000
+"""Rows of a stream that are stored in one transaction."""
+BYTES_PER_CHUNK: Final = 8 * 1024 * 1024
+"""A chunk ends earlier where its rows are long, so that memory stays flat."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive rows of an import, normalised before anybody waits for them.
+
+    Parameters
+    ----------
+    first, last
+        Numbers of the first and last row in the whole import, from 1, both inclusive.
+    normal
+        The rows; their own numbers count from ``offset``.
+    offset
+        Rows of the import before the file in which these are numbered.
+    position
+        Where the import stands after it, for people to read.
+    """
+
+    first: int
+    last: int
+    normal: Normal
+    offset: int = 0
+    position: Mapping[str, Any] = field(default_factory=dict)
+
+    def leave_out(self, rows_done: int) -> Normal:
+        """Return the rows after the first ``rows_done`` of the import."""
+        if rows_done < self.first:
+            return self.normal
+        done = rows_done - self.offset
+        tables = {name: frame[frame[ROW] > done] for name, frame in self.normal.tables.items()}
+        told = self.normal.rejects.frame
+        return Normal(tables, Rejects(told[told["row"] > done]), self.normal.warnings)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An import after a chunk, that chunk's rejects, and the cases that it changed."""
+
+    imported: Imported
+    rejects: Rejects
+    changed_keys: frozenset[str]
+
+
+def take_chunk(
+    store: Store,
+    import_key: str,
+    chunk: Chunk,
+    unit: Unit,
+    rules: StandingRules,
+    *,
+    may_turn: bool = True,
+    sender: Person | None = None,
+) -> Taken:
+    """Store a chunk's rows and how far the import is with them, in one transaction.
+
+    Rows that were taken before are passed over, so that a chunk may be sent again. Unless
+    ``may_turn``, rows that say what became of a case are rejects (``leave_out_turns``). Rows of
+    cases that the ``sender`` may not see are rejects as of cases that are not there; without a
+    sender, as on the command line, there are none.
+
+    Raises
+    ------
+    ImportRefusedError
+        If there is no such import, it has ended, or rows before these are missing.
+    """
+    with store.writing() as writing:
+        writing.take_seq(0)
+        imported = need_import(writing.connection, import_key)
+        check_rows(imported, chunk.first)
+        if chunk.last <= imported.rows_done:
+            return Taken(imported, join_rejects([]), frozenset())
+        if imported.ended_at_us is not None:
+            raise ImportRefusedError("import_ended", "the import has ended; begin another")
+        return _take(writing, imported, chunk, unit, rules, may_turn=may_turn, sender=sender)
+
+
+def take_at_once(
+    store: Store,
+    person: Person,
+    chunk: Chunk,
+    unit: Unit,
+    rules: StandingRules,
+    digest: str,
+    *,
+    may_turn: bool = True,
+) -> Taken:
+    """Store the rows of one request as an import of its own that begins and ends with it."""
+    with store.writing() as writing:
+        writing.take_seq(0)
+        key = add_import(writing, person, digest, chunk.last)
+        imported = need_import(writing.connection, key)
+        taken = _take(writing, imported, chunk, unit, rules, may_turn=may_turn, sender=person)
+        return Taken(close_import(writing, key), taken.rejects, taken.changed_keys)
+
+
+def _take(
+    writing: Writing,
+    imported: Imported,
+    chunk: Chunk,
+    unit: Unit,
+    rules: StandingRules,
+    *,
+    may_turn: bool,
+    sender: Person | None,
+) -> Taken:
+    key = imported.import_key
+    normal = chunk.leave_out(imported.rows_done)
+    if not may_turn:
+        normal = leave_out_turns(writing.connection, normal)
+    appended = append_rows(
+        writing,
+        normal.tables,
+        unit,
+        import_key=key,
+        rules=rules,
+        hidden=_find_hidden(writing.connection, sender, normal),
+    )
+    rejects = join_rejects([normal.rejects, appended.rejects])
+    _keep_rejects(writing, key, rejects)
+    imports = schema.imports
+    writing.connection.execute(
+        update(imports)
+        .where(imports.c.import_key == key)
+        .values(
+            rows_done=chunk.last,
+            added=imports.c.added + appended.added,
+            repeats=imports.c.repeats + appended.repeats,
+            conflicts=imports.c.conflicts + appended.conflicts,
+            rejects=imports.c.rejects + len(rejects) - appended.conflicts,
+            position={"row": chunk.last, **chunk.position},
+        )
+    )
+    return Taken(need_import(writing.connection, key), rejects, appended.changed_keys)
+
+
+def _find_hidden(connection: Connection, sender: Person | None, normal: Normal) -> frozenset[str]:
+    """Return the cases that some rows name and that a person may not see.
+
+    Programs send what their source holds, whatever the area; of a sealed case they too learn
+    nothing, since their rows are taken and no answer tells one case from another.
+    """
+    if sender is None or sender.role == MACHINE:
+        return frozenset()
+    sight = find_sight(connection, sender)
+    if sight.is_whole:
+        return sight.hidden
+    names = {name for frame in normal.tables.values() for name in frame["case_id"]}
+    keys, places = schema.case_keys.c, schema.standings.c
+    query = (
+        select(keys.case_key)
+        .join(schema.standings, places.case_key == keys.case_key)
+        .where(is_among(connection, keys.case_id, names), ~sight.of_standings())
+    )
+    return sight.hidden | (frozenset(connection.execute(query).scalars()) - sight.named)
+
+
+def _keep_rejects(writing: Writing, import_key: str, rejects: Rejects) -> None:
+    frame = rejects.frame
+    if frame.empty:
+        return
+    table = schema.import_rejects
+    query = select(func.max(table.c.number)).where(table.c.import_key == import_key)
+    first = (writing.connection.execute(query).scalar_one() or 0) + 1
+    seq = writing.take_seq(len(frame))
+    sources = [_clean(json.loads(text)) for text in frame["source_row"]]
+    columns: dict[str, Sequence[Any]] = {
+        "import_key": [import_key] * len(frame),
+        "number": range(first, first + len(frame)),
+        "place": frame["file"].tolist(),
+        "row": frame["row"].tolist(),
+        **{name: frame[name].tolist() for name in ("table", "column", "code", "remedy")},
+        "source": sources,
+        "case_key": _find_cases(writing.connection, sources),
+        "stored_seq": range(seq, seq + len(frame)),
+    }
+    insert_columns(writing.connection, table, columns)
+
+
+def _find_cases(connection: Connection, sources: Sequence[Any]) -> list[str | None]:
+    """Return the key of the case that each row named, so that rejects go when their case does."""
+    names = [source.get("case_id") for source in sources]
+    table = schema.case_keys
+    query = select(table.c.case_id, table.c.case_key).where(
+        is_among(connection, table.c.case_id, [name for name in names if isinstance(name, str)])
+    )
+    keys = {row.case_id: row.case_key for row in connection.execute(query)}
+    return [keys.get(name) if isinstance(name, str) else None for name in names]
+
+
+def _clean(cell: Any) -> Any:
+    """Return a source as JSON that every database takes: no NUL, no infinities."""
+    if isinstance(cell, dict):
+        return {_clean(name): _clean(inner) for name, inner in cell.items()}
+    if isinstance(cell, list):
+        return [_clean(inner) for inner in cell]
+    if isinstance(cell, str):
+        return cell.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(cell, float) and cell - cell != 0:
+        return str(cell)
+    return cell

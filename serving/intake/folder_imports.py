@@ -1,0 +1,136 @@
+"""A contract folder into the store: streamed, resumable, told as it goes.
+
+The folder is read piece by piece, cases first, and goes the way of every other import; its digest
+names it, so that a second call goes on where the first one broke off.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from features.contract.manifest import NAME as MANIFEST_NAME
+from features.contract.manifest import Manifest, hash_file, read_manifest
+from features.contract.tables import TABLES
+from features.errors import ConfigError, DataContractError
+from features.intake.contract_folder import check_hashes, find_files
+from features.intake.files import read_pieces
+from features.intake.normalisation import Clock
+from serving.intake.chunks import Chunk, take_chunk
+from serving.intake.progress import Imported, begin_import, end_import
+from serving.intake.row_lines import normalise_piece
+from serving.persons import Person
+from serving.settings import Settings
+from serving.standing.standings import make_rules
+from serving.store.database import Store, Unit
+
+ROWS_PER_PIECE: Final = 10_000
+"""Rows of a folder that are stored in one transaction: more than of a stream, since nobody sends
+them again when one fails."""
+
+
+def import_folder(
+    store: Store,
+    folder: Path,
+    person: Person,
+    settings: Settings,
+    progress: Callable[[str], None],
+) -> Imported:
+    """Store a contract folder's records; what the store holds already is counted as repeats.
+
+    Parameters
+    ----------
+    store
+        An up-to-date store.
+    folder
+        The contract folder; its table of people, where it has one, is stored for the audit.
+    person
+        Who imports.
+    settings
+        How the service runs.
+    progress
+        Told how far the import is.
+
+    Raises
+    ------
+    ConfigError
+        If invented records were to mix with real ones.
+    DataContractError
+        If a file cannot be read as a whole or is not the one the manifest describes.
+    """
+    unit = store.read_unit()
+    manifest = read_manifest(folder)
+    _check_kind(manifest, unit)
+    files = _find_all(folder, manifest)
+    imported = begin_import(
+        store,
+        person,
+        source_digest=_digest(folder, files),
+        rows_total=_count_rows(manifest),
+    )
+    rules = make_rules(settings)
+    extract_at_us = min(manifest.extract_at_us, store.clock())
+    clock = Clock(manifest.time_zone, extract_at_us, manifest.earliest_us)
+    for chunk in _read_chunks(folder, files, clock, imported.rows_done):
+        imported = take_chunk(store, imported.import_key, chunk, unit, rules).imported
+        progress(_say(imported))
+    return end_import(store, imported.import_key)
+
+
+def _check_kind(manifest: Manifest, unit: Unit) -> None:
+    """Keep invented and real records apart: whoever may see the former may not see the latter."""
+    if manifest.synthetic != unit.synthetic:
+        kinds = ("synthetic", "real") if manifest.synthetic else ("real", "synthetic")
+        raise ConfigError(
+            f"the folder's records are {kinds[0]} and the store is for {kinds[1]} ones; "
+            "use another store"
+        )
+
+
+def _find_all(folder: Path, manifest: Manifest) -> dict[str, list[Path]]:
+    files = {}
+    for table in TABLES.values():
+        files[table.name] = find_files(folder, table)
+        check_hashes(folder, table, files[table.name], manifest)
+    if not files["cases"]:
+        raise DataContractError("the table 'cases' is absent; add cases.parquet or cases.csv")
+    return files
+
+
+def _digest(folder: Path, files: dict[str, list[Path]]) -> str:
+    """Return what names the folder: the hashes of its files and its manifest."""
+    paths = [folder / MANIFEST_NAME, *(path for some in files.values() for path in some)]
+    named = [(path.relative_to(folder).as_posix(), hash_file(path)) for path in paths]
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+
+
+def _count_rows(manifest: Manifest) -> int | None:
+    rows = [entry.rows for entry in manifest.tables.values()]
+    return sum(row or 0 for row in rows) if rows and None not in rows else None
+
+
+def _read_chunks(
+    folder: Path, files: dict[str, list[Path]], clock: Clock, rows_done: int
+) -> Iterator[Chunk]:
+    """Yield the rows of all files that come after the first ``rows_done``."""
+    before = 0
+    for name, paths in files.items():
+        for path in paths:
+            offset = before
+            for piece in read_pieces(path, rows_per_piece=ROWS_PER_PIECE):
+                first = before + 1
+                before += len(piece.frame) + len(piece.bad)
+                if before > rows_done and before >= first:
+                    normal = normalise_piece(TABLES[name], piece, clock)
+                    position = {"file": path.relative_to(folder).as_posix()}
+                    yield Chunk(first, before, normal, offset, position)
+
+
+def _say(imported: Imported) -> str:
+    total = f" of {imported.rows_total:,}" if imported.rows_total else ""
+    return (
+        f"{imported.rows_done:,}{total} rows: {imported.added:,} added, "
+        f"{imported.repeats:,} repeats, {imported.conflicts:,} conflicts, "
+        f"{imported.rejects:,} rejects"
+    )

@@ -1,0 +1,282 @@
+"""Merge, split and transfer of cases: records added by a named person, nothing taken away.
+
+What moves is copied with the moment of the move as ``recorded_at``: the file that takes it in knew
+it only from then on. A copy is called after its origin, ``case key:record``. Scores given before
+stay as they are, since nothing before the move changes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pandas as pd
+from sqlalchemy import Connection, insert, select
+
+from serving.intake.flag_moves import carry_flags
+from serving.intake.move_records import (
+    CaseFile,
+    Copier,
+    MoveRefusedError,
+    choose,
+    choose_facts,
+    choose_people,
+    join,
+    read_people,
+)
+from serving.intake.records import append_rows
+from serving.persons import Person
+from serving.standing.case_facts import find_merged, read_case_records
+from serving.standing.standings import StandingRules, refresh_standings
+from serving.standing.states import decide_state
+from serving.store import schema
+from serving.store.database import Store, Unit, Writing, make_key
+from serving.store.histories import read_case_folder
+
+MoveKind = Literal["merge", "split", "transfer"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """A move that was made.
+
+    Parameters
+    ----------
+    move_key, kind
+        Its key; ``merge``, ``split`` or ``transfer``.
+    case_key, other_case_key
+        The case it was made on; the one that took records in, if any.
+    records_added
+        Records that were added by it, to both.
+    changed_keys
+        Cases whose history is another one now.
+    """
+
+    move_key: str
+    kind: MoveKind
+    case_key: str
+    other_case_key: str | None
+    records_added: int
+    changed_keys: frozenset[str]
+
+
+def merge_cases(
+    store: Store,
+    person: Person,
+    case_key: str,
+    into_key: str,
+    *,
+    unit: Unit,
+    why: str | None = None,
+    rules: StandingRules | None = None,
+) -> Move:
+    """Merge one case into another: its records in force are copied there, and it is closed.
+
+    Of answers to one question the later stands: one of the merged case is copied only where the
+    other case has none that was recorded at the same time or later. Flags that stand on the merged
+    case stand on the other from now on.
+
+    Raises
+    ------
+    MoveRefusedError
+        If one of the cases is not there or was merged before, they are one, or the other is closed.
+    """
+    if case_key == into_key:
+        raise MoveRefusedError("same_case", "a case cannot be merged into itself; name another")
+    with store.writing() as writing:
+        mover = _Mover(writing, unit, person, rules)
+        source, target = mover.read(case_key), mover.read(into_key)
+        mover.need_open(into_key)
+        copies = {
+            "events": mover.copier.copy_events(source, source.cut(source.events), target.case_id),
+            "facts": mover.copier.copy_facts(source, choose_facts(source, target), target.case_id),
+            "links": mover.copier.copy_links(writing.connection, source, target),
+            "people": choose_people(writing.connection, source, target),
+        }
+        note = {"kind": "merged", "detail": into_key}
+        copies["events"] = join([copies["events"], mover.copier.make_event(source, "merged", note)])
+        made = mover.finish("merge", source, target, copies, why=why)
+        carry_flags(writing, case_key, into_key, made.move_key)
+        refresh_standings(writing, [case_key, into_key], rules)
+        return replace(made, changed_keys=made.changed_keys | {case_key, into_key})
+
+
+def split_case(
+    store: Store,
+    person: Person,
+    case_key: str,
+    new_case_id: str,
+    records: Mapping[str, Sequence[str]],
+    *,
+    unit: Unit,
+    why: str | None = None,
+    rules: StandingRules | None = None,
+) -> Move:
+    """Make a new case of some records of another, and withdraw them there.
+
+    Parameters
+    ----------
+    records
+        Identifiers of events and facts in force, by table.
+
+    Raises
+    ------
+    MoveRefusedError
+        If the case is not there, was merged, or has no such records in force; if no record is
+        named; if the new case is there already.
+    """
+    if not any(records.values()):
+        raise MoveRefusedError("nothing_to_move", "no record is named; name some")
+    with store.writing() as writing:
+        mover = _Mover(writing, unit, person, rules)
+        source = mover.read(case_key)
+        _refuse_known(writing.connection, new_case_id)
+        events = choose(source, "events", records.get("events", ()))
+        facts = choose(source, "facts", records.get("facts", ()))
+        target = CaseFile("", new_case_id, source.folder)
+        made = source.folder.cases[source.folder.cases["case_id"] == source.key]
+        copies = {
+            "cases": made.assign(case_id=new_case_id, recorded_at=writing.now_us),
+            "events": join(
+                [
+                    mover.copier.copy_events(source, events, new_case_id),
+                    mover.copier.make_event(target, "opened", {"kind": "opened"}),
+                    mover.copier.withdraw_events(source, events),
+                ]
+            ),
+            "facts": join(
+                [
+                    mover.copier.copy_facts(source, facts, new_case_id),
+                    mover.copier.withdraw_facts(source, facts),
+                ]
+            ),
+            "people": read_people(writing.connection, source.key).assign(case_id=new_case_id),
+        }
+        return mover.finish("split", source, target, copies, why=why)
+
+
+def transfer_case(
+    store: Store,
+    person: Person,
+    case_key: str,
+    area: str,
+    *,
+    unit: Unit,
+    why: str | None = None,
+    rules: StandingRules | None = None,
+) -> Move:
+    """Hand a case to another area; it stays as open as it was.
+
+    Raises
+    ------
+    MoveRefusedError
+        If the case is not there or was merged.
+    """
+    with store.writing() as writing:
+        mover = _Mover(writing, unit, person, rules)
+        source = mover.read(case_key)
+        note = {"kind": "transferred", "detail": area}
+        frames = {"events": mover.copier.make_event(source, "transferred", note)}
+        return mover.finish("transfer", source, None, frames, why=why, area=area)
+
+
+class _Mover:
+    """What every move needs: an open transaction, the person, and where standings rest on."""
+
+    def __init__(
+        self, writing: Writing, unit: Unit, person: Person, rules: StandingRules | None
+    ) -> None:
+        self._writing, self._unit, self._person, self._rules = writing, unit, person, rules
+        self.copier = Copier(make_key(), writing.now_us)
+        writing.take_seq(0)  # what is read stays as it is until the move is stored
+
+    def read(self, case_key: str) -> CaseFile:
+        """Return a case that can be moved."""
+        keys, connection = schema.case_keys, self._writing.connection
+        query = select(keys.c.case_id).where(keys.c.case_key == case_key)
+        case_id = connection.execute(query).scalar_one_or_none()
+        folder = read_case_folder(
+            connection, [case_key], self._unit, extract_at_us=self._writing.now_us
+        )
+        if case_id is None or case_key not in set(folder.cases["case_id"]):
+            raise MoveRefusedError("no_case", "there is no such case; check its key")
+        if find_merged(connection, [case_key], self._writing.now_us):
+            raise MoveRefusedError("case_merged", "the case was merged; move what it went into")
+        return CaseFile(case_key, case_id, folder)
+
+    def need_open(self, case_key: str) -> None:
+        """Refuse to bring anything to a case that is closed: nobody would look at it."""
+        work_kinds = (self._rules or StandingRules()).work_kinds
+        now_us = self._writing.now_us
+        found = read_case_records(self._writing.connection, [case_key], now_us, work_kinds)
+        if decide_state(found[case_key].facts, now_us).state == "closed":
+            raise MoveRefusedError(
+                "target_closed", "the other case is closed; merge it into this one, or decide on it"
+            )
+
+    def finish(
+        self,
+        kind: MoveKind,
+        source: CaseFile,
+        target: CaseFile | None,
+        frames: Mapping[str, pd.DataFrame],
+        *,
+        why: str | None,
+        area: str | None = None,
+    ) -> Move:
+        """Store the move and its records."""
+        writing = self._writing
+        other = target.key if target is not None else None
+        if target is not None and not target.key:
+            other = _reserve(writing, source.key, target.case_id)
+        writing.connection.execute(
+            insert(schema.case_moves).values(
+                move_key=self.copier.move_key,
+                kind=kind,
+                case_key=source.key,
+                other_case_key=other,
+                area=area,
+                why=why,
+                **self._person.columns(),
+                moved_at_us=writing.now_us,
+                stored_seq=writing.take_seq(),
+            )
+        )
+        tables = {name: frame.reset_index(drop=True) for name, frame in frames.items()}
+        appended = append_rows(writing, tables, self._unit, import_key=None, rules=self._rules)
+        if len(appended.rejects):
+            # Every record was read under the lock and renamed: none can be refused.
+            raise RuntimeError("records of a move were refused")
+        return Move(
+            self.copier.move_key, kind, source.key, other, appended.added, appended.changed_keys
+        )
+
+
+def _refuse_known(connection: Connection, case_id: str) -> None:
+    keys, cases = schema.case_keys, schema.cases
+    query = (
+        select(keys.c.case_key)
+        .join(cases, cases.c.case_key == keys.c.case_key)
+        .where(keys.c.case_id == case_id)
+    )
+    if connection.execute(query).first() is not None:
+        raise MoveRefusedError("case_exists", "the new case is there already; name another")
+
+
+def _reserve(writing: Writing, source_key: str, case_id: str) -> str:
+    """Return the key of the case that is made, in the retention class of the one it comes from."""
+    keys = schema.case_keys
+    found = select(keys.c.case_key).where(keys.c.case_id == case_id)
+    there = writing.connection.execute(found).scalar_one_or_none()
+    if there is not None:
+        return str(there)
+    key = make_key()
+    of_source = select(keys.c.retention_class).where(keys.c.case_key == source_key)
+    writing.connection.execute(
+        insert(keys).values(
+            case_key=key,
+            case_id=case_id,
+            retention_class=writing.connection.execute(of_source).scalar_one(),
+            stored_seq=writing.take_seq(),
+        )
+    )
+    return key

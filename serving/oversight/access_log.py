@@ -1,0 +1,184 @@
+"""Reading the audit books: pages of lines, and who looked at a case."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+)
+
+from serving.oversight.audit_verification import reading_book
+from serving.store.acts import Operation
+from serving.store.audit_lines import CHANGES, LOOKS, Book
+from serving.store.database import Store
+from serving.store.lookups import is_among
+from serving.store.schema import audit_lines, metadata
+
+_LINES = audit_lines.c
+
+
+@dataclass(frozen=True)
+class AuditLine:
+    """One line of a book, as it is read.
+
+    Parameters
+    ----------
+    book, number
+        Where it stands.
+    at_us
+        When, microseconds UTC, by the store's clock.
+    operation, route
+        Which operation, by which route template or command.
+    done
+        Whether it was done; false where it was refused.
+    person, subject, role, agency
+        Who, as the sign-in named and knew them then.
+    case_key, cases
+        The case, and further ones, by their keys.
+    recipient, purpose, request_id
+        To whom data went, what for, and what ties it to the log of requests.
+    first_seq, last_seq
+        The rows that a change stored, both inclusive.
+    """
+
+    book: Book
+    number: int
+    at_us: int
+    operation: Operation
+    done: bool
+    person: str
+    subject: str
+    role: str
+    agency: str
+    case_key: str | None
+    cases: tuple[str, ...]
+    route: str
+    recipient: str | None
+    purpose: str | None
+    request_id: str | None
+    first_seq: int | None
+    last_seq: int | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which lines are asked for; what is ``None`` does not matter.
+
+    Parameters
+    ----------
+    book
+        Of which book.
+    case_key
+        Lines that name the case, and lines of changes whose rows are the case's.
+    subject
+        Of one person, by what the sign-in knows them.
+    operation
+        Of one operation.
+    before
+        Only lines with a lower number: the cursor.
+    size
+        How many at most.
+    """
+
+    book: Book
+    case_key: str | None = None
+    subject: str | None = None
+    operation: Operation | None = None
+    before: int | None = None
+    size: int = 50
+
+
+@dataclass(frozen=True)
+class LinesPage:
+    """Some lines, the latest first, and the cursor of those before them."""
+
+    lines: tuple[AuditLine, ...]
+    next_before: int | None
+
+
+def read_lines(store: Store, wanted: Wanted) -> LinesPage:
+    """Return a page of a book's lines, the latest first."""
+    covering: Sequence[int] = ()
+    if wanted.case_key is not None and wanted.book == CHANGES:
+        with store.reading() as connection:
+            covering = _find_covering(connection, wanted.case_key)
+    with reading_book(store, wanted.book) as connection:
+        query = _select(connection, wanted, covering).order_by(_LINES.number.desc())
+        found = connection.execute(query.limit(wanted.size + 1)).all()
+    lines = tuple(_tell(row) for row in found[: wanted.size])
+    return LinesPage(lines, lines[-1].number if len(found) > wanted.size else None)
+
+
+def read_looks_at(
+    store: Store, case_key: str, *, before: int | None = None, size: int = 50
+) -> LinesPage:
+    """Return who looked at a case, on its own or among others, the latest first."""
+    return read_lines(store, Wanted(LOOKS, case_key=case_key, before=before, size=size))
+
+
+def _select(connection: Connection, wanted: Wanted, covering: Sequence[int]) -> Select[Any]:
+    query = select(audit_lines).where(_LINES.book == wanted.book)
+    if wanted.before is not None:
+        query = query.where(_LINES.number < wanted.before)
+    if wanted.subject is not None:
+        query = query.where(_LINES.subject == wanted.subject)
+    if wanted.operation is not None:
+        query = query.where(_LINES.operation == wanted.operation)
+    if wanted.case_key is not None:
+        named = names_case(connection, wanted.case_key)
+        if covering:
+            as_text = cast(_LINES.number, Text)
+            named = or_(named, is_among(connection, as_text, map(str, covering)))
+        query = query.where(named)
+    return query
+
+
+def names_case(connection: Connection, case_key: str) -> ColumnElement[bool]:
+    """Return the condition that a line names a case, on its own or among others.
+
+    The list of further cases is searched as text: a key has 24 letters that cannot be guessed, and
+    stands between quotation marks.
+    """
+    text, quoted = cast(_LINES.cases, Text), literal(f'"{case_key}"')
+    place = func.instr if connection.dialect.name == "sqlite" else func.strpos
+    return or_(_LINES.case_key == case_key, place(text, quoted) > 0)
+
+
+def _find_covering(connection: Connection, case_key: str) -> Sequence[int]:
+    """Return the lines in whose range a row of the case was stored.
+
+    An import's line names no case: its rows do.
+    """
+    tables = [
+        table
+        for table in metadata.sorted_tables
+        if {"case_key", "stored_seq"} <= set(table.c.keys())
+    ]
+    stored = union(
+        *(select(table.c.stored_seq).where(table.c.case_key == case_key) for table in tables)
+    ).subquery("stored")
+    line = (
+        select(_LINES.number)
+        .where(_LINES.book == CHANGES, _LINES.first_seq <= stored.c.stored_seq)
+        .order_by(_LINES.first_seq.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    found = connection.execute(select(line.label("number")).select_from(stored).distinct())
+    return [int(number) for number in found.scalars() if number is not None]
+
+
+def _tell(row: Row[Any]) -> AuditLine:
+    told = {name: value for name, value in row._mapping.items() if name != "mac"}
+    return AuditLine(**{**told, "done": bool(row.done), "cases": tuple(row.cases or ())})

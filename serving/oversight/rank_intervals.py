@@ -1,0 +1,63 @@
+"""How much of the list's order is settled: where its cases would stand had others been learnt from.
+
+A run that was asked for it fits its models again on people drawn anew. Most runs are not asked:
+then there is nothing to show, and the page says so.
+"""
+
+from dataclasses import dataclass
+
+from serving.charts.curves import Band, BandChart, draw_bands
+from serving.charts.marks import Figures
+from serving.oversight.metrics import Node
+from serving.oversight.run_words import tell_count, tell_share
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How far the order depends on whom was learnt from: words, a chart and its table."""
+
+    words: str
+    chart: BandChart
+    table: Figures
+
+
+def show_settled(root: Node) -> Settled | None:
+    """Return how much of the order is settled; ``None`` where the run was not asked for it."""
+    found = root["bands"]
+    capacity = found["capacity"].number
+    bands = [
+        Band(int(place), low, middle, high)
+        for one in found["places"].each()
+        for place, low, middle, high in [
+            (one["place"].number, one["low"].number, one["median"].number, one["high"].number)
+        ]
+        if place is not None and low is not None and middle is not None and high is not None
+    ]
+    listed = [one for one in bands if capacity is not None and one.place <= capacity]
+    if not listed:
+        return None
+    title = "Ranks of each place's case when other people were learnt from"
+    says = "; ".join(
+        f"place {one.place}: middle rank {one.middle:.0f}, {one.low:.0f} to {one.high:.0f}"
+        for one in listed
+    )
+    lines = tuple(
+        (str(one.place), f"{one.middle:,.0f}", f"{one.low:,.0f} to {one.high:,.0f}")
+        for one in listed
+    )
+    columns = ("Place", "Middle rank", "In nine of ten fits")
+    return Settled(
+        _tell(found),
+        draw_bands("settled", title, f"{says}.", listed),
+        Figures(title, columns, lines),
+    )
+
+
+def _tell(found: Node) -> str:
+    words = f"The model was fitted {tell_count(found['n_refits'])} times more, on people drawn anew"
+    stable, tied = found["share_stable"], found["n_tied_listed"]
+    if stable.number is not None:
+        words += f": of 100 cases on the list {tell_share(stable)} were on it in nearly every fit"
+    if tied.number is not None:
+        words += f", and {tell_count(tied)} cannot be told from the last place"
+    return f"{words}. Last places between cases that cannot be told apart go by lot."

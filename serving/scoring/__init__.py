@@ -1,0 +1,1 @@
+"""The model in use, and scores of the store's cases."""

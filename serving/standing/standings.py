@@ -1,0 +1,275 @@
+"""Where each case stands: worked out from the append-only tables alone, and kept to be asked fast.
+
+Whoever adds rows that matter for a case calls :func:`refresh_standings` in the same transaction.
+Since everybody who adds rows holds the head of the order of rows, no two write one standing from
+different states of the store.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.engine import Row
+
+from features.catalogue.declarations import DAY_US
+from serving.clock import read_clock
+from serving.settings import Settings
+from serving.standing.case_facts import CaseRecord, read_case_records
+from serving.standing.states import CaseState, decide_state, plain_state, seal_state
+from serving.store.database import Writing
+from serving.store.frames import insert_columns
+from serving.store.lookups import is_among
+from serving.store.schema import cases, standings
+
+CASES_A_TIME: Final = 2_000
+_MOMENTS: Final = ("arrived_at_us", "state_since_us", "waiting_since_us", "first_read_due_us")
+"""Columns that may rest on a date that had not ended when they were written."""
+_COLUMNS: Final = tuple(column.name for column in standings.columns)
+_Standing = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StandingRules:
+    """What standings rest on beside the records.
+
+    Parameters
+    ----------
+    first_read_days
+        Days of 24 hours within which a named person reads a new case first, from when it arrived
+        or, where that was later, the import that brought it began.
+    work_kinds
+        Kinds of event that are the unit's own work: ``unit_work`` of the catalogue and its
+        children. They bring no closed case back.
+    """
+
+    first_read_days: int = 3
+    work_kinds: tuple[str, ...] = ("unit_work", "taken_on", "handed_back")
+
+
+def make_rules(settings: Settings) -> StandingRules:
+    """Return what standings rest on, of a deployment's settings."""
+    return StandingRules(first_read_days=settings.first_read_days)
+
+
+def refresh_standings(
+    writing: Writing, case_keys: Collection[str], rules: StandingRules | None = None
+) -> None:
+    """Work out again where some cases stand, from the append-only tables alone, and write it.
+
+    Parameters
+    ----------
+    writing
+        The transaction that added rows; it keeps other writers waiting from here on.
+    case_keys
+        The cases; of one that is gone the standing goes as well.
+    rules
+        What standings rest on beside the records.
+    """
+    _refresh(writing, case_keys, rules or StandingRules(), {})
+
+
+def refresh_scored(
+    writing: Writing,
+    families: Mapping[str, str | None],
+    score_keys: Mapping[str, str],
+    rules: StandingRules | None = None,
+) -> None:
+    """Work out again where cases stand that were scored in this transaction.
+
+    Parameters
+    ----------
+    writing
+        The transaction.
+    families
+        By case key, the family of the first reason that pushes up.
+    score_keys
+        By case key, the score that the family is of.
+    rules
+        What standings rest on beside the records.
+    """
+    told = {score_keys[key]: family for key, family in families.items()}
+    _refresh(writing, families, rules or StandingRules(), told)
+
+
+def _refresh(
+    writing: Writing,
+    case_keys: Collection[str],
+    rules: StandingRules,
+    families: Mapping[str, str | None],
+) -> int:
+    """Write what differs, and return how many cases there are."""
+    writing.take_seq(0)
+    n_cases = 0
+    for keys in _part(sorted(set(case_keys))):
+        before = _read_standings(writing.connection, keys)
+        after = _work_out(writing.connection, keys, rules, writing.now_us, before, families)
+        n_cases += len(after)
+        changed = [key for key in keys if _differs(before.get(key), after.get(key))]
+        _replace(writing.connection, changed, [after[key] for key in changed if key in after])
+    return n_cases
+
+
+def rebuild_standings(writing: Writing, rules: StandingRules | None = None) -> int:
+    """Work out again where every case stands; return how many cases there are.
+
+    The family of a score is not in the append-only tables: it is kept where the row has it, and
+    comes back with the next score where it has not.
+    """
+    writing.take_seq(0)
+    connection = writing.connection
+    gone = delete(standings).where(standings.c.case_key.not_in(select(cases.c.case_key)))
+    connection.execute(gone)
+    return sum(_refresh(writing, keys, rules or StandingRules(), {}) for keys in _walk(connection))
+
+
+def check_standings(
+    connection: Connection, rules: StandingRules | None = None, *, now_us: int | None = None
+) -> list[str]:
+    """Return the keys of cases whose standing is not what the records say, ascending.
+
+    A review that fell due since the row was written is no difference: the worker is on its way.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    rules
+        What standings rest on beside the records.
+    now_us
+        The moment, microseconds UTC; the machine's clock where absent.
+    """
+    now = read_clock() if now_us is None else now_us
+    found: list[str] = []
+    there = select(standings.c.case_key)
+    lost = there.where(standings.c.case_key.not_in(select(cases.c.case_key)))
+    found += connection.execute(lost).scalars().all()
+    for keys in _walk(connection):
+        before = _read_standings(connection, keys)
+        after = _work_out(connection, keys, rules or StandingRules(), now, before, {})
+        found += [key for key in keys if not _is_sound(before.get(key), after[key])]
+    return sorted(found)
+
+
+def _work_out(
+    connection: Connection,
+    keys: Collection[str],
+    rules: StandingRules,
+    now_us: int,
+    before: Mapping[str, Row[Any]],
+    families: Mapping[str, str | None],
+) -> dict[str, _Standing]:
+    records = read_case_records(connection, keys, now_us, rules.work_kinds)
+    return {
+        key: _describe(key, record, rules, now_us)
+        | {"family": _find_family(record, before.get(key), families)}
+        for key, record in records.items()
+    }
+
+
+def _find_family(
+    record: CaseRecord, before: Row[Any] | None, families: Mapping[str, str | None]
+) -> str | None:
+    if record.score is None:
+        return None
+    score_key = record.score.score_key
+    if score_key in families:
+        return families[score_key]
+    return before.family if before is not None and before.score_key == score_key else None
+
+
+def _describe(key: str, record: CaseRecord, rules: StandingRules, now_us: int) -> dict[str, Any]:
+    """Return a case's row of ``standings``, but for the family."""
+    facts, score = record.facts, record.score
+    decision = facts.decision
+    state: CaseState = decide_state(facts, now_us)
+    flagged = {(one.flag, one.urgent) for one in facts.raisings}
+    return {
+        "case_key": key,
+        "state": seal_state(state.state) if record.sealed else state.state,
+        "area": record.area,
+        "referral_source": record.referral_source,
+        "arrived_at_us": facts.arrived_at_us,
+        "state_since_us": state.since_us,
+        "waiting_since_us": state.waiting_since_us,
+        "returned_for": state.returned_for,
+        "owner": decision.owner if decision else None,
+        "review_on": decision.review_on if decision else None,
+        "review_due_us": decision.review_due_us if decision else None,
+        "version": decision.version if decision else 0,
+        "decided_seq": decision.seen_seq if decision else 0,
+        "record_seq": record.record_seq,
+        "known_seq": score.known_seq if score is not None else 0,
+        "score_key": score.score_key if score is not None else None,
+        "scored_as_of_us": score.as_of_us if score is not None else None,
+        "priority": score.priority if score is not None else None,
+        "n_flags": sum(not urgent for _, urgent in flagged),
+        "n_urgent": sum(urgent for _, urgent in flagged),
+        "flagged_since_us": min((one.raised_at_us for one in facts.raisings), default=None),
+        "first_read_due_us": record.known_since_us + rules.first_read_days * DAY_US,
+        "first_read_at_us": record.first_read_at_us,
+    }
+
+
+def _read_standings(connection: Connection, keys: Collection[str]) -> dict[str, Row[Any]]:
+    query = select(standings).where(is_among(connection, standings.c.case_key, keys))
+    return {row.case_key: row for row in connection.execute(query)}
+
+
+def _differs(before: Row[Any] | None, after: _Standing | None) -> bool:
+    if before is None or after is None:
+        return before is not None or after is not None
+    return any(after[name] != value for name, value in before._mapping.items())
+
+
+def _is_sound(before: Row[Any] | None, after: _Standing) -> bool:
+    if before is None:
+        return False
+    return not any(
+        after[name] != value and not _was_true(name, before, after)
+        for name, value in before._mapping.items()
+    )
+
+
+_BY_REVIEW: Final = ("state", "state_since_us", "waiting_since_us", "returned_for")
+
+
+def _was_true(name: str, before: Row[Any], after: _Standing) -> bool:
+    """Return whether a column differs only because time passed since the row was written."""
+    due_since = plain_state(before.state) == "managed" and after["returned_for"] == "review_due"
+    if due_since and name in _BY_REVIEW:
+        return True
+    value = before._mapping[name]
+    if name not in _MOMENTS or value is None or after[name] is None:
+        return False
+    # A date alone is the last microsecond of its day, and is told as now until then.
+    return bool(after[name] - DAY_US <= value <= after[name])
+
+
+def _replace(connection: Connection, keys: Collection[str], rows: Iterable[_Standing]) -> None:
+    if not keys:
+        return
+    connection.execute(delete(standings).where(is_among(connection, standings.c.case_key, keys)))
+    written = list(rows)
+    insert_columns(
+        connection, standings, {name: [row[name] for row in written] for name in _COLUMNS}
+    )
+
+
+def _part(keys: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(keys), CASES_A_TIME):
+        yield keys[start : start + CASES_A_TIME]
+
+
+def _walk(connection: Connection) -> Iterator[list[str]]:
+    """Give all cases' keys in order, some at a time."""
+    last = ""
+    while True:
+        query = select(cases.c.case_key).where(cases.c.case_key > last)
+        keys = list(
+            connection.execute(query.order_by(cases.c.case_key).limit(CASES_A_TIME)).scalars()
+        )
+        if not keys:
+            return
+        yield keys
+        last = keys[-1]

@@ -1,0 +1,144 @@
+"""The two books: begun once, added to at the end, and held against the key on opening."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, insert, inspect, select, update
+
+from features.errors import ConfigError
+from serving.store.audit_lines import (
+    COLUMNS,
+    NUMBER_AT,
+    Book,
+    Entry,
+    make_first_mac,
+    make_mac,
+)
+from serving.store.schema import audit_heads, audit_lines
+
+LOOKS_BEGUN_ANEW: Final = "caselight db upgrade: the book of looks was begun anew"
+"""Route of the line that tells that a store in use had no book of looks any more."""
+_TRIED: Final = 100
+"""Lines at either end of a book of which one that fits shows that the key is the book's own."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The number and mac of a book's last line; 0 and the mac before the first of an empty one."""
+
+    number: int
+    mac: str
+
+
+def begin_book(connection: Connection, key: bytes, book: Book) -> bool:
+    """Begin a book that has neither head nor lines; return whether it was begun now."""
+    line = select(audit_lines.c.number).where(audit_lines.c.book == book).limit(1)
+    if find_head(connection, book) or connection.execute(line).first():
+        return False
+    mac = make_first_mac(key, book)
+    connection.execute(insert(audit_heads).values(book=book, number=0, mac=mac))
+    return True
+
+
+def find_head(connection: Connection, book: Book) -> Head | None:
+    """Return a book's head; ``None`` where it was not begun."""
+    row = connection.execute(_select_head(book)).one_or_none()
+    return None if row is None else Head(int(row.number), str(row.mac))
+
+
+def _select_head(book: Book) -> Select[Any]:
+    return select(audit_heads.c.number, audit_heads.c.mac).where(audit_heads.c.book == book)
+
+
+def has_books(connection: Connection) -> bool:
+    """Return whether the tables of the books were made."""
+    there = inspect(connection)
+    return there.has_table(audit_heads.name) and there.has_table(audit_lines.name)
+
+
+def append_lines(
+    connection: Connection, key: bytes, book: Book, entries: Sequence[Entry], at_us: int
+) -> None:
+    """Add lines at the end of a book, behind the lock on its head row.
+
+    The lock is the last that a transaction takes: who waits for it holds up nobody who has it.
+
+    Parameters
+    ----------
+    connection
+        The transaction's.
+    key
+        The audit key.
+    book
+        Which book.
+    entries
+        What the lines say, in order; at least one.
+    at_us
+        The moment, microseconds UTC.
+
+    Raises
+    ------
+    ConfigError
+        If the book has no head.
+    """
+    head = connection.execute(_select_head(book).with_for_update()).one_or_none()
+    if head is None:
+        raise ConfigError(
+            f"the audit book of {book} has no head; run `caselight audit verify`, and restore the "
+            "store from a backup"
+        )
+    mac, rows = str(head.mac), []
+    for number, entry in enumerate(entries, head.number + 1):
+        columns = entry.columns(book, number, at_us)
+        mac = make_mac(key, mac, list(columns.values()))
+        rows.append(columns | {"mac": mac})
+    connection.execute(insert(audit_lines), rows[0] if len(rows) == 1 else rows)
+    connection.execute(
+        update(audit_heads)
+        .where(audit_heads.c.book == book)
+        .values(number=head.number + len(rows), mac=mac)
+    )
+
+
+def check_key(connection: Connection, key: bytes, book: Book) -> None:
+    """Check that a book was written with this key, so that nobody goes on with another one.
+
+    A single line that fits shows it: who has not the key can write none. A book whose end was
+    tampered with therefore still opens, and :mod:`serving.oversight.audit_verification` tells what
+    is wrong.
+
+    Raises
+    ------
+    ConfigError
+        If no line at either end of the book, nor its beginning, fits the key.
+    """
+    head = find_head(connection, book)
+    if head is None or head.mac == make_first_mac(key, book):
+        return
+    lines = select(*COLUMNS, audit_lines.c.mac).where(audit_lines.c.book == book).limit(_TRIED)
+    last = lines.order_by(audit_lines.c.number.desc())
+    first = lines.order_by(audit_lines.c.number)
+    if _has_one_that_fits(key, book, reversed(_read(connection, last))):
+        return
+    if _has_one_that_fits(key, book, _read(connection, first)):
+        return
+    raise ConfigError(
+        f"the audit key is not the one that the book of {book} was written with; name that key's "
+        "file in CASELIGHT_AUDIT_KEY_FILE or put it back from its backup"
+    )
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[list[Any]]:
+    return [list(row) for row in connection.execute(query)]
+
+
+def _has_one_that_fits(key: bytes, book: Book, rows: Iterable[list[Any]]) -> bool:
+    previous: str | None = None
+    for *values, mac in rows:
+        if values[NUMBER_AT] == 1:
+            previous = make_first_mac(key, book)
+        if previous is not None and make_mac(key, previous, values) == mac:
+            return True
+        previous = str(mac)
+    return False

@@ -1,0 +1,300 @@
+"""One pass along a chain of lines; of a line that does not fit it says what was done to it."""
+
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+from serving.store.audit_books import LOOKS_BEGUN_ANEW, Head
+from serving.store.audit_lines import COLUMNS, NUMBER_AT, Book, make_mac, write_canonical
+
+FaultKind = Literal[
+    "changed", "missing", "reordered", "foreign", "truncated", "unknown", "head", "uncovered"
+]
+_NAMES: Final = [column.name for column in COLUMNS]
+_ROUTE_AT: Final = _NAMES.index("route")
+_FIRST_AT: Final = _NAMES.index("first_seq")
+_LAST_AT: Final = _NAMES.index("last_seq")
+_FURTHEST: Final = 1_000
+"""How many missing lines are looked for where the numbers after them were changed."""
+_SEARCHES: Final = 100
+"""Lines for which that is done: it takes time, and where many lines are wrong it helps nobody."""
+_MOST_SUSPECTS: Final = 50
+"""Lines that are held against each other's places, pair by pair."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a book.
+
+    Parameters
+    ----------
+    book, number
+        Where: for missing lines the number of the first.
+    kind
+        What was done: ``unknown`` where a line before it was lost, so that it cannot be judged.
+    problem
+        The same in words; nothing of what a line says.
+    """
+
+    book: Book
+    number: int
+    kind: FaultKind
+    problem: str
+
+
+@dataclass
+class _Held:
+    """A line that waits for the next one.
+
+    ``before`` is the mac that stood before it, ``None`` where it was lost; ``stored`` is the mac
+    that the row before it has.
+    """
+
+    values: list[Any]
+    mac: str
+    before: str | None
+    stored: str | None
+
+    @property
+    def number(self) -> int:
+        return int(self.values[NUMBER_AT])
+
+
+@dataclass
+class Walk:
+    """A pass along one book.
+
+    Parameters
+    ----------
+    key, book
+        The audit key, and which book.
+    mac
+        The mac before the first line that is read; ``None`` where it was lost.
+    before
+        The number of the line before the first that is read.
+    covered
+        The last row of the store that the lines before cover.
+    heads
+        Macs that are known from elsewhere, by number.
+    most
+        Faults that are kept; the rest are counted.
+    """
+
+    key: bytes = field(repr=False)
+    book: Book
+    mac: str | None
+    before: int = 0
+    covered: int = 0
+    heads: Mapping[int, str] = field(default_factory=dict)
+    most: int = 1_000
+
+    def __post_init__(self) -> None:
+        self.number = self.before
+        self.n_lines = 0
+        self.n_faults = 0
+        self.faults: list[Fault] = []
+        self._stored = self.mac
+        self._shift = 0
+        self._held: _Held | None = None
+        self._searched = 0
+        self._suspects: list[_Held] = []
+
+    def tell(self, number: int, kind: FaultKind, problem: str) -> None:
+        """Note a fault."""
+        self.n_faults += 1
+        if len(self.faults) < self.most:
+            self.faults.append(Fault(self.book, number, kind, problem))
+
+    def take(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Go on along some lines, in the order of their numbers; the mac stands last in each."""
+        key, digest = self.key, hmac.digest
+        for row in rows:
+            *values, mac = row
+            self.n_lines += 1
+            if (
+                self._held is None
+                and self.mac is not None
+                and not self._shift
+                and values[NUMBER_AT] == self.number + 1
+                and digest(key, self.mac.encode() + write_canonical(values), "sha256").hex() == mac
+            ):
+                self.mac = self._stored = mac
+                self.number += 1
+            else:
+                self._take_doubtful(values, str(mac))
+            if values[_FIRST_AT] is not None or values[_ROUTE_AT] == LOOKS_BEGUN_ANEW:
+                self._read(values)
+            if self.heads:
+                self._compare(str(mac))
+
+    def end(self, head: Head | None) -> None:
+        """End the pass at the head row, and at the heads known from elsewhere."""
+        held = self._held
+        if held is not None and held.before is not None:
+            by_content = make_mac(self.key, held.before, self._values(held))
+            whole = head is not None and head.mac == by_content
+            self._suspect(held, _MAC_CHANGED if whole else _DOES_NOT_FIT)
+        if head is None:
+            self.tell(self.number, "head", "the book's head row is missing")
+        else:
+            self._check_head(head.number, head.mac)
+        for number in sorted(self.heads):
+            if number > self.number:
+                self.tell(
+                    self.number + 1,
+                    "truncated",
+                    f"the book ends before line {number:,}, whose head was exported",
+                )
+
+    def name_moved(self) -> None:
+        """Say of lines that do not fit where they stand which place they were taken from."""
+        for held in self._suspects:
+            for other in self._suspects:
+                place = other.before if other.before is not None else other.stored
+                if (
+                    other is not held
+                    and place is not None
+                    and self._fits(place, held, other.number)
+                ):
+                    self._rename(held.number, other.number)
+
+    # --- one line ----------------------------------------------------------------------------
+
+    def _values(self, held: _Held, number: int | None = None) -> list[Any]:
+        """Return what a line says, under another number."""
+        values = list(held.values)
+        values[NUMBER_AT] = held.number + self._shift if number is None else number
+        return values
+
+    def _fits(self, before: str, held: _Held, number: int | None = None) -> bool:
+        return make_mac(self.key, before, self._values(held, number)) == held.mac
+
+    def _take_doubtful(self, values: list[Any], mac: str) -> None:
+        expected, line = self.number + 1, _Held(values, mac, self.mac, self._stored)
+        if line.number < expected:
+            self.tell(line.number, "foreign", "it stands before the first line")
+            return
+        self.number, self._stored = line.number, mac
+        if line.number > expected:
+            self._skip(expected, line)
+            return
+        if self._held is None:
+            if self.mac is not None and self._fits(self.mac, line):
+                self.mac = mac
+            else:
+                self._held = line
+            return
+        held, self._held = self._held, None
+        self._judge(held, line)
+
+    def _skip(self, expected: int, line: _Held) -> None:
+        if self._held is not None and self._held.before is not None:
+            self._suspect(self._held, _DOES_NOT_FIT)
+        self.tell(expected, "missing", _count_missing(expected, line.number - 1))
+        self._held = replace(line, before=None)
+
+    def _judge(self, held: _Held, line: _Held) -> None:
+        """Say what was done to a held line, from how the next one fits."""
+        here = line.number + self._shift
+        if self._fits(held.mac, line):
+            if held.before is not None:
+                self._suspect(held, _CHANGED)
+            self.mac = line.mac
+            return
+        if held.before is not None and self._judge_pair(held, line, held.before, here):
+            return
+        if self._searched < _SEARCHES:
+            self._searched += 1
+            for gap in range(1, _FURTHEST + 1):
+                if self._fits(held.mac, line, here + gap):
+                    words = f"{gap:,} lines are missing before it, and the numbers were changed"
+                    self.tell(held.number, "missing", words)
+                    self._shift += gap
+                    self.mac = line.mac
+                    return
+        if held.before is None:
+            self.tell(held.number, "unknown", "it and the next line do not fit each other")
+        else:
+            self._suspect(held, _DOES_NOT_FIT)
+        self._held = replace(line, before=None)
+
+    def _judge_pair(self, held: _Held, line: _Held, before: str, here: int) -> bool:
+        by_content = make_mac(self.key, before, self._values(held))
+        if self._fits(by_content, line):
+            self._suspect(held, _MAC_CHANGED)
+            self.mac = line.mac
+        elif self._fits(before, line, here - 1) and self._fits(line.mac, held, here):
+            self.tell(held.number, "reordered", "it and the next line changed places")
+            self.mac = held.mac
+        elif self._fits(before, line, here - 1):
+            words = "it was put in, and the numbers after it were changed"
+            self.tell(held.number, "foreign", words)
+            self._shift -= 1
+            self.mac = line.mac
+        else:
+            return False
+        return True
+
+    def _suspect(self, held: _Held, told: tuple[FaultKind, str]) -> None:
+        self.tell(held.number, *told)
+        if len(self._suspects) < _MOST_SUSPECTS:
+            self._suspects.append(held)
+
+    def _rename(self, number: int, other: int) -> None:
+        words = f"it holds what line {other:,} said"
+        self.faults = [
+            Fault(self.book, number, "reordered", words)
+            if fault.number == number and fault.kind in ("changed", "foreign")
+            else fault
+            for fault in self.faults
+        ]
+
+    # --- what goes with the lines ------------------------------------------------------------
+
+    def _read(self, values: Sequence[Any]) -> None:
+        """Hold the rows that a line covers against those before it."""
+        if values[_ROUTE_AT] == LOOKS_BEGUN_ANEW:
+            words = "the book of looks was begun anew: what it held before is lost"
+            self.tell(self.number, "missing", words)
+        first, last = values[_FIRST_AT], values[_LAST_AT]
+        if first is None or not isinstance(first, int) or not isinstance(last, int):
+            return
+        if first != self.covered + 1:
+            gap = f"rows {self.covered + 1:,} to {first - 1:,} are in no line before it"
+            twice = f"rows from {first:,} on are in a line before it as well"
+            words = gap if first > self.covered else twice
+            self.tell(self.number, "uncovered", words)
+        self.covered = max(self.covered, last)
+
+    def _compare(self, mac: str) -> None:
+        known = self.heads.get(self.number)
+        if known is not None and known != mac:
+            words = "it is another line than the one whose head was exported"
+            self.tell(self.number, "changed", words)
+
+    def _check_head(self, number: int, mac: str) -> None:
+        if number > self.number:
+            words = _count_missing(self.number + 1, number)
+            self.tell(self.number + 1, "truncated", f"{words} at the end")
+        elif number < self.number:
+            words = f"the lines from {number + 1:,} on are past the book's head"
+            self.tell(number + 1, "foreign", words)
+        elif mac != self._stored:
+            self.tell(self.number, "head", "the book's head does not name its last line")
+
+
+_CHANGED: Final[tuple[FaultKind, str]] = ("changed", "what it says was changed")
+_MAC_CHANGED: Final[tuple[FaultKind, str]] = ("changed", "its mac was changed")
+_DOES_NOT_FIT: Final[tuple[FaultKind, str]] = (
+    "foreign",
+    "it was changed with its mac, put in, or written with another key",
+)
+
+
+def _count_missing(first: int, last: int) -> str:
+    return (
+        f"line {first:,} is missing"
+        if first == last
+        else f"lines {first:,} to {last:,} are missing"
+    )

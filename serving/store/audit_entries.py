@@ -1,0 +1,70 @@
+"""What an open transaction will say of itself in the book of changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from serving.store.acts import Act, Operation, current_act
+from serving.store.audit_lines import Entry
+
+
+@dataclass(frozen=True)
+class _Note:
+    """A line that was asked for, and the last row that had been stored by then."""
+
+    act: Act
+    cases: tuple[str, ...]
+    last_seq: int | None
+
+
+@dataclass
+class Ledger:
+    """The rows that a transaction stored and what was noted of them.
+
+    The rows of one transaction follow one another without a gap: whoever takes a place in the
+    order keeps others out until the end.
+    """
+
+    _first_seq: int | None = None
+    _last_seq: int | None = None
+    _notes: list[_Note] = field(default_factory=list)
+
+    def add_rows(self, first_seq: int, n_rows: int) -> None:
+        """Count rows that took their places in the order, from ``first_seq`` on."""
+        if self._first_seq is None:
+            self._first_seq = first_seq
+        self._last_seq = first_seq + n_rows - 1
+
+    def note(
+        self,
+        operation: Operation | None,
+        case_key: str | None,
+        cases: Sequence[str],
+        recipient: str | None,
+    ) -> None:
+        """Ask for a line; see :meth:`serving.store.database.Writing.note`."""
+        act = current_act()
+        if case_key is None and not cases:
+            case_key = act.case_key
+        act = replace(
+            act,
+            operation=operation or act.operation,
+            case_key=case_key,
+            recipient=recipient or act.recipient,
+        )
+        self._notes.append(_Note(act, tuple(cases), self._last_seq))
+
+    def list_entries(self) -> list[Entry]:
+        """Return the lines that the transaction owes: none where it stored and noted nothing."""
+        if not self._notes:
+            if self._first_seq is None:
+                return []
+            return [Entry(current_act(), first_seq=self._first_seq, last_seq=self._last_seq)]
+        entries, first = [], self._first_seq
+        for note in self._notes:
+            last = self._last_seq if note is self._notes[-1] else note.last_seq
+            if first is None or last is None or last < first:
+                entries.append(Entry(note.act, cases=note.cases))
+                continue
+            entries.append(Entry(note.act, cases=note.cases, first_seq=first, last_seq=last))
+            first = last + 1
+        return entries

@@ -1,0 +1,106 @@
+"""The lines of the audit books, their canonical bytes, and the mac that chains them.
+
+The canonical bytes of a line are its columns but for the mac, in the table's order, as one JSON
+array in UTF-8 without spaces. Two lines that differ in anything never have the same bytes. The mac
+of a line is HMAC-SHA256, under the audit key, of the mac before it (its 64 hexadecimal letters) and
+these bytes; before the first line stands a mac of the book's name alone.
+"""
+
+import hmac
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from serving.store.acts import Act
+from serving.store.schema import audit_lines
+
+Book = Literal["changes", "looks"]
+CHANGES: Final[Book] = "changes"
+LOOKS: Final[Book] = "looks"
+BOOKS: Final[tuple[Book, ...]] = (CHANGES, LOOKS)
+COLUMNS: Final = tuple(column for column in audit_lines.c if column.name != "mac")
+"""What a line says, in the order of its canonical bytes."""
+NUMBER_AT: Final = [column.name for column in COLUMNS].index("number")
+
+
+def _mark(cell: object) -> dict[str, str]:
+    """Return what no honest line holds, for a cell that is no text, number or list of texts."""
+    return {"not a value": repr(cell)}
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_mark)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a line is to say, but for its number and the moment.
+
+    Parameters
+    ----------
+    act
+        Who does what, to which case.
+    done
+        Whether it was done; false where it was refused.
+    cases
+        Keys of further cases.
+    first_seq, last_seq
+        The rows that were stored, both inclusive; ``None`` where none were.
+    """
+
+    act: Act
+    done: bool = True
+    cases: tuple[str, ...] = ()
+    first_seq: int | None = None
+    last_seq: int | None = None
+
+    def columns(self, book: Book, number: int, at_us: int) -> dict[str, Any]:
+        """Return the line's columns but for the mac, in the table's order."""
+        act = self.act
+        cases = [key for key in self.cases if key != act.case_key]
+        return {
+            "book": book,
+            "number": number,
+            "at_us": at_us,
+            "operation": act.operation,
+            "done": self.done,
+            **{name: _clean(text) for name, text in act.person.columns().items()},
+            "case_key": act.case_key or None,
+            "cases": cases or None,
+            "route": _clean(act.route),
+            "recipient": _clean_any(act.recipient),
+            "purpose": _clean_any(act.purpose),
+            "request_id": _clean_any(act.request_id),
+            "first_seq": self.first_seq,
+            "last_seq": self.last_seq,
+        }
+
+
+def _clean(text: str) -> str:
+    """Return a text that every database takes: a line is never lost for its letters."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _clean_any(text: str | None) -> str | None:
+    return None if text is None else _clean(text)
+
+
+def write_canonical(values: Sequence[Any]) -> bytes:
+    """Return the canonical bytes of a line.
+
+    Parameters
+    ----------
+    values
+        The cells of ``COLUMNS``: texts, whole numbers, truths, a list of texts, or ``None``.
+    """
+    return _ENCODER.encode(list(values)).encode("utf-8", "surrogatepass")
+
+
+def make_mac(key: bytes, previous: str, values: Sequence[Any]) -> str:
+    """Return the mac of a line that follows one with the mac ``previous``."""
+    return hmac.digest(key, previous.encode() + write_canonical(values), "sha256").hex()
+
+
+def make_first_mac(key: bytes, book: str) -> str:
+    """Return the mac that stands before a book's first line."""
+    return hmac.digest(key, b"caselight audit book " + book.encode(), "sha256").hex()

@@ -1,0 +1,32 @@
+"""Opening what the settings name: the store with the clock it lives by."""
+
+import dataclasses
+
+from features.contract.moments import parse_date
+from features.errors import ConfigError
+from serving.clock import shift_clock
+from serving.settings import Settings
+from serving.store.database import Store, Unit, open_store
+
+
+def open_unit(settings: Settings) -> tuple[Store, Unit] | None:
+    """Open the store that the settings name; ``None`` where they name none.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be used, or a moment is set to live at and the store is not synthetic.
+    """
+    if settings.database_url is None:
+        return None
+    store = open_store(settings.database_url)
+    unit = store.read_unit()
+    if settings.now is None:
+        return store, unit
+    if not unit.synthetic:
+        raise ConfigError("only a synthetic store may live at another time; leave --now out")
+    try:
+        now_us = parse_date(settings.now, unit.time_zone)
+    except ValueError as error:
+        raise ConfigError(f"now: {error}") from None
+    return dataclasses.replace(store, clock=shift_clock(unit.made_at_us, now_us)), unit

@@ -1,0 +1,1 @@
+"""The edge of the service: server, guards, limits, sign-in, gate and error answers."""

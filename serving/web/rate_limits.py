@@ -1,0 +1,216 @@
+"""How often somebody may ask: so much a minute per person, and per address where nobody is known.
+
+Counted in memory and per process: with several processes each counts by itself. The probes and the
+files of the pages are not counted. Where people sign in on this machine alone nothing is limited
+unless a setting says so: whoever could be held up there could stop the process as well.
+"""
+
+import ipaddress
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.errors import ErrorBody, answer
+from serving.persons import MACHINE, Person
+from serving.settings import Settings
+
+PERSON_PER_MINUTE: Final = 600
+PROGRAM_PER_MINUTE: Final = 3_000
+STRANGER_PER_MINUTE: Final = 120
+SIGN_INS_PER_MINUTE: Final = 60
+"""Of one address, behind which a whole building may sit. No password is taken here that could be
+guessed; the limit keeps somebody from having the provider asked again and again."""
+_EXEMPT: Final = ("/healthz", "/readyz", "/metrics")
+_STATIC: Final = "/static/"
+_SIGN_INS: Final = frozenset(
+    {
+        ("POST", "/v1/sign-in"),
+        ("POST", "/sign-in"),
+        ("GET", "/sign-in/begin"),
+        ("GET", "/sign-in/back"),
+    }
+)
+_MOST_KEYS: Final = 20_000
+_MINUTE_S: Final = 60.0
+_UNAUTHORIZED: Final = 401
+_NETWORK_BITS: Final = 64
+
+
+@dataclass(frozen=True)
+class Allowances:
+    """How many requests a minute are taken; ``None`` for any number.
+
+    Parameters
+    ----------
+    person, program
+        Of one person, and of one program with a token.
+    stranger
+        Of one address, without anybody signed in.
+    sign_ins
+        Attempts to sign in, and tokens that prove nothing, of one address.
+    """
+
+    person: int | None
+    program: int | None
+    stranger: int | None
+    sign_ins: int | None
+
+
+def read_allowances(settings: Settings) -> Allowances:
+    """Return what the settings allow; see :class:`Allowances`."""
+    guarded = bool(settings.oidc_issuer)
+
+    def choose(given: int | None, usual: int) -> int | None:
+        return usual if given is None and guarded else given
+
+    person = choose(settings.person_requests_per_minute, PERSON_PER_MINUTE)
+    given = settings.person_requests_per_minute
+    return Allowances(
+        person=person,
+        program=choose(
+            None if given is None else max(given, PROGRAM_PER_MINUTE), PROGRAM_PER_MINUTE
+        ),
+        stranger=choose(settings.stranger_requests_per_minute, STRANGER_PER_MINUTE),
+        sign_ins=choose(settings.sign_ins_per_minute, SIGN_INS_PER_MINUTE),
+    )
+
+
+class Buckets:
+    """A bucket of permits per key, filled evenly; safe to use from several threads.
+
+    A full bucket holds one minute's permits. Of more than 20,000 keys the one that was used longest
+    ago is forgotten, so that memory stays bounded whatever addresses ask.
+
+    Parameters
+    ----------
+    per_minute
+        Permits a minute; ``None`` for any number.
+    clock
+        Seconds, never going back.
+    """
+
+    def __init__(self, per_minute: int | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._held: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, key: str) -> float:
+        """Take a permit; return 0, or after how many seconds there will be one."""
+        return self._ask(key, takes=True)
+
+    def peek(self, key: str) -> float:
+        """Return after how many seconds there will be a permit, 0 where there is one now."""
+        return self._ask(key, takes=False)
+
+    def _ask(self, key: str, *, takes: bool) -> float:
+        if self._per_minute is None:
+            return 0.0
+        most, rate = float(self._per_minute), self._per_minute / _MINUTE_S
+        with self._lock:
+            now_s = self._clock()
+            left, at_s = self._held.pop(key, (most, now_s))
+            left = min(most, left + (now_s - at_s) * rate)
+            allowed = left >= 1.0
+            self._held[key] = (left - 1.0 if allowed and takes else left, now_s)
+            if len(self._held) > _MOST_KEYS:
+                self._held.popitem(last=False)
+        return 0.0 if allowed else (1.0 - left) / rate
+
+
+def name_address(scope: Scope) -> str:
+    """Return what an address is counted under: an IPv6 address with its whole network."""
+    client = scope.get("client")
+    host = str(client[0]) if client else "unknown"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        mapped = address.ipv4_mapped
+        if mapped is not None:
+            return str(mapped)
+        return str(ipaddress.ip_network((address, _NETWORK_BITS), strict=False).network_address)
+    return str(address)
+
+
+class SignInLimit:
+    """Before anybody is known: attempts to sign in, and tokens that prove nothing, per address."""
+
+    def __init__(
+        self, app: ASGIApp, *, allowances: Allowances, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._app = app
+        self._buckets = Buckets(allowances.sign_ins, clock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on unless its address has tried too often."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        address = name_address(scope)
+        shows_token = any(name == b"authorization" for name, _ in scope["headers"])
+        wait_s = 0.0
+        if (scope["method"], scope["path"]) in _SIGN_INS:
+            wait_s = self._buckets.take(address)
+        elif shows_token:
+            wait_s = self._buckets.peek(address)
+        if wait_s:
+            await _refuse(wait_s, scope, receive, send)
+            return
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == _UNAUTHORIZED:
+                self._buckets.take(address)
+            await send(message)
+
+        await self._app(scope, receive, noted if shows_token else send)
+
+
+class RequestLimit:
+    """Once it is known who asks: requests per person, or per address where nobody is signed in."""
+
+    def __init__(
+        self, app: ASGIApp, *, allowances: Allowances, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._app = app
+        self._persons = Buckets(allowances.person, clock)
+        self._programs = Buckets(allowances.program, clock)
+        self._strangers = Buckets(allowances.stranger, clock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on unless whoever asks has asked too often."""
+        path = scope.get("path", "")
+        if scope["type"] == "http" and path not in _EXEMPT and not path.startswith(_STATIC):
+            wait_s = self._take(scope)
+            if wait_s:
+                await _refuse(wait_s, scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _take(self, scope: Scope) -> float:
+        person: Person | None = scope.get("state", {}).get("person")
+        if person is None:
+            return self._strangers.take(name_address(scope))
+        buckets = self._programs if person.role == MACHINE else self._persons
+        return buckets.take(person.subject)
+
+
+async def _refuse(wait_s: float, scope: Scope, receive: Receive, send: Send) -> None:
+    seconds = max(1, math.ceil(wait_s))
+    response = answer(
+        429,
+        ErrorBody(
+            code="too_many_requests",
+            message="more requests came than are taken in a minute",
+            remedy=f"wait {seconds} s and send it again",
+        ),
+    )
+    response.headers["retry-after"] = str(seconds)
+    await response(scope, receive, send)

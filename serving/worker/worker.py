@@ -1,0 +1,306 @@
+"""The store's own work: what is due is done, by one process at a time.
+
+Reviews that fell due bring their cases back; cases whose records are newer than their score are
+scored; every open case is scored once a night and when another bundle is put to use; messages are
+sent. What a round does not finish the next one does: what is due follows from the store alone.
+"""
+
+import datetime as dt
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection, select
+
+from features.contract.moments import find_zone, to_datetime
+from features.errors import CaselightError
+from models.bundle.folder import Bundle
+from serving.flags.deliveries import deliver_due
+from serving.oversight.audit_heads import export_daily
+from serving.scoring.bundle_uses import note_switch, read_use
+from serving.scoring.rescoring import CASES_A_TIME, Occasion, find_stale, score_cases
+from serving.service import Service
+from serving.standing.standings import make_rules, refresh_standings
+from serving.standing.states import either
+from serving.store.database import Store, Unit, make_key
+from serving.store.schema import standings
+from serving.worker.leases import give_back, take_lease
+
+LEASE: Final = "work"
+LEASE_S: Final = 300.0
+"""Longer than one chunk of cases takes; it is prolonged before each."""
+WAIT_S: Final = 5.0
+"""Between two rounds where nothing was left over."""
+_MOST_ANEW: Final = 5 * CASES_A_TIME
+"""Cases that one round scores anew for the night or a promotion: what changed comes before them."""
+_MICROSECOND: Final = dt.timedelta(microseconds=1)
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+_log = structlog.get_logger("caselight.worker")
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What a round did.
+
+    Parameters
+    ----------
+    reviews
+        Managed cases whose review fell due.
+    changed, promoted, nightly
+        Scores added because records came, a bundle was put to use, or a day began.
+    delivered
+        Messages that were sent.
+    bundle_id
+        The bundle in use.
+    more
+        Whether something that was due is left over.
+    """
+
+    reviews: int = 0
+    changed: int = 0
+    promoted: int = 0
+    nightly: int = 0
+    delivered: int = 0
+    bundle_id: str | None = None
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class _Due:
+    """What is due: cases by why."""
+
+    reviews: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    promoted: tuple[str, ...] = ()
+    nightly: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.reviews or self.changed or self.promoted or self.nightly)
+
+
+def _always() -> bool:
+    return True
+
+
+def work_once(
+    service: Service,
+    *,
+    holder: str | None = None,
+    noted: str | None = None,
+    go_on: Callable[[], bool] = _always,
+) -> Worked:
+    """Do what is due, unless another process is at it.
+
+    Parameters
+    ----------
+    service
+        Settings, store and the model in use; without a store nothing is done.
+    holder
+        Name under which the lease is held; a new one where absent.
+    noted
+        The bundle that this process used before; another one in use now is recorded as a switch.
+    go_on
+        Asked between chunks; the round ends early where it says no.
+    """
+    if service.store is None:
+        return Worked()
+    store, bundle = service.store, service.champion.find()
+    bundle_id = None if bundle is None else bundle.id
+    if bundle is not None and bundle.id != noted:
+        _note_switch(store, bundle)
+    worked = Worked()
+    try:
+        due = _find_due(service, bundle)
+        if due:
+            worked = _work_off(service, bundle, due, holder or make_key(), go_on)
+    finally:  # a fault in scoring holds up no message
+        sent = deliver_due(store, service.settings, store.clock()).sent
+    _export_heads(service)
+    return replace(worked, delivered=sent, bundle_id=bundle_id)
+
+
+def _export_heads(service: Service) -> None:
+    """Write the audit books' heads where that was not done today."""
+    folder = service.settings.audit_heads_dir
+    if folder is None:
+        return
+    try:
+        export_daily(service.need_store(), folder)
+    except CaselightError as error:  # a head that cannot be written holds up no other work
+        note_error(error)
+
+
+def _note_switch(store: Store, bundle: Bundle) -> None:
+    with store.writing() as writing:
+        note_switch(writing, bundle.id)
+
+
+def _find_due(service: Service, bundle: Bundle | None) -> _Due:
+    store, unit = service.need_store(), service.need_unit()
+    now_us = store.clock()
+    with store.reading() as connection:
+        reviews = tuple(find_reviews_due(connection, now_us))
+        if bundle is None:
+            return _Due(reviews=reviews)
+        changed = find_stale(connection)
+        used_us = read_use(connection, bundle.id) or 0
+        night_us = find_night(now_us, unit, service.settings.nightly_hour)
+        older = _find_older(connection, max(used_us, night_us))
+    known = set(changed)
+    anew = [(key, at_us) for key, at_us in older if key not in known]
+    return _Due(
+        reviews=reviews,
+        changed=tuple(changed),
+        promoted=tuple(key for key, at_us in anew if at_us < used_us),
+        nightly=tuple(key for key, at_us in anew if at_us >= used_us),
+    )
+
+
+def find_reviews_due(connection: Connection, now_us: int) -> list[str]:
+    """Return the managed cases whose review is due and whose standing does not say so yet."""
+    query = select(standings.c.case_key).where(
+        standings.c.state.in_(either("managed")), standings.c.review_due_us <= now_us
+    )
+    return list(connection.execute(query).scalars())
+
+
+def find_night(now_us: int, unit: Unit, nightly_hour: int) -> int:
+    """Return the last moment, not after now, at which the unit's clock showed the hour."""
+    now = to_datetime(now_us, unit.time_zone)
+    zone = find_zone(unit.time_zone)
+    for days in (0, 1):
+        day = now.date() - dt.timedelta(days=days)
+        at = dt.datetime.combine(day, dt.time(nightly_hour), tzinfo=zone)
+        at_us = (at.astimezone(dt.UTC) - _EPOCH) // _MICROSECOND
+        if at_us <= now_us:
+            break
+    return at_us
+
+
+def _find_older(connection: Connection, before_us: int) -> list[tuple[str, int]]:
+    """Return the cases, not closed, whose score is of before a moment, the oldest score first."""
+    query = (
+        select(standings.c.case_key, standings.c.scored_as_of_us)
+        .where(standings.c.state.not_in(either("closed")), standings.c.scored_as_of_us < before_us)
+        .order_by(standings.c.scored_as_of_us, standings.c.case_key)
+        .limit(_MOST_ANEW + 1)
+    )
+    return [(row.case_key, row.scored_as_of_us) for row in connection.execute(query)]
+
+
+def _work_off(
+    service: Service, bundle: Bundle | None, due: _Due, holder: str, go_on: Callable[[], bool]
+) -> Worked:
+    store = service.need_store()
+    if not take_lease(store, LEASE, holder, LEASE_S):
+        return Worked()
+    try:
+        # Asked again under the lease: another process may have done it meanwhile.
+        return _work(service, bundle, _find_due(service, bundle), holder, go_on)
+    finally:
+        give_back(store, LEASE, holder)
+
+
+def _work(
+    service: Service, bundle: Bundle | None, due: _Due, holder: str, go_on: Callable[[], bool]
+) -> Worked:
+    store, rules = service.need_store(), make_rules(service.settings)
+
+    def still() -> bool:
+        return go_on() and take_lease(store, LEASE, holder, LEASE_S)
+
+    if due.reviews:
+        with store.writing() as writing:
+            refresh_standings(writing, due.reviews, rules)
+    if bundle is None:
+        return Worked(reviews=len(due.reviews))
+    minutes, unit = service.settings.acknowledge_minutes, service.need_unit()
+    occasions: tuple[tuple[Occasion, tuple[str, ...]], ...] = (
+        ("import", due.changed),
+        ("promotion", due.promoted),
+        ("nightly", due.nightly),
+    )
+    added, faults = [], list[Exception]()
+    for occasion, keys in occasions:
+        try:
+            scored = score_cases(
+                store, bundle, keys, unit, occasion, rules, minutes=minutes, go_on=still
+            )
+        except Exception as error:  # told once the others are done
+            faults.append(error)
+            continue
+        added.append(scored)
+    if faults:
+        raise faults[0]
+    return Worked(
+        reviews=len(due.reviews),
+        changed=added[0],
+        promoted=added[1],
+        nightly=added[2],
+        more=len(due.promoted) + len(due.nightly) > _MOST_ANEW,
+    )
+
+
+class Worker(threading.Thread):
+    """Does what is due, again and again, until it is stopped; an error ends a round and no more.
+
+    Parameters
+    ----------
+    service
+        What it works with.
+    wait_s
+        Seconds between two rounds where nothing was left over.
+    """
+
+    def __init__(self, service: Service, *, wait_s: float = WAIT_S) -> None:
+        super().__init__(name="caselight-worker", daemon=True)
+        self._service = service
+        self._wait_s = wait_s
+        self._woken = threading.Event()
+        self._stopped = threading.Event()
+        self._holder = make_key()
+        self._noted: str | None = None
+
+    def run(self) -> None:
+        """Work until stopped."""
+        while not self._stopped.is_set():
+            if not self._work():
+                self._woken.wait(self._wait_s)
+                self._woken.clear()
+
+    def wake(self) -> None:
+        """Begin the next round now."""
+        self._woken.set()
+
+    def stop(self, timeout_s: float | None = 30.0) -> None:
+        """End after the chunk at hand, and wait for that."""
+        self._stopped.set()
+        self._woken.set()
+        if self.is_alive():
+            self.join(timeout_s)
+
+    def _work(self) -> bool:
+        """Do one round; return whether something is left over."""
+        try:
+            worked = work_once(
+                self._service,
+                holder=self._holder,
+                noted=self._noted,
+                go_on=lambda: not self._stopped.is_set(),
+            )
+        except Exception as error:
+            note_error(error)
+            return False
+        self._noted = worked.bundle_id
+        return worked.more
+
+
+def note_error(error: Exception) -> None:
+    """Log an error by its type and the names of functions: its message may hold data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{frame.name}:{frame.lineno}" for frame in frames][-6:]
+    _log.error("round failed", kind=type(error).__name__, frames=places)

@@ -1,0 +1,1 @@
+"""Searches for faults of a model: leakage, and scores that fall with graver records."""

@@ -1,0 +1,347 @@
+"""Every figure of one outcome at one test origin.
+
+Test labels freeze at the extract. The headline counts every case whose outcome is known; beside it
+stand the cases weighted by how likely they were to be followed, and the other estimands.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
+
+from features.catalogue.declarations import Catalogue
+from features.contract.arrays import Float64, Int64
+from features.engine.outcomes import Labels, bound_withdrawals, label_estimands
+from features.history.columns import History
+from models.bundle.baselines import signed_log
+from models.bundle.encoding import make_encoding
+from training.cohorts.history_subsets import drop_facts
+from training.cohorts.landmarks import GROUPS
+from training.cohorts.training_rows import Cohort, label_cohort
+from training.evaluation.headlines import Standings, tell_headline
+from training.evaluation.tested_cohort import TestedCohort
+from training.figures.calibration import reliability_curve
+from training.figures.capacity import evaluate_at_capacity
+from training.figures.censoring import (
+    COMPETING,
+    OUTCOME,
+    accumulate_incidence,
+    follow_up,
+    weigh_labels,
+)
+from training.figures.comparison import Difference, compare_auc
+from training.figures.metrics import Evaluation, evaluate
+from training.figures.net_benefit import draw_curve
+from training.figures.resampling import Counts
+from training.fitting.fitted_outcome import FittedOutcome
+from training.fitting.logistic import score_logistic
+from training.fitting.trees import make_scorer
+
+Bools = npt.NDArray[np.bool_]
+NAMES = ("model", "rfs", "logistic")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One ranking of a cohort: what it is ordered by, and its probabilities."""
+
+    order: Float64 | None
+    probability: Float64 | None
+
+    def take(self, kept: Bools) -> "Scores":
+        """Return the scores of some rows."""
+        parts = (None if one is None else one[kept] for one in (self.order, self.probability))
+        return Scores(*parts)
+
+
+@dataclass(frozen=True)
+class EvaluatedOutcome:
+    """Figures of one outcome at one origin, and what later steps need of them.
+
+    Parameters
+    ----------
+    figures
+        Everything told, in plain values.
+    standings
+        What the headline says.
+    labels, scores
+        Of the whole cohort.
+    """
+
+    figures: Mapping[str, object]
+    standings: Standings
+    labels: Labels
+    scores: Mapping[str, Scores]
+
+    @property
+    def headline(self) -> str:
+        """The sentence that is said first."""
+        return tell_headline(self.standings)
+
+
+def score_cohort(
+    fitted: FittedOutcome, catalogue: Catalogue, values: Float64, logged: Float64 | None = None
+) -> dict[str, Scores]:
+    """Score a cohort by the model, the rule and the logistic regression.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_rows, n_columns)``.
+    logged
+        ``models.bundle.baselines.signed_log`` of them, where it is at hand.
+    """
+    nothing = Scores(None, None)
+    scores = dict.fromkeys(NAMES, nothing)
+    if fitted.model is not None:
+        log_odds = make_scorer(fitted.model, make_encoding(catalogue))(values)
+        scores["model"] = Scores(log_odds, np.asarray(expit(log_odds)))
+    if fitted.rfs is not None:
+        scores["rfs"] = Scores(fitted.rfs.raw(values), fitted.rfs.probability(values))
+    if fitted.logistic is not None:
+        shared = signed_log(values) if logged is None else logged
+        probability = score_logistic(fitted.logistic, shared)
+        scores["logistic"] = Scores(probability, probability)
+    return scores
+
+
+def evaluate_outcome(
+    history: History,
+    catalogue: Catalogue,
+    fitted: FittedOutcome,
+    tested: TestedCohort,
+    capacity: int,
+) -> EvaluatedOutcome:
+    """Evaluate one outcome at one test origin.
+
+    Parameters
+    ----------
+    fitted
+        What was fitted for the origin.
+    tested
+        The test cohort, with its groups and resamples.
+    capacity
+        Places on a week's list.
+    """
+    outcome, cohort = fitted.outcome, tested.cohort
+    labels = label_cohort(history, catalogue, outcome, cohort, history.extract_at)
+    scores = score_cohort(fitted, catalogue, cohort.values, tested.logged)
+    kept = labels.known
+    draws, column = tested.draws.take(kept)
+    compared = _compare(labels.y_true[kept], _take(scores, kept), fitted, capacity, draws, column)
+    figures: dict[str, object] = {**compared["model"].to_dict()}
+    figures["baselines"] = {name: compared[name].to_dict() for name in ("rfs", "logistic")}
+    differences = _differences(labels.y_true[kept], _take(scores, kept), draws, column)
+    figures["differences"] = {
+        name: one.to_dict() if one else None for name, one in differences.items()
+    }
+    if outcome.departures_are_negative:
+        followed = labels.followed
+        censored = _compare(
+            labels.y_followed[followed],
+            _take(scores, followed),
+            fitted,
+            capacity,
+            *tested.draws.take(followed),
+        )
+        figures["censored"] = {
+            **censored["model"].to_dict(),
+            "baselines": {name: censored[name].to_dict() for name in ("rfs", "logistic")},
+        }
+    figures["n_censored"] = int((~labels.followed).sum())
+    figures["weighted"] = _weigh(cohort, labels, scores)
+    figures["incidence"] = _accumulate(cohort, labels)
+    figures["estimands"] = _estimands(history, catalogue, fitted, cohort, scores)
+    figures["withdrawn_support"] = _bounds(history, catalogue, fitted, cohort)
+    figures["by_group"] = _by_group(tested.groups, labels, scores)
+    figures["curve"] = _curve(labels, scores["model"])
+    figures |= _at_capacity(tested, labels, scores, capacity)
+    return EvaluatedOutcome(
+        figures=figures,
+        standings=_stand(compared, differences),
+        labels=labels,
+        scores=scores,
+    )
+
+
+def _take(scores: Mapping[str, Scores], kept: Bools) -> dict[str, Scores]:
+    return {name: one.take(kept) for name, one in scores.items()}
+
+
+def _compare(
+    y_true: Bools,
+    scores: Mapping[str, Scores],
+    fitted: FittedOutcome,
+    capacity: int,
+    draws: Counts,
+    column: Int64,
+) -> dict[str, Evaluation]:
+    return {
+        name: evaluate(
+            y_true,
+            one.order,
+            one.probability,
+            capacity=capacity,
+            training_rate=fitted.rate,
+            draws=draws,
+            column=column,
+        )
+        for name, one in scores.items()
+    }
+
+
+def _differences(
+    y_true: Bools, scores: Mapping[str, Scores], draws: Counts, column: Int64
+) -> dict[str, Difference | None]:
+    model = scores["model"].order
+    return {
+        name: None
+        if model is None or other is None
+        else compare_auc(y_true, model, other, draws, column)
+        for name in ("rfs", "logistic")
+        for other in [scores[name].order]
+    }
+
+
+def _stand(
+    compared: Mapping[str, Evaluation], differences: Mapping[str, Difference | None]
+) -> Standings:
+    interval = compared["model"].auc_ci
+    return Standings(
+        auc=compared["model"].auc,
+        auc_interval=(interval[0], interval[1]) if interval else None,
+        rule=compared["rfs"].auc,
+        logistic=compared["logistic"].auc,
+        over_rule=differences["rfs"],
+        over_logistic=differences["logistic"],
+    )
+
+
+def _by_group(
+    groups: npt.NDArray[np.str_], labels: Labels, scores: Mapping[str, Scores]
+) -> dict[str, object]:
+    """Return the AUC of each ranking among newly referred cases, then returned, then waiting."""
+    return {group: rank_rows(labels, scores, labels.known & (groups == group)) for group in GROUPS}
+
+
+def rank_rows(labels: Labels, scores: Mapping[str, Scores], kept: Bools) -> dict[str, object]:
+    """Return the sizes and the AUC of each ranking among some rows; ``None`` for one class."""
+    y_true = labels.y_true[kept]
+    mixed = y_true.any() and not y_true.all()
+    return {
+        "n": int(kept.sum()),
+        "positives": int(y_true.sum()),
+        **{
+            name: float(roc_auc_score(y_true, one.order[kept]))
+            if mixed and one.order is not None
+            else None
+            for name, one in scores.items()
+        },
+    }
+
+
+def _curve(labels: Labels, scores: Scores) -> list[dict[str, object]] | None:
+    """Return expected and seen outcomes in tenths of the probability."""
+    if scores.probability is None or not labels.known.any():
+        return None
+    kept = labels.known
+    return [asdict(one) for one in reliability_curve(labels.y_true[kept], scores.probability[kept])]
+
+
+def _weigh(cohort: Cohort, labels: Labels, scores: Mapping[str, Scores]) -> dict[str, object]:
+    """Return figures that weigh each followed case by how likely it was to be followed."""
+    weight = weigh_labels(labels, cohort.landmarks.as_of_us)
+    kept = labels.followed & (weight > 0)
+    y_true, weight = labels.y_followed[kept], weight[kept]
+    mixed = y_true.any() and not y_true.all()
+    order = scores["model"].order
+    return {
+        "n": int(kept.sum()),
+        "base_rate": float(np.average(y_true, weights=weight)) if kept.any() else None,
+        "auc": float(roc_auc_score(y_true, order[kept], sample_weight=weight))
+        if mixed and order is not None
+        else None,
+    }
+
+
+def _accumulate(cohort: Cohort, labels: Labels) -> dict[str, object]:
+    """Return the outcome's cumulative incidence by the horizon, beside death and leaving."""
+    followed = follow_up(labels, cohort.landmarks.as_of_us)
+    incidence = accumulate_incidence(followed.time_days, followed.cause)
+    end = np.array([np.inf])
+    return {
+        "n": len(cohort),
+        "positives": int((followed.cause == OUTCOME).sum()),
+        "competing": int((followed.cause == COMPETING).sum()),
+        "base_rate": float(incidence.outcome.at(end)[0]),
+        "competing_rate": float(incidence.competing.at(end)[0]),
+    }
+
+
+def _estimands(
+    history: History,
+    catalogue: Catalogue,
+    fitted: FittedOutcome,
+    cohort: Cohort,
+    scores: Mapping[str, Scores],
+) -> dict[str, object]:
+    """Return the rate and the ranking for each estimand beside the recorded outcome."""
+    found: dict[str, object] = {}
+    marks = cohort.landmarks
+    labelled = label_estimands(
+        drop_facts(history), catalogue, fitted.outcome, marks, known_us=history.extract_at
+    )
+    order, probability = scores["model"].order, scores["model"].probability
+    for name, labels in labelled.items():
+        kept = labels.included
+        y_true = labels.y_true[kept]
+        mixed = y_true.any() and not y_true.all()
+        found[name] = {
+            "n": int(kept.sum()),
+            "positives": int(y_true.sum()),
+            "competing": int(labels.competing[kept].sum()),
+            "base_rate": float(y_true.mean()) if len(y_true) else None,
+            "mean_probability": float(probability[kept].mean())
+            if probability is not None and kept.any()
+            else None,
+            "auc": float(roc_auc_score(y_true, order[kept]))
+            if mixed and order is not None
+            else None,
+        }
+    return found
+
+
+def _bounds(
+    history: History, catalogue: Catalogue, fitted: FittedOutcome, cohort: Cohort
+) -> dict[str, float | None] | None:
+    marks = cohort.landmarks
+    bounds = bound_withdrawals(
+        drop_facts(history), catalogue, fitted.outcome, marks, known_us=history.extract_at
+    )
+    return None if bounds is None else asdict(bounds)
+
+
+def _at_capacity(
+    tested: TestedCohort, labels: Labels, scores: Mapping[str, Scores], capacity: int
+) -> dict[str, object]:
+    """Return precision and recall by group of cases, and the decision curve."""
+    kept = labels.known
+    if scores["model"].order is None or not labels.y_true[kept].any():
+        return {"at_capacity": None, "net_benefit": None}
+    person, groups = tested.cohort.landmarks.case[kept], tested.groups[kept]
+    draws, _ = tested.draws.take(kept)
+    at_capacity = {
+        name: evaluate_at_capacity(
+            labels.y_true[kept], one.order[kept], person, groups, capacity=capacity, draws=draws
+        ).to_dict()
+        for name, one in scores.items()
+        if one.order is not None
+    }
+    probabilities = {
+        name: one.probability[kept] for name, one in scores.items() if one.probability is not None
+    }
+    curve = draw_curve(labels.y_true[kept], probabilities, person, draws=draws)
+    return {"at_capacity": at_capacity, "net_benefit": curve.to_dict() if curve else None}

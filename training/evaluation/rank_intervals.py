@@ -1,0 +1,111 @@
+"""Rank bands of the tested list: where its cases would stand had other people been learnt from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.catalogue.declarations import Catalogue
+from features.contract.arrays import Float64, Int64
+from models.bundle.encoding import make_encoding
+from models.ranking.priority import expected_harm
+from training.config import TrainingConfig
+from training.evaluation.screening_list import TestedList
+from training.fitting.bootstrap_refits import (
+    LightRefit,
+    assess_list,
+    measure_told_apart,
+    prepare_refits,
+    refit_ranks,
+)
+from training.fitting.fitted_outcome import FittedOutcome
+from training.options import Progress
+
+
+@dataclass(frozen=True)
+class _Refitted:
+    """One outcome that is refitted: its binned rows, and each row's place among all people."""
+
+    fitted: FittedOutcome
+    light: LightRefit
+    place: Int64
+
+
+def describe_bands(
+    catalogue: Catalogue,
+    listed: TestedList,
+    fitted: tuple[FittedOutcome, ...],
+    capacity: int,
+    config: TrainingConfig,
+    progress: Progress,
+) -> dict[str, object] | None:
+    """Refit every modelled outcome on people drawn anew; return how far places move.
+
+    A person who is drawn counts in every outcome alike, with all landmarks. Calibration and the
+    precaution about custody stay as they are: what is asked is how far the learnt order depends on
+    who happened to be learnt from.
+
+    Returns
+    -------
+    dict or None
+        In plain values; ``None`` where no outcome has a model.
+    """
+    modelled = [one for one in fitted if one.boosted is not None]
+    if not modelled:
+        return None
+    people = np.unique(np.concatenate([one.rows.person for one in modelled]))
+    parts = {one.outcome.name: _prepare(one, catalogue, config, people) for one in modelled}
+    bands = refit_ranks(
+        _score_by(parts, catalogue, listed), people, config.refits, config.seed, progress
+    )
+    place = np.empty(len(listed.priority), dtype=np.int64)
+    order = np.lexsort((np.arange(len(place)), -listed.priority))
+    place[order] = np.arange(1, len(place) + 1)
+    stability = assess_list(bands, place, capacity)
+    first = order[: 2 * capacity]
+    return {
+        "n_refits": bands.n_refits,
+        "capacity": stability.capacity,
+        "share_stable": stability.share_stable,
+        "n_tied": len(stability.tied_with_last),
+        "n_tied_listed": stability.n_tied_listed,
+        "told_apart": measure_told_apart(stability, listed.priority, place),
+        "median_width": float(np.median(bands.high - bands.low)),
+        "places": [
+            {
+                "place": int(place[row]),
+                "low": float(bands.low[row]),
+                "median": float(bands.median[row]),
+                "high": float(bands.high[row]),
+            }
+            for row in first
+        ],
+    }
+
+
+def _prepare(
+    one: FittedOutcome, catalogue: Catalogue, config: TrainingConfig, people: Int64
+) -> _Refitted:
+    assert one.boosted is not None
+    light = prepare_refits(
+        one.rows, make_encoding(catalogue), config, one.boosted.rounds, one.settings
+    )
+    return _Refitted(one, light, np.searchsorted(people, one.rows.person))
+
+
+def _score_by(
+    parts: Mapping[str, _Refitted], catalogue: Catalogue, listed: TestedList
+) -> Callable[[Int64, int], Float64]:
+    x = make_encoding(catalogue).encode(listed.cohort.values)
+
+    def fit_and_score(counts: Int64, seed: int) -> Float64:
+        probabilities = {}
+        for name, one in parts.items():
+            booster = one.light.fit(counts[one.place], seed)
+            model = one.fitted.model
+            assert model is not None
+            raw = np.asarray(booster.predict(x, raw_score=True))
+            probabilities[name] = model.calibration.probability(raw)
+        return expected_harm(catalogue.priority, probabilities).priority
+
+    return fit_and_score

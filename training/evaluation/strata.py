@@ -1,0 +1,122 @@
+"""Estimates held against what came, over all test origins: by period, area, group, management."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from features.catalogue.declarations import Catalogue
+from features.history.columns import History
+from training.cohorts.landmarks import Landmarks
+from training.cohorts.training_rows import areas_of
+from training.evaluation.evaluated_origin import DoneOrigin
+from training.evaluation.screening_list import are_in_state
+from training.figures.calibration import assess_calibration
+from training.fitting.fitted_outcome import FittedOutcome
+from training.practice.managed_cases import ManagedComparison, compare_managed
+
+MANAGED: Final = "managed"
+"""State of the catalogue in which the unit has a case in hand."""
+
+
+def compare_all_managed(
+    history: History, catalogue: Catalogue, done: Sequence[DoneOrigin]
+) -> dict[str, ManagedComparison]:
+    """Hold managed cases against the others, for each outcome that has a model.
+
+    Rows are those of every test origin, and the last origin's training rows as their fold's model,
+    which had not seen them, estimated them.
+    """
+    if MANAGED not in catalogue.states:
+        return {}
+    found = {}
+    for outcome in catalogue.outcomes:
+        parts = [_tested_rows(outcome.name, one) for one in done]
+        last = next(one for one in done[-1].fitted if one.outcome.name == outcome.name)
+        parts.append(_unseen_rows(last))
+        known = [part for part in parts if part is not None]
+        if not known:
+            continue
+        y_true, probability, case, as_of_us = (
+            np.concatenate(column) for column in zip(*known, strict=True)
+        )
+        managed = are_in_state(history, catalogue, Landmarks(case, as_of_us), MANAGED)
+        if managed is not None:
+            found[outcome.name] = compare_managed(y_true, probability, managed, case)
+    return found
+
+
+_EstimatedRows = tuple[
+    npt.NDArray[np.bool_], npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]
+]
+
+
+def _tested_rows(outcome: str, one: DoneOrigin) -> _EstimatedRows | None:
+    evaluated, marks = one.evaluated[outcome], one.run.test.landmarks
+    probability, kept = evaluated.scores["model"].probability, evaluated.labels.known
+    if probability is None:
+        return None
+    return evaluated.labels.y_true[kept], probability[kept], marks.case[kept], marks.as_of_us[kept]
+
+
+def _unseen_rows(fitted: FittedOutcome) -> _EstimatedRows | None:
+    boosted, rows = fitted.boosted, fitted.rows
+    if boosted is None or rows.as_of_us is None:
+        return None
+    probability = boosted.model.calibration.probability(boosted.raw)
+    chosen = boosted.rows
+    return rows.y_true[chosen], probability, rows.person[chosen], rows.as_of_us[chosen]
+
+
+def describe_calibration(
+    history: History, catalogue: Catalogue, done: Sequence[DoneOrigin]
+) -> dict[str, list[dict[str, object]]]:
+    """Return calibration of each modelled outcome by test origin, area and group of cases."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for outcome in catalogue.outcomes:
+        parts = [_calibrated_rows(history, catalogue, outcome.name, one) for one in done]
+        known = [part for part in parts if part is not None and len(part.y_true)]
+        if not known:
+            continue
+        joined = [
+            np.concatenate(column) for column in zip(*(_columns(p) for p in known), strict=True)
+        ]
+        y_true, probability, person, period, area, group = joined
+        strata = {"period": period, "area": area, "group": group}
+        found[outcome.name] = [
+            one.to_dict() for one in assess_calibration(y_true, probability, person, strata)
+        ]
+    return found
+
+
+@dataclass(frozen=True)
+class _CalibratedRows:
+    y_true: npt.NDArray[np.bool_]
+    probability: npt.NDArray[np.float64]
+    person: npt.NDArray[np.int64]
+    period: npt.NDArray[np.object_]
+    area: npt.NDArray[np.object_]
+    group: npt.NDArray[np.object_]
+
+
+def _columns(rows: _CalibratedRows) -> tuple[npt.NDArray[Any], ...]:
+    return (rows.y_true, rows.probability, rows.person, rows.period, rows.area, rows.group)
+
+
+def _calibrated_rows(
+    history: History, catalogue: Catalogue, outcome: str, one: DoneOrigin
+) -> _CalibratedRows | None:
+    evaluated, test = one.evaluated[outcome], one.run.test
+    probability, kept = evaluated.scores["model"].probability, evaluated.labels.known
+    if probability is None:
+        return None
+    return _CalibratedRows(
+        y_true=evaluated.labels.y_true[kept],
+        probability=probability[kept],
+        person=test.landmarks.case[kept],
+        period=np.full(int(kept.sum()), one.run.name, dtype=object),
+        area=areas_of(history, test)[kept],
+        group=one.tested.groups.astype(object)[kept],
+    )

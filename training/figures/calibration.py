@@ -1,0 +1,243 @@
+"""Whether probabilities mean what they say: overall, by period, by area and by group.
+
+Intervals rest on the information of the logistic fit with scores summed by person (Liang and Zeger
+1986), so that a person who stands at several dates counts as one. Where too few are at hand no
+figure is given.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, logit
+from scipy.stats import norm
+
+from features.contract.arrays import Float64, Int64
+
+Bools = npt.NDArray[np.bool_]
+LEAST_POSITIVES: Final = 20
+"""Fewest cases with the outcome, and fewest without it, for a figure: own judgement; an interval
+of the slope is then about two wide."""
+LEAST_PEOPLE: Final = 100
+"""Fewest people for a figure, and enough that none of them can be told from it."""
+TOO_FEW: Final = "too few to tell"
+OVERALL: Final = "all"
+Z_95: Final = float(norm.ppf(0.975))
+_CLIP: Final = 1e-12
+_MOST_STEPS: Final = 50
+_TOLERANCE: Final = 1e-10
+
+
+@dataclass(frozen=True)
+class LogitFit:
+    """A logistic fit by maximum likelihood, with the covariance clustered by person."""
+
+    coefficients: Float64
+    covariance: Float64
+
+    def contrast(self, weights: Float64) -> tuple[float, float]:
+        """Return a weighted sum of the coefficients and its standard error."""
+        variance = float(weights @ self.covariance @ weights)
+        return float(weights @ self.coefficients), math.sqrt(max(variance, 0.0))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Calibration of one level of one stratum.
+
+    Parameters
+    ----------
+    stratum, level
+        Such as ``area`` and the area's name; ``all`` and ``all`` for every case.
+    n
+        Rows.
+    positives, mean_probability, observed_rate
+        With the outcome, what was expected, and what was seen; ``None`` where too few.
+    intercept, intercept_interval
+        Calibration in the large: intercept of a logistic fit with the log-odds as offset. 0 is
+        calibrated, below 0 the probabilities are too high. 95 %.
+    slope, slope_interval
+        Slope of a logistic fit on the log-odds. 1 is calibrated, below 1 too extreme. 95 %.
+    note
+        ``too few to tell`` where no figure is given, else empty.
+    """
+
+    stratum: str
+    level: str
+    n: int
+    positives: int | None
+    mean_probability: float | None
+    observed_rate: float | None
+    intercept: float | None
+    intercept_interval: tuple[float, float] | None
+    slope: float | None
+    slope_interval: tuple[float, float] | None
+    note: str
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the figures as they stand in ``metrics.json``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One bin of a reliability curve; ``low`` and ``high`` are Wilson's 95 % interval of the
+    observed rate, which takes the rows for independent.
+    """
+
+    n: int
+    mean_probability: float
+    observed_rate: float
+    low: float
+    high: float
+
+
+def fit_logit(y_true: Bools, design: Float64, person: Int64, offset: Float64) -> LogitFit | None:
+    """Fit a logistic regression without a penalty.
+
+    Parameters
+    ----------
+    y_true
+        Shape ``(n,)``.
+    design
+        Shape ``(n, k)``; no column of ones is added.
+    person
+        Shape ``(n,)``: rows of one person are one cluster. The covariance is the sandwich with
+        the factor ``G / (G - 1)`` for ``G`` people (Liang and Zeger 1986).
+    offset
+        Shape ``(n,)``, added to the log-odds.
+
+    Returns
+    -------
+    LogitFit or None
+        ``None`` where no finite fit exists: columns that repeat each other, or classes that a
+        column separates.
+    """
+    beta = np.zeros(design.shape[1])
+    loss = _loss(y_true, offset)
+    for _ in range(_MOST_STEPS):
+        p = expit(offset + design @ beta)
+        information = (design * (p * (1 - p))[:, None]).T @ design
+        if np.linalg.matrix_rank(information) < len(beta):
+            return None
+        step = np.linalg.solve(information, design.T @ (y_true - p))
+        while (new_loss := _loss(y_true, offset + design @ (beta + step))) > loss + _TOLERANCE:
+            step /= 2
+        beta, loss = beta + step, new_loss
+        if np.abs(step).max() < _TOLERANCE:
+            return LogitFit(beta, _sandwich(y_true, design, person, offset + design @ beta))
+    return None
+
+
+def _loss(y_true: Bools, log_odds: Float64) -> float:
+    return float(np.logaddexp(0.0, np.where(y_true, -log_odds, log_odds)).sum())
+
+
+def _sandwich(y_true: Bools, design: Float64, person: Int64, log_odds: Float64) -> Float64:
+    p = expit(log_odds)
+    people, position = np.unique(person, return_inverse=True)
+    scores = np.column_stack(
+        [np.bincount(position, weights=column * (y_true - p)) for column in design.T]
+    )
+    bread = np.linalg.inv((design * (p * (1 - p))[:, None]).T @ design)
+    factor = len(people) / max(len(people) - 1, 1)
+    return np.asarray(factor * bread @ (scores.T @ scores) @ bread)
+
+
+def assess_calibration(
+    y_true: Bools,
+    probability: Float64,
+    person: Int64,
+    strata: Mapping[str, npt.NDArray[np.object_]],
+) -> tuple[Reliability, ...]:
+    """Assess calibration overall and at each level of each stratum.
+
+    Parameters
+    ----------
+    y_true, probability, person
+        Shape ``(n,)``.
+    strata
+        Such as ``period``, ``area`` and characteristics of the audit; each of shape ``(n,)``. A
+        level that is ``None`` reads ``not known``.
+
+    Returns
+    -------
+    tuple of Reliability
+        Overall first, then strata as given, their levels in order.
+    """
+    found = [_assess(OVERALL, OVERALL, y_true, probability, person)]
+    for stratum, levels in strata.items():
+        names = np.array(["not known" if level is None else str(level) for level in levels])
+        for name in np.unique(names):
+            at = names == name
+            found.append(_assess(stratum, str(name), y_true[at], probability[at], person[at]))
+    return tuple(found)
+
+
+def _assess(
+    stratum: str, level: str, y_true: Bools, probability: Float64, person: Int64
+) -> Reliability:
+    n, positives = len(y_true), int(y_true.sum())
+    fewest = min(positives, n - positives)
+    if fewest < LEAST_POSITIVES or len(np.unique(person)) < LEAST_PEOPLE:
+        nothing = (None, None, None, None, None, None, None)
+        return Reliability(stratum, level, n, *nothing, note=TOO_FEW)
+    log_odds = np.asarray(logit(np.clip(probability, _CLIP, 1 - _CLIP)))
+    ones = np.ones((n, 1))
+    in_the_large = fit_logit(y_true, ones, person, log_odds)
+    line = fit_logit(y_true, np.column_stack([ones, log_odds]), person, np.zeros(n))
+    intercept, intercept_interval = _figure(in_the_large, np.array([1.0]))
+    slope, slope_interval = _figure(line, np.array([0.0, 1.0]))
+    return Reliability(
+        stratum=stratum,
+        level=level,
+        n=n,
+        positives=positives,
+        mean_probability=float(probability.mean()),
+        observed_rate=positives / n,
+        intercept=intercept,
+        intercept_interval=intercept_interval,
+        slope=slope,
+        slope_interval=slope_interval,
+        note="",
+    )
+
+
+def _figure(
+    fit: LogitFit | None, weights: Float64
+) -> tuple[float | None, tuple[float, float] | None]:
+    if fit is None:
+        return None, None
+    value, error = fit.contrast(weights)
+    return value, (value - Z_95 * error, value + Z_95 * error)
+
+
+def reliability_curve(
+    y_true: Bools, probability: Float64, n_bins: int = 10
+) -> tuple[CurvePoint, ...]:
+    """Return what was expected and seen in bins of equal size, lowest probability first.
+
+    Equal probabilities share a bin, so there may be fewer bins than asked for.
+    """
+    if not len(y_true):
+        return ()
+    edges = np.quantile(probability, np.arange(1, n_bins) / n_bins, method="inverted_cdf")
+    bins = np.searchsorted(np.unique(edges), probability, side="left")
+    points = []
+    for number in np.unique(bins):
+        at = bins == number
+        n, positives = int(at.sum()), int(y_true[at].sum())
+        low, high = wilson_interval(positives, n)
+        points.append(CurvePoint(n, float(probability[at].mean()), positives / n, low, high))
+    return tuple(points)
+
+
+def wilson_interval(positives: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, ``n > 0`` (Wilson 1927)."""
+    share, z2 = positives / n, Z_95**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)

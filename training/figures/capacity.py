@@ -1,0 +1,380 @@
+"""Figures for the job: what a week's list of so many places finds, and whom it misses.
+
+Newly referred cases come first, since nobody has looked at them yet; then those that came back;
+then all. Ties take their expected value, in the resamples too. Intervals resample people: all rows
+of a person, at every landmark, are drawn together.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from features.contract.arrays import Float64, Int64
+from features.errors import ConfigError
+from training.figures.resampling import Counts, count_drawn, fill_lists
+
+Bools = npt.NDArray[np.bool_]
+
+NEWLY_REFERRED: Final = "newly_referred"
+RETURNED: Final = "returned"
+ALL: Final = "all"
+_LEVELS: Final = (0.025, 0.975)
+_BLOCK: Final = 32
+"""Resamples worked on at once."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share with its 95 % interval by person; ``None`` where it is undefined."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class GroupAtCapacity:
+    """What a list finds among one group of cases.
+
+    Parameters
+    ----------
+    group
+        ``newly_referred``, ``returned`` or ``all``.
+    n, positives
+        Cases, and those with the outcome.
+    precision, recall
+        On a list of this group alone: share with the outcome among the first ``capacity``; share of
+        the group's outcomes that is found there.
+    places_in_whole
+        Places (expected, where cases tie) that the group takes on the list of all cases.
+    precision_in_whole, recall_in_whole
+        Share of those places with the outcome; share of the group's outcomes found on that list.
+    median_rank, median_rank_in_whole
+        Median rank of the group's cases with the outcome, within the group and among all cases;
+        1 is first.
+    """
+
+    group: str
+    n: int
+    positives: int
+    precision: Rate
+    recall: Rate
+    places_in_whole: float
+    precision_in_whole: Rate
+    recall_in_whole: Rate
+    median_rank: float | None
+    median_rank_in_whole: float | None
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the figures under the names used in ``metrics.json``."""
+        found: dict[str, object] = {
+            "group": self.group,
+            "n": self.n,
+            "positives": self.positives,
+            "base_rate": self.positives / self.n if self.n else None,
+            "places_in_whole": self.places_in_whole,
+            "median_rank": self.median_rank,
+            "median_rank_in_whole": self.median_rank_in_whole,
+        }
+        rates = {
+            "precision_at_capacity": self.precision,
+            "recall_at_capacity": self.recall,
+            "precision_in_whole": self.precision_in_whole,
+            "recall_in_whole": self.recall_in_whole,
+        }
+        for name, rate in rates.items():
+            known = rate.low is not None
+            found |= {name: rate.value, f"{name}_ci": [rate.low, rate.high] if known else None}
+        return found
+
+
+@dataclass(frozen=True)
+class CapacityFigures:
+    """Figures at one capacity; ``groups`` are the newly referred, the returned, then all."""
+
+    capacity: int
+    groups: tuple[GroupAtCapacity, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the figures in plain values."""
+        return {"capacity": self.capacity, "groups": [one.to_dict() for one in self.groups]}
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A case with the outcome that may lie outside the list.
+
+    Parameters
+    ----------
+    case_id
+        Key of the case; for those who may open it, never for a report.
+    rank, of
+        Its rank, 1 is first, the last rank of its tie; and among how many.
+    """
+
+    case_id: object
+    rank: int
+    of: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the rank alone."""
+        return {"rank": self.rank, "of": self.of}
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Cases in the order of a score, highest first, with their ties.
+
+    Parameters
+    ----------
+    order
+        Shape ``(n,)``, row numbers, first place first.
+    tie
+        Shape ``(n,)``, number of the tie that stands at each place of ``order``.
+    starts
+        Shape ``(n_ties,)``, place at which each tie begins.
+    """
+
+    order: Int64
+    tie: Int64
+    starts: Int64
+
+    def sum_ties(self, weights: Float64) -> Float64:
+        """Return weights of shape ``(n, n_draws)``, in rank order, summed by tie."""
+        if len(self.starts) == len(self.tie):
+            return weights
+        return np.add.reduceat(weights, self.starts, axis=0)
+
+    def fill_places(self, weights: Float64, places: int) -> Float64:
+        """Return the share of each case's copies that gets one of the first ``places``.
+
+        Parameters
+        ----------
+        weights
+            Shape ``(n, n_draws)``, in rank order: how often each case stands in each resample.
+
+        Returns
+        -------
+        ndarray
+            Shape ``(n, n_draws)``; a tie on the border shares the places that are left.
+        """
+        size = self.sum_ties(weights)
+        before = np.cumsum(size, axis=0) - size
+        share = np.clip(places - before, 0.0, size) / np.maximum(size, 1.0)
+        return self.spread(share)
+
+    def spread(self, by_tie: Float64) -> Float64:
+        """Return what holds for each tie for each of its cases."""
+        return by_tie if len(self.starts) == len(self.tie) else by_tie[self.tie]
+
+    @property
+    def is_last(self) -> Bools:
+        """Whether each place is the last of its tie, shape ``(n,)``."""
+        found = np.zeros(len(self.tie), dtype=np.bool_)
+        found[self.starts[1:] - 1] = True
+        found[-1:] = True
+        return found
+
+    @property
+    def mean_rank(self) -> Float64:
+        """Mean place of each row's tie, by row, from 1, shape ``(n,)``."""
+        size = np.diff(np.append(self.starts, len(self.tie)))
+        found = np.empty(len(self.tie))
+        found[self.order] = (self.starts + (size + 1) / 2)[self.tie]
+        return found
+
+
+def rank_cases(score: Float64) -> Ranking:
+    """Return the order of a score, highest first."""
+    values, tie = np.unique(-score, return_inverse=True)
+    order = np.argsort(tie, kind="stable").astype(np.int64)
+    starts = np.searchsorted(tie[order], np.arange(len(values))).astype(np.int64)
+    return Ranking(order, tie[order].astype(np.int64), starts)
+
+
+def weight_rows(draws: Counts, column: Int64) -> Iterator[Float64]:
+    """Yield the weights of rows in blocks of resamples, each of shape ``(n_rows, n_in_block)``.
+
+    Parameters
+    ----------
+    draws
+        Shape ``(n_draws, n_people)``.
+    column
+        Shape ``(n_rows,)``, each row's person as a column of ``draws``.
+    """
+    for at in range(0, len(draws), _BLOCK):
+        by_person = np.ascontiguousarray(draws[at : at + _BLOCK].T)
+        yield by_person[column].astype(np.float64)
+
+
+def evaluate_at_capacity(
+    y_true: Bools,
+    score: Float64,
+    person: npt.NDArray[np.generic],
+    group: npt.NDArray[np.generic],
+    *,
+    capacity: int,
+    draws: Counts,
+) -> CapacityFigures:
+    """Evaluate a list of ``capacity`` places.
+
+    Parameters
+    ----------
+    y_true, score
+        Shape ``(n,)``; a higher score is reviewed sooner.
+    person
+        Shape ``(n,)``, whose case each row is; resampled whole.
+    group
+        Shape ``(n,)``: ``newly_referred``, ``returned`` or another word, which counts in all only.
+    draws
+        Shape ``(n_draws, n_people)``, from
+        :func:`training.figures.resampling.draw_people_by_person`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no place, or the resamples are of other people.
+    """
+    if capacity < 1:
+        raise ConfigError("capacity must be at least 1 place a week")
+    people, column = np.unique(person, return_inverse=True)
+    if draws.shape[1:] != (len(people),):
+        raise ConfigError(
+            f"the resamples are of {draws.shape[1]} people, the cases of {len(people)}; "
+            "draw them with draw_people_by_person from the same rows"
+        )
+    chosen = {
+        NEWLY_REFERRED: np.asarray(group == NEWLY_REFERRED),
+        RETURNED: np.asarray(group == RETURNED),
+        ALL: np.ones(len(y_true), dtype=bool),
+    }
+    everyone = _Rows(y_true, score, column.astype(np.int64))
+    found = [
+        _evaluate_group(name, rows, everyone, capacity, draws) for name, rows in chosen.items()
+    ]
+    return CapacityFigures(capacity, tuple(found))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    y_true: Bools
+    score: Float64
+    column: Int64
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        return rank_cases(self.score)
+
+    def take(self, chosen: Bools) -> "_Rows":
+        if chosen.all():
+            return self
+        return _Rows(self.y_true[chosen], self.score[chosen], self.column[chosen])
+
+
+def _evaluate_group(
+    name: str, chosen: Bools, everyone: _Rows, capacity: int, draws: Counts
+) -> GroupAtCapacity:
+    alone = everyone.take(chosen)
+    once = np.ones((1, draws.shape[1]), dtype=np.uint8)
+    inside = np.ones(len(alone.y_true), dtype=bool)
+    points = [
+        _resample(alone, inside, capacity, once),
+        _resample(everyone, chosen, capacity, once),
+    ]
+    drawn = [
+        _resample(alone, inside, capacity, draws),
+        _resample(everyone, chosen, capacity, draws),
+    ]
+    own, whole = (
+        (state_rate(point.precision, many.precision), state_rate(point.recall, many.recall))
+        for point, many in zip(points, drawn, strict=True)
+    )
+    return GroupAtCapacity(
+        group=name,
+        n=int(chosen.sum()),
+        positives=int(alone.y_true.sum()),
+        precision=own[0],
+        recall=own[1],
+        places_in_whole=float(points[1].places[0]),
+        precision_in_whole=whole[0],
+        recall_in_whole=whole[1],
+        median_rank=_median(alone.ranking.mean_rank[alone.y_true]),
+        median_rank_in_whole=_median(everyone.ranking.mean_rank[chosen & everyone.y_true]),
+    )
+
+
+@dataclass(frozen=True)
+class _Resampled:
+    """Places, hits and outcomes of the cases asked about, by resample; shape ``(n_draws,)``."""
+
+    places: Float64
+    hits: Float64
+    outcomes: Float64
+
+    @property
+    def precision(self) -> Float64:
+        return _divide(self.hits, self.places)
+
+    @property
+    def recall(self) -> Float64:
+        return _divide(self.hits, self.outcomes)
+
+
+def _resample(rows: _Rows, inside: Bools, capacity: int, draws: Counts) -> _Resampled:
+    """Rank all rows in each resample and count what the rows ``inside`` get."""
+    ranking = rows.ranking
+    places, hits = fill_lists(
+        ranking.order, ranking.is_last, inside, rows.y_true, draws, rows.column, capacity=capacity
+    )
+    counted = np.where(inside & rows.y_true, 0, -1)
+    return _Resampled(places, hits, count_drawn(counted, 1, draws, rows.column)[0])
+
+
+def _divide(part: Float64, whole: Float64) -> Float64:
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), np.nan)
+
+
+def state_rate(point: Float64, drawn: Float64) -> Rate:
+    """Return a share with its interval.
+
+    Parameters
+    ----------
+    point
+        Shape ``(1,)``, the share itself; NaN where it is undefined.
+    drawn
+        Shape ``(n_draws,)``, the same in each resample.
+    """
+    if np.isnan(point[0]):
+        return Rate(None)
+    known = drawn[~np.isnan(drawn)]
+    if not len(known):
+        return Rate(float(point[0]))
+    low, high = np.quantile(known, _LEVELS)
+    return Rate(float(point[0]), float(low), float(high))
+
+
+def _median(ranks: Float64) -> float | None:
+    return float(np.median(ranks)) if len(ranks) else None
+
+
+def list_missed(
+    y_serious: Bools, score: Float64, case_id: npt.NDArray[np.generic], capacity: int
+) -> tuple[Missed, ...]:
+    """Return every case with the serious outcome outside the first ``capacity``, by rank.
+
+    A case in a tie takes the tie's last rank, so that one which may have been left out is named.
+
+    Parameters
+    ----------
+    y_serious, score, case_id
+        Shape ``(n,)``.
+    """
+    rank = rankdata(-score, "max").astype(np.int64)
+    missed = np.flatnonzero(y_serious & (rank > capacity))
+    ordered = missed[np.argsort(rank[missed], kind="stable")]
+    return tuple(Missed(case_id[row], int(rank[row]), len(score)) for row in ordered)

@@ -1,0 +1,86 @@
+"""Two rankings of the same cases, compared with an interval that knows they are the same cases."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import roc_auc_score
+
+from features.contract.arrays import Float64, Int64
+from training.figures.resampling import resampled_auc
+
+Bools = npt.NDArray[np.bool_]
+_LEVELS: Final = (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two AUCs on the same cases.
+
+    Parameters
+    ----------
+    estimate
+        The first's AUC less the second's.
+    low, high
+        95 % interval of the paired difference (bootstrap by person).
+    standard_error
+        Standard deviation over the resamples.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    standard_error: float
+
+    @property
+    def is_gain(self) -> bool:
+        """Whether the whole interval lies above zero."""
+        return self.low > 0
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the figures under their names."""
+        return asdict(self)
+
+
+def compare_auc(
+    y_true: Bools,
+    score: Float64,
+    other: Float64,
+    draws: npt.NDArray[Any],
+    column: Int64 | None = None,
+) -> Difference | None:
+    """Compare two rankings of the same cases.
+
+    Parameters
+    ----------
+    y_true
+        Shape ``(n,)``.
+    score, other
+        Shape ``(n,)``, higher is reviewed sooner.
+    draws
+        Shape ``(n_draws, n_people)``: how often each person is drawn in each resample; the same
+        resamples serve both rankings, which is what pairs them.
+    column
+        Shape ``(n,)``, each row's person as a column of ``draws``; the row's own number where
+        ``None``.
+
+    Returns
+    -------
+    Difference or None
+        ``None`` where one class only is present.
+    """
+    if y_true.all() or not y_true.any():
+        return None
+    estimate = float(roc_auc_score(y_true, score) - roc_auc_score(y_true, other))
+    drawn, of_other = (resampled_auc(y_true, one, draws, column) for one in (score, other))
+    return summarise_difference(estimate, drawn - of_other)
+
+
+def summarise_difference(estimate: float, drawn: Float64) -> Difference:
+    """Return a difference with the interval and the standard error of its resamples."""
+    known = drawn[~np.isnan(drawn)]
+    if not len(known):
+        return Difference(estimate, estimate, estimate, 0.0)
+    low, high = np.quantile(known, _LEVELS)
+    return Difference(estimate, float(low), float(high), float(known.std()))

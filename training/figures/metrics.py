@@ -1,0 +1,204 @@
+"""Figures of a ranking and of its probabilities; scikit-learn's where it has them.
+
+Every figure that is undefined (one class only, no cases) is ``None``. A higher score means reviewed
+sooner. Ties take their expected value: a figure at ``k`` is the mean over all orders of tied cases.
+"""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from features.contract.arrays import Float64, Int64
+from training.figures.resampling import resampled_auc
+
+Bools = npt.NDArray[np.bool_]
+_CLIP: Final = 1e-12
+_LEVELS: Final = (0.025, 0.975)
+TENTH: Final = 0.1
+_COUNTS: Final = ("n", "positives", "base_rate")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of one ranking on one test date.
+
+    Parameters
+    ----------
+    n, positives, base_rate
+        Cases, those with the outcome, and their share.
+    auc, auc_ci
+        Area under the ROC curve and its 95 % interval (bootstrap by person).
+    average_precision
+        Area under the precision-recall curve.
+    precision_at_10pct
+        Share with the outcome among the first ``ceil(0.1 n)``.
+    precision_at_capacity, recall_at_capacity
+        Share with the outcome among the first ``capacity``; share of all outcomes found there.
+    brier, brier_constant
+        Mean squared error of the probability, and of the training base rate in its place.
+    calibration_intercept
+        Calibration in the large: intercept of a logistic fit with the log-odds as offset.
+    calibration_slope
+        Slope of a logistic fit on the log-odds (Van Calster and others 2019).
+    """
+
+    n: int
+    positives: int
+    base_rate: float | None
+    auc: float | None
+    auc_ci: list[float] | None
+    average_precision: float | None
+    precision_at_10pct: float | None
+    precision_at_capacity: float | None
+    recall_at_capacity: float | None
+    brier: float | None
+    brier_constant: float | None
+    calibration_intercept: float | None
+    calibration_slope: float | None
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the figures under the names used in ``metrics.json``."""
+        return asdict(self)
+
+
+def evaluate(
+    y_true: Bools,
+    score: Float64 | None,
+    probability: Float64 | None,
+    *,
+    capacity: int,
+    training_rate: float | None,
+    draws: npt.NDArray[Any],
+    column: Int64 | None = None,
+) -> Evaluation:
+    """Evaluate a ranking.
+
+    Parameters
+    ----------
+    y_true
+        Shape ``(n,)``.
+    score
+        Shape ``(n,)``, higher is reviewed sooner; ``None`` where nothing was fitted.
+    probability
+        Shape ``(n,)``, calibrated; ``None`` where there is none.
+    capacity
+        Places on a list.
+    training_rate
+        Base rate among training cases, for ``brier_constant``.
+    draws
+        Shape ``(n_draws, n_people)``: how often each person is drawn in each bootstrap resample;
+        the same for rankings that are compared.
+    column
+        Shape ``(n,)``, each row's person as a column of ``draws``; the row's own number where
+        ``None``.
+    """
+    n, positives = len(y_true), int(y_true.sum())
+    constant = (
+        float(np.mean((y_true - training_rate) ** 2)) if n and training_rate is not None else None
+    )
+    figures = dict.fromkeys(
+        (field.name for field in fields(Evaluation) if field.name not in _COUNTS), None
+    ) | {"brier_constant": constant}
+    if score is not None and n:
+        figures |= _rank_figures(y_true, score, capacity, draws, column)
+    if probability is not None and n:
+        figures |= _probability_figures(y_true, probability)
+    return Evaluation(n, positives, positives / n if n else None, **figures)
+
+
+def _rank_figures(
+    y_true: Bools, score: Float64, capacity: int, draws: npt.NDArray[Any], column: Int64 | None
+) -> dict[str, Any]:
+    found = y_true.any()
+    mixed = found and not y_true.all()
+    resampled = resampled_auc(y_true, score, draws, column) if mixed else np.empty(0)
+    return {
+        "auc": float(roc_auc_score(y_true, score)) if mixed else None,
+        "auc_ci": _interval(resampled),
+        "average_precision": float(average_precision_score(y_true, score)) if found else None,
+        "precision_at_10pct": precision_at_k(y_true, score, math.ceil(TENTH * len(y_true))),
+        "precision_at_capacity": precision_at_k(y_true, score, capacity),
+        "recall_at_capacity": recall_at_k(y_true, score, capacity) if found else None,
+    }
+
+
+def _probability_figures(y_true: Bools, probability: Float64) -> dict[str, Any]:
+    mixed = y_true.any() and not y_true.all()
+    return {
+        "brier": float(np.mean((y_true - probability) ** 2)),
+        "calibration_intercept": calibration_intercept(y_true, probability) if mixed else None,
+        "calibration_slope": calibration_slope(y_true, probability) if mixed else None,
+    }
+
+
+def expected_hits(y_true: Bools, score: Float64, k: int) -> float:
+    """Return the expected number of outcomes among the first ``k``, ties in random order."""
+    k = min(k, len(score))
+    if k == 0:
+        return 0.0
+    threshold = np.sort(score)[len(score) - k]
+    above, tied = score > threshold, score == threshold
+    places = k - int(above.sum())
+    return float(y_true[above].sum() + places * y_true[tied].mean())
+
+
+def precision_at_k(y_true: Bools, score: Float64, k: int) -> float:
+    """Return the share with the outcome among the first ``k`` (all, where there are fewer)."""
+    return expected_hits(y_true, score, k) / min(k, len(score))
+
+
+def recall_at_k(y_true: Bools, score: Float64, k: int) -> float:
+    """Return the share of all outcomes that is found among the first ``k``."""
+    return expected_hits(y_true, score, k) / float(y_true.sum())
+
+
+def draw_people(n: int, n_draws: int, seed: int) -> Float64:
+    """Return bootstrap counts, shape ``(n_draws, n)``: people drawn with replacement."""
+    generator = np.random.default_rng(seed)
+    if n == 0:
+        return np.zeros((n_draws, 0))
+    return generator.multinomial(n, np.full(n, 1 / n), size=n_draws).astype(np.float64)
+
+
+def _interval(values: Float64) -> list[float] | None:
+    kept = values[~np.isnan(values)]
+    return [float(v) for v in np.quantile(kept, _LEVELS)] if len(kept) else None
+
+
+def calibration_intercept(y_true: Bools, probability: Float64) -> float:
+    """Return the intercept of a logistic fit with the log-odds as offset; 0 is calibrated."""
+    return _fit_logistic(y_true, _log_odds(probability), slope=1.0)[0]
+
+
+def calibration_slope(y_true: Bools, probability: Float64) -> float | None:
+    """Return the slope of a logistic fit on the log-odds; 1 is calibrated, below 1 too extreme."""
+    log_odds = _log_odds(probability)
+    if np.ptp(log_odds) == 0:
+        return None
+    return _fit_logistic(y_true, log_odds, slope=None)[1]
+
+
+def _log_odds(probability: Float64) -> Float64:
+    return np.asarray(logit(np.clip(probability, _CLIP, 1 - _CLIP)))
+
+
+def _fit_logistic(y_true: Bools, x: Float64, *, slope: float | None) -> tuple[float, float]:
+    """Fit an intercept, and a slope unless it is given, by maximum likelihood."""
+    sign = np.where(y_true, -1.0, 1.0)
+
+    def loss(line: Float64) -> tuple[float, Float64]:
+        b = line[1] if slope is None else slope
+        margin = line[0] + b * x
+        gradient = expit(margin) - y_true
+        by_line = [gradient.mean()] + ([(gradient * x).mean()] if slope is None else [])
+        return float(np.logaddexp(0.0, sign * margin).mean()), np.array(by_line)
+
+    start = np.array([0.0] if slope is not None else [0.0, 1.0])
+    found = minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-9})
+    return float(found.x[0]), float(found.x[1]) if slope is None else slope

@@ -1,0 +1,1 @@
+"""From training rows to one fitted model per outcome, chosen by back-tests."""

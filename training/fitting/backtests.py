@@ -1,0 +1,136 @@
+"""Back-tests among the training dates, where settings are tuned and a candidate is chosen.
+
+Each training date that has mature earlier ones is one period. Their labels are read as known at the
+moment of use, never later. Where there is no such date, folds by person stand in, and the report
+says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from features.catalogue.declarations import Catalogue
+from models.bundle.encoding import Encoding
+from training.config import TrainingConfig
+from training.fitting.candidates import Candidate, fit_candidate
+from training.fitting.choice import Choice, Period, choose
+from training.fitting.models import TrainingRows, split_by_person
+from training.fitting.tuning import Tuned, TuningPeriod, tune
+from training.options import Progress, TuningBudget
+
+_FOLDS = 3
+"""Folds that stand in where no earlier date is mature."""
+_LEAST_POSITIVES = 20
+"""Positives on either side below which a period says nothing (the audit's limit, too)."""
+
+
+@dataclass(frozen=True)
+class NamedPeriod:
+    """A back-test period and its name."""
+
+    name: str
+    rows: TuningPeriod
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What back-tests said of one outcome.
+
+    Parameters
+    ----------
+    choice
+        What the written rule picked; ``None`` where no period could be scored.
+    tuned
+        What tuning found, where it was asked for.
+    by_folds
+        Whether folds by person stood in for periods.
+    """
+
+    choice: Choice | None
+    tuned: Tuned | None
+    by_folds: bool
+
+    def to_dict(self) -> dict[str, object]:
+        """Return what was found in plain values."""
+        return {
+            "choice": self.choice.to_dict() if self.choice else None,
+            "tuning": self.tuned.to_dict() if self.tuned else None,
+            "by_folds": self.by_folds,
+        }
+
+
+def fold_periods(rows: TrainingRows, seed: int) -> list[NamedPeriod]:
+    """Return folds by person as periods."""
+    found = []
+    for number, (kept, held_out) in enumerate(split_by_person(rows.person, _FOLDS, seed), 1):
+        parts = [rows.take(part) for part in (kept, held_out)]
+        found.append(NamedPeriod(f"fold {number}", TuningPeriod(*parts)))
+    return found
+
+
+def keep_usable(periods: Sequence[NamedPeriod]) -> list[NamedPeriod]:
+    """Return the periods that hold enough cases with and without the outcome on both sides."""
+    return [
+        one
+        for one in periods
+        if all(
+            _LEAST_POSITIVES <= part.n_positives <= len(part.y_true) - _LEAST_POSITIVES
+            for part in (one.rows.train, one.rows.test)
+        )
+    ]
+
+
+def run_backtest(
+    outcome: str,
+    periods: Sequence[NamedPeriod],
+    catalogue: Catalogue,
+    encoding: Encoding,
+    config: TrainingConfig,
+    *,
+    by_folds: bool,
+    budget: TuningBudget | None,
+    identity: str,
+    progress: Progress,
+) -> Backtest:
+    """Tune where asked for, then let the written rule pick.
+
+    Parameters
+    ----------
+    periods
+        Usable periods.
+    budget, identity
+        See :func:`training.fitting.tuning.tune`.
+    """
+    if not periods:
+        return Backtest(None, None, by_folds)
+    tuned = None
+    if budget is not None:
+        tuned = tune(
+            outcome,
+            [one.rows for one in periods],
+            catalogue,
+            encoding,
+            config,
+            budget,
+            identity=identity,
+            progress=progress,
+        )
+    settings: dict[Candidate, Mapping[str, float] | None] = {
+        name: None for name in Candidate if name is not Candidate.TUNED
+    }
+    if tuned is not None:
+        settings[Candidate.TUNED] = tuned.settings
+    scored = [
+        Period(
+            name=one.name,
+            y_true=one.rows.test.y_true,
+            person=one.rows.test.person,
+            scores={
+                name: fit_candidate(
+                    name, outcome, one.rows.train, catalogue, encoding, config, given
+                )(one.rows.test.values)
+                for name, given in settings.items()
+            },
+        )
+        for one in periods
+    ]
+    return Backtest(choose(scored, config.bootstrap_draws, config.seed), tuned, by_folds)

@@ -1,0 +1,49 @@
+"""An indicator matrix in LightGBM's bins, made once where several outcomes learn from it."""
+
+from typing import Final
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+
+from features.contract.arrays import Float64
+from models.bundle.encoding import Encoding
+from training.cohorts.outcome_rows import TrainingRows
+
+MOST_APART: Final = 0.05
+"""Share of the matrix that an outcome may leave out and still share the bins of all of it."""
+
+
+class SharedBins:
+    """Bins of a matrix from which each outcome takes its rows.
+
+    Edges of bins come from all rows, those included that an outcome leaves out or holds out: they
+    are quantiles of indicators and hold nothing of any outcome.
+
+    Parameters
+    ----------
+    whole
+        Shape ``(n, n_columns)``, the indicator matrix.
+    encoding, parameters
+        As the models are fitted with.
+    """
+
+    def __init__(self, whole: Float64, encoding: Encoding, parameters: dict[str, object]) -> None:
+        everyone = np.zeros(len(whole), dtype=np.bool_)
+        rows = TrainingRows(whole, everyone, np.arange(len(whole), dtype=np.int64))
+        self.whole = whole
+        self._bins = lightgbm.Dataset(
+            rows.encode(encoding),
+            label=everyone.astype(np.float64),
+            feature_name=list(encoding.columns),
+            params=dict(parameters),
+        ).construct()
+
+    def fits(self, rows: TrainingRows) -> bool:
+        """Whether rows are nearly all of this matrix."""
+        return rows.whole is self.whole and len(rows.y_true) >= (1 - MOST_APART) * len(self.whole)
+
+    def take(self, rows: TrainingRows, chosen: npt.NDArray[np.intp]) -> lightgbm.Dataset:
+        """Return the binned rows with their labels; ``chosen`` ascends."""
+        part = self._bins.subset(rows.find(chosen).tolist()).construct()
+        return part.set_label(rows.y_true[chosen].astype(np.float64))

@@ -1,0 +1,64 @@
+"""What competes for an outcome: the rule, the logistic regression, and the boosted trees.
+
+They stand from the simplest to the least simple, which is the order in which the written rule of
+:mod:`training.fitting.choice` prefers them.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from features.catalogue.declarations import Catalogue
+from features.contract.arrays import Float64
+from models.bundle.encoding import Encoding
+from training.config import TrainingConfig
+from training.fitting.models import TrainingRows, fit_held_out, fit_logistic, fit_rfs
+from training.fitting.trees import make_scorer
+
+Score = Callable[[Float64], Float64]
+"""From an indicator matrix to a score, shape ``(n_rows,)``; higher is reviewed sooner."""
+BACKTEST_HELD_OUT_SHARE = 0.2
+"""Part of a back-test's training people that settles the number of rounds."""
+
+
+class Candidate(StrEnum):
+    """What may be chosen, simplest first; the values are the names used in ``metrics.json``."""
+
+    RULE = "rfs"
+    LOGISTIC = "logistic"
+    BOOSTED = "boosted"
+    TUNED = "tuned"
+
+
+WORDS: Mapping[Candidate, str] = {
+    Candidate.RULE: "the rule of recency, frequency and severity",
+    Candidate.LOGISTIC: "the logistic regression",
+    Candidate.BOOSTED: "the boosted trees with the settings as shipped",
+    Candidate.TUNED: "the boosted trees with tuned settings",
+}
+
+
+def fit_candidate(
+    candidate: Candidate,
+    outcome: str,
+    rows: TrainingRows,
+    catalogue: Catalogue,
+    encoding: Encoding,
+    config: TrainingConfig,
+    settings: Mapping[str, float] | None = None,
+) -> Score:
+    """Fit one candidate on a back-test's training rows.
+
+    Parameters
+    ----------
+    settings
+        Settings of LightGBM for :attr:`Candidate.TUNED`.
+    """
+    if candidate is Candidate.RULE:
+        return fit_rfs(rows, catalogue.rfs, catalogue.columns).raw
+    if candidate is Candidate.LOGISTIC:
+        return fit_logistic(rows, config).probability
+    chosen = settings if candidate is Candidate.TUNED else None
+    model = fit_held_out(
+        outcome, rows, encoding, config, chosen, share=BACKTEST_HELD_OUT_SHARE
+    ).model
+    return make_scorer(model, encoding)

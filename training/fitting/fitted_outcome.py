@@ -1,0 +1,281 @@
+"""What is fitted for one outcome at one origin: choice by back-tests, model and yardsticks."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from features.catalogue.declarations import Catalogue, Outcome
+from features.history.columns import History
+from models.bundle.baselines import LogisticBaseline, RfsBaseline
+from models.bundle.boosted_trees import OutcomeModel
+from models.bundle.encoding import make_encoding
+from training.cohorts.drift_windows import WindowCases
+from training.cohorts.origins import OriginRun
+from training.cohorts.splits import backtest_origins
+from training.cohorts.training_rows import Cohort, join_cohorts, training_rows
+from training.config import TrainingConfig
+from training.fitting.backtests import (
+    Backtest,
+    NamedPeriod,
+    fold_periods,
+    keep_usable,
+    run_backtest,
+)
+from training.fitting.bins import SharedBins
+from training.fitting.candidates import Candidate
+from training.fitting.models import (
+    Boosted,
+    TrainingRows,
+    boosting_parameters,
+    fit_logistic,
+    fit_outcome,
+    fit_rfs,
+)
+from training.fitting.trees import make_scorer
+from training.fitting.tuning import TuningPeriod
+from training.fitting.uninformative_indicators import IdleIndicators, find_idle
+from training.options import Progress, RunOptions
+from training.practice.drift import DriftShift, estimate_shift
+
+
+@dataclass(frozen=True)
+class FittedOutcome:
+    """What was fitted for one outcome.
+
+    Parameters
+    ----------
+    outcome
+        The outcome.
+    rows
+        Training rows.
+    boosted
+        ``None`` under the least number of positives.
+    rfs, logistic
+        ``None`` where the outcome never or always occurred.
+    backtest
+        What the back-tests chose.
+    idle
+        Indicators that cannot be told from noise, where that was asked.
+    drift
+        How far the recorded rate had moved by the moment of use; ``None`` where it was not looked
+        at, as at index events.
+    """
+
+    outcome: Outcome
+    rows: TrainingRows
+    boosted: Boosted | None
+    rfs: RfsBaseline | None
+    logistic: LogisticBaseline | None
+    backtest: Backtest
+    idle: IdleIndicators | None
+    drift: DriftShift | None
+
+    @property
+    def model(self) -> OutcomeModel | None:
+        """The model as it is served, calibrated anew where the rate had moved."""
+        if self.boosted is None or self.drift is None or not self.drift.shift:
+            return self.boosted.model if self.boosted else None
+        return self.boosted.model.shifted(self.drift.shift)
+
+    @property
+    def rate(self) -> float | None:
+        """Share of training rows with the outcome."""
+        return float(self.rows.y_true.mean()) if len(self.rows.y_true) else None
+
+    @property
+    def settings(self) -> Mapping[str, float]:
+        """Tuned settings, where the written rule picked them; otherwise none."""
+        choice, tuned = self.backtest.choice, self.backtest.tuned
+        if tuned is None or choice is None or choice.picked is not Candidate.TUNED:
+            return {}
+        return tuned.settings
+
+    def to_dict(self) -> dict[str, object]:
+        """Return what is told of the training in reports."""
+        return {
+            "n": len(self.rows.y_true),
+            "positives": self.rows.n_positives,
+            "base_rate": self.rate,
+            "rounds": self.boosted.rounds if self.boosted else None,
+            "settings": dict(self.settings),
+            **self.backtest.to_dict(),
+            "idle": self.idle.to_dict() if self.idle else None,
+            "drift": self.drift.to_dict() if self.drift else None,
+        }
+
+
+class SharedByOutcomes:
+    """What the outcomes of one origin share: its rows, their bins, and the windows of drift.
+
+    Parameters
+    ----------
+    history, catalogue
+        Case histories and what is measured of them.
+    run
+        The origin.
+    """
+
+    def __init__(self, history: History, catalogue: Catalogue, run: OriginRun) -> None:
+        self.run = run
+        self.windows = WindowCases(history, catalogue)
+        self._encoding = make_encoding(catalogue)
+        self._bins: SharedBins | None = None
+        self._sampled: dict[tuple[str, ...], Cohort] = {}
+
+    def sample(self, cohorts: Sequence[Cohort], config: TrainingConfig) -> Cohort:
+        """Return the rows of some cohorts that a back-test takes, the same for every outcome."""
+        names = tuple(one.name for one in cohorts)
+        if names not in self._sampled:
+            joined = join_cohorts(cohorts)
+            self._sampled[names] = joined.sample_people(config.most_backtest_rows, config.seed)
+        return self._sampled[names]
+
+    def bins(self, config: TrainingConfig) -> SharedBins:
+        """Return the training cohorts in LightGBM's bins."""
+        if self._bins is None:
+            whole = self.run.learnt.values
+            parameters = boosting_parameters(self._encoding, config, len(whole))
+            self._bins = SharedBins(whole, self._encoding, parameters)
+        return self._bins
+
+
+def fit_at_origin(
+    history: History,
+    catalogue: Catalogue,
+    outcome: Outcome,
+    shared: SharedByOutcomes,
+    config: TrainingConfig,
+    options: RunOptions,
+    progress: Progress,
+) -> FittedOutcome:
+    """Back-test, choose and fit one outcome with what was known at the moment of use.
+
+    Parameters
+    ----------
+    shared
+        The origin. Labels rest on what was recorded before its ``known_us``, and those that were
+        not mature by then teach nothing.
+    """
+    cohorts, known_us = shared.run.train, shared.run.known_us
+    encoding = make_encoding(catalogue)
+    rows = training_rows(history, catalogue, outcome, shared.run.learnt, known_us)
+    mixed = 0 < rows.n_positives < len(rows.y_true)
+    enough = mixed and rows.n_positives >= config.least_positives
+    periods = _periods(history, catalogue, outcome, shared, config) if enough else []
+    by_folds = enough and not periods
+    if by_folds:
+        some = rows.sample_people(config.most_backtest_rows, config.seed)
+        periods = keep_usable(fold_periods(some, config.seed))
+    progress(_tell(outcome, rows, enough, config))
+    backtest = run_backtest(
+        outcome.name,
+        periods,
+        catalogue,
+        encoding,
+        config,
+        by_folds=by_folds,
+        budget=options.tuning,
+        identity=_identify(catalogue, config, cohorts, rows) if options.tuning else "",
+        progress=progress,
+    )
+    found = FittedOutcome(
+        outcome=outcome,
+        rows=rows,
+        boosted=None,
+        rfs=fit_rfs(rows, catalogue.rfs, catalogue.columns) if mixed else None,
+        logistic=fit_logistic(rows, config) if mixed else None,
+        backtest=backtest,
+        idle=find_idle(outcome.name, rows, catalogue, encoding, config)
+        if enough and options.idle
+        else None,
+        drift=None,
+    )
+    if not enough:
+        return found
+    bins = shared.bins(config) if len(rows.y_true) > config.most_fold_rows else None
+    boosted = fit_outcome(outcome.name, rows, encoding, config, found.settings, bins)
+    drift = None
+    if not options.retrospective:
+        drift = _find_drift(history, catalogue, outcome, shared, boosted.model)
+    return replace(found, boosted=boosted, drift=drift)
+
+
+def _dates_of(cohorts: Sequence[Cohort]) -> list[int] | None:
+    """Return the cohorts' dates; ``None`` where one was taken at index events."""
+    moments = [np.unique(cohort.landmarks.as_of_us) for cohort in cohorts]
+    if any(len(some) != 1 for some in moments):
+        return None
+    return [int(some[0]) for some in moments]
+
+
+def _find_drift(
+    history: History,
+    catalogue: Catalogue,
+    outcome: Outcome,
+    shared: SharedByOutcomes,
+    model: OutcomeModel,
+) -> DriftShift | None:
+    """Look how far the rate has moved since the training dates; ``None`` without such dates."""
+    moments = _dates_of(shared.run.train)
+    if moments is None:
+        return None
+    return estimate_shift(
+        history,
+        catalogue,
+        outcome,
+        moments,
+        shared.run.known_us,
+        score=make_scorer(model, make_encoding(catalogue)),
+        cases=shared.windows,
+    )
+
+
+def _periods(
+    history: History,
+    catalogue: Catalogue,
+    outcome: Outcome,
+    shared: SharedByOutcomes,
+    config: TrainingConfig,
+) -> list[NamedPeriod]:
+    """Return the training dates that have mature earlier ones, each as a back-test period.
+
+    What a model used at such a date could learn is read as known then; what became of that date's
+    cases as known at the moment of use.
+    """
+    moments, known_us = _dates_of(shared.run.train), shared.run.known_us
+    if moments is None:
+        return []
+    by_date = dict(zip(moments, shared.run.train, strict=True))
+    found = []
+    for origin in backtest_origins(history, catalogue, moments, known_us):
+        later = by_date[origin.used_at_us]
+        earlier = [by_date[date] for date in origin.train_dates_us]
+        parts = (
+            training_rows(history, catalogue, outcome, shared.sample(cohorts, config), known)
+            for cohorts, known in ((earlier, origin.used_at_us), ([later], known_us))
+        )
+        found.append(NamedPeriod(later.name, TuningPeriod(*parts)))
+    return keep_usable(found)
+
+
+def _tell(outcome: Outcome, rows: TrainingRows, enough: bool, config: TrainingConfig) -> str:
+    if enough:
+        return f"fitting '{outcome.name}': {rows.n_positives:,} of {len(rows.y_true):,} cases"
+    return (
+        f"no model for '{outcome.name}': {rows.n_positives} training cases with the outcome, "
+        f"at least {config.least_positives} are needed; rules and judgement order"
+    )
+
+
+def _identify(
+    catalogue: Catalogue, config: TrainingConfig, cohorts: Sequence[Cohort], rows: TrainingRows
+) -> str:
+    """Return a digest of what a search for settings rests on."""
+    digest = hashlib.sha256(catalogue.digest.encode())
+    digest.update(repr(sorted(config.to_dict().items(), key=str)).encode())
+    digest.update(repr([cohort.name for cohort in cohorts]).encode())
+    digest.update(rows.values.tobytes())
+    digest.update(rows.y_true.tobytes())
+    return digest.hexdigest()

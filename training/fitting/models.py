@@ -1,0 +1,241 @@
+"""Fitting: one LightGBM model per outcome, its calibration, and the two rules beside it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+
+from features.catalogue.declarations import RfsRule
+from features.contract.arrays import Float64, Int64
+from models.bundle.baselines import (
+    LogisticBaseline,
+    RfsBaseline,
+    logistic_design,
+    rank_quantiles,
+    signed_log,
+    sum_ranks,
+)
+from models.bundle.boosted_trees import OutcomeModel
+from models.bundle.calibration import fit_calibration
+from models.bundle.encoding import Encoding
+from models.bundle.intervals import fit_venn_abers
+from training.cohorts.outcome_rows import TrainingRows
+from training.config import TrainingConfig
+from training.fitting.bins import SharedBins
+from training.fitting.trees import score_raw
+
+__all__ = [
+    "Boosted",
+    "TrainingRows",
+    "boosting_parameters",
+    "fit_held_out",
+    "fit_logistic",
+    "fit_outcome",
+    "fit_rfs",
+    "split_by_person",
+]
+
+Bools = npt.NDArray[np.bool_]
+_FEW_ROWS: Final = 10_000
+"""Below this one thread is faster: waiting for each other costs more than the work."""
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """A fitted outcome with the raw scores of rows that their model had not seen.
+
+    Parameters
+    ----------
+    model
+        The model with its calibration.
+    rounds
+        Number of trees.
+    rows, raw
+        Shape ``(n_unseen,)``: positions of those rows, and their raw scores.
+    """
+
+    model: OutcomeModel
+    rounds: int
+    rows: Int64
+    raw: Float64
+
+
+def fit_outcome(
+    outcome: str,
+    rows: TrainingRows,
+    encoding: Encoding,
+    config: TrainingConfig,
+    settings: Mapping[str, float] | None = None,
+    bins: SharedBins | None = None,
+) -> Boosted:
+    """Fit one outcome's model.
+
+    The number of rounds and the calibration come from rows that their model has not seen: from
+    folds by person, the model itself then being fitted on all rows; or, above ``most_fold_rows``,
+    from one part of the people that is held out for good, since folds would take five times as
+    long and add nothing.
+
+    Parameters
+    ----------
+    settings
+        What replaces the configuration's settings of LightGBM, where tuning found others.
+    bins
+        The matrix that holds the rows, in bins already; used where one part is held out and the
+        settings are the configuration's.
+    """
+    parameters = boosting_parameters(encoding, config, len(rows.y_true)) | dict(settings or {})
+    if len(rows.y_true) > config.most_fold_rows:
+        return fit_held_out(outcome, rows, encoding, config, settings, bins=bins)
+    everyone = np.arange(len(rows.y_true))
+    data = _bin(rows, everyone, encoding, parameters)
+    folds = list(split_by_person(rows.person, config.folds, config.seed))
+    trial = lightgbm.cv(
+        parameters,
+        data,
+        num_boost_round=config.most_rounds,
+        folds=folds,
+        callbacks=[lightgbm.early_stopping(config.early_stopping_rounds, verbose=False)],
+        return_cvbooster=True,
+    )
+    fitted = trial["cvbooster"]
+    assert isinstance(fitted, lightgbm.CVBooster)
+    rounds = max(1, fitted.best_iteration)
+    raw = np.empty(len(rows.y_true))
+    for booster, (_, held_out) in zip(fitted.boosters, folds, strict=True):
+        x = rows.encode(encoding, held_out)
+        raw[held_out] = booster.predict(x, raw_score=True, num_iteration=rounds)
+    whole = lightgbm.train(parameters, data, num_boost_round=rounds)
+    text = whole.model_to_string(num_iteration=rounds)
+    return _calibrate(outcome, text, rounds, rows, everyone, raw, encoding)
+
+
+def fit_held_out(
+    outcome: str,
+    rows: TrainingRows,
+    encoding: Encoding,
+    config: TrainingConfig,
+    settings: Mapping[str, float] | None = None,
+    *,
+    share: float | None = None,
+    bins: SharedBins | None = None,
+) -> Boosted:
+    """Fit one outcome's model on all people but a part, which settles rounds and calibration."""
+    parameters = boosting_parameters(encoding, config, len(rows.y_true)) | dict(settings or {})
+    parts = max(2, round(1 / (share or config.held_out_share)))
+    kept, held_out = next(iter(split_by_person(rows.person, parts, config.seed)))
+    unseen = rows.encode(encoding, held_out)
+    if bins is not None and bins.fits(rows) and not settings:
+        data, watched = bins.take(rows, kept), bins.take(rows, held_out)
+    else:
+        data = _bin(rows, kept, encoding, parameters)
+        y_unseen = rows.y_true[held_out].astype(np.float64)
+        watched = lightgbm.Dataset(unseen, y_unseen, reference=data)
+    booster = lightgbm.train(
+        parameters,
+        data,
+        num_boost_round=config.most_rounds,
+        valid_sets=[watched],
+        callbacks=[lightgbm.early_stopping(config.early_stopping_rounds, verbose=False)],
+    )
+    rounds = max(1, booster.best_iteration)
+    text = booster.model_to_string(num_iteration=rounds)
+    raw = score_raw(text, unseen)
+    return _calibrate(outcome, text, rounds, rows, held_out, raw, encoding)
+
+
+def _bin(
+    rows: TrainingRows,
+    chosen: npt.NDArray[np.intp],
+    encoding: Encoding,
+    parameters: Mapping[str, object],
+) -> lightgbm.Dataset:
+    return lightgbm.Dataset(
+        rows.encode(encoding, chosen),
+        label=rows.y_true[chosen].astype(np.float64),
+        feature_name=list(encoding.columns),
+        params={"verbosity": -1, "max_bin": parameters["max_bin"]},
+    )
+
+
+def _calibrate(
+    outcome: str,
+    text: str,
+    rounds: int,
+    rows: TrainingRows,
+    unseen: Int64,
+    raw: Float64,
+    encoding: Encoding,
+) -> Boosted:
+    model = OutcomeModel(
+        outcome=outcome,
+        text=text,
+        calibration=fit_calibration(raw, rows.y_true[unseen]),
+        average=float(rows.y_true.mean()),
+        columns=encoding.columns,
+        venn_abers=fit_venn_abers(raw, rows.y_true[unseen]),
+    )
+    return Boosted(model, rounds, unseen, raw)
+
+
+def boosting_parameters(
+    encoding: Encoding, config: TrainingConfig, n_rows: int
+) -> dict[str, object]:
+    """Return LightGBM's parameters: the configuration's, constraints, and what makes it repeat."""
+    return {
+        **config.lightgbm,
+        "objective": "binary",
+        "metric": "binary_logloss",
+        "monotone_constraints": encoding.constraint.tolist(),
+        "seed": config.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1 if n_rows < _FEW_ROWS else 0,
+        "verbosity": -1,
+    }
+
+
+def split_by_person(
+    person: Int64, n_folds: int, seed: int
+) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    """Yield training and held-out rows; every person is held out in exactly one fold."""
+    people, position = np.unique(person, return_inverse=True)
+    fold = np.random.default_rng(seed).permutation(len(people)) % n_folds
+    for number in range(n_folds):
+        held_out = fold[position] == number
+        yield np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def fit_rfs(rows: TrainingRows, rule: RfsRule, columns: tuple[str, ...]) -> RfsBaseline:
+    """Fit the recency-frequency-severity rule: ranks among the training rows, and calibration."""
+    names = (rule.recency, rule.frequency, rule.severity)
+    recency, frequency, severity = (columns.index(name) for name in names)
+    positions = (recency, frequency, severity)
+    everyone = np.arange(len(rows.y_true))
+    chosen = rows.whole[:, list(positions)][rows.find(everyone)]
+    quantiles = rank_quantiles(chosen, (0, 1, 2))
+    raw = sum_ranks(chosen, (0, 1, 2), quantiles)
+    return RfsBaseline(positions, quantiles, fit_calibration(raw, rows.y_true))
+
+
+def fit_logistic(rows: TrainingRows, config: TrainingConfig) -> LogisticBaseline:
+    """Fit the logistic regression on all indicators, with an L2 penalty.
+
+    Above ``most_logistic_rows`` it learns from a random part of the rows.
+    """
+    if len(rows.y_true) > config.most_logistic_rows:
+        random = np.random.default_rng(config.seed)
+        rows = rows.take(random.choice(len(rows.y_true), config.most_logistic_rows, replace=False))
+    values, y_true = rows.values, rows.y_true
+    logged = signed_log(values)
+    known = ~np.isnan(logged)
+    count = np.maximum(known.sum(axis=0), 1)
+    middle = np.where(known, logged, 0.0).sum(axis=0) / count
+    spread = np.sqrt((np.where(known, logged - middle, 0.0) ** 2).sum(axis=0) / count)
+    scale = np.where(spread > 0, spread, 1.0)
+    regression = LogisticRegression(C=config.logistic_penalty_c, solver="newton-cholesky")
+    regression.fit(logistic_design(values, middle, scale), y_true)
+    return LogisticBaseline(middle, scale, regression.coef_[0], float(regression.intercept_[0]))

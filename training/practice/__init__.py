@@ -1,0 +1,1 @@
+"""Recording practice and case management: what changes records without changing conduct."""

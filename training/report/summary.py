@@ -1,0 +1,169 @@
+"""What is said first: headlines, findings, what cannot be said, and the figures at a glance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from training.evaluation.headlines import NO_MODEL, NO_SIGNAL, NOT_SHOWN
+from training.report.parts import Block, Part, Section, Words, keep
+from training.report.plots import Spread, draw_estimates
+from training.report.reading import Node, Run
+from training.report.tables import (
+    AUC,
+    COUNT,
+    IN_100,
+    Table,
+    make_table,
+    plain,
+    say,
+    show,
+    show_difference,
+    show_interval,
+)
+
+CANDIDATES: Final[Mapping[str, str]] = {
+    "model": "the model",
+    "rfs": "the rule",
+    "logistic": "logistic regression",
+    "boosted": "boosted trees",
+    "tuned": "tuned trees",
+}
+"""What competes for an outcome, in few words."""
+_WARNING_WORDS: Final = (NO_SIGNAL, NOT_SHOWN, NO_MODEL)
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A headline in three parts, and whether it warns.
+
+    Parameters
+    ----------
+    about
+        Outcome and test origin.
+    verdict
+        Whether the model beats the simple rules.
+    figures
+        By how much.
+    """
+
+    about: str
+    verdict: str
+    figures: str
+    is_warning: bool
+
+
+def read_headlines(run: Run) -> list[Headline]:
+    """Return the headlines, warnings first."""
+    found = []
+    for line in run.root["headlines"].texts():
+        about, _, rest = line.partition(": ")
+        verdict, _, figures = rest.partition(": ")
+        is_warning = any(word in line for word in _WARNING_WORDS)
+        found.append(Headline(about, _begin(verdict or line), figures, is_warning))
+    return sorted(found, key=lambda one: not one.is_warning)
+
+
+def _begin(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+@dataclass(frozen=True)
+class FindingLine:
+    """A finding's sentence, and whether it warns."""
+
+    words: str
+    is_warning: bool
+
+
+def read_findings(run: Run) -> list[FindingLine]:
+    """Return the findings, warnings first."""
+    found = [
+        FindingLine(one["words"].text, one["is_warning"].is_true)
+        for one in run.root["findings"].each()
+        if one["words"].text
+    ]
+    return sorted(found, key=lambda one: not one.is_warning)
+
+
+def describe_glance(run: Run) -> Section:
+    """Return the section that shows every outcome on one line."""
+    blocks: list[Block] = []
+    table = _tabulate(run)
+    if table.rows:
+        blocks = [table, *_plot(run)]
+    part = Part("Every outcome at its test origin", "", tuple(blocks))
+    return Section(
+        "glance",
+        "At a glance",
+        "AUC is the chance that a case with the outcome stands above one without it: 0.5 is a "
+        "coin, 1 is perfect order. The rule counts recency, frequency and severity of what is on "
+        "record. Brackets hold the 95 % interval, found by drawing people again and again. "
+        "Differences compare two orders of the same cases; where their bracket holds zero, no "
+        "difference is shown. The last column is what the written rule of choice takes after the "
+        "back-tests alone.",
+        keep(part),
+    )
+
+
+def _tabulate(run: Run) -> Table:
+    rows = []
+    for outcome in run.outcomes:
+        for origin, found in run.root["outcomes"][outcome].parts():
+            others, differences = found["baselines"], found["differences"]
+            picked = run.root["training"][outcome]["choice"]["picked"].text
+            is_last = origin == run.last
+            rows.append(
+                [
+                    say(f"{plain(outcome)}, {origin}"),
+                    show(found["n"], COUNT),
+                    show(found["base_rate"], IN_100),
+                    show_interval(found["auc"], found["auc_ci"], AUC),
+                    show(others["rfs"]["auc"], AUC),
+                    show(others["logistic"]["auc"], AUC),
+                    show_difference(differences["rfs"]),
+                    show_difference(differences["logistic"]),
+                    say(CANDIDATES.get(picked, "") if is_last else "see its own run"),
+                ]
+            )
+    columns = ["Outcome, test origin", "Cases", "With it, in 100", "AUC of the model"]
+    columns += ["AUC of the rule", "AUC of the logistic regression", "Model less rule"]
+    columns += ["Model less logistic", "Picked by the written rule"]
+    return make_table("Outcomes, rankings and paired differences", columns, rows)
+
+
+def read_spread(estimate: Node, interval: Node) -> Spread | None:
+    """Return an estimate and its interval for a plot, where there is one."""
+    value = estimate.number
+    if value is None:
+        return None
+    return Spread(value, interval[0].number, interval[1].number)
+
+
+def _plot(run: Run) -> list[Block]:
+    rows: dict[str, dict[str, Spread]] = {}
+    for outcome in run.outcomes:
+        found = run.at(outcome)
+        sources = {"model": found, **dict(found["baselines"].parts())}
+        spreads = {
+            CANDIDATES[name]: spread
+            for name, one in sources.items()
+            if name in CANDIDATES
+            for spread in [read_spread(one["auc"], one["auc_ci"])]
+            if spread is not None
+        }
+        if spreads:
+            rows[plain(outcome)] = spreads
+    if not rows:
+        return []
+    says = f"Test origin {run.last}. " + " ".join(
+        f"{name}: " + ", ".join(f"{who} {one.estimate:.3f}" for who, one in of.items()) + "."
+        for name, of in rows.items()
+    )
+    plot = draw_estimates(
+        f"AUC with 95 % intervals at {run.last}", says, rows, x_label="AUC (0.5 is a coin)"
+    )
+    note = (
+        "The intervals of this plot are of each order by itself. Whether two orders differ is read "
+        "from the paired differences in the table, which are narrower."
+    )
+    return [plot, Words((note,))]
