@@ -47,16 +47,44 @@ def test_every_command_in_a_document_exists(path):
     assert verbs <= there | {group.name for group in app.registered_groups}
 
 
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PACKAGES = ("features", "models", "training", "serving", "synthetic", "caselight")
+
+
 def test_files_and_tests_that_the_architecture_names_are_there():
-    """The rooms and the tests that hold the promises exist under their names."""
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    files = re.findall(r"`((?:features|models|training|serving)/\w+\.py)`", text)
-    assert files
-    assert not [name for name in files if not (ROOT / name).is_file()]
-    tests = set(re.findall(r"`(test_\w+\.py)`", text))
+    """The places and the tests that hold the promises exist under their names."""
+    places = re.findall(rf"`((?:{'|'.join(PACKAGES)}|tests)/[\w/.]+)`", ARCHITECTURE)
+    assert len(places) > 50
+    assert not [name for name in places if not (ROOT / name).exists()]
+    tests = set(re.findall(r"`(test_\w+\.py)`", ARCHITECTURE))
     assert tests <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
-    promises = re.findall(r"^(\d+)\. \*\*", text.split("## Promises")[1], re.M)
+    promises = re.findall(r"^(\d+)\. \*\*", ARCHITECTURE.split("## Promises")[1], re.M)
     assert promises == [str(number) for number in range(1, 13)]
+
+
+def test_the_tree_of_the_architecture_is_the_tree():
+    """Every room of every package stands in the drawn tree, and no other does."""
+    (tree,) = [block for block in blocks(ARCHITECTURE, "") if block.startswith("features/")]
+    package, drawn = "", set()
+    for line in tree.splitlines():
+        name = line.split("/")[0]
+        package = package if line.startswith(" ") else name
+        drawn |= {f"{package}/{name.strip()}"} if line.startswith(" ") else set()
+    rooms = {
+        str(place.parent.relative_to(ROOT))
+        for package in PACKAGES
+        for place in (ROOT / package).glob("*/__init__.py")
+    }
+    assert drawn == rooms
+
+
+@pytest.mark.parametrize("heading", ["One record's way", "One decision's way"])
+def test_a_way_through_the_house_has_at_most_twenty_stations(heading):
+    """A record and a decision pass few hands, each a file that exists."""
+    part = ARCHITECTURE.split(f"## {heading}")[1].split("\n## ")[0]
+    stations = re.findall(r"^(\d+)\. `", part, re.M)
+    assert [int(number) for number in stations] == list(range(1, len(stations) + 1))
+    assert 5 < len(stations) <= 20
 
 
 def test_the_first_run_prints_what_the_readme_shows(tmp_path, monkeypatch, capfd):
