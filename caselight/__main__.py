@@ -1,8 +1,8 @@
 """Entry point of ``caselight`` and ``python -m caselight``.
 
 Libraries that take seconds to import are imported inside the verbs, so that ``--help`` answers at
-once. A user's mistake ends in one line and exit code 2; a fault of ours in one line, without data,
-and exit code 1.
+once. A mistake of the user ends in one line and exit code 2; an internal error in one line, without
+data, and exit code 1.
 """
 
 import errno
@@ -96,7 +96,7 @@ def run(arguments: list[str]) -> int:
             (f"{f.name}:{f.lineno}" for f in reversed(frames) if "lib" not in f.filename), ""
         )
         return _say(
-            f"a fault of ours ({type(error).__name__} in {place}); "
+            f"internal error ({type(error).__name__} in {place}); "
             "run again with CASELIGHT_DEBUG=1 where no case data may leak",
             1,
         )

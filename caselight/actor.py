@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from caselight.options import TOKEN_VARIABLE
 from features.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from serving.settings import Settings
     from serving.store.database import Unit
 
-TOKEN_VARIABLE: Final = "CASELIGHT_TOKEN"
 _MOST_TOKEN_BYTES: Final = 65_536
 
 

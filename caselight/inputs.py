@@ -1,4 +1,4 @@
-"""What every verb does first: read a contract folder, a list of dates, say what was rejected."""
+"""What most verbs read first: a contract folder and dates; and what they report of it."""
 
 import sys
 from dataclasses import dataclass
@@ -91,5 +91,5 @@ def parse_span(text: str, history: "History", option: str) -> tuple[int, int]:
 
 
 def say(message: str) -> None:
-    """Tell progress, on standard error so that output can be piped."""
+    """Print progress to standard error so that output can be piped."""
     print(message, file=sys.stderr, flush=True)

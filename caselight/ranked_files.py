@@ -62,10 +62,11 @@ def _tail(ranked: RankedList) -> dict[str, object]:
 
 
 def _nest(ranked: RankedList, advice: Advice) -> dict[str, object]:
-    told = dataclasses.asdict(advice)
-    return {**_head(ranked, advice), **{k: v for k, v in told.items() if k != "as_of_us"}} | _tail(
-        ranked
-    )
+    fields = dataclasses.asdict(advice)
+    return {
+        **_head(ranked, advice),
+        **{k: v for k, v in fields.items() if k != "as_of_us"},
+    } | _tail(ranked)
 
 
 def _flatten(ranked: RankedList, advice: Advice) -> dict[str, object]:

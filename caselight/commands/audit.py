@@ -1,4 +1,4 @@
-"""``caselight audit``: verify the audit books, and export their heads."""
+"""``caselight audit``: verify the audit log, and export its heads."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,42 +6,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caselight.inputs import say
-from features.errors import ConfigError
+from caselight.options import StoreAddress, open_named_store
 
 if TYPE_CHECKING:
     from serving.store.database import Store
 
-app = typer.Typer(help="The audit books: verify them, export their heads.", no_args_is_help=True)
-_Address = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        envvar="CASELIGHT_DATABASE_URL",
-        help="sqlite:///PATH or postgresql://...; the environment's CASELIGHT_DATABASE_URL "
-        "where absent.",
-    ),
-]
+app = typer.Typer(help="The audit log: verify it, export its heads.", no_args_is_help=True)
 
 
 def _open(address: str | None, *, any_key: bool = False) -> "Store":
-    from serving.store.database import open_store
-
-    if address is None:
-        raise ConfigError("no store is named; give --store or set CASELIGHT_DATABASE_URL")
-    store = open_store(address, any_key=any_key)
-    store.read_unit()
-    return store
+    opened = open_named_store(address, any_key=any_key)
+    opened.read_unit()
+    return opened
 
 
 @app.command("verify")
 def verify(
-    store: _Address = None,
+    store: StoreAddress = None,
     heads: Annotated[
         Path | None,
-        typer.Option("--heads", help="Folder of exported heads to hold the books against."),
+        typer.Option("--heads", help="Folder of exported heads to compare the log with."),
     ] = None,
 ) -> None:
-    """Walk both books and tell every line that is not as it was written; exit code 1 if any."""
+    """Check both parts of the audit log and print every faulty line; exit code 1 if any."""
     from serving.oversight.audit_heads import read_heads
     from serving.oversight.audit_verification import list_problems, verify_store
 
@@ -61,13 +48,13 @@ def verify(
         say(f"held against {len(there.heads):,} exported heads")
     if problems:
         raise typer.Exit(1)
-    say("the audit books are whole")
+    say("the audit log is intact")
 
 
 @app.command("export-head")
 def export_head(
     folder: Annotated[Path, typer.Argument(help="Folder to write to, best on another machine.")],
-    store: _Address = None,
+    store: StoreAddress = None,
 ) -> None:
     """Write the signed head of each book; what is there already is never overwritten."""
     from serving.oversight.audit_heads import export_heads

@@ -9,7 +9,7 @@ import typer
 def check_catalogue(
     file: Annotated[Path, typer.Argument(help="Catalogue, a YAML file.")],
 ) -> None:
-    """Check a catalogue's grammar, names and numbers; all problems are told together."""
+    """Check a catalogue's grammar, names and numbers; all problems are printed together."""
     from features.catalogue.file import load_catalogue
 
     found = load_catalogue(file)

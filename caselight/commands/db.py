@@ -7,34 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from caselight.inputs import say
+from caselight.options import StoreAddress, open_named_store
 from features.errors import ConfigError
 
 if TYPE_CHECKING:
-    from serving.store.database import Store
+    pass
 
 app = typer.Typer(help="The store: make it, check it, write it out.", no_args_is_help=True)
-_Address = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        envvar="CASELIGHT_DATABASE_URL",
-        help="sqlite:///PATH or postgresql://...; the environment's CASELIGHT_DATABASE_URL "
-        "where absent.",
-    ),
-]
-
-
-def _open(address: str | None) -> "Store":
-    from serving.store.database import open_store
-
-    if address is None:
-        raise ConfigError("no store is named; give --store or set CASELIGHT_DATABASE_URL")
-    return open_store(address)
 
 
 @app.command("upgrade")
 def upgrade(
-    store: _Address = None,
+    store: StoreAddress = None,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Every case of a store made now is invented.")
     ] = False,
@@ -46,7 +30,7 @@ def upgrade(
     from serving.standing.standings import rebuild_standings
     from serving.store import upgrading
 
-    opened = _open(store)
+    opened = open_named_store(store)
     upgrading.upgrade(opened, time_zone=time_zone, synthetic=synthetic)
     with opened.writing() as writing:
         n_cases = rebuild_standings(writing)
@@ -56,11 +40,11 @@ def upgrade(
 
 
 @app.command("check")
-def check(store: _Address = None) -> None:
+def check(store: StoreAddress = None) -> None:
     """Say what is not as it should be, with what mends it; exit code 1 where something is not."""
     from serving.intake.checks import check_store, count_waiting_corrections
 
-    opened = _open(store)
+    opened = open_named_store(store)
     findings = check_store(opened)
     for finding in findings:
         say(f"{finding.problem}; {finding.remedy}")
@@ -78,7 +62,7 @@ def check(store: _Address = None) -> None:
 @app.command("export")
 def export(
     folder: Annotated[Path, typer.Argument(help="Contract folder to write; absent or empty.")],
-    store: _Address = None,
+    store: StoreAddress = None,
     people: Annotated[
         bool, typer.Option("--people", help="Write the table of people as well, for an audit.")
     ] = False,
@@ -92,7 +76,7 @@ def export(
     from serving.store.acts import Act, acting
     from serving.store.export import export_folder
 
-    opened = _open(store)
+    opened = open_named_store(store)
     who = Person(person or getpass.getuser(), "administrator", "unit")
     # Before the export: what leaves is on record though writing it may fail half way.
     with acting(Act(who, "disclosure", "caselight db export")), opened.writing() as writing:
@@ -106,7 +90,7 @@ def export(
 @app.command("import")
 def import_(
     folder: Annotated[Path, typer.Argument(help="Contract folder to read.")],
-    store: _Address = None,
+    store: StoreAddress = None,
     person: Annotated[
         str | None, typer.Option(help="Who imports; the user of this machine where absent.")
     ] = None,
@@ -119,7 +103,7 @@ def import_(
 
     if not folder.is_dir():
         raise ConfigError("there is no contract folder there; make one with `caselight import`")
-    opened = _open(store)
+    opened = open_named_store(store)
     who = Person(person or getpass.getuser(), "administrator", "unit")
     with acting(Act(who, "collection", "caselight db import")):
         imported = import_folder(opened, folder, who, make_settings(), say)

@@ -112,8 +112,8 @@ def _read_unit(kept: DemoFolder) -> "tuple[Records, Weeks]":
     from synthetic.demo.weeks import Weeks
 
     records = read_records(kept.unit)
-    told = records.manifest
-    return records, Weeks.until(told.extract_at_us, told.time_zone)
+    manifest = records.manifest
+    return records, Weeks.until(manifest.extract_at_us, manifest.time_zone)
 
 
 def _make_model(kept: DemoFolder, records: "Records", weeks: "Weeks") -> None:
@@ -130,7 +130,7 @@ def _make_model(kept: DemoFolder, records: "Records", weeks: "Weeks") -> None:
 
 
 def _make_store(kept: DemoFolder, records: "Records", weeks: "Weeks") -> dict[str, object]:
-    """Make the store and let the unit work with it; return what the service is told.
+    """Make the store and let the unit work with it; return the settings of the service.
 
     Where a store is there it is brought up to date, and left as people left it. One whose weeks
     were not lived through, since the command was stopped, is made anew.
@@ -141,14 +141,14 @@ def _make_store(kept: DemoFolder, records: "Records", weeks: "Weeks") -> dict[st
     if kept.store.exists():
         say(f"the example unit is there: {kept.store}")
         _upgrade(named, weeks)
-        _put_to_use(kept, named)
+        _deploy(kept, named)
         return named
     shutil.rmtree(kept.unfinished, ignore_errors=True)
     kept.unfinished.mkdir()
     store = kept.unfinished / kept.store.name
     at_first = _name_service(kept, store, weeks.begins_us, weeks)
     _upgrade(at_first, weeks)
-    _put_to_use(kept, at_first)
+    _deploy(kept, at_first)
     _live_through(kept, records, at_first)
     # The database itself comes last: where it is, everything that belongs to it is.
     for path in sorted(kept.unfinished.iterdir(), key=lambda path: path == store):
@@ -182,7 +182,7 @@ def _live_through(kept: DemoFolder, records: "Records", named: dict[str, object]
     from serving.settings import make_settings
     from synthetic.demo.history import live_through
 
-    # Nobody is told of flags of weeks that never were, and no heads of theirs are written.
+    # Invented weeks send no messages about flags and export no heads of the audit log.
     quiet = {"webhook_url": None, "sealed_webhook_url": None, "audit_heads_dir": None}
     service = open_service(make_settings(**named, **quiet))
     try:
@@ -191,15 +191,16 @@ def _live_through(kept: DemoFolder, records: "Records", named: dict[str, object]
         service.need_store().close()
 
 
-def _put_to_use(kept: DemoFolder, named: dict[str, object]) -> None:
-    """Judge the model and put it to use, unsigned: nobody signs for what is invented.
+def _deploy(kept: DemoFolder, named: dict[str, object]) -> None:
+    """Judge the model and deploy it, unsigned: nobody signs for what is invented.
 
-    It is put to use whatever the gates say, since there would be nothing to show; the record keeps
+    It is deployed whatever the gates say, since there would be nothing to show; the record keeps
     what they said, and that it is a demonstration.
     """
     from caselight.actor import find_nobody
-    from caselight.commands.promote import put_unsigned
-    from caselight.promotion.session import Desk, judge_candidate, move_alias, settle_pointer
+    from caselight.promotion.judged import judge_candidate
+    from caselight.promotion.proposed import put_unsigned
+    from caselight.promotion.session import PromotionSession, move_alias, point_service
     from serving.promotions.record import follow, read_steps
     from serving.promotions.steps import Said
     from serving.settings import make_settings
@@ -212,17 +213,17 @@ def _put_to_use(kept: DemoFolder, named: dict[str, object]) -> None:
     assert opened is not None, "the demonstration names its store"
     store, unit = opened
     actor = find_nobody(unit)
-    desk = Desk(store, unit, kept.models, settings.capacity, actor)
+    session = PromotionSession(store, unit, kept.models, settings.capacity, actor)
     try:
         with acting(Act(actor.person, "alteration", "caselight demo")):
             with store.reading() as connection:
                 in_use = follow(read_steps(connection)).in_use
             if in_use == reported.bundle.id:
-                settle_pointer(desk)
+                point_service(session)
                 return
             said = Said(why=_DEMONSTRATION, despite=_DEMONSTRATION)
-            candidate = judge_candidate(desk, reported)
-            if not put_unsigned(desk, kept.bundle, candidate, said, track=False):
+            candidate = judge_candidate(session, reported)
+            if not put_unsigned(session, kept.bundle, candidate, said, track=False):
                 raise ConfigError(f"the model cannot be used; remove {kept.bundle} and run again")
     finally:
         store.close()

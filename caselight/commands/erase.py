@@ -1,24 +1,19 @@
 """``caselight erase``: part a case's key from its identifier, for good."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from caselight.inputs import say
+from caselight.options import StoreAddress, TokenFile, need_address, open_named_store
 from features.errors import ConfigError
 
 
 def erase(
     case_id: Annotated[str, typer.Argument(metavar="CASE", help="The case's own identifier.")],
     why: Annotated[str, typer.Option(help="Why; it stands in the audit chain.")],
-    store: Annotated[
-        str | None,
-        typer.Option(envvar="CASELIGHT_DATABASE_URL", help="sqlite:///PATH or postgresql://..."),
-    ] = None,
-    token_file: Annotated[
-        Path | None, typer.Option(help="File of your token; CASELIGHT_TOKEN where absent.")
-    ] = None,
+    store: StoreAddress = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Empty the row that ties a case's random key to its identifier; nothing brings it back.
 
@@ -28,13 +23,10 @@ def erase(
     from serving.access.roles import ADMINISTRATOR
     from serving.settings import make_settings
     from serving.store.acts import Act, acting
-    from serving.store.database import open_store
     from serving.store.erasing import erase_identifier
 
-    if store is None:
-        raise ConfigError("no store is named; give --store or set CASELIGHT_DATABASE_URL")
-    settings = make_settings(database_url=store)
-    opened = open_store(store)
+    settings = make_settings(database_url=need_address(store))
+    opened = open_named_store(store)
     try:
         actor = find_actor(settings, opened.read_unit(), token_file)
         if actor.person.role != ADMINISTRATOR:

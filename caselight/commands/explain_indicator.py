@@ -62,8 +62,8 @@ def describe_explanation(
         f"Records of the case left out: {len(found.left_out):,}",
     ]
     others = (Why.ANOTHER_KIND, Why.ANOTHER_QUESTION)
-    told = [left for left in found.left_out if list_all or left.why not in others]
-    for left in told:
+    shown = [left for left in found.left_out if list_all or left.why not in others]
+    for left in shown:
         reason = _describe_reason(left, time_zone, as_of)
         lines.append(f"  {_describe_record(left.record, time_zone)}  | {reason}")
     counts: dict[str, int] = {}
@@ -127,7 +127,7 @@ def _describe_reason(left: "LeftOut", time_zone: str, as_of: str) -> str:
         Why.SEEN_BEFORE: f"nothing new in it: first seen in {other}",
         Why.NOTHING_STATED: "does not state what is measured",
         Why.NOT_AMONG: "its incident is not among those of which a share is taken",
-        Why.ONE_VIEW: "its incident is told from one view only",
+        Why.ONE_VIEW: "its incident has one view only",
         Why.NOT_OF_THE_PAIR: "neither of the two records between which time is measured",
         Why.BOUNDS_NO_TIME: "begins or ends no time in the state",
         Why.UNUSED: "not used by this measure",

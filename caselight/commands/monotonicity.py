@@ -26,7 +26,7 @@ def monotonicity(
     seed: Annotated[int, typer.Option(min=0, help="Settles which cases are tried.")] = 0,
     out: Annotated[Path | None, typer.Option(help="File: .json.")] = None,
 ) -> None:
-    """Add one event to open cases in many ways; tell which scores fall and by which indicator."""
+    """Add one event to open cases in many ways; report which scores fall and by which indicator."""
     from features.contract.moments import format_moment
     from models.bundle.folder import load_bundle
     from training.checks.score_falls import find_reversals, report_monotonicity, widen_kinds

@@ -46,7 +46,7 @@ def replay(
 
 
 def _replay(store: "Store", unit: "Unit", score_key: str, models: Path) -> "Replay | None":
-    """Replay a score and tell it; ``None`` where its case was disposed of."""
+    """Replay a score and print it; ``None`` where its case was disposed of."""
     from features.contract.moments import format_moment
     from serving.explanations.replaying import find_disposal, replay_score
 
@@ -58,7 +58,7 @@ def _replay(store: "Store", unit: "Unit", score_key: str, models: Path) -> "Repl
             return None
         bundle = _load(models, score.bundle_id)
         found = replay_score(connection, bundle, score, unit)
-    _tell(found, bundle, unit)
+    _print(found, bundle, unit)
     return found
 
 
@@ -89,7 +89,7 @@ def _load(models: Path, bundle_id: str) -> "Bundle":
     return bundle
 
 
-def _tell(found: "Replay", bundle: "Bundle", unit: "Unit") -> None:
+def _print(found: "Replay", bundle: "Bundle", unit: "Unit") -> None:
     from features.contract.moments import format_moment
     from features.engine.measurement import ENGINE_VERSION
     from models.explanations.plain_text import render_case

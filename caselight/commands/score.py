@@ -21,7 +21,7 @@ def score(
     top: Annotated[int, typer.Option(min=1, help="How many to list.")] = 30,
     out: Annotated[Path | None, typer.Option(help="File: .csv, .jsonl or .parquet.")] = None,
 ) -> None:
-    """Rank the open cases of the cohort and tell the reasons, with the keys of their records."""
+    """Rank the open cases of the cohort, with reasons and the keys of their records."""
     from models.bundle.folder import load_bundle
     from models.ranking.order import rank_cases
 

@@ -1,11 +1,11 @@
 """``caselight seal``: name others for a sealed case when none of those named is left."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from caselight.inputs import say
+from caselight.options import StoreAddress, TokenFile, need_address, open_named_store
 from features.errors import ConfigError
 
 
@@ -15,13 +15,8 @@ def seal(
         list[str], typer.Option(help="Who may see it, by what the sign-in knows them; two or more.")
     ],
     why: Annotated[str, typer.Option(help="Why others are named.")],
-    store: Annotated[
-        str | None,
-        typer.Option(envvar="CASELIGHT_DATABASE_URL", help="sqlite:///PATH or postgresql://..."),
-    ] = None,
-    token_file: Annotated[
-        Path | None, typer.Option(help="File of your token; CASELIGHT_TOKEN where absent.")
-    ] = None,
+    store: StoreAddress = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Name other people for a case that is sealed; it stays sealed, and the audit chain says so."""
     from caselight.actor import find_actor
@@ -30,12 +25,9 @@ def seal(
     from serving.errors import ServiceError
     from serving.settings import make_settings
     from serving.store.acts import Act, acting
-    from serving.store.database import open_store
 
-    if store is None:
-        raise ConfigError("no store is named; give --store or set CASELIGHT_DATABASE_URL")
-    settings = make_settings(database_url=store)
-    opened = open_store(store)
+    settings = make_settings(database_url=need_address(store))
+    opened = open_named_store(store)
     try:
         actor = find_actor(settings, opened.read_unit(), token_file)
         if actor.person.role != ADMINISTRATOR:

@@ -28,7 +28,7 @@ def serve(
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
-    """Serve the list, the cases, the decisions and the API, on this machine unless told else."""
+    """Serve the list, cases, decisions and the API, on this machine unless set otherwise."""
     check_port(port, host or HOST)
     serve_pages(port, database_url=store, models_dir=models, bundle=bundle, now=now, host=host)
 

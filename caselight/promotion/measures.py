@@ -143,7 +143,7 @@ def describe_candidate(candidate: "Reported") -> dict[str, object]:
     }
 
 
-def tell_gates(gates: "tuple[Gate, ...]") -> None:
+def print_gates(gates: "tuple[Gate, ...]") -> None:
     """Print every gate: verdict, sentence, and the limit where it was not passed."""
     from training.gates import Verdict
 

@@ -179,7 +179,7 @@ def test_the_command_line_verifies_and_exports(
     assert run(asked) == 0
     told = capsys.readouterr().err
     assert "changes: 4 lines, 0 faults" in told
-    assert "the audit books are whole" in told
+    assert "the audit log is intact" in told
     cut(store, 2)
     change(store)
     assert run(asked) == 1
