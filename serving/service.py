@@ -45,7 +45,7 @@ class Service:
             If none is named.
         """
         if self.store is None:
-            raise ServiceError(503, "no_store", "no store is named", "start with --store")
+            raise ServiceError("no_store", "no store is named", "start with --store")
         return self.store
 
     def need_unit(self) -> Unit:
@@ -64,7 +64,7 @@ class Service:
         """
         bundle = self.champion.find()
         if bundle is None:
-            raise ServiceError(503, "no_bundle", "no model is loaded", "promote one")
+            raise ServiceError("no_bundle", "no model is loaded", "promote one")
         return bundle
 
 

@@ -242,7 +242,6 @@ def _check_kind(request: Request) -> None:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind not in _STREAMS or "content-encoding" in request.headers:
         raise ServiceError(
-            415,
             "not_ndjson",
             "the body is not declared as plain lines of JSON",
             f"send content-type: {_STREAMS[0]}, not compressed",
@@ -256,8 +255,7 @@ def _refusing() -> Iterator[None]:
         yield
     except ImportRefusedError as error:
         what, _, remedy = str(error).partition("; ")
-        status = {"no_import": 404, "not_the_importer": 403}.get(error.code, 409)
-        raise ServiceError(status, error.code, what, remedy) from None
+        raise ServiceError(error.code, what, remedy) from None
 
 
 def _describe(imported: Imported, unit: Unit) -> ImportOut:

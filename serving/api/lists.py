@@ -235,7 +235,7 @@ def need_sitting(connection: Connection) -> Sitting:
     sitting = current_sitting(connection)
     if sitting is None:
         raise ServiceError(
-            404, "no_sitting", "no sitting was opened yet", "open one with POST /v1/sittings"
+            "no_sitting", "no sitting was opened yet", "open one with POST /v1/sittings"
         )
     return sitting
 
@@ -260,7 +260,7 @@ def describe_list(
 
 def _need(sitting: Sitting | None) -> Sitting:
     if sitting is None:
-        raise ServiceError(404, "not_found", "no sitting has this key", "start from /v1/sittings")
+        raise ServiceError("not_found", "no sitting has this key", "start from /v1/sittings")
     return sitting
 
 

@@ -259,7 +259,7 @@ def _describe(score: StoredScore, unit: Unit, *, withheld: bool) -> StoredScoreO
 
 
 def _make_absent(what: str) -> ServiceError:
-    return ServiceError(404, "not_found", f"no {what} has this key", "take a key from /v1/list")
+    return ServiceError("not_found", f"no {what} has this key", "take a key from /v1/list")
 
 
 def _show(us: int | None, unit: Unit) -> str | None:

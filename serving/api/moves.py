@@ -20,8 +20,6 @@ from serving.web.gate import need_in_sight
 
 router = APIRouter(prefix="/v1/cases", tags=["moves"])
 _Key = Annotated[str, Path(pattern=KEY_PATTERN)]
-_STATUSES: Final = {"no_case": 404, "no_record": 422, "same_case": 422, "nothing_to_move": 422}
-"""Statuses by code; what is left clashes with how things stand."""
 _ERRORS: Final = errors(403, 404, 409, 413, 415)
 
 
@@ -103,7 +101,7 @@ def _make(service: Service, move: Callable[[], Move]) -> MoveOut:
         made = move()
     except MoveRefusedError as error:
         what, _, remedy = str(error).partition("; ")
-        raise ServiceError(_STATUSES.get(error.code, 409), error.code, what, remedy) from None
+        raise ServiceError(error.code, what, remedy) from None
     score_changed(service, made.changed_keys)
     return MoveOut(
         move_key=made.move_key,

@@ -41,7 +41,6 @@ def add_records(asked: RecordsIn, person: SignedIn, request: Request) -> Records
     rows, places = _lay_out(asked)
     if len(rows) > service.settings.max_request_records:
         raise ServiceError(
-            413,
             "too_many_records",
             f"more than {service.settings.max_request_records:,} records",
             "send fewer at a time, or begin an import",

@@ -103,7 +103,6 @@ def _check_size(asked: ScoreRequest, service: Service) -> None:
     settings = service.settings
     if len(asked.cases) > settings.max_request_cases or records > settings.max_request_records:
         raise ServiceError(
-            413,
             "too_large",
             f"at most {settings.max_request_cases:,} cases and "
             f"{settings.max_request_records:,} records are taken at a time",

@@ -223,7 +223,6 @@ def find_keys(keys: Sequence[Key], kid: str | None) -> list[Key]:
 def make_unanswered() -> ServiceError:
     """Return the error of a provider that does not answer."""
     return ServiceError(
-        503,
         "no_issuer",
         "the sign-in of your organisation does not answer",
         "try again in a minute; if it goes on, tell who looks after the service",

@@ -19,6 +19,7 @@ from serving.persons import Person, SignedIn
 from serving.service import Service, service_of
 from serving.store.opaque_keys import KEY_PATTERN
 from serving.store.schema import flag_raisings
+from serving.web.error_answers import STATUSES
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(include_in_schema=False)
@@ -48,7 +49,7 @@ def acknowledge_some(
         _acknowledge(service_of(request), person, key, raising, said or None)
     except ServiceError as error:
         return _show(
-            request, person, status=error.status, problem=error.body, note=said, of_case=key
+            request, person, status=STATUSES[error.code], problem=error.body, note=said, of_case=key
         )
     return RedirectResponse("/urgent", status_code=303)
 
@@ -58,14 +59,12 @@ def _acknowledge(
 ) -> None:
     """Record that a person has seen flags of one case: all that were chosen, or none."""
     if not raisings:
-        raise ServiceError(
-            422, "no_flag", "no flag was chosen", "tick the flags that you have seen"
-        )
+        raise ServiceError("no_flag", "no flag was chosen", "tick the flags that you have seen")
     owned = select(flag_raisings.c.raising_key).where(flag_raisings.c.case_key == case_key)
     with service.need_store().writing() as writing:
         if not set(raisings) <= set(writing.connection.execute(owned).scalars()):
             raise ServiceError(
-                404, "no_such_flag", "the case has no such flag", "choose from those shown"
+                "no_such_flag", "the case has no such flag", "choose from those shown"
             )
         for raising in dict.fromkeys(raisings):
             acknowledge(writing, raising, person, note)

@@ -20,6 +20,7 @@ from serving.persons import Person, SignedIn
 from serving.promotions.record import find_figures, read_steps
 from serving.scoring.ordering import SWITCHERS
 from serving.service import Service, service_of
+from serving.web.error_answers import STATUSES
 
 router = APIRouter(include_in_schema=False)
 STEPS_PER_PAGE: Final = 20
@@ -107,12 +108,10 @@ def _read_form(ordering: str, why: str) -> OrderingIn:
         return OrderingIn.model_validate({"ordering": ordering, "why": why.strip()})
     except ValidationError as error:
         fields = {str(one["loc"][0]) for one in error.errors() if one["loc"]}
-        code, remedy = (
-            ("no_ordering", "choose an order")
-            if "ordering" in fields
-            else ("no_reason", "say why the order is switched")
-        )
-        raise ServiceError(422, code, "the switch was not turned", remedy) from None
+        what = "the switch was not turned"
+        if "ordering" in fields:
+            raise ServiceError("no_ordering", what, "choose an order") from None
+        raise ServiceError("no_reason", what, "say why the order is switched") from None
 
 
 def _show(
@@ -129,7 +128,7 @@ def _show(
     return render(
         request,
         "models.html",
-        status=problem.status if problem else 200,
+        status=STATUSES[problem.code] if problem else 200,
         told=told,
         gates=_find_gates(told),
         model=read_model(request, person),

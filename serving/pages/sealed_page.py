@@ -61,5 +61,5 @@ def unseal(request: Request, person: SignedIn, key: CaseKey, why: _Words = "") -
 def _need_reason(why: str) -> None:
     if not why.strip():
         raise ServiceError(
-            422, "no_reason", "no reason was given", "say why, for those who may see the case"
+            "no_reason", "no reason was given", "say why, for those who may see the case"
         )

@@ -15,7 +15,8 @@ from anyio import move_on_after, to_thread
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.errors import ErrorBody, ServiceError, answer
+from serving.errors import ErrorBody, ServiceError
+from serving.web.error_answers import answer
 
 _MAX_DEPTH: Final = 12
 _MAX_DIGITS: Final = 32
@@ -77,7 +78,7 @@ class BodyGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its body read, or answer with an error."""
         if scope["type"] == "http" and b"%00" in scope["query_string"]:
-            await answer(422, _NUL)(scope, receive, send)
+            await answer(_NUL, 422)(scope, receive, send)
         elif scope["type"] != "http" or scope["method"] in _BARE:
             await self._app(scope, receive, send)
         elif _is_stream(scope):
@@ -91,15 +92,14 @@ class BodyGuard:
         try:
             body = await self._read(receive, most_bytes)
         except TimeoutError:
-            await _close(408, _SLOW)(scope, receive, send)
+            await _close(_SLOW)(scope, receive, send)
             return
         if body is None:
-            await _close(413, _make_large(most_bytes))(scope, receive, send)
+            await _close(_make_large(most_bytes))(scope, receive, send)
             return
         refused = await _check(scope, body, is_form=is_form)
         if refused is not None:
-            status, refusal = refused
-            await answer(status, refusal)(scope, receive, send)
+            await answer(refused)(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
 
@@ -121,7 +121,7 @@ class BodyGuard:
                 return await receive()
             message = await _wait(receive, self._silence_seconds)
             if message is None:
-                raise ServiceError(408, _SLOW.code, _SLOW.message, _SLOW.remedy)
+                raise ServiceError("too_slow", _SLOW.message, _SLOW.remedy)
             whole = not message.get("more_body", False)
             return message
 
@@ -152,10 +152,10 @@ class BodyGuard:
                 return b"".join(pieces)
 
 
-async def _check(scope: Scope, body: bytes, *, is_form: bool) -> tuple[int, ErrorBody] | None:
+async def _check(scope: Scope, body: bytes, *, is_form: bool) -> ErrorBody | None:
     """Return what is wrong with a body that came whole; ``None`` where nothing is."""
     if is_form:
-        return (400, _NUL) if b"%00" in body or b"\x00" in body else None
+        return _NUL if b"%00" in body or b"\x00" in body else None
     if not _needs_body(scope, body):
         return None
     if len(body) <= _LARGE_BYTES:
@@ -179,9 +179,9 @@ async def _wait(receive: Receive, seconds: float) -> Message | None:
     return None
 
 
-def _close(status: int, body: ErrorBody) -> JSONResponse:
+def _close(body: ErrorBody) -> JSONResponse:
     """Return an error that ends the connection, since the rest of the body is not read."""
-    response = answer(status, body)
+    response = answer(body)
     response.headers["connection"] = "close"
     return response
 
@@ -215,10 +215,10 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-def _find_fault(scope: Scope, body: bytes) -> tuple[int, ErrorBody] | None:
+def _find_fault(scope: Scope, body: bytes) -> ErrorBody | None:
     kinds = [value for name, value in scope["headers"] if name == b"content-type"]
     if len(kinds) != 1 or kinds[0].split(b";")[0].strip().lower() != b"application/json":
-        return 415, ErrorBody(
+        return ErrorBody(
             code="not_json",
             message="the body is not declared as JSON",
             remedy="send content-type: application/json",
@@ -227,9 +227,9 @@ def _find_fault(scope: Scope, body: bytes) -> tuple[int, ErrorBody] | None:
         _check_depth(body)
         _check_letters(_parse(body))
     except _Refused as refusal:
-        return 400, ErrorBody(code="bad_json", message=str(refusal), remedy="send plain JSON")
+        return ErrorBody(code="bad_json", message=str(refusal), remedy="send plain JSON")
     except (ValueError, RecursionError):
-        return 400, ErrorBody(
+        return ErrorBody(
             code="bad_json",
             message="the body is not JSON in UTF-8",
             remedy="check quotes, commas and encoding",

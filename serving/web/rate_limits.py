@@ -16,9 +16,10 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.errors import ErrorBody, answer
+from serving.errors import ErrorBody
 from serving.persons import MACHINE, Person
 from serving.settings import Settings
+from serving.web.error_answers import answer
 
 PERSON_PER_MINUTE: Final = 600
 PROGRAM_PER_MINUTE: Final = 3_000
@@ -205,7 +206,6 @@ class RequestLimit:
 async def _refuse(wait_s: float, scope: Scope, receive: Receive, send: Send) -> None:
     seconds = max(1, math.ceil(wait_s))
     response = answer(
-        429,
         ErrorBody(
             code="too_many_requests",
             message="more requests came than are taken in a minute",

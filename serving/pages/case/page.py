@@ -112,7 +112,7 @@ def add_view(
     service = service_of(request)
     if stance not in STANCES:
         remedy = "choose one of agree, dissent and abstain"
-        error = ServiceError(422, "no_stance", "no view was chosen", remedy)
+        error = ServiceError("no_stance", "no view was chosen", remedy)
         return show_problem(request, key, error)
     view = ViewIn(stance=stance, words=words.strip() or None)  # type: ignore[arg-type]
     try:
@@ -136,7 +136,7 @@ def doubt_record(
     try:
         if not why.strip():
             remedy = "say what is wrong with the record"
-            raise ServiceError(422, "no_reason", "nothing was said of the record", remedy)
+            raise ServiceError("no_reason", "nothing was said of the record", remedy)
         with service_of(request).need_store().writing() as writing:
             doubted = find_record(writing.connection, key, record.strip())
             ask_correction(writing, key, person, _write_request(doubted, why))
@@ -151,7 +151,7 @@ def _write_request(doubted: Doubted, why: str) -> CorrectionIn:
         return CorrectionIn.model_validate(told)
     except ValidationError:
         remedy = "leave out characters that cannot be shown"
-        raise ServiceError(422, "bad_words", "what was written cannot be kept", remedy) from None
+        raise ServiceError("bad_words", "what was written cannot be kept", remedy) from None
 
 
 def show_problem(request: Request, key: str, problem: ServiceError) -> HTMLResponse:

@@ -1,7 +1,6 @@
 """What the page of a case shows, put together from its parts, and the page itself."""
 
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import Request
@@ -39,6 +38,7 @@ from serving.pages.rendering import render
 from serving.service import Service, service_of
 from serving.standing.standings import make_rules
 from serving.store.schema import decisions, list_places
+from serving.web.error_answers import STATUSES
 from serving.web.gate import sight_of
 
 STANCES: Final = {"agree": "Agrees", "dissent": "Dissents", "abstain": "Abstains"}
@@ -119,7 +119,7 @@ def show_screen(
     return render(
         request,
         "case/page.html",
-        status=problem.status if problem else HTTPStatus.OK,
+        status=STATUSES[problem.code] if problem else 200,
         case=case,
         scores=read.scores,
         without=read.without,
