@@ -1,22 +1,20 @@
 """``GET /v1/findings``: hits, misses, waits and agreement; nothing of a single case or person."""
 
-from typing import Any, Final
+from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from features.contract.moments import format_moment
-from serving.errors import ErrorResponse
 from serving.persons import SignedIn
 from serving.results.agreement import Agreement
 from serving.results.outcomes import OutcomeFindings
 from serving.results.reading import read_findings
-from serving.service import service_of
+from serving.service import ServiceDep
+from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["findings"])
-_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": ErrorResponse} for status in (400, 401, 503)
-}
+_ERRORS: Final = describe_errors(400, 401, 503)
 NOTE: Final = (
     "Outcomes are those recorded under past practice: a case that was acted on looks safer for it, "
     "and what nobody recorded is not here."
@@ -89,9 +87,8 @@ class FindingsOut(BaseModel):
 
 
 @router.get("/findings", responses=_ERRORS)
-def tell_findings(request: Request, person: SignedIn) -> FindingsOut:
+def tell_findings(service: ServiceDep, person: SignedIn) -> FindingsOut:
     """Return hits, misses, waits and agreement over all sittings."""
-    service = service_of(request)
     store, unit = service.need_store(), service.need_unit()
     found = read_findings(store, service.champion.find(), unit, store.clock())
     return FindingsOut(

@@ -19,7 +19,7 @@ from serving.pages.rendering import render
 from serving.persons import Person, SignedIn
 from serving.promotions.record import find_figures, read_steps
 from serving.scoring.ordering import SWITCHERS
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
 from serving.web.error_answers import STATUSES
 
 router = APIRouter(include_in_schema=False)
@@ -80,26 +80,30 @@ class Shown:
 @router.get("/models", response_class=HTMLResponse)
 def show_model(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     cursor: _Cursor = _LAST_SEQ,
     done: Literal["", "ordering"] = "",
 ) -> HTMLResponse:
     """Show the model in use, what came before, its figures, its card and the switch."""
-    return _show(request, person, cursor=cursor, done=done)
+    return _show(request, service, person, cursor=cursor, done=done)
 
 
 @router.post("/models/ordering")
 def switch(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     ordering: Annotated[str, Form(max_length=20)] = "",
     why: Annotated[str, Form(max_length=2_000)] = "",
 ) -> Response:
     """Turn the switch of the order, or show the page with what is missing and what was written."""
     try:
-        post_ordering(_read_form(ordering, why), request, person)
+        post_ordering(_read_form(ordering, why), service, person)
     except ServiceError as error:
-        return _show(request, person, problem=error, given={"ordering": ordering, "why": why})
+        return _show(
+            request, service, person, problem=error, given={"ordering": ordering, "why": why}
+        )
     return RedirectResponse("/models?done=ordering", status_code=303)
 
 
@@ -116,6 +120,7 @@ def _read_form(ordering: str, why: str) -> OrderingIn:
 
 def _show(
     request: Request,
+    service: Service,
     person: Person,
     *,
     cursor: int = _LAST_SEQ,
@@ -123,15 +128,14 @@ def _show(
     problem: ServiceError | None = None,
     given: dict[str, str] | None = None,
 ) -> HTMLResponse:
-    service = service_of(request)
-    told = list_promotions(request, person, cursor=cursor, limit=STEPS_PER_PAGE)
+    told = list_promotions(service, person, cursor=cursor, limit=STEPS_PER_PAGE)
     return render(
         request,
         "models.html",
         status=STATUSES[problem.code] if problem else 200,
         told=told,
         gates=_find_gates(told),
-        model=read_model(request, person),
+        model=read_model(service, person),
         shown=_describe(service),
         capacity=service.settings.capacity,
         may_switch=person.role in SWITCHERS,

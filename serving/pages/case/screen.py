@@ -114,7 +114,7 @@ def show_screen(
     service = service_of(request)
     happened, narrowing = happened or Happened(), narrowing or Narrowing()
     with service.need_store().reading() as connection:
-        read = _read(request, connection, key, happened.doubted, whole=whole)
+        read = _read(request, service, connection, key, happened.doubted, whole=whole)
     problem, case = happened.problem, read.case
     return render(
         request,
@@ -149,9 +149,14 @@ def show_screen(
 
 
 def _read(
-    request: Request, connection: Connection, key: str, doubted: Doubted | None, *, whole: bool
+    request: Request,
+    service: Service,
+    connection: Connection,
+    key: str,
+    doubted: Doubted | None,
+    *,
+    whole: bool,
 ) -> _Read:
-    service = service_of(request)
     folders = CaseFolders(connection, key, service.need_unit())
     case = describe_case(connection, service, key, folders, person=request.state.person)
     explaining = Explaining(connection, service, key, folders)
