@@ -91,14 +91,6 @@ class BusyOut(WhoOut):
     n_others: int
 
 
-class CrowdedOut(BaseModel):
-    """A case that unusually many persons opened."""
-
-    case_key: str
-    n_persons: int
-    median_of_others: float
-
-
 class LimitsOut(BaseModel):
     """What counts as unusual."""
 
@@ -122,7 +114,7 @@ class UnusualOut(BaseModel):
     n_persons: int
     refused: list[LookerOut]
     busy: list[BusyOut]
-    crowded: list[CrowdedOut]
+    crowded: list[Crowded]
     out_of_hours: list[LookerOut]
     closed: list[LookerOut]
     sealed: list[LookerOut]
@@ -190,7 +182,7 @@ def tell_unusual(service: ServiceDep, person: SignedIn, days: _Days = 28) -> Unu
         n_persons=found.n_persons,
         refused=_tell_lookers(found.refused, face),
         busy=[_tell_busy(one) for one in found.busy],
-        crowded=[_tell_crowded(one) for one in found.crowded],
+        crowded=list(found.crowded),
         out_of_hours=_tell_lookers(found.out_of_hours, face),
         closed=_tell_lookers(found.closed, face),
         sealed=_tell_lookers(found.sealed, face),
@@ -255,7 +247,3 @@ def _tell_busy(found: Busy) -> BusyOut:
         median_of_others=found.median_of_others,
         n_others=found.n_others,
     )
-
-
-def _tell_crowded(found: Crowded) -> CrowdedOut:
-    return CrowdedOut(**vars(found))

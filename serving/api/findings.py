@@ -10,6 +10,7 @@ from serving.persons import SignedIn
 from serving.results.agreement import Agreement
 from serving.results.outcomes import OutcomeFindings
 from serving.results.reading import read_findings
+from serving.results.waits import WaitFindings
 from serving.service import ServiceDep
 from serving.web.error_answers import describe_errors
 
@@ -55,17 +56,6 @@ class OutcomeFindingsOut(BaseModel):
     missed: MissedOut
 
 
-class WaitsOut(BaseModel):
-    """Waits in days until a case was listed, and those that go on."""
-
-    n_listed: int
-    median_days: float | None
-    ninth_decile_days: float | None
-    longest_days: float | None
-    n_still_waiting: int
-    still_longest_days: float | None
-
-
 class AgreementOut(BaseModel):
     """How many agree, disagree or said nothing; never by person."""
 
@@ -81,7 +71,7 @@ class FindingsOut(BaseModel):
     as_of: str
     note: str
     outcomes: list[OutcomeFindingsOut]
-    waits: WaitsOut
+    waits: WaitFindings
     agreement_with_scores: AgreementOut
     agreement_with_reasons: AgreementOut
 
@@ -95,7 +85,7 @@ def tell_findings(service: ServiceDep, person: SignedIn) -> FindingsOut:
         as_of=format_moment(found.as_of_us, unit.time_zone),
         note=NOTE,
         outcomes=[_tell_outcome(one) for one in found.outcomes],
-        waits=WaitsOut(**vars(found.waits)),
+        waits=found.waits,
         agreement_with_scores=_tell_agreement(found.with_scores),
         agreement_with_reasons=_tell_agreement(found.with_reasons),
     )

@@ -14,10 +14,10 @@ from starlette.exceptions import HTTPException
 
 from features.contract.moments import to_datetime
 from features.errors import ConfigError
+from models.ranking.advice import Estimate
 from models.wording.sentences import describe_estimate, describe_push, format_probability
 from serving.errors import ServiceError
 from serving.pages.error_words import MOMENT, tell_problems
-from serving.schemas import EstimateOut
 from serving.service import service_of
 from serving.web.error_answers import STATUSES
 
@@ -103,10 +103,10 @@ def _environment() -> Environment:
     return environment
 
 
-def tell_estimate(estimate: EstimateOut | Mapping[str, Any]) -> str:
+def tell_estimate(estimate: Estimate | Mapping[str, Any]) -> str:
     """Return an estimate in its one fixed format, from an answer or from a list's snapshot."""
     if isinstance(estimate, Mapping):
-        estimate = EstimateOut.model_validate(estimate)
+        estimate = Estimate(**estimate)
     return describe_estimate(estimate)
 
 
