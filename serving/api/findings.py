@@ -3,12 +3,10 @@
 from typing import Final
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from features.contract.moments import format_moment
 from serving.persons import SignedIn
-from serving.results.agreement import Agreement
-from serving.results.outcomes import OutcomeFindings
 from serving.results.reading import read_findings
 from serving.results.waits import WaitFindings
 from serving.service import ServiceDep
@@ -22,7 +20,13 @@ NOTE: Final = (
 )
 
 
-class RuleHitsOut(BaseModel):
+class Read(BaseModel):
+    """What is read off a result as it is, with what that works out."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class RuleHitsOut(Read):
     """Places by one rule, and how many of them had the outcome."""
 
     rule: str
@@ -32,7 +36,7 @@ class RuleHitsOut(BaseModel):
     share: float | None
 
 
-class MissedOut(BaseModel):
+class MissedOut(Read):
     """Eligible cases with the outcome that were not listed, estimated from the random draw."""
 
     upper: float | None = Field(description="95 % one-sided upper bound.")
@@ -45,7 +49,7 @@ class MissedOut(BaseModel):
     n_not_listed: int
 
 
-class OutcomeFindingsOut(BaseModel):
+class OutcomeFindingsOut(Read):
     """One outcome over the sittings whose time has passed."""
 
     outcome: str
@@ -56,7 +60,7 @@ class OutcomeFindingsOut(BaseModel):
     missed: MissedOut
 
 
-class AgreementOut(BaseModel):
+class AgreementOut(Read):
     """How many agree, disagree or said nothing; never by person."""
 
     n_agree: int
@@ -84,23 +88,8 @@ def tell_findings(service: ServiceDep, person: SignedIn) -> FindingsOut:
     return FindingsOut(
         as_of=format_moment(found.as_of_us, unit.time_zone),
         note=NOTE,
-        outcomes=[_tell_outcome(one) for one in found.outcomes],
+        outcomes=[OutcomeFindingsOut.model_validate(one) for one in found.outcomes],
         waits=found.waits,
-        agreement_with_scores=_tell_agreement(found.with_scores),
-        agreement_with_reasons=_tell_agreement(found.with_reasons),
+        agreement_with_scores=AgreementOut.model_validate(found.with_scores),
+        agreement_with_reasons=AgreementOut.model_validate(found.with_reasons),
     )
-
-
-def _tell_outcome(found: OutcomeFindings) -> OutcomeFindingsOut:
-    return OutcomeFindingsOut(
-        outcome=found.outcome,
-        label=found.label,
-        n_sittings=found.n_sittings,
-        n_not_yet=found.n_not_yet,
-        hits=[RuleHitsOut(**vars(hits), share=hits.share) for hits in found.hits],
-        missed=MissedOut(**vars(found.missed), upper_first=found.missed.upper_first),
-    )
-
-
-def _tell_agreement(found: Agreement) -> AgreementOut:
-    return AgreementOut(**vars(found), share=found.share)

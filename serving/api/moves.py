@@ -101,10 +101,4 @@ def _make(service: Service, move: Callable[[], Move]) -> MoveOut:
         what, _, remedy = str(error).partition("; ")
         raise ServiceError(error.code, what, remedy) from None
     score_changed(service, made.changed_keys)
-    return MoveOut(
-        move_key=made.move_key,
-        kind=made.kind,
-        case_key=made.case_key,
-        other_case_key=made.other_case_key,
-        records_added=made.records_added,
-    )
+    return MoveOut.model_validate(made, from_attributes=True)
