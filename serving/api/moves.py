@@ -5,13 +5,13 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path
 
+from features.contract.json_text import is_storable
 from serving.access.roles import need_mover
 from serving.api.records import score_changed
 from serving.api.schemas_records import MergeIn, MoveOut, SplitIn, TransferIn
 from serving.errors import Problem, ServiceError, invalid
 from serving.intake.move_records import MoveRefusedError
 from serving.intake.moves import Move, merge_cases, split_case, transfer_case
-from serving.intake.row_lines import is_storable
 from serving.persons import SignedIn
 from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
