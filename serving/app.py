@@ -12,7 +12,6 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from serving.description import describe_security
-from serving.errors import ErrorResponse, FaultGuard, install_handlers
 from serving.flags.deliveries import read_webhooks
 from serving.health.probes import add_probes
 from serving.health.readiness import Readiness
@@ -27,6 +26,7 @@ from serving.settings import LOOPBACK_HOSTS, Settings, check_listening
 from serving.store_opening import open_unit
 from serving.web.allowed_methods import AllowHeader
 from serving.web.body_guard import BodyGuard
+from serving.web.error_answers import FaultGuard, describe_errors, install_handlers
 from serving.web.gate import pass_gate
 from serving.web.head_guard import HeadGuard
 from serving.web.rate_limits import RequestLimit, SignInLimit, read_allowances
@@ -102,7 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(
             router,
             dependencies=[Depends(pass_gate, scope="function")],
-            responses={status: {"model": ErrorResponse} for status in _REFUSALS},
+            responses=describe_errors(*_REFUSALS),
         )
     _watch_over(app, registry, entrance)
     describe_security(app, entrance)

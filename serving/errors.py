@@ -3,27 +3,109 @@
 Names of unknown fields, path parts, headers and values are a caller's data: none is repeated.
 """
 
-import secrets
-import traceback
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Literal
 
-import structlog
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from features.errors import CaselightError
-from serving.schemas import field_names
-
-_log = structlog.get_logger("caselight.service")
+Unproven = Literal["bad_token", "not_signed_in"]
+"""Nobody is known to ask."""
+Forbidden = Literal[
+    "areas_may_not",
+    "bad_answer",
+    "finished_before",
+    "issuer_refused",
+    "no_access",
+    "no_rule",
+    "no_sign_in",
+    "not_a_decider",
+    "not_a_reader",
+    "not_begun",
+    "not_health",
+    "not_on_duty",
+    "not_the_importer",
+    "other_origin",
+    "role_may_not",
+    "scope_may_not",
+]
+"""This person may not do that."""
+Absent = Literal[
+    "no_case",
+    "no_import",
+    "no_sitting",
+    "no_such_case",
+    "no_such_flag",
+    "no_such_record",
+    "no_such_request",
+    "no_such_score",
+    "not_found",
+    "not_listed",
+]
+"""There is nothing of that name, or nothing that this person may see."""
+Clash = Literal[
+    "already_acknowledged",
+    "already_answered",
+    "already_read",
+    "already_viewed",
+    "case_erased",
+    "case_exists",
+    "case_merged",
+    "import_ended",
+    "no_earlier_score",
+    "no_score",
+    "not_blind",
+    "not_earlier",
+    "not_sealed",
+    "records_gone",
+    "rows_missing",
+    "sitting_over",
+    "target_closed",
+]
+"""The request clashes with what is stored."""
+Outdated = Literal["decided_meanwhile"]
+Unversioned = Literal["version_needed"]
+"""The request rests on no version of the case, or on an earlier one."""
+TooLarge = Literal["too_large", "too_many_records"]
+TooSlow = Literal["too_slow"]
+WrongKind = Literal["not_json", "not_ndjson"]
+Unusable = Literal[
+    "bad_cursor",
+    "bad_words",
+    "flag_not_standing",
+    "invalid_request",
+    "no_flag",
+    "no_ordering",
+    "no_reason",
+    "no_record",
+    "no_stance",
+    "nothing_to_move",
+    "same_case",
+    "unknown_view",
+    "unusable",
+]
+"""The request cannot be used as it is written."""
+Unavailable = Literal["look_not_recorded", "model_gone", "no_bundle", "no_issuer", "no_store"]
+"""The service lacks something now."""
+ErrorCode = (
+    Unproven
+    | Forbidden
+    | Absent
+    | Clash
+    | Outdated
+    | Unversioned
+    | TooLarge
+    | TooSlow
+    | WrongKind
+    | Unusable
+    | Unavailable
+)
+"""What a caller may rely on. Which HTTP status a code has is one table, at the edge
+(:mod:`serving.web.error_answers`).
+"""
 
 
 class Problem(BaseModel):
-    """One thing wrong in a request: where, a stable code, and how to mend it."""
+    """One thing wrong in a request: where, a stable code, and how to correct it."""
 
     where: str = Field(examples=["cases[0].events[2].occurred_at"])
     code: str = Field(examples=["unreadable_moment"])
@@ -35,7 +117,7 @@ class ErrorBody(BaseModel):
 
     code: str = Field(examples=["invalid_request"])
     message: str = Field(examples=["the request holds 1 problem"])
-    remedy: str = Field(examples=["mend what 'problems' lists and send it again"])
+    remedy: str = Field(examples=["correct the problems listed and send it again"])
     problems: list[Problem] = []
 
 
@@ -46,150 +128,32 @@ class ErrorResponse(BaseModel):
 
 
 class ServiceError(Exception):
-    """An error with a status and a stable code."""
+    """An error that a caller is told of.
+
+    Parameters
+    ----------
+    code
+        Stable; a program decides by it.
+    message, remedy
+        What is wrong and how to correct it, with nothing of the request.
+    problems
+        Where in the request something is wrong, if it is about its parts.
+    """
 
     def __init__(
-        self, status: int, code: str, message: str, remedy: str, problems: Sequence[Problem] = ()
+        self, code: ErrorCode, message: str, remedy: str, problems: Sequence[Problem] = ()
     ) -> None:
         super().__init__(code)
-        self.status = status
+        self.code = code
         self.body = ErrorBody(code=code, message=message, remedy=remedy, problems=list(problems))
-
-
-_BY_STATUS: Final = {
-    400: ("bad_request", "the request could not be read", "check it against /openapi.json"),
-    404: ("not_found", "there is nothing under this address", "start from /v1/list"),
-    405: ("method_not_allowed", "this address does not take that method", "see /openapi.json"),
-}
-_REMEDIES: Final = {
-    "missing": "add the field",
-    "extra_forbidden": "remove the field; it is not part of the contract",
-    "string_type": "write a text",
-    "list_type": "write a list",
-    "model_attributes_type": "write an object",
-    "dict_type": "write an object",
-    "float_type": "write a number",
-    "finite_number": "write a finite number",
-    "too_long": "send fewer at a time",
-    "too_short": "send at least one",
-    "string_too_long": "shorten the text",
-    "int_parsing": "write a whole number",
-    "int_from_float": "write a whole number",
-    "greater_than_equal": "write a larger number",
-    "literal_error": "write one of the words that are taken",
-    "string_pattern_mismatch": "write it in the form that is asked for",
-    "string_too_short": "write at least one letter",
-    "bool_parsing": "write true or false",
-    "less_than_equal": "write a smaller number",
-}
-
-
-def answer(status: int, body: ErrorBody) -> JSONResponse:
-    """Return an error response."""
-    return JSONResponse({"error": body.model_dump()}, status_code=status)
-
-
-def install_handlers(app: FastAPI) -> None:
-    """Map every error to the one shape; this alone decides statuses."""
-
-    @app.exception_handler(ServiceError)
-    def _service(request: Request, error: ServiceError) -> JSONResponse:
-        return answer(error.status, error.body)
-
-    @app.exception_handler(RequestValidationError)
-    def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        names = field_names() | _parameter_names(request.app)
-        problems = [_describe(problem, names) for problem in error.errors()]
-        return answer(422, invalid(problems).body)
-
-    @app.exception_handler(HTTPException)
-    def _http(request: Request, error: HTTPException) -> JSONResponse:
-        fallback = ("refused", "the request was refused", "check it against /openapi.json")
-        code, message, remedy = _BY_STATUS.get(error.status_code, fallback)
-        response = answer(error.status_code, ErrorBody(code=code, message=message, remedy=remedy))
-        if error.headers and "allow" in {name.lower() for name in error.headers}:
-            response.headers["allow"] = error.headers.get("Allow", error.headers.get("allow", ""))
-        return response
-
-    @app.exception_handler(CaselightError)
-    def _known(request: Request, error: CaselightError) -> JSONResponse:
-        body = ErrorBody(code="unusable", message="the request cannot be used", remedy=str(error))
-        return answer(422, body)
-
-
-class FaultGuard:
-    """Answers an unforeseen error itself, so that no server prints a message that may hold data."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; on an error answer 500 with a reference and log our own frames."""
-        started = False
-
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noted)
-        except Exception as error:
-            body = _note_fault(error)
-            if scope["type"] == "http" and not started:
-                await answer(500, body)(scope, receive, send)
-
-
-def _note_fault(error: Exception) -> ErrorBody:
-    reference = secrets.token_hex(4)
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [f"{frame.name}:{frame.lineno}" for frame in frames][-6:]
-    # An exception's message may hold data; its type and the names of functions do not.
-    _log.error("fault", reference=reference, kind=type(error).__name__, frames=places)
-    return ErrorBody(
-        code="fault",
-        message="a fault of ours; nothing of the request was kept",
-        remedy=f"tell the operator this reference: {reference}",
-    )
 
 
 def invalid(problems: Sequence[Problem]) -> ServiceError:
     """Return the error of a request with problems."""
     noun = "problem" if len(problems) == 1 else "problems"
     return ServiceError(
-        422,
         "invalid_request",
         f"the request holds {len(problems)} {noun}",
-        "mend what 'problems' lists and send it again",
+        "correct the problems listed and send it again",
         problems,
     )
-
-
-def _parameter_names(app: FastAPI) -> frozenset[str]:
-    """Return the names of the addresses' own parts and parameters."""
-    paths = app.openapi()["paths"].values()
-    return frozenset(
-        parameter["name"]
-        for path in paths
-        for operation in path.values()
-        for parameter in operation.get("parameters", [])
-    )
-
-
-def _describe(problem: Any, names: frozenset[str]) -> Problem:
-    kind = str(problem["type"])
-    remedy = _REMEDIES.get(kind, "check the field against /openapi.json")
-    return Problem(where=_place(problem["loc"], names), code=kind, remedy=remedy)
-
-
-def _place(location: Sequence[str | int], names: frozenset[str]) -> str:
-    """Return where a problem is, naming only what is ours."""
-    place = ""
-    for part in location:
-        if isinstance(part, int):
-            place += f"[{part}]"
-        elif part in names:
-            place += f".{part}"
-        elif part not in ("body", "query", "path", "header"):
-            place += ".(unknown field)"
-    return place.strip(".") or "request"

@@ -84,7 +84,7 @@ def need_person(request: Request) -> Person:
     """
     person: Person | None = getattr(request.state, "person", None)
     if person is None:
-        raise ServiceError(401, "not_signed_in", "nobody is signed in", "sign in at /sign-in")
+        raise ServiceError("not_signed_in", "nobody is signed in", "sign in at /sign-in")
     return person
 
 

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.ranking.advice import Estimate, RaisedFlag, Unknown
+
 _EVENT: Final[dict[str, Any]] = {
     "event_id": "SYN-E1",
     "kind": "contact",
@@ -131,37 +133,6 @@ class ReasonOut(BaseModel):
     usual_high: float | None = None
 
 
-class UnknownOut(BaseModel):
-    """Something the file does not say; unknown is not no."""
-
-    indicator: str
-    sentence: str
-    key_question: bool
-
-
-class FlagOut(BaseModel):
-    """A rule that holds whatever the score."""
-
-    name: str
-    urgent: bool
-    wording: str
-    records: list[str]
-
-
-class EstimateOut(BaseModel):
-    """A calibrated probability beside the average among training cases."""
-
-    outcome: str
-    label: str
-    horizon: str
-    probability: float
-    average: float
-    base_log_odds: float
-    log_odds: float
-    low: float | None = None
-    high: float | None = None
-
-
 class AdviceOut(BaseModel):
     """Advice on one case."""
 
@@ -171,13 +142,13 @@ class AdviceOut(BaseModel):
     n_ranked: int
     priority: float
     priority_as_recorded: float
-    estimates: list[EstimateOut]
+    estimates: list[Estimate]
     leading_outcome: str
     reasons: list[ReasonOut]
     counter_reasons: list[ReasonOut]
     marks: list[str] = []
-    unknowns: list[UnknownOut]
-    flags: list[FlagOut]
+    unknowns: list[Unknown]
+    flags: list[RaisedFlag]
 
 
 class StandingOut(BaseModel):

@@ -1,8 +1,9 @@
 """What the service works with: settings, the store, and the model in use."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from models.bundle.folder import Bundle
 from serving.errors import ServiceError
@@ -45,7 +46,7 @@ class Service:
             If none is named.
         """
         if self.store is None:
-            raise ServiceError(503, "no_store", "no store is named", "start with --store")
+            raise ServiceError("no_store", "no store is named", "start with --store")
         return self.store
 
     def need_unit(self) -> Unit:
@@ -64,7 +65,7 @@ class Service:
         """
         bundle = self.champion.find()
         if bundle is None:
-            raise ServiceError(503, "no_bundle", "no model is loaded", "promote one")
+            raise ServiceError("no_bundle", "no model is loaded", "promote one")
         return bundle
 
 
@@ -72,3 +73,12 @@ def service_of(request: Request) -> Service:
     """Return what the request's application works with."""
     service: Service = request.app.state.service
     return service
+
+
+async def _find_service(request: Request) -> Service:
+    # Not a plain function: each of those costs a thread's turn before the route has its own.
+    return service_of(request)
+
+
+ServiceDep = Annotated[Service, Depends(_find_service)]
+"""The parameter of a route that works with the store or the model."""

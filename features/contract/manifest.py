@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from features.contract.json_text import read_json
 from features.contract.moments import EARLIEST_US, find_zone, parse_date, to_datetime
 from features.contract.tables import TABLES
 from features.errors import ConfigError, DataContractError
@@ -58,12 +59,12 @@ def read_manifest(folder: Path) -> Manifest:
         If it is absent or lacks what is needed.
     """
     try:
-        content = json.loads((folder / NAME).read_text(encoding="utf-8-sig"))
+        content = read_json((folder / NAME).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise DataContractError(
             f"{NAME} is absent; write one with time_zone and extract_at, or use `caselight import`"
         ) from None
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         raise DataContractError(f"{NAME} is not readable JSON; write it again") from None
     if not isinstance(content, dict):
         raise DataContractError(f"{NAME} must hold one JSON object; write it again")

@@ -29,6 +29,7 @@ import numpy as np
 from features.catalogue.declarations import Catalogue
 from features.catalogue.file import parse_catalogue
 from features.contract.arrays import Float64
+from features.contract.json_text import read_json
 from features.engine.measurement import ENGINE_VERSION, compile_plan
 from features.engine.plan import Plan
 from features.errors import ArtefactError
@@ -301,7 +302,7 @@ def _dump(content: object) -> str:
 
 def _parse(content: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(content)
+        parsed = read_json(content)
     except ValueError:
         parsed = None
     if not isinstance(parsed, dict):

@@ -8,7 +8,7 @@ table (:mod:`serving.access.route_rules`), which rests on them.
 from collections.abc import Sequence
 from typing import Final
 
-from serving.errors import ServiceError
+from serving.errors import ErrorCode, ServiceError
 from serving.persons import MACHINE, Person
 
 DECIDERS: Final = ("screener", "reviewer", "health", "duty")
@@ -58,7 +58,7 @@ def may_turn_cases(person: Person) -> bool:
     return person.role == ADMINISTRATOR
 
 
-def _need(person: Person, roles: Sequence[str], code: str, what: str) -> None:
+def _need(person: Person, roles: Sequence[str], code: ErrorCode, what: str) -> None:
     if person.role not in roles:
         remedy = f"ask somebody who is signed in as {', '.join(roles)}"
-        raise ServiceError(403, code, what, remedy)
+        raise ServiceError(code, what, remedy)

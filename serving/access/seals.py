@@ -116,7 +116,7 @@ def name_others(
     seal = None if key is None else read_seal(writing.connection, key)
     if key is None or seal is None or not seal.sealed:
         raise ServiceError(
-            404, "not_sealed", "no sealed case has this identifier", "check the identifier"
+            "not_sealed", "no sealed case has this identifier", "check the identifier"
         )
     return _store(writing, key, person, named, why, rules)
 
@@ -138,7 +138,7 @@ def open_seal(
     _check(writing.connection, case_key, person)
     seal = read_seal(writing.connection, case_key)
     if seal is None or not seal.sealed:
-        raise ServiceError(409, "not_sealed", "the case is not sealed", "nothing is left to open")
+        raise ServiceError("not_sealed", "the case is not sealed", "nothing is left to open")
     return _store(writing, case_key, person, frozenset(), why, rules)
 
 

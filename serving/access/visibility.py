@@ -146,4 +146,4 @@ def may_see_case(connection: Connection, person: Person, case_key: str) -> bool:
 
 def make_hidden() -> ServiceError:
     """Return what is answered of a case that is not there, or not for this person: one answer."""
-    return ServiceError(404, "no_such_case", "no case has this key", "start from GET /v1/list")
+    return ServiceError("no_such_case", "no case has this key", "start from GET /v1/list")

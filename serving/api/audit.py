@@ -4,21 +4,21 @@ What is told here are keys of cases, never their identifiers. Who may ask is in 
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from serving.errors import ErrorResponse
 from serving.oversight.access_log import AuditLine, LinesPage, Wanted, read_lines, read_looks_at
 from serving.oversight.audit_verification import list_problems, verify_tail
 from serving.oversight.unusual_access import Busy, Crowded, Limits, Looker, Period, find_unusual
 from serving.persons import Person, SignedIn
-from serving.service import service_of
+from serving.service import ServiceDep
 from serving.store.acts import Operation
 from serving.store.audit_lines import BOOKS, Book
 from serving.store.opaque_keys import KEY_PATTERN
 from serving.store.row_text import Clockface
+from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 MOST_ROWS: Final = 200
@@ -38,10 +38,6 @@ NOTE: Final = (
     "These looks ought to be asked about; nothing here says that one was wrong. A name is found "
     "only where an answer or a detail is that name and nothing else: finding none assures nobody."
 )
-
-
-def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": ErrorResponse} for status in statuses}
 
 
 class WhoOut(BaseModel):
@@ -95,14 +91,6 @@ class BusyOut(WhoOut):
     n_others: int
 
 
-class CrowdedOut(BaseModel):
-    """A case that unusually many persons opened."""
-
-    case_key: str
-    n_persons: int
-    median_of_others: float
-
-
 class LimitsOut(BaseModel):
     """What counts as unusual."""
 
@@ -126,7 +114,7 @@ class UnusualOut(BaseModel):
     n_persons: int
     refused: list[LookerOut]
     busy: list[BusyOut]
-    crowded: list[CrowdedOut]
+    crowded: list[Crowded]
     out_of_hours: list[LookerOut]
     closed: list[LookerOut]
     sealed: list[LookerOut]
@@ -152,9 +140,9 @@ class CheckOut(BaseModel):
     books: list[BookCheckOut]
 
 
-@router.get("/audit/lines", responses=_errors(401, 403, 422, 503))
+@router.get("/audit/lines", responses=describe_errors(401, 403, 422, 503))
 def list_audit_lines(
-    request: Request,
+    service: ServiceDep,
     person: SignedIn,
     book: Book = "changes",
     case: _Case = None,
@@ -164,27 +152,24 @@ def list_audit_lines(
     cursor: _Cursor = None,
 ) -> LinesOut:
     """Return lines of one book, the latest first."""
-    service = service_of(request)
     wanted = Wanted(book, case, subject, operation, cursor, limit)
     face = Clockface(service.need_unit().time_zone)
     return _tell_page(read_lines(service.need_store(), wanted), face)
 
 
-@router.get("/cases/{key}/looks", responses=_errors(401, 403, 404, 422, 503))
+@router.get("/cases/{key}/looks", responses=describe_errors(401, 403, 404, 422, 503))
 def list_looks(
-    key: _CaseKey, request: Request, person: SignedIn, limit: _Limit = 50, cursor: _Cursor = None
+    key: _CaseKey, service: ServiceDep, person: SignedIn, limit: _Limit = 50, cursor: _Cursor = None
 ) -> LinesOut:
     """Return who looked at a case, or was refused it, the latest first."""
-    service = service_of(request)
     face = Clockface(service.need_unit().time_zone)
     found = read_looks_at(service.need_store(), key, before=cursor, size=limit)
     return _tell_page(found, face)
 
 
-@router.get("/audit/unusual", responses=_errors(401, 403, 422, 503))
-def tell_unusual(request: Request, person: SignedIn, days: _Days = 28) -> UnusualOut:
+@router.get("/audit/unusual", responses=describe_errors(401, 403, 422, 503))
+def tell_unusual(service: ServiceDep, person: SignedIn, days: _Days = 28) -> UnusualOut:
     """Return the looking of the last days that somebody ought to ask about."""
-    service = service_of(request)
     store, face = service.need_store(), Clockface(service.need_unit().time_zone)
     now_us = store.clock()
     found = find_unusual(store, Period(now_us - days * _DAY_US, now_us + 1), Limits())
@@ -197,7 +182,7 @@ def tell_unusual(request: Request, person: SignedIn, days: _Days = 28) -> Unusua
         n_persons=found.n_persons,
         refused=_tell_lookers(found.refused, face),
         busy=[_tell_busy(one) for one in found.busy],
-        crowded=[_tell_crowded(one) for one in found.crowded],
+        crowded=list(found.crowded),
         out_of_hours=_tell_lookers(found.out_of_hours, face),
         closed=_tell_lookers(found.closed, face),
         sealed=_tell_lookers(found.sealed, face),
@@ -205,10 +190,10 @@ def tell_unusual(request: Request, person: SignedIn, days: _Days = 28) -> Unusua
     )
 
 
-@router.get("/audit/check", responses=_errors(401, 403, 503))
-def check_audit(request: Request, person: SignedIn) -> CheckOut:
+@router.get("/audit/check", responses=describe_errors(401, 403, 503))
+def check_audit(service: ServiceDep, person: SignedIn) -> CheckOut:
     """Verify the end of both books now, and say how many lines that was."""
-    store = service_of(request).need_store()
+    store = service.need_store()
     found = [verify_tail(store, book, CHECKED_LINES) for book in BOOKS]
     return CheckOut(
         whole=not any(one.n_faults for one in found),
@@ -262,7 +247,3 @@ def _tell_busy(found: Busy) -> BusyOut:
         median_of_others=found.median_of_others,
         n_others=found.n_others,
     )
-
-
-def _tell_crowded(found: Crowded) -> CrowdedOut:
-    return CrowdedOut(**vars(found))

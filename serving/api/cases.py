@@ -4,34 +4,35 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from serving.api.decisions import CaseKey, Cursor, Limit, errors
+from serving.api.decisions import CaseKey, Cursor, Limit
 from serving.decisions.case_view import describe_case
 from serving.decisions.caseload import Wanted, read_caseload
 from serving.decisions.drafts import NO_NUL
 from serving.decisions.outputs import CaseloadOut, CaseOut
 from serving.decisions.versions import write_tag
 from serving.persons import SignedIn
-from serving.service import service_of
+from serving.service import ServiceDep
 from serving.standing.standings import make_rules
+from serving.web.error_answers import describe_errors
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["cases"])
 _Name = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
 
 
-@router.get("/cases/{key}", responses=errors(401, 404, 422, 503))
-def read_case(key: CaseKey, request: Request, response: Response, person: SignedIn) -> CaseOut:
+@router.get("/cases/{key}", responses=describe_errors(401, 404, 422, 503))
+def read_case(key: CaseKey, service: ServiceDep, response: Response, person: SignedIn) -> CaseOut:
     """Return a case by its opaque key, open or closed; a decision sends its ETag as If-Match."""
-    service = service_of(request)
     with service.need_store().reading() as connection:
         told = describe_case(connection, service, key, person=person)
     response.headers["etag"] = write_tag(told.version)
     return told
 
 
-@router.get("/caseload", responses=errors(401, 422, 503))
+@router.get("/caseload", responses=describe_errors(401, 422, 503))
 def list_caseload(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     owner: _Name = None,
     area: _Name = None,
@@ -40,7 +41,6 @@ def list_caseload(
     cursor: Cursor = None,
 ) -> CaseloadOut:
     """Return the managed cases and what changed on each since its latest decision."""
-    service = service_of(request)
     store, unit = service.need_store(), service.need_unit()
     with store.reading() as connection:
         wanted = Wanted(owner, area, order, limit, cursor, sight_of(request, connection))

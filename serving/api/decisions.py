@@ -29,13 +29,13 @@ from serving.decisions.outputs import (
 )
 from serving.decisions.score_without_record import Doubted, score_without
 from serving.decisions.versions import read_tag, write_tag
-from serving.errors import ErrorResponse
 from serving.lists.blind_review import is_blind
 from serving.persons import SignedIn
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
 from serving.store.case_keys import need_case
 from serving.store.opaque_keys import KEY_PATTERN
+from serving.web.error_answers import describe_errors
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
@@ -47,22 +47,16 @@ IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=200)]
 _WRITES: Final = (400, 401, 403, 404, 413, 415, 422, 503)
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return how the errors of a route are described."""
-    return {status: {"model": ErrorResponse} for status in statuses}
-
-
-@router.get("/cases/{key}/decisions", responses=errors(401, 404, 422, 503))
+@router.get("/cases/{key}/decisions", responses=describe_errors(401, 404, 422, 503))
 def list_decisions(
     key: CaseKey,
-    request: Request,
+    service: ServiceDep,
     response: Response,
     person: SignedIn,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> DecisionsOut:
     """Return the decisions on a case, the latest first; the ETag is the case's version."""
-    service = service_of(request)
     unit = service.need_unit()
     with service.need_store().reading() as connection:
         need_case(connection, key)
@@ -72,11 +66,13 @@ def list_decisions(
     return found
 
 
-@router.post("/cases/{key}/decisions", status_code=201, responses=errors(*_WRITES, 409, 412, 428))
+@router.post(
+    "/cases/{key}/decisions", status_code=201, responses=describe_errors(*_WRITES, 409, 412, 428)
+)
 def make_decision(
     key: CaseKey,
     draft: DecisionIn,
-    request: Request,
+    service: ServiceDep,
     response: Response,
     person: SignedIn,
     if_match: IfMatch = None,
@@ -86,7 +82,6 @@ def make_decision(
     Nothing but this closes a case, takes one on or discharges a flag.
     """
     need_decider(person)
-    service = service_of(request)
     unit, act = service.need_unit(), Act(key, person, draft, read_tag(if_match))
     with service.need_store().writing() as writing:
         decided = decide(writing, act, unit, make_rules(service.settings))
@@ -95,31 +90,28 @@ def make_decision(
     return told
 
 
-@router.get("/cases/{key}/views", responses=errors(401, 404, 422, 503))
-def list_views(key: CaseKey, request: Request, person: SignedIn) -> ViewsOut:
+@router.get("/cases/{key}/views", responses=describe_errors(401, 404, 422, 503))
+def list_views(key: CaseKey, service: ServiceDep, person: SignedIn) -> ViewsOut:
     """Return each agency's latest view beside the others', and all that were given."""
-    service = service_of(request)
     with service.need_store().reading() as connection:
         need_case(connection, key)
         return read_views(connection, key, service.need_unit())
 
 
-@router.post("/cases/{key}/views", status_code=201, responses=errors(*_WRITES))
-def add_view(key: CaseKey, view: ViewIn, request: Request, person: SignedIn) -> ViewOut:
+@router.post("/cases/{key}/views", status_code=201, responses=describe_errors(*_WRITES))
+def add_view(key: CaseKey, view: ViewIn, service: ServiceDep, person: SignedIn) -> ViewOut:
     """Record the view of the person's agency; a dissent stands until that agency says otherwise."""
-    service = service_of(request)
     with service.need_store().writing() as writing:
         view_key = give_view(writing, key, person, view)
         given = read_views(writing.connection, key, service.need_unit())
     return next(one for one in given.all if one.view_key == view_key)
 
 
-@router.post("/cases/{key}/corrections", status_code=201, responses=errors(*_WRITES))
+@router.post("/cases/{key}/corrections", status_code=201, responses=describe_errors(*_WRITES))
 def request_correction(
-    key: CaseKey, asked: CorrectionIn, request: Request, person: SignedIn
+    key: CaseKey, asked: CorrectionIn, service: ServiceDep, person: SignedIn
 ) -> AskedOut:
     """Say that a record is wrong, and see the score without it; the record stays as it is."""
-    service = service_of(request)
     store, unit = service.need_store(), service.need_unit()
     with store.writing() as writing:
         request_key = ask_correction(writing, key, person, asked)
@@ -139,12 +131,15 @@ def _compare(connection: Connection, service: Service, doubted: Doubted) -> dict
     return {"withheld": False, "without": compared}
 
 
-@router.get("/corrections", responses=errors(401, 422, 503))
+@router.get("/corrections", responses=describe_errors(401, 422, 503))
 def list_corrections(
-    request: Request, person: SignedIn, limit: Limit = 50, cursor: Cursor = None
+    request: Request,
+    service: ServiceDep,
+    person: SignedIn,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> CorrectionsOut:
     """Return the correction requests that nobody has answered, the oldest first."""
-    service = service_of(request)
     with service.need_store().reading() as connection:
         found = read_open_corrections(
             connection,
@@ -157,12 +152,13 @@ def list_corrections(
     return found
 
 
-@router.post("/corrections/{request_key}/answer", status_code=201, responses=errors(*_WRITES, 409))
+@router.post(
+    "/corrections/{request_key}/answer", status_code=201, responses=describe_errors(*_WRITES, 409)
+)
 def give_answer(
-    request_key: CaseKey, given: AnswerIn, request: Request, person: SignedIn
+    request_key: CaseKey, given: AnswerIn, service: ServiceDep, person: SignedIn
 ) -> CorrectionOut:
     """Answer a correction request; an accepted correction comes as a record of its own."""
-    service = service_of(request)
     unit = service.need_unit()
     with service.need_store().writing() as writing:
         answer_correction(writing, request_key, person, given, unit)

@@ -4,33 +4,26 @@
 ``POST /v1/cases/{key}/first-read`` and ``GET /v1/first-reads``.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, Field
 
 from features.catalogue.declarations import Flag
 from features.contract.moments import format_moment
-from serving.errors import ErrorResponse
 from serving.flags import duty, first_reads
 from serving.flags.flag_shares import MOST_SHARE, FlagShare, count_open, flag_shares
 from serving.persons import SignedIn, tell_person
 from serving.schemas import PersonOut, Strict
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
 from serving.store.opaque_keys import KEY_PATTERN
+from serving.web.error_answers import describe_errors
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["duty"])
 
 _MOST_NOTE: Final = 2_000
-_Errors = dict[int | str, dict[str, Any]]
-
-
-def _errors(*statuses: int) -> _Errors:
-    return {status: {"model": ErrorResponse} for status in (400, 401, 422, 503, *statuses)}
-
-
 Key = Annotated[str, Path(pattern=KEY_PATTERN, description="An opaque key.")]
 Cursor = Annotated[
     str | None, Query(max_length=40, description="``next_cursor`` of the part before.")
@@ -135,12 +128,11 @@ class FirstReadsOut(BaseModel):
     next_cursor: str | None
 
 
-@router.get("/duty", responses=_errors())
+@router.get("/duty", responses=describe_errors(400, 401, 422, 503))
 def read_duty(
-    request: Request, person: SignedIn, cursor: Cursor = None, size: Size = 100
+    request: Request, service: ServiceDep, person: SignedIn, cursor: Cursor = None, size: Size = 100
 ) -> DutyOut:
     """Return the urgent flags that stand, outside the list's capacity, oldest due first."""
-    service = service_of(request)
     store = service.need_store()
     with store.reading() as connection:
         sight = sight_of(request, connection)
@@ -159,24 +151,25 @@ def read_duty(
     )
 
 
-@router.post("/duty/{raising_key}/acknowledge", responses=_errors(403, 404, 409, 413, 415))
+@router.post(
+    "/duty/{raising_key}/acknowledge",
+    responses=describe_errors(400, 401, 403, 404, 409, 413, 415, 422, 503),
+)
 def acknowledge_flag(
-    raising_key: Key, said: NoteIn, request: Request, person: SignedIn
+    raising_key: Key, said: NoteIn, service: ServiceDep, person: SignedIn
 ) -> AcknowledgementOut:
     """Record that the duty role has seen an urgent flag; it stands until a decision discharges it.
 
     Force procedure is never replaced by this.
     """
-    service = service_of(request)
     with service.need_store().writing() as writing:
         made = duty.acknowledge(writing, raising_key, person, said.note)
     return _tell_seen(made, service.need_unit().time_zone)
 
 
-@router.get("/flags", responses=_errors())
-def read_flags(request: Request, person: SignedIn) -> FlagsOut:
+@router.get("/flags", responses=describe_errors(400, 401, 422, 503))
+def read_flags(service: ServiceDep, person: SignedIn) -> FlagsOut:
     """Return the share of open cases that carries each flag."""
-    service = service_of(request)
     with service.need_store().reading() as connection:
         found = flag_shares(connection)
         n_open = count_open(connection)
@@ -202,10 +195,12 @@ def read_flags(request: Request, person: SignedIn) -> FlagsOut:
     )
 
 
-@router.post("/cases/{key}/first-read", responses=_errors(403, 404, 409, 413, 415))
-def record_read(key: Key, said: NoteIn, request: Request, person: SignedIn) -> FirstReadOut:
+@router.post(
+    "/cases/{key}/first-read",
+    responses=describe_errors(400, 401, 403, 404, 409, 413, 415, 422, 503),
+)
+def record_read(key: Key, said: NoteIn, service: ServiceDep, person: SignedIn) -> FirstReadOut:
     """Record that a named person has read a new case, whatever its score; once."""
-    service = service_of(request)
     rules = make_rules(service.settings)
     with service.need_store().writing() as writing:
         read = first_reads.record_first_read(writing, key, person, said.note, rules)
@@ -217,16 +212,16 @@ def record_read(key: Key, said: NoteIn, request: Request, person: SignedIn) -> F
     )
 
 
-@router.get("/first-reads", responses=_errors())
+@router.get("/first-reads", responses=describe_errors(400, 401, 422, 503))
 def read_first_reads(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     overdue: Annotated[bool | None, Query(description="Only those overdue, or only not.")] = None,
     cursor: Cursor = None,
     size: Size = 100,
 ) -> FirstReadsOut:
     """Return the cases that nobody has read yet, due longest first."""
-    service = service_of(request)
     store = service.need_store()
     readers = {
         None: first_reads.read_unread,

@@ -1,29 +1,32 @@
 """``GET /v1/findings``: hits, misses, waits and agreement; nothing of a single case or person."""
 
-from typing import Any, Final
+from typing import Final
 
-from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
 
 from features.contract.moments import format_moment
-from serving.errors import ErrorResponse
 from serving.persons import SignedIn
-from serving.results.agreement import Agreement
-from serving.results.outcomes import OutcomeFindings
 from serving.results.reading import read_findings
-from serving.service import service_of
+from serving.results.waits import WaitFindings
+from serving.service import ServiceDep
+from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["findings"])
-_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": ErrorResponse} for status in (400, 401, 503)
-}
+_ERRORS: Final = describe_errors(400, 401, 503)
 NOTE: Final = (
     "Outcomes are those recorded under past practice: a case that was acted on looks safer for it, "
     "and what nobody recorded is not here."
 )
 
 
-class RuleHitsOut(BaseModel):
+class Read(BaseModel):
+    """What is read off a result as it is, with what that works out."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class RuleHitsOut(Read):
     """Places by one rule, and how many of them had the outcome."""
 
     rule: str
@@ -33,7 +36,7 @@ class RuleHitsOut(BaseModel):
     share: float | None
 
 
-class MissedOut(BaseModel):
+class MissedOut(Read):
     """Eligible cases with the outcome that were not listed, estimated from the random draw."""
 
     upper: float | None = Field(description="95 % one-sided upper bound.")
@@ -46,7 +49,7 @@ class MissedOut(BaseModel):
     n_not_listed: int
 
 
-class OutcomeFindingsOut(BaseModel):
+class OutcomeFindingsOut(Read):
     """One outcome over the sittings whose time has passed."""
 
     outcome: str
@@ -57,18 +60,7 @@ class OutcomeFindingsOut(BaseModel):
     missed: MissedOut
 
 
-class WaitsOut(BaseModel):
-    """Waits in days until a case was listed, and those that go on."""
-
-    n_listed: int
-    median_days: float | None
-    ninth_decile_days: float | None
-    longest_days: float | None
-    n_still_waiting: int
-    still_longest_days: float | None
-
-
-class AgreementOut(BaseModel):
+class AgreementOut(Read):
     """How many agree, disagree or said nothing; never by person."""
 
     n_agree: int
@@ -83,37 +75,21 @@ class FindingsOut(BaseModel):
     as_of: str
     note: str
     outcomes: list[OutcomeFindingsOut]
-    waits: WaitsOut
+    waits: WaitFindings
     agreement_with_scores: AgreementOut
     agreement_with_reasons: AgreementOut
 
 
 @router.get("/findings", responses=_ERRORS)
-def tell_findings(request: Request, person: SignedIn) -> FindingsOut:
+def tell_findings(service: ServiceDep, person: SignedIn) -> FindingsOut:
     """Return hits, misses, waits and agreement over all sittings."""
-    service = service_of(request)
     store, unit = service.need_store(), service.need_unit()
     found = read_findings(store, service.champion.find(), unit, store.clock())
     return FindingsOut(
         as_of=format_moment(found.as_of_us, unit.time_zone),
         note=NOTE,
-        outcomes=[_tell_outcome(one) for one in found.outcomes],
-        waits=WaitsOut(**vars(found.waits)),
-        agreement_with_scores=_tell_agreement(found.with_scores),
-        agreement_with_reasons=_tell_agreement(found.with_reasons),
+        outcomes=[OutcomeFindingsOut.model_validate(one) for one in found.outcomes],
+        waits=found.waits,
+        agreement_with_scores=AgreementOut.model_validate(found.with_scores),
+        agreement_with_reasons=AgreementOut.model_validate(found.with_reasons),
     )
-
-
-def _tell_outcome(found: OutcomeFindings) -> OutcomeFindingsOut:
-    return OutcomeFindingsOut(
-        outcome=found.outcome,
-        label=found.label,
-        n_sittings=found.n_sittings,
-        n_not_yet=found.n_not_yet,
-        hits=[RuleHitsOut(**vars(hits), share=hits.share) for hits in found.hits],
-        missed=MissedOut(**vars(found.missed), upper_first=found.missed.upper_first),
-    )
-
-
-def _tell_agreement(found: Agreement) -> AgreementOut:
-    return AgreementOut(**vars(found), share=found.share)

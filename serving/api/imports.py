@@ -19,7 +19,7 @@ from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE
 from features.intake.normalisation import Clock
 from serving.access.roles import may_turn_cases, need_sender
 from serving.access.visibility import find_sight
-from serving.api.records import errors, score_changed
+from serving.api.records import score_changed
 from serving.api.schemas_records import ImportIn, ImportOut, ImportsOut, RejectOut, RejectsOut
 from serving.errors import ServiceError
 from serving.intake.chunks import BYTES_PER_CHUNK, ROWS_PER_CHUNK, Chunk, take_chunk
@@ -38,10 +38,11 @@ from serving.intake.progress import (
 from serving.intake.row_lines import Line, LineSplitter, normalise_rows, read_line
 from serving.lists.csv_export import disarm
 from serving.persons import Person, SignedIn
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
 from serving.store.database import Store, Unit
 from serving.store.opaque_keys import KEY_PATTERN
+from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 _Key = Annotated[str, Path(pattern=KEY_PATTERN)]
@@ -62,11 +63,10 @@ _BODY: Final[dict[str, Any]] = {
 }
 
 
-@router.post("", responses=errors(403, 413, 415))
-def begin(asked: ImportIn, person: SignedIn, request: Request) -> ImportOut:
+@router.post("", responses=describe_errors(400, 401, 403, 413, 415, 422, 503))
+def begin(asked: ImportIn, person: SignedIn, service: ServiceDep) -> ImportOut:
     """Begin an import, or find the one of the same source that you began and that has not ended."""
     need_sender(person)
-    service = service_of(request)
     imported = begin_import(
         service.need_store(),
         person,
@@ -76,15 +76,14 @@ def begin(asked: ImportIn, person: SignedIn, request: Request) -> ImportOut:
     return _describe(imported, service.need_unit())
 
 
-@router.get("", responses=errors(404))
+@router.get("", responses=describe_errors(400, 401, 404, 422, 503))
 def read_all(
     person: SignedIn,
-    request: Request,
+    service: ServiceDep,
     cursor: Annotated[str | None, Query(pattern=KEY_PATTERN)] = None,
     limit: _Limit = 100,
 ) -> ImportsOut:
     """List imports, the latest first."""
-    service = service_of(request)
     unit = service.need_unit()
     with _refusing(), service.need_store().reading() as connection:
         found = list_imports(connection, after=cursor, limit=limit)
@@ -95,19 +94,23 @@ def read_all(
     )
 
 
-@router.get("/{import_key}", responses=errors(404))
-def read_one(import_key: _Key, person: SignedIn, request: Request) -> ImportOut:
+@router.get("/{import_key}", responses=describe_errors(400, 401, 404, 422, 503))
+def read_one(import_key: _Key, person: SignedIn, service: ServiceDep) -> ImportOut:
     """Tell how far an import is."""
-    service = service_of(request)
     with _refusing(), service.need_store().reading() as connection:
         return _describe(need_import(connection, import_key), service.need_unit())
 
 
-@router.put("/{import_key}/rows", responses=errors(403, 404, 409, 415), openapi_extra=_BODY)
+@router.put(
+    "/{import_key}/rows",
+    responses=describe_errors(400, 401, 403, 404, 409, 415, 422, 503),
+    openapi_extra=_BODY,
+)
 async def add_rows(
     import_key: _Key,
     person: SignedIn,
     request: Request,
+    service: ServiceDep,
     start: Annotated[int, Query(alias="from", ge=0, le=10**12)] = 0,
     last: bool = False,
 ) -> ImportOut:
@@ -119,7 +122,6 @@ async def add_rows(
     goes on with it, or an administrator.
     """
     need_sender(person)
-    service = service_of(request)
     _check_kind(request)
     taker = _Taker(service, import_key, start, person)
     with _refusing():
@@ -138,16 +140,16 @@ async def add_rows(
         return await to_thread.run_sync(taker.finish, last)
 
 
-@router.get("/{import_key}/rejects", responses=errors(404))
+@router.get("/{import_key}/rejects", responses=describe_errors(400, 401, 404, 422, 503))
 def read_rejects(
     import_key: _Key,
     person: SignedIn,
-    request: Request,
+    service: ServiceDep,
     cursor: Annotated[int, Query(ge=0, le=10**12)] = 0,
     limit: _Limit = 100,
 ) -> RejectsOut:
     """List an import's rejects and what each row held, but for what is kept apart."""
-    store = service_of(request).need_store()
+    store = service.need_store()
     with _refusing(), store.reading() as connection:
         reader = _find_reader(connection, need_import(connection, import_key), person)
         found = list_rejects(connection, import_key, after=cursor, limit=limit)
@@ -160,11 +162,11 @@ def read_rejects(
 @router.get(
     "/{import_key}/rejects.csv",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {}}}, **errors(404)},
+    responses={200: {"content": {"text/csv": {}}}, **describe_errors(400, 401, 404, 422, 503)},
 )
-def write_rejects(import_key: _Key, person: SignedIn, request: Request) -> StreamingResponse:
+def write_rejects(import_key: _Key, person: SignedIn, service: ServiceDep) -> StreamingResponse:
     """Give an import's rejects as CSV that no spreadsheet program runs anything of."""
-    store = service_of(request).need_store()
+    store = service.need_store()
     with _refusing(), store.reading() as connection:
         need_import(connection, import_key)
     return StreamingResponse(
@@ -242,7 +244,6 @@ def _check_kind(request: Request) -> None:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind not in _STREAMS or "content-encoding" in request.headers:
         raise ServiceError(
-            415,
             "not_ndjson",
             "the body is not declared as plain lines of JSON",
             f"send content-type: {_STREAMS[0]}, not compressed",
@@ -256,8 +257,7 @@ def _refusing() -> Iterator[None]:
         yield
     except ImportRefusedError as error:
         what, _, remedy = str(error).partition("; ")
-        status = {"no_import": 404, "not_the_importer": 403}.get(error.code, 409)
-        raise ServiceError(status, error.code, what, remedy) from None
+        raise ServiceError(error.code, what, remedy) from None
 
 
 def _describe(imported: Imported, unit: Unit) -> ImportOut:

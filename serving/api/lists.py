@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from features.contract.moments import format_moment, to_datetime
 from serving.access.visibility import EVERYTHING, Sight
-from serving.errors import ErrorResponse, ServiceError
+from serving.errors import ServiceError
 from serving.lists.blind_review import find_unsettled, record_first_view, withhold_division
 from serving.lists.csv_export import write_csv
 from serving.lists.listed import read_overflow, read_rows
@@ -31,9 +31,10 @@ from serving.lists.sittings import Sitting, current_sitting, list_sittings, read
 from serving.persons import SignedIn
 from serving.scoring.ordering import read_ordering
 from serving.scoring.stored_advice import advise_scores
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
 from serving.store.database import Unit
 from serving.store.opaque_keys import KEY_PATTERN, make_bad_cursor
+from serving.web.error_answers import describe_errors
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["lists"])
@@ -45,26 +46,21 @@ _Tag = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
 _KEPT: Final[dict[str, Any]] = {"description": "The list is as the ETag named it."}
 
 
-def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": ErrorResponse} for status in statuses}
-
-
 @router.post(
     "/sittings",
     status_code=201,
     responses={
         200: {"model": SittingOut, "description": "Opened today already."},
-        **_errors(*_WRITES),
+        **describe_errors(*_WRITES),
     },
 )
 def begin_sitting(
-    asked: SittingIn, request: Request, person: SignedIn, response: Response
+    asked: SittingIn, service: ServiceDep, person: SignedIn, response: Response
 ) -> SittingOut:
     """Open a sitting and compose its list; two who do so at once get the same.
 
     One is opened a day; a reason opens another. Those who act on cases and administrators may.
     """
-    service = service_of(request)
     store, unit = service.need_store(), service.need_unit()
     bundle = service.champion.find()
     with store.reading() as connection:
@@ -84,15 +80,14 @@ def begin_sitting(
     return SittingOut(**told)
 
 
-@router.get("/sittings", responses=_errors(401, 422, 503))
+@router.get("/sittings", responses=describe_errors(401, 422, 503))
 def read_sittings(
-    request: Request,
+    service: ServiceDep,
     person: SignedIn,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 20,
     cursor: Annotated[str | None, Query(pattern=KEY_PATTERN)] = None,
 ) -> SittingsOut:
     """Return sittings, the latest first."""
-    service = service_of(request)
     unit = service.need_unit()
     with service.need_store().reading() as connection:
         current = current_sitting(connection)
@@ -110,13 +105,12 @@ def read_sittings(
 @router.get(
     "/sittings/{sitting_key}",
     response_model=ListOut,
-    responses={304: _KEPT, **_errors(401, 404, 422, 503)},
+    responses={304: _KEPT, **describe_errors(401, 404, 422, 503)},
 )
 def read_past_list(
-    sitting_key: _Key, request: Request, person: SignedIn, tag: _Tag = None
+    sitting_key: _Key, request: Request, service: ServiceDep, person: SignedIn, tag: _Tag = None
 ) -> Response:
     """Return a sitting's list as it was shown, with first views and decisions."""
-    service = service_of(request)
     with service.need_store().reading() as connection:
         sitting = _need(read_sitting(connection, sitting_key))
         told = describe_list(
@@ -128,10 +122,13 @@ def read_past_list(
     return _answer(told, tag)
 
 
-@router.get("/list", response_model=ListOut, responses={304: _KEPT, **_errors(401, 404, 422, 503)})
-def read_list(request: Request, person: SignedIn, tag: _Tag = None) -> Response:
+@router.get(
+    "/list", response_model=ListOut, responses={304: _KEPT, **describe_errors(401, 404, 422, 503)}
+)
+def read_list(
+    request: Request, service: ServiceDep, person: SignedIn, tag: _Tag = None
+) -> Response:
     """Return the list of the current sitting."""
-    service = service_of(request)
     with service.need_store().reading() as connection:
         sitting = need_sitting(connection)
         told = describe_list(
@@ -146,11 +143,10 @@ def read_list(request: Request, person: SignedIn, tag: _Tag = None) -> Response:
 @router.get(
     "/list.csv",
     response_class=Response,
-    responses={200: {"content": {"text/csv": {}}}, **_errors(401, 404, 503)},
+    responses={200: {"content": {"text/csv": {}}}, **describe_errors(401, 404, 503)},
 )
-def read_csv(request: Request, person: SignedIn) -> Response:
+def read_csv(request: Request, service: ServiceDep, person: SignedIn) -> Response:
     """Return the list of the current sitting as CSV."""
-    service = service_of(request)
     unit = service.need_unit()
     with service.need_store().reading() as connection:
         sitting = need_sitting(connection)
@@ -168,9 +164,10 @@ def read_csv(request: Request, person: SignedIn) -> Response:
     )
 
 
-@router.get("/cases", responses=_errors(401, 422, 503))
+@router.get("/cases", responses=describe_errors(401, 422, 503))
 def read_cases(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     area: _Filter = None,
     source: _Filter = None,
@@ -182,7 +179,6 @@ def read_cases(
     cursor: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
 ) -> OpenCasesOut:
     """Return open cases, some at a time."""
-    service = service_of(request)
     store, unit = service.need_store(), service.need_unit()
     now_us = store.clock()
     with store.reading() as connection:
@@ -203,10 +199,15 @@ def read_cases(
 
 @router.post(
     "/sittings/{sitting_key}/cases/{key}/first-view",
-    responses=_errors(404, 409, *_WRITES),
+    responses=describe_errors(404, 409, *_WRITES),
 )
 def give_first_view(
-    sitting_key: _Key, key: _Key, given: FirstViewIn, request: Request, person: SignedIn
+    sitting_key: _Key,
+    key: _Key,
+    given: FirstViewIn,
+    request: Request,
+    service: ServiceDep,
+    person: SignedIn,
 ) -> ListedOut:
     """Record a first view of a blind case, and return its row, whole from now on.
 
@@ -214,7 +215,6 @@ def give_first_view(
     by those who act on cases and by administrators, for the latest sitting and for those of the 24
     hours before it.
     """
-    service = service_of(request)
     store, unit = service.need_store(), service.need_unit()
     with store.writing() as writing:
         record_first_view(writing, sitting_key, key, person, given.view)
@@ -235,7 +235,7 @@ def need_sitting(connection: Connection) -> Sitting:
     sitting = current_sitting(connection)
     if sitting is None:
         raise ServiceError(
-            404, "no_sitting", "no sitting was opened yet", "open one with POST /v1/sittings"
+            "no_sitting", "no sitting was opened yet", "open one with POST /v1/sittings"
         )
     return sitting
 
@@ -260,7 +260,7 @@ def describe_list(
 
 def _need(sitting: Sitting | None) -> Sitting:
     if sitting is None:
-        raise ServiceError(404, "not_found", "no sitting has this key", "start from /v1/sittings")
+        raise ServiceError("not_found", "no sitting has this key", "start from /v1/sittings")
     return sitting
 
 

@@ -4,9 +4,9 @@
 ``GET /v1/cases/{key}/scores``. A case that is looked at blind first shows no number here either.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from pydantic import AfterValidator, BaseModel, Field
 from scipy.special import expit
 from sqlalchemy import Connection, func, select
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 from features.contract.moments import format_moment
 from features.engine.measurement import ENGINE_VERSION
 from models.bundle.folder import Bundle
-from serving.errors import ErrorResponse, ServiceError
+from serving.errors import ServiceError
 from serving.explanations.stored_scores import StoredScore, read_scores
 from serving.explanations.stored_scores import read_score as read_stored
 from serving.lists.blind_review import is_blind
@@ -22,11 +22,12 @@ from serving.persons import SignedIn
 from serving.schemas import Strict
 from serving.scoring.bundle_uses import read_use
 from serving.scoring.ordering import Ordering, read_ordering, read_switch, switch_ordering
-from serving.service import Service, service_of
+from serving.service import ServiceDep
 from serving.standing.states import OPEN
 from serving.store.database import Unit
 from serving.store.opaque_keys import KEY_PATTERN
 from serving.store.schema import cases, standings
+from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["models"])
 MOST_SCORES: Final = 200
@@ -34,10 +35,6 @@ _MOST_WHY: Final = 2_000
 _LAST_SEQ: Final = 2**63 - 1
 _SAYS_SOMETHING: Final = r"[^\s\x00]"
 """One letter that both databases can hold is the least."""
-
-
-def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": ErrorResponse} for status in (400, 401, 422, 503, *statuses)}
 
 
 Key = Annotated[str, Path(pattern=KEY_PATTERN, description="An opaque key.")]
@@ -121,10 +118,9 @@ class StoredScoresOut(BaseModel):
     next_cursor: int | None
 
 
-@router.get("/model", responses=_errors())
-def read_model(request: Request, person: SignedIn) -> ModelOut:
+@router.get("/model", responses=describe_errors(400, 401, 422, 503))
+def read_model(service: ServiceDep, person: SignedIn) -> ModelOut:
     """Return the model in use, since when, and what is wrong with a newer one."""
-    service = service_of(request)
     unit = service.need_unit()
     bundle = service.champion.find()
     with service.need_store().reading() as connection:
@@ -161,19 +157,17 @@ def _tell_ordering(connection: Connection, bundle: Bundle | None, unit: Unit) ->
     )
 
 
-@router.post("/ordering", responses=_errors(403, 413, 415))
-def post_ordering(asked: OrderingIn, request: Request, person: SignedIn) -> OrderingOut:
+@router.post("/ordering", responses=describe_errors(400, 401, 403, 413, 415, 422, 503))
+def post_ordering(asked: OrderingIn, service: ServiceDep, person: SignedIn) -> OrderingOut:
     """Switch the order of priority places; the duty role and administrators may."""
-    service = service_of(request)
     with service.need_store().writing() as writing:
         switch_ordering(writing, person, asked.ordering, asked.why)
         return _tell_ordering(writing.connection, service.champion.find(), service.need_unit())
 
 
-@router.get("/rescoring", responses=_errors())
-def read_rescoring(request: Request, person: SignedIn) -> RescoringOut:
+@router.get("/rescoring", responses=describe_errors(400, 401, 422, 503))
+def read_rescoring(service: ServiceDep, person: SignedIn) -> RescoringOut:
     """Return how many scores are behind their cases' records, and since when."""
-    service = service_of(request)
     unit, table = service.need_unit(), standings.c
     is_open = table.state.in_(OPEN)
     behind = table.score_key.is_not(None) & (table.record_seq > table.known_seq)
@@ -198,10 +192,9 @@ def read_rescoring(request: Request, person: SignedIn) -> RescoringOut:
     )
 
 
-@router.get("/scores/{score_key}", responses=_errors(404))
-def read_score(score_key: Key, request: Request, person: SignedIn) -> StoredScoreOut:
+@router.get("/scores/{score_key}", responses=describe_errors(400, 401, 404, 422, 503))
+def read_score(score_key: Key, service: ServiceDep, person: SignedIn) -> StoredScoreOut:
     """Return a score as it was given."""
-    service = service_of(request)
     with service.need_store().reading() as connection:
         score = read_stored(connection, score_key)
         if score is None:
@@ -209,10 +202,10 @@ def read_score(score_key: Key, request: Request, person: SignedIn) -> StoredScor
         return _describe(score, service.need_unit(), withheld=is_blind(connection, score.case_key))
 
 
-@router.get("/cases/{key}/scores", responses=_errors(404))
+@router.get("/cases/{key}/scores", responses=describe_errors(400, 401, 404, 422, 503))
 def list_scores(
     key: Key,
-    request: Request,
+    service: ServiceDep,
     person: SignedIn,
     cursor: Annotated[
         int, Query(ge=1, le=_LAST_SEQ, description="``next_cursor`` of the part before.")
@@ -220,7 +213,6 @@ def list_scores(
     limit: Annotated[int, Query(ge=1, le=MOST_SCORES)] = 50,
 ) -> StoredScoresOut:
     """Return every score that a case was given, the latest first."""
-    service: Service = service_of(request)
     with service.need_store().reading() as connection:
         known = select(cases.c.case_key).where(cases.c.case_key == key)
         if connection.execute(known).one_or_none() is None:
@@ -259,7 +251,7 @@ def _describe(score: StoredScore, unit: Unit, *, withheld: bool) -> StoredScoreO
 
 
 def _make_absent(what: str) -> ServiceError:
-    return ServiceError(404, "not_found", f"no {what} has this key", "take a key from /v1/list")
+    return ServiceError("not_found", f"no {what} has this key", "take a key from /v1/list")
 
 
 def _show(us: int | None, unit: Unit) -> str | None:

@@ -3,33 +3,31 @@
 from collections.abc import Callable
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path
 
+from features.contract.json_text import is_storable
 from serving.access.roles import need_mover
-from serving.api.records import errors, score_changed
+from serving.api.records import score_changed
 from serving.api.schemas_records import MergeIn, MoveOut, SplitIn, TransferIn
 from serving.errors import Problem, ServiceError, invalid
 from serving.intake.move_records import MoveRefusedError
 from serving.intake.moves import Move, merge_cases, split_case, transfer_case
-from serving.intake.row_lines import is_storable
 from serving.persons import SignedIn
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
 from serving.store.opaque_keys import KEY_PATTERN
+from serving.web.error_answers import describe_errors
 from serving.web.gate import need_in_sight
 
 router = APIRouter(prefix="/v1/cases", tags=["moves"])
 _Key = Annotated[str, Path(pattern=KEY_PATTERN)]
-_STATUSES: Final = {"no_case": 404, "no_record": 422, "same_case": 422, "nothing_to_move": 422}
-"""Statuses by code; what is left clashes with how things stand."""
-_ERRORS: Final = errors(403, 404, 409, 413, 415)
+_ERRORS: Final = describe_errors(400, 401, 403, 404, 409, 413, 415, 422, 503)
 
 
 @router.post("/{key}/merge", responses=_ERRORS)
-def merge(key: _Key, asked: MergeIn, person: SignedIn, request: Request) -> MoveOut:
+def merge(key: _Key, asked: MergeIn, person: SignedIn, service: ServiceDep) -> MoveOut:
     """Merge the case into another: its records are copied there, and it is closed for good."""
     need_mover(person)
-    service = service_of(request)
     _check_texts(why=asked.why)
     with service.need_store().reading() as connection:
         need_in_sight(connection, person, asked.into)
@@ -48,10 +46,9 @@ def merge(key: _Key, asked: MergeIn, person: SignedIn, request: Request) -> Move
 
 
 @router.post("/{key}/split", responses=_ERRORS)
-def split(key: _Key, asked: SplitIn, person: SignedIn, request: Request) -> MoveOut:
+def split(key: _Key, asked: SplitIn, person: SignedIn, service: ServiceDep) -> MoveOut:
     """Make a new case of some of the case's records, and withdraw them here."""
     need_mover(person)
-    service = service_of(request)
     _check_texts(case_id=asked.case_id, why=asked.why)
     return _make(
         service,
@@ -69,10 +66,9 @@ def split(key: _Key, asked: SplitIn, person: SignedIn, request: Request) -> Move
 
 
 @router.post("/{key}/transfer", responses=_ERRORS)
-def transfer(key: _Key, asked: TransferIn, person: SignedIn, request: Request) -> MoveOut:
+def transfer(key: _Key, asked: TransferIn, person: SignedIn, service: ServiceDep) -> MoveOut:
     """Hand the case to another area; it stays as open as it was."""
     need_mover(person)
-    service = service_of(request)
     _check_texts(area=asked.area, why=asked.why)
     return _make(
         service,
@@ -103,12 +99,6 @@ def _make(service: Service, move: Callable[[], Move]) -> MoveOut:
         made = move()
     except MoveRefusedError as error:
         what, _, remedy = str(error).partition("; ")
-        raise ServiceError(_STATUSES.get(error.code, 409), error.code, what, remedy) from None
+        raise ServiceError(error.code, what, remedy) from None
     score_changed(service, made.changed_keys)
-    return MoveOut(
-        move_key=made.move_key,
-        kind=made.kind,
-        case_key=made.case_key,
-        other_case_key=made.other_case_key,
-        records_added=made.records_added,
-    )
+    return MoveOut.model_validate(made, from_attributes=True)

@@ -3,13 +3,12 @@
 Read only: bundles are proposed, approved and gone back from on the command line, where they are.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from features.contract.moments import format_moment
-from serving.errors import ErrorResponse
 from serving.persons import SignedIn
 from serving.promotions.record import (
     Step,
@@ -21,15 +20,14 @@ from serving.promotions.record import (
     read_steps,
 )
 from serving.scoring.bundle_uses import read_use
-from serving.service import service_of
+from serving.service import ServiceDep
 from serving.store.database import Unit
+from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["models"])
 MOST_STEPS: Final = 200
 _LAST_SEQ: Final = 2**63 - 1
-_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": ErrorResponse} for status in (400, 401, 403, 422, 503)
-}
+_ERRORS: Final = describe_errors(400, 401, 403, 422, 503)
 
 
 class GateOut(BaseModel):
@@ -98,7 +96,7 @@ class PromotionsOut(BaseModel):
 
 @router.get("/promotions", responses=_ERRORS)
 def list_promotions(
-    request: Request,
+    service: ServiceDep,
     person: SignedIn,
     cursor: Annotated[
         int, Query(ge=1, le=_LAST_SEQ, description="``next_cursor`` of the part before.")
@@ -106,7 +104,6 @@ def list_promotions(
     limit: Annotated[int, Query(ge=1, le=MOST_STEPS)] = 50,
 ) -> PromotionsOut:
     """Return which model is in use since when and by whom, what waits, and what came before."""
-    service = service_of(request)
     unit, bundle = service.need_unit(), service.champion.find()
     bundle_id = None if bundle is None else bundle.id
     with service.need_store().reading() as connection:

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
-from serving.api.decisions import CaseKey, errors
+from serving.api.decisions import CaseKey
 from serving.explanations.answers import (
     answer_incidents,
     answer_movement,
@@ -14,8 +14,9 @@ from serving.explanations.answers import (
 from serving.explanations.explained_score import start_explaining
 from serving.explanations.outputs import IncidentsOut, MovementOut, OpenQuestionsOut, ReasonsOut
 from serving.persons import SignedIn
-from serving.service import service_of
+from serving.service import ServiceDep
 from serving.store.opaque_keys import KEY_PATTERN
+from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["reasons"])
 ScoreKey = Annotated[
@@ -31,25 +32,23 @@ FromKey = Annotated[
         "the latest before the newest record.",
     ),
 ]
-_ERRORS = errors(401, 404, 409, 422, 503)
+_ERRORS = describe_errors(401, 404, 409, 422, 503)
 
 
 @router.get("/cases/{key}/reasons", responses=_ERRORS)
 def read_reasons(
-    key: CaseKey, request: Request, person: SignedIn, score_key: ScoreKey = None
+    key: CaseKey, service: ServiceDep, person: SignedIn, score_key: ScoreKey = None
 ) -> ReasonsOut:
     """Return what moved a score: single reasons with their records, and exact shares by family."""
-    service = service_of(request)
     with service.need_store().reading() as connection:
         return answer_reasons(start_explaining(connection, service, key), score_key)
 
 
 @router.get("/cases/{key}/incidents", responses=_ERRORS)
 def read_incidents(
-    key: CaseKey, request: Request, person: SignedIn, score_key: ScoreKey = None
+    key: CaseKey, service: ServiceDep, person: SignedIn, score_key: ScoreKey = None
 ) -> IncidentsOut:
     """Return the incidents on which a score rests, with the exact share of each."""
-    service = service_of(request)
     with service.need_store().reading() as connection:
         return answer_incidents(start_explaining(connection, service, key), score_key)
 
@@ -57,22 +56,20 @@ def read_incidents(
 @router.get("/cases/{key}/movement", responses=_ERRORS)
 def read_movement(
     key: CaseKey,
-    request: Request,
+    service: ServiceDep,
     person: SignedIn,
     score_key: ScoreKey = None,
     from_key: FromKey = None,
 ) -> MovementOut:
     """Return why a score moved since an earlier one, and why the case's place did."""
-    service = service_of(request)
     with service.need_store().reading() as connection:
         return answer_movement(start_explaining(connection, service, key), score_key, from_key)
 
 
 @router.get("/cases/{key}/open-questions", responses=_ERRORS)
 def read_open_questions(
-    key: CaseKey, request: Request, person: SignedIn, score_key: ScoreKey = None
+    key: CaseKey, service: ServiceDep, person: SignedIn, score_key: ScoreKey = None
 ) -> OpenQuestionsOut:
     """Return what the file did not say, and how far each answer could move the score."""
-    service = service_of(request)
     with service.need_store().reading() as connection:
         return answer_questions(start_explaining(connection, service, key), score_key)

@@ -5,30 +5,26 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from features.contract.rejects import Rejects
 from features.intake.normalisation import Clock
 from serving.access.roles import may_turn_cases, need_sender
 from serving.api.schemas_records import RecordsIn, RecordsOut
-from serving.errors import ErrorResponse, Problem, ServiceError, invalid
+from serving.errors import Problem, ServiceError, invalid
 from serving.intake.chunks import Chunk, take_at_once
 from serving.intake.row_lines import RawRow, make_raw_row, normalise_rows
 from serving.persons import SignedIn
 from serving.scoring.rescoring import score_stale
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
+from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["records"])
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the errors of a route, for its description."""
-    return {status: {"model": ErrorResponse} for status in (400, 401, 422, 503, *statuses)}
-
-
-@router.post("/records", responses=errors(403, 413, 415))
-def add_records(asked: RecordsIn, person: SignedIn, request: Request) -> RecordsOut:
+@router.post("/records", responses=describe_errors(400, 401, 403, 413, 415, 422, 503))
+def add_records(asked: RecordsIn, person: SignedIn, service: ServiceDep) -> RecordsOut:
     """Keep records, and score anew the cases that they change.
 
     A repeat is ignored and counted, a conflict told: what is stored stands. A row that cannot be
@@ -36,12 +32,10 @@ def add_records(asked: RecordsIn, person: SignedIn, request: Request) -> Records
     case was opened, closed, merged or handed on is taken from administrators alone.
     """
     need_sender(person)
-    service = service_of(request)
     store, unit = service.need_store(), service.need_unit()
     rows, places = _lay_out(asked)
     if len(rows) > service.settings.max_request_records:
         raise ServiceError(
-            413,
             "too_many_records",
             f"more than {service.settings.max_request_records:,} records",
             "send fewer at a time, or begin an import",

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from features.catalogue.declarations import DAY_US, Catalogue
 from features.contract.moments import find_zone, format_moment, parse_date
@@ -14,7 +14,7 @@ from features.history.vocabulary import REMEDIES, UNKNOWN_FACT, UNKNOWN_KIND, ch
 from features.intake.contract_folder import ContractFolder, assemble_folder
 from models.ranking.advice import Advice, RankedList
 from models.ranking.order import rank_cases
-from serving.errors import ErrorResponse, Problem, ServiceError, invalid
+from serving.errors import Problem, ServiceError, invalid
 from serving.schemas import (
     AdviceOut,
     NotRankedOut,
@@ -23,20 +23,20 @@ from serving.schemas import (
     StandingOut,
     UnmeasuredOut,
 )
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
+from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["scores"])
 _MOST_UNMEASURED = 100
-ERRORS = {status: {"model": ErrorResponse} for status in (400, 413, 415, 422, 503)}
+ERRORS = describe_errors(400, 413, 415, 422, 503)
 
 
-@router.post("/scores", responses=ERRORS)  # type: ignore[arg-type]
-def score_cases(asked: ScoreRequest, request: Request) -> ScoresOut:
+@router.post("/scores", responses=ERRORS)
+def score_cases(asked: ScoreRequest, service: ServiceDep) -> ScoresOut:
     """Score the cases of a request and tell the reasons; the same function ranks the list.
 
     Advisory: a score opens, closes, downgrades or allocates nothing.
     """
-    service = service_of(request)
     bundle = service.need_bundle()
     _check_size(asked, service)
     as_of_us = _read_as_of(asked)
@@ -103,7 +103,6 @@ def _check_size(asked: ScoreRequest, service: Service) -> None:
     settings = service.settings
     if len(asked.cases) > settings.max_request_cases or records > settings.max_request_records:
         raise ServiceError(
-            413,
             "too_large",
             f"at most {settings.max_request_cases:,} cases and "
             f"{settings.max_request_records:,} records are taken at a time",

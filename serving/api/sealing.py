@@ -7,13 +7,14 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from serving.access.sealed_cases import SealedCase, read_sealed_cases
 from serving.access.seals import LEAST_PEOPLE, MOST_PEOPLE, open_seal, read_seal, seal_case
-from serving.api.decisions import CaseKey, errors
+from serving.api.decisions import CaseKey
 from serving.decisions.drafts import NO_NUL, Words
 from serving.persons import SignedIn
 from serving.schemas import Strict
 from serving.scoring.rescoring import score_cases
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
+from serving.web.error_answers import describe_errors
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["sealed cases"])
@@ -70,10 +71,9 @@ class SealedOut(BaseModel):
     cases: list[SealedCaseOut]
 
 
-@router.post("/cases/{key}/seal", status_code=201, responses=errors(*_WRITES))
-def seal(key: CaseKey, asked: SealIn, request: Request, person: SignedIn) -> SealOut:
+@router.post("/cases/{key}/seal", status_code=201, responses=describe_errors(*_WRITES))
+def seal(key: CaseKey, asked: SealIn, service: ServiceDep, person: SignedIn) -> SealOut:
     """Seal a case, or name others for a sealed one: nobody else sees, finds or counts it."""
-    service = service_of(request)
     with service.need_store().writing() as writing:
         linked = seal_case(
             writing, key, person, asked.people, asked.why, make_rules(service.settings)
@@ -82,20 +82,18 @@ def seal(key: CaseKey, asked: SealIn, request: Request, person: SignedIn) -> Sea
     return _tell(service, key)
 
 
-@router.post("/cases/{key}/unseal", status_code=201, responses=errors(*_WRITES, 409))
-def unseal(key: CaseKey, asked: UnsealIn, request: Request, person: SignedIn) -> SealOut:
+@router.post("/cases/{key}/unseal", status_code=201, responses=describe_errors(*_WRITES, 409))
+def unseal(key: CaseKey, asked: UnsealIn, service: ServiceDep, person: SignedIn) -> SealOut:
     """Open a sealed case for everybody of its area; who may see it may do so."""
-    service = service_of(request)
     with service.need_store().writing() as writing:
         linked = open_seal(writing, key, person, asked.why, make_rules(service.settings))
     score_linked(service, linked)
     return _tell(service, key)
 
 
-@router.get("/sealed", responses=errors(401, 403, 503))
-def list_sealed(request: Request, person: SignedIn) -> SealedOut:
+@router.get("/sealed", responses=describe_errors(401, 403, 503))
+def list_sealed(request: Request, service: ServiceDep, person: SignedIn) -> SealedOut:
     """Return the sealed cases that name you: they stand on no list, so that you see to them."""
-    service = service_of(request)
     store, unit = service.need_store(), service.need_unit()
     with store.reading() as connection:
         sight = sight_of(request, connection)

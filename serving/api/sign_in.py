@@ -8,13 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field
 
-from serving.errors import ErrorResponse
 from serving.persons import SignedIn, tell_person
 from serving.schemas import PersonOut, Strict
+from serving.web.error_answers import describe_errors
 from serving.web.sign_in import name_person, sign_in, sign_out
 
 router = APIRouter(prefix="/v1", tags=["sign-in"])
-_REFUSALS = {status: {"model": ErrorResponse} for status in (400, 403, 413, 415, 422, 503)}
+_REFUSALS = describe_errors(400, 403, 413, 415, 422, 503)
 
 
 class SignInIn(Strict):
@@ -45,7 +45,7 @@ class MeOut(PersonOut):
     areas: list[str] | None = Field(description="Areas whose cases you see; null: every area.")
 
 
-@router.post("/sign-in", responses=_REFUSALS)  # type: ignore[arg-type]
+@router.post("/sign-in", responses=_REFUSALS)
 def begin_session(who: SignInIn, request: Request, response: Response) -> PersonOut:
     """Sign in on this machine: the answer sets the cookie of a new session.
 
@@ -56,13 +56,13 @@ def begin_session(who: SignInIn, request: Request, response: Response) -> Person
     return tell_person(person)
 
 
-@router.post("/sign-out", status_code=204, responses={403: {"model": ErrorResponse}})
+@router.post("/sign-out", status_code=204, responses=describe_errors(403))
 def end_session(request: Request, response: Response) -> None:
     """End the session; its value is refused from now on."""
     sign_out(request, response)
 
 
-@router.get("/me", responses={401: {"model": ErrorResponse}})
+@router.get("/me", responses=describe_errors(401))
 def read_me(person: SignedIn) -> MeOut:
     """Return who is signed in."""
     areas = None if person.areas is None else sorted(person.areas)

@@ -146,7 +146,7 @@ def _need_standing(connection: Connection, case_key: str) -> Row[Any]:
     )
     found = connection.execute(query).one_or_none()
     if found is None:
-        raise ServiceError(404, "no_such_case", "no case has this key", "start from GET /v1/list")
+        raise ServiceError("no_such_case", "no case has this key", "start from GET /v1/list")
     return found
 
 

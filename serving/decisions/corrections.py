@@ -90,7 +90,6 @@ def find_record(connection: Connection, case_key: str, record_id: str) -> Doubte
 
 def _make_absent() -> ServiceError:
     return ServiceError(
-        404,
         "no_such_record",
         "the case shows no such record",
         "name a record as the case shows it; one of a linked case is corrected there",
@@ -128,7 +127,7 @@ def answer_correction(
     known = select(_requests.request_key).where(_requests.request_key == request_key)
     if connection.execute(known).one_or_none() is None:
         raise ServiceError(
-            404, "no_such_request", "there is no such request", "start from GET /v1/corrections"
+            "no_such_request", "there is no such request", "start from GET /v1/corrections"
         )
     there = connection.execute(
         select(correction_answers).where(_answers.request_key == request_key)
@@ -136,7 +135,6 @@ def answer_correction(
     if there is not None:
         who = f"{there.person} ({there.role}, {there.agency})"
         raise ServiceError(
-            409,
             "already_answered",
             f"{who} answered at {format_moment(there.answered_at_us, unit.time_zone)}",
             "ask again with a request of its own",

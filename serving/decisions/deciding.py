@@ -96,7 +96,6 @@ def decide(writing: Writing, act: Act, unit: Unit, rules: StandingRules) -> Deci
     course = read_course(connection, act.case_key, writing.now_us, rules)
     if course.merged or case_id is None:
         raise ServiceError(
-            409,
             "case_merged" if course.merged else "case_erased",
             "nothing more is decided on this case",
             "decide on the case that its records went into, where they did",

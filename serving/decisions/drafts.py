@@ -155,7 +155,6 @@ def check_draft(draft: DecisionIn, person: Person, today: dt.date) -> None:
     need_decider(person)
     if draft.ways.therapeutic_assessment is not None and person.role != HEALTH:
         raise ServiceError(
-            403,
             "not_health",
             "a therapeutic assessment is decided by the health role",
             "ask a health worker of the team to record it",

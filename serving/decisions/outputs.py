@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from serving.schemas import EstimateOut, ReasonOut, RecordOut, UnknownOut
+from models.ranking.advice import Estimate, Unknown
+from serving.schemas import ReasonOut, RecordOut
 
 Agreement = Literal["yes", "no", "not_seen"]
 
@@ -178,12 +179,12 @@ class CaseAdviceOut(BaseModel):
     estimate_note: str
     priority: float
     priority_as_recorded: float
-    estimates: list[EstimateOut]
+    estimates: list[Estimate]
     leading_outcome: str
     reasons: list[ReasonOut]
     counter_reasons: list[ReasonOut]
     marks: list[str]
-    unknowns: list[UnknownOut]
+    unknowns: list[Unknown]
 
 
 class PlaceOut(BaseModel):

@@ -33,7 +33,6 @@ def read_tag(if_match: str | None) -> int | None:
     """
     if if_match is None or if_match.strip() in ("", "*"):
         raise ServiceError(
-            428,
             "version_needed",
             "a decision says which version of the case it rests on",
             "read the case and send its ETag as If-Match",
@@ -69,7 +68,6 @@ def check_version(connection: Connection, case_key: str, seen: int | None) -> in
     if version == seen:
         return version
     raise ServiceError(
-        412,
         "decided_meanwhile",
         "the case is not as it was read",
         "read the case again and decide on what it says now",

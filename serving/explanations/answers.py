@@ -31,14 +31,12 @@ from serving.explanations.outputs import (
 )
 from serving.explanations.texts import (
     put_first,
-    tell_families,
     tell_file,
     tell_incidents,
     tell_ledger,
     tell_movement,
-    tell_question,
 )
-from serving.schemas import EstimateOut, ReasonOut, UnknownOut
+from serving.schemas import ReasonOut
 
 
 def answer_reasons(asked: Explaining, score_key: str | None) -> ReasonsOut:
@@ -50,15 +48,14 @@ def answer_reasons(asked: Explaining, score_key: str | None) -> ReasonsOut:
     advice = rank(bundle, history, as_of_us, np.array([case])).advise([0])[0]
     leading = advice.leading_outcome
     families = list_families(bundle, history, case, as_of_us, leading) if leading else ()
-    told = dataclasses.asdict(advice)
     return ReasonsOut(
         **asked.describe(then),
         leading_outcome=leading or None,
-        estimates=[EstimateOut(**one) for one in told["estimates"]],
-        reasons=[ReasonOut(**one) for one in told["reasons"]],
-        counter_reasons=[ReasonOut(**one) for one in told["counter_reasons"]],
-        families=tell_families(families),
-        unknowns=[UnknownOut(**one) for one in told["unknowns"]],
+        estimates=list(advice.estimates),
+        reasons=[ReasonOut(**dataclasses.asdict(one)) for one in advice.reasons],
+        counter_reasons=[ReasonOut(**dataclasses.asdict(one)) for one in advice.counter_reasons],
+        families=list(families),
+        unknowns=list(advice.unknowns),
         file=tell_file(report_file(bundle, history, case, as_of_us)),
     )
 
@@ -110,7 +107,7 @@ def answer_questions(asked: Explaining, score_key: str | None) -> OpenQuestionsO
         return OpenQuestionsOut(**asked.withhold())
     then = asked.open(score_key)
     found = list_open_questions(*_take(then))
-    return OpenQuestionsOut(**asked.describe(then), questions=[tell_question(one) for one in found])
+    return OpenQuestionsOut(**asked.describe(then), questions=list(found))
 
 
 def _take(then: FileThen) -> tuple[Bundle, History, int, int]:

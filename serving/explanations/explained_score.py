@@ -76,12 +76,12 @@ class Explaining:
             before = find_earlier(self.connection, after)
             if before is None:
                 remedy = "there is nothing to compare before the next score"
-                raise ServiceError(409, "no_earlier_score", "no score came before", remedy)
+                raise ServiceError("no_earlier_score", "no score came before", remedy)
             return self._read(before)
         before = self._need_score(score_key)
         if before.stored_seq >= after.stored_seq or before.as_of_us > after.as_of_us:
             remedy = "name an earlier score in `from`"
-            raise ServiceError(409, "not_earlier", "that score is not the earlier one", remedy)
+            raise ServiceError("not_earlier", "that score is not the earlier one", remedy)
         return self._read(before)
 
     def describe(self, then: FileThen) -> dict[str, Any]:
@@ -114,23 +114,23 @@ class Explaining:
             latest = read_latest(self.connection, self.case_key)
             if latest is None:
                 remedy = "ask again once the case is scored"
-                raise ServiceError(409, "no_score", "the case has no score yet", remedy)
+                raise ServiceError("no_score", "the case has no score yet", remedy)
             return latest
         score = read_score(self.connection, score_key)
         if score is None or score.case_key != self.case_key:
             remedy = "read the case's scores from GET /v1/cases/{key}"
-            raise ServiceError(404, "no_such_score", "the case has no such score", remedy)
+            raise ServiceError("no_such_score", "the case has no such score", remedy)
         return score
 
     def _read(self, score: StoredScore) -> FileThen:
         bundle = self.service.champion.recall(score.bundle_id)
         if bundle is None:
             remedy = "put its bundle back among the promoted ones"
-            raise ServiceError(503, "model_gone", "the score's model is not at hand", remedy)
+            raise ServiceError("model_gone", "the score's model is not at hand", remedy)
         then = read_file_then(self.folders, bundle, score)
         if not then.is_there:
             remedy = "check the store with `caselight db check`"
-            raise ServiceError(409, "records_gone", "the records of then are not there", remedy)
+            raise ServiceError("records_gone", "the records of then are not there", remedy)
         return then
 
 

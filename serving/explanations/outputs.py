@@ -4,7 +4,11 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from serving.schemas import EstimateOut, ReasonOut, UnknownOut
+from models.explanations.facade import FamilyShare
+from models.explanations.open_questions import OpenQuestion
+from models.explanations.unfamiliarity import UnusualValue
+from models.ranking.advice import Estimate, Unknown
+from serving.schemas import ReasonOut
 
 
 class ExplainedOut(BaseModel):
@@ -27,45 +31,26 @@ class ExplainedOut(BaseModel):
     estimate_note: str | None
 
 
-class FamilyOut(BaseModel):
-    """What one family of indicators moved the leading outcome's score by."""
-
-    outcome: str
-    family: str
-    share: float = Field(description="Exact share of log_odds.")
-    sentence: str
-
-
-class UnusualOut(BaseModel):
-    """An indicator outside what nearly all earlier cases held, from low to high."""
-
-    indicator: str
-    sentence: str
-    value: float
-    low: float
-    high: float
-
-
 class FileOut(BaseModel):
     """What is said of the file itself, and which indicators make it so."""
 
     thin: bool | None
     strange: bool | None
     sentences: list[str]
-    unusual: list[UnusualOut]
+    unusual: list[UnusualValue]
 
 
 class ReasonsOut(ExplainedOut):
     """What moved the leading outcome's score: single reasons, and all of it by family."""
 
     leading_outcome: str | None = None
-    estimates: list[EstimateOut] = []
+    estimates: list[Estimate] = []
     reasons: list[ReasonOut] = []
     counter_reasons: list[ReasonOut] = []
-    families: list[FamilyOut] = Field(
+    families: list[FamilyShare] = Field(
         default=[], description="With base_log_odds they add up to log_odds."
     )
-    unknowns: list[UnknownOut] = []
+    unknowns: list[Unknown] = []
     file: FileOut | None = None
 
 
@@ -115,8 +100,8 @@ class OutcomeMovementOut(BaseModel):
 
     outcome: str
     sentence: str
-    before: EstimateOut
-    after: EstimateOut
+    before: Estimate
+    after: Estimate
     shares: list[SwitchOut]
 
 
@@ -156,25 +141,7 @@ class MovementOut(ExplainedOut):
     rank: RankOut | None = Field(default=None, description="Where both scores stood on lists.")
 
 
-class RangeOut(BaseModel):
-    """One outcome's probability over every admissible answer, both ends inclusive."""
-
-    outcome: str
-    low: float
-    high: float
-    sentence: str
-
-
-class QuestionOut(BaseModel):
-    """A question without an answer on file, and how far each answer could move the score."""
-
-    fact: str
-    sentence: str
-    key_question: bool
-    ranges: list[RangeOut]
-
-
 class OpenQuestionsOut(ExplainedOut):
     """Unanswered questions: those to ask first, then by the widest range."""
 
-    questions: list[QuestionOut] = []
+    questions: list[OpenQuestion] = []

@@ -29,7 +29,6 @@ from serving.explanations.texts import (
     tell_incidents,
     tell_ledger,
     tell_movement,
-    tell_question,
 )
 
 MOST_AT_ONCE: Final = 200
@@ -166,7 +165,7 @@ def _tell_settling(then: FileThen, settling: Settling) -> dict[str, Any]:
                 one.key_question,
                 tuple(some.sentence for some in one.ranges if _is_moving(some, leading)),
             )
-            for one in map(tell_question, settling.questions)
+            for one in settling.questions
         ),
         "disputes": tuple(_show_dispute(one, then) for one in settling.disputes),
         "leavings": tuple(

@@ -8,29 +8,22 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from models.explanations.facade import (
-    FamilyShare,
     FileReport,
     IncidentReasons,
     IncidentShare,
     Movement,
-    OpenQuestion,
     SwitchShare,
 )
 from serving.explanations.files_then import FileThen
 from serving.explanations.ledgers import ListLedger
 from serving.explanations.outputs import (
-    FamilyOut,
     FileOut,
     IncidentOut,
     OutcomeIncidentsOut,
     OutcomeMovementOut,
-    QuestionOut,
-    RangeOut,
     RankOut,
     SwitchOut,
-    UnusualOut,
 )
-from serving.schemas import EstimateOut
 from serving.store.row_text import Clockface
 
 _Told = TypeVar("_Told", IncidentReasons, Movement)
@@ -41,11 +34,6 @@ def put_first(outcome: str, found: Iterable[_Told]) -> list[_Told]:
     return sorted(found, key=lambda one: one.outcome != outcome)
 
 
-def tell_families(found: Iterable[FamilyShare]) -> list[FamilyOut]:
-    """Tell shares by family."""
-    return [FamilyOut(**dataclasses.asdict(one)) for one in found]
-
-
 def tell_file(report: FileReport) -> FileOut:
     """Tell what is said of the file itself."""
     mark = report.mark
@@ -53,7 +41,7 @@ def tell_file(report: FileReport) -> FileOut:
         thin=None if mark is None else mark.thin,
         strange=None if mark is None else mark.strange,
         sentences=list(report.sentences),
-        unusual=[UnusualOut(**dataclasses.asdict(one)) for one in report.unusual],
+        unusual=list(report.unusual),
     )
 
 
@@ -91,8 +79,8 @@ def tell_movement(movement: Movement, before: FileThen, after: FileThen) -> Outc
     return OutcomeMovementOut(
         outcome=movement.outcome,
         sentence=movement.sentence,
-        before=EstimateOut(**dataclasses.asdict(movement.before)),
-        after=EstimateOut(**dataclasses.asdict(movement.after)),
+        before=movement.before,
+        after=movement.after,
         shares=[_tell_switch(share, before, after) for share in movement.shares],
     )
 
@@ -116,14 +104,4 @@ def tell_ledger(found: ListLedger, face: Clockface) -> RankOut:
         after_opened_at=face.show(found.after.opened_at_us),
         sentences=list(found.ledger.sentences),
         **dataclasses.asdict(found.ledger),
-    )
-
-
-def tell_question(question: OpenQuestion) -> QuestionOut:
-    """Tell an unanswered question with the range of each outcome."""
-    return QuestionOut(
-        fact=question.fact,
-        sentence=question.sentence,
-        key_question=question.key_question,
-        ranges=[RangeOut(**dataclasses.asdict(one)) for one in question.ranges],
     )

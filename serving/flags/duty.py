@@ -257,7 +257,6 @@ def acknowledge(
     """
     if person.role not in DUTY_ROLES:
         raise ServiceError(
-            403,
             "not_on_duty",
             "urgent flags are acknowledged by the duty role",
             "sign in with the duty role, or tell the person on duty",
@@ -289,7 +288,7 @@ def _check_urgent(connection: Connection, raising_key: str) -> None:
     query = select(flag_raisings.c.urgent).where(flag_raisings.c.raising_key == raising_key)
     if not is_key(raising_key) or not connection.execute(query).scalar_one_or_none():
         raise ServiceError(
-            404, "no_such_flag", "there is no such urgent flag", "start from GET /v1/duty"
+            "no_such_flag", "there is no such urgent flag", "start from GET /v1/duty"
         )
 
 
@@ -297,7 +296,6 @@ def _refuse(connection: Connection, first: Acknowledgement) -> ServiceError:
     zone = connection.execute(select(unit.c.time_zone)).scalar_one()
     who = f"{first.person.name} ({first.person.role}, {first.person.agency})"
     return ServiceError(
-        409,
         "already_acknowledged",
         f"{who} acknowledged this flag at {format_moment(first.at_us, zone)}",
         "nothing is left to acknowledge; speak to that person",

@@ -97,7 +97,6 @@ def record_first_read(
     """
     if person.role in _NOT_READERS:
         raise ServiceError(
-            403,
             "not_a_reader",
             "a first read is by somebody who acts on cases",
             "ask a screener, a reviewer, a health worker or the duty role to read it",
@@ -133,7 +132,7 @@ def ensure_first_read(
     known = select(cases.c.case_key).where(cases.c.case_key == case_key)
     if not is_key(case_key) or writing.connection.execute(known).scalar_one_or_none() is None:
         raise ServiceError(
-            404, "no_such_case", "there is no such case", "start from GET /v1/first-reads"
+            "no_such_case", "there is no such case", "start from GET /v1/first-reads"
         )
     seq = writing.take_seq()
     there = writing.connection.execute(
@@ -159,7 +158,6 @@ def _refuse(connection: Connection, first: FirstRead) -> ServiceError:
     zone = connection.execute(select(unit.c.time_zone)).scalar_one()
     who = f"{first.person.name} ({first.person.role}, {first.person.agency})"
     return ServiceError(
-        409,
         "already_read",
         f"{who} read this case first, at {format_moment(first.read_at_us, zone)}",
         "nothing is left to record; a decision or a view tells what you think of it",

@@ -319,7 +319,6 @@ def _refuse(place: str, numbers: Sequence[int]) -> ServiceError:
     remedy = "name a flag that stands and a record that raised it, as the case shows them"
     noun = "flag does" if len(numbers) == 1 else "flags do"
     return ServiceError(
-        422,
         "flag_not_standing",
         f"{len(numbers)} named {noun} not stand on this case",
         "read the case again; somebody may have decided meanwhile",

@@ -21,7 +21,7 @@ from authlib.oauth2.client import (  # type: ignore[import-untyped]
 from itsdangerous import BadData, URLSafeSerializer
 
 from serving.clock import Clock
-from serving.errors import ServiceError
+from serving.errors import Forbidden, ServiceError
 from serving.identity.claims import check_nonce
 from serving.identity.configuration import OpenId
 from serving.identity.ended_sessions import Endings
@@ -246,5 +246,5 @@ class CodeFlow:
         return flow if -self._openid.rules.skew_s <= age_s <= FLOW_SECONDS else None
 
 
-def _refuse(code: str, message: str) -> ServiceError:
-    return ServiceError(403, code, message, "go back to the sign-in and begin again")
+def _refuse(code: Forbidden, message: str) -> ServiceError:
+    return ServiceError(code, message, "go back to the sign-in and begin again")

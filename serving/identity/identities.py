@@ -79,5 +79,5 @@ def _refuse(access: AccessTable, part: str) -> ServiceError:
     # For the administrator: which part of the access file gave nothing, and nothing of the person.
     _log.info("no_access", part_of_access_file=part)
     return ServiceError(
-        403, "no_access", "this account has no access to Caselight", f"ask {access.contact}"
+        "no_access", "this account has no access to Caselight", f"ask {access.contact}"
     )

@@ -4,7 +4,6 @@ Both are kept for an hour. A token with an unknown key has the provider asked ag
 often than once in a pause, so that forged tokens cannot have this service call it again and again.
 """
 
-import json
 import threading
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 
+from features.contract.json_text import JsonError, read_json
 from serving.clock import Clock, read_clock
 from serving.errors import ServiceError
 from serving.identity.addresses import is_trustworthy
@@ -176,8 +176,8 @@ def _fetch(client: httpx2.Client, address: str) -> dict[str, Any]:
             if len(content) > _MOST_BYTES or time.monotonic() > until:
                 raise _Unusable("its answer is too long")
     try:
-        told = json.loads(content)
-    except (ValueError, RecursionError):
+        told = read_json(content)
+    except JsonError:
         raise _Unusable("its answer is not JSON") from None
     if not isinstance(told, dict):
         raise _Unusable("its answer is not an object")
@@ -223,7 +223,6 @@ def find_keys(keys: Sequence[Key], kid: str | None) -> list[Key]:
 def make_unanswered() -> ServiceError:
     """Return the error of a provider that does not answer."""
     return ServiceError(
-        503,
         "no_issuer",
         "the sign-in of your organisation does not answer",
         "try again in a minute; if it goes on, tell who looks after the service",

@@ -1,6 +1,5 @@
 """Opening a signed token: only what the provider signed, by a method that only it can use."""
 
-import json
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,6 +8,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
+from features.contract.json_text import read_json
 from serving.identity.issuer import Issuer, Key, find_keys
 
 ALGORITHMS: Final = (
@@ -80,8 +80,8 @@ def _read_header(token: str) -> dict[str, Any]:
     if len(parts) != _PARTS or not all(parts):
         raise UntrustedToken
     try:
-        header = json.loads(urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)))
-    except (ValueError, RecursionError):
+        header = read_json(urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)))
+    except ValueError:
         raise UntrustedToken from None
     if not isinstance(header, dict) or header.get("alg") not in ALGORITHMS:
         raise UntrustedToken

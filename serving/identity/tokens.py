@@ -102,7 +102,6 @@ class TokenReader:
 def refuse_token() -> ServiceError:
     """Return the one answer to every token that proves nothing."""
     return ServiceError(
-        401,
         "bad_token",
         "the token is not accepted",
         "fetch a new one from your organisation's provider, made for this service",

@@ -26,6 +26,7 @@ from features.errors import CaselightError
 from features.intake.contract_folder import ContractFolder, empty_frame
 from features.intake.integrity import SUPERSEDED_AT
 from features.intake.normalisation import FILE, ROW
+from serving.errors import ErrorCode
 from serving.store import schema
 from serving.store.frames import make_frame, select_rows
 from serving.store.lookups import is_among
@@ -47,7 +48,7 @@ class MoveRefusedError(CaselightError):
         What is wrong and how to mend it.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 

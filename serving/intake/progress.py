@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, and_, case, insert, or_, select, update
 
 from features.errors import CaselightError
+from serving.errors import ErrorCode
 from serving.persons import Person, read_person
 from serving.store import schema
 from serving.store.database import Store, Writing, make_key
@@ -25,7 +26,7 @@ class ImportRefusedError(CaselightError):
         What is wrong and how to mend it.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
 

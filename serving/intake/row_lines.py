@@ -7,11 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from features.contract.json_text import JsonError, is_storable, read_json
 from features.contract.rejects import COLUMNS, Rejects, join_rejects, make_rejects
 from features.contract.tables import TABLES, Form, Table
 from features.intake.files import Piece
@@ -89,14 +90,10 @@ def read_line(number: int, line: Line) -> RawRow:
     if line.too_long:
         return _refuse(number, line, "line_too_long")
     try:
-        content = json.loads(
-            line.content.decode("utf-8"),
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_read_object,
-        )
+        content = read_json(line.content.decode("utf-8"))
     except UnicodeDecodeError:
         return _refuse(number, line, "encoding")
-    except (ValueError, RecursionError):
+    except JsonError:
         return _refuse(number, line, "not_a_row")
     return _read_content(number, line, content)
 
@@ -122,17 +119,6 @@ def _refuse(number: int, line: Line, code: str) -> RawRow:
     return RawRow(number, "", {"(line)": text}, code)
 
 
-def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError("not JSON")
-
-
-def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a field twice")
-    return found
-
-
 def _find_fault(name: str, cells: Mapping[str, object]) -> str:
     if not cells.keys() <= set(TABLES[name].column_names):
         return "unknown_column"
@@ -140,13 +126,6 @@ def _find_fault(name: str, cells: Mapping[str, object]) -> str:
         return "not_text"
     texts = [cell for cell in cells.values() if isinstance(cell, str)]
     return "encoding" if any(not is_storable(text) for text in texts) else ""
-
-
-def is_storable(text: str) -> bool:
-    """Say whether every database can hold a text: no half characters, no NUL."""
-    if "\0" in text:
-        return False
-    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 @dataclass(frozen=True)

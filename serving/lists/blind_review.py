@@ -253,12 +253,12 @@ def record_first_view(
     """
     need_opener(person)
     if view not in VIEWS:
-        raise ServiceError(422, "unknown_view", "that is no view", f"write {', '.join(VIEWS)}")
+        raise ServiceError("unknown_view", "that is no view", f"write {', '.join(VIEWS)}")
     connection = writing.connection
     recent = select(sittings.c.sitting_key).where(sittings.c.sitting_key == sitting_key, _recent())
     if connection.execute(recent).one_or_none() is None:
         raise ServiceError(
-            409, "sitting_over", "that sitting takes no views any more", "read /v1/list again"
+            "sitting_over", "that sitting takes no views any more", "read /v1/list again"
         )
     blind = connection.execute(
         select(list_places.c.blind).where(
@@ -266,10 +266,10 @@ def record_first_view(
         )
     ).scalar_one_or_none()
     if blind is None:
-        raise ServiceError(404, "not_listed", "the case is not on this list", "read /v1/list")
+        raise ServiceError("not_listed", "the case is not on this list", "read /v1/list")
     if not blind:
         raise ServiceError(
-            409, "not_blind", "the case is shown whole already", "give a decision instead"
+            "not_blind", "the case is shown whole already", "give a decision instead"
         )
     wanted = connection.execute(_wanted_of(case_key)).scalars().all()
     for key in (sitting_key, *(other for other in wanted if other != sitting_key)):
@@ -308,5 +308,5 @@ def _store_view(
     ).scalar_one()
     if not stands:
         raise ServiceError(
-            409, "already_viewed", "a first view of the case is on record", "read the row again"
+            "already_viewed", "a first view of the case is on record", "read the row again"
         )

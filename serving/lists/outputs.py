@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from serving.schemas import EstimateOut, ReasonOut, Strict
+from models.ranking.advice import Estimate
+from serving.lists.waiting_times import Waits
+from serving.schemas import ReasonOut, Strict
 
 
 def _drop_nul(text: str | None) -> str | None:
@@ -66,7 +68,7 @@ class ListedOut(BaseModel):
     flags: list[StandingFlagOut]
     leading_outcome: str | None
     leading_label: str | None
-    estimates: list[EstimateOut]
+    estimates: list[Estimate]
     reasons: list[ReasonOut] = Field(description="The first of them.")
     n_reasons: int | None
     counter_reasons: list[ReasonOut] = Field(
@@ -106,22 +108,6 @@ class OverflowCountOut(BaseModel):
     flagged_since: str | None
 
 
-class WaitsOut(BaseModel):
-    """What waiting means, in numbers and in words."""
-
-    n_waiting: int
-    longest_days: int
-    weeks_observed: float
-    arrivals_per_week: float
-    decided_per_week: float
-    places_per_week: int
-    growth_per_week: float
-    fits: bool
-    weeks_at_least: int
-    weeks_at_most: int | None
-    words: list[str]
-
-
 class SinceLastOut(BaseModel):
     """What is new since the sitting before."""
 
@@ -149,7 +135,7 @@ class SittingOut(AdvisoryOut):
     n_open: int
     states: dict[str, int]
     since_last: SinceLastOut | None
-    waits: WaitsOut
+    waits: Waits
     overflow: OverflowCountOut
 
 

@@ -16,7 +16,7 @@ from serving.lists.since_decision import read_news_since_decisions
 from serving.pages.list_words import ListWords
 from serving.pages.rendering import render
 from serving.persons import SignedIn
-from serving.service import service_of
+from serving.service import ServiceDep
 from serving.standing.standings import make_rules
 from serving.store.opaque_keys import KEY_PATTERN
 
@@ -30,6 +30,7 @@ it the doubt about either is larger than the move."""
 @router.get("/caseload", response_class=HTMLResponse)
 def show_caseload(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     owner: _Name = "",
     area: _Name = "",
@@ -38,9 +39,8 @@ def show_caseload(
 ) -> HTMLResponse:
     """Show managed cases, the next review first or the most changed; what changed stands first."""
     told = list_caseload(
-        request, person, owner or None, area or None, order, limit=50, cursor=cursor
+        request, service, person, owner or None, area or None, order, limit=50, cursor=cursor
     )
-    service = service_of(request)
     bundle = service.champion.find()
     catalogue = bundle.catalogue if bundle else None
     words = ListWords(catalogue, service.need_unit().time_zone)

@@ -10,7 +10,7 @@ from serving.lists.open_cases import Filters, read_page
 from serving.lists.pools import count_states
 from serving.pages.rendering import render
 from serving.persons import SignedIn
-from serving.service import service_of
+from serving.service import ServiceDep
 from serving.standing.states import OPEN
 from serving.web.gate import note_shown, sight_of
 
@@ -22,6 +22,7 @@ _Text = Annotated[str, Query(max_length=200)]
 @router.get("/cases", response_class=HTMLResponse)
 def show_cases(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     area: _Text = "",
     source: _Text = "",
@@ -32,7 +33,6 @@ def show_cases(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> HTMLResponse:
     """Show open cases under some filters."""
-    service = service_of(request)
     store = service.need_store()
     with store.reading() as connection:
         sight = sight_of(request, connection)
@@ -69,14 +69,17 @@ def show_cases(
 
 @router.post("/cases/find")
 def find_case(
-    request: Request, person: SignedIn, number: Annotated[str, Form(max_length=200)] = ""
+    request: Request,
+    service: ServiceDep,
+    person: SignedIn,
+    number: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     """Lead to the case of a number, or show those whose number begins so.
 
     It is sent in the body of the request, since an address is written into logs and kept by the
     browser; the answer leads on by the case's opaque key.
     """
-    with service_of(request).need_store().reading() as connection:
+    with service.need_store().reading() as connection:
         found = find_cases(connection, number, sight_of(request, connection))
     note_shown(request, (one.key for one in found.cases))
     if len(found.cases) == 1:

@@ -18,7 +18,7 @@ from serving.oversight.run_words import NOTHING
 from serving.oversight.unasked import Missing, read_unasked
 from serving.pages.rendering import describe_moment, render
 from serving.persons import SignedIn
-from serving.service import service_of
+from serving.service import ServiceDep
 from serving.store.opaque_keys import KEY_PATTERN
 
 router = APIRouter(include_in_schema=False)
@@ -32,19 +32,19 @@ REJECT_READERS: Final = RULES["GET", "/v1/imports/{import_key}/rejects.csv"].rol
 @router.get("/data", response_class=HTMLResponse)
 def show_data(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     cursor: Annotated[str | None, Query(pattern=KEY_PATTERN)] = None,
 ) -> HTMLResponse:
     """Show imports, flags, recording delay and what is missing most, of the whole unit."""
-    service = service_of(request)
     store, unit, bundle = service.need_store(), service.need_unit(), service.champion.find()
     now_us = store.clock()
-    told = read_all(person, request, cursor=cursor, limit=IMPORTS_PER_PAGE)
+    told = read_all(person, service, cursor=cursor, limit=IMPORTS_PER_PAGE)
     with store.reading() as connection:
         reasons = read_reasons(connection, [one.import_key for one in told.imports])
         delays = read_delays(connection, now_us)
         missing = None if bundle is None else read_unasked(connection, bundle.catalogue, now_us)
-    flags = read_flags(request, person)
+    flags = read_flags(service, person)
     return render(
         request,
         "data.html",

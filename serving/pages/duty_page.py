@@ -16,9 +16,10 @@ from serving.lists.sittings import current_sitting
 from serving.pages.list_words import ListWords, close_sentence, describe_span
 from serving.pages.rendering import render
 from serving.persons import Person, SignedIn
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
 from serving.store.opaque_keys import KEY_PATTERN
 from serving.store.schema import flag_raisings
+from serving.web.error_answers import STATUSES
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(include_in_schema=False)
@@ -28,15 +29,20 @@ _MOST_CHOSEN: Final = 200
 
 @router.get("/urgent", response_class=HTMLResponse)
 def show_urgent(
-    request: Request, person: SignedIn, cursor: str | None = None, unread: str | None = None
+    request: Request,
+    service: ServiceDep,
+    person: SignedIn,
+    cursor: str | None = None,
+    unread: str | None = None,
 ) -> HTMLResponse:
     """Show the cases with urgent flags that stand, those without a place, and first reads due."""
-    return _show(request, person, cursor, unread)
+    return _show(request, service, person, cursor, unread)
 
 
 @router.post("/urgent/{key}")
 def acknowledge_some(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     key: _CaseKey,
     raising: Annotated[Sequence[str], Form(max_length=_MOST_CHOSEN)] = (),
@@ -45,10 +51,16 @@ def acknowledge_some(
     """Record that the duty role has seen some flags of a case, each for itself, with one note."""
     said = note.strip()
     try:
-        _acknowledge(service_of(request), person, key, raising, said or None)
+        _acknowledge(service, person, key, raising, said or None)
     except ServiceError as error:
         return _show(
-            request, person, status=error.status, problem=error.body, note=said, of_case=key
+            request,
+            service,
+            person,
+            status=STATUSES[error.code],
+            problem=error.body,
+            note=said,
+            of_case=key,
         )
     return RedirectResponse("/urgent", status_code=303)
 
@@ -58,14 +70,12 @@ def _acknowledge(
 ) -> None:
     """Record that a person has seen flags of one case: all that were chosen, or none."""
     if not raisings:
-        raise ServiceError(
-            422, "no_flag", "no flag was chosen", "tick the flags that you have seen"
-        )
+        raise ServiceError("no_flag", "no flag was chosen", "tick the flags that you have seen")
     owned = select(flag_raisings.c.raising_key).where(flag_raisings.c.case_key == case_key)
     with service.need_store().writing() as writing:
         if not set(raisings) <= set(writing.connection.execute(owned).scalars()):
             raise ServiceError(
-                404, "no_such_flag", "the case has no such flag", "choose from those shown"
+                "no_such_flag", "the case has no such flag", "choose from those shown"
             )
         for raising in dict.fromkeys(raisings):
             acknowledge(writing, raising, person, note)
@@ -73,12 +83,12 @@ def _acknowledge(
 
 def _show(
     request: Request,
+    service: Service,
     person: Person,
     cursor: str | None = None,
     unread: str | None = None,
     **more: Any,
 ) -> HTMLResponse:
-    service = service_of(request)
     store = service.need_store()
     now_us = store.clock()
     with store.reading() as connection:
@@ -93,7 +103,7 @@ def _show(
         next_cursor=page.next_cursor,
         procedure=PROCEDURE,
         minutes=service.settings.acknowledge_minutes,
-        reads=read_first_reads(request, person, overdue=None, cursor=unread, size=50),
+        reads=read_first_reads(request, service, person, overdue=None, cursor=unread, size=50),
         overflow=sitting.standing["overflow"] if sitting else None,
         may_acknowledge=person.role in DUTY_ROLES,
         **more,

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from serving.pages.rendering import render
 from serving.persons import SignedIn
-from serving.service import service_of
+from serving.service import ServiceDep
 
 router = APIRouter(include_in_schema=False)
 DOCUMENTS: Final = Path(__file__).resolve().parents[2] / "docs"
@@ -61,9 +61,9 @@ class Word:
 
 
 @router.get("/help", response_class=HTMLResponse)
-def show_help(request: Request, person: SignedIn) -> HTMLResponse:
+def show_help(request: Request, service: ServiceDep, person: SignedIn) -> HTMLResponse:
     """Show how to read a score, the words used, and the keys."""
-    settings = service_of(request).settings
+    settings = service.settings
     return render(
         request,
         "help.html",
@@ -74,9 +74,9 @@ def show_help(request: Request, person: SignedIn) -> HTMLResponse:
 
 
 @router.get("/accessibility", response_class=HTMLResponse)
-def show_accessibility(request: Request) -> HTMLResponse:
+def show_accessibility(request: Request, service: ServiceDep) -> HTMLResponse:
     """Show what was tested for access, what is known not to work, and how to report."""
-    settings = service_of(request).settings
+    settings = service.settings
     idle = settings.session_idle_seconds // 60
     return render(request, "accessibility.html", idle_minutes=idle)
 

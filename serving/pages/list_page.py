@@ -18,7 +18,7 @@ from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.scoring.ordering import read_ordering
 from serving.scoring.stored_advice import advise_scores
-from serving.service import service_of
+from serving.service import ServiceDep
 from serving.standing.standings import make_rules
 from serving.web.gate import note_shown, sight_of
 
@@ -32,6 +32,7 @@ _CHOSEN: Final = ("area", "source", "family")
 @router.get("/", response_class=HTMLResponse)
 def show_list(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     area: _Name = "",
     source: _Name = "",
@@ -40,7 +41,6 @@ def show_list(
     referred: Literal["", "newly"] = "",
 ) -> HTMLResponse:
     """Show the current sitting's list; before the first, how to open one."""
-    service = service_of(request)
     unit = service.need_unit()
     with service.need_store().reading() as connection:
         sitting = current_sitting(connection)
@@ -84,10 +84,9 @@ def show_list(
 
 @router.post("/sittings")
 def open_list(
-    request: Request, person: SignedIn, again: Annotated[str, Form(max_length=500)] = ""
+    service: ServiceDep, person: SignedIn, again: Annotated[str, Form(max_length=500)] = ""
 ) -> Response:
     """Open today's sitting, or another one where a reason is given, and show its list."""
-    service = service_of(request)
     store = service.need_store()
     bundle = service.champion.find()
     with store.reading() as connection:

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from features.catalogue.declarations import DAY_US, Catalogue
 from features.contract.moments import to_datetime
+from models.ranking.advice import Estimate
 from models.wording.sentences import describe_briefly
 from serving.flags.named_records import Name, NamedRecord
 from serving.lists.latest_incidents import Incident, Telling
 from serving.lists.new_records import NewKind, News
 from serving.lists.recent_incidents import LastingState
 from serving.pages.rendering import describe_day
-from serving.schemas import EstimateOut
 
 MOST_KINDS: Final = 4
 """Kinds of new records that a row names; the rest is counted."""
@@ -198,7 +198,7 @@ def tell_briefly(row: Mapping[str, Any], outcome: str | None = None) -> str:
     wanted = outcome or row["leading_outcome"]
     for one in row["estimates"]:
         if one["outcome"] == wanted:
-            found = EstimateOut.model_validate(one)
+            found = Estimate(**one)
             return f"{found.label} within {found.horizon}: {describe_briefly(found)}"
     return ""
 

@@ -19,7 +19,8 @@ from serving.pages.rendering import render
 from serving.persons import Person, SignedIn
 from serving.promotions.record import find_figures, read_steps
 from serving.scoring.ordering import SWITCHERS
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
+from serving.web.error_answers import STATUSES
 
 router = APIRouter(include_in_schema=False)
 STEPS_PER_PAGE: Final = 20
@@ -79,26 +80,30 @@ class Shown:
 @router.get("/models", response_class=HTMLResponse)
 def show_model(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     cursor: _Cursor = _LAST_SEQ,
     done: Literal["", "ordering"] = "",
 ) -> HTMLResponse:
     """Show the model in use, what came before, its figures, its card and the switch."""
-    return _show(request, person, cursor=cursor, done=done)
+    return _show(request, service, person, cursor=cursor, done=done)
 
 
 @router.post("/models/ordering")
 def switch(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     ordering: Annotated[str, Form(max_length=20)] = "",
     why: Annotated[str, Form(max_length=2_000)] = "",
 ) -> Response:
     """Turn the switch of the order, or show the page with what is missing and what was written."""
     try:
-        post_ordering(_read_form(ordering, why), request, person)
+        post_ordering(_read_form(ordering, why), service, person)
     except ServiceError as error:
-        return _show(request, person, problem=error, given={"ordering": ordering, "why": why})
+        return _show(
+            request, service, person, problem=error, given={"ordering": ordering, "why": why}
+        )
     return RedirectResponse("/models?done=ordering", status_code=303)
 
 
@@ -107,16 +112,15 @@ def _read_form(ordering: str, why: str) -> OrderingIn:
         return OrderingIn.model_validate({"ordering": ordering, "why": why.strip()})
     except ValidationError as error:
         fields = {str(one["loc"][0]) for one in error.errors() if one["loc"]}
-        code, remedy = (
-            ("no_ordering", "choose an order")
-            if "ordering" in fields
-            else ("no_reason", "say why the order is switched")
-        )
-        raise ServiceError(422, code, "the switch was not turned", remedy) from None
+        what = "the switch was not turned"
+        if "ordering" in fields:
+            raise ServiceError("no_ordering", what, "choose an order") from None
+        raise ServiceError("no_reason", what, "say why the order is switched") from None
 
 
 def _show(
     request: Request,
+    service: Service,
     person: Person,
     *,
     cursor: int = _LAST_SEQ,
@@ -124,15 +128,14 @@ def _show(
     problem: ServiceError | None = None,
     given: dict[str, str] | None = None,
 ) -> HTMLResponse:
-    service = service_of(request)
-    told = list_promotions(request, person, cursor=cursor, limit=STEPS_PER_PAGE)
+    told = list_promotions(service, person, cursor=cursor, limit=STEPS_PER_PAGE)
     return render(
         request,
         "models.html",
-        status=problem.status if problem else 200,
+        status=STATUSES[problem.code] if problem else 200,
         told=told,
         gates=_find_gates(told),
-        model=read_model(request, person),
+        model=read_model(service, person),
         shown=_describe(service),
         capacity=service.settings.capacity,
         may_switch=person.role in SWITCHERS,

@@ -28,7 +28,7 @@ from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.results.agreement import BELOW, FIRST, LAST, MIDDLE, NO_LIST, NO_RANK, Agreement
 from serving.results.reading import Findings, read_findings
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
 from serving.store.audit_lines import CHANGES, LOOKS, Book
 from serving.store.database import Store
 from serving.store.opaque_keys import is_key
@@ -127,6 +127,7 @@ class Answer:
 @router.get("/oversight", response_class=HTMLResponse)
 def show_oversight(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     book: Annotated[str, Query(max_length=10)] = LOOKS,
     who: _Text = "",
@@ -136,14 +137,13 @@ def show_oversight(
     cursor: Annotated[int | None, Query(ge=1, le=_MOST_NUMBER)] = None,
 ) -> HTMLResponse:
     """Show lines of the audit books, what is unusual in them, and whether they are whole."""
-    service = service_of(request)
     period = int(days) if days in {str(one) for one in PERIODS} else PERIODS[1]
     named: Book = CHANGES if book == CHANGES else LOOKS
     asked = Asked(named, who.strip(), case.strip(), day.strip(), period)
     answer = _answer(service, asked, cursor)
     face = Clockface(service.need_unit().time_zone)
     lines = [_tell(one, face) for one in answer.found.lines] if answer.found else []
-    check = check_audit(request, person)
+    check = check_audit(service, person)
     # Last, so that nothing else waits beside what is being worked out.
     unusual, findings = _find_kept(request, service, face, period)
     return render(

@@ -16,7 +16,7 @@ from serving.pages.list_words import RULES, ListWords, tell_briefly
 from serving.pages.print_marks import MARKING
 from serving.pages.rendering import render
 from serving.persons import SignedIn
-from serving.service import service_of
+from serving.service import ServiceDep
 from serving.standing.standings import make_rules
 from serving.web.gate import note_shown, sight_of
 
@@ -24,9 +24,8 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/pack", response_class=HTMLResponse)
-def show_pack(request: Request, person: SignedIn) -> HTMLResponse:
+def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLResponse:
     """Show the pack of the current sitting: a look at every case on its list."""
-    service = service_of(request)
     unit = service.need_unit()
     bundle = service.champion.find()
     catalogue = bundle.catalogue if bundle else None

@@ -13,7 +13,7 @@ from features.contract.moments import format_moment
 from serving.lists.sitting_opening import ADVISORY
 from serving.pages.rendering import describe_moment
 from serving.persons import Person
-from serving.service import Service, service_of
+from serving.service import Service, ServiceDep
 
 router = APIRouter(include_in_schema=False)
 MARKING: Final = "OFFICIAL-SENSITIVE"
@@ -22,9 +22,8 @@ _MOST_LETTERS: Final = 200
 
 
 @router.get("/print.css")
-def give_marks(request: Request) -> Response:
+def give_marks(request: Request, service: ServiceDep) -> Response:
     """Return the stylesheet of a printed page's margins: mark, advisory line, who and when."""
-    service = service_of(request)
     bundle = service.champion.find()
     advisory = bundle.catalogue.wording["advisory"] if bundle else ADVISORY
     person: Person | None = getattr(request.state, "person", None)

@@ -3,7 +3,6 @@
 import datetime as dt
 import functools
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -15,11 +14,12 @@ from starlette.exceptions import HTTPException
 
 from features.contract.moments import to_datetime
 from features.errors import ConfigError
+from models.ranking.advice import Estimate
 from models.wording.sentences import describe_estimate, describe_push, format_probability
 from serving.errors import ServiceError
 from serving.pages.error_words import MOMENT, tell_problems
-from serving.schemas import EstimateOut
 from serving.service import service_of
+from serving.web.error_answers import STATUSES
 
 _Handler = Callable[[Request, Exception], Response]
 _ASSETS: Final = ("govuk-frontend.min.css", "moj-frontend.min.css", "govuk-frontend.min.js")
@@ -68,7 +68,7 @@ def _show_error(plain: _Handler, request: Request, error: Exception) -> Response
     for_person = "text/html" in request.headers.get("accept", "")
     if not for_person or request.url.path.startswith("/v1/"):
         return told
-    if isinstance(error, ServiceError) and error.status == HTTPStatus.UNAUTHORIZED:
+    if isinstance(error, ServiceError) and told.status_code == STATUSES["not_signed_in"]:
         return Response(status_code=303, headers={"location": "/sign-in"})
     body = error.body if isinstance(error, ServiceError) else None
     return render(request, "problem.html", status=told.status_code, problem=body)
@@ -103,10 +103,10 @@ def _environment() -> Environment:
     return environment
 
 
-def tell_estimate(estimate: EstimateOut | Mapping[str, Any]) -> str:
+def tell_estimate(estimate: Estimate | Mapping[str, Any]) -> str:
     """Return an estimate in its one fixed format, from an answer or from a list's snapshot."""
     if isinstance(estimate, Mapping):
-        estimate = EstimateOut.model_validate(estimate)
+        estimate = Estimate(**estimate)
     return describe_estimate(estimate)
 
 

@@ -12,7 +12,7 @@ from serving.errors import ServiceError
 from serving.pages.case.page import show_problem
 from serving.pages.rendering import render
 from serving.persons import SignedIn
-from serving.service import service_of
+from serving.service import ServiceDep
 from serving.standing.standings import make_rules
 
 router = APIRouter(include_in_schema=False)
@@ -20,17 +20,21 @@ _Words = Annotated[str, Form(max_length=2_000)]
 
 
 @router.get("/sealed", response_class=HTMLResponse)
-def show_sealed(request: Request, person: SignedIn) -> HTMLResponse:
+def show_sealed(request: Request, service: ServiceDep, person: SignedIn) -> HTMLResponse:
     """Show the sealed cases that name the person, and by what the sign-in knows them."""
-    return render(request, "sealed.html", told=list_sealed(request, person))
+    return render(request, "sealed.html", told=list_sealed(request, service, person))
 
 
 @router.post("/cases/{key}/seal")
 def seal(
-    request: Request, person: SignedIn, key: CaseKey, people: _Words = "", why: _Words = ""
+    request: Request,
+    service: ServiceDep,
+    person: SignedIn,
+    key: CaseKey,
+    people: _Words = "",
+    why: _Words = "",
 ) -> Response:
     """Seal a case for the people written one a line, and for the person who seals it."""
-    service = service_of(request)
     named = {one.strip() for one in people.splitlines() if one.strip()} | {person.subject}
     try:
         _need_reason(why)
@@ -45,9 +49,10 @@ def seal(
 
 
 @router.post("/cases/{key}/unseal")
-def unseal(request: Request, person: SignedIn, key: CaseKey, why: _Words = "") -> Response:
+def unseal(
+    request: Request, service: ServiceDep, person: SignedIn, key: CaseKey, why: _Words = ""
+) -> Response:
     """Open a sealed case for everybody of its area."""
-    service = service_of(request)
     try:
         _need_reason(why)
         with service.need_store().writing() as writing:
@@ -61,5 +66,5 @@ def unseal(request: Request, person: SignedIn, key: CaseKey, why: _Words = "") -
 def _need_reason(why: str) -> None:
     if not why.strip():
         raise ServiceError(
-            422, "no_reason", "no reason was given", "say why, for those who may see the case"
+            "no_reason", "no reason was given", "say why, for those who may see the case"
         )

@@ -10,6 +10,7 @@ from serving.identity.flow import FLOW_SECONDS
 from serving.identity.sign_in_parts import Entrance
 from serving.pages.rendering import render
 from serving.persons import AGENCIES, ROLES, Person
+from serving.web.error_answers import STATUSES
 from serving.web.sign_in import (
     begin_session,
     end_session,
@@ -41,7 +42,7 @@ def begin(
         sign_in(request, answer, person)
     except ServiceError as error:
         given = {"name": name, "given_role": role, "given_agency": agency, "given_areas": areas}
-        return _show(request, error.status, problem=error.body, **given)
+        return _show(request, STATUSES[error.code], problem=error.body, **given)
     return answer
 
 
@@ -58,7 +59,7 @@ def leave(request: Request) -> Response:
             else organisation.flow.begin(before.number, before.begun_s)
         )
     except ServiceError as error:
-        return _show(request, error.status, problem=error.body)
+        return _show(request, STATUSES[error.code], problem=error.body)
     answer = RedirectResponse(begun.location, status_code=303)
     organisation.flow_cookie.keep(answer, begun.value, FLOW_SECONDS)
     return answer
@@ -114,15 +115,15 @@ def _find_start(person: Person) -> str:
 
 
 def _refuse(request: Request, refusal: ServiceError) -> HTMLResponse:
-    if refusal.body.code == "no_access":
+    if refusal.code == "no_access":
         return render(
             request,
             "no_access.html",
-            status=refusal.status,
+            status=STATUSES[refusal.code],
             section="sign-in",
             remedy=refusal.body.remedy,
         )
-    return _show(request, refusal.status, problem=refusal.body)
+    return _show(request, STATUSES[refusal.code], problem=refusal.body)
 
 
 def _show(request: Request, status: int = 200, **content: object) -> HTMLResponse:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import insert
 
-from serving.intake.row_lines import is_storable
+from features.contract.json_text import is_storable
 from serving.persons import Person
 from serving.promotions.record import Step, StepName, find_waiting, follow, read_steps
 from serving.promotions.rights import (

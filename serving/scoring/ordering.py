@@ -43,7 +43,6 @@ def switch_ordering(writing: Writing, person: Person, ordering: Ordering, why: s
     """
     if person.role not in SWITCHERS:
         raise ServiceError(
-            403,
             "role_may_not",
             "this role does not switch the order",
             "ask the duty role or an administrator",

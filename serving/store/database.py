@@ -195,7 +195,6 @@ class Store:
                 append_lines(connection, self.audit_key, LOOKS, [entry], self.clock())
         except (SQLAlchemyError, ConfigError):
             raise ServiceError(
-                503,
                 "look_not_recorded",
                 "the look could not be recorded, so nothing is shown",
                 "tell the operator to run `caselight audit verify`",

@@ -17,6 +17,4 @@ def is_key(text: str) -> bool:
 
 def make_bad_cursor() -> ServiceError:
     """Return the error of a cursor that names nothing (422)."""
-    return ServiceError(
-        422, "bad_cursor", "the cursor leads nowhere", "start again from the first page"
-    )
+    return ServiceError("bad_cursor", "the cursor leads nowhere", "start again from the first page")

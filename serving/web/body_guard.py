@@ -1,24 +1,21 @@
-"""Guards the door: a request body is small, JSON, and means one thing, or it goes no further.
+"""Request body limits: a body is small, JSON, and means one thing, or it goes no further.
 
-Plain JSON readers accept NaN, repeated keys and depth that exhausts the stack; here they are errors
-before anything else sees the body. The body is held in memory only. The pages' forms are small and
-plain; the rows of an import stream through to their route, which reads them piece by piece.
+The body is held in memory only. The pages' forms are small and plain; the rows of an import stream
+through to their route, which reads them piece by piece.
 """
 
-import json
-import math
 import re
 import time
-from typing import Any, Final
+from typing import Final
 
 from anyio import move_on_after, to_thread
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.errors import ErrorBody, ServiceError, answer
+from features.contract.json_text import JsonError, check_texts, read_json
+from serving.errors import ErrorBody, ServiceError
+from serving.web.error_answers import answer
 
-_MAX_DEPTH: Final = 12
-_MAX_DIGITS: Final = 32
 _LARGE_BYTES: Final = 50_000
 _MOST_FORM_BYTES: Final = 100_000
 _FORM: Final = b"application/x-www-form-urlencoded"
@@ -28,17 +25,13 @@ _STREAM: Final = re.compile(r"/v1/imports/[^/]+/rows")
 
 _MOST_STRANGER_BYTES: Final = 100_000
 _NUL: Final = ErrorBody(
-    code="bad_request", message="a text holds the letter NUL", remedy="leave it out"
+    code="bad_request", message="a text holds the NUL character", remedy="leave it out"
 )
 
 
 _SLOW: Final = ErrorBody(
     code="too_slow", message="the body came too slowly", remedy="send it again, in smaller parts"
 )
-
-
-class _Refused(ValueError):
-    """The body is JSON of a kind that is not taken; holds our words only."""
 
 
 class BodyGuard:
@@ -77,7 +70,7 @@ class BodyGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its body read, or answer with an error."""
         if scope["type"] == "http" and b"%00" in scope["query_string"]:
-            await answer(422, _NUL)(scope, receive, send)
+            await answer(_NUL, 422)(scope, receive, send)
         elif scope["type"] != "http" or scope["method"] in _BARE:
             await self._app(scope, receive, send)
         elif _is_stream(scope):
@@ -91,15 +84,14 @@ class BodyGuard:
         try:
             body = await self._read(receive, most_bytes)
         except TimeoutError:
-            await _close(408, _SLOW)(scope, receive, send)
+            await _close(_SLOW)(scope, receive, send)
             return
         if body is None:
-            await _close(413, _make_large(most_bytes))(scope, receive, send)
+            await _close(_make_large(most_bytes))(scope, receive, send)
             return
         refused = await _check(scope, body, is_form=is_form)
         if refused is not None:
-            status, refusal = refused
-            await answer(status, refusal)(scope, receive, send)
+            await answer(refused)(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
 
@@ -121,7 +113,7 @@ class BodyGuard:
                 return await receive()
             message = await _wait(receive, self._silence_seconds)
             if message is None:
-                raise ServiceError(408, _SLOW.code, _SLOW.message, _SLOW.remedy)
+                raise ServiceError("too_slow", _SLOW.message, _SLOW.remedy)
             whole = not message.get("more_body", False)
             return message
 
@@ -152,15 +144,15 @@ class BodyGuard:
                 return b"".join(pieces)
 
 
-async def _check(scope: Scope, body: bytes, *, is_form: bool) -> tuple[int, ErrorBody] | None:
+async def _check(scope: Scope, body: bytes, *, is_form: bool) -> ErrorBody | None:
     """Return what is wrong with a body that came whole; ``None`` where nothing is."""
     if is_form:
-        return (400, _NUL) if b"%00" in body or b"\x00" in body else None
+        return _NUL if b"%00" in body or b"\x00" in body else None
     if not _needs_body(scope, body):
         return None
     if len(body) <= _LARGE_BYTES:
         return _find_fault(scope, body)
-    # Reading a large body letter by letter must not hold up other requests.
+    # Reading a large body must not hold up other requests.
     return await to_thread.run_sync(_find_fault, scope, body)
 
 
@@ -179,9 +171,9 @@ async def _wait(receive: Receive, seconds: float) -> Message | None:
     return None
 
 
-def _close(status: int, body: ErrorBody) -> JSONResponse:
+def _close(body: ErrorBody) -> JSONResponse:
     """Return an error that ends the connection, since the rest of the body is not read."""
-    response = answer(status, body)
+    response = answer(body)
     response.headers["connection"] = "close"
     return response
 
@@ -215,96 +207,18 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-def _find_fault(scope: Scope, body: bytes) -> tuple[int, ErrorBody] | None:
+def _find_fault(scope: Scope, body: bytes) -> ErrorBody | None:
     kinds = [value for name, value in scope["headers"] if name == b"content-type"]
     if len(kinds) != 1 or kinds[0].split(b";")[0].strip().lower() != b"application/json":
-        return 415, ErrorBody(
+        return ErrorBody(
             code="not_json",
             message="the body is not declared as JSON",
             remedy="send content-type: application/json",
         )
     try:
-        _check_depth(body)
-        _check_letters(_parse(body))
-    except _Refused as refusal:
-        return 400, ErrorBody(code="bad_json", message=str(refusal), remedy="send plain JSON")
-    except (ValueError, RecursionError):
-        return 400, ErrorBody(
-            code="bad_json",
-            message="the body is not JSON in UTF-8",
-            remedy="check quotes, commas and encoding",
+        check_texts(read_json(body))
+    except JsonError as refusal:
+        return ErrorBody(
+            code="bad_json", message=f"the body cannot be read: {refusal}", remedy="send plain JSON"
         )
     return None
-
-
-def _check_depth(body: bytes) -> None:
-    """Refuse deep nesting before the parser meets it; brackets inside texts do not count."""
-    depth, in_text, escaped = 0, False, False
-    for byte in body:
-        if in_text:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_text = False
-        elif byte == 0x22:
-            in_text = True
-        elif byte in b"[{":
-            depth += 1
-            if depth > _MAX_DEPTH:
-                raise _Refused("the body is nested too deeply")
-        elif byte in b"]}":
-            depth -= 1
-
-
-def _parse(body: bytes) -> Any:
-    return json.loads(
-        body.decode("utf-8"),
-        parse_constant=_refuse_constant,
-        parse_int=_read_int,
-        parse_float=_read_float,
-        object_pairs_hook=_read_object,
-    )
-
-
-def _refuse_constant(text: str) -> float:
-    raise _Refused("NaN and Infinity are not numbers in JSON")
-
-
-def _read_int(text: str) -> int:
-    if len(text) > _MAX_DIGITS:
-        raise _Refused("a whole number has too many digits")
-    return int(text)
-
-
-def _read_float(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise _Refused("a number is too large")
-    return number
-
-
-def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _Refused("an object names the same field twice")
-    return found
-
-
-def _check_letters(content: Any) -> None:
-    """Refuse half characters (lone surrogates), which no UTF-8 text can hold, and NUL, which no
-    database's text can.
-    """
-    if isinstance(content, str):
-        if "\x00" in content:
-            raise _Refused("a text holds the letter NUL")
-        if not content.isascii() and any("\ud800" <= letter <= "\udfff" for letter in content):
-            raise _Refused("a text holds half a character")
-    elif isinstance(content, list):
-        for item in content:
-            _check_letters(item)
-    elif isinstance(content, dict):
-        for name, item in content.items():
-            _check_letters(name)
-            _check_letters(item)

@@ -45,7 +45,7 @@ async def pass_gate(request: Request) -> AsyncIterator[None]:
     route = f"{request.method} {request.scope['route'].path}"
     rule = RULES.get((request.method, request.scope["route"].path))
     if rule is None:
-        raise ServiceError(403, "no_rule", "nobody may call this address", "see /openapi.json")
+        raise ServiceError("no_rule", "nobody may call this address", "see /openapi.json")
     if rule.public or (rule.keeps_nothing and _is_for_anybody(request)):
         yield
         return
@@ -125,19 +125,17 @@ def check_rule(person: Person, rule: Rule) -> None:
         if rule.scope is None or rule.scope not in (person.scopes or ()):
             needed = "no program may" if rule.scope is None else f"it needs {rule.scope!r}"
             raise ServiceError(
-                403, "scope_may_not", f"this token may not do that: {needed}", "ask for another"
+                "scope_may_not", f"this token may not do that: {needed}", "ask for another"
             )
     elif person.role not in rule.roles:
         who = ", ".join(rule.roles)
         raise ServiceError(
-            403,
             "role_may_not",
             f"the role {person.role.replace('_', ' ')} may not do that",
             f"ask somebody who is signed in as {who}" if who else "no person may",
         )
     if rule.whole_unit and person.areas is not None:
         raise ServiceError(
-            403,
             "areas_may_not",
             "this is about the whole unit",
             "ask somebody who sees every area",

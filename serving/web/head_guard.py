@@ -8,7 +8,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.errors import ErrorBody, answer
+from serving.errors import ErrorBody
+from serving.web.error_answers import answer
 
 MOST_FIELDS: Final = 100
 MOST_HEAD_BYTES: Final = 49_152
@@ -46,19 +47,19 @@ class HeadGuard:
         if refused is None:
             await self._app(scope, receive, send)
             return
-        response = answer(*refused)
+        response = answer(refused)
         response.headers["connection"] = "close"
         await response(scope, receive, send)
 
 
-def _find_fault(scope: Scope) -> tuple[int, ErrorBody] | None:
+def _find_fault(scope: Scope) -> ErrorBody | None:
     fields = scope["headers"]
     # Found on the real server: with both, the length is passed over and what follows is answered.
     if sum(name in _FRAMING for name, _ in fields) > 1:
-        return 400, _TWO_ENDS
+        return _TWO_ENDS
     if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MOST_ADDRESS_BYTES:
-        return 414, _LONG_ADDRESS
+        return _LONG_ADDRESS
     size = sum(len(name) + len(value) for name, value in fields)
     if len(fields) > MOST_FIELDS or size > MOST_HEAD_BYTES:
-        return 431, _LARGE_HEAD
+        return _LARGE_HEAD
     return None

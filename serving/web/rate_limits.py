@@ -1,24 +1,25 @@
-"""How often somebody may ask: so much a minute per person, and per address where nobody is known.
+"""Rate limits: so many requests a minute of each person, and of each address without a person.
 
 Counted in memory and per process: with several processes each counts by itself. The probes and the
 files of the pages are not counted. Where people sign in on this machine alone nothing is limited
-unless a setting says so: whoever could be held up there could stop the process as well.
+unless a setting says so: whoever asks there could stop the process as well.
 """
 
 import ipaddress
 import math
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.errors import ErrorBody, answer
+from serving.errors import ErrorBody
 from serving.persons import MACHINE, Person
 from serving.settings import Settings
+from serving.web.error_answers import STATUSES, answer
 
 PERSON_PER_MINUTE: Final = 600
 PROGRAM_PER_MINUTE: Final = 3_000
@@ -36,9 +37,7 @@ _SIGN_INS: Final = frozenset(
         ("GET", "/sign-in/back"),
     }
 )
-_MOST_KEYS: Final = 20_000
-_MINUTE_S: Final = 60.0
-_UNAUTHORIZED: Final = 401
+_UNAUTHORIZED: Final = STATUSES["not_signed_in"]
 _NETWORK_BITS: Final = 64
 
 
@@ -81,47 +80,33 @@ def read_allowances(settings: Settings) -> Allowances:
     )
 
 
-class Buckets:
-    """A bucket of permits per key, filled evenly; safe to use from several threads.
-
-    A full bucket holds one minute's permits. Of more than 20,000 keys the one that was used longest
-    ago is forgotten, so that memory stays bounded whatever addresses ask.
+class MinuteLimit:
+    """So many requests of one key in any sixty seconds; safe to use from several threads.
 
     Parameters
     ----------
     per_minute
-        Permits a minute; ``None`` for any number.
-    clock
-        Seconds, never going back.
+        How many; ``None`` for any number.
     """
 
-    def __init__(self, per_minute: int | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_minute = per_minute
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._held: OrderedDict[str, tuple[float, float]] = OrderedDict()
+    def __init__(self, per_minute: int | None) -> None:
+        self._item = None if per_minute is None else RateLimitItemPerMinute(per_minute)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def take(self, key: str) -> float:
-        """Take a permit; return 0, or after how many seconds there will be one."""
-        return self._ask(key, takes=True)
+        """Count a request; return 0, or in how many seconds one will be taken again."""
+        if self._item is None or self._limiter.hit(self._item, key):
+            return 0.0
+        return self._wait(self._item, key)
 
     def peek(self, key: str) -> float:
-        """Return after how many seconds there will be a permit, 0 where there is one now."""
-        return self._ask(key, takes=False)
-
-    def _ask(self, key: str, *, takes: bool) -> float:
-        if self._per_minute is None:
+        """Return in how many seconds a request will be taken, 0 where one is taken now."""
+        if self._item is None or self._limiter.test(self._item, key):
             return 0.0
-        most, rate = float(self._per_minute), self._per_minute / _MINUTE_S
-        with self._lock:
-            now_s = self._clock()
-            left, at_s = self._held.pop(key, (most, now_s))
-            left = min(most, left + (now_s - at_s) * rate)
-            allowed = left >= 1.0
-            self._held[key] = (left - 1.0 if allowed and takes else left, now_s)
-            if len(self._held) > _MOST_KEYS:
-                self._held.popitem(last=False)
-        return 0.0 if allowed else (1.0 - left) / rate
+        return self._wait(self._item, key)
+
+    def _wait(self, item: RateLimitItem, key: str) -> float:
+        return self._limiter.get_window_stats(item, key).reset_time - time.time()
 
 
 def name_address(scope: Scope) -> str:
@@ -143,11 +128,9 @@ def name_address(scope: Scope) -> str:
 class SignInLimit:
     """Before anybody is known: attempts to sign in, and tokens that prove nothing, per address."""
 
-    def __init__(
-        self, app: ASGIApp, *, allowances: Allowances, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, allowances: Allowances) -> None:
         self._app = app
-        self._buckets = Buckets(allowances.sign_ins, clock)
+        self._attempts = MinuteLimit(allowances.sign_ins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on unless its address has tried too often."""
@@ -158,16 +141,16 @@ class SignInLimit:
         shows_token = any(name == b"authorization" for name, _ in scope["headers"])
         wait_s = 0.0
         if (scope["method"], scope["path"]) in _SIGN_INS:
-            wait_s = self._buckets.take(address)
+            wait_s = self._attempts.take(address)
         elif shows_token:
-            wait_s = self._buckets.peek(address)
+            wait_s = self._attempts.peek(address)
         if wait_s:
             await _refuse(wait_s, scope, receive, send)
             return
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == _UNAUTHORIZED:
-                self._buckets.take(address)
+                self._attempts.take(address)
             await send(message)
 
         await self._app(scope, receive, noted if shows_token else send)
@@ -176,13 +159,11 @@ class SignInLimit:
 class RequestLimit:
     """Once it is known who asks: requests per person, or per address where nobody is signed in."""
 
-    def __init__(
-        self, app: ASGIApp, *, allowances: Allowances, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, allowances: Allowances) -> None:
         self._app = app
-        self._persons = Buckets(allowances.person, clock)
-        self._programs = Buckets(allowances.program, clock)
-        self._strangers = Buckets(allowances.stranger, clock)
+        self._persons = MinuteLimit(allowances.person)
+        self._programs = MinuteLimit(allowances.program)
+        self._anonymous = MinuteLimit(allowances.stranger)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on unless whoever asks has asked too often."""
@@ -197,15 +178,14 @@ class RequestLimit:
     def _take(self, scope: Scope) -> float:
         person: Person | None = scope.get("state", {}).get("person")
         if person is None:
-            return self._strangers.take(name_address(scope))
-        buckets = self._programs if person.role == MACHINE else self._persons
-        return buckets.take(person.subject)
+            return self._anonymous.take(name_address(scope))
+        limit = self._programs if person.role == MACHINE else self._persons
+        return limit.take(person.subject)
 
 
 async def _refuse(wait_s: float, scope: Scope, receive: Receive, send: Send) -> None:
     seconds = max(1, math.ceil(wait_s))
     response = answer(
-        429,
         ErrorBody(
             code="too_many_requests",
             message="more requests came than are taken in a minute",

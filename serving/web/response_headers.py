@@ -8,7 +8,8 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.errors import ErrorBody, answer
+from serving.errors import ErrorBody
+from serving.web.error_answers import answer
 
 _PORT: Final = re.compile(r":\d{1,5}$")
 _FIXED: Final = {
@@ -80,7 +81,7 @@ class HostGuard:
                 message="the service does not answer under this name",
                 remedy="call it by its public address, or as 127.0.0.1 or localhost",
             )
-            await answer(400, body)(scope, receive, send)
+            await answer(body)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

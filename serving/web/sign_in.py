@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import ConfigError
-from serving.errors import ErrorBody, Problem, ServiceError, answer, invalid
+from serving.errors import ErrorBody, Problem, ServiceError, invalid
 from serving.identity.access_file import MOST_AREA_LETTERS
 from serving.identity.addresses import is_loopback
 from serving.identity.cookies import SESSION, name_session
@@ -29,6 +29,7 @@ from serving.persons import AGENCIES, ROLES, Person
 from serving.service import service_of
 from serving.settings import Settings
 from serving.store.database import Unit
+from serving.web.error_answers import STATUSES, answer
 
 COOKIE: Final = SESSION
 MOST_AREAS: Final = 50
@@ -37,7 +38,7 @@ _STATIC: Final = "/static/"
 _FORWARDED: Final = re.compile(r"forwarded|x-forwarded-.*|x-real-ip|via")
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-fA-F:]+\]|[^:\[\]]+)(?::\d{1,5})?")
 _BEARER: Final = re.compile(r"bearer(?: +(?P<token>.*))?", re.IGNORECASE)
-_UNAUTHORIZED: Final = 401
+_UNAUTHORIZED: Final = STATUSES["not_signed_in"]
 
 
 def check_sign_in(settings: Settings, unit: Unit) -> None:
@@ -149,14 +150,14 @@ class SignIn:
         try:
             token = read_bearer(headers)
             if self._is_foreign(scope["method"], headers, token, value):
-                await answer(403, _FOREIGN)(scope, receive, send)
+                await answer(_FOREIGN)(scope, receive, send)
                 return
             if token is not None:
                 state["person"] = await to_thread.run_sync(self._read_token, token)
                 await self._app(scope, receive, self._challenge(send))
                 return
         except ServiceError as error:
-            await answer(error.status, error.body)(scope, receive, self._challenge(send))
+            await answer(error.body)(scope, receive, self._challenge(send))
             return
         session = None
         if value is not None and not scope["path"].startswith(_STATIC):
@@ -279,14 +280,12 @@ def sign_in(request: Request, response: Response, person: Person) -> None:
     entrance: Entrance = request.state.entrance
     if entrance.organisation is not None:
         raise ServiceError(
-            403,
             "no_sign_in",
             "people sign in here with their organisation's account",
             "begin at /sign-in",
         )
     if not is_local(request.headers) or not service_of(request).need_unit().synthetic:
         raise ServiceError(
-            403,
             "no_sign_in",
             "the sign-in works on this machine and for a synthetic store alone",
             "call the service as 127.0.0.1 or localhost, and not through another server",
@@ -325,5 +324,5 @@ def need_organisation(request: Request) -> Organisation:
     """
     entrance: Entrance = request.state.entrance
     if entrance.organisation is None:
-        raise ServiceError(404, "not_found", "there is nothing under this address", "see /sign-in")
+        raise ServiceError("not_found", "there is nothing under this address", "see /sign-in")
     return entrance.organisation

@@ -7,7 +7,6 @@ from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
 from serving.api.sign_in import router as api_router
-from serving.errors import install_handlers
 from serving.identity.sign_in_parts import open_entrance
 from serving.pages.rendering import install_page_errors
 from serving.pages.sign_in_page import router as page_router
@@ -16,6 +15,7 @@ from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings, make_settings
 from serving.store.database import Store
+from serving.web.error_answers import install_handlers
 from serving.web.response_headers import SecurityHeaders
 from serving.web.sign_in import SignIn
 from tests.test_serving.issuers import ACCESS, AUDIENCE, CLIENT, PUBLIC, SECRET, Issuer, Watch

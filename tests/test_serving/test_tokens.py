@@ -20,6 +20,7 @@ from serving.identity.issuer import FRESH_S, KEPT_S, PAUSE_S
 from serving.identity.tokens import TokenReader
 from serving.persons import MACHINE
 from serving.settings import Settings, make_settings
+from serving.web.error_answers import STATUSES
 from tests.test_serving.entrances import open_browser, write_settings
 from tests.test_serving.issuers import (
     AUDIENCE,
@@ -82,7 +83,7 @@ def show(client: TestClient, token: str, path: str = "/who", method: str = "GET"
 def refused(reader: TokenReader, token: str) -> int:
     with pytest.raises(ServiceError) as caught:
         reader.read(token)
-    return caught.value.status
+    return STATUSES[caught.value.code]
 
 
 def write(part: Any) -> str:

@@ -11,7 +11,6 @@ from serving.api.cases import router as cases_router
 from serving.api.decisions import router as decisions_router
 from serving.decisions.deciding import Act, Decided, decide
 from serving.decisions.drafts import DecisionIn
-from serving.errors import install_handlers
 from serving.persons import Person
 from serving.scoring.model_in_use import Champion
 from serving.service import Service
@@ -29,6 +28,7 @@ from serving.store.schema import (
     sittings,
     standings,
 )
+from serving.web.error_answers import install_handlers
 from tests.test_store.sent_rows import key_of, make_case, make_event, send
 
 NOW_US = 1_772_000_000_000_000

@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from starlette.testclient import TestClient
 
 from serving.api.duty import router
-from serving.errors import ServiceError, install_handlers
+from serving.errors import ServiceError
 from serving.flags.duty import PROCEDURE, acknowledge, read_queue
 from serving.flags.flag_shares import flag_shares
 from serving.flags.flags import discharge
@@ -19,6 +19,7 @@ from serving.settings import Settings
 from serving.standing.standings import refresh_standings
 from serving.store.database import Store, make_key
 from serving.store.schema import case_keys, cases, events, flag_raisings
+from serving.web.error_answers import install_handlers
 
 DAY_US = 86_400_000_000
 MINUTE_US = 60_000_000
@@ -238,16 +239,16 @@ def test_of_two_acknowledgements_at_once_one_stands(
         start.wait()
         try:
             see(server, raising, person)
-            told.append(200)
+            told.append("stored")
         except ServiceError as error:
-            told.append(error.status)
+            told.append(error.code)
 
     threads = [threading.Thread(target=take, args=(open_another(), who)) for who in (DUTY, OTHER)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(told) == [200, 409]
+    assert sorted(told) == ["already_acknowledged", "stored"]
 
 
 def test_a_withdrawn_record_is_told_in_the_queue(store: Store) -> None:

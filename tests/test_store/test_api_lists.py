@@ -12,7 +12,6 @@ from starlette.testclient import TestClient
 
 from features.contract.manifest import read_manifest
 from serving.api.lists import router
-from serving.errors import install_handlers
 from serving.intake.folder_imports import import_folder
 from serving.persons import Person
 from serving.scoring.model_in_use import Champion
@@ -22,6 +21,7 @@ from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store, make_key
 from serving.store.schema import case_keys, cases, list_places, standings
+from serving.web.error_answers import install_handlers
 from tests.test_store.case_rows import (
     ANNE,
     NOW_US,

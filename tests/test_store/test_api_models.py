@@ -8,7 +8,6 @@ from starlette.testclient import TestClient
 
 from features.engine.measurement import ENGINE_VERSION
 from serving.api.models import router
-from serving.errors import install_handlers
 from serving.persons import Person
 from serving.scoring.model_in_use import Champion
 from serving.scoring.rescoring import score_cases
@@ -16,6 +15,7 @@ from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store, make_key
 from serving.store.schema import list_places, scores, sittings, standings
+from serving.web.error_answers import install_handlers
 from tests.test_store.scored import Scored, fill
 from training.registry.bundle_folder import promote
 

@@ -11,7 +11,6 @@ from starlette.testclient import TestClient
 
 from features.contract.tables import HEALTH_SOURCE
 from serving.api.reasons import router
-from serving.errors import install_handlers
 from serving.explanations import page_part
 from serving.explanations.explained_score import WITHHELD
 from serving.lists.blind_review import record_first_view
@@ -21,6 +20,7 @@ from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store
+from serving.web.error_answers import install_handlers
 from tests.test_models.test_sentences import FORBIDDEN
 from tests.test_store.acts import SCREENER, add_case, add_score, add_sitting
 from tests.test_store.explained import add_rows, latest_of, score_now

@@ -11,7 +11,6 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from serving.api import imports, moves, records
-from serving.errors import FaultGuard, install_handlers
 from serving.persons import Person
 from serving.scoring.model_in_use import Champion
 from serving.service import Service
@@ -20,6 +19,7 @@ from serving.store.database import Store
 from serving.store.schema import import_rejects, scores
 from serving.store.schema import imports as imports_table
 from serving.web.body_guard import BodyGuard
+from serving.web.error_answers import FaultGuard, install_handlers
 from tests.conftest import SmallUnit
 from tests.test_store.sent_rows import (
     PERSON,

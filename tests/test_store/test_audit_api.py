@@ -8,13 +8,13 @@ from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from serving.api.audit import CHECKED_LINES, router
-from serving.errors import install_handlers
 from serving.persons import Person
 from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store
 from serving.store.schema import audit_lines
+from serving.web.error_answers import install_handlers
 from tests.test_store.test_audit_chain import (
     ANNE,
     BEN,

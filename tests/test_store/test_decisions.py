@@ -19,6 +19,7 @@ from serving.persons import Person
 from serving.standing.standings import check_standings, refresh_standings
 from serving.store.database import Store, make_key
 from serving.store.schema import decision_reasons, decisions, events, first_reads
+from serving.web.error_answers import STATUSES
 from tests.test_store.acts import (
     ADVOCATE,
     NURSE,
@@ -51,7 +52,9 @@ def refused(store: Store, key: str, draft: dict[str, Any], **more: Any) -> tuple
         decide_now(store, key, draft, **more)
     assert count_all(store) == before
     body = caught.value.body
-    return caught.value.status, [f"{one.where} {one.code}" for one in body.problems] or [body.code]
+    return STATUSES[caught.value.code], [f"{one.where} {one.code}" for one in body.problems] or [
+        body.code
+    ]
 
 
 def test_a_decision_is_kept_as_it_was_made(store: Store) -> None:
@@ -322,7 +325,7 @@ def test_a_stale_version_is_refused_with_who_decided(store: Store, seen: int | N
     with pytest.raises(ServiceError) as caught:
         decide_now(store, key, version=seen)
     body = caught.value.body
-    assert (caught.value.status, body.code) == (412, "decided_meanwhile")
+    assert (STATUSES[caught.value.code], body.code) == (412, "decided_meanwhile")
     assert [one.where for one in body.problems] == ["v1"]
     assert body.problems[0].remedy == (
         "SYN Cleo (reviewer, advocacy) decided at 2026-02-25 06:13:20+00:00"
@@ -456,7 +459,11 @@ def test_a_case_is_closed_with_every_flag_named(store: Store) -> None:
     with pytest.raises(ServiceError) as refused:
         decide_now(store, key, write_closing(discharges=named))
     (problem,) = refused.value.body.problems
-    assert (refused.value.status, problem.where, problem.code) == (422, "discharges", "flag_stands")
+    assert (STATUSES[refused.value.code], problem.where, problem.code) == (
+        422,
+        "discharges",
+        "flag_stands",
+    )
     assert "1 not named" in problem.remedy
     decide_now(store, key, write())
     decide_now(store, key, write_closing(discharges=list_flags(store, key)), version=1)

@@ -13,7 +13,6 @@ from starlette.testclient import TestClient
 from features.catalogue.declarations import Catalogue
 from features.catalogue.file import parse_catalogue
 from serving.api.findings import router
-from serving.errors import install_handlers
 from serving.lists.composition import RULES
 from serving.persons import Person
 from serving.results.agreement import (
@@ -44,6 +43,7 @@ from serving.store.schema import (
     sittings,
     standings,
 )
+from serving.web.error_answers import install_handlers
 
 DAY_US = 86_400_000_000
 NOW_US = 1_772_000_000_000_000

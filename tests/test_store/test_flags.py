@@ -159,7 +159,7 @@ def test_what_does_not_stand_cannot_be_discharged(
     discharge_all(store, ONE, ("weapon", "E1"))
     with pytest.raises(ServiceError) as refused:
         discharge_all(store, ONE, ("weapon", "E2"), named)
-    assert refused.value.status == 422
+    assert refused.value.code == "flag_not_standing"
     assert [one.where for one in refused.value.body.problems] == ["discharges[1]"]
     assert stand(store, ONE)[ONE, "weapon"].record_ids == ("E2",)
 

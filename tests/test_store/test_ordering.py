@@ -46,6 +46,6 @@ def test_only_duty_and_administrators_switch(store: Store, role: str) -> None:
         return
     with pytest.raises(ServiceError) as caught, store.writing() as writing:
         switch_ordering(writing, person, "longest_wait", "a doubt")
-    assert caught.value.status == 403
+    assert caught.value.code == "role_may_not"
     with store.reading() as connection:
         assert connection.execute(select(orderings)).all() == []

@@ -11,7 +11,6 @@ from starlette.testclient import TestClient
 
 from features.contract.moments import format_moment
 from serving.api.promotions import router
-from serving.errors import install_handlers
 from serving.persons import MACHINE, ROLES, Person
 from serving.promotions.record import Step, find_figures, find_waiting, follow, read_steps
 from serving.promotions.rights import (
@@ -37,6 +36,7 @@ from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store, Unit
+from serving.web.error_answers import install_handlers
 from training.registry.bundle_folder import promote
 
 ANNE = Person("SYN Anne", "data_scientist", "unit", "issuer|anne")

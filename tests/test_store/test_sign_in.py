@@ -15,13 +15,13 @@ from starlette.testclient import TestClient
 
 from features.errors import ConfigError
 from serving.api.sign_in import router
-from serving.errors import install_handlers
 from serving.identity.sessions import IDLE_SECONDS, SESSION_SECONDS, Sessions, load_session_key
 from serving.persons import Person
 from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store, Unit
+from serving.web.error_answers import install_handlers
 from serving.web.sign_in import COOKIE, SignIn, check_sign_in
 
 ORIGIN = "http://127.0.0.1"

@@ -19,7 +19,7 @@ from serving.lists.blind_review import record_first_view
 from serving.pages.case.decision_form import read_decision_form
 from serving.pages.case.screen import STANCES, Happened, Narrowing, show_screen
 from serving.persons import SignedIn
-from serving.service import service_of
+from serving.service import ServiceDep
 from serving.standing.standings import make_rules
 
 router = APIRouter(include_in_schema=False)
@@ -53,12 +53,12 @@ def show_case(
 @router.post("/cases/{key}/decide")
 def make_decision(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     key: CaseKey,
     form: Annotated[FormData, Depends(_read_form)],
 ) -> Response:
     """Record a decision, or show the case with what is wrong and what was written."""
-    service = service_of(request)
     narrowing = _read_narrowing(form)
     try:
         draft, version = read_decision_form(form)
@@ -74,6 +74,7 @@ def make_decision(
 @router.post("/cases/{key}/first-view")
 def give_first_view(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     key: CaseKey,
     sitting: Annotated[str, Form(max_length=24)],
@@ -81,7 +82,7 @@ def give_first_view(
 ) -> Response:
     """Record what a person thinks of a case before anything of the model is shown."""
     try:
-        with service_of(request).need_store().writing() as writing:
+        with service.need_store().writing() as writing:
             record_first_view(writing, sitting, key, person, view)
     except ServiceError as error:
         return show_problem(request, key, error)
@@ -89,9 +90,10 @@ def give_first_view(
 
 
 @router.post("/cases/{key}/first-read")
-def note_first_read(request: Request, person: SignedIn, key: CaseKey) -> Response:
+def note_first_read(
+    request: Request, service: ServiceDep, person: SignedIn, key: CaseKey
+) -> Response:
     """Record that a person has read a new case."""
-    service = service_of(request)
     try:
         with service.need_store().writing() as writing:
             record_first_read(writing, key, person, None, make_rules(service.settings))
@@ -103,16 +105,16 @@ def note_first_read(request: Request, person: SignedIn, key: CaseKey) -> Respons
 @router.post("/cases/{key}/views")
 def add_view(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     key: CaseKey,
     stance: Annotated[str, Form(max_length=10)] = "",
     words: _Words = "",
 ) -> Response:
     """Record the view of the person's agency."""
-    service = service_of(request)
     if stance not in STANCES:
         remedy = "choose one of agree, dissent and abstain"
-        error = ServiceError(422, "no_stance", "no view was chosen", remedy)
+        error = ServiceError("no_stance", "no view was chosen", remedy)
         return show_problem(request, key, error)
     view = ViewIn(stance=stance, words=words.strip() or None)  # type: ignore[arg-type]
     try:
@@ -126,6 +128,7 @@ def add_view(
 @router.post("/cases/{key}/corrections")
 def doubt_record(
     request: Request,
+    service: ServiceDep,
     person: SignedIn,
     key: CaseKey,
     record: Annotated[str, Form(max_length=600)],
@@ -136,8 +139,8 @@ def doubt_record(
     try:
         if not why.strip():
             remedy = "say what is wrong with the record"
-            raise ServiceError(422, "no_reason", "nothing was said of the record", remedy)
-        with service_of(request).need_store().writing() as writing:
+            raise ServiceError("no_reason", "nothing was said of the record", remedy)
+        with service.need_store().writing() as writing:
             doubted = find_record(writing.connection, key, record.strip())
             ask_correction(writing, key, person, _write_request(doubted, why))
     except ServiceError as error:
@@ -151,7 +154,7 @@ def _write_request(doubted: Doubted, why: str) -> CorrectionIn:
         return CorrectionIn.model_validate(told)
     except ValidationError:
         remedy = "leave out characters that cannot be shown"
-        raise ServiceError(422, "bad_words", "what was written cannot be kept", remedy) from None
+        raise ServiceError("bad_words", "what was written cannot be kept", remedy) from None
 
 
 def show_problem(request: Request, key: str, problem: ServiceError) -> HTMLResponse:

@@ -1,7 +1,6 @@
 """What the page of a case shows, put together from its parts, and the page itself."""
 
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import Request
@@ -39,6 +38,7 @@ from serving.pages.rendering import render
 from serving.service import Service, service_of
 from serving.standing.standings import make_rules
 from serving.store.schema import decisions, list_places
+from serving.web.error_answers import STATUSES
 from serving.web.gate import sight_of
 
 STANCES: Final = {"agree": "Agrees", "dissent": "Dissents", "abstain": "Abstains"}
@@ -114,12 +114,12 @@ def show_screen(
     service = service_of(request)
     happened, narrowing = happened or Happened(), narrowing or Narrowing()
     with service.need_store().reading() as connection:
-        read = _read(request, connection, key, happened.doubted, whole=whole)
+        read = _read(request, service, connection, key, happened.doubted, whole=whole)
     problem, case = happened.problem, read.case
     return render(
         request,
         "case/page.html",
-        status=problem.status if problem else HTTPStatus.OK,
+        status=STATUSES[problem.code] if problem else 200,
         case=case,
         scores=read.scores,
         without=read.without,
@@ -149,9 +149,14 @@ def show_screen(
 
 
 def _read(
-    request: Request, connection: Connection, key: str, doubted: Doubted | None, *, whole: bool
+    request: Request,
+    service: Service,
+    connection: Connection,
+    key: str,
+    doubted: Doubted | None,
+    *,
+    whole: bool,
 ) -> _Read:
-    service = service_of(request)
     folders = CaseFolders(connection, key, service.need_unit())
     case = describe_case(connection, service, key, folders, person=request.state.person)
     explaining = Explaining(connection, service, key, folders)
