@@ -18,7 +18,7 @@ from serving.flags.first_reads import ensure_first_read
 from serving.flags.flags import discharge, is_standing
 from serving.lists.blind_review import is_blind
 from serving.persons import Person
-from serving.standing.standings import StandingRules, refresh_standings
+from serving.standing.standings import StandingRules
 from serving.store.case_keys import need_case
 from serving.store.database import Unit, Writing, make_key
 from serving.store.histories import read_head
@@ -109,7 +109,7 @@ def decide(writing: Writing, act: Act, unit: Unit, rules: StandingRules) -> Deci
     ensure_first_read(writing, act.case_key, act.person, rules=rules)
     turns = list_turns(course, closes=draft.closes)
     append_turns(writing, case_id, (version, key), turns, unit, rules)
-    refresh_standings(writing, [act.case_key], rules)
+    writing.touch([act.case_key], rules)
     return Decided(key, version)
 
 

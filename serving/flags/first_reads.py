@@ -13,7 +13,7 @@ from features.contract.moments import format_moment
 from serving.access.visibility import EVERYTHING, Sight
 from serving.errors import ServiceError
 from serving.persons import Person, read_person
-from serving.standing.standings import StandingRules, refresh_standings
+from serving.standing.standings import StandingRules
 from serving.standing.states import plain_state
 from serving.store.database import Writing
 from serving.store.opaque_keys import is_key, make_bad_cursor
@@ -151,7 +151,7 @@ def ensure_first_read(
             **person.columns(),
         )
     )
-    refresh_standings(writing, [case_key], rules)
+    writing.touch([case_key], rules or StandingRules())
     return Ensured(FirstRead(case_key, person, writing.now_us, note), is_new=True)
 
 

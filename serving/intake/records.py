@@ -16,7 +16,7 @@ from features.contract.tables import TABLES, Table
 from features.intake.integrity import SUPERSEDED_AT, check_integrity
 from features.intake.normalisation import FILE, ROW
 from serving.intake.forwarding import forward_rows
-from serving.standing.standings import StandingRules, refresh_standings
+from serving.standing.standings import StandingRules
 from serving.store import schema
 from serving.store.database import Unit, Writing, make_key
 from serving.store.frames import (
@@ -127,7 +127,7 @@ def append_rows(
         ).changed_keys
     changed |= _find_companions(writing.connection, changed)
     if changed:
-        refresh_standings(writing, changed, rules or StandingRules())
+        writing.touch(changed, rules or StandingRules())
     return Appended(
         added=sum(map(len, kept.values())),
         repeats=repeats,

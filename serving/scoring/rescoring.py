@@ -21,7 +21,7 @@ from models.ranking.order import Standing, order_cases
 from serving.flags.flags import raise_flags
 from serving.scoring.bundle_uses import note_first_use
 from serving.standing.case_facts import find_merged
-from serving.standing.standings import StandingRules, refresh_scored
+from serving.standing.standings import ScoredCases, StandingRules
 from serving.standing.states import either
 from serving.store.database import Store, Unit, Writing, make_key
 from serving.store.histories import read_head, read_history
@@ -216,12 +216,8 @@ def _store(
         places = [place for place, key in enumerate(found.case_keys) if key in wanted]
         score_keys = _add_scores(writing, bundle, found, places, occasion)
         _raise(writing, bundle.catalogue, found, wanted, minutes, score_keys)
-        refresh_scored(
-            writing,
-            {found.case_keys[place]: found.families[place] for place in places},
-            score_keys,
-            rules,
-        )
+        families = {score_keys[found.case_keys[n]]: found.families[n] for n in places}
+        writing.touch(score_keys, ScoredCases(rules, families))
     return len(places)
 
 

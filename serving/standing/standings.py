@@ -1,8 +1,9 @@
 """Where each case stands: worked out from the append-only tables alone, and kept to be asked fast.
 
-Whoever adds rows that matter for a case calls :func:`refresh_standings` in the same transaction.
-Since everybody who adds rows holds the head of the order of rows, no two write one standing from
-different states of the store.
+Whoever adds rows that matter for a case calls :meth:`serving.store.database.Writing.touch`, and the
+standing is refreshed once, in the same transaction before it is committed. Since everybody who adds
+rows holds the head of the order of rows, no two write one standing from different states of the
+store.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -46,6 +47,10 @@ class StandingRules:
     first_read_days: int = 3
     work_kinds: tuple[str, ...] = ("unit_work", "taken_on", "handed_back")
 
+    def refresh(self, writing: Writing, case_keys: Collection[str]) -> None:
+        """Refresh some cases; see :func:`refresh_standings`."""
+        refresh_standings(writing, case_keys, self)
+
 
 def make_rules(settings: Settings) -> StandingRules:
     """Return what standings rest on, of a deployment's settings."""
@@ -69,27 +74,24 @@ def refresh_standings(
     _refresh(writing, case_keys, rules or StandingRules(), {})
 
 
-def refresh_scored(
-    writing: Writing,
-    families: Mapping[str, str | None],
-    score_keys: Mapping[str, str],
-    rules: StandingRules | None = None,
-) -> None:
-    """Work out again where cases stand that were scored in this transaction.
+@dataclass(frozen=True)
+class ScoredCases:
+    """What the standings of cases rest on that are scored in the transaction.
 
     Parameters
     ----------
-    writing
-        The transaction.
-    families
-        By case key, the family of the first reason that pushes up.
-    score_keys
-        By case key, the score that the family is of.
     rules
         What standings rest on beside the records.
+    families
+        By score key, the family of the first reason that pushes up: no other table has it.
     """
-    told = {score_keys[key]: family for key, family in families.items()}
-    _refresh(writing, families, rules or StandingRules(), told)
+
+    rules: StandingRules
+    families: Mapping[str, str | None]
+
+    def refresh(self, writing: Writing, case_keys: Collection[str]) -> None:
+        """Refresh some cases; see :func:`refresh_standings`."""
+        _refresh(writing, case_keys, self.rules, self.families)
 
 
 def _refresh(
@@ -172,7 +174,7 @@ def _find_family(
 ) -> str | None:
     if record.score is None:
         return None
-    score_key = record.score.score_key
+    score_key = record.score["score_key"]
     if score_key in families:
         return families[score_key]
     return before.family if before is not None and before.score_key == score_key else None
@@ -199,10 +201,10 @@ def _describe(key: str, record: CaseRecord, rules: StandingRules, now_us: int) -
         "version": decision.version if decision else 0,
         "decided_seq": decision.seen_seq if decision else 0,
         "record_seq": record.record_seq,
-        "known_seq": score.known_seq if score is not None else 0,
-        "score_key": score.score_key if score is not None else None,
-        "scored_as_of_us": score.as_of_us if score is not None else None,
-        "priority": score.priority if score is not None else None,
+        "known_seq": score["known_seq"] if score is not None else 0,
+        "score_key": score["score_key"] if score is not None else None,
+        "scored_as_of_us": score["as_of_us"] if score is not None else None,
+        "priority": score["priority"] if score is not None else None,
         "n_flags": sum(not urgent for _, urgent in flagged),
         "n_urgent": sum(urgent for _, urgent in flagged),
         "flagged_since_us": min((one.raised_at_us for one in facts.raisings), default=None),
