@@ -135,24 +135,35 @@ def ensure_first_read(
         raise ServiceError(
             404, "no_such_case", "there is no such case", "start from GET /v1/first-reads"
         )
-    seq = writing.take_seq()
+    writing.take_seq(0)  # of two who read it at once one is the first
     there = writing.connection.execute(
         select(first_reads).where(first_reads.c.case_key == case_key)
     ).one_or_none()
     if there is not None:
         reader = read_person(there)
         return Ensured(FirstRead(case_key, reader, there.read_at_us, there.note), is_new=False)
+    return Ensured(add_first_read(writing, case_key, person, note, rules), is_new=True)
+
+
+def add_first_read(
+    writing: Writing,
+    case_key: str,
+    person: Person,
+    note: str | None,
+    rules: StandingRules | None = None,
+) -> FirstRead:
+    """Record who read a case first, which nobody has read and which is locked against others."""
     writing.connection.execute(
         insert(first_reads).values(
             case_key=case_key,
             read_at_us=writing.now_us,
             note=note,
-            stored_seq=seq,
+            stored_seq=writing.take_seq(),
             **person.columns(),
         )
     )
     writing.touch([case_key], rules or StandingRules())
-    return Ensured(FirstRead(case_key, person, writing.now_us, note), is_new=True)
+    return FirstRead(case_key, person, writing.now_us, note)
 
 
 def _refuse(connection: Connection, first: FirstRead) -> ServiceError:
