@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, exists, select, union
 
 from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import TABLES, Table
@@ -120,7 +120,7 @@ def append_rows(
     changed = frozenset(
         key for name, frame in kept.items() if name != "people" for key in frame["case_id"]
     )
-    forwarded = forward_rows(writing, kept)
+    forwarded = forward_rows(writing, kept) if keys.some_merged else {}
     if forwarded:
         changed |= append_rows(
             writing, forwarded, unit, import_key=import_key, rules=rules
@@ -152,15 +152,22 @@ class _CaseKeys:
         names = {name for frame in frames.values() for name in frame["case_id"]}
         if "links" in frames:
             names.update(frames["links"]["linked_case_id"])
-        keys, stored = schema.case_keys.c, schema.cases.c
+        keys, stored, moves = schema.case_keys.c, schema.cases.c, schema.case_moves.c
+        merged = exists().where(moves.case_key == keys.case_key, moves.kind == "merge")
         query = (
-            select(keys.case_id, keys.case_key, stored.case_key.label("stored"))
+            select(
+                keys.case_id,
+                keys.case_key,
+                stored.case_key.label("stored"),
+                merged.label("merged"),
+            )
             .outerjoin(schema.cases, stored.case_key == keys.case_key)
             .where(is_among(connection, keys.case_id, names))
         )
         rows = connection.execute(query).all()
         self._of = {row.case_id: row.case_key for row in rows}
         self.known = {row.case_key for row in rows if row.stored is not None}
+        self.some_merged = any(row.merged for row in rows)
         made = {name: make_key() for name in names - self._of.keys()}
         self._of |= made
         self._made = {key: name for name, key in made.items()}

@@ -40,11 +40,13 @@ from serving.store.schema import (
     links,
     scores,
     seals,
+    standings,
     unit,
 )
 
 _LIFECYCLE: Final = (*OPENING_KINDS, *CLOSING_KINDS)
 _MERGED: Final = "merged"
+_KEPT: Final = "kept_"
 _LAST_SEQS: Final = ("events_seq", "facts_seq", "links_seq", "linked_seq", "there_seq", "here_seq")
 
 
@@ -70,6 +72,8 @@ class CaseRecord:
         When the store came to have it: a history of years is not old news to those who read it.
     sealed
         Whether only named people may see it.
+    kept
+        Its row of ``standings`` as that is kept; ``None`` where there is none.
     """
 
     facts: CaseFacts
@@ -81,6 +85,7 @@ class CaseRecord:
     first_read_at_us: int | None
     known_since_us: int
     sealed: bool = False
+    kept: Mapping[str, Any] | None = None
 
 
 def read_case_records(
@@ -124,6 +129,7 @@ def read_case_records(
             first_read_at_us=row["read_at_us"],
             known_since_us=max(made[key].arrived_at_us, row["begun_at_us"] or 0),
             sealed=bool(row["sealed"]),
+            kept=_read_kept(row),
         )
         for key, row in there.items()
     }
@@ -161,6 +167,7 @@ def _read_cases(connection: Connection, case_keys: Collection[str]) -> dict[str,
             decisions.c.review_on,
             decisions.c.stored_seq.label("decision_seq"),
             *(scores.c[name] for name in ("score_key", "known_seq", "as_of_us", "priority")),
+            *(column.label(f"{_KEPT}{column.name}") for column in standings.c),
         )
         .select_from(cases)
         .join(unit, unit.c.id == 1)
@@ -171,9 +178,16 @@ def _read_cases(connection: Connection, case_keys: Collection[str]) -> dict[str,
         .outerjoin(arrival, _is_latest_merge(arrival, "other_case_key"))
         .outerjoin(decisions, _is_latest(decisions, decisions.c.version))
         .outerjoin(scores, _is_latest(scores, scores.c.stored_seq))
+        .outerjoin(standings, standings.c.case_key == cases.c.case_key)
         .where(is_among(connection, cases.c.case_key, case_keys))
     )
     return {row["case_key"]: row for row in connection.execute(query).mappings()}
+
+
+def _read_kept(row: RowMapping) -> Mapping[str, Any] | None:
+    if row[f"{_KEPT}case_key"] is None:
+        return None
+    return {column.name: row[f"{_KEPT}{column.name}"] for column in standings.c}
 
 
 def _list_last_seqs() -> Iterator[Label[Any]]:
