@@ -14,7 +14,7 @@ from serving.access.roles import need_decider
 from serving.access.visibility import make_hidden, may_see_case
 from serving.errors import Problem, ServiceError, invalid
 from serving.persons import Person, read_person
-from serving.standing.standings import StandingRules, refresh_standings
+from serving.standing.standings import StandingRules
 from serving.store.database import Writing, make_key
 from serving.store.schema import case_keys, links, seal_people, seals
 
@@ -207,7 +207,7 @@ def _store(
         ]
         connection.execute(insert(seal_people), rows)
     linked = _find_linked(connection, case_key)
-    refresh_standings(writing, [case_key, *linked], rules)
+    writing.touch([case_key, *linked], rules or StandingRules())
     return linked
 
 

@@ -4,33 +4,38 @@ Only here does a case change hands. A decision is never changed: a reversal is a
 the one it reverses.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, and_, exists, insert, literal, select
 
 from features.contract.moments import to_datetime
 from serving.decisions.drafts import DecisionIn, check_draft
 from serving.decisions.lifecycle import append_turns, list_turns, read_course
 from serving.decisions.versions import check_version
 from serving.errors import Problem, ServiceError, invalid
-from serving.flags.first_reads import ensure_first_read
-from serving.flags.flags import discharge, is_standing
-from serving.lists.blind_review import is_blind
+from serving.flags.first_reads import add_first_read
+from serving.flags.flags import discharge
+from serving.intake.records import find_companions
+from serving.lists.blind_review import wants_first_view
 from serving.persons import Person
-from serving.standing.standings import StandingRules, refresh_standings
-from serving.store.case_keys import need_case
+from serving.standing.standings import StandingRules
 from serving.store.database import Unit, Writing, make_key
-from serving.store.histories import read_head
 from serving.store.schema import (
     decision_reasons,
     decisions,
-    flag_raisings,
     scores,
     sittings,
 )
 
-_AGREEMENT = {"yes": True, "no": False, "not_seen": None}
+_AGREEMENT: Final = {"yes": True, "no": False, "not_seen": None}
+_NOT_OF_CASE: Final = ("not_of_this_case", "name one of this case")
+_AHEAD: Final = ("ahead", "send 'seen_seq' of the case as read")
+_WITHHELD: Final = (
+    "score_withheld",
+    "give a first view of the case, read it again and then decide, or say 'not_seen'",
+)
 
 
 @dataclass(frozen=True)
@@ -90,58 +95,65 @@ def decide(writing: Writing, act: Act, unit: Unit, rules: StandingRules) -> Deci
     """
     draft, connection = act.draft, writing.connection
     check_draft(draft, act.person, to_datetime(writing.now_us, unit.time_zone).date())
-    writing.take_seq(0)  # others wait from here, so that the version stays as it is
-    case_id = need_case(connection, act.case_key)
-    version = check_version(connection, act.case_key, act.seen_version) + 1
+    head = writing.take_seq(0) - 1  # others wait from here, so that what is read stays as it is
     course = read_course(connection, act.case_key, writing.now_us, rules)
-    if course.merged or case_id is None:
+    version = check_version(connection, act.case_key, act.seen_version, course.version) + 1
+    if course.merged or course.case_id is None:
         raise ServiceError(
             "case_merged" if course.merged else "case_erased",
             "nothing more is decided on this case",
             "decide on the case that its records went into, where they did",
         )
-    problems = [*_check_references(connection, act), *_check_flags(connection, act)]
+    problems = [*_check_references(connection, act, head), *_check_flags(act, course.flags)]
     if problems:
         raise invalid(problems)
     key = _store(writing, act, version)
-    discharge(writing, act.case_key, key, [(one.flag, one.record_id) for one in draft.discharges])
-    ensure_first_read(writing, act.case_key, act.person, rules=rules)
+    named = [(one.flag, one.record_id) for one in draft.discharges]
+    discharge(writing, act.case_key, key, named, raisings=course.flags)
+    if not course.is_read:
+        add_first_read(writing, act.case_key, act.person, None, rules)
     turns = list_turns(course, closes=draft.closes)
-    append_turns(writing, case_id, (version, key), turns, unit, rules)
-    refresh_standings(writing, [act.case_key], rules)
+    append_turns(writing, act.case_key, (version, key), turns)
+    writing.touch(find_companions(connection, [act.case_key]) | {act.case_key}, rules)
     return Decided(key, version)
 
 
-def _check_references(connection: Connection, act: Act) -> Iterator[Problem]:
+def _check_references(connection: Connection, act: Act, head: int) -> Iterator[Problem]:
+    """Check that what the draft names is there, all in one query."""
     draft = act.draft
-    named = (
-        ("score_key", draft.score_key, scores.c.score_key, scores.c.case_key),
-        ("reverses", draft.reverses, decisions.c.decision_key, decisions.c.case_key),
+    is_score = and_(scores.c.score_key == draft.score_key, scores.c.case_key == act.case_key)
+    is_reversed = and_(
+        decisions.c.decision_key == draft.reverses, decisions.c.case_key == act.case_key
     )
-    for where, key, column, case_column in named:
-        query = select(column).where(column == key, case_column == act.case_key)
-        if key is not None and connection.execute(query).one_or_none() is None:
-            yield Problem(where=where, code="not_of_this_case", remedy="name one of this case")
-    sitting = select(sittings.c.sitting_key).where(sittings.c.sitting_key == draft.sitting_key)
-    if draft.sitting_key is not None and connection.execute(sitting).one_or_none() is None:
-        yield Problem(where="sitting_key", code="unknown", remedy="name a sitting, or none")
-    if draft.seen_seq > read_head(connection):
-        yield Problem(where="seen_seq", code="ahead", remedy="send 'seen_seq' of the case as read")
-    if draft.agrees_with_score != "not_seen" and is_blind(connection, act.case_key):
-        remedy = "give a first view of the case, read it again and then decide, or say 'not_seen'"
-        yield Problem(where="agrees_with_score", code="score_withheld", remedy=remedy)
+    named = (
+        ("score_key", _NOT_OF_CASE, draft.score_key, exists().where(is_score)),
+        ("reverses", _NOT_OF_CASE, draft.reverses, exists().where(is_reversed)),
+        (
+            "sitting_key",
+            ("unknown", "name a sitting, or none"),
+            draft.sitting_key,
+            exists().where(sittings.c.sitting_key == draft.sitting_key),
+        ),
+        ("seen_seq", _AHEAD, draft.seen_seq, literal(draft.seen_seq <= head)),
+        (
+            "agrees_with_score",
+            _WITHHELD,
+            None if draft.agrees_with_score == "not_seen" else draft.agrees_with_score,
+            ~wants_first_view(act.case_key),
+        ),
+    )
+    given = [(where, words, holds) for where, words, value, holds in named if value is not None]
+    found = connection.execute(select(*(holds for _, _, holds in given))).one()
+    for (where, (code, remedy), _), holds in zip(given, found, strict=True):
+        if not holds:
+            yield Problem(where=where, code=code, remedy=remedy)
 
 
-def _check_flags(connection: Connection, act: Act) -> Iterator[Problem]:
-    """Check that nothing stands on a case that is closed."""
+def _check_flags(act: Act, open_flags: Collection[tuple[str, str]]) -> Iterator[Problem]:
+    """Check that no flag is left open on a case that is closed."""
     if not act.draft.closes:
         return
-    named = {(one.flag, one.record_id) for one in act.draft.discharges}
-    query = select(flag_raisings.c.flag, flag_raisings.c.record_id).where(
-        flag_raisings.c.case_key == act.case_key, is_standing()
-    )
-    standing = {(row.flag, row.record_id) for row in connection.execute(query)}
-    n_left = len(standing - named)
+    n_left = len(set(open_flags) - {(one.flag, one.record_id) for one in act.draft.discharges})
     if n_left:
         remedy = (
             f"name every flag that stands, with each of its records ({n_left} not named), "

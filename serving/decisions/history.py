@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from serving.decisions.outputs import DecisionOut, DecisionsOut, DischargeOut, ReasonViewOut
 from serving.decisions.versions import read_version
@@ -48,7 +48,7 @@ def read_decisions(
         If the cursor is none (422).
     """
     query = (
-        select(decisions)
+        _select_decisions()
         .where(decisions.c.case_key == case_key)
         .order_by(decisions.c.version.desc())
         .limit(size + 1)
@@ -57,8 +57,9 @@ def read_decisions(
         query = query.where(decisions.c.version < _find_version(connection, case_key, cursor))
     found = connection.execute(query).all()
     shown = found[:size]
+    is_first = cursor is None and shown
     return DecisionsOut(
-        version=read_version(connection, case_key),
+        version=shown[0].version if is_first else read_version(connection, case_key),
         decisions=_tell_all(connection, shown, unit, withheld=withheld),
         next_cursor=shown[-1].decision_key if len(found) > size else None,
     )
@@ -66,8 +67,22 @@ def read_decisions(
 
 def read_decision(connection: Connection, decision_key: str, unit: Unit) -> DecisionOut:
     """Return one decision, which is there."""
-    query = select(decisions).where(decisions.c.decision_key == decision_key)
+    query = _select_decisions().where(decisions.c.decision_key == decision_key)
     return _tell_all(connection, [connection.execute(query).one()], unit, withheld=False)[0]
+
+
+def _select_decisions() -> Select[Any]:
+    """Return the query for decisions, each with the latest one that reversed it."""
+    later = decisions.alias("later")
+    reversed_by = (
+        select(later.c.decision_key)
+        .where(
+            later.c.case_key == decisions.c.case_key, later.c.reverses == decisions.c.decision_key
+        )
+        .order_by(later.c.version.desc())
+        .limit(1)
+    )
+    return select(decisions, reversed_by.scalar_subquery().label("reversed_by"))
 
 
 def _find_version(connection: Connection, case_key: str, decision_key: str) -> int:
@@ -86,7 +101,6 @@ def _tell_all(
     keys = [row.decision_key for row in rows]
     reasons = {} if withheld else _read_reasons(connection, keys)
     dealt_with = _read_discharges(connection, keys)
-    reversals = _read_reversals(connection, keys)
     face = Clockface(unit.time_zone)
     return [
         DecisionOut(
@@ -103,7 +117,7 @@ def _tell_all(
             review_on=row.review_on,
             note=row.note,
             reverses=row.reverses,
-            reversed_by=reversals.get(row.decision_key),
+            reversed_by=row.reversed_by,
             reasons=reasons.get(row.decision_key, []),
             discharges=dealt_with.get(row.decision_key, []),
         )
@@ -138,16 +152,3 @@ def _read_discharges(connection: Connection, keys: Sequence[str]) -> dict[str, l
         told = DischargeOut(flag=row.flag, record_id=row.record_id)
         found.setdefault(row.decision_key, []).append(told)
     return found
-
-
-def _read_reversals(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
-    """Return by which decision each was reversed, the latest one where there are several."""
-    owners = select(decisions.c.case_key).where(
-        is_among(connection, decisions.c.decision_key, keys)
-    )
-    query = (
-        select(decisions.c.reverses, decisions.c.decision_key)
-        .where(decisions.c.case_key.in_(owners), decisions.c.reverses.is_not(None))
-        .order_by(decisions.c.version)
-    )
-    return {row.reverses: row.decision_key for row in connection.execute(query)}

@@ -4,19 +4,19 @@ These records go with the case into every export, so that what the unit did is n
 happened. Nothing but a decision writes them (promise 1).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
 from features.contract.tables import EVENTS
-from serving.intake.records import append_rows
 from serving.standing.case_facts import read_case_records
 from serving.standing.standings import StandingRules
 from serving.standing.states import CaseFacts, decide_state, is_shut
-from serving.store.database import Unit, Writing
-from serving.store.frames import make_frame
+from serving.store.case_keys import make_unknown
+from serving.store.database import Writing
+from serving.store.frames import insert_frame, make_frame
 from serving.store.schema import events
 
 TAKEN_ON: Final = "taken_on"
@@ -30,6 +30,14 @@ class Course:
 
     Parameters
     ----------
+    case_id
+        Its own identifier; ``None`` once that was erased.
+    version
+        How many decisions there are on it.
+    is_read
+        Whether a named person has read it.
+    flags
+        Keys of the raisings that are open, by flag and record.
     merged
         Whether its records went into another case for good.
     shut
@@ -41,6 +49,10 @@ class Course:
         Whether the unit took it on and did not hand it back.
     """
 
+    case_id: str | None
+    version: int
+    is_read: bool
+    flags: Mapping[tuple[str, str], str]
     merged: bool
     shut: bool
     closed: bool
@@ -48,10 +60,22 @@ class Course:
 
 
 def read_course(connection: Connection, case_key: str, now_us: int, rules: StandingRules) -> Course:
-    """Return where a case is, from its records and decisions."""
-    found = read_case_records(connection, [case_key], now_us, rules.work_kinds)
-    facts: CaseFacts = found[case_key].facts
+    """Return where a case is, from its records and decisions.
+
+    Raises
+    ------
+    ServiceError
+        If the store holds no such case (404).
+    """
+    record = read_case_records(connection, [case_key], now_us, rules.work_kinds).get(case_key)
+    if record is None:
+        raise make_unknown()
+    facts: CaseFacts = record.facts
     return Course(
+        case_id=record.case_id,
+        version=0 if facts.decision is None else facts.decision.version,
+        is_read=record.first_read_at_us is not None,
+        flags={(one.flag, one.record_id): one.raising_key for one in facts.raisings},
         merged=facts.is_merged,
         shut=is_shut(facts) or (facts.turn is not None and facts.turn.closes),
         closed=decide_state(facts, now_us).state == "closed",
@@ -113,12 +137,7 @@ def _take_on(course: Course) -> Iterator[str]:
 
 
 def append_turns(
-    writing: Writing,
-    case_id: str,
-    decision: tuple[int, str],
-    kinds: tuple[str, ...],
-    unit: Unit,
-    rules: StandingRules,
+    writing: Writing, case_key: str, decision: tuple[int, str], kinds: tuple[str, ...]
 ) -> None:
     """Append the records of a decision to its case.
 
@@ -126,21 +145,19 @@ def append_turns(
     ----------
     writing
         The decision's transaction; its moment is theirs.
-    case_id
-        The case's own identifier.
+    case_key
+        The case, which was not merged into another.
     decision
         The decision's version and key, which the records' names hold: by name they stand in the
-        order of decisions even within one microsecond.
+        order of decisions even within one microsecond, and none is there already.
     kinds
         What :func:`list_turns` gave.
-    unit, rules
-        As for :func:`serving.intake.records.append_rows`.
     """
     if not kinds:
         return
     version, decision_key = decision
     given = {
-        "case_id": case_id,
+        "case_id": case_key,
         "occurred_at": writing.now_us,
         "recorded_at": writing.now_us,
         "view": "recorded",
@@ -153,8 +170,10 @@ def append_turns(
         for number, kind in enumerate(kinds)
     ]
     cells: Any = [tuple(row.get(name) for name in EVENTS.column_names) for row in rows]
-    appended = append_rows(
-        writing, {"events": make_frame("events", cells)}, unit, import_key=None, rules=rules
+    insert_frame(
+        writing.connection,
+        "events",
+        make_frame("events", cells),
+        first_seq=writing.take_seq(len(rows)),
+        import_key=None,
     )
-    if appended.added != len(rows):
-        raise RuntimeError("the records of a decision were not stored")

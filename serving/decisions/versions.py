@@ -47,7 +47,7 @@ def read_version(connection: Connection, case_key: str) -> int:
     return int(connection.execute(query).scalar_one() or 0)
 
 
-def check_version(connection: Connection, case_key: str, seen: int | None) -> int:
+def check_version(connection: Connection, case_key: str, seen: int | None, version: int) -> int:
     """Return the case's version if it is the one that was seen.
 
     Parameters
@@ -56,15 +56,14 @@ def check_version(connection: Connection, case_key: str, seen: int | None) -> in
         The transaction that will write the next version; nobody else writes meanwhile.
     case_key
         The case.
-    seen
-        The version that the person saw.
+    seen, version
+        The version that the person saw, and the one that the case has.
 
     Raises
     ------
     ServiceError
         If it is another one (412): who decided since and when, and no word of what.
     """
-    version = read_version(connection, case_key)
     if version == seen:
         return version
     raise ServiceError(

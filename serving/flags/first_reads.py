@@ -13,7 +13,7 @@ from features.contract.moments import format_moment
 from serving.access.visibility import EVERYTHING, Sight
 from serving.errors import ServiceError
 from serving.persons import Person, read_person
-from serving.standing.standings import StandingRules, refresh_standings
+from serving.standing.standings import StandingRules
 from serving.standing.states import plain_state
 from serving.store.database import Writing
 from serving.store.opaque_keys import is_key, make_bad_cursor
@@ -134,24 +134,35 @@ def ensure_first_read(
         raise ServiceError(
             "no_such_case", "there is no such case", "start from GET /v1/first-reads"
         )
-    seq = writing.take_seq()
+    writing.take_seq(0)  # of two who read it at once one is the first
     there = writing.connection.execute(
         select(first_reads).where(first_reads.c.case_key == case_key)
     ).one_or_none()
     if there is not None:
         reader = read_person(there)
         return Ensured(FirstRead(case_key, reader, there.read_at_us, there.note), is_new=False)
+    return Ensured(add_first_read(writing, case_key, person, note, rules), is_new=True)
+
+
+def add_first_read(
+    writing: Writing,
+    case_key: str,
+    person: Person,
+    note: str | None,
+    rules: StandingRules | None = None,
+) -> FirstRead:
+    """Record who read a case first, which nobody has read and which is locked against others."""
     writing.connection.execute(
         insert(first_reads).values(
             case_key=case_key,
             read_at_us=writing.now_us,
             note=note,
-            stored_seq=seq,
+            stored_seq=writing.take_seq(),
             **person.columns(),
         )
     )
-    refresh_standings(writing, [case_key], rules)
-    return Ensured(FirstRead(case_key, person, writing.now_us, note), is_new=True)
+    writing.touch([case_key], rules or StandingRules())
+    return FirstRead(case_key, person, writing.now_us, note)
 
 
 def _refuse(connection: Connection, first: FirstRead) -> ServiceError:

@@ -265,7 +265,7 @@ def discharge(
     decision_key: str,
     named: Iterable[tuple[str, str]],
     *,
-    place: str = "discharges",
+    raisings: Mapping[tuple[str, str], str] | None = None,
 ) -> list[str]:
     """Discharge exactly the named flags and records of a case; the others stand.
 
@@ -279,8 +279,8 @@ def discharge(
         The case, and the decision that names the records.
     named
         Flag and record; a pair named twice counts once.
-    place
-        Where in the request they stand, for what is refused.
+    raisings
+        Keys of the case's open raisings by flag and record, where the caller has read them.
 
     Returns
     -------
@@ -296,31 +296,36 @@ def discharge(
     if not pairs:
         return []
     first = writing.take_seq(len(pairs))
-    query = select(flag_raisings.c.flag, flag_raisings.c.record_id, flag_raisings.c.raising_key)
-    rows = writing.connection.execute(
-        query.where(flag_raisings.c.case_key == case_key, is_standing())
-    )
-    standing = {(row.flag, row.record_id): row.raising_key for row in rows}
-    unknown = [number for number, pair in enumerate(pairs) if pair not in standing]
+    there = _read_open(writing.connection, case_key) if raisings is None else raisings
+    unknown = [number for number, pair in enumerate(pairs) if pair not in there]
     if unknown:
-        raise _refuse(place, unknown)
-    raisings = [standing[pair] for pair in dict.fromkeys(pairs)]
+        raise _refuse(unknown)
+    discharged = [there[pair] for pair in dict.fromkeys(pairs)]
     writing.connection.execute(
         insert(discharges),
         [
             {"raising_key": key, "decision_key": decision_key, "stored_seq": first + number}
-            for number, key in enumerate(raisings)
+            for number, key in enumerate(discharged)
         ],
     )
-    return raisings
+    return discharged
 
 
-def _refuse(place: str, numbers: Sequence[int]) -> ServiceError:
+def _read_open(connection: Connection, case_key: str) -> dict[tuple[str, str], str]:
+    query = select(flag_raisings.c.flag, flag_raisings.c.record_id, flag_raisings.c.raising_key)
+    rows = connection.execute(query.where(flag_raisings.c.case_key == case_key, is_standing()))
+    return {(row.flag, row.record_id): row.raising_key for row in rows}
+
+
+def _refuse(numbers: Sequence[int]) -> ServiceError:
     remedy = "name a flag that stands and a record that raised it, as the case shows them"
     noun = "flag does" if len(numbers) == 1 else "flags do"
     return ServiceError(
         "flag_not_standing",
         f"{len(numbers)} named {noun} not stand on this case",
         "read the case again; somebody may have decided meanwhile",
-        [Problem(where=f"{place}[{n}]", code="flag_not_standing", remedy=remedy) for n in numbers],
+        [
+            Problem(where=f"discharges[{n}]", code="flag_not_standing", remedy=remedy)
+            for n in numbers
+        ],
     )

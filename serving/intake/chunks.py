@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select
 
 from features.contract.rejects import Rejects, join_rejects
 from features.intake.normalisation import ROW
@@ -19,16 +19,16 @@ from serving.intake.progress import (
     ImportRefusedError,
     add_import,
     check_rows,
-    close_import,
     need_import,
+    note_progress,
 )
-from serving.intake.records import append_rows
+from serving.intake.records import Appended, append_rows
 from serving.intake.row_lines import Normal
 from serving.intake.turn_rows import leave_out_turns
 from serving.persons import MACHINE, Person
 from serving.standing.standings import StandingRules
 from serving.store import schema
-from serving.store.database import Store, Unit, Writing
+from serving.store.database import Store, Unit, Writing, make_key
 from serving.store.frames import insert_columns
 from serving.store.lookups import is_among
 
@@ -109,7 +109,11 @@ def take_chunk(
             return Taken(imported, join_rejects([]), frozenset())
         if imported.ended_at_us is not None:
             raise ImportRefusedError("import_ended", "the import has ended; begin another")
-        return _take(writing, imported, chunk, unit, rules, may_turn=may_turn, sender=sender)
+        normal = chunk.leave_out(imported.rows_done)
+        stored = _store(writing, import_key, normal, unit, rules, may_turn, sender)
+        came = {name: schema.imports.c[name] + n for name, n in stored.count().items()}
+        imported = note_progress(writing, import_key, **came, **_say_progress(chunk))
+        return Taken(imported, stored.rejects, stored.appended.changed_keys)
 
 
 def take_at_once(
@@ -125,50 +129,57 @@ def take_at_once(
     """Store the rows of one request as an import of its own that begins and ends with it."""
     with store.writing() as writing:
         writing.take_seq(0)
-        key = add_import(writing, person, digest, chunk.last)
-        imported = need_import(writing.connection, key)
-        taken = _take(writing, imported, chunk, unit, rules, may_turn=may_turn, sender=person)
-        return Taken(close_import(writing, key), taken.rejects, taken.changed_keys)
+        key = make_key()
+        stored = _store(writing, key, chunk.normal, unit, rules, may_turn, person)
+        # Once all is known of it, and before the standings are refreshed, which ask when it began.
+        more = {"import_key": key, "ended_at_us": writing.now_us, **_say_progress(chunk)}
+        imported = add_import(writing, person, digest, chunk.last, **stored.count(), **more)
+        return Taken(imported, stored.rejects, stored.appended.changed_keys)
 
 
-def _take(
+@dataclass(frozen=True)
+class _Stored:
+    """What became of a chunk's rows, and all that were not stored and why."""
+
+    appended: Appended
+    rejects: Rejects
+
+    def count(self) -> dict[str, int]:
+        """Return how many rows were stored, and how many not, by the columns of the imports."""
+        return {
+            "added": self.appended.added,
+            "repeats": self.appended.repeats,
+            "conflicts": self.appended.conflicts,
+            "rejects": len(self.rejects) - self.appended.conflicts,
+        }
+
+
+def _say_progress(chunk: Chunk) -> dict[str, Any]:
+    return {"rows_done": chunk.last, "position": {"row": chunk.last, **chunk.position}}
+
+
+def _store(
     writing: Writing,
-    imported: Imported,
-    chunk: Chunk,
+    import_key: str,
+    normal: Normal,
     unit: Unit,
     rules: StandingRules,
-    *,
     may_turn: bool,
     sender: Person | None,
-) -> Taken:
-    key = imported.import_key
-    normal = chunk.leave_out(imported.rows_done)
+) -> _Stored:
     if not may_turn:
         normal = leave_out_turns(writing.connection, normal)
     appended = append_rows(
         writing,
         normal.tables,
         unit,
-        import_key=key,
+        import_key=import_key,
         rules=rules,
         hidden=_find_hidden(writing.connection, sender, normal),
     )
     rejects = join_rejects([normal.rejects, appended.rejects])
-    _keep_rejects(writing, key, rejects)
-    imports = schema.imports
-    writing.connection.execute(
-        update(imports)
-        .where(imports.c.import_key == key)
-        .values(
-            rows_done=chunk.last,
-            added=imports.c.added + appended.added,
-            repeats=imports.c.repeats + appended.repeats,
-            conflicts=imports.c.conflicts + appended.conflicts,
-            rejects=imports.c.rejects + len(rejects) - appended.conflicts,
-            position={"row": chunk.last, **chunk.position},
-        )
-    )
-    return Taken(need_import(writing.connection, key), rejects, appended.changed_keys)
+    _keep_rejects(writing, import_key, rejects)
+    return _Stored(appended, rejects)
 
 
 def _find_hidden(connection: Connection, sender: Person | None, normal: Normal) -> frozenset[str]:

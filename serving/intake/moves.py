@@ -26,7 +26,7 @@ from serving.intake.move_records import (
 from serving.intake.records import append_rows
 from serving.persons import Person
 from serving.standing.case_facts import find_merged, read_case_records
-from serving.standing.standings import StandingRules, refresh_standings
+from serving.standing.standings import StandingRules
 from serving.standing.states import decide_state
 from serving.store import schema
 from serving.store.database import Store, Unit, Writing, make_key
@@ -96,7 +96,7 @@ def merge_cases(
         copies["events"] = join([copies["events"], mover.copier.make_event(source, "merged", note)])
         made = mover.finish("merge", source, target, copies, why=why)
         carry_flags(writing, case_key, into_key, made.move_key)
-        refresh_standings(writing, [case_key, into_key], rules)
+        writing.touch([case_key, into_key], rules or StandingRules())
         return replace(made, changed_keys=made.changed_keys | {case_key, into_key})
 
 

@@ -73,27 +73,43 @@ def begin_import(
         row = writing.connection.execute(query).one_or_none()
         if row is not None:
             return _tell(row)
-        key = add_import(writing, person, source_digest, rows_total)
+        begun = add_import(writing, person, source_digest, rows_total)
         writing.note(operation="collection")
-        return need_import(writing.connection, key)
+        return begun
 
 
-def add_import(writing: Writing, person: Person, source_digest: str, rows_total: int | None) -> str:
-    """Begin an import in an open transaction and return its key."""
-    key = make_key()
+def add_import(
+    writing: Writing, person: Person, source_digest: str, rows_total: int | None, **more: Any
+) -> Imported:
+    """Begin an import in an open transaction.
+
+    Parameters
+    ----------
+    writing
+        The transaction.
+    person, source_digest, rows_total
+        Whose it is, and what is known of its source.
+    more
+        Columns that are known already: of one that ends where it begins.
+    """
     counts = dict.fromkeys(("rows_done", "added", "repeats", "conflicts", "rejects"), 0)
-    writing.connection.execute(
-        insert(schema.imports).values(
-            import_key=key,
-            source_digest=source_digest,
-            **person.columns(),
-            begun_at_us=writing.now_us,
-            rows_total=rows_total,
-            position={},
-            **counts,
+    made = (
+        insert(schema.imports)
+        .values(
+            {
+                "import_key": make_key(),
+                "source_digest": source_digest,
+                **person.columns(),
+                "begun_at_us": writing.now_us,
+                "rows_total": rows_total,
+                "position": {},
+                **counts,
+                **more,
+            }
         )
+        .returning(schema.imports)
     )
-    return key
+    return _tell(writing.connection.execute(made).one())
 
 
 def need_import(connection: Connection, import_key: str) -> Imported:
@@ -187,19 +203,21 @@ def check_whole(imported: Imported) -> None:
 
 def end_import(store: Store, import_key: str) -> Imported:
     """Note that an import has ended; an ended one stays as it is."""
-    with store.writing() as writing:
-        return close_import(writing, import_key)
-
-
-def close_import(writing: Writing, import_key: str) -> Imported:
-    """Note in an open transaction that an import has ended."""
     imports = schema.imports
-    writing.connection.execute(
-        update(imports)
-        .where(imports.c.import_key == import_key, imports.c.ended_at_us.is_(None))
-        .values(ended_at_us=writing.now_us)
-    )
-    return need_import(writing.connection, import_key)
+    with store.writing() as writing:
+        writing.connection.execute(
+            update(imports)
+            .where(imports.c.import_key == import_key, imports.c.ended_at_us.is_(None))
+            .values(ended_at_us=writing.now_us)
+        )
+        return need_import(writing.connection, import_key)
+
+
+def note_progress(writing: Writing, import_key: str, **columns: Any) -> Imported:
+    """Set columns of an import, which is there; return how far it is then."""
+    imports = schema.imports
+    changed = update(imports).where(imports.c.import_key == import_key).values(columns)
+    return _tell(writing.connection.execute(changed.returning(imports)).one())
 
 
 def _tell(row: Row[Any]) -> Imported:

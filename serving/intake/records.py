@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select, union
 
 from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import TABLES, Table
 from features.intake.integrity import SUPERSEDED_AT, check_integrity
 from features.intake.normalisation import FILE, ROW
 from serving.intake.forwarding import forward_rows
-from serving.standing.standings import StandingRules, refresh_standings
+from serving.standing.standings import StandingRules
 from serving.store import schema
 from serving.store.database import Unit, Writing, make_key
 from serving.store.frames import (
@@ -120,14 +120,14 @@ def append_rows(
     changed = frozenset(
         key for name, frame in kept.items() if name != "people" for key in frame["case_id"]
     )
-    forwarded = forward_rows(writing, kept)
+    forwarded = forward_rows(writing, kept) if keys.some_merged else {}
     if forwarded:
         changed |= append_rows(
             writing, forwarded, unit, import_key=import_key, rules=rules
         ).changed_keys
-    changed |= _find_companions(writing.connection, changed)
+    changed |= find_companions(writing.connection, changed)
     if changed:
-        refresh_standings(writing, changed, rules or StandingRules())
+        writing.touch(changed, rules or StandingRules())
     return Appended(
         added=sum(map(len, kept.values())),
         repeats=repeats,
@@ -152,14 +152,22 @@ class _CaseKeys:
         names = {name for frame in frames.values() for name in frame["case_id"]}
         if "links" in frames:
             names.update(frames["links"]["linked_case_id"])
-        table = schema.case_keys
-        query = select(table.c.case_id, table.c.case_key).where(
-            is_among(connection, table.c.case_id, names)
+        keys, stored, moves = schema.case_keys.c, schema.cases.c, schema.case_moves.c
+        merged = exists().where(moves.case_key == keys.case_key, moves.kind == "merge")
+        query = (
+            select(
+                keys.case_id,
+                keys.case_key,
+                stored.case_key.label("stored"),
+                merged.label("merged"),
+            )
+            .outerjoin(schema.cases, stored.case_key == keys.case_key)
+            .where(is_among(connection, keys.case_id, names))
         )
-        self._of = {row.case_id: row.case_key for row in connection.execute(query)}
-        stored = schema.cases.c.case_key
-        query_known = select(stored).where(is_among(connection, stored, self._of.values()))
-        self.known = set(connection.execute(query_known).scalars())
+        rows = connection.execute(query).all()
+        self._of = {row.case_id: row.case_key for row in rows}
+        self.known = {row.case_key for row in rows if row.stored is not None}
+        self.some_merged = any(row.merged for row in rows)
         made = {name: make_key() for name in names - self._of.keys()}
         self._of |= made
         self._made = {key: name for name, key in made.items()}
@@ -342,17 +350,14 @@ def _store(
         seq += len(frame)
 
 
-def _find_companions(connection: Connection, changed: Collection[str]) -> frozenset[str]:
+def find_companions(connection: Connection, changed: Collection[str]) -> frozenset[str]:
     """Return the cases linked with some others, both ways: each sees the other's events."""
     links, cases = schema.links, schema.cases
     ends = (links.c.case_key, links.c.linked_case_key)
-    found: set[str] = set()
-    for here, there in (ends, ends[::-1]):
-        query = (
-            select(there)
-            .join(cases, cases.c.case_key == there)
-            .where(is_among(connection, here, changed))
-            .distinct()
-        )
-        found.update(connection.execute(query).scalars())
-    return frozenset(found)
+    ways = (
+        select(there)
+        .join(cases, cases.c.case_key == there)
+        .where(is_among(connection, here, changed))
+        for here, there in (ends, ends[::-1])
+    )
+    return frozenset(connection.execute(union(*ways)).scalars())

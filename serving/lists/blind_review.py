@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, exists, func, select
+from sqlalchemy import Connection, Exists, Select, and_, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from features.catalogue.declarations import DAY_US
@@ -207,6 +207,11 @@ def _wanted_of(case_key: str) -> Select[Any]:
 def blind_sitting(connection: Connection, case_key: str) -> str | None:
     """Return the key of the latest sitting that wants a first view of a case; ``None`` if none."""
     return connection.execute(_wanted_of(case_key).limit(1)).scalar_one_or_none()
+
+
+def wants_first_view(case_key: str) -> Exists:
+    """Return the condition that the case :func:`is_blind`, for a query that asks more."""
+    return _wanted_of(case_key).exists()
 
 
 def is_blind(connection: Connection, case_key: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.catalogue.declarations import Catalogue
@@ -21,7 +21,7 @@ from models.ranking.order import Standing, order_cases
 from serving.flags.flags import raise_flags
 from serving.scoring.bundle_uses import note_first_use
 from serving.standing.case_facts import find_merged
-from serving.standing.standings import StandingRules, refresh_scored
+from serving.standing.standings import ScoredCases, StandingRules
 from serving.standing.states import either
 from serving.store.database import Store, Unit, Writing, make_key
 from serving.store.histories import read_head, read_history
@@ -56,6 +56,7 @@ def score_cases(
     *,
     minutes: int = ACKNOWLEDGE_MINUTES,
     go_on: Callable[[], bool] = lambda: True,
+    stale: bool = False,
 ) -> int:
     """Score some cases, and raise their flags; for a night or a promotion the closed are left out.
 
@@ -81,6 +82,8 @@ def score_cases(
         Time within which the duty role acknowledges an urgent flag.
     go_on
         Asked between chunks; scoring ends early where it says no.
+    stale
+        Whether those are left out whose records are no newer than their score.
 
     Returns
     -------
@@ -97,7 +100,7 @@ def score_cases(
     while waiting and go_on():
         keys = waiting.pop()
         try:
-            found = _compute(store, bundle, keys, unit, occasion)
+            found = _compute(store, bundle, keys, unit, occasion, stale=stale)
         except SQLAlchemyError:
             raise
         except Exception as error:
@@ -134,17 +137,20 @@ def score_stale(
     """
     if bundle is None:
         return 0
-    with store.reading() as connection:
-        keys = find_stale(connection, case_keys)
-    return score_cases(store, bundle, keys, unit, "import", rules, minutes=minutes, go_on=go_on)
+    if case_keys is None:
+        with store.reading() as connection:
+            case_keys = find_stale(connection)
+    return score_cases(
+        store, bundle, case_keys, unit, "import", rules, minutes=minutes, go_on=go_on, stale=True
+    )
 
 
-def find_stale(connection: Connection, case_keys: Collection[str] | None = None) -> list[str]:
+_IS_STALE: Final = standings.c.record_seq > standings.c.known_seq
+
+
+def find_stale(connection: Connection) -> list[str]:
     """Return the keys of the cases, closed or not, whose records are newer than their score."""
-    query = select(standings.c.case_key).where(standings.c.record_seq > standings.c.known_seq)
-    if case_keys is not None:
-        query = query.where(is_among(connection, standings.c.case_key, case_keys))
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(select(standings.c.case_key).where(_IS_STALE)).scalars())
 
 
 def _part(keys: list[str]) -> Iterator[list[str]]:
@@ -153,14 +159,20 @@ def _part(keys: list[str]) -> Iterator[list[str]]:
 
 
 def _compute(
-    store: Store, bundle: Bundle, keys: list[str], unit: Unit, occasion: Occasion
+    store: Store,
+    bundle: Bundle,
+    keys: list[str],
+    unit: Unit,
+    occasion: Occasion,
+    *,
+    stale: bool,
 ) -> _Scored | None:
     """Score some cases from one state of the store; nothing is held up meanwhile."""
     with store.reading() as connection:
-        wanted = _leave_there(connection, keys, closed=occasion == "import")
+        known_seq, as_of_us = read_head(connection), store.clock()
+        wanted = _leave_there(connection, keys, closed=occasion == "import", stale=stale)
         if not wanted:
             return None
-        known_seq, as_of_us = read_head(connection), store.clock()
         history = read_history(
             connection, wanted, unit, extract_at_us=as_of_us, known_seq=known_seq
         )
@@ -175,10 +187,14 @@ def _compute(
     )
 
 
-def _leave_there(connection: Connection, keys: list[str], *, closed: bool) -> list[str]:
+def _leave_there(
+    connection: Connection, keys: list[str], *, closed: bool, stale: bool
+) -> list[str]:
     query = select(standings.c.case_key).where(is_among(connection, standings.c.case_key, keys))
     if not closed:
         query = query.where(standings.c.state.not_in(either("closed")))
+    if stale:
+        query = query.where(_IS_STALE)
     return list(connection.execute(query).scalars())
 
 
@@ -211,34 +227,41 @@ def _store(
 ) -> int:
     with store.writing() as writing:
         writing.take_seq(0)  # from here on nobody else adds a score
-        note_first_use(writing, bundle.id, found.as_of_us)
-        wanted = _leave_wanted(writing.connection, bundle, found)
+        before = _read_before(writing.connection, found.case_keys)
+        if all(row.bundle_id != bundle.id for row in before):  # else its use is on record
+            note_first_use(writing, bundle.id, found.as_of_us)
+        wanted = _leave_wanted(before, bundle, found)
         places = [place for place, key in enumerate(found.case_keys) if key in wanted]
         score_keys = _add_scores(writing, bundle, found, places, occasion)
-        _raise(writing, bundle.catalogue, found, wanted, minutes, score_keys)
-        refresh_scored(
-            writing,
-            {found.case_keys[place]: found.families[place] for place in places},
-            score_keys,
-            rules,
-        )
+        closed = [key for key, state in wanted.items() if state in either("closed")]
+        _raise(writing, bundle.catalogue, found, wanted, closed, minutes, score_keys)
+        families = {score_keys[found.case_keys[n]]: found.families[n] for n in places}
+        writing.touch(score_keys, ScoredCases(rules, families))
     return len(places)
 
 
-def _leave_wanted(connection: Connection, bundle: Bundle, found: _Scored) -> frozenset[str]:
-    """Return the cases that are still there and that nobody scored as well meanwhile."""
+def _read_before(connection: Connection, case_keys: Collection[str]) -> list[Row[Any]]:
+    """Return what the latest scores of some cases rest on, and the states of the cases."""
+    columns = (standings.c[name] for name in ("case_key", "state", "known_seq"))
     query = (
-        select(standings.c.case_key, standings.c.known_seq, scores.c.as_of_us, scores.c.bundle_id)
+        select(*columns, scores.c.as_of_us, scores.c.bundle_id)
         .outerjoin(scores, scores.c.score_key == standings.c.score_key)
-        .where(is_among(connection, standings.c.case_key, found.case_keys))
+        .where(is_among(connection, standings.c.case_key, case_keys))
     )
-    return frozenset(
-        row.case_key
-        for row in connection.execute(query)
+    return list(connection.execute(query))
+
+
+def _leave_wanted(before: Sequence[Row[Any]], bundle: Bundle, found: _Scored) -> dict[str, str]:
+    """Return the cases that are still there and that nobody scored as well meanwhile, with the
+    states that they are in.
+    """
+    return {
+        row.case_key: row.state
+        for row in before
         if row.bundle_id != bundle.id
         or row.known_seq < found.known_seq
         or row.as_of_us < found.as_of_us
-    )
+    }
 
 
 def _add_scores(
@@ -276,15 +299,11 @@ def _raise(
     catalogue: Catalogue,
     found: _Scored,
     wanted: Collection[str],
+    closed: Collection[str],
     minutes: int,
     score_keys: Mapping[str, str],
 ) -> None:
-    connection, among = (
-        writing.connection,
-        is_among(writing.connection, standings.c.case_key, wanted),
-    )
-    query = select(standings.c.case_key).where(among, standings.c.state.in_(either("closed")))
-    closed = list(connection.execute(query).scalars())
-    keys = set(wanted) - (find_merged(connection, closed, writing.now_us) if closed else set())
+    merged = find_merged(writing.connection, closed, writing.now_us) if closed else frozenset()
+    keys = set(wanted) - merged
     if keys:
         raise_flags(writing, catalogue, found.history, keys, found.as_of_us, minutes, score_keys)

@@ -5,12 +5,12 @@ narrative and no answer is.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
-from sqlalchemy.engine import Row
+from sqlalchemy import ColumnElement, Connection, Label, Table, and_, func, or_, select
+from sqlalchemy.engine import Row, RowMapping
 
 from features.contract.arrays import NEVER
 from features.contract.moments import parse_date
@@ -26,6 +26,7 @@ from serving.standing.states import CaseFacts, LatestDecision, NewRecord, Raisin
 from serving.store.database import Unit
 from serving.store.histories import read_case_folder
 from serving.store.lookups import is_among, list_pairs
+from serving.store.schema import case_keys as case_keys_table
 from serving.store.schema import (
     case_moves,
     cases,
@@ -39,11 +40,14 @@ from serving.store.schema import (
     links,
     scores,
     seals,
+    standings,
     unit,
 )
 
 _LIFECYCLE: Final = (*OPENING_KINDS, *CLOSING_KINDS)
 _MERGED: Final = "merged"
+_KEPT: Final = "kept_"
+_LAST_SEQS: Final = ("events_seq", "facts_seq", "links_seq", "linked_seq", "there_seq", "here_seq")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class CaseRecord:
     ----------
     facts
         What decides the state.
+    case_id
+        Its own identifier; ``None`` once that was erased.
     area, referral_source
         As on record; the area is the one that the case was last transferred to.
     record_seq
@@ -66,16 +72,20 @@ class CaseRecord:
         When the store came to have it: a history of years is not old news to those who read it.
     sealed
         Whether only named people may see it.
+    kept
+        Its row of ``standings`` as that is kept; ``None`` where there is none.
     """
 
     facts: CaseFacts
+    case_id: str | None
     area: str | None
     referral_source: str | None
     record_seq: int
-    score: Any
+    score: RowMapping | None
     first_read_at_us: int | None
     known_since_us: int
     sealed: bool = False
+    kept: Mapping[str, Any] | None = None
 
 
 def read_case_records(
@@ -95,64 +105,138 @@ def read_case_records(
         Kinds of event that are the unit's own work: they bring no case back.
     """
     there = _read_cases(connection, case_keys)
-    keys = [row.case_key for row in there]
-    zone = str(connection.execute(select(unit.c.time_zone)).scalar_one())
-    came_with = {row.case_key: row.import_key for row in there}
-    turns = _read_turns(connection, came_with, zone, now_us)
-    taken_in = _read_taken_in(connection, keys)
-    latest = _read_decisions(connection, keys, zone)
-    raisings = _read_raisings(connection, keys)
+    turns = _read_turns(connection, there, now_us)
+    raisings = _read_raisings(connection, there)
     made = {
-        row.case_key: CaseFacts(
-            arrived_at_us=min(row.recorded_at, now_us),
-            turn=turns.get(row.case_key),
-            decision=latest.get(row.case_key),
-            raisings=tuple(raisings.get(row.case_key, ())),
-            taken_in=taken_in.get(row.case_key),
+        key: CaseFacts(
+            arrived_at_us=min(row["recorded_at"], now_us),
+            turn=turns.get(key),
+            decision=_make_decision(row),
+            raisings=tuple(raisings.get(key, ())),
+            taken_in=_make_taken_in(row),
         )
-        for row in there
+        for key, row in there.items()
     }
     made |= _add_records(connection, made, now_us, work_kinds)
-    last_seqs = _read_last_seqs(connection, keys)
-    areas = _read_areas(connection, keys)
-    found_scores = _read_scores(connection, keys)
-    reads = _read_first_reads(connection, keys)
-    sealed = _read_sealed(connection, keys)
     return {
-        row.case_key: CaseRecord(
-            facts=made[row.case_key],
-            area=areas.get(row.case_key, row.area),
-            referral_source=row.referral_source,
-            record_seq=max(row.stored_seq, last_seqs.get(row.case_key, 0)),
-            score=found_scores.get(row.case_key),
-            first_read_at_us=reads.get(row.case_key),
-            known_since_us=max(made[row.case_key].arrived_at_us, row.begun_at_us or 0),
-            sealed=sealed.get(row.case_key, False),
+        key: CaseRecord(
+            facts=made[key],
+            case_id=row["case_id"],
+            area=row["area"] if row["moved_to"] is None else row["moved_to"],
+            referral_source=row["referral_source"],
+            record_seq=max(row["stored_seq"], *(row[name] or 0 for name in _LAST_SEQS)),
+            score=None if row["score_key"] is None else row,
+            first_read_at_us=row["read_at_us"],
+            known_since_us=max(made[key].arrived_at_us, row["begun_at_us"] or 0),
+            sealed=bool(row["sealed"]),
+            kept=_read_kept(row),
         )
-        for row in there
+        for key, row in there.items()
     }
 
 
 def find_merged(connection: Connection, case_keys: Collection[str], now_us: int) -> frozenset[str]:
     """Return those of some cases that went into another for good: nobody decides on them."""
-    came_with = {row.case_key: row.import_key for row in _read_cases(connection, case_keys)}
-    zone = str(connection.execute(select(unit.c.time_zone)).scalar_one())
-    turns = _read_turns(connection, came_with, zone, now_us)
+    turns = _read_turns(connection, _read_cases(connection, case_keys), now_us)
     return frozenset(key for key, turn in turns.items() if turn.kind == _MERGED)
 
 
-def _read_cases(connection: Connection, case_keys: Collection[str]) -> list[Row[Any]]:
-    """Return the rows of cases, each with when the import that brought it began."""
+def _read_cases(connection: Connection, case_keys: Collection[str]) -> dict[str, RowMapping]:
+    """Return, by case key, what there is one of for each case: all in one query.
+
+    Of decisions, scores, seals and moves that is the latest; a case may have hundreds.
+    """
+    merge, arrival = case_moves.alias("merge"), case_moves.alias("arrival")
     query = (
-        select(cases, imports.c.begun_at_us)
+        select(
+            *cases.c,
+            case_keys_table.c.case_id,
+            imports.c.begun_at_us,
+            unit.c.time_zone,
+            first_reads.c.read_at_us,
+            *_list_last_seqs(),
+            _latest(seals.c.sealed, seals.c.case_key).label("sealed"),
+            _latest(case_moves.c.area, case_moves.c.case_key, case_moves.c.area.is_not(None)).label(
+                "moved_to"
+            ),
+            merge.c.stored_seq.label("merge_seq"),
+            merge.c.moved_at_us.label("merged_at_us"),
+            arrival.c.stored_seq.label("arrival_seq"),
+            arrival.c.moved_at_us.label("arrived_by_move_at_us"),
+            *(decisions.c[name] for name in ("version", "seen_seq", "decided_at_us", "owner")),
+            decisions.c.review_on,
+            decisions.c.stored_seq.label("decision_seq"),
+            *(scores.c[name] for name in ("score_key", "known_seq", "as_of_us", "priority")),
+            *(column.label(f"{_KEPT}{column.name}") for column in standings.c),
+        )
+        .select_from(cases)
+        .join(unit, unit.c.id == 1)
+        .outerjoin(case_keys_table, case_keys_table.c.case_key == cases.c.case_key)
         .outerjoin(imports, imports.c.import_key == cases.c.import_key)
+        .outerjoin(first_reads, first_reads.c.case_key == cases.c.case_key)
+        .outerjoin(merge, _is_latest_merge(merge, "case_key"))
+        .outerjoin(arrival, _is_latest_merge(arrival, "other_case_key"))
+        .outerjoin(decisions, _is_latest(decisions, decisions.c.version))
+        .outerjoin(scores, _is_latest(scores, scores.c.stored_seq))
+        .outerjoin(standings, standings.c.case_key == cases.c.case_key)
         .where(is_among(connection, cases.c.case_key, case_keys))
     )
-    return list(connection.execute(query))
+    return {row["case_key"]: row for row in connection.execute(query).mappings()}
+
+
+def _read_kept(row: RowMapping) -> Mapping[str, Any] | None:
+    if row[f"{_KEPT}case_key"] is None:
+        return None
+    return {column.name: row[f"{_KEPT}{column.name}"] for column in standings.c}
+
+
+def _list_last_seqs() -> Iterator[Label[Any]]:
+    """Give the place of the latest event, fact and link of a case, and event of a linked one."""
+    own, there = links.c.case_key, links.c.linked_case_key
+    conditions: tuple[tuple[Any, tuple[ColumnElement[bool], ...]], ...] = (
+        (events, (events.c.case_key == cases.c.case_key,)),
+        (facts, (facts.c.case_key == cases.c.case_key,)),
+        (links, (own == cases.c.case_key,)),
+        (links, (there == cases.c.case_key,)),
+        (events, (own == cases.c.case_key, events.c.case_key == there)),
+        (events, (there == cases.c.case_key, events.c.case_key == own)),
+    )
+    for name, (table, where) in zip(_LAST_SEQS, conditions, strict=True):
+        # Not the plain column: PostgreSQL would walk the order of all rows back to one of the case.
+        last = select(func.max(table.c.stored_seq + 0)).where(*where)
+        yield last.correlate(cases).scalar_subquery().label(name)
+
+
+def _latest(column: Any, key: Any, *where: ColumnElement[bool]) -> Any:
+    query = select(column).where(key == cases.c.case_key, *where)
+    return (
+        query.order_by(column.table.c.stored_seq.desc()).limit(1).correlate(cases).scalar_subquery()
+    )
+
+
+def _is_latest(table: Table, place: Any) -> ColumnElement[bool]:
+    """Return the condition that a row is the case's last one by a column that counts up."""
+    own = table.alias(f"own_{table.name}")
+    last = select(func.max(own.c[place.name])).where(own.c.case_key == cases.c.case_key)
+    return and_(
+        table.c.case_key == cases.c.case_key, place == last.correlate(cases).scalar_subquery()
+    )
+
+
+def _is_latest_merge(moves: Any, side: str) -> ColumnElement[bool]:
+    """Return the condition that a row is the latest merge of a case into another, or into it."""
+    own = case_moves.alias("own")
+    last = select(func.max(own.c.stored_seq)).where(
+        own.c[side] == cases.c.case_key, own.c.kind == "merge"
+    )
+    return and_(
+        moves.c[side] == cases.c.case_key,
+        moves.c.stored_seq == last.correlate(cases).scalar_subquery(),
+    )
 
 
 def _read_turns(
-    connection: Connection, came_with: Mapping[str, str | None], zone: str, now_us: int
+    connection: Connection, there: Mapping[str, RowMapping], now_us: int
 ) -> dict[str, Turn]:
     """Return each case's latest lifecycle event in force; a merge that people made stands.
 
@@ -161,28 +245,20 @@ def _read_turns(
     itself (as in :func:`features.history.open_cases.open_cases`). That a case was merged is
     believed of a record only where it came with the case itself.
     """
-    query = _of_cases(
-        connection,
-        events.c.case_key,
-        came_with,
-        events.c.case_key,
-        events.c.event_id,
-        events.c.kind,
-        events.c.occurred_at,
-        events.c.recorded_at,
-        events.c.source,
-        events.c.handling,
-        events.c.supersedes,
-        events.c.import_key,
-        events.c.stored_seq,
-    ).where(or_(events.c.kind.in_(_LIFECYCLE), events.c.supersedes.is_not(None)))
+    names = ("case_key", "event_id", "kind", "occurred_at", "recorded_at", "source", "handling")
+    query = select(
+        *(events.c[name] for name in (*names, "supersedes", "import_key", "stored_seq"))
+    ).where(
+        is_among(connection, events.c.case_key, there),
+        or_(events.c.kind.in_(_LIFECYCLE), events.c.supersedes.is_not(None)),
+    )
     rows = connection.execute(query).all()
-    corrected = _find_corrected(connection, rows, zone, now_us)
+    corrected = _find_corrected(connection, rows, there, now_us)
     latest: dict[str, Row[Any]] = {}
     for row in rows:
         if (row.case_key, row.event_id) in corrected or not _turns(row, now_us):
             continue
-        if row.kind == _MERGED and row.import_key != came_with[row.case_key]:
+        if row.kind == _MERGED and row.import_key != there[row.case_key]["import_key"]:
             continue
         before = latest.get(row.case_key)
         if before is None or _when(before) < _when(row):
@@ -190,42 +266,10 @@ def _read_turns(
     return {
         key: Turn(row.kind, row.stored_seq, row.recorded_at, row.import_key)
         for key, row in latest.items()
-    } | _read_merges(connection, came_with)
-
-
-def _read_merges(connection: Connection, keys: Collection[str]) -> dict[str, Turn]:
-    """Return the merges that people made of cases into others."""
-    query = _of_cases(
-        connection,
-        case_moves.c.case_key,
-        keys,
-        case_moves.c.case_key,
-        case_moves.c.stored_seq,
-        case_moves.c.moved_at_us,
-    ).where(case_moves.c.kind == "merge")
-    return {
-        row.case_key: Turn(_MERGED, row.stored_seq, row.moved_at_us)
-        for row in connection.execute(query)
-    }
-
-
-def _read_taken_in(connection: Connection, keys: Collection[str]) -> dict[str, NewRecord]:
-    """Return the latest merge of another case into each."""
-    query = (
-        _of_cases(
-            connection,
-            case_moves.c.other_case_key,
-            keys,
-            case_moves.c.other_case_key,
-            case_moves.c.stored_seq,
-            case_moves.c.moved_at_us,
-        )
-        .where(case_moves.c.kind == "merge")
-        .order_by(case_moves.c.stored_seq)
-    )
-    return {
-        row.other_case_key: NewRecord(row.stored_seq, row.moved_at_us)
-        for row in connection.execute(query)
+    } | {
+        key: Turn(_MERGED, row["merge_seq"], row["merged_at_us"])
+        for key, row in there.items()
+        if row["merge_seq"] is not None
     }
 
 
@@ -241,7 +285,10 @@ def _turns(row: Row[Any], now_us: int) -> bool:
 
 
 def _find_corrected(
-    connection: Connection, rows: Iterable[Row[Any]], zone: str, now_us: int
+    connection: Connection,
+    rows: Iterable[Row[Any]],
+    there: Mapping[str, RowMapping],
+    now_us: int,
 ) -> set[tuple[str, str]]:
     """Return the lifecycle events that are no longer, or never were, in force.
 
@@ -260,6 +307,7 @@ def _find_corrected(
             tangled.add(row.case_key)
     if not tangled:
         return set()
+    zone = there[next(iter(tangled))]["time_zone"]
     folder = read_case_folder(
         connection, sorted(tangled), Unit(zone, synthetic=False), extract_at_us=now_us
     )
@@ -268,36 +316,29 @@ def _find_corrected(
     return {key for key in lifecycle if key[0] in tangled} - in_force
 
 
-def _read_decisions(
-    connection: Connection, keys: Collection[str], zone: str
-) -> dict[str, LatestDecision]:
-    columns = ("version", "seen_seq", "stored_seq", "decided_at_us", "owner", "review_on")
-    query = _of_cases(
-        connection,
-        decisions.c.case_key,
-        keys,
-        decisions.c.case_key,
-        *(decisions.c[name] for name in columns),
-    ).order_by(decisions.c.case_key, decisions.c.version)
-    days: dict[str, int | None] = {}
-    found = {}
-    for row in connection.execute(query):
-        if row.review_on is not None and row.review_on not in days:
-            days[row.review_on] = _first_of_day(row.review_on, zone)
-        due = days.get(row.review_on) if row.review_on is not None else None
-        found[row.case_key] = LatestDecision(
-            version=row.version,
-            seen_seq=row.seen_seq,
-            stored_seq=row.stored_seq,
-            decided_at_us=row.decided_at_us,
-            owner=row.owner,
-            review_on=row.review_on,
-            review_due_us=due,
-        )
-    return found
+def _make_decision(row: RowMapping) -> LatestDecision | None:
+    if row["version"] is None:
+        return None
+    return LatestDecision(
+        version=row["version"],
+        seen_seq=row["seen_seq"],
+        stored_seq=row["decision_seq"],
+        decided_at_us=row["decided_at_us"],
+        owner=row["owner"],
+        review_on=row["review_on"],
+        review_due_us=_first_of_day(row["review_on"], row["time_zone"]),
+    )
 
 
-def _first_of_day(text: str, zone: str) -> int | None:
+def _make_taken_in(row: RowMapping) -> NewRecord | None:
+    if row["arrival_seq"] is None:
+        return None
+    return NewRecord(row["arrival_seq"], row["arrived_by_move_at_us"])
+
+
+def _first_of_day(text: str | None, zone: str) -> int | None:
+    if text is None:
+        return None
     try:
         return parse_date(text, zone)
     except (ValueError, CaselightError):
@@ -310,6 +351,7 @@ def _read_raisings(connection: Connection, keys: Collection[str]) -> dict[str, l
     query = (
         select(
             raised.case_key,
+            raised.raising_key,
             raised.flag,
             raised.urgent,
             raised.stored_seq,
@@ -337,7 +379,15 @@ def _read_raisings(connection: Connection, keys: Collection[str]) -> dict[str, l
         # A flag may hold without a record of its own; the raising then stands for it.
         record_seq = row.record_seq or linked.get(row.record_id, row.stored_seq)
         found[row.case_key].append(
-            Raising(row.flag, bool(row.urgent), row.stored_seq, row.raised_at_us, record_seq)
+            Raising(
+                row.flag,
+                bool(row.urgent),
+                row.stored_seq,
+                row.raised_at_us,
+                record_seq,
+                row.record_id,
+                row.raising_key,
+            )
         )
     return found
 
@@ -369,16 +419,9 @@ def _add_records(
         return {}
     kept_out = (*RESERVED_KINDS, *sorted(work_kinds))
     about_the_file = and_(events.c.kind.in_(_LIFECYCLE), events.c.import_key.is_not(None))
-    query = _of_cases(
-        connection,
-        events.c.case_key,
-        shut,
-        events.c.case_key,
-        events.c.kind,
-        events.c.stored_seq,
-        events.c.recorded_at,
-        events.c.import_key,
-    ).where(
+    names = ("case_key", "kind", "stored_seq", "recorded_at", "import_key")
+    query = select(*(events.c[name] for name in names)).where(
+        is_among(connection, events.c.case_key, shut),
         or_(events.c.kind.not_in(kept_out), about_the_file),
         func.coalesce(events.c.handling, "") != AGENCY_ONLY,
         func.coalesce(events.c.source, "") != HEALTH_SOURCE,
@@ -391,95 +434,3 @@ def _add_records(
             NewRecord(row.stored_seq, min(row.recorded_at, now_us), row.import_key)
         )
     return {key: replace(made[key], records=tuple(records.get(key, ()))) for key in shut}
-
-
-def _read_last_seqs(connection: Connection, keys: Collection[str]) -> dict[str, int]:
-    """Return the place of each case's latest event, fact or link, or event of a linked case."""
-    parts = [
-        _last_seq(connection, table.c[column], table.c.stored_seq, keys)
-        for table, column in (
-            (events, "case_key"),
-            (facts, "case_key"),
-            (links, "case_key"),
-            (links, "linked_case_key"),
-        )
-    ]
-    ends = (links.c.case_key, links.c.linked_case_key)
-    for here, there in (ends, ends[::-1]):
-        parts.append(
-            _last_seq(connection, here, events.c.stored_seq, keys).join(
-                events, events.c.case_key == there
-            )
-        )
-    found: dict[str, int] = {}
-    for part in parts:
-        for row in connection.execute(part):
-            found[row[0]] = max(int(row[1]), found.get(row[0], 0))
-    return found
-
-
-def _last_seq(connection: Connection, key: Any, seq: Any, keys: Collection[str]) -> "Select[Any]":
-    return (
-        select(key, func.max(seq))
-        .select_from(key.table)
-        .where(is_among(connection, key, keys))
-        .group_by(key)
-    )
-
-
-def _read_areas(connection: Connection, keys: Collection[str]) -> dict[str, str]:
-    """Return the areas that cases were transferred to, the last one of each."""
-    query = (
-        _of_cases(connection, case_moves.c.case_key, keys, case_moves.c.case_key, case_moves.c.area)
-        .where(case_moves.c.area.is_not(None))
-        .order_by(case_moves.c.stored_seq)
-    )
-    return {row.case_key: row.area for row in connection.execute(query)}
-
-
-def _read_scores(connection: Connection, keys: Collection[str]) -> dict[str, Any]:
-    """Return each case's latest score; a case may have hundreds, and one is looked up."""
-    own = scores.alias("own")
-    last = (
-        select(func.max(own.c.stored_seq))
-        .where(own.c.case_key == cases.c.case_key)
-        .correlate(cases)
-        .scalar_subquery()
-    )
-    query = (
-        select(
-            scores.c.case_key,
-            scores.c.score_key,
-            scores.c.known_seq,
-            scores.c.as_of_us,
-            scores.c.priority,
-        )
-        .select_from(cases)
-        .join(scores, and_(scores.c.case_key == cases.c.case_key, scores.c.stored_seq == last))
-        .where(is_among(connection, cases.c.case_key, keys))
-    )
-    return {row.case_key: row for row in connection.execute(query)}
-
-
-def _read_first_reads(connection: Connection, keys: Collection[str]) -> dict[str, int]:
-    query = _of_cases(
-        connection,
-        first_reads.c.case_key,
-        keys,
-        first_reads.c.case_key,
-        first_reads.c.read_at_us,
-    )
-    return {row.case_key: row.read_at_us for row in connection.execute(query)}
-
-
-def _read_sealed(connection: Connection, keys: Collection[str]) -> dict[str, bool]:
-    """Return what the latest seal of each case says."""
-    query = _of_cases(connection, seals.c.case_key, keys, seals.c.case_key, seals.c.sealed)
-    found = connection.execute(query.order_by(seals.c.stored_seq))
-    return {row.case_key: bool(row.sealed) for row in found}
-
-
-def _of_cases(
-    connection: Connection, key: Any, keys: Collection[str], *columns: Any
-) -> "Select[Any]":
-    return select(*columns).where(is_among(connection, key, keys))

@@ -1,16 +1,16 @@
 """Where each case stands: worked out from the append-only tables alone, and kept to be asked fast.
 
-Whoever adds rows that matter for a case calls :func:`refresh_standings` in the same transaction.
-Since everybody who adds rows holds the head of the order of rows, no two write one standing from
-different states of the store.
+Whoever adds rows that matter for a case calls :meth:`serving.store.database.Writing.touch`, and the
+standing is refreshed once, in the same transaction before it is committed. Since everybody who adds
+rows holds the head of the order of rows, no two write one standing from different states of the
+store.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.engine import Row
 
 from features.catalogue.declarations import DAY_US
 from serving.clock import read_clock
@@ -46,6 +46,10 @@ class StandingRules:
     first_read_days: int = 3
     work_kinds: tuple[str, ...] = ("unit_work", "taken_on", "handed_back")
 
+    def refresh(self, writing: Writing, case_keys: Collection[str]) -> None:
+        """Refresh some cases; see :func:`refresh_standings`."""
+        refresh_standings(writing, case_keys, self)
+
 
 def make_rules(settings: Settings) -> StandingRules:
     """Return what standings rest on, of a deployment's settings."""
@@ -69,27 +73,24 @@ def refresh_standings(
     _refresh(writing, case_keys, rules or StandingRules(), {})
 
 
-def refresh_scored(
-    writing: Writing,
-    families: Mapping[str, str | None],
-    score_keys: Mapping[str, str],
-    rules: StandingRules | None = None,
-) -> None:
-    """Work out again where cases stand that were scored in this transaction.
+@dataclass(frozen=True)
+class ScoredCases:
+    """What the standings of cases rest on that are scored in the transaction.
 
     Parameters
     ----------
-    writing
-        The transaction.
-    families
-        By case key, the family of the first reason that pushes up.
-    score_keys
-        By case key, the score that the family is of.
     rules
         What standings rest on beside the records.
+    families
+        By score key, the family of the first reason that pushes up: no other table has it.
     """
-    told = {score_keys[key]: family for key, family in families.items()}
-    _refresh(writing, families, rules or StandingRules(), told)
+
+    rules: StandingRules
+    families: Mapping[str, str | None]
+
+    def refresh(self, writing: Writing, case_keys: Collection[str]) -> None:
+        """Refresh some cases; see :func:`refresh_standings`."""
+        _refresh(writing, case_keys, self.rules, self.families)
 
 
 def _refresh(
@@ -102,11 +103,12 @@ def _refresh(
     writing.take_seq(0)
     n_cases = 0
     for keys in _part(sorted(set(case_keys))):
-        before = _read_standings(writing.connection, keys)
-        after = _work_out(writing.connection, keys, rules, writing.now_us, before, families)
-        n_cases += len(after)
-        changed = [key for key in keys if _differs(before.get(key), after.get(key))]
-        _replace(writing.connection, changed, [after[key] for key in changed if key in after])
+        found = _work_out(writing.connection, keys, rules, writing.now_us, families)
+        n_cases += len(found)
+        changed = [one for one in found.values() if one.kept != one.now]
+        gone = set(keys) - found.keys()
+        replaced = gone.union(one.now["case_key"] for one in changed if one.kept)
+        _replace(writing.connection, replaced, [one.now for one in changed])
     return n_cases
 
 
@@ -145,10 +147,17 @@ def check_standings(
     lost = there.where(standings.c.case_key.not_in(select(cases.c.case_key)))
     found += connection.execute(lost).scalars().all()
     for keys in _walk(connection):
-        before = _read_standings(connection, keys)
-        after = _work_out(connection, keys, rules or StandingRules(), now, before, {})
-        found += [key for key in keys if not _is_sound(before.get(key), after[key])]
+        worked_out = _work_out(connection, keys, rules or StandingRules(), now, {})
+        found += [key for key, one in worked_out.items() if not _is_sound(one.kept, one.now)]
     return sorted(found)
+
+
+@dataclass(frozen=True)
+class _WorkedOut:
+    """A case's row of ``standings`` as it is kept, and as it is by now."""
+
+    kept: _Standing | None
+    now: _Standing
 
 
 def _work_out(
@@ -156,26 +165,26 @@ def _work_out(
     keys: Collection[str],
     rules: StandingRules,
     now_us: int,
-    before: Mapping[str, Row[Any]],
     families: Mapping[str, str | None],
-) -> dict[str, _Standing]:
+) -> dict[str, _WorkedOut]:
+    """Return those of some cases that there are."""
     records = read_case_records(connection, keys, now_us, rules.work_kinds)
     return {
-        key: _describe(key, record, rules, now_us)
-        | {"family": _find_family(record, before.get(key), families)}
+        key: _WorkedOut(
+            record.kept,
+            _describe(key, record, rules, now_us) | {"family": _find_family(record, families)},
+        )
         for key, record in records.items()
     }
 
 
-def _find_family(
-    record: CaseRecord, before: Row[Any] | None, families: Mapping[str, str | None]
-) -> str | None:
+def _find_family(record: CaseRecord, families: Mapping[str, str | None]) -> str | None:
     if record.score is None:
         return None
-    score_key = record.score.score_key
+    score_key, kept = record.score["score_key"], record.kept
     if score_key in families:
         return families[score_key]
-    return before.family if before is not None and before.score_key == score_key else None
+    return kept["family"] if kept is not None and kept["score_key"] == score_key else None
 
 
 def _describe(key: str, record: CaseRecord, rules: StandingRules, now_us: int) -> dict[str, Any]:
@@ -199,10 +208,10 @@ def _describe(key: str, record: CaseRecord, rules: StandingRules, now_us: int) -
         "version": decision.version if decision else 0,
         "decided_seq": decision.seen_seq if decision else 0,
         "record_seq": record.record_seq,
-        "known_seq": score.known_seq if score is not None else 0,
-        "score_key": score.score_key if score is not None else None,
-        "scored_as_of_us": score.as_of_us if score is not None else None,
-        "priority": score.priority if score is not None else None,
+        "known_seq": score["known_seq"] if score is not None else 0,
+        "score_key": score["score_key"] if score is not None else None,
+        "scored_as_of_us": score["as_of_us"] if score is not None else None,
+        "priority": score["priority"] if score is not None else None,
         "n_flags": sum(not urgent for _, urgent in flagged),
         "n_urgent": sum(urgent for _, urgent in flagged),
         "flagged_since_us": min((one.raised_at_us for one in facts.raisings), default=None),
@@ -211,49 +220,36 @@ def _describe(key: str, record: CaseRecord, rules: StandingRules, now_us: int) -
     }
 
 
-def _read_standings(connection: Connection, keys: Collection[str]) -> dict[str, Row[Any]]:
-    query = select(standings).where(is_among(connection, standings.c.case_key, keys))
-    return {row.case_key: row for row in connection.execute(query)}
-
-
-def _differs(before: Row[Any] | None, after: _Standing | None) -> bool:
-    if before is None or after is None:
-        return before is not None or after is not None
-    return any(after[name] != value for name, value in before._mapping.items())
-
-
-def _is_sound(before: Row[Any] | None, after: _Standing) -> bool:
+def _is_sound(before: _Standing | None, after: _Standing) -> bool:
     if before is None:
         return False
     return not any(
         after[name] != value and not _was_true(name, before, after)
-        for name, value in before._mapping.items()
+        for name, value in before.items()
     )
 
 
 _BY_REVIEW: Final = ("state", "state_since_us", "waiting_since_us", "returned_for")
 
 
-def _was_true(name: str, before: Row[Any], after: _Standing) -> bool:
+def _was_true(name: str, before: _Standing, after: _Standing) -> bool:
     """Return whether a column differs only because time passed since the row was written."""
-    due_since = plain_state(before.state) == "managed" and after["returned_for"] == "review_due"
+    due_since = plain_state(before["state"]) == "managed" and after["returned_for"] == "review_due"
     if due_since and name in _BY_REVIEW:
         return True
-    value = before._mapping[name]
+    value = before[name]
     if name not in _MOMENTS or value is None or after[name] is None:
         return False
     # A date alone is the last microsecond of its day, and is told as now until then.
     return bool(after[name] - DAY_US <= value <= after[name])
 
 
-def _replace(connection: Connection, keys: Collection[str], rows: Iterable[_Standing]) -> None:
-    if not keys:
-        return
-    connection.execute(delete(standings).where(is_among(connection, standings.c.case_key, keys)))
-    written = list(rows)
-    insert_columns(
-        connection, standings, {name: [row[name] for row in written] for name in _COLUMNS}
-    )
+def _replace(connection: Connection, keys: Collection[str], rows: Sequence[_Standing]) -> None:
+    """Delete the rows of some cases, and write rows."""
+    if keys:
+        among = is_among(connection, standings.c.case_key, keys)
+        connection.execute(delete(standings).where(among))
+    insert_columns(connection, standings, {name: [row[name] for row in rows] for name in _COLUMNS})
 
 
 def _part(keys: list[str]) -> Iterator[list[str]]:

@@ -106,6 +106,8 @@ class Raising:
     raised_seq: int
     raised_at_us: int
     record_seq: int
+    record_id: str = ""
+    raising_key: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,5 +21,10 @@ def need_case(connection: Connection, case_key: str) -> str | None:
     )
     found = connection.execute(query).one_or_none()
     if found is None:
-        raise ServiceError("no_such_case", "no case has this key", "start from GET /v1/list")
+        raise make_unknown()
     return None if found.case_id is None else str(found.case_id)
+
+
+def make_unknown() -> ServiceError:
+    """Return what is answered of a case that the store does not hold."""
+    return ServiceError("no_such_case", "no case has this key", "start from GET /v1/list")

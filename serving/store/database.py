@@ -1,12 +1,12 @@
 """The database: transactions, the order in which rows are stored, and the lines they leave."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, event, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import ConfigError
@@ -18,7 +18,7 @@ from serving.store.audit_entries import Ledger
 from serving.store.audit_keys import find_audit_key
 from serving.store.audit_lines import CHANGES, LOOKS, Entry
 from serving.store.engines import WRITES, find_file, make_database, make_looks_engine
-from serving.store.schema import KEY_LENGTH, unit
+from serving.store.schema import KEY_LENGTH, standings, unit
 
 
 def make_key() -> str:
@@ -51,6 +51,32 @@ class Unit:
     made_at_us: int = 0
 
 
+class Refresher(Protocol):
+    """Works out again where cases stand; handed in, since the store knows nothing of it."""
+
+    def refresh(self, writing: "Writing", case_keys: Collection[str]) -> None:
+        """Write the standings of some cases as the rows of the transaction have them."""
+
+
+@dataclass
+class _Owed:
+    """What a transaction still has to write before it ends.
+
+    Parameters
+    ----------
+    head
+        The last place in the order of rows that was given; ``None`` until the head row is locked.
+    is_ahead
+        Whether that is further than the head row says.
+    touched
+        Cases whose standings are to be refreshed, and by whom.
+    """
+
+    head: int | None = None
+    is_ahead: bool = False
+    touched: list[tuple[Refresher, set[str]]] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Writing:
     """An open transaction that may write.
@@ -66,6 +92,7 @@ class Writing:
     connection: Connection
     now_us: int
     _ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
+    _owed: _Owed = field(default_factory=_Owed, repr=False, compare=False)
 
     def take_seq(self, n_rows: int = 1) -> int:
         """Return the first of ``n_rows`` places in the order of rows.
@@ -73,13 +100,19 @@ class Writing:
         The head row stays locked until the transaction ends, so places are given in the order of
         commits. Take them as late as possible: other writers wait from here on.
         """
-        taken = self.connection.execute(
-            update(unit)
-            .where(unit.c.id == 1)
-            .values(last_seq=unit.c.last_seq + n_rows)
-            .returning(unit.c.last_seq)
-        ).scalar_one()
-        first = int(taken) - n_rows + 1
+        owed = self._owed
+        if owed.head is None:
+            taken = self.connection.execute(
+                update(unit)
+                .where(unit.c.id == 1)
+                .values(last_seq=unit.c.last_seq + n_rows)
+                .returning(unit.c.last_seq)
+            )
+            owed.head = int(taken.scalar_one())
+        else:  # the row is ours until the end: its new content is written once, by `store_head`
+            owed.head += n_rows
+            owed.is_ahead |= n_rows > 0
+        first = owed.head - n_rows + 1
         if n_rows > 0:
             self._ledger.add_rows(first, n_rows)
         return first
@@ -108,6 +141,35 @@ class Writing:
             To whom data are disclosed, where it is not the act's.
         """
         self._ledger.note(operation, case_key, cases, recipient)
+
+    def touch(self, case_keys: Collection[str], refresher: Refresher) -> None:
+        """Have the standings of some cases refreshed once, before the transaction is committed.
+
+        Parameters
+        ----------
+        case_keys
+            Cases of which rows were added.
+        refresher
+            What standings rest on beside the records.
+        """
+        for known, keys in self._owed.touched:
+            if known == refresher:
+                keys.update(case_keys)
+                return
+        self._owed.touched.append((refresher, set(case_keys)))
+
+    def refresh_touched(self) -> None:
+        """Refresh the standings of the cases that were touched so far."""
+        while self._owed.touched:
+            refresher, keys = self._owed.touched.pop(0)
+            refresher.refresh(self, keys)
+
+    def store_head(self) -> None:
+        """Write into the head row how far places in the order were given."""
+        if self._owed.is_ahead:
+            self._owed.is_ahead = False
+            head = update(unit).where(unit.c.id == 1).values(last_seq=self._owed.head)
+            self.connection.execute(head)
 
     def owed_lines(self) -> Sequence[Entry]:
         """Return the lines of the book of changes that the transaction owes at its end."""
@@ -165,7 +227,11 @@ class Store:
             connection.begin(),
         ):
             writing = Writing(connection, self.clock())
+            _keep_fresh(writing)
             yield writing
+            # Before the audit head is locked, since that lock is the last that is taken.
+            writing.refresh_touched()
+            writing.store_head()
             owed = writing.owed_lines()
             if owed:
                 append_lines(connection, self.audit_key, CHANGES, owed, writing.now_us)
@@ -221,6 +287,18 @@ class Store:
         """Close all connections."""
         self.engine.dispose()
         self.looks.dispose()
+
+
+def _keep_fresh(writing: Writing) -> None:
+    """Let the transaction find what it owes wherever it reads that itself."""
+
+    def settle(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if standings.name in statement:
+            writing.refresh_touched()
+        if unit.c.last_seq.name in statement:
+            writing.store_head()
+
+    event.listen(writing.connection, "before_cursor_execute", settle)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select, union
 
 from features.contract.arrays import NEVER
 from features.contract.manifest import Manifest
@@ -123,16 +123,23 @@ def _read_links(
     A link's correction belongs to the case that stated it and may name another case: all links of
     the cases that name one of those asked for are looked at.
     """
-    links = schema.links
-    owners = set(asked)
-    for part in _part(asked):
-        query = select(links.c.case_key).where(
-            is_among(connection, links.c.linked_case_key, part), _is_known("links", known_seq)
+    own, linked = schema.links.alias("own").c, schema.links.alias("linked").c
+    frames = []
+    for part in _part(asked) or [[]]:
+        # A union, not an `or`: PostgreSQL uses the index of neither side for that.
+        owners = union(
+            select(own.case_key).where(is_among(connection, own.case_key, part)),
+            select(linked.case_key).where(
+                is_among(connection, linked.linked_case_key, part),
+                _is_before(linked.stored_seq, known_seq),
+            ),
         )
-        owners.update(connection.execute(query).scalars())
-    frame, rejects = _settle(
-        TABLES["links"], _read_rows(connection, "links", sorted(owners), known_seq)
-    )
+        query = select_rows("links").where(
+            schema.links.c.case_key.in_(owners), _is_known("links", known_seq)
+        )
+        frames.append(make_frame("links", connection.execute(query).all()))
+    links = pd.concat(frames).drop_duplicates(ignore_index=True)  # one may be of two parts
+    frame, rejects = _settle(TABLES["links"], links)
     touching = frame["case_id"].isin(asked) | frame["linked_case_id"].isin(asked)
     found = frame[touching]
     return _leave_out_sealed(connection, found, known_seq).reset_index(drop=True), rejects

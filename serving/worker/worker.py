@@ -23,7 +23,7 @@ from serving.oversight.audit_heads import export_daily
 from serving.scoring.bundle_uses import note_switch, read_use
 from serving.scoring.rescoring import CASES_A_TIME, Occasion, find_stale, score_cases
 from serving.service import Service
-from serving.standing.standings import make_rules, refresh_standings
+from serving.standing.standings import make_rules
 from serving.standing.states import either
 from serving.store.database import Store, Unit, make_key
 from serving.store.schema import standings
@@ -215,7 +215,7 @@ def _work(
 
     if due.reviews:
         with store.writing() as writing:
-            refresh_standings(writing, due.reviews, rules)
+            writing.touch(due.reviews, rules)
     if bundle is None:
         return Worked(reviews=len(due.reviews))
     minutes, unit = service.settings.acknowledge_minutes, service.need_unit()

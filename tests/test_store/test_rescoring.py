@@ -332,7 +332,7 @@ def test_a_failing_transaction_leaves_no_half(
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(rescoring, "refresh_scored", fail)
+    monkeypatch.setattr(rescoring.ScoredCases, "refresh", fail)
     with pytest.raises(RuntimeError):
         score_all(filled, bundle)
     assert read_scores(filled) == {}

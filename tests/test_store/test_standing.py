@@ -53,7 +53,7 @@ class _Acts:
         )
         given = {"stored_seq": seq} | ({moment: writing.now_us} if moment else {})
         writing.connection.execute(insert(table).values(given | row))
-        refresh_standings(writing, keys, self.rules)
+        writing.touch(keys, self.rules)
         return seq
 
     def add_case(self, days_ago: float = 10, **row: Any) -> str:
