@@ -135,27 +135,26 @@ def _decode_items(
     return None if None in items else tuple(items)
 
 
-def _read_float(value: object, pointer: str) -> PlacedFloat | None:
+def _read_float(value: object, pointer: str) -> PlacedFloat | PlacedInt | None:
     # A boolean is an integer in Python, and a number in no file of figures.
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        found = PlacedFloat(value)
+        if not math.isfinite(value):
+            return None
     except OverflowError:
         return None
-    if not math.isfinite(found):
-        return None
+    # A whole number stays one, so that it is written again as it stood.
+    found = PlacedInt(value) if isinstance(value, int) else PlacedFloat(value)
     found.pointer = pointer
     return found
 
 
-def _read_int(value: object, pointer: str) -> PlacedInt | None:
+def _read_int(value: object, pointer: str) -> PlacedFloat | PlacedInt | None:
     number = _read_float(value, pointer)
     if number is None or not number.is_integer():
         return None
-    found = PlacedInt(value if isinstance(value, int) else number)
-    found.pointer = pointer
-    return found
+    return _read_float(int(number), pointer)
 
 
 _SCALARS: Final[Mapping[type, Callable[[object, str], object]]] = {

@@ -1,4 +1,4 @@
-"""Figures of a run: what is written is read back, and nothing that a file holds breaks the reading."""
+"""Figures of a run: what is written is read back, and nothing in a file breaks the reading."""
 
 import math
 
@@ -78,7 +78,7 @@ def test_names_that_no_field_has_are_counted():
 
 
 def test_sections_that_were_not_asked_for_have_no_key():
-    """A run without them writes nothing in their place; what was looked for and not found is null."""
+    """A run without them writes nothing in their place; what was looked for in vain is null."""
     written = encode(RunFigures())
     assert isinstance(written, dict)
     assert not {"audit", "proxies", "bands", "truth", "managed", "n_unknown"} & set(written)
@@ -88,5 +88,5 @@ def test_sections_that_were_not_asked_for_have_no_key():
 @pytest.mark.parametrize("content", ["{", "[]", "7"])
 def test_what_is_no_file_of_figures_is_refused(content: str):
     """Broken JSON and other values are an error, which the callers put into words."""
-    with pytest.raises(ValueError, match="figures|Expecting"):
+    with pytest.raises(ValueError, match=r"figures|Expecting"):
         parse_run_figures(content)
