@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import lightgbm
 import numpy as np
@@ -83,8 +83,8 @@ def run(n_cases: int) -> dict[str, float]:
             )
         )
     say("the bare fits")
-    told: Any = result.metrics["training"]
-    rounds = {name: one["rounds"] for name, one in told.items() if one["rounds"] is not None}
+    trained = result.metrics.training
+    rounds = {name: one.rounds for name, one in trained.items() if one.rounds is not None}
     cohort = join_cohorts([*take_cohorts(history, catalogue, train_dates).values()])
     encoding = make_encoding(catalogue)
     bare, n_rows = 0.0, 0

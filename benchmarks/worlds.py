@@ -21,6 +21,9 @@ from caselight.commands.demo import choose_dates
 from features.catalogue.declarations import Catalogue
 from features.catalogue.file import load_catalogue
 from features.engine.whole_units import build_unit
+from models.run_figures.fitting import UninformativeFigures
+from models.run_figures.run import RunFigures
+from models.run_figures.screening_list import ManagedTruth
 from synthetic.simulator import constants as set_by
 from synthetic.simulator import make_unit
 from synthetic.simulator.settings import WORLDS
@@ -42,7 +45,6 @@ RIGHT = 0.95
 """Share of runs that must come out right, for the joint test."""
 _WRONG = 0.01
 """Level of the joint test."""
-Figures = Mapping[str, Any]
 
 
 def run_world(name: str, seed: int, n_cases: int | None = None) -> dict[str, object]:
@@ -83,7 +85,7 @@ def run_world(name: str, seed: int, n_cases: int | None = None) -> dict[str, obj
         "seed": seed,
         "right": all(checked.values()),
         "checks": checked,
-        "kinds": sorted({(one["kind"], one["about"]) for one in result.metrics["findings"]}),
+        "kinds": sorted({(one.kind, one.about) for one in result.metrics.findings}),
         "seconds": time.monotonic() - begun,
     }
 
@@ -110,15 +112,15 @@ def take_catalogue(name: str) -> Catalogue:
         return load_catalogue(str(Path(place) / "catalogue.yaml"))
 
 
-def _found(figures: Figures, kind: str) -> set[str]:
-    return {one["about"] for one in figures["findings"] if one["kind"] == kind}
+def _found(figures: RunFigures, kind: str) -> set[str]:
+    return {one.about for one in figures.findings if one.kind == kind}
 
 
-def _recorded_less(figures: Figures) -> set[str]:
+def _recorded_less(figures: RunFigures) -> set[str]:
     return _found(figures, "recorded_less") | _found(figures, "fewer_records")
 
 
-def check_standard(figures: Figures, _: Catalogue) -> dict[str, bool]:
+def check_standard(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
     """Nothing is there to be found: none of the traps' warnings may be given."""
     return {
         "no false break": not _found(figures, "recording_break"),
@@ -128,13 +130,13 @@ def check_standard(figures: Figures, _: Catalogue) -> dict[str, bool]:
     }
 
 
-def check_no_signal(figures: Figures, _: Catalogue) -> dict[str, bool]:
+def check_no_signal(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
     """The report says that there is no signal, of every outcome that has a model."""
-    modelled = {name for name, of in figures["outcomes"].items() if next(iter(of.values()))["auc"]}
+    modelled = {name for name, of in figures.outcomes.items() if next(iter(of.values())).auc}
     return {"says so": bool(modelled) and modelled == _found(figures, "no_signal")}
 
 
-def check_rule(figures: Figures, _: Catalogue) -> dict[str, bool]:
+def check_rule(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
     """The rule is recommended for the outcomes that it orders."""
     return {
         f"recommends the rule for {name}": name
@@ -143,44 +145,44 @@ def check_rule(figures: Figures, _: Catalogue) -> dict[str, bool]:
     }
 
 
-def check_management(figures: Figures, _: Catalogue) -> dict[str, bool]:
+def check_management(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
     """The report warns, and shows that managed cases stand too low."""
-    managed = figures["truth"]["violence"]["managed"]
+    managed = (figures.truth or {})["violence"].managed or ManagedTruth()
     return {
         "warns": bool(_found(figures, "managed_look_safer")),
-        "shows them higher by the untreated truth": managed["median_untreated_place"]
-        < managed["median_place"],
+        "shows them higher by the untreated truth": (managed.median_untreated_place or 0.0)
+        < (managed.median_place or 0.0),
     }
 
 
-def check_bias(figures: Figures, _: Catalogue) -> dict[str, bool]:
+def check_bias(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
     """The report finds the group whose acts are recorded less, and no other."""
     found = _recorded_less(figures)
     return {"finds the group": "victim sex" in found, "and no other": found <= {"victim sex"}}
 
 
-def check_break(figures: Figures, _: Catalogue) -> dict[str, bool]:
+def check_break(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
     """The report dates the change within about a month."""
     at = WORLDS["recording-break"].break_at
     assert at is not None
-    days = [abs(one["date_us"] / 1e6 - at.timestamp()) / 86_400 for one in figures["breaks"]]
+    days = [abs((one.date_us or 0) / 1e6 - at.timestamp()) / 86_400 for one in figures.breaks or ()]
     return {"dates it": bool(days) and min(days) <= 35}  # noqa: PLR2004 - a month and the way to its start
 
 
-def check_irrelevant(figures: Figures, catalogue: Catalogue) -> dict[str, bool]:
+def check_irrelevant(figures: RunFigures, catalogue: Catalogue) -> dict[str, bool]:
     """Irrelevant indicators are named as such and cost nothing."""
     shadows = {one.name for one in catalogue.indicators if one.name.startswith("shadow_")}
     assert len(shadows) == len(catalogue.indicators) / 2
     checked = {}
     for name in ("persistence", "violence"):
-        idle = figures["training"][name]["idle"]
-        named = len(shadows & set(idle["names"])) / len(shadows)
+        idle = figures.training[name].idle or UninformativeFigures()
+        named = len(shadows & set(idle.names)) / len(shadows)
         checked[f"names them for {name}"] = named >= 0.95  # noqa: PLR2004
-        checked[f"no loss in {name}"] = "no loss" in idle["words"]
+        checked[f"no loss in {name}"] = "no loss" in idle.words
     return checked
 
 
-CHECKS: Mapping[str, Callable[[Figures, Catalogue], dict[str, bool]]] = {
+CHECKS: Mapping[str, Callable[[RunFigures, Catalogue], dict[str, bool]]] = {
     "standard": check_standard,
     "no-signal": check_no_signal,
     "rule-suffices": check_rule,

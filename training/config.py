@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 
 from features.errors import ConfigError
+from models.run_figures.run import Setting
 
 MOST_DEPTH = 6
 """Design section 7."""
@@ -71,7 +72,7 @@ class TrainingConfig:
     primary_audit: tuple[tuple[str, str], ...]
     lightgbm: Mapping[str, float]
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Setting]:
         """Return the whole configuration for the record of a run."""
         return asdict(self)
 

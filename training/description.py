@@ -1,13 +1,16 @@
-"""Everything that is told of a run, in plain values: what ``metrics.json`` and the report hold."""
+"""Everything that a run reports: what ``metrics.json`` and the report hold."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 from features.catalogue.declarations import Catalogue
 from features.contract.moments import format_moment
 from features.engine.measurement import ENGINE_VERSION
 from features.history.columns import History
 from models.bundle.folder import Bundle
+from models.run_figures.fitting import DatedBreak
+from models.run_figures.ranking import Rankings
+from models.run_figures.run import RunFacts, RunFigures, TestOrigin
 from training.audit.tested_list import audit_tested_list, conclude_audit
 from training.cohorts.training_rows import label_cohort
 from training.config import TrainingConfig
@@ -26,31 +29,12 @@ from training.evaluation.list_lengths import describe_lengths
 from training.evaluation.outcome import rank_rows, score_cohort
 from training.evaluation.rank_intervals import describe_bands
 from training.evaluation.run_identity import open_origins
-from training.evaluation.screening_list import TestedList, describe_list, order_list
+from training.evaluation.screening_list import describe_list, order_list
 from training.evaluation.strata import MANAGED, compare_all_managed, describe_calibration
 from training.evaluation.synthetic_truth import compare_with_truth
 from training.options import Progress, RunOptions
 from training.practice.breaks import Break
 from training.practice.handbacks import compare_handbacks
-
-
-@dataclass(frozen=True)
-class Description:
-    """What is told of a run.
-
-    Parameters
-    ----------
-    headlines
-        What is said first, warnings first.
-    findings
-        What was concluded, warnings first.
-    figures
-        Everything in plain values, the former included.
-    """
-
-    headlines: tuple[str, ...]
-    findings: tuple[Finding, ...]
-    figures: Mapping[str, object]
 
 
 def describe_run(
@@ -62,8 +46,8 @@ def describe_run(
     config: TrainingConfig,
     options: RunOptions,
     progress: Progress,
-) -> Description:
-    """Return everything that is told of a run.
+) -> RunFigures:
+    """Return everything that a run reports.
 
     Parameters
     ----------
@@ -100,43 +84,44 @@ def describe_run(
         for one in done
         for name, found in one.evaluated.items()
     ]
-    said = tuple(sort_headlines(headlines))
-    concluded = tuple(sort_findings(findings))
-    figures: dict[str, object] = {
-        "headlines": list(said),
-        "findings": [one.to_dict() for one in concluded],
-        "bundle_id": bundle.id,
-        "trained_for": last.run.name,
-        "capacity": capacity,
-        "estimated": catalogue.wording["estimate"],
-        "advisory": catalogue.wording["advisory"],
-        "run": _describe(history, bundle, done, config, options),
-        "training": {one.outcome.name: one.to_dict() for one in last.fitted},
-        "outcomes": {
+    return RunFigures(
+        headlines=tuple(sort_headlines(headlines)),
+        findings=tuple(one.figures for one in sort_findings(findings)),
+        bundle_id=bundle.id,
+        trained_for=last.run.name,
+        capacity=capacity,
+        estimated=catalogue.wording["estimate"],
+        advisory=catalogue.wording["advisory"],
+        run=_describe(history, bundle, done, config, options),
+        training={one.outcome.name: one.figures for one in last.fitted},
+        outcomes={
             outcome.name: {one.run.name: one.evaluated[outcome.name].figures for one in done}
             for outcome in catalogue.outcomes
         },
-        "list": {
-            **describe_list(history, catalogue, listed, last.evaluated, capacity, config),
-            "lengths": describe_lengths(history, listed, last.evaluated, capacity),
-        },
-        **({"handbacks": handbacks.to_dict()} if handbacks else {}),
-        **({"managed": {name: one.to_dict() for name, one in managed.items()}} if managed else {}),
-        "drift": {
-            one.outcome.name: one.drift.to_dict() for one in last.fitted if one.drift is not None
-        },
-        "calibration": describe_calibration(history, catalogue, done),
-        **_describe_held_out(history, catalogue, last),
-        "openings": open_origins(history, bundle, done, config, options),
-        **(audited.to_dict() if audited else {}),
-        **_describe_bands(catalogue, listed, last, capacity, config, options, progress),
-        **_describe_truth(history, listed, last, capacity, options),
-        "breaks": [
-            {**asdict(one), "date": format_moment(one.date_us, history.time_zone)} for one in breaks
-        ],
-        "cannot_say": list(_CANNOT_SAY),
-    }
-    return Description(said, concluded, figures)
+        list=replace(
+            describe_list(history, catalogue, listed, last.evaluated, capacity, config),
+            lengths=describe_lengths(history, listed, last.evaluated, capacity),
+        ),
+        handbacks=handbacks.figures if handbacks else None,
+        managed={name: one.figures for name, one in managed.items()} or None,
+        drift={one.outcome.name: one.drift for one in last.fitted if one.drift is not None},
+        calibration=describe_calibration(history, catalogue, done),
+        held_out_area=_describe_held_out(history, catalogue, last),
+        openings=open_origins(history, bundle, done, config, options),
+        audit=audited.audit.figures if audited else None,
+        proxies={name: one.figures for name, one in audited.proxies.items()} if audited else None,
+        bands=describe_bands(catalogue, listed, last.fitted, capacity, config, progress)
+        if options.refits
+        else None,
+        truth=compare_with_truth(history, options.truth, listed, last.evaluated, capacity)
+        if options.truth is not None
+        else None,
+        breaks=tuple(
+            DatedBreak(**asdict(one), date=format_moment(one.date_us, history.time_zone))
+            for one in breaks
+        ),
+        cannot_say=_CANNOT_SAY,
+    )
 
 
 _RETROSPECTIVE = (
@@ -147,39 +132,17 @@ _RETROSPECTIVE = (
 
 def _describe_held_out(
     history: History, catalogue: Catalogue, last: DoneOrigin
-) -> dict[str, object]:
+) -> dict[str, Rankings] | None:
     """Say how the models rank in the area that they learnt nothing from, where one was held out."""
     cohort = last.run.held_out
     if cohort is None:
-        return {}
+        return None
     found = {}
     for one in last.fitted:
         labels = label_cohort(history, catalogue, one.outcome, cohort, history.extract_at)
         scores = score_cohort(one, catalogue, cohort.values)
         found[one.outcome.name] = rank_rows(labels, scores, labels.known)
-    return {"held_out_area": found}
-
-
-def _describe_bands(
-    catalogue: Catalogue,
-    listed: TestedList,
-    last: DoneOrigin,
-    capacity: int,
-    config: TrainingConfig,
-    options: RunOptions,
-    progress: Progress,
-) -> dict[str, object]:
-    if not options.refits:
-        return {}
-    return {"bands": describe_bands(catalogue, listed, last.fitted, capacity, config, progress)}
-
-
-def _describe_truth(
-    history: History, listed: TestedList, last: DoneOrigin, capacity: int, options: RunOptions
-) -> dict[str, object]:
-    if options.truth is None:
-        return {}
-    return {"truth": compare_with_truth(history, options.truth, listed, last.evaluated, capacity)}
+    return found
 
 
 def _tell_break(history: History, found: Break) -> Finding:
@@ -199,28 +162,28 @@ def _describe(
     done: Sequence[DoneOrigin],
     config: TrainingConfig,
     options: RunOptions,
-) -> dict[str, object]:
-    return {
-        "catalogue": bundle.catalogue.name,
-        "catalogue_digest": bundle.catalogue.digest,
-        "engine_version": ENGINE_VERSION,
-        "extract_at": format_moment(history.extract_at, history.time_zone),
-        "n_cases": len(history),
-        "n_events": len(history.events),
-        "origins": [
-            {
-                "name": one.run.name,
-                "trained_on": [cohort.name for cohort in one.run.train],
-                "n_test": len(one.run.test),
-            }
+) -> RunFacts:
+    return RunFacts(
+        catalogue=bundle.catalogue.name,
+        catalogue_digest=bundle.catalogue.digest,
+        engine_version=ENGINE_VERSION,
+        extract_at=format_moment(history.extract_at, history.time_zone),
+        n_cases=len(history),
+        n_events=len(history.events),
+        origins=tuple(
+            TestOrigin(
+                name=one.run.name,
+                trained_on=tuple(cohort.name for cohort in one.run.train),
+                n_test=len(one.run.test),
+            )
             for one in done
-        ],
-        "held_out_area": options.hold_out_area,
-        "across_breaks": options.across_breaks,
-        "retrospective": options.retrospective,
-        "synthetic": options.synthetic,
-        "config": {**config.to_dict(), "primary_audit": [list(p) for p in config.primary_audit]},
-    }
+        ),
+        held_out_area=options.hold_out_area,
+        across_breaks=options.across_breaks,
+        retrospective=options.retrospective,
+        synthetic=options.synthetic,
+        config=config.to_dict(),
+    )
 
 
 _CANNOT_SAY = (

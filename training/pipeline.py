@@ -5,8 +5,7 @@ later knowledge in (promise 3). Each test origin has a model of its own; the bun
 last.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from features.history.columns import History
 from features.history.extent import count_known_records
 from models.bundle.familiarity import fit_familiarity
 from models.bundle.folder import METRICS_FILE, Bundle, load_bundle, make_reference, write_bundle
+from models.run_figures.run import RunFigures, parse_run_figures, write_run_figures
 from training.cohorts.origins import OriginRun, plan_dates, plan_events
 from training.cohorts.splits import check_dates, roll_origins
 from training.cohorts.training_rows import Cohort
@@ -39,7 +39,7 @@ class TrainingResult:
     bundle_id: str
     headlines: tuple[str, ...]
     warnings: tuple[str, ...]
-    metrics: Mapping[str, object]
+    metrics: RunFigures
 
 
 def train(
@@ -146,10 +146,11 @@ def _run(
     bundle = _write(out, history, catalogue, last, config)
     progress("looking at the list as a whole")
     found = describe_run(history, bundle, done, breaks, capacity, config, options, progress)
-    text = json.dumps(found.figures, indent=1, allow_nan=False) + "\n"
+    text = write_run_figures(found)
     (out / METRICS_FILE).write_text(text, encoding="utf-8")
     warnings = tuple(one.words for one in found.findings if one.is_warning)
-    return TrainingResult(bundle.id, found.headlines, warnings, found.figures)
+    # Read back, so that the report is of the file and each figure knows its place there.
+    return TrainingResult(bundle.id, found.headlines, warnings, parse_run_figures(text))
 
 
 def _run_origin(

@@ -131,15 +131,14 @@ def _compare_reasons(
 
 def describe_candidate(candidate: "Reported") -> dict[str, object]:
     """Return what the record keeps of a bundle beside its hash."""
-    root, catalogue = candidate.run.root, candidate.bundle.catalogue
-    capacity = candidate.capacity
+    run, catalogue = candidate.run, candidate.bundle.catalogue
     return {
         "catalogue": catalogue.name,
         "catalogue_digest": catalogue.digest,
-        "trained_for": root["trained_for"].text or None,
-        "capacity": None if capacity is None else int(capacity),
+        "trained_for": run.trained_for or None,
+        "capacity": candidate.capacity,
         "outcomes": list(candidate.outcomes),
-        "headlines": root["headlines"].texts(),
+        "headlines": list(run.headlines),
     }
 
 

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from models.run_figures.ranking import CapacityFigures, GroupAtCapacity
+from models.run_figures.run import RunFigures
+from models.run_figures.screening_list import PlacesFind
 from serving.charts.marks import Figures, Row, RowChart, draw_rows
-from serving.oversight.metrics import Node, RunFigures
 from serving.oversight.run_words import (
     NOTHING,
     read_ends,
@@ -91,32 +93,31 @@ class _Found:
 
     name: str
     label: str
-    n: Node
-    positives: Node
-    orders: Mapping[str, Mapping[int, Node]] = field(default_factory=dict)
+    n: int | None
+    positives: int | None
+    orders: Mapping[str, Mapping[int, PlacesFind]] = field(default_factory=dict)
 
     @property
     def base_rate(self) -> float | None:
         """Share of the cases with the outcome: what chance would find."""
-        n, positives = self.n.number, self.positives.number
-        return positives / n if n and positives is not None else None
+        return self.positives / self.n if self.n and self.positives is not None else None
 
 
 def tell_at_capacity(
-    found: RunFigures, labels: Mapping[str, str], capacity: int
+    run: RunFigures, labels: Mapping[str, str], capacity: int
 ) -> AtCapacity | None:
     """Return what the unit's places find; ``None`` where the run did not measure it.
 
     Parameters
     ----------
-    found
+    run
         The run's figures.
     labels
         Each outcome's words, in the order in which they are told.
     capacity
         Places on the unit's list.
     """
-    told = [one for name, label in labels.items() for one in _read(found, name, label)]
+    told = [one for name, label in labels.items() for one in _read(run, name, label)]
     measured = sorted({places for one in told for places in one.orders.get(LIST, {})})
     if not measured:
         return None
@@ -146,61 +147,56 @@ def tell_at_capacity(
     )
 
 
-def _read(found: RunFigures, name: str, label: str) -> list[_Found]:
-    lengths = found.root["list"]["lengths"][name]
-    if lengths:
-        orders = {
-            order: {
-                int(places): one
-                for one in lengths["orders"][order].each()
-                for places in [one["places"].number]
-                if places is not None and one["precision"].number is not None
-            }
-            for order in ORDERS
+def _read(run: RunFigures, name: str, label: str) -> list[_Found]:
+    lengths = run.list.lengths.get(name)
+    if lengths is None:
+        return _read_one_length(run, name, label)
+    orders = {
+        order: {
+            one.places: one for one in lengths.orders.get(order, ()) if one.precision is not None
         }
-        return [_Found(name, label, lengths["n"], lengths["positives"], orders)]
-    return _read_one_length(found, name, label)
+        for order in ORDERS
+    }
+    return [_Found(name, label, lengths.n, lengths.positives, orders)]
 
 
-def _read_one_length(found: RunFigures, name: str, label: str) -> list[_Found]:
+def _read_one_length(run: RunFigures, name: str, label: str) -> list[_Found]:
     """Read a run that measured one length alone, under the names which it used."""
-    capacity = found.root["capacity"].number
-    own = _whole(found.root["list"]["at_capacity"][name])
-    rule = _whole(found.at(name)["at_capacity"][RULE])
-    if capacity is None or own["precision_at_capacity"].number is None:
+    own = _whole(run.list.at_capacity.get(name))
+    rule = _whole((run.at(name).at_capacity or {}).get(RULE))
+    if run.capacity is None or own.precision_at_capacity is None:
         return []
     orders = {
-        order: {int(capacity): _rename(one)}
+        order: {
+            run.capacity: PlacesFind(
+                run.capacity,
+                one.precision_at_capacity,
+                one.precision_at_capacity_ci,
+                one.recall_at_capacity,
+                one.recall_at_capacity_ci,
+            )
+        }
         for order, one in ((LIST, own), (RULE, rule))
-        if one["precision_at_capacity"].number is not None
+        if one.precision_at_capacity is not None
     }
-    return [_Found(name, label, own["n"], own["positives"], orders)]
+    return [_Found(name, label, own.n, own.positives, orders)]
 
 
-def _rename(figures: Node) -> Node:
-    names = ("precision", "recall")
-    return Node(
-        {name: figures[f"{name}_at_capacity"].value for name in names}
-        | {f"{name}_ci": figures[f"{name}_at_capacity_ci"].value for name in names}
-    )
-
-
-def _whole(figures: Node) -> Node:
+def _whole(figures: CapacityFigures | None) -> GroupAtCapacity:
     """Return the figures of all cases together."""
-    whole = (one for one in figures["groups"].each() if one["group"].text == _ALL)
-    return next(whole, Node())
+    return (figures.of(_ALL) if figures else None) or GroupAtCapacity()
 
 
 def _tell(one: _Found, places: int) -> str:
     own = one.orders[LIST][places]
-    precision, recall = own["precision"].number or 0.0, own["recall"].number
+    precision, recall = own.precision or 0.0, own.recall
     line = f"Of {places} places, {_count(precision, places)} went to a case in which that came to "
     line += "be recorded"
     others = [
         f"{_count(share, places)} {'by' if order == RULE else 'with'} {words}"
         for order, words in ORDERS.items()
         if order != LIST
-        for share in [one.orders.get(order, {}).get(places, Node())["precision"].number]
+        for share in [one.orders.get(order, {}).get(places, PlacesFind(places)).precision]
         if share is not None
     ]
     if one.base_rate is not None:
@@ -224,8 +220,8 @@ def _draw(one: _Found, places: int) -> RowChart:
     for order, words in ORDERS.items():
         figures = one.orders.get(order, {}).get(places)
         if figures is not None:
-            share = figures["precision"].number or 0.0
-            ends = read_ends(figures["precision_ci"])
+            share = figures.precision or 0.0
+            ends = read_ends(figures.precision_ci)
             rows.append(Row(words, 100 * share, write_share(share), *ends))
     if one.base_rate is not None:
         rows.append(Row(CHANCE, 100 * one.base_rate, write_share(one.base_rate)))
@@ -241,19 +237,19 @@ def _tabulate(one: _Found, places: int) -> Figures:
         if figures is not None:
             lines.append((words, *_tell_cells(figures)))
     if one.base_rate:
-        of_cases = NOTHING if not one.n.number else write_share(min(places / one.n.number, 1))
+        of_cases = NOTHING if not one.n else write_share(min(places / one.n, 1))
         cells = (write_share(one.base_rate), of_cases, write_needed(one.base_rate))
         lines.append((CHANCE, *cells))
-    of = f"{one.positives.number or 0:,.0f} of {one.n.number or 0:,.0f} cases had it"
+    of = f"{one.positives or 0:,} of {one.n or 0:,} cases had it"
     title = f"What {places} places find: {one.label} ({of})"
     return Figures(title, ("What fills the places", *_COLUMNS), tuple(lines))
 
 
-def _tell_cells(figures: Node) -> tuple[str, str, str]:
+def _tell_cells(figures: PlacesFind) -> tuple[str, str, str]:
     return (
-        tell_with_interval(figures["precision"], figures["precision_ci"]),
-        tell_with_interval(figures["recall"], figures["recall_ci"]),
-        tell_needed(figures["precision"], figures["precision_ci"]),
+        tell_with_interval(figures.precision, figures.precision_ci),
+        tell_with_interval(figures.recall, figures.recall_ci),
+        tell_needed(figures.precision, figures.precision_ci),
     )
 
 

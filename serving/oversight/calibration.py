@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Final
 
+from models.run_figures.ranking import Reliability
+from models.run_figures.run import RunFigures
 from serving.charts.marks import Figures, HoldsChart, Point, draw_holds
-from serving.oversight.metrics import Node, RunFigures
 from serving.oversight.run_words import (
     NOTHING,
     tell_count,
-    tell_interval,
     tell_share,
+    tell_with_interval,
     write_share,
 )
 
@@ -28,31 +29,22 @@ class Holding:
     table: Figures
 
 
-def show_holding(found: RunFigures, name: str, label: str) -> list[Holding]:
+def show_holding(run: RunFigures, name: str, label: str) -> list[Holding]:
     """Return whether the estimates of an outcome hold; nothing where it was not measured."""
-    parts = [
-        (one, estimated, seen)
-        for one in found.at(name)["curve"].each()
-        for estimated in [one["mean_probability"].number]
-        for seen in [one["observed_rate"].number]
-        if estimated is not None and seen is not None
-    ]
+    parts = run.at(name).curve
     if not parts:
         return []
-    points = [
-        Point(estimated, seen, one["low"].number, one["high"].number)
-        for one, estimated, seen in parts
-    ]
-    told = [f"estimated {write_share(x)}, seen {write_share(y)}" for _, x, y in parts]
+    points = [Point(one.mean_probability, one.observed_rate, one.low, one.high) for one in parts]
+    told = [f"estimated {write_share(x.estimated)}, seen {write_share(x.seen)}" for x in points]
     title = f"Estimated and seen: {label}"
     lines = tuple(
         (
             f"part {number}",
-            write_share(estimated),
-            f"{write_share(seen)}{tell_interval(one['low'], one['high'])}",
-            tell_count(one["n"]),
+            write_share(one.mean_probability),
+            tell_with_interval(one.observed_rate, (one.low, one.high)),
+            tell_count(one.n),
         )
-        for number, (one, estimated, seen) in enumerate(parts, 1)
+        for number, one in enumerate(parts, 1)
     )
     columns = ("Part of the cases", "Estimated, in 100", "Seen, in 100", "Cases")
     chart = draw_holds(f"holds-{name.replace('_', '-')}", title, "; ".join(told) + ".", points)
@@ -70,19 +62,19 @@ def _count_inside(label: str, points: list[Point]) -> str:
     )
 
 
-def tabulate_strata(root: Node, name: str, label: str) -> list[Figures]:
+def tabulate_strata(run: RunFigures, name: str, label: str) -> list[Figures]:
     """Return whether the estimates of an outcome hold by area and group; nothing of one part."""
     lines = []
-    for one in root["calibration"][name].each():
-        stratum, level = one["stratum"].text, one["level"].text.replace("_", " ")
+    for one in (run.calibration or {}).get(name, ()):
+        stratum, level = one.stratum, one.level.replace("_", " ")
         if stratum not in _STRATA:
             continue
         lines.append(
             (
                 _STRATA[stratum] + ("" if stratum == "all" else level),
-                tell_count(one["n"]),
-                tell_share(one["mean_probability"]),
-                tell_share(one["observed_rate"]),
+                tell_count(one.n),
+                tell_share(one.mean_probability),
+                tell_share(one.observed_rate),
                 _judge(one),
             )
         )
@@ -95,11 +87,11 @@ def tabulate_strata(root: Node, name: str, label: str) -> list[Figures]:
     ]
 
 
-def _judge(one: Node) -> str:
+def _judge(one: Reliability) -> str:
     """Say what the interval of the intercept says: above 0 the estimates are too low."""
-    low, high = one["intercept_interval"][0].number, one["intercept_interval"][1].number
-    if low is None or high is None:
-        return one["note"].text or NOTHING
+    if one.intercept_interval is None:
+        return one.note or NOTHING
+    low, high = one.intercept_interval
     if low > 0:
         return TOO_LOW
     return TOO_HIGH if high < 0 else NO_FAULT

@@ -4,13 +4,19 @@ Protected characteristics are joined by the run, afterwards; here are only its s
 shares that rest on enough people to be told. What the run withheld is told as withheld.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from models.run_figures.audit import AuditFigures, RoundedFigure
 from serving.charts.marks import Figures, Row, RowChart, draw_rows
-from serving.oversight.metrics import Node
-from serving.oversight.run_words import NOTHING, tell_count, tell_interval, to_hundred, write_share
+from serving.oversight.run_words import (
+    NOTHING,
+    read_ends,
+    tell_count,
+    tell_with_interval,
+    write_share,
+)
 
 
 @dataclass(frozen=True)
@@ -51,29 +57,31 @@ class _Group:
     name: str
     n: str
     positives: str
-    figures: Node
+    figures: Mapping[str, RoundedFigure | None]
 
 
-def tell_audit(audit: Node) -> Audit | None:
+def tell_audit(audit: AuditFigures | None) -> Audit | None:
     """Return what is shown of the audit; ``None`` where the run made none."""
+    if audit is None:
+        return None
     primary = [
         (
-            _name(one["characteristic"].text, one["group"].text),
-            one["words"].text.partition(": ")[2] or one["words"].text,
-            one["verdict"].text,
+            _name(one.characteristic, one.group or ""),
+            one.words.partition(": ")[2] or one.words,
+            one.verdict,
         )
-        for one in audit["primary"].each()
+        for one in audit.primary
     ]
     groups = [
         _Group(
-            _name(one["characteristic"].text, group["group"].text),
-            _count_or_words(group["n"]),
-            _count_or_words(group["positives"]),
-            group["figures"],
+            _name(one.characteristic, group.group),
+            _count_or_words(group.n),
+            _count_or_words(group.positives),
+            group.figures,
         )
-        for one in audit["characteristics"].each()
-        if not one["is_pair"].is_true
-        for group in one["groups"].each()
+        for one in audit.characteristics
+        if not one.is_pair
+        for group in one.groups
     ]
     if not primary and not groups:
         return None
@@ -90,7 +98,7 @@ def tell_audit(audit: Node) -> Audit | None:
         words=words,
         primary=fixed if primary else None,
         shown=_show(groups) if groups else (),
-        notes=tuple(audit[key].text for key in ("limits", "caution") if audit[key].text),
+        notes=tuple(one for one in (audit.limits, audit.caution) if one),
     )
 
 
@@ -129,16 +137,14 @@ def _show_share(
 ) -> Shown:
     rows, lines = [], []
     for one in groups:
-        share = one.figures[measure]
-        value = share["value"].number
-        if value is None:
+        share = one.figures.get(measure)
+        if share is None:
             lines.append((one.name, count(one), NOTHING))
             continue
-        low, high = share["low"], share["high"]
-        lines.append((one.name, count(one), f"{write_share(value)}{tell_interval(low, high)}"))
-        ends = to_hundred(low.number), to_hundred(high.number)
+        interval = (share.low, share.high)
+        lines.append((one.name, count(one), tell_with_interval(share.value, interval)))
         named = f"{one.name} ({count(one)} cases)"
-        rows.append(Row(named, 100 * value, write_share(value), *ends))
+        rows.append(Row(named, 100 * share.value, write_share(share.value), *read_ends(interval)))
     return _put(key, title, columns, rows, lines)
 
 
@@ -149,14 +155,14 @@ def _show_held(groups: list[_Group]) -> Shown:
     """Return outcomes seen for each one that was estimated: 1 is even."""
     rows, lines = [], []
     for one in groups:
-        ratio = one.figures["observed_over_expected"]
-        value, low, high = (ratio[end].number for end in ("value", "low", "high"))
-        if value is None:
+        ratio = one.figures.get("observed_over_expected")
+        if ratio is None:
             lines.append((one.name, one.n, NOTHING))
             continue
-        ends = "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
-        lines.append((one.name, one.n, f"{value:.2f}{ends}"))
-        rows.append(Row(f"{one.name} ({one.n} cases)", value, f"{value:.2f}", low, high))
+        shown = f"{ratio.value:.2f}"
+        lines.append((one.name, one.n, f"{shown} ({ratio.low:.2f} to {ratio.high:.2f})"))
+        named = f"{one.name} ({one.n} cases)"
+        rows.append(Row(named, ratio.value, shown, ratio.low, ratio.high))
     title = "Cases with the outcome for each one estimated: above 1 too few were estimated"
     columns = ("Group", "Cases", "Seen for each one estimated")
     return _put("audit-held", title, columns, rows, lines, limit=(_EVEN, "1: even"), is_dot=True)
@@ -181,6 +187,6 @@ def _name(characteristic: str, group: str) -> str:
     return f"{characteristic}: {group}".replace("_", " ")
 
 
-def _count_or_words(node: Node) -> str:
+def _count_or_words(count: int | str | None) -> str:
     """Return a count, or in a few words that it may not be shown."""
-    return node.text.partition(",")[0] or tell_count(node)
+    return count.partition(",")[0] if isinstance(count, str) else tell_count(count)

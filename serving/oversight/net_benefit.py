@@ -5,12 +5,14 @@ and Elkin 2006). It is told per 100 cases: 4.0 says that acting so is worth as m
 of 100 and looking at nobody in vain.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from models.run_figures.ranking import NetBenefit
+from models.run_figures.run import RunFigures
 from serving.charts.curves import Curve, CurveChart, draw_curves
 from serving.charts.marks import Figures
-from serving.oversight.metrics import Node, RunFigures
 from serving.oversight.run_words import NOTHING, join_words, write_share
 
 _WAYS: Final = {"model": "the model", "rfs": "the simple rule", "all": "looking at all"}
@@ -25,14 +27,13 @@ class Worth:
     table: Figures
 
 
-def show_worth(found: RunFigures, name: str, label: str) -> list[Worth]:
+def show_worth(run: RunFigures, name: str, label: str) -> list[Worth]:
     """Return what acting on an outcome's estimates is worth; nothing where it was not measured."""
-    figures = found.at(name)["net_benefit"]
-    thresholds = [one.number for one in figures["thresholds"].each()]
-    curves = {way: figures["curves"][way].each() for way in _WAYS}
-    known = [at for at in thresholds if at is not None]
-    if len(known) != len(thresholds) or not known:
+    figures = run.at(name).net_benefit
+    if figures is None or not figures.thresholds:
         return []
+    known = figures.thresholds
+    curves = {way: figures.curves.get(way, ()) for way in _WAYS}
     if any(len(curve) != len(known) for curve in curves.values()):
         return []
     title = f"What acting on the estimate is worth: {label}"
@@ -40,9 +41,9 @@ def show_worth(found: RunFigures, name: str, label: str) -> list[Worth]:
         Curve(
             words,
             tuple(
-                (100 * at, 100 * one["net_benefit"].number)
+                (100 * at, 100 * one.net_benefit)
                 for at, one in zip(known, curves[way], strict=True)
-                if one["net_benefit"].number is not None
+                if one.net_benefit is not None
             ),
         )
         for way, words in _WAYS.items()
@@ -62,9 +63,8 @@ def show_worth(found: RunFigures, name: str, label: str) -> list[Worth]:
     ]
 
 
-def _tell(one: Node) -> str:
-    value = one["net_benefit"].number
-    return NOTHING if value is None else _write(value)
+def _tell(one: NetBenefit) -> str:
+    return NOTHING if one.net_benefit is None else _write(one.net_benefit)
 
 
 def _write(value: float, sign: str = "") -> str:
@@ -73,23 +73,21 @@ def _write(value: float, sign: str = "") -> str:
     return f"{of_hundred:{sign}.1f}" if of_hundred else "0.0"
 
 
-def _tell_ahead(one: Node) -> str:
-    ahead, ends = one["model_ahead"].number, one["model_ahead_ci"]
-    low, high = ends[0].number, ends[1].number
-    if ahead is None:
+def _tell_ahead(one: NetBenefit) -> str:
+    if one.model_ahead is None:
         return NOTHING
-    told = f"{100 * ahead:+.1f}"
-    return (
-        told if low is None or high is None else f"{told} ({100 * low:+.1f} to {100 * high:+.1f})"
-    )
+    told = f"{100 * one.model_ahead:+.1f}"
+    if one.model_ahead_ci is None:
+        return told
+    low, high = one.model_ahead_ci
+    return f"{told} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
-def _count_ahead(label: str, thresholds: list[float], rule: list[Node]) -> str:
+def _count_ahead(label: str, thresholds: Sequence[float], rule: Sequence[NetBenefit]) -> str:
     ahead = [
         at
         for at, one in zip(thresholds, rule, strict=True)
-        for low in [one["model_ahead_ci"][0].number]
-        if low is not None and low > 0
+        if one.model_ahead_ci is not None and one.model_ahead_ci[0] > 0
     ]
     words = f"{label[:1].upper()}{label[1:]}: "
     if not ahead:
@@ -104,7 +102,9 @@ def _count_ahead(label: str, thresholds: list[float], rule: list[Node]) -> str:
     )
 
 
-def _tabulate(title: str, thresholds: list[float], curves: dict[str, list[Node]]) -> Figures:
+def _tabulate(
+    title: str, thresholds: Sequence[float], curves: Mapping[str, Sequence[NetBenefit]]
+) -> Figures:
     lines = tuple(
         (
             f"from {write_share(at)} in 100 on",

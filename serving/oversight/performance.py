@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.bundle.folder import Bundle
+from models.run_figures.ranking import CapacityFigures
+from models.run_figures.run import RunFacts, RunFigures
+from models.run_figures.screening_list import Plan
 from serving.charts.marks import Figures
 from serving.oversight.at_capacity import AtCapacity, tell_at_capacity
 from serving.oversight.calibration import Holding, show_holding, tabulate_strata
 from serving.oversight.groups import Audit, tell_audit
-from serving.oversight.metrics import Node, RunFigures
 from serving.oversight.net_benefit import Worth, show_worth
 from serving.oversight.rank_intervals import Settled, show_settled
 from serving.oversight.run_words import join_words, read_day, tell_count, tell_with_interval
@@ -114,26 +116,26 @@ class Performance:
         return f"{told}, and not for {join_words(unbeaten)}." if unbeaten else f"{told}."
 
 
-def describe_performance(found: RunFigures, bundle: Bundle, capacity: int) -> Performance:
+def describe_performance(run: RunFigures, bundle: Bundle, capacity: int) -> Performance:
     """Return what is shown of a run's figures, in the order and the words of the catalogue.
 
     Parameters
     ----------
-    found
+    run
         The run's figures.
     bundle
         The model that it made.
     capacity
         Places on the unit's list.
     """
-    root = found.root
+    made = run.run or RunFacts()
     labels = {one.name: one.label for one in bundle.catalogue.outcomes}
-    at_capacity = tell_at_capacity(found, labels, capacity)
-    plan = _tell_plan(root["list"]["planner"], capacity)
-    holding = tuple(x for name, label in labels.items() for x in show_holding(found, name, label))
-    strata = tuple(x for name, label in labels.items() for x in tabulate_strata(root, name, label))
-    worth = tuple(x for name, label in labels.items() for x in show_worth(found, name, label))
-    settled, audit = show_settled(root), tell_audit(root["audit"])
+    at_capacity = tell_at_capacity(run, labels, capacity)
+    plan = _tell_plan(run.list.planner or Plan(), capacity)
+    holding = tuple(x for name, label in labels.items() for x in show_holding(run, name, label))
+    strata = tuple(x for name, label in labels.items() for x in tabulate_strata(run, name, label))
+    worth = tuple(x for name, label in labels.items() for x in show_worth(run, name, label))
+    settled, audit = show_settled(run.bands), tell_audit(run.audit)
     missing = {
         "what the places of a list find": at_capacity is None,
         "how long the queue grows": not plan,
@@ -150,14 +152,14 @@ def describe_performance(found: RunFigures, bundle: Bundle, capacity: int) -> Pe
         if name not in bundle.outcomes
     ]
     return Performance(
-        tested_on=read_day(root["trained_for"]),
-        extract_on=read_day(root["run"]["extract_at"]),
-        is_synthetic=root["run"]["synthetic"].is_true,
-        verdicts=_read_verdicts(root, labels),
-        findings=_read_findings(root),
-        cannot_say=tuple(one.text for one in root["cannot_say"].each() if one.text),
+        tested_on=read_day(run.trained_for),
+        extract_on=read_day(made.extract_at),
+        is_synthetic=bool(made.synthetic),
+        verdicts=_read_verdicts(run, labels),
+        findings=_read_findings(run),
+        cannot_say=run.cannot_say,
         at_capacity=at_capacity,
-        groups=_tabulate_groups(found, labels),
+        groups=_tabulate_groups(run, labels),
         plan=plan,
         holding=holding,
         strata=strata,
@@ -172,10 +174,10 @@ def describe_performance(found: RunFigures, bundle: Bundle, capacity: int) -> Pe
     )
 
 
-def _read_verdicts(root: Node, labels: Mapping[str, str]) -> tuple[Verdict, ...]:
+def _read_verdicts(run: RunFigures, labels: Mapping[str, str]) -> tuple[Verdict, ...]:
     found = []
-    for line in root["headlines"].each():
-        about, _, rest = line.text.partition(": ")
+    for line in run.headlines:
+        about, _, rest = line.partition(": ")
         verdict, _, figures = rest.partition(": ")
         name = about.partition(" at ")[0]
         if verdict:
@@ -186,40 +188,29 @@ def _read_verdicts(root: Node, labels: Mapping[str, str]) -> tuple[Verdict, ...]
     return tuple(sorted(found, key=lambda one: not one.is_warning))
 
 
-def _read_findings(root: Node) -> tuple[Finding, ...]:
-    found = [
-        Finding(one["words"].text, one["is_warning"].is_true)
-        for one in root["findings"].each()
-        if one["words"].text
-    ]
+def _read_findings(run: RunFigures) -> tuple[Finding, ...]:
+    found = [Finding(one.words, one.is_warning) for one in run.findings if one.words]
     return tuple(sorted(found, key=lambda one: not one.is_warning))
 
 
-def _tabulate_groups(found: RunFigures, labels: Mapping[str, str]) -> tuple[Figures, ...]:
+def _tabulate_groups(run: RunFigures, labels: Mapping[str, str]) -> tuple[Figures, ...]:
     """Return what the list of the run's own length finds by group of cases, new cases first."""
     told = []
-    capacity = found.root["capacity"].number
-    of = "" if capacity is None else f" of {capacity:.0f} places"
+    of = "" if run.capacity is None else f" of {run.capacity} places"
     for name, label in labels.items():
-        groups = {
-            one["group"].text: one
-            for one in found.root["list"]["at_capacity"][name]["groups"].each()
-        }
+        figures = run.list.at_capacity.get(name, CapacityFigures())
         lines = tuple(
             (
                 words,
-                tell_count(groups[group]["n"]),
-                tell_count(groups[group]["positives"]),
-                tell_count(groups[group]["places_in_whole"]),
-                tell_with_interval(
-                    groups[group]["precision_in_whole"], groups[group]["precision_in_whole_ci"]
-                ),
-                tell_with_interval(
-                    groups[group]["recall_in_whole"], groups[group]["recall_in_whole_ci"]
-                ),
+                tell_count(one.n),
+                tell_count(one.positives),
+                tell_count(one.places_in_whole),
+                tell_with_interval(one.precision_in_whole, one.precision_in_whole_ci),
+                tell_with_interval(one.recall_in_whole, one.recall_in_whole_ci),
             )
             for group, words in _GROUPS.items()
-            if group in groups
+            for one in [figures.of(group)]
+            if one is not None
         )
         if lines:
             columns = (
@@ -230,17 +221,12 @@ def _tabulate_groups(found: RunFigures, labels: Mapping[str, str]) -> tuple[Figu
     return tuple(told)
 
 
-def _tell_plan(plan: Node, capacity: int) -> str:
+def _tell_plan(plan: Plan, capacity: int) -> str:
     """Return the plan nearest to the unit's places, and for how many it is where it is not theirs.
 
     It is a play of the queue, so that a plan of another length is told as what it is.
     """
-    plans = [
-        (int(places), one["words"].text)
-        for one in plan["capacities"].each()
-        for places in [one["capacity"].number]
-        if places is not None and one["words"].text
-    ]
+    plans = [(one.capacity, one.words) for one in plan.capacities if one.words]
     if not plans:
         return ""
     places, words = min(plans, key=lambda one: (abs(one[0] - capacity), one[0]))

@@ -6,9 +6,9 @@ then there is nothing to show, and the page says so.
 
 from dataclasses import dataclass
 
+from models.run_figures.screening_list import RankIntervals
 from serving.charts.curves import Band, BandChart, draw_bands
 from serving.charts.marks import Figures
-from serving.oversight.metrics import Node
 from serving.oversight.run_words import tell_count, tell_share
 
 
@@ -21,19 +21,16 @@ class Settled:
     table: Figures
 
 
-def show_settled(root: Node) -> Settled | None:
+def show_settled(found: RankIntervals | None) -> Settled | None:
     """Return how much of the order is settled; ``None`` where the run was not asked for it."""
-    found = root["bands"]
-    capacity = found["capacity"].number
-    bands = [
-        Band(int(place), low, middle, high)
-        for one in found["places"].each()
-        for place, low, middle, high in [
-            (one["place"].number, one["low"].number, one["median"].number, one["high"].number)
-        ]
-        if place is not None and low is not None and middle is not None and high is not None
+    if found is None or found.capacity is None:
+        return None
+    listed = [
+        Band(one.place, one.low, one.median, one.high)
+        for one in found.places
+        if one.low is not None and one.median is not None and one.high is not None
+        if one.place <= found.capacity
     ]
-    listed = [one for one in bands if capacity is not None and one.place <= capacity]
     if not listed:
         return None
     title = "Ranks of each place's case when other people were learnt from"
@@ -53,11 +50,11 @@ def show_settled(root: Node) -> Settled | None:
     )
 
 
-def _tell(found: Node) -> str:
-    words = f"The model was fitted {tell_count(found['n_refits'])} times more, on people drawn anew"
-    stable, tied = found["share_stable"], found["n_tied_listed"]
-    if stable.number is not None:
+def _tell(found: RankIntervals) -> str:
+    words = f"The model was fitted {tell_count(found.n_refits)} times more, on people drawn anew"
+    stable, tied = found.share_stable, found.n_tied_listed
+    if stable is not None:
         words += f": of 100 cases on the list {tell_share(stable)} were on it in nearly every fit"
-    if tied.number is not None:
+    if tied is not None:
         words += f", and {tell_count(tied)} cannot be told from the last place"
     return f"{words}. Last places between cases that cannot be told apart go by lot."

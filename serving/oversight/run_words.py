@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Final
 
-from serving.oversight.metrics import Node
+from models.run_figures.ranking import Interval
 
 NOTHING: Final = "too few to tell"
 _MANY: Final = 10
@@ -15,9 +15,10 @@ def to_hundred(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def read_ends(interval: Node) -> tuple[float | None, float | None]:
+def read_ends(interval: Interval | None) -> tuple[float | None, float | None]:
     """Return the ends of an interval of a share, out of a hundred."""
-    return to_hundred(interval[0].number), to_hundred(interval[1].number)
+    low, high = interval or (None, None)
+    return to_hundred(low), to_hundred(high)
 
 
 def write_share(share: float) -> str:
@@ -26,50 +27,44 @@ def write_share(share: float) -> str:
     return f"{of_hundred:.0f}" if of_hundred >= 1 or share == 0 else f"{of_hundred:.1f}"
 
 
-def tell_share(node: Node) -> str:
+def tell_share(share: float | None) -> str:
     """Return a share out of a hundred, or that it cannot be told."""
-    return NOTHING if node.number is None else write_share(node.number)
+    return NOTHING if share is None else write_share(share)
 
 
-def tell_interval(low: Node, high: Node) -> str:
+def tell_interval(interval: Interval | None) -> str:
     """Return an interval of a share in brackets; empty where there is none."""
-    if low.number is None or high.number is None:
-        return ""
-    return f" ({write_share(low.number)} to {write_share(high.number)})"
+    return f" ({write_share(interval[0])} to {write_share(interval[1])})" if interval else ""
 
 
-def tell_with_interval(node: Node, interval: Node) -> str:
+def tell_with_interval(share: float | None, interval: Interval | None) -> str:
     """Return a share with its interval, or that it cannot be told."""
-    return (
-        f"{tell_share(node)}{tell_interval(interval[0], interval[1])}"
-        if node.number is not None
-        else NOTHING
-    )
+    return NOTHING if share is None else f"{write_share(share)}{tell_interval(interval)}"
 
 
-def tell_count(node: Node) -> str:
+def tell_count(count: float | None) -> str:
     """Return a count, or that it cannot be told."""
-    return NOTHING if node.number is None else f"{node.number:,.0f}"
+    return NOTHING if count is None else f"{count:,.0f}"
 
 
-def read_day(node: Node) -> str:
+def read_day(text: str) -> str:
     """Return the day of a date or moment; empty where the text is neither."""
     try:
-        return dt.date.fromisoformat(node.text[:10]).isoformat()
+        return dt.date.fromisoformat(text[:10]).isoformat()
     except ValueError:
         return ""
 
 
-def tell_needed(precision: Node, interval: Node) -> str:
+def tell_needed(share: float | None, interval: Interval | None) -> str:
     """Return how many cases are looked at to find one, from the share of places that find one."""
-    share, low, high = precision.number, interval[0].number, interval[1].number
     if share is None:
         return NOTHING
     if share <= 0:
         return "none found"
     told = write_needed(share)
-    if low is None or high is None:
+    if interval is None:
         return told
+    low, high = interval
     least = write_needed(high)
     return f"{told} ({least} or more)" if low <= 0 else f"{told} ({least} to {write_needed(low)})"
 

@@ -193,7 +193,7 @@ def _describe(service: Service) -> Shown:
         judged = find_figures(read_steps(connection), bundle.id)
     found = read_figures(service.settings, bundle.id, judged)
     capacity = service.settings.capacity
-    performance = None if found.why_none else describe_performance(found, bundle, capacity)
+    performance = None if found.why_none else describe_performance(found.run, bundle, capacity)
     is_synthetic = service.need_unit().synthetic or bool(performance and performance.is_synthetic)
     rests_on = Told(bundle, service.settings, performance, is_synthetic)
     return Shown(

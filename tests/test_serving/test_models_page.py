@@ -11,10 +11,14 @@ from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 from starlette.testclient import TestClient
 
+from models.run_figures.audit import AuditFigures
+from models.run_figures.codec import decode
+from models.run_figures.run import RunFigures, read_run_figures
+from models.run_figures.screening_list import RankIntervals
 from serving.oversight.at_capacity import tell_at_capacity
 from serving.oversight.card import Told, write_card, write_record
 from serving.oversight.groups import tell_audit
-from serving.oversight.metrics import Node, RunFigures, read_figures
+from serving.oversight.metrics import read_figures
 from serving.oversight.performance import describe_performance
 from serving.oversight.rank_intervals import show_settled
 from serving.oversight.run_words import tell_needed
@@ -60,7 +64,7 @@ def make_told(unit: Any, *, is_synthetic: bool) -> Told:
     settings = make_settings(bundle=unit.bundle_path)
     found = read_figures(settings, unit.bundle.id, None)
     assert found.why_none is None
-    told = describe_performance(found, unit.bundle, settings.capacity)
+    told = describe_performance(found.run, unit.bundle, settings.capacity)
     return Told(unit.bundle, settings, told, is_synthetic=is_synthetic)
 
 
@@ -113,15 +117,14 @@ def test_the_unit_s_own_places_are_told_or_the_nearest_that_were_measured(
     assert "This unit's list has 6 places a week. The nearest that was measured has 5" in told
     found = read_figures(make_settings(bundle=unit.bundle_path), unit.bundle.id, None)
     labels = {one.name: one.label for one in unit.bundle.catalogue.outcomes}
-    own = tell_at_capacity(found, labels, 30)
+    own = tell_at_capacity(found.run, labels, 30)
     assert own is not None
     assert (own.asked, own.measured, own.absent) == (30, 30, ())
-    lengths = found.root["list"]["lengths"]
+    lengths = found.run.list.lengths
     for one, (name, _) in zip(own.outcomes, lengths.items(), strict=True):
-        orders = lengths[name]["orders"]
-        share = next(x for x in orders["list"].each() if x["places"].number == 30)["precision"]
-        assert share.number is not None
-        assert f"{30 * share.number:.0f} went to a case" in one.sentence
+        share = next(x for x in lengths[name].orders["list"] if x.places == 30).precision
+        assert share is not None
+        assert f"{30 * share:.0f} went to a case" in one.sentence
         assert [row[0] for row in one.table.rows] == [
             *("the list's order", "the simple rule", "the longest known first"),
             "drawn by chance",
@@ -130,10 +133,9 @@ def test_the_unit_s_own_places_are_told_or_the_nearest_that_were_measured(
 
 def test_a_run_that_measured_one_length_is_told_with_what_it_lacks(unit: Any) -> None:
     """A run from before the other lengths were measured: its own places, and what is missing."""
-    found = read_figures(make_settings(bundle=unit.bundle_path), unit.bundle.id, None)
-    old = {name: one.value for name, one in found.root.items()}
-    old["list"] = {name: one.value for name, one in found.root["list"].items() if name != "lengths"}
-    told = describe_performance(RunFigures(Node(old)), unit.bundle, 6)
+    old = json.loads((unit.bundle_path / "metrics.json").read_text())
+    del old["list"]["lengths"]
+    told = describe_performance(read_run_figures(old), unit.bundle, 6)
     assert told.at_capacity is not None
     assert told.at_capacity.measured == 30
     assert told.at_capacity.outcomes[0].lengths is None
@@ -144,29 +146,29 @@ def test_a_run_that_measured_one_length_is_told_with_what_it_lacks(unit: Any) ->
 @pytest.mark.parametrize(
     ("share", "ends", "said"),
     [
-        (0.5, [0.25, 0.8], "2.0 (1.2 to 4.0)"),
-        (0.02, [0.0, 0.1], "50 (10 or more)"),
-        (0.0, [0.0, 0.1], "none found"),
+        (0.5, (0.25, 0.8), "2.0 (1.2 to 4.0)"),
+        (0.02, (0.0, 0.1), "50 (10 or more)"),
+        (0.0, (0.0, 0.1), "none found"),
         (None, None, "too few to tell"),
     ],
 )
 def test_how_many_are_looked_at_to_find_one(
-    share: float | None, ends: list[float] | None, said: str
+    share: float | None, ends: tuple[float, float] | None, said: str
 ) -> None:
     """Half of the places find one: two looks; where none may be found there is no upper end."""
-    assert tell_needed(Node(share), Node(ends)) == said
+    assert tell_needed(share, ends) == said
 
 
 def test_settled_ranks_are_told_where_the_run_was_asked(unit: Any) -> None:
     """Bands of the listed places alone, with what could not be told apart from the last place."""
     places = [{"place": n, "low": 1.0, "median": float(n), "high": 2.0 * n} for n in range(1, 9)]
     bands = {"n_refits": 50, "capacity": 5, "share_stable": 0.8, "n_tied_listed": 2}
-    told = show_settled(Node({"bands": {**bands, "places": places}}))
+    told = show_settled(decode(RankIntervals, {**bands, "places": places}))
     assert told is not None
     assert "fitted 50 times more" in told.words
     assert "of 100 cases on the list 80 were on it in nearly every fit, and 2 cannot" in told.words
     assert [row[0] for row in told.table.rows] == ["1", "2", "3", "4", "5"]
-    assert show_settled(Node({})) is None
+    assert show_settled(None) is None
 
 
 def test_small_groups_stay_hidden_as_in_the_report() -> None:
@@ -176,7 +178,7 @@ def test_small_groups_stay_hidden_as_in_the_report() -> None:
         {"group": "b", "n": "fewer than 10", "positives": WITHHELD, "figures": {}},
     ]
     one = {"characteristic": "victim sex", "is_pair": False, "groups": groups}
-    told = tell_audit(Node({"primary": [], "characteristics": [one]}))
+    told = tell_audit(decode(AuditFigures, {"primary": [], "characteristics": [one]}))
     assert told is not None
     assert told.shown[0].table.rows == (
         ("victim sex: a", "400", "20 (10 to 30)"),
@@ -189,7 +191,7 @@ def test_small_groups_stay_hidden_as_in_the_report() -> None:
 
 def test_what_a_run_did_not_measure_is_named(unit: Any) -> None:
     """Figures without sections, with odd values or with nothing at all are told as not measured."""
-    nothing = describe_performance(RunFigures(Node({})), unit.bundle, 30)
+    nothing = describe_performance(RunFigures(), unit.bundle, 30)
     assert nothing.at_capacity is None
     assert nothing.audit is None
     assert "whether the estimates hold" in nothing.absent
@@ -202,7 +204,7 @@ def test_what_a_run_did_not_measure_is_named(unit: Any) -> None:
     }
     odd |= {"audit": {"primary": "x", "characteristics": [{"groups": 4}]}, "headlines": [7, "x"]}
     odd["list"] = {"planner": None, "lengths": dict.fromkeys(unit.bundle.outcomes, ODD)}
-    told = describe_performance(RunFigures(Node(odd)), unit.bundle, 30)
+    told = describe_performance(read_run_figures(odd), unit.bundle, 30)
     assert (told.at_capacity, told.tested_on, told.extract_on) == (None, "", "")
     assert told.verdicts == ()
 
@@ -228,7 +230,7 @@ def test_figures_that_are_not_the_model_s_are_not_shown(
     found = read_figures(make_settings(models_dir=tmp_path), "own", judged)
     assert found.why_none is not None
     assert said in found.why_none
-    assert not found.root
+    assert found.run == RunFigures()
 
 
 def test_without_a_model_the_pages_say_so(

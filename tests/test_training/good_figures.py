@@ -20,7 +20,9 @@ def make_good(metrics: dict[str, Any]) -> None:
     for name, origins in metrics["outcomes"].items():
         for figures in origins.values():
             figures["auc_ci"] = [0.7, 0.8]
-            figures["differences"] = {"rfs": {"estimate": 0.05, "low": 0.02, "high": 0.08}}
+            figures["differences"] = {
+                "rfs": {"estimate": 0.05, "low": 0.02, "high": 0.08, "standard_error": 0.01}
+            }
         metrics["calibration"][name] = [dict(GOOD_CALIBRATION)]
     metrics["audit"] = {
         "primary": [

@@ -16,6 +16,7 @@ from features.catalogue.declarations import Catalogue
 from features.catalogue.file import PROTECTED, SHIPPED, load_catalogue
 from features.errors import ConfigError
 from features.history.columns import History
+from models.run_figures.codec import encode
 from training.audit import audit_list, pair_characteristics, read_characteristics
 from training.audit.characteristics import group_cases, pair_groups
 from training.audit.disclosure import LEAST_SHOWN, hide_counts
@@ -268,7 +269,7 @@ def test_suppression_holds(n_small, seed):
             assert group.figures[Measure.BASE_RATE] is None
             assert group.figures[Measure.MISSED_CASE_RATE] is None
     assert sum(groups["victim sex", of].n is None for of in ("other", "male", "female")) != 1
-    told = groups["victim sex", "other"].to_dict()["n"]
+    told = groups["victim sex", "other"].rounded.n
     assert told == (FEWER if n_small < 10 else n_small)
 
 
@@ -277,13 +278,13 @@ def test_a_hidden_group_takes_a_second_with_it(cases):
     sex = np.where(np.arange(3000) % 3, "female", "male").astype(object)
     sex[:4] = "other"
     found = flatten(audit_list(**cases | {"characteristics": {"victim sex": sex}}))
-    assert found["victim sex", "other"].to_dict()["n"] == FEWER
-    male = found["victim sex", "male"].to_dict()
+    assert found["victim sex", "other"].rounded.n == FEWER
+    male = encode(found["victim sex", "male"].rounded)
     assert (male["n"], male["positives"]) == (WITHHELD, WITHHELD)
     assert male["figures"]["selection_rate"] is None
     assert male["figures"]["recall_at_capacity"] is not None
     assert male["comparisons"]["selection_rate"]["verdict"] != TOO_FEW
-    assert isinstance(found["victim sex", "female"].to_dict()["n"], int)
+    assert isinstance(found["victim sex", "female"].rounded.n, int)
 
 
 def test_a_planted_difference_is_found_and_told():
@@ -335,7 +336,7 @@ def test_at_most_three_comparisons_are_fixed_beforehand(cases, audit):
     with pytest.raises(ConfigError, match="selection_rate"):
         audit_list(**cases | {"primary": [("fairness", "victim sex")]})
     absent = audit_list(**cases | {"primary": [("recall_at_capacity", "subject age band")]})
-    assert [one.to_dict()["verdict"] for one in absent.primary] == [TOO_FEW]
+    assert [one.figures.verdict for one in absent.primary] == [TOO_FEW]
     roles = {
         (key, name): one.role
         for key, group in flatten(audit).items()
@@ -391,7 +392,7 @@ def test_fewer_and_graver_records_are_a_question_not_a_proof(cases):
 
 def test_an_audit_is_plain_values_with_its_limits(audit):
     """The record of an audit is JSON without NaN, says its limits, and knows three verdicts."""
-    text = json.dumps(audit.to_dict(), allow_nan=False)
+    text = json.dumps(encode(audit.figures), allow_nan=False)
     told = json.loads(text)
     assert {"correction", "limits", "caution"} <= set(told)
     verdicts = {
@@ -415,7 +416,7 @@ def test_a_list_without_estimates_or_cases_is_audited_as_far_as_it_goes(cases):
     nobody = {name: cases[name][:0] for name in ("y_true", "probability", "score", "person")}
     none = {name: of[:0] for name, of in cases["characteristics"].items()}
     empty = audit_list(**cases | nobody | {"characteristics": none})
-    assert [one.to_dict()["verdict"] for one in empty.primary] == [TOO_FEW]
+    assert [one.figures.verdict for one in empty.primary] == [TOO_FEW]
     with pytest.raises(ConfigError, match="one value per case"):
         audit_list(**cases | {"score": cases["score"][:5]})
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import ConfigError
+from models.run_figures.codec import encode
 from training.figures.capacity import (
     evaluate_at_capacity,
     list_missed,
@@ -69,13 +70,13 @@ def test_each_group_is_evaluated_on_a_list_of_its_own(rows, capacity):
         assert (one.n, one.positives) == (inside.sum(), y_true[inside].sum())
         if one.n:
             precision = precision_at_k(y_true[inside], score[inside], capacity)
-            assert one.precision.value == pytest.approx(precision)
+            assert one.precision_at_capacity == pytest.approx(precision)
         if one.positives:
             recall = recall_at_k(y_true[inside], score[inside], capacity)
-            assert one.recall.value == pytest.approx(recall)
+            assert one.recall_at_capacity == pytest.approx(recall)
     places = sum(one.places_in_whole for one in found.groups[:2])
     assert places <= found.groups[2].places_in_whole + 1e-9
-    json.dumps(found.to_dict(), allow_nan=False)
+    json.dumps(encode(found), allow_nan=False)
 
 
 def test_a_small_list_by_hand():
@@ -86,14 +87,14 @@ def test_a_small_list_by_hand():
     draws = draw_people_by_person(np.arange(6), 50, 1)
     found = evaluate_at_capacity(y_true, score, np.arange(6), group, capacity=2, draws=draws)
     new, back, everyone = found.groups
-    assert (new.positives, new.recall.value, new.median_rank) == (0, None, None)
-    assert back.precision.value == 1.0
-    assert back.recall.value == pytest.approx(2 / 3)
-    assert (back.places_in_whole, back.precision_in_whole.value) == (1.0, 1.0)
-    assert back.recall_in_whole.value == pytest.approx(1 / 3)
+    assert (new.positives, new.recall_at_capacity, new.median_rank) == (0, None, None)
+    assert back.precision_at_capacity == 1.0
+    assert back.recall_at_capacity == pytest.approx(2 / 3)
+    assert (back.places_in_whole, back.precision_in_whole) == (1.0, 1.0)
+    assert back.recall_in_whole == pytest.approx(1 / 3)
     assert (back.median_rank, back.median_rank_in_whole) == (2.0, 3.0)
-    assert (everyone.precision.value, everyone.median_rank) == (0.5, 3.0)
-    assert everyone.precision.low <= 0.5 <= everyone.precision.high
+    assert (everyone.precision_at_capacity, everyone.median_rank) == (0.5, 3.0)
+    assert everyone.precision_at_capacity_ci[0] <= 0.5 <= everyone.precision_at_capacity_ci[1]
 
 
 def test_all_rows_of_a_person_are_drawn_together():
@@ -106,19 +107,18 @@ def test_all_rows_of_a_person_are_drawn_together():
     for name, person in (("one", np.repeat(np.arange(40), 25)), ("many", np.arange(1000))):
         draws = draw_people_by_person(person, 300, 1)
         found = evaluate_at_capacity(y_true, score, person, group, capacity=500, draws=draws)
-        rate = found.groups[1].precision
-        width[name] = rate.high - rate.low
+        low, high = found.groups[1].precision_at_capacity_ci
+        width[name] = high - low
     assert width["one"] > 2 * width["many"]
 
 
-def test_missed_cases_have_their_rank_and_reports_no_key():
+def test_missed_cases_have_their_rank():
     """Who has the serious outcome outside the first two places is named; ties count as outside."""
     y_serious = np.array([1, 1, 0, 1, 0], dtype=bool)
     score = np.array([0.9, 0.5, 0.5, 0.1, 0.7])
     case_id = np.array(["a", "b", "c", "d", "e"], dtype=object)
     missed = list_missed(y_serious, score, case_id, 3)
     assert [(one.case_id, one.rank, one.of) for one in missed] == [("b", 4, 5), ("d", 5, 5)]
-    assert [one.to_dict() for one in missed] == [{"rank": 4, "of": 5}, {"rank": 5, "of": 5}]
 
 
 def test_what_cannot_be_evaluated_says_what_to_change():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from models.run_figures.ranking import Difference
 from training.evaluation.headlines import Standings, sort_headlines, tell_headline
-from training.figures.comparison import Difference, compare_auc
+from training.figures.comparison import compare_auc
 from training.figures.metrics import draw_people
 
 

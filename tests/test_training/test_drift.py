@@ -1,6 +1,7 @@
 """The shift follows a rate that has moved, stays still where none has, and reads nothing later."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from features.contract.moments import format_moment, parse_date
 from features.errors import LeakageError
 from features.history.assembly import assemble_history
 from features.intake.contract_folder import assemble_folder
+from models.run_figures.codec import decode, encode
+from models.run_figures.fitting import DriftShift
 from training.practice.drift import LASTING_SHARE, Window, compare_windows, estimate_shift, halve
 
 ZONE = "Europe/London"
@@ -118,7 +121,7 @@ def test_late_recording_does_not_look_like_a_fall():
     """Assaults recorded after a window is read are left out of every window, old ones too."""
     known = unit([0.3] * 5)
     late = [(f"C{n:03d}", 30 * w + 20, 185) for w in range(4) for n in range(200)]
-    assert shift_of(unit([0.3] * 5, extra=late)).to_dict() == shift_of(known).to_dict()
+    assert shift_of(unit([0.3] * 5, extra=late)) == shift_of(known)
     # Read at use, the old windows hold these and the new one cannot: that would be a fall.
     slow = [(f"C{n:03d}", 30 * w + 20, 30 * w + 45) for w in range(5) for n in range(200)]
     assert shift_of(unit([0.3] * 5, extra=slow)).shift == 0.0
@@ -191,9 +194,10 @@ def test_fluctuation_is_what_chance_does_not_explain():
 
 def test_the_figures_are_fit_for_json():
     """Every field is told, with plain numbers."""
-    found = shift_of(unit([0.4, 0.4, 0.4, 0.4, 0.2])).to_dict()
-    assert set(found) == {field.name for field in dataclasses.fields(shift_of(unit([0.3] * 5)))}
-    assert all(isinstance(value, float | int | str | tuple) for value in found.values())
+    found = shift_of(unit([0.4, 0.4, 0.4, 0.4, 0.2]))
+    written = json.loads(json.dumps(encode(found), allow_nan=False))
+    assert set(written) == {field.name for field in dataclasses.fields(found)}
+    assert decode(DriftShift, written) == found
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,12 @@ from models.ranking.stability import (
     measure_list_churn,
     measure_served_churn,
 )
+from models.run_figures.ranking import Difference
+from models.run_figures.run import RunFigures
 from tests.test_models.conftest import random_bundle
 from tests.test_training.good_figures import make_good
 from training.cohorts.landmarks import Landmarks
 from training.config import DEFAULT_PATH, load_config, load_limits
-from training.figures.comparison import Difference
 from training.figures.metrics import recall_at_k
 from training.gates import (
     Gate,
@@ -44,7 +45,6 @@ from training.gates import (
     read_reported,
 )
 from training.gates.performance import judge_performance
-from training.report.reading import read_run
 
 LIMITS = load_limits()
 STILL = Measured(ListChurn(400, 30, ((29, 33),)), Agreement(31, 0.9, 0.95))
@@ -443,7 +443,7 @@ def test_a_bundle_without_models_is_not_held_against_the_rule(
     """Where no outcome has a model the rule orders; that is told and not passed."""
     whole = report()
     bare = Reported(
-        dataclasses.replace(whole.bundle, outcomes={}), whole.figures_digest, read_run({})
+        dataclasses.replace(whole.bundle, outcomes={}), whole.figures_digest, RunFigures()
     )
     assert pick(judge_alone(bare), "rule").verdict is Verdict.NOT_JUDGED
 

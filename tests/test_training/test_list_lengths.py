@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.run_figures.codec import encode
 from training.evaluation.list_lengths import LENGTHS, LIST, LONGEST_WAIT, RULE, measure_lengths
 from training.figures.metrics import precision_at_k, recall_at_k
 from training.figures.resampling import draw_people_by_person
@@ -19,10 +20,10 @@ def test_more_places_find_more_cases_and_fewer_of_each_hundred() -> None:
     column = np.arange(6)
     draws = draw_people_by_person(column, 20, 1)
     found = measure_lengths(y_true, score, draws, column, (1, 2, 6))
-    assert [one.precision.value for one in found] == [1.0, 0.5, 0.5]
-    assert [one.recall.value for one in found] == pytest.approx([1 / 3, 1 / 3, 1.0])
-    assert all(one.precision.low is not None for one in found)
-    json.dumps([one.to_dict() for one in found], allow_nan=False)
+    assert [one.precision for one in found] == [1.0, 0.5, 0.5]
+    assert [one.recall for one in found] == pytest.approx([1 / 3, 1 / 3, 1.0])
+    assert all(one.precision_ci is not None for one in found)
+    json.dumps([encode(one) for one in found], allow_nan=False)
 
 
 @given(
@@ -36,8 +37,8 @@ def test_ties_take_their_expected_value(rows: list[tuple[bool, int]], places: in
     column = np.arange(len(score))
     draws = draw_people_by_person(column, 3, 1)
     (found,) = measure_lengths(y_true, score, draws, column, (places,))
-    assert found.precision.value == pytest.approx(precision_at_k(y_true, score, places))
-    assert found.recall.value == pytest.approx(recall_at_k(y_true, score, places))
+    assert found.precision == pytest.approx(precision_at_k(y_true, score, places))
+    assert found.recall == pytest.approx(recall_at_k(y_true, score, places))
 
 
 def test_a_run_measures_every_length_by_three_orders(small_unit) -> None:

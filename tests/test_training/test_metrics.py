@@ -106,6 +106,6 @@ def test_what_is_undefined_is_null(y_true, undefined):
         capacity=30,
         training_rate=0.1,
         draws=draw_people(len(labels), 5, 1),
-    ).to_dict()
+    )
     for name in undefined:
-        assert found[name] is None, name
+        assert getattr(found, name) is None, name

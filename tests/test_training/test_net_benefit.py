@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import ConfigError
+from models.run_figures.codec import encode
 from training.figures.net_benefit import draw_curve
 from training.figures.resampling import draw_people_by_person
 
@@ -19,13 +20,13 @@ def test_a_small_curve_by_hand():
     person = np.arange(4)
     draws = draw_people_by_person(person, 20, 1)
     found = draw_curve(y_true, {"model": model}, person, draws=draws, thresholds=(0.2, 0.5))
-    of = {name: [one.estimate for one in curve] for name, curve in found.curves.items()}
+    of = {name: [one.net_benefit for one in curve] for name, curve in found.curves.items()}
     assert of["model"] == pytest.approx([2 / 4 - 1 / 4 * 0.25, 1 / 4])
     assert of["all"] == pytest.approx([2 / 4 - 2 / 4 * 0.25, 0.0])
     assert of["none"] == [0.0, 0.0]
     assert found.curves["all"][0].model_ahead == pytest.approx(0.0625)
     assert found.curves["model"][0].model_ahead is None
-    json.dumps(found.to_dict(), allow_nan=False)
+    json.dumps(encode(found), allow_nan=False)
 
 
 @given(seed=st.integers(0, 300))
@@ -44,7 +45,7 @@ def test_an_interval_is_that_of_the_resampled_rows(seed):
         worth.append((hits - vain / 3) / len(rows))
     found = draw_curve(y_true, {"rfs": rule}, person, draws=draws, thresholds=[0.25])
     one = found.curves["rfs"][0]
-    assert [one.low, one.high] == pytest.approx(np.quantile(worth, [0.025, 0.975]))
+    assert list(one.net_benefit_ci) == pytest.approx(np.quantile(worth, [0.025, 0.975]))
     assert one.model_ahead is None
 
 

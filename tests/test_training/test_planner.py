@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import ConfigError
+from models.run_figures.codec import encode
 from training.planning.capacity_plan import WEEK_US, Arrivals, plan_capacity, reserve
 
 ROWS = st.lists(
@@ -70,15 +71,15 @@ def test_nobody_is_lost_and_row_order_is_irrelevant(rows, capacity, seed):
         )
         for order in (rows, rows, sorted(rows, key=lambda row: (row[1], row[0], -row[2])))
     ]
-    assert plans[0].to_dict() == plans[1].to_dict()
+    assert plans[0] == plans[1]
     (one,) = plans[0].capacities
     stays = one.looked_at + one.waiting_at_end
     assert stays == pytest.approx(one.joins_per_week * plans[0].weeks)
     assert one.too_late <= one.misses
     assert one.finds + one.misses + one.open <= stays
     if len({row[:2] for row in rows}) == len(rows):
-        assert plans[0].to_dict() == plans[2].to_dict()
-    json.dumps(plans[0].to_dict(), allow_nan=False)
+        assert plans[0] == plans[2]
+    json.dumps(encode(plans[0]), allow_nan=False)
 
 
 def test_where_arrivals_exceed_capacity_the_plan_says_so():

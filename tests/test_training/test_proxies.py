@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from models.run_figures.codec import encode
 from training.audit import find_proxies
 
 COLUMNS = ("calls", "visits", "letters")
@@ -32,7 +33,7 @@ def test_a_planted_proxy_is_found_and_flagged(cases):
         assert one.strongest[0].auc == pytest.approx(expected)
         assert one.auc.value == pytest.approx(expected, abs=0.03)
         assert one.auc.low < one.auc.value < one.auc.high
-    json.dumps(found.to_dict(), allow_nan=False)
+    json.dumps(encode(found.figures), allow_nan=False)
 
 
 def test_noise_is_not_flagged(cases):

@@ -18,16 +18,17 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from features.errors import ArtefactError
+from models.run_figures.codec import encode
+from models.run_figures.fitting import DriftShift
+from models.run_figures.run import read_run_figures
 from training.audit import audit_list, find_proxies
 from training.evaluation.origin_openings import Opening
-from training.figures.calibration import assess_calibration, reliability_curve
+from training.figures.calibration import assess_calibration
 from training.fitting.bootstrap_refits import assess_list, measure_told_apart, refit_ranks
 from training.practice.breaks import Break
-from training.practice.drift import DriftShift
 from training.report import render_report, write_report
 from training.report.listing import cut_ranks
 from training.report.page import OPTIONAL
-from training.report.reading import read_run
 from training.report.tables import AUC, COUNT, GAIN, IN_100, NOTHING
 
 CANARY = "CASE-4711-CANARY"
@@ -92,6 +93,11 @@ def read_page(page: str) -> Read:
     reader = Reader()
     reader.feed(page)
     return reader.found
+
+
+def render_metrics(metrics: dict[str, Any]) -> str:
+    """Return the page of what ``metrics.json`` holds."""
+    return render_report(read_run_figures(metrics))
 
 
 def make_cases(n: int = 1_200) -> dict[str, Any]:
@@ -159,7 +165,6 @@ def make_optional(outcomes: list[str]) -> dict[str, object]:
     proxies = find_proxies(values, ["incidents_90d", "told_by_him"], cases["sex"], person, 1)
     area = np.where(person % 2, "north", "south").astype(object)
     calibration = assess_calibration(y_true, probability, person, {"area": area})
-    curve = [asdict(one) for one in reliability_curve(y_true, probability)]
     drift = DriftShift(
         -0.2, -0.4, (-0.6, -0.2), 0.05, 0.11, 0.17, 900, 5, "365 days", 0, 1, "the rate has moved"
     )
@@ -184,11 +189,10 @@ def make_optional(outcomes: list[str]) -> dict[str, object]:
         },
     }
     return {
-        "audit": audit.to_dict(),
-        "proxies": {"victim sex": proxies.to_dict()},
-        "calibration": {name: [one.to_dict() for one in calibration] for name in outcomes},
-        "curve": dict.fromkeys(outcomes, curve),
-        "drift": {outcomes[0]: drift.to_dict()},
+        "audit": encode(audit.figures),
+        "proxies": {"victim sex": encode(proxies.figures)},
+        "calibration": {name: encode(calibration) for name in outcomes},
+        "drift": {outcomes[0]: encode(drift)},
         "breaks": [{**asdict(Break(0, "contact", 2.13, 0.0005)), "date": "2020-04-01"}],
         "openings": [{"origin": "2025-01-01", "words": Opening(2, "2025-03-01", 1).tell()}],
         "truth": {outcomes[0]: truth},
@@ -211,7 +215,7 @@ def metrics(small_unit: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def page(metrics: dict[str, Any]) -> str:
     """Return the page of that run."""
-    return render_report(metrics)
+    return render_metrics(metrics)
 
 
 @pytest.fixture(scope="module")
@@ -291,7 +295,7 @@ def test_headlines_come_first_and_what_cannot_be_said_second(
 
 def test_warnings_stand_before_everything_else() -> None:
     """Headlines and findings that warn come first, whatever their order in the metrics."""
-    page = render_report(
+    page = render_metrics(
         {
             "headlines": [
                 "a at 2020: the model beats the rule: +0.1",
@@ -311,10 +315,14 @@ def test_warnings_stand_before_everything_else() -> None:
 @pytest.mark.parametrize("key", OPTIONAL)
 def test_a_section_that_a_run_lacks_is_named(key: str, metrics: dict[str, Any]) -> None:
     """It stands among those not asked for; one that a run has does not."""
-    lacking = {name: value for name, value in metrics.items() if name in ("outcomes", key)}
-    with_it = render_report(lacking | {"outcomes": {name: {} for name in metrics["outcomes"]}})
-    del lacking[key]
-    without = render_report(lacking | {"outcomes": {}})
+    last = metrics["trained_for"]
+    outcomes = {
+        name: {last: {"curve": of[last]["curve"]} if key == "curve" else {}}
+        for name, of in metrics["outcomes"].items()
+    }
+    section = {key: metrics[key]} if key in metrics else {}
+    with_it = render_metrics({"trained_for": last, "outcomes": outcomes, **section})
+    without = render_metrics({"outcomes": {}})
 
     def named(page: str) -> str:
         return page.partition("Not asked for in this run")[2].partition("</ul>")[0]
@@ -345,7 +353,7 @@ def test_the_same_run_gives_the_same_bytes(
     metrics: dict[str, Any], page: str, tmp_path: Path
 ) -> None:
     """Plots included: nothing of the moment or of chance is in the file."""
-    write_report(copy.deepcopy(metrics), tmp_path / "runs" / "report.html")
+    write_report(read_run_figures(metrics), tmp_path / "runs" / "report.html")
     assert (tmp_path / "runs" / "report.html").read_text(encoding="utf-8") == page
 
 
@@ -373,7 +381,7 @@ def spread_canary(value: Any, *, by_name: bool) -> Any:
 
 def test_no_case_identifier_reaches_the_page(metrics: dict[str, Any]) -> None:
     """A canary in every mapping, in every list of figures and as a name is nowhere on the page."""
-    assert CANARY not in render_report(spread_canary(metrics, by_name=True))
+    assert CANARY not in render_metrics(spread_canary(metrics, by_name=True))
 
 
 def test_a_text_where_a_figure_belongs_is_not_shown(metrics: dict[str, Any]) -> None:
@@ -385,12 +393,12 @@ def test_a_text_where_a_figure_belongs_is_not_shown(metrics: dict[str, Any]) -> 
     changed["audit"]["characteristics"][0]["groups"][0]["n"] = CANARY
     for origin in changed["outcomes"][gravest].values():
         origin["auc_ci"] = [CANARY, CANARY]
-    assert CANARY not in render_report(changed)
+    assert CANARY not in render_metrics(changed)
 
 
 def test_what_a_page_does_not_know_is_counted_and_not_shown(metrics: dict[str, Any]) -> None:
     """An entry of a later version breaks nothing, and a reader is told that there is one."""
-    page = render_report({**metrics, "seances": {"n": 31_337}})
+    page = render_metrics({**metrics, "seances": {"n": 31_337}})
     assert "does not know and does not show: 1." in page
     assert "31,337" not in page
     assert "seances" not in page
@@ -403,7 +411,7 @@ def test_text_from_the_metrics_is_never_markup(metrics: dict[str, Any]) -> None:
     for part in ("outcomes", "training"):
         changed[part] = {name: next(iter(changed[part].values()))}
     changed["headlines"] = [f"{name}: NO SIGNAL: none"]
-    page = render_report(changed)
+    page = render_metrics(changed)
     assert "<script" not in page
     assert name in read_page(page).text
     assert "$x 5$&amp;" in page
@@ -426,7 +434,7 @@ KEYS = [*OPTIONAL, "headlines", "findings", "run", "training", "outcomes", "list
 @given(st.dictionaries(st.sampled_from(KEYS), JSON))
 def test_whatever_the_metrics_hold_there_is_a_page(junk: dict[str, Any]) -> None:
     """With the advisory sentence at the top and at the bottom."""
-    text = read_page(render_report(junk)).text.split()
+    text = read_page(render_metrics(junk)).text.split()
     assert text.count("Advisory.") >= 2
 
 
@@ -444,7 +452,7 @@ def test_a_part_of_another_kind_breaks_nothing(
             break
         place = place[data.draw(st.sampled_from(inner))]
     place[data.draw(st.sampled_from(sorted(place)))] = data.draw(JSON)
-    assert render_report(changed).rstrip().endswith("</html>")
+    assert render_metrics(changed).rstrip().endswith("</html>")
 
 
 def test_every_plot_is_told_in_words_and_has_a_table(page: str, read: Read) -> None:
@@ -463,9 +471,9 @@ def test_no_name_is_given_twice(read: Read) -> None:
 
 def test_the_band_tells_a_synthetic_unit() -> None:
     """It is there for a synthetic unit and for no other."""
-    assert "SYNTHETIC" in render_report({"run": {"synthetic": True}})
-    assert "SYNTHETIC" not in render_report({"run": {"synthetic": False}})
-    assert "SYNTHETIC" not in render_report({})
+    assert "SYNTHETIC" in render_metrics({"run": {"synthetic": True}})
+    assert "SYNTHETIC" not in render_metrics({"run": {"synthetic": False}})
+    assert "SYNTHETIC" not in render_metrics({})
 
 
 def test_hidden_counts_stay_hidden(metrics: dict[str, Any], read: Read) -> None:
@@ -522,21 +530,7 @@ def test_a_report_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     """The error names the file and the remedy."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ArtefactError, match=r"report\.html: .* name another file"):
-        write_report({}, tmp_path / "file" / "report.html")
-
-
-def test_sections_are_found_wherever_a_run_puts_them() -> None:
-    """By outcome, by outcome and origin, or with the outcome's other figures."""
-    points = [{"n": 1}]
-    base = {"trained_for": "2020", "outcomes": {"harm": {"2020": {}}}}
-    inside = {"outcomes": {"harm": {"2020": {"curve": points}}}}
-    for changed in (
-        {"curve": {"harm": points}},
-        {"curve": {"harm": {"2020": points}}},
-        {"calibration": {"harm": {"curve": points}}},
-        inside,
-    ):
-        assert read_run({**base, **changed}).find("curve", "harm").value == points
+        write_report(read_run_figures({}), tmp_path / "file" / "report.html")
 
 
 @pytest.fixture(scope="module")

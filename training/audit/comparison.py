@@ -7,6 +7,7 @@ import numpy as np
 from scipy.stats import norm
 
 from features.contract.arrays import Float64
+from models.run_figures.audit import ComparisonFigures, RoundedFigure
 from training.audit import wording
 from training.audit.measures import DEFINITIONS, Definition, Measure, Scale, describe
 
@@ -27,9 +28,10 @@ class Figure:
     low: float
     high: float
 
-    def to_dict(self) -> dict[str, float]:
-        """Return the figure, rounded so that no count can be worked back from its digits."""
-        return {"value": cut(self.value), "low": cut(self.low), "high": cut(self.high)}
+    @property
+    def rounded(self) -> RoundedFigure:
+        """The figure, rounded so that no count can be worked back from its digits."""
+        return RoundedFigure(cut(self.value), cut(self.low), cut(self.high))
 
 
 @dataclass(frozen=True)
@@ -65,20 +67,21 @@ class Comparison:
     verdict: str
     words: str
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the comparison in plain values."""
-        return {
-            "measure": self.measure.value,
-            "scale": self.scale.value,
-            "estimate": None if self.estimate is None else cut(self.estimate),
-            "low": None if self.low is None else cut(self.low),
-            "high": None if self.high is None else cut(self.high),
-            "p_value": None if self.p_value is None else float(f"{self.p_value:.3g}"),
-            "corrected_p": None if self.corrected_p is None else float(f"{self.corrected_p:.3g}"),
-            "role": self.role,
-            "verdict": self.verdict,
-            "words": self.words,
-        }
+    @property
+    def rounded(self) -> ComparisonFigures:
+        """The comparison as ``metrics.json`` holds it."""
+        return ComparisonFigures(
+            measure=self.measure,
+            scale=self.scale.value,
+            estimate=None if self.estimate is None else cut(self.estimate),
+            low=None if self.low is None else cut(self.low),
+            high=None if self.high is None else cut(self.high),
+            p_value=None if self.p_value is None else float(f"{self.p_value:.3g}"),
+            corrected_p=None if self.corrected_p is None else float(f"{self.corrected_p:.3g}"),
+            role=self.role,
+            verdict=self.verdict,
+            words=self.words,
+        )
 
 
 def cut(value: float) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.contract.arrays import Float64, Int64
+from models.run_figures.audit import GroupFigures
 from training.audit import wording
 from training.audit.characteristics import Grouping
 from training.audit.comparison import (
@@ -57,19 +58,19 @@ class GroupAudit:
     comparisons: Mapping[Measure, Comparison]
     verdict: str | None
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the group in plain values; a count that may not be shown is a sentence."""
-        return {
-            "group": self.group,
-            "n": self.n_words if self.n is None else self.n,
-            "positives": self.positives_words if self.positives is None else self.positives,
-            "verdict": self.verdict,
-            "figures": {
-                name.value: None if one is None else one.to_dict()
-                for name, one in self.figures.items()
+    @property
+    def rounded(self) -> GroupFigures:
+        """The group as ``metrics.json`` holds it; a count that may not be shown is a sentence."""
+        return GroupFigures(
+            group=self.group,
+            n=self.n_words if self.n is None else self.n,
+            positives=self.positives_words if self.positives is None else self.positives,
+            verdict=self.verdict,
+            figures={
+                name: None if one is None else one.rounded for name, one in self.figures.items()
             },
-            "comparisons": {name.value: one.to_dict() for name, one in self.comparisons.items()},
-        }
+            comparisons={name: one.rounded for name, one in self.comparisons.items()},
+        )
 
 
 @dataclass(frozen=True)

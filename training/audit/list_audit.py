@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from features.contract.arrays import Float64
 from features.errors import ConfigError
+from models.run_figures.audit import AuditFigures, CharacteristicFigures, PrimaryFigures
 from training.audit import wording
 from training.audit.characteristics import Grouping, Values, make_groupings
 from training.audit.comparison import Comparison, settle
@@ -37,13 +38,12 @@ class CharacteristicAudit:
     is_pair: bool
     groups: tuple[GroupAudit, ...]
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the groups in plain values."""
-        return {
-            "characteristic": self.characteristic,
-            "is_pair": self.is_pair,
-            "groups": [one.to_dict() for one in self.groups],
-        }
+    @property
+    def figures(self) -> CharacteristicFigures:
+        """The groups as ``metrics.json`` holds them."""
+        return CharacteristicFigures(
+            self.characteristic, self.is_pair, tuple(one.rounded for one in self.groups)
+        )
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,16 @@ class PrimaryResult:
     group: str | None
     comparison: Comparison | None
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the result in plain values."""
-        return {
-            "characteristic": self.characteristic,
-            "measure": self.measure.value,
-            "group": self.group,
-            "verdict": wording.TOO_FEW if self.comparison is None else self.comparison.verdict,
-            "words": self.tell(),
-        }
+    @property
+    def figures(self) -> PrimaryFigures:
+        """The result as ``metrics.json`` holds it."""
+        return PrimaryFigures(
+            characteristic=self.characteristic,
+            measure=self.measure,
+            group=self.group,
+            verdict=wording.TOO_FEW if self.comparison is None else self.comparison.verdict,
+            words=self.tell(),
+        )
 
     def tell(self) -> str:
         """Say what was found."""
@@ -99,19 +100,20 @@ class ListAudit:
     recorded_less: tuple[RecordedLess, ...]
     n_exploratory: int
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the audit in plain values, with what it cannot say."""
-        return {
-            "capacity": self.capacity,
-            "n": self.n,
-            "primary": [one.to_dict() for one in self.primary],
-            "n_exploratory": self.n_exploratory,
-            "correction": wording.CORRECTION,
-            "limits": wording.LIMITS,
-            "caution": wording.CAUTION,
-            "recorded_less": [one.to_dict() for one in self.recorded_less],
-            "characteristics": [one.to_dict() for one in self.characteristics],
-        }
+    @property
+    def figures(self) -> AuditFigures:
+        """The audit as ``metrics.json`` holds it, with what it cannot say."""
+        return AuditFigures(
+            capacity=self.capacity,
+            n=self.n,
+            primary=tuple(one.figures for one in self.primary),
+            n_exploratory=self.n_exploratory,
+            correction=wording.CORRECTION,
+            limits=wording.LIMITS,
+            caution=wording.CAUTION,
+            recorded_less=tuple(one.figures for one in self.recorded_less),
+            characteristics=tuple(one.figures for one in self.characteristics),
+        )
 
 
 def audit_list(

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from features.contract.arrays import Float64, Int64
+from models.run_figures.audit import CharacteristicProxies, GroupProxyFigures, ProxyFigures
 from training.audit import wording
 from training.audit.characteristics import Values, group_cases
 from training.audit.comparison import Figure, make_figure
@@ -40,9 +41,10 @@ class Proxy:
     indicator: str
     auc: float
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the proxy in plain values."""
-        return {"indicator": self.indicator, "auc": round(self.auc, 3)}
+    @property
+    def figures(self) -> ProxyFigures:
+        """The proxy as ``metrics.json`` holds it."""
+        return ProxyFigures(self.indicator, round(self.auc, 3))
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,16 @@ class GroupProxies:
     is_flagged: bool
     words: str
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures in plain values."""
-        return {
-            "group": self.group,
-            "auc": None if self.auc is None else self.auc.to_dict(),
-            "strongest": [one.to_dict() for one in self.strongest],
-            "is_flagged": self.is_flagged,
-            "words": self.words,
-        }
+    @property
+    def figures(self) -> GroupProxyFigures:
+        """The group as ``metrics.json`` holds it."""
+        return GroupProxyFigures(
+            group=self.group,
+            auc=None if self.auc is None else self.auc.rounded,
+            strongest=tuple(one.figures for one in self.strongest),
+            is_flagged=self.is_flagged,
+            words=self.words,
+        )
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,10 @@ class Proxies:
     flagged_above: float
     groups: tuple[GroupProxies, ...]
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures in plain values."""
-        return {
-            "flagged_above": self.flagged_above,
-            "groups": [one.to_dict() for one in self.groups],
-        }
+    @property
+    def figures(self) -> CharacteristicProxies:
+        """The groups as ``metrics.json`` holds them."""
+        return CharacteristicProxies(self.flagged_above, tuple(one.figures for one in self.groups))
 
 
 def find_proxies(

@@ -7,6 +7,7 @@ that does less, but gravely: the sign is a question to ask, never a proof.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.run_figures.audit import RecordedLessFigures
 from training.audit import wording
 from training.audit.comparison import cut
 from training.audit.groups import GroupAudit
@@ -30,15 +31,16 @@ class RecordedLess:
     records_ratio: float
     grave_difference: float
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the finding in plain values."""
-        return {
-            "characteristic": self.characteristic,
-            "group": self.group,
-            "records_ratio": cut(self.records_ratio),
-            "grave_difference": cut(self.grave_difference),
-            "words": self.tell(),
-        }
+    @property
+    def figures(self) -> RecordedLessFigures:
+        """The finding as ``metrics.json`` holds it."""
+        return RecordedLessFigures(
+            characteristic=self.characteristic,
+            group=self.group,
+            records_ratio=cut(self.records_ratio),
+            grave_difference=cut(self.grave_difference),
+            words=self.tell(),
+        )
 
     def tell(self) -> str:
         """Say what was found and what it does not show."""

@@ -30,13 +30,6 @@ class AuditedList:
     audit: ListAudit
     proxies: Mapping[str, Proxies]
 
-    def to_dict(self) -> dict[str, object]:
-        """Return both in plain values."""
-        return {
-            "audit": self.audit.to_dict(),
-            "proxies": {name: one.to_dict() for name, one in self.proxies.items()},
-        }
-
 
 def audit_tested_list(
     history: History,

@@ -5,11 +5,12 @@ know before anything else is believed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
+from models.run_figures.ranking import Difference
+from models.run_figures.run import FindingFigures
 from training.evaluation.outcome import EvaluatedOutcome
-from training.figures.comparison import Difference
 from training.fitting.candidates import WORDS, Candidate
 from training.fitting.fitted_outcome import FittedOutcome
 
@@ -58,9 +59,10 @@ class Finding:
         """Whether a reader must know it first."""
         return self.kind in _WARNINGS
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the finding in plain values."""
-        return {**asdict(self), "is_warning": self.is_warning}
+    @property
+    def figures(self) -> FindingFigures:
+        """The finding as ``metrics.json`` holds it."""
+        return FindingFigures(self.kind, self.about, self.words, self.is_warning)
 
 
 def sort_findings(findings: Sequence[Finding]) -> list[Finding]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from training.figures.comparison import Difference
+from models.run_figures.ranking import Difference
 
 NO_SIGNAL: Final = "NO SIGNAL"
 NOT_SHOWN: Final = "THE MODEL IS NOT SHOWN TO BEAT"

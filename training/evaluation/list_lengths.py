@@ -7,7 +7,6 @@ from the day on which the unit came to know of the case.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,10 +14,11 @@ import numpy.typing as npt
 
 from features.contract.arrays import Float64, Int64
 from features.history.columns import History
+from models.run_figures.screening_list import ListLengths, PlacesFind
 from training.cohorts.landmarks import first_seen_days
 from training.evaluation.outcome import EvaluatedOutcome
 from training.evaluation.screening_list import TestedList
-from training.figures.capacity import Rate, rank_cases, state_rate
+from training.figures.capacity import rank_cases, state_rate
 from training.figures.resampling import Counts, count_drawn, fill_lists
 
 Bools = npt.NDArray[np.bool_]
@@ -26,33 +26,6 @@ LENGTHS: Final = (5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150, 200)
 """Places a week; the run's own capacity is measured as well."""
 LIST, RULE, LONGEST_WAIT = "list", "rfs", "longest_wait"
 """The orders: all outcomes weighed together, the outcome's own simple rule, and the wait."""
-
-
-@dataclass(frozen=True)
-class PlacesFind:
-    """What a list of so many places finds of one outcome.
-
-    Parameters
-    ----------
-    places
-        Places on the list.
-    precision
-        Share of the places that go to a case with the outcome.
-    recall
-        Share of the cases with the outcome that get a place.
-    """
-
-    places: int
-    precision: Rate
-    recall: Rate
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures under the names used in ``metrics.json``."""
-        found: dict[str, object] = {"places": self.places}
-        for name, rate in (("precision", self.precision), ("recall", self.recall)):
-            known = rate.low is not None
-            found |= {name: rate.value, f"{name}_ci": [rate.low, rate.high] if known else None}
-        return found
 
 
 def measure_lengths(
@@ -86,12 +59,15 @@ def measure_lengths(
             )
             for some in (once, draws)
         ]
-        precision = [hits / np.maximum(given, 1.0) for given, hits in filled]
-        recall = [
+        precision = state_rate(*(hits / np.maximum(given, 1.0) for given, hits in filled))
+        found_of = [
             np.where(n > 0, hits / np.maximum(n, 1.0), np.nan)
             for (_, hits), n in zip(filled, of, strict=True)
         ]
-        found.append(PlacesFind(places, state_rate(*precision), state_rate(*recall)))
+        recall = state_rate(*found_of)
+        found.append(
+            PlacesFind(places, precision.value, precision.interval, recall.value, recall.interval)
+        )
     return tuple(found)
 
 
@@ -100,8 +76,8 @@ def describe_lengths(
     listed: TestedList,
     evaluated: Mapping[str, EvaluatedOutcome],
     capacity: int,
-) -> dict[str, object]:
-    """Return what lists of several lengths find at a test origin, in plain values by outcome.
+) -> dict[str, ListLengths]:
+    """Return what lists of several lengths find at a test origin, by outcome.
 
     Parameters
     ----------
@@ -116,7 +92,7 @@ def describe_lengths(
     """
     lengths = sorted({*LENGTHS, capacity})
     wait = first_seen_days(history, listed.cohort.landmarks)
-    found: dict[str, object] = {}
+    found = {}
     for name, one in evaluated.items():
         kept = one.labels.known
         y_true = one.labels.y_true[kept]
@@ -124,16 +100,13 @@ def describe_lengths(
             continue
         draws, column = listed.tested.draws.take(kept)
         orders = {LIST: listed.priority, RULE: one.scores["rfs"].order, LONGEST_WAIT: wait}
-        found[name] = {
-            "n": len(y_true),
-            "positives": int(y_true.sum()),
-            "orders": {
-                order: [
-                    places.to_dict()
-                    for places in measure_lengths(y_true, score[kept], draws, column, lengths)
-                ]
+        found[name] = ListLengths(
+            n=len(y_true),
+            positives=int(y_true.sum()),
+            orders={
+                order: measure_lengths(y_true, score[kept], draws, column, lengths)
                 for order, score in orders.items()
                 if score is not None
             },
-        }
+        )
     return found

@@ -18,6 +18,20 @@ from features.engine.outcomes import Labels, bound_withdrawals, label_estimands
 from features.history.columns import History
 from models.bundle.baselines import signed_log
 from models.bundle.encoding import make_encoding
+from models.run_figures.ranking import (
+    CapacityFigures,
+    ComparedEvaluation,
+    CurvePoint,
+    DecisionCurve,
+    Difference,
+    EstimandFigures,
+    Evaluation,
+    IncidenceFigures,
+    OutcomeFigures,
+    Rankings,
+    Weighted,
+    WithdrawnSupport,
+)
 from training.cohorts.history_subsets import drop_facts
 from training.cohorts.landmarks import GROUPS
 from training.cohorts.training_rows import Cohort, label_cohort
@@ -32,8 +46,8 @@ from training.figures.censoring import (
     follow_up,
     weigh_labels,
 )
-from training.figures.comparison import Difference, compare_auc
-from training.figures.metrics import Evaluation, evaluate
+from training.figures.comparison import compare_auc
+from training.figures.metrics import evaluate
 from training.figures.net_benefit import draw_curve
 from training.figures.resampling import Counts
 from training.fitting.fitted_outcome import FittedOutcome
@@ -64,14 +78,14 @@ class EvaluatedOutcome:
     Parameters
     ----------
     figures
-        Everything told, in plain values.
+        Everything that is reported.
     standings
         What the headline says.
     labels, scores
         Of the whole cohort.
     """
 
-    figures: Mapping[str, object]
+    figures: OutcomeFigures
     standings: Standings
     labels: Labels
     scores: Mapping[str, Scores]
@@ -132,39 +146,46 @@ def evaluate_outcome(
     kept = labels.known
     draws, column = tested.draws.take(kept)
     compared = _compare(labels.y_true[kept], _take(scores, kept), fitted, capacity, draws, column)
-    figures: dict[str, object] = {**compared["model"].to_dict()}
-    figures["baselines"] = {name: compared[name].to_dict() for name in ("rfs", "logistic")}
     differences = _differences(labels.y_true[kept], _take(scores, kept), draws, column)
-    figures["differences"] = {
-        name: one.to_dict() if one else None for name, one in differences.items()
-    }
+    censored = None
     if outcome.departures_are_negative:
         followed = labels.followed
-        censored = _compare(
-            labels.y_followed[followed],
-            _take(scores, followed),
-            fitted,
-            capacity,
-            *tested.draws.take(followed),
+        censored = _join(
+            _compare(
+                labels.y_followed[followed],
+                _take(scores, followed),
+                fitted,
+                capacity,
+                *tested.draws.take(followed),
+            )
         )
-        figures["censored"] = {
-            **censored["model"].to_dict(),
-            "baselines": {name: censored[name].to_dict() for name in ("rfs", "logistic")},
-        }
-    figures["n_censored"] = int((~labels.followed).sum())
-    figures["weighted"] = _weigh(cohort, labels, scores)
-    figures["incidence"] = _accumulate(cohort, labels)
-    figures["estimands"] = _estimands(history, catalogue, fitted, cohort, scores)
-    figures["withdrawn_support"] = _bounds(history, catalogue, fitted, cohort)
-    figures["by_group"] = _by_group(tested.groups, labels, scores)
-    figures["curve"] = _curve(labels, scores["model"])
-    figures |= _at_capacity(tested, labels, scores, capacity)
+    at_capacity, net_benefit = _at_capacity(tested, labels, scores, capacity)
+    figures = OutcomeFigures(
+        **vars(_join(compared)),
+        differences=differences,
+        censored=censored,
+        n_censored=int((~labels.followed).sum()),
+        weighted=_weigh(cohort, labels, scores),
+        incidence=_accumulate(cohort, labels),
+        estimands=_estimands(history, catalogue, fitted, cohort, scores),
+        withdrawn_support=_bounds(history, catalogue, fitted, cohort),
+        by_group=_by_group(tested.groups, labels, scores),
+        curve=_curve(labels, scores["model"]),
+        at_capacity=at_capacity,
+        net_benefit=net_benefit,
+    )
     return EvaluatedOutcome(
         figures=figures,
         standings=_stand(compared, differences),
         labels=labels,
         scores=scores,
     )
+
+
+def _join(compared: Mapping[str, Evaluation]) -> ComparedEvaluation:
+    """Return the model's figures with those of the rule and the logistic regression."""
+    baselines = {name: compared[name] for name in ("rfs", "logistic")}
+    return ComparedEvaluation(**vars(compared["model"]), baselines=baselines)
 
 
 def _take(scores: Mapping[str, Scores], kept: Bools) -> dict[str, Scores]:
@@ -209,10 +230,9 @@ def _differences(
 def _stand(
     compared: Mapping[str, Evaluation], differences: Mapping[str, Difference | None]
 ) -> Standings:
-    interval = compared["model"].auc_ci
     return Standings(
         auc=compared["model"].auc,
-        auc_interval=(interval[0], interval[1]) if interval else None,
+        auc_interval=compared["model"].auc_ci,
         rule=compared["rfs"].auc,
         logistic=compared["logistic"].auc,
         over_rule=differences["rfs"],
@@ -222,63 +242,63 @@ def _stand(
 
 def _by_group(
     groups: npt.NDArray[np.str_], labels: Labels, scores: Mapping[str, Scores]
-) -> dict[str, object]:
+) -> dict[str, Rankings]:
     """Return the AUC of each ranking among newly referred cases, then returned, then waiting."""
     return {group: rank_rows(labels, scores, labels.known & (groups == group)) for group in GROUPS}
 
 
-def rank_rows(labels: Labels, scores: Mapping[str, Scores], kept: Bools) -> dict[str, object]:
+def rank_rows(labels: Labels, scores: Mapping[str, Scores], kept: Bools) -> Rankings:
     """Return the sizes and the AUC of each ranking among some rows; ``None`` for one class."""
     y_true = labels.y_true[kept]
     mixed = y_true.any() and not y_true.all()
-    return {
-        "n": int(kept.sum()),
-        "positives": int(y_true.sum()),
+    return Rankings(
+        n=int(kept.sum()),
+        positives=int(y_true.sum()),
         **{
             name: float(roc_auc_score(y_true, one.order[kept]))
             if mixed and one.order is not None
             else None
             for name, one in scores.items()
         },
-    }
+    )
 
 
-def _curve(labels: Labels, scores: Scores) -> list[dict[str, object]] | None:
+def _curve(labels: Labels, scores: Scores) -> tuple[CurvePoint, ...] | None:
     """Return expected and seen outcomes in tenths of the probability."""
     if scores.probability is None or not labels.known.any():
         return None
     kept = labels.known
-    return [asdict(one) for one in reliability_curve(labels.y_true[kept], scores.probability[kept])]
+    return reliability_curve(labels.y_true[kept], scores.probability[kept])
 
 
-def _weigh(cohort: Cohort, labels: Labels, scores: Mapping[str, Scores]) -> dict[str, object]:
+def _weigh(cohort: Cohort, labels: Labels, scores: Mapping[str, Scores]) -> Weighted:
     """Return figures that weigh each followed case by how likely it was to be followed."""
     weight = weigh_labels(labels, cohort.landmarks.as_of_us)
     kept = labels.followed & (weight > 0)
     y_true, weight = labels.y_followed[kept], weight[kept]
     mixed = y_true.any() and not y_true.all()
     order = scores["model"].order
-    return {
-        "n": int(kept.sum()),
-        "base_rate": float(np.average(y_true, weights=weight)) if kept.any() else None,
-        "auc": float(roc_auc_score(y_true, order[kept], sample_weight=weight))
+    return Weighted(
+        n=int(kept.sum()),
+        base_rate=float(np.average(y_true, weights=weight)) if kept.any() else None,
+        auc=float(roc_auc_score(y_true, order[kept], sample_weight=weight))
         if mixed and order is not None
         else None,
-    }
+    )
 
 
-def _accumulate(cohort: Cohort, labels: Labels) -> dict[str, object]:
+def _accumulate(cohort: Cohort, labels: Labels) -> IncidenceFigures:
     """Return the outcome's cumulative incidence by the horizon, beside death and leaving."""
     followed = follow_up(labels, cohort.landmarks.as_of_us)
     incidence = accumulate_incidence(followed.time_days, followed.cause)
     end = np.array([np.inf])
-    return {
-        "n": len(cohort),
-        "positives": int((followed.cause == OUTCOME).sum()),
-        "competing": int((followed.cause == COMPETING).sum()),
-        "base_rate": float(incidence.outcome.at(end)[0]),
-        "competing_rate": float(incidence.competing.at(end)[0]),
-    }
+    return IncidenceFigures(
+        n=len(cohort),
+        positives=int((followed.cause == OUTCOME).sum()),
+        competing=int((followed.cause == COMPETING).sum()),
+        base_rate=float(incidence.outcome.at(end)[0]),
+        competing_rate=float(incidence.competing.at(end)[0]),
+    )
 
 
 def _estimands(
@@ -287,9 +307,9 @@ def _estimands(
     fitted: FittedOutcome,
     cohort: Cohort,
     scores: Mapping[str, Scores],
-) -> dict[str, object]:
+) -> dict[str, EstimandFigures]:
     """Return the rate and the ranking for each estimand beside the recorded outcome."""
-    found: dict[str, object] = {}
+    found = {}
     marks = cohort.landmarks
     labelled = label_estimands(
         drop_facts(history), catalogue, fitted.outcome, marks, known_us=history.extract_at
@@ -299,49 +319,46 @@ def _estimands(
         kept = labels.included
         y_true = labels.y_true[kept]
         mixed = y_true.any() and not y_true.all()
-        found[name] = {
-            "n": int(kept.sum()),
-            "positives": int(y_true.sum()),
-            "competing": int(labels.competing[kept].sum()),
-            "base_rate": float(y_true.mean()) if len(y_true) else None,
-            "mean_probability": float(probability[kept].mean())
+        found[name] = EstimandFigures(
+            n=int(kept.sum()),
+            positives=int(y_true.sum()),
+            competing=int(labels.competing[kept].sum()),
+            base_rate=float(y_true.mean()) if len(y_true) else None,
+            mean_probability=float(probability[kept].mean())
             if probability is not None and kept.any()
             else None,
-            "auc": float(roc_auc_score(y_true, order[kept]))
-            if mixed and order is not None
-            else None,
-        }
+            auc=float(roc_auc_score(y_true, order[kept])) if mixed and order is not None else None,
+        )
     return found
 
 
 def _bounds(
     history: History, catalogue: Catalogue, fitted: FittedOutcome, cohort: Cohort
-) -> dict[str, float | None] | None:
+) -> WithdrawnSupport | None:
     marks = cohort.landmarks
     bounds = bound_withdrawals(
         drop_facts(history), catalogue, fitted.outcome, marks, known_us=history.extract_at
     )
-    return None if bounds is None else asdict(bounds)
+    return None if bounds is None else WithdrawnSupport(**asdict(bounds))
 
 
 def _at_capacity(
     tested: TestedCohort, labels: Labels, scores: Mapping[str, Scores], capacity: int
-) -> dict[str, object]:
+) -> tuple[dict[str, CapacityFigures] | None, DecisionCurve | None]:
     """Return precision and recall by group of cases, and the decision curve."""
     kept = labels.known
     if scores["model"].order is None or not labels.y_true[kept].any():
-        return {"at_capacity": None, "net_benefit": None}
+        return None, None
     person, groups = tested.cohort.landmarks.case[kept], tested.groups[kept]
     draws, _ = tested.draws.take(kept)
     at_capacity = {
         name: evaluate_at_capacity(
             labels.y_true[kept], one.order[kept], person, groups, capacity=capacity, draws=draws
-        ).to_dict()
+        )
         for name, one in scores.items()
         if one.order is not None
     }
     probabilities = {
         name: one.probability[kept] for name, one in scores.items() if one.probability is not None
     }
-    curve = draw_curve(labels.y_true[kept], probabilities, person, draws=draws)
-    return {"at_capacity": at_capacity, "net_benefit": curve.to_dict() if curve else None}
+    return at_capacity, draw_curve(labels.y_true[kept], probabilities, person, draws=draws)

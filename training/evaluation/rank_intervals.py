@@ -9,6 +9,7 @@ from features.catalogue.declarations import Catalogue
 from features.contract.arrays import Float64, Int64
 from models.bundle.encoding import make_encoding
 from models.ranking.priority import expected_harm
+from models.run_figures.screening_list import RankInterval, RankIntervals
 from training.config import TrainingConfig
 from training.evaluation.screening_list import TestedList
 from training.fitting.bootstrap_refits import (
@@ -38,7 +39,7 @@ def describe_bands(
     capacity: int,
     config: TrainingConfig,
     progress: Progress,
-) -> dict[str, object] | None:
+) -> RankIntervals | None:
     """Refit every modelled outcome on people drawn anew; return how far places move.
 
     A person who is drawn counts in every outcome alike, with all landmarks. Calibration and the
@@ -47,8 +48,8 @@ def describe_bands(
 
     Returns
     -------
-    dict or None
-        In plain values; ``None`` where no outcome has a model.
+    RankIntervals or None
+        ``None`` where no outcome has a model.
     """
     modelled = [one for one in fitted if one.boosted is not None]
     if not modelled:
@@ -63,24 +64,24 @@ def describe_bands(
     place[order] = np.arange(1, len(place) + 1)
     stability = assess_list(bands, place, capacity)
     first = order[: 2 * capacity]
-    return {
-        "n_refits": bands.n_refits,
-        "capacity": stability.capacity,
-        "share_stable": stability.share_stable,
-        "n_tied": len(stability.tied_with_last),
-        "n_tied_listed": stability.n_tied_listed,
-        "told_apart": measure_told_apart(stability, listed.priority, place),
-        "median_width": float(np.median(bands.high - bands.low)),
-        "places": [
-            {
-                "place": int(place[row]),
-                "low": float(bands.low[row]),
-                "median": float(bands.median[row]),
-                "high": float(bands.high[row]),
-            }
+    return RankIntervals(
+        n_refits=bands.n_refits,
+        capacity=stability.capacity,
+        share_stable=stability.share_stable,
+        n_tied=len(stability.tied_with_last),
+        n_tied_listed=stability.n_tied_listed,
+        told_apart=measure_told_apart(stability, listed.priority, place),
+        median_width=float(np.median(bands.high - bands.low)),
+        places=tuple(
+            RankInterval(
+                place=int(place[row]),
+                low=float(bands.low[row]),
+                median=float(bands.median[row]),
+                high=float(bands.high[row]),
+            )
             for row in first
-        ],
-    }
+        ),
+    )
 
 
 def _prepare(

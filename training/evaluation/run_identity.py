@@ -10,6 +10,7 @@ import numpy as np
 
 from features.history.columns import History
 from models.bundle.folder import Bundle
+from models.run_figures.run import OriginOpening
 from training.config import TrainingConfig
 from training.evaluation.evaluated_origin import DoneOrigin
 from training.evaluation.origin_openings import open_origin
@@ -22,10 +23,10 @@ def open_origins(
     done: Sequence[DoneOrigin],
     config: TrainingConfig,
     options: RunOptions,
-) -> list[dict[str, str]]:
+) -> tuple[OriginOpening, ...]:
     """Write down that the test origins were opened, and say how often they were."""
     if options.openings is None:
-        return []
+        return ()
     config_digest = _digest(json.dumps(config.to_dict(), sort_keys=True, default=str))
     data_digest = digest_history(history)
     told = []
@@ -39,8 +40,8 @@ def open_origins(
             data_digest=data_digest,
             when=dt.datetime.now(ZoneInfo(history.time_zone)).date().isoformat(),
         )
-        told.append({"origin": one.run.name, "words": opened.tell()})
-    return told
+        told.append(OriginOpening(one.run.name, opened.tell()))
+    return tuple(told)
 
 
 def digest_history(history: History) -> str:

@@ -1,7 +1,7 @@
 """The list as a whole at a test origin: what it finds, what its weights settle, whom it misses."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from features.history.columns import History
 from models.bundle.folder import Bundle
 from models.ranking.order import order_cases
 from models.ranking.priority import expected_harm
+from models.run_figures.screening_list import CustodyPrecaution, ListFigures, MissedFigures, Plan
 from training.cohorts.landmarks import NEWLY_REFERRED, RETURNED, Landmarks
 from training.cohorts.training_rows import Cohort
 from training.config import TrainingConfig
@@ -22,7 +23,7 @@ from training.evaluation.outcome import EvaluatedOutcome
 from training.evaluation.tested_cohort import TestedCohort
 from training.evaluation.weight_sensitivity import compare_weights
 from training.figures.capacity import evaluate_at_capacity, list_missed
-from training.planning.capacity_plan import Arrivals, Plan, plan_capacity
+from training.planning.capacity_plan import Arrivals, plan_capacity
 
 Bools = npt.NDArray[np.bool_]
 LEAST_PLANNED_WEEKS: Final = 104
@@ -118,24 +119,17 @@ def describe_list(
     evaluated: Mapping[str, EvaluatedOutcome],
     capacity: int,
     config: TrainingConfig,
-) -> dict[str, object]:
-    """Return the figures of the list in plain values."""
-    found: dict[str, object] = {
-        "capacity": capacity,
-        "n": len(listed.cohort),
-        "groups": {name: int((listed.groups == name).sum()) for name in np.unique(listed.groups)},
-        "gravest": listed.gravest,
-        "at_capacity": {},
-        "missed": {},
-        "weights": [
-            asdict(one)
-            for one in compare_weights(catalogue.priority, listed.probabilities, capacity)
-        ],
-        "custody": _tell_custody(catalogue, listed, capacity),
-        "planner": None,
-    }
-    at_capacity: dict[str, object] = {}
-    missed: dict[str, object] = {}
+) -> ListFigures:
+    """Return the figures of the list at the run's own capacity; those of other lengths are apart.
+
+    Parameters
+    ----------
+    listed, evaluated
+        The cases in the list's order, and their outcomes.
+    capacity
+        Places on the list.
+    """
+    at_capacity, missed = {}, {}
     for name, one in evaluated.items():
         kept = one.labels.known
         y_true = one.labels.y_true[kept]
@@ -148,29 +142,33 @@ def describe_list(
             listed.groups[kept],
             capacity=capacity,
             draws=listed.tested.draws.take(kept)[0],
-        ).to_dict()
+        )
         case_id = history.case_id[listed.cohort.landmarks.case[kept]]
-        ranks = list_missed(y_true, listed.priority[kept], case_id, capacity)
-        missed[name] = {
-            "n": len(ranks),
-            "ranks": [one.rank for one in ranks],
-            "of": int(kept.sum()),
-        }
-    found |= {"at_capacity": at_capacity, "missed": missed}
-    plan = plan_ahead(listed, evaluated, config)
-    if plan is not None:
-        found["planner"] = plan.to_dict()
-    return found
+        found = list_missed(y_true, listed.priority[kept], case_id, capacity)
+        ranks = tuple(one.rank for one in found)
+        missed[name] = MissedFigures(n=len(ranks), ranks=ranks, of=int(kept.sum()))
+    names, sizes = np.unique(listed.groups, return_counts=True)
+    return ListFigures(
+        capacity=capacity,
+        n=len(listed.cohort),
+        groups={str(name): int(size) for name, size in zip(names, sizes, strict=True)},
+        gravest=listed.gravest,
+        at_capacity=at_capacity,
+        missed=missed,
+        weights=compare_weights(catalogue.priority, listed.probabilities, capacity),
+        custody=_count_raised(catalogue, listed, capacity),
+        planner=plan_ahead(listed, evaluated, config),
+    )
 
 
-def _tell_custody(catalogue: Catalogue, listed: TestedList, capacity: int) -> dict[str, int]:
+def _count_raised(catalogue: Catalogue, listed: TestedList, capacity: int) -> CustodyPrecaution:
     """Count whom the precaution about custody moves up, and onto the list."""
     recorded = expected_harm(catalogue.priority, listed.probabilities).priority
     if len(recorded) != len(listed.priority):
-        return {"n_raised": 0, "n_onto_list": 0}
+        return CustodyPrecaution(0, 0)
     on_list = _first(listed.priority, capacity) & ~_first(recorded, capacity)
     raised = listed.priority > recorded + 1e-9 * np.abs(recorded)
-    return {"n_raised": int(raised.sum()), "n_onto_list": int((on_list & raised).sum())}
+    return CustodyPrecaution(int(raised.sum()), int((on_list & raised).sum()))
 
 
 def _first(priority: Float64, capacity: int) -> Bools:

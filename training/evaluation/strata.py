@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from features.catalogue.declarations import Catalogue
 from features.history.columns import History
+from models.run_figures.ranking import Reliability
 from training.cohorts.landmarks import Landmarks
 from training.cohorts.training_rows import areas_of
 from training.evaluation.evaluated_origin import DoneOrigin
@@ -72,9 +73,9 @@ def _unseen_rows(fitted: FittedOutcome) -> _EstimatedRows | None:
 
 def describe_calibration(
     history: History, catalogue: Catalogue, done: Sequence[DoneOrigin]
-) -> dict[str, list[dict[str, object]]]:
+) -> dict[str, tuple[Reliability, ...]]:
     """Return calibration of each modelled outcome by test origin, area and group of cases."""
-    found: dict[str, list[dict[str, object]]] = {}
+    found = {}
     for outcome in catalogue.outcomes:
         parts = [_calibrated_rows(history, catalogue, outcome.name, one) for one in done]
         known = [part for part in parts if part is not None and len(part.y_true)]
@@ -85,9 +86,7 @@ def describe_calibration(
         ]
         y_true, probability, person, period, area, group = joined
         strata = {"period": period, "area": area, "group": group}
-        found[outcome.name] = [
-            one.to_dict() for one in assess_calibration(y_true, probability, person, strata)
-        ]
+        found[outcome.name] = assess_calibration(y_true, probability, person, strata)
     return found
 
 

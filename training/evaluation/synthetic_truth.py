@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from features.contract.arrays import Float64
 from features.history.columns import History
+from models.run_figures.screening_list import ManagedTruth, TruthFigures, TruthPart
 from training.evaluation.outcome import EvaluatedOutcome
 from training.evaluation.screening_list import TestedList
 from training.known_truth import Truth
@@ -29,7 +30,7 @@ def compare_with_truth(
     listed: TestedList,
     evaluated: Mapping[str, EvaluatedOutcome],
     capacity: int,
-) -> dict[str, object]:
+) -> dict[str, TruthFigures]:
     """Return, for each modelled outcome, the ceiling, calibration against truth, managed ranks.
 
     Parameters
@@ -42,30 +43,30 @@ def compare_with_truth(
         Places on the list.
     """
     row, column = _join(history, truth, listed)
-    found: dict[str, object] = {}
+    found = {}
     for name, probability in listed.probabilities.items():
         if name not in truth.outcomes:
             continue
         number = truth.column(name)
         labels = evaluated[name].labels
         known = labels.known[row]
-        found[name] = {
-            "n": len(row),
-            "runs": truth.runs,
-            "largest_standard_error": float(truth.standard_error[column, number].max(initial=0.0)),
+        found[name] = TruthFigures(
+            n=len(row),
+            runs=truth.runs,
+            largest_standard_error=float(truth.standard_error[column, number].max(initial=0.0)),
             **_ceiling(
                 labels.y_true[row][known],
                 probability[row][known],
                 truth.probability[column, number][known],
             ),
-            "parts": _compare_parts(probability[row], truth.probability[column, number]),
-            "recall_of_truth_at_capacity": _recall(
+            parts=_compare_parts(probability[row], truth.probability[column, number]),
+            recall_of_truth_at_capacity=_recall(
                 listed.priority[row], truth.probability[column, number], capacity
             ),
-            "managed": _compare_managed(
+            managed=_compare_managed(
                 probability[row], truth.untreated[column, number], truth.managed[column]
             ),
-        }
+        )
     return found
 
 
@@ -91,21 +92,21 @@ def _ceiling(y_true: Bools, probability: Float64, truth: Float64) -> dict[str, f
     return {"ceiling_auc": ceiling, "auc": auc, "share_of_ceiling": share}
 
 
-def _compare_parts(probability: Float64, truth: Float64) -> list[dict[str, float]]:
+def _compare_parts(probability: Float64, truth: Float64) -> tuple[TruthPart, ...]:
     """Return mean estimate and mean truth in each tenth of the estimate."""
     order = np.argsort(probability, kind="stable")
-    return [
-        {
-            "n": len(part),
-            "mean_probability": float(probability[part].mean()),
-            "mean_truth": float(truth[part].mean()),
-            "relative_error": float(probability[part].mean() / truth[part].mean() - 1.0)
+    return tuple(
+        TruthPart(
+            n=len(part),
+            mean_probability=float(probability[part].mean()),
+            mean_truth=float(truth[part].mean()),
+            relative_error=float(probability[part].mean() / truth[part].mean() - 1.0)
             if truth[part].mean() > 0
             else 0.0,
-        }
+        )
         for part in np.array_split(order, N_PARTS)
         if len(part)
-    ]
+    )
 
 
 def _recall(priority: Float64, truth: Float64, capacity: int) -> float | None:
@@ -115,21 +116,19 @@ def _recall(priority: Float64, truth: Float64, capacity: int) -> float | None:
     return float(truth[first].sum()) / total if total > 0 else None
 
 
-def _compare_managed(
-    probability: Float64, untreated: Float64, managed: Bools
-) -> dict[str, float | int | None]:
+def _compare_managed(probability: Float64, untreated: Float64, managed: Bools) -> ManagedTruth:
     """Return where managed cases stand by the estimate and by the truth had nobody managed them.
 
     Places are shares of all cases, 0 first and 1 last.
     """
     if not managed.any() or managed.all():
-        return {"n": int(managed.sum()), "median_place": None, "median_untreated_place": None}
+        return ManagedTruth(int(managed.sum()))
     place = (rankdata(-probability) - 1) / max(len(probability) - 1, 1)
     true_place = (rankdata(-untreated) - 1) / max(len(untreated) - 1, 1)
-    return {
-        "n": int(managed.sum()),
-        "median_place": float(np.median(place[managed])),
-        "median_untreated_place": float(np.median(true_place[managed])),
-        "mean_probability": float(probability[managed].mean()),
-        "mean_untreated": float(untreated[managed].mean()),
-    }
+    return ManagedTruth(
+        n=int(managed.sum()),
+        median_place=float(np.median(place[managed])),
+        median_untreated_place=float(np.median(true_place[managed])),
+        mean_probability=float(probability[managed].mean()),
+        mean_untreated=float(untreated[managed].mean()),
+    )

@@ -5,7 +5,6 @@ same under others.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,34 +12,9 @@ import numpy as np
 from features.catalogue.declarations import Priority
 from features.contract.arrays import Float64
 from models.ranking.priority import expected_harm, scale_weights
+from models.run_figures.screening_list import WeightChange
 
 FACTORS: Final = (0.5, 2.0)
-
-
-@dataclass(frozen=True)
-class WeightChange:
-    """What one changed weight would do to a list.
-
-    Parameters
-    ----------
-    rung
-        The level of harm whose weight is changed.
-    weight, factor
-        The stated weight and what it is multiplied by.
-    n_leaving
-        How many of the first ``capacity`` cases would not be on the list.
-    lowest_new_place
-        The last place, from 1, to which one of the first ``capacity`` would fall.
-    rank_correlation
-        Spearman's correlation of the two orders of all cases.
-    """
-
-    rung: str
-    weight: float
-    factor: float
-    n_leaving: int
-    lowest_new_place: int
-    rank_correlation: float
 
 
 def compare_weights(

@@ -7,7 +7,7 @@ figure is given.
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from features.contract.arrays import Float64, Int64
+from models.run_figures.ranking import CurvePoint, Interval, Reliability
 
 Bools = npt.NDArray[np.bool_]
 LEAST_POSITIVES: Final = 20
@@ -42,57 +43,6 @@ class LogitFit:
         """Return a weighted sum of the coefficients and its standard error."""
         variance = float(weights @ self.covariance @ weights)
         return float(weights @ self.coefficients), math.sqrt(max(variance, 0.0))
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """Calibration of one level of one stratum.
-
-    Parameters
-    ----------
-    stratum, level
-        Such as ``area`` and the area's name; ``all`` and ``all`` for every case.
-    n
-        Rows.
-    positives, mean_probability, observed_rate
-        With the outcome, what was expected, and what was seen; ``None`` where too few.
-    intercept, intercept_interval
-        Calibration in the large: intercept of a logistic fit with the log-odds as offset. 0 is
-        calibrated, below 0 the probabilities are too high. 95 %.
-    slope, slope_interval
-        Slope of a logistic fit on the log-odds. 1 is calibrated, below 1 too extreme. 95 %.
-    note
-        ``too few to tell`` where no figure is given, else empty.
-    """
-
-    stratum: str
-    level: str
-    n: int
-    positives: int | None
-    mean_probability: float | None
-    observed_rate: float | None
-    intercept: float | None
-    intercept_interval: tuple[float, float] | None
-    slope: float | None
-    slope_interval: tuple[float, float] | None
-    note: str
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures as they stand in ``metrics.json``."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """One bin of a reliability curve; ``low`` and ``high`` are Wilson's 95 % interval of the
-    observed rate, which takes the rows for independent.
-    """
-
-    n: int
-    mean_probability: float
-    observed_rate: float
-    low: float
-    high: float
 
 
 def fit_logit(y_true: Bools, design: Float64, person: Int64, offset: Float64) -> LogitFit | None:
@@ -183,8 +133,7 @@ def _assess(
     n, positives = len(y_true), int(y_true.sum())
     fewest = min(positives, n - positives)
     if fewest < LEAST_POSITIVES or len(np.unique(person)) < LEAST_PEOPLE:
-        nothing = (None, None, None, None, None, None, None)
-        return Reliability(stratum, level, n, *nothing, note=TOO_FEW)
+        return Reliability(stratum, level, n, note=TOO_FEW)
     log_odds = np.asarray(logit(np.clip(probability, _CLIP, 1 - _CLIP)))
     ones = np.ones((n, 1))
     in_the_large = fit_logit(y_true, ones, person, log_odds)
@@ -206,9 +155,7 @@ def _assess(
     )
 
 
-def _figure(
-    fit: LogitFit | None, weights: Float64
-) -> tuple[float | None, tuple[float, float] | None]:
+def _figure(fit: LogitFit | None, weights: Float64) -> tuple[float | None, Interval | None]:
     if fit is None:
         return None, None
     value, error = fit.contrast(weights)

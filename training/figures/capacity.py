@@ -16,6 +16,7 @@ from scipy.stats import rankdata
 
 from features.contract.arrays import Float64, Int64
 from features.errors import ConfigError
+from models.run_figures.ranking import CapacityFigures, GroupAtCapacity, Interval
 from training.figures.resampling import Counts, count_drawn, fill_lists
 
 Bools = npt.NDArray[np.bool_]
@@ -33,76 +34,7 @@ class Rate:
     """A share with its 95 % interval by person; ``None`` where it is undefined."""
 
     value: float | None
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True)
-class GroupAtCapacity:
-    """What a list finds among one group of cases.
-
-    Parameters
-    ----------
-    group
-        ``newly_referred``, ``returned`` or ``all``.
-    n, positives
-        Cases, and those with the outcome.
-    precision, recall
-        On a list of this group alone: share with the outcome among the first ``capacity``; share of
-        the group's outcomes that is found there.
-    places_in_whole
-        Places (expected, where cases tie) that the group takes on the list of all cases.
-    precision_in_whole, recall_in_whole
-        Share of those places with the outcome; share of the group's outcomes found on that list.
-    median_rank, median_rank_in_whole
-        Median rank of the group's cases with the outcome, within the group and among all cases;
-        1 is first.
-    """
-
-    group: str
-    n: int
-    positives: int
-    precision: Rate
-    recall: Rate
-    places_in_whole: float
-    precision_in_whole: Rate
-    recall_in_whole: Rate
-    median_rank: float | None
-    median_rank_in_whole: float | None
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures under the names used in ``metrics.json``."""
-        found: dict[str, object] = {
-            "group": self.group,
-            "n": self.n,
-            "positives": self.positives,
-            "base_rate": self.positives / self.n if self.n else None,
-            "places_in_whole": self.places_in_whole,
-            "median_rank": self.median_rank,
-            "median_rank_in_whole": self.median_rank_in_whole,
-        }
-        rates = {
-            "precision_at_capacity": self.precision,
-            "recall_at_capacity": self.recall,
-            "precision_in_whole": self.precision_in_whole,
-            "recall_in_whole": self.recall_in_whole,
-        }
-        for name, rate in rates.items():
-            known = rate.low is not None
-            found |= {name: rate.value, f"{name}_ci": [rate.low, rate.high] if known else None}
-        return found
-
-
-@dataclass(frozen=True)
-class CapacityFigures:
-    """Figures at one capacity; ``groups`` are the newly referred, the returned, then all."""
-
-    capacity: int
-    groups: tuple[GroupAtCapacity, ...]
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures in plain values."""
-        return {"capacity": self.capacity, "groups": [one.to_dict() for one in self.groups]}
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -120,10 +52,6 @@ class Missed:
     case_id: object
     rank: int
     of: int
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the rank alone."""
-        return {"rank": self.rank, "of": self.of}
 
 
 @dataclass(frozen=True)
@@ -294,17 +222,23 @@ def _evaluate_group(
         (state_rate(point.precision, many.precision), state_rate(point.recall, many.recall))
         for point, many in zip(points, drawn, strict=True)
     )
+    n, positives = int(chosen.sum()), int(alone.y_true.sum())
     return GroupAtCapacity(
         group=name,
-        n=int(chosen.sum()),
-        positives=int(alone.y_true.sum()),
-        precision=own[0],
-        recall=own[1],
+        n=n,
+        positives=positives,
+        base_rate=positives / n if n else None,
         places_in_whole=float(points[1].places[0]),
-        precision_in_whole=whole[0],
-        recall_in_whole=whole[1],
         median_rank=_median(alone.ranking.mean_rank[alone.y_true]),
         median_rank_in_whole=_median(everyone.ranking.mean_rank[chosen & everyone.y_true]),
+        precision_at_capacity=own[0].value,
+        precision_at_capacity_ci=own[0].interval,
+        recall_at_capacity=own[1].value,
+        recall_at_capacity_ci=own[1].interval,
+        precision_in_whole=whole[0].value,
+        precision_in_whole_ci=whole[0].interval,
+        recall_in_whole=whole[1].value,
+        recall_in_whole_ci=whole[1].interval,
     )
 
 
@@ -355,7 +289,7 @@ def state_rate(point: Float64, drawn: Float64) -> Rate:
     if not len(known):
         return Rate(float(point[0]))
     low, high = np.quantile(known, _LEVELS)
-    return Rate(float(point[0]), float(low), float(high))
+    return Rate(float(point[0]), (float(low), float(high)))
 
 
 def _median(ranks: Float64) -> float | None:

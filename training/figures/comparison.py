@@ -1,6 +1,5 @@
 """Two rankings of the same cases, compared with an interval that knows they are the same cases."""
 
-from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -8,39 +7,11 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from features.contract.arrays import Float64, Int64
+from models.run_figures.ranking import Difference
 from training.figures.resampling import resampled_auc
 
 Bools = npt.NDArray[np.bool_]
 _LEVELS: Final = (0.025, 0.975)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference of two AUCs on the same cases.
-
-    Parameters
-    ----------
-    estimate
-        The first's AUC less the second's.
-    low, high
-        95 % interval of the paired difference (bootstrap by person).
-    standard_error
-        Standard deviation over the resamples.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    standard_error: float
-
-    @property
-    def is_gain(self) -> bool:
-        """Whether the whole interval lies above zero."""
-        return self.low > 0
-
-    def to_dict(self) -> dict[str, float]:
-        """Return the figures under their names."""
-        return asdict(self)
 
 
 def compare_auc(

@@ -5,7 +5,6 @@ sooner. Ties take their expected value: a figure at ``k`` is the mean over all o
 """
 
 import math
-from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -15,56 +14,13 @@ from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from features.contract.arrays import Float64, Int64
+from models.run_figures.ranking import Evaluation, Interval
 from training.figures.resampling import resampled_auc
 
 Bools = npt.NDArray[np.bool_]
 _CLIP: Final = 1e-12
 _LEVELS: Final = (0.025, 0.975)
 TENTH: Final = 0.1
-_COUNTS: Final = ("n", "positives", "base_rate")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Figures of one ranking on one test date.
-
-    Parameters
-    ----------
-    n, positives, base_rate
-        Cases, those with the outcome, and their share.
-    auc, auc_ci
-        Area under the ROC curve and its 95 % interval (bootstrap by person).
-    average_precision
-        Area under the precision-recall curve.
-    precision_at_10pct
-        Share with the outcome among the first ``ceil(0.1 n)``.
-    precision_at_capacity, recall_at_capacity
-        Share with the outcome among the first ``capacity``; share of all outcomes found there.
-    brier, brier_constant
-        Mean squared error of the probability, and of the training base rate in its place.
-    calibration_intercept
-        Calibration in the large: intercept of a logistic fit with the log-odds as offset.
-    calibration_slope
-        Slope of a logistic fit on the log-odds (Van Calster and others 2019).
-    """
-
-    n: int
-    positives: int
-    base_rate: float | None
-    auc: float | None
-    auc_ci: list[float] | None
-    average_precision: float | None
-    precision_at_10pct: float | None
-    precision_at_capacity: float | None
-    recall_at_capacity: float | None
-    brier: float | None
-    brier_constant: float | None
-    calibration_intercept: float | None
-    calibration_slope: float | None
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures under the names used in ``metrics.json``."""
-        return asdict(self)
 
 
 def evaluate(
@@ -102,9 +58,7 @@ def evaluate(
     constant = (
         float(np.mean((y_true - training_rate) ** 2)) if n and training_rate is not None else None
     )
-    figures = dict.fromkeys(
-        (field.name for field in fields(Evaluation) if field.name not in _COUNTS), None
-    ) | {"brier_constant": constant}
+    figures: dict[str, Any] = {"brier_constant": constant}
     if score is not None and n:
         figures |= _rank_figures(y_true, score, capacity, draws, column)
     if probability is not None and n:
@@ -166,9 +120,12 @@ def draw_people(n: int, n_draws: int, seed: int) -> Float64:
     return generator.multinomial(n, np.full(n, 1 / n), size=n_draws).astype(np.float64)
 
 
-def _interval(values: Float64) -> list[float] | None:
+def _interval(values: Float64) -> Interval | None:
     kept = values[~np.isnan(values)]
-    return [float(v) for v in np.quantile(kept, _LEVELS)] if len(kept) else None
+    if not len(kept):
+        return None
+    low, high = np.quantile(kept, _LEVELS)
+    return float(low), float(high)
 
 
 def calibration_intercept(y_true: Bools, probability: Float64) -> float:

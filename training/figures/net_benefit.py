@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from features.contract.arrays import Float64, Int64
 from features.errors import ConfigError
+from models.run_figures.ranking import DecisionCurve, NetBenefit
 from training.figures.resampling import Counts, count_drawn
 
 Bools = npt.NDArray[np.bool_]
@@ -23,59 +24,6 @@ DEFAULT_THRESHOLDS: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 ALL: Final = "all"
 NONE: Final = "none"
 _LEVELS: Final = (0.025, 0.975)
-
-
-@dataclass(frozen=True)
-class NetBenefit:
-    """Net benefit of one way to act at one threshold, with its 95 % interval by person.
-
-    Parameters
-    ----------
-    estimate, low, high
-        Outcomes found per case, net of looks in vain.
-    model_ahead, ahead_low, ahead_high
-        The model's net benefit less this one's, in the same resamples; ``None`` without a model.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    model_ahead: float | None
-    ahead_low: float | None
-    ahead_high: float | None
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures in plain values."""
-        ahead = None if self.ahead_low is None else [self.ahead_low, self.ahead_high]
-        return {
-            "net_benefit": self.estimate,
-            "net_benefit_ci": [self.low, self.high],
-            "model_ahead": self.model_ahead,
-            "model_ahead_ci": ahead,
-        }
-
-
-@dataclass(frozen=True)
-class DecisionCurve:
-    """Net benefit by way to act and threshold.
-
-    Parameters
-    ----------
-    thresholds
-        Probabilities from which somebody acts (inclusive).
-    curves
-        One entry per threshold for each probability passed in, ``all`` and ``none``.
-    """
-
-    thresholds: tuple[float, ...]
-    curves: Mapping[str, tuple[NetBenefit, ...]]
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the curves in plain values."""
-        return {
-            "thresholds": list(self.thresholds),
-            "curves": {name: [one.to_dict() for one in of] for name, of in self.curves.items()},
-        }
 
 
 def draw_curve(
@@ -179,13 +127,15 @@ def _curve(
     low, high = _interval(point, drawn)
     if reference is None:
         return tuple(
-            NetBenefit(float(point[n]), float(low[n]), float(high[n]), None, None, None)
-            for n in range(len(point))
+            NetBenefit(float(point[n]), (float(low[n]), float(high[n]))) for n in range(len(point))
         )
     ahead = reference[0] - point
     ahead_low, ahead_high = _interval(ahead, reference[1] - drawn)
     figures = np.stack([point, low, high, ahead, ahead_low, ahead_high], axis=1)
-    return tuple(NetBenefit(*(float(value) for value in row)) for row in figures)
+    return tuple(
+        NetBenefit(value, (least, most), ahead, (ahead_least, ahead_most))
+        for value, least, most, ahead, ahead_least, ahead_most in figures.tolist()
+    )
 
 
 def _interval(point: Float64, drawn: Float64) -> tuple[Float64, Float64]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from features.catalogue.declarations import Catalogue
 from models.bundle.encoding import Encoding
+from models.run_figures.fitting import Tuned
 from training.config import TrainingConfig
 from training.fitting.candidates import Candidate, fit_candidate
 from training.fitting.choice import Choice, Period, choose
 from training.fitting.models import TrainingRows, split_by_person
-from training.fitting.tuning import Tuned, TuningPeriod, tune
+from training.fitting.tuning import TuningPeriod, tune
 from training.options import Progress, TuningBudget
 
 _FOLDS = 3
@@ -48,14 +49,6 @@ class Backtest:
     choice: Choice | None
     tuned: Tuned | None
     by_folds: bool
-
-    def to_dict(self) -> dict[str, object]:
-        """Return what was found in plain values."""
-        return {
-            "choice": self.choice.to_dict() if self.choice else None,
-            "tuning": self.tuned.to_dict() if self.tuned else None,
-            "by_folds": self.by_folds,
-        }
 
 
 def fold_periods(rows: TrainingRows, seed: int) -> list[NamedPeriod]:

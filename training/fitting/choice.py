@@ -16,7 +16,9 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from features.contract.arrays import Float64, Int64
-from training.figures.comparison import Difference, summarise_difference
+from models.run_figures.fitting import CandidateFigures, ChoiceFigures
+from models.run_figures.ranking import Difference
+from training.figures.comparison import summarise_difference
 from training.figures.resampling import draw_people_by_person, limit_draws, resampled_auc
 from training.fitting.candidates import WORDS, Candidate
 
@@ -68,24 +70,23 @@ class Choice:
     behind_best: Mapping[Candidate, Difference]
     periods: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the choice in plain values."""
-        return {
-            "picked": self.picked.value,
-            "best": self.best.value,
-            "periods": list(self.periods),
-            "candidates": {
-                name.value: {
-                    "mean_auc": self.mean_auc[name],
-                    "auc": list(self.period_auc[name]),
-                    "behind_best": (
-                        self.behind_best[name].to_dict() if name in self.behind_best else None
-                    ),
-                }
-                for name in self.mean_auc
+    @property
+    def figures(self) -> ChoiceFigures:
+        """The choice as ``metrics.json`` holds it."""
+        return ChoiceFigures(
+            picked=self.picked.value,
+            best=self.best.value,
+            periods=self.periods,
+            candidates={
+                name.value: CandidateFigures(
+                    mean_auc=mean,
+                    auc=self.period_auc[name],
+                    behind_best=self.behind_best.get(name),
+                )
+                for name, mean in self.mean_auc.items()
             },
-            "words": self.tell(),
-        }
+            words=self.tell(),
+        )
 
     def tell(self) -> str:
         """Say what was picked and why."""

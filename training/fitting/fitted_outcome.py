@@ -11,6 +11,7 @@ from features.history.columns import History
 from models.bundle.baselines import LogisticBaseline, RfsBaseline
 from models.bundle.boosted_trees import OutcomeModel
 from models.bundle.encoding import make_encoding
+from models.run_figures.fitting import DriftShift, TrainingFigures
 from training.cohorts.drift_windows import WindowCases
 from training.cohorts.origins import OriginRun
 from training.cohorts.splits import backtest_origins
@@ -37,7 +38,7 @@ from training.fitting.trees import make_scorer
 from training.fitting.tuning import TuningPeriod
 from training.fitting.uninformative_indicators import IdleIndicators, find_idle
 from training.options import Progress, RunOptions
-from training.practice.drift import DriftShift, estimate_shift
+from training.practice.drift import estimate_shift
 
 
 @dataclass(frozen=True)
@@ -92,18 +93,22 @@ class FittedOutcome:
             return {}
         return tuned.settings
 
-    def to_dict(self) -> dict[str, object]:
-        """Return what is told of the training in reports."""
-        return {
-            "n": len(self.rows.y_true),
-            "positives": self.rows.n_positives,
-            "base_rate": self.rate,
-            "rounds": self.boosted.rounds if self.boosted else None,
-            "settings": dict(self.settings),
-            **self.backtest.to_dict(),
-            "idle": self.idle.to_dict() if self.idle else None,
-            "drift": self.drift.to_dict() if self.drift else None,
-        }
+    @property
+    def figures(self) -> TrainingFigures:
+        """What ``metrics.json`` holds of the training."""
+        choice = self.backtest.choice
+        return TrainingFigures(
+            n=len(self.rows.y_true),
+            positives=self.rows.n_positives,
+            base_rate=self.rate,
+            rounds=self.boosted.rounds if self.boosted else None,
+            settings=self.settings,
+            choice=choice.figures if choice else None,
+            tuning=self.backtest.tuned,
+            by_folds=self.backtest.by_folds,
+            idle=self.idle.figures if self.idle else None,
+            drift=self.drift,
+        )
 
 
 class SharedByOutcomes:

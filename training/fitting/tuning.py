@@ -17,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 from features.catalogue.declarations import Catalogue
 from features.errors import ConfigError
 from models.bundle.encoding import Encoding
+from models.run_figures.fitting import Tuned
 from training.config import MOST_DEPTH, TrainingConfig
 from training.fitting.candidates import Candidate, fit_candidate
 from training.fitting.models import TrainingRows
@@ -27,39 +28,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 _TOLD_EVERY_S: Final = 10.0
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What a search found.
-
-    Parameters
-    ----------
-    settings
-        LightGBM's settings with the highest mean AUC over the periods.
-    mean_auc, shipped_auc
-        That mean, and that of the settings as shipped.
-    n_trials
-        Settings tried, earlier calls included.
-    stopped
-        Why it ended: ``trials``, ``minutes`` or ``interrupted``.
-    """
-
-    settings: Mapping[str, float]
-    mean_auc: float
-    shipped_auc: float
-    n_trials: int
-    stopped: str
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the result in plain values."""
-        return {
-            "settings": dict(self.settings),
-            "mean_auc": self.mean_auc,
-            "shipped_auc": self.shipped_auc,
-            "n_trials": self.n_trials,
-            "stopped": self.stopped,
-        }
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,10 @@ import numpy as np
 from features.catalogue.declarations import Catalogue
 from features.contract.arrays import Float64, Int32
 from models.bundle.encoding import Encoding
+from models.run_figures.fitting import UninformativeFigures
+from models.run_figures.ranking import Difference
 from training.config import TrainingConfig
-from training.figures.comparison import Difference, compare_auc
+from training.figures.comparison import compare_auc
 from training.figures.resampling import draw_people_by_person
 from training.fitting.candidates import BACKTEST_HELD_OUT_SHARE
 from training.fitting.models import TrainingRows, boosting_parameters, fit_held_out, split_by_person
@@ -49,14 +51,10 @@ class IdleIndicators:
     n_indicators: int
     change: Difference | None
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures in plain values."""
-        return {
-            "names": list(self.names),
-            "n_indicators": self.n_indicators,
-            "change": self.change.to_dict() if self.change else None,
-            "words": self.tell(),
-        }
+    @property
+    def figures(self) -> UninformativeFigures:
+        """What was found as ``metrics.json`` holds it."""
+        return UninformativeFigures(self.names, self.n_indicators, self.change, self.tell())
 
     def tell(self) -> str:
         """Say what was found."""

@@ -2,11 +2,12 @@
 what the audit found.
 """
 
+from models.run_figures.audit import AuditFigures, PrimaryFigures
+from models.run_figures.run import RunFacts
 from training.audit import wording
 from training.config import PromotionLimits
 from training.gates.reported import Reported
 from training.gates.verdict import Gate, Verdict, settle
-from training.report.reading import Node
 
 
 def judge_run(candidate: Reported, *, for_synthetic: bool) -> Gate:
@@ -17,14 +18,15 @@ def judge_run(candidate: Reported, *, for_synthetic: bool) -> Gate:
     for_synthetic
         Whether the store that the bundle would serve is marked synthetic.
     """
-    root = candidate.run.root
+    run = candidate.run
+    made = run.run or RunFacts()
     limit = "figures of this bundle, of a run that a model in use could have learnt from"
-    if root["bundle_id"].text != candidate.bundle.id or not root["run"]:
+    if run.bundle_id != candidate.bundle.id or made == RunFacts():
         words, verdict = "the figures are of another bundle; train it again", Verdict.REFUSED
-    elif root["run"]["retrospective"].is_true:
+    elif made.retrospective:
         words = "the run is retrospective: a model in use cannot learn so, and nothing may be used"
         verdict = Verdict.REFUSED
-    elif root["run"]["synthetic"].is_true and not for_synthetic:
+    elif made.synthetic and not for_synthetic:
         words = "the bundle was trained on invented cases, and the store holds real ones"
         verdict = Verdict.REFUSED
     else:
@@ -42,13 +44,12 @@ def judge_calibration(candidate: Reported, limits: PromotionLimits) -> tuple[Gat
 
 def _judge_calibration(candidate: Reported, limits: PromotionLimits, outcome: str) -> Gate:
     row = candidate.calibration(outcome)
-    told = {name: row[name].number for name in ("intercept", "slope")}
-    ends = {name: _read_interval(row[f"{name}_interval"]) for name in told}
+    told = {"intercept": row.intercept, "slope": row.slope}
     limit = (
         f"the interval of the intercept within {limits.intercept_margin:.2f} of 0, and that of the "
         f"slope within {limits.slope_margin:.2f} of 1"
     )
-    intercept, slope = ends["intercept"], ends["slope"]
+    intercept, slope = row.intercept_interval, row.slope_interval
     if intercept is None or slope is None:
         words = f"{outcome}: too few outcomes to tell whether the probabilities mean what they say"
         return Gate("calibration", outcome, Verdict.NOT_JUDGED, told, limit, words)
@@ -62,11 +63,6 @@ def _judge_calibration(candidate: Reported, limits: PromotionLimits, outcome: st
         f"of the slope [{slope[0]:.2f}, {slope[1]:.2f}]"
     )
     return Gate("calibration", outcome, settle(is_within), told, limit, words)
-
-
-def _read_interval(node: Node) -> tuple[float, float] | None:
-    low, high = node[0].number, node[1].number
-    return None if low is None or high is None else (low, high)
 
 
 def _reaches(interval: tuple[float, float], target: float, margin: float) -> bool:
@@ -83,25 +79,23 @@ def judge_audit(candidate: Reported, limits: PromotionLimits) -> tuple[Gate, ...
     if not limits.primary_audit:
         words = "no comparison between groups was fixed beforehand"
         return (Gate("audit", "bundle", Verdict.NOT_JUDGED, {}, limit, words),)
-    rows = candidate.run.root["audit"]["primary"].each()
+    rows = (candidate.run.audit or AuditFigures()).primary
     return tuple(_judge_pair(rows, *pair, limit) for pair in limits.primary_audit)
 
 
-def _judge_pair(rows: list[Node], measure: str, characteristic: str, limit: str) -> Gate:
+def _judge_pair(
+    rows: tuple[PrimaryFigures, ...], measure: str, characteristic: str, limit: str
+) -> Gate:
     about = f"{measure} by {characteristic}"
-    found = [
-        one
-        for one in rows
-        if one["measure"].text == measure and one["characteristic"].text == characteristic
-    ]
-    verdicts = [one["verdict"].text for one in found]
+    found = [one for one in rows if (one.measure, one.characteristic) == (measure, characteristic)]
+    verdicts = [one.verdict for one in found]
     told = {
         "groups": float(len(found)),
         "differ": float(verdicts.count(wording.DIFFERS)),
         "too_few": float(len(verdicts) - sum(one in _TOLD for one in verdicts)),
     }
     if wording.DIFFERS in verdicts:
-        said = [one["words"].text for one in found if one["verdict"].text == wording.DIFFERS]
+        said = [one.words for one in found if one.verdict == wording.DIFFERS]
         words, verdict = "; ".join(said) or f"{about}: groups differ", Verdict.REFUSED
     elif found and all(one == wording.NO_DIFFERENCE for one in verdicts):
         words, verdict = f"{about}: no difference found", Verdict.PASSED

@@ -18,10 +18,11 @@ from features.errors import ConfigError
 from features.history.columns import History
 from models.bundle.folder import Bundle
 from models.ranking.order import cohort_cases, order_cases
+from models.run_figures.ranking import Difference
 from training.cohorts.history_subsets import drop_facts
 from training.cohorts.landmarks import Landmarks
 from training.figures.capacity import rank_cases
-from training.figures.comparison import Difference, summarise_difference
+from training.figures.comparison import summarise_difference
 from training.figures.metrics import recall_at_k
 from training.figures.resampling import Counts, PeopleDraws, count_drawn, fill_lists, resampled_auc
 

@@ -35,8 +35,9 @@ def judge_rule(candidate: Reported) -> tuple[Gate, ...]:
 
 def _judge_rule(candidate: Reported, outcome: str) -> Gate:
     figures, found = candidate.run.at(outcome), candidate.findings(outcome)
-    auc_low = figures["auc_ci"][0].number
-    low = figures["differences"]["rfs"]["low"].number
+    auc_low = figures.auc_ci[0] if figures.auc_ci else None
+    over_rule = figures.differences.get("rfs")
+    low = over_rule.low if over_rule else None
     told = {"auc_low": auc_low, "gain_low": low, "gain": candidate.auc_gain(outcome)}
     if NO_SIGNAL in found or (auc_low is not None and auc_low <= _CHANCE):
         words = f"{outcome}: the model does not rank better than chance; its order must not be used"

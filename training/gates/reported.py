@@ -1,16 +1,14 @@
 """A bundle with the figures that were reported of it, read and held against its identity."""
 
 import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from features.errors import ArtefactError
 from models.bundle.folder import METRICS_FILE, Bundle, load_bundle
-from training.report.reading import Node, Run, read_run
+from models.run_figures.ranking import CapacityFigures, Reliability
+from models.run_figures.run import RunFigures, parse_run_figures
 
-AT_CAPACITY = "recall_at_capacity"
 _WHOLE = "all"
 
 
@@ -30,7 +28,7 @@ class Reported:
 
     bundle: Bundle
     figures_digest: str
-    run: Run
+    run: RunFigures
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -39,35 +37,34 @@ class Reported:
         return tuple(name for name in named if name in self.bundle.outcomes)
 
     @property
-    def capacity(self) -> float | None:
+    def capacity(self) -> int | None:
         """Places on the list that the figures are of."""
-        return self.run.root["capacity"].number
+        return self.run.capacity
 
     def auc_gain(self, outcome: str) -> float | None:
         """AUC above that of the rule on the same cases."""
-        return self.run.at(outcome)["differences"]["rfs"]["estimate"].number
+        over_rule = self.run.at(outcome).differences.get("rfs")
+        return over_rule.estimate if over_rule else None
 
     def recall_gain(self, outcome: str) -> float | None:
         """Share of the outcomes that the list finds, above what the rule's list finds."""
-        places = self.run.root["list"]["at_capacity"][outcome]
-        listed = _of_all(places)[AT_CAPACITY].number
-        by_rule = _of_all(self.run.at(outcome)["at_capacity"]["rfs"])[AT_CAPACITY].number
+        listed = _recall_of_all(self.run.list.at_capacity.get(outcome))
+        by_rule = _recall_of_all((self.run.at(outcome).at_capacity or {}).get("rfs"))
         return None if listed is None or by_rule is None else listed - by_rule
 
     def findings(self, outcome: str) -> frozenset[str]:
         """Kinds of what the run concluded of an outcome by itself."""
-        found = self.run.root["findings"].each()
-        return frozenset(one["kind"].text for one in found if one["about"].text == outcome)
+        return frozenset(one.kind for one in self.run.findings if one.about == outcome)
 
-    def calibration(self, outcome: str) -> Node:
-        """Calibration over all cases of all test origins."""
-        rows = self.run.root["calibration"][outcome].each()
-        return next((one for one in rows if one["stratum"].text == _WHOLE), Node(None))
+    def calibration(self, outcome: str) -> Reliability:
+        """Calibration over all cases of all test origins; empty where it is not known."""
+        rows = (self.run.calibration or {}).get(outcome, ())
+        return next((one for one in rows if one.stratum == _WHOLE), Reliability())
 
 
-def _of_all(at_capacity: Node) -> Node:
-    rows = at_capacity["groups"].each()
-    return next((one for one in rows if one["group"].text == _WHOLE), Node(None))
+def _recall_of_all(found: CapacityFigures | None) -> float | None:
+    whole = found.of(_WHOLE) if found else None
+    return whole.recall_at_capacity if whole else None
 
 
 def digest_figures(folder: Path) -> str:
@@ -91,12 +88,11 @@ def read_reported(folder: Path) -> Reported:
     """
     bundle, content = load_bundle(folder), _read_figures(folder)
     try:
-        metrics = json.loads(content)
-    except ValueError:
-        metrics = None
-    if not isinstance(metrics, Mapping):
-        raise ArtefactError(f"{METRICS_FILE} of the bundle cannot be read; train it again")
-    return Reported(bundle, hashlib.sha256(content).hexdigest(), read_run(metrics))
+        run = parse_run_figures(content)
+    except (ValueError, RecursionError):
+        message = f"{METRICS_FILE} of the bundle cannot be read; train it again"
+        raise ArtefactError(message) from None
+    return Reported(bundle, hashlib.sha256(content).hexdigest(), run)
 
 
 def _read_figures(folder: Path) -> bytes:

@@ -8,7 +8,7 @@ modelled: a plan counts whom the list reaches in time, not what is then prevente
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from features.contract.arrays import Float64, Int64
 from features.errors import ConfigError
+from models.run_figures.screening_list import CapacityPlan, Plan
 from training.planning.waiting_queue import NOT, give_places, join, list_stays, open_queue
 
 Bools = npt.NDArray[np.bool_]
@@ -60,83 +61,6 @@ class Arrivals:
     arrived_us: Int64
     score: Float64
     y_true: Bools
-
-
-@dataclass(frozen=True)
-class CapacityPlan:
-    """What one capacity leads to.
-
-    Parameters
-    ----------
-    capacity, random_places, longest_wait_places
-        Places a week, and those reserved among them.
-    looked_at
-        Stays in the queue that ended with a place.
-    finds, misses, open
-        Stays with the outcome that got a place within the horizon; that did not (``too_late`` of
-        them got one afterwards); whose horizon had not passed when the stream ended.
-    share_found
-        Finds among finds and misses; ``None`` where there are neither.
-    median_wait_weeks, p90_wait_weeks
-        Whole weeks from arrival to a place, 0 on the first list; of stays that began at least
-        ``never_weeks`` before the end; ``None`` where more than that share never got a place.
-    longest_wait_weeks
-        The longest, counting those that still wait at the end.
-    never, eligible
-        Stays without a place within ``never_weeks``, among those that began long enough before the
-        end to tell.
-    joins_per_week, recent_joins_per_week, waiting_at_end
-        New stays in a week on average, and in the last ``never_weeks``; those in the queue when the
-        stream ended.
-    is_growing
-        Whether more join of late than can be looked at. An average over years would hide that
-        arrivals have risen.
-    words
-        What that means.
-    """
-
-    capacity: int
-    random_places: int
-    longest_wait_places: int
-    looked_at: int
-    finds: int
-    misses: int
-    too_late: int
-    open: int
-    share_found: float | None
-    median_wait_weeks: float | None
-    p90_wait_weeks: float | None
-    longest_wait_weeks: int
-    never: int
-    eligible: int
-    joins_per_week: float
-    recent_joins_per_week: float
-    waiting_at_end: int
-    is_growing: bool
-    words: str
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures under their names."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Plans by capacity, over the same stream of ``weeks`` weeks."""
-
-    weeks: int
-    horizon_weeks: int
-    never_weeks: int
-    capacities: tuple[CapacityPlan, ...]
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the plans in plain values."""
-        return {
-            "weeks": self.weeks,
-            "horizon_weeks": self.horizon_weeks,
-            "never_weeks": self.never_weeks,
-            "capacities": [one.to_dict() for one in self.capacities],
-        }
 
 
 def plan_capacity(

@@ -12,7 +12,7 @@ windows ordinarily differ by, halved, and left at zero where its interval does n
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -24,6 +24,7 @@ from features.contract.moments import format_moment
 from features.engine.outcomes import horizon_end, label_cases
 from features.errors import LeakageError
 from features.history.columns import History
+from models.run_figures.fitting import DriftShift
 from training.cohorts.drift_windows import WindowCases
 from training.cohorts.history_subsets import drop_facts
 from training.figures.calibration import Z_95, LogitFit, fit_logit
@@ -66,52 +67,6 @@ class Window:
     y_true: Bools
     person: Int64
     log_odds: Float64
-
-
-@dataclass(frozen=True)
-class DriftShift:
-    """How far the recorded rate has moved since the training dates.
-
-    Parameters
-    ----------
-    shift
-        To be added to the served log-odds; 0 where the rule does not apply it.
-    seen
-        Difference in log-odds between the window just past and the training dates, at equal
-        log-odds of the model; ``None`` where it could not be told.
-    interval
-        95 % interval of ``seen``, by person.
-    fluctuation
-        Standard deviation, in log-odds, between earlier windows beyond chance.
-    recent_rate, training_rate
-        Share with the outcome within the window just past, and within the short windows at the
-        training dates.
-    n_recent, n_windows
-        Cases in the window just past; earlier windows.
-    window
-        Its length in words.
-    from_us, until_us
-        The window just past, ``[from_us, until_us)``, microseconds UTC.
-    told
-        The finding in words.
-    """
-
-    shift: float
-    seen: float | None
-    interval: tuple[float, float] | None
-    fluctuation: float | None
-    recent_rate: float | None
-    training_rate: float | None
-    n_recent: int
-    n_windows: int
-    window: str
-    from_us: int
-    until_us: int
-    told: str
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures as they stand in ``metrics.json``."""
-        return asdict(self)
 
 
 def estimate_shift(
@@ -262,9 +217,6 @@ def compare_windows(
     y_training = np.concatenate([one.y_true for one in training])
     blank = DriftShift(
         shift=0.0,
-        seen=None,
-        interval=None,
-        fluctuation=None,
         recent_rate=float(recent.y_true.mean()) if len(recent.y_true) else None,
         training_rate=float(y_training.mean()) if len(y_training) else None,
         n_recent=len(recent.y_true),

@@ -18,6 +18,7 @@ from features.contract.arrays import MISSING, Float64, Int64
 from features.engine.measurement import Queries, compile_expressions, measure_queries
 from features.engine.plan import NamedExpression
 from features.history.columns import History
+from models.run_figures.fitting import HandbackFigures
 from training.practice.grave_incidents import find_grave_value
 
 WEEKS: Final = 8
@@ -70,9 +71,10 @@ class HandbackComparison:
         spread = np.log(self.high / self.low) / (2 * _Z_95)
         return bool(np.log(self.relative) < -_Z_99 * spread)
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures under their names."""
-        return {**asdict(self), "weeks": WEEKS, "words": self.tell()}
+    @property
+    def figures(self) -> HandbackFigures:
+        """The comparison as ``metrics.json`` holds it."""
+        return HandbackFigures(**asdict(self), weeks=WEEKS, words=self.tell())
 
     def tell(self) -> str:
         """Say what was found."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.contract.arrays import Float64, Int64
+from models.run_figures.fitting import ManagedFigures
 
 Bools = npt.NDArray[np.bool_]
 LEAST_EXPECTED: Final = 10.0
@@ -49,9 +50,10 @@ class ManagedComparison:
         """Whether managed cases had fewer outcomes than others with the same estimates."""
         return self.high is not None and self.high < 1.0
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the figures under their names."""
-        return {**asdict(self), "words": self.tell()}
+    @property
+    def figures(self) -> ManagedFigures:
+        """The comparison as ``metrics.json`` holds it."""
+        return ManagedFigures(**asdict(self), words=self.tell())
 
     def tell(self) -> str:
         """Say what was found."""

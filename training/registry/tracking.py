@@ -22,6 +22,8 @@ from features.catalogue.declarations import Catalogue
 from features.engine.measurement import ENGINE_VERSION
 from features.errors import ConfigError
 from models.bundle.folder import load_bundle
+from models.run_figures.codec import encode
+from models.run_figures.run import RunFigures
 from training.config import TrainingConfig
 from training.pipeline import TrainingResult
 
@@ -170,8 +172,8 @@ def mark_champion(
 
 def _is_retrospective(result: TrainingResult) -> bool:
     """Whether labels were read with later knowledge: nothing of such a run may be used."""
-    run = result.metrics.get("run")
-    return isinstance(run, Mapping) and bool(run.get("retrospective"))
+    run = result.metrics.run
+    return run is not None and bool(run.retrospective)
 
 
 def _sign(catalogue: Catalogue, bundle: Path) -> ModelSignature:
@@ -194,13 +196,11 @@ def _set_experiment(artifacts: Path | None) -> None:
     mlflow.set_experiment(_EXPERIMENT)
 
 
-def flatten_metrics(metrics: Mapping[str, object]) -> dict[str, float]:
-    """Return every number of ``metrics.json`` under a path such as ``force.2012-01-01.auc``."""
-    outcomes = metrics["outcomes"]
-    assert isinstance(outcomes, Mapping)
+def flatten_metrics(figures: RunFigures) -> dict[str, float]:
+    """Return the numbers of every outcome under a path such as ``force.2012-01-01.auc``."""
     return {
         name: float(value)
-        for name, value in _walk(outcomes, "")
+        for name, value in _walk(encode(figures.outcomes), "")
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
 

@@ -1,11 +1,20 @@
 """The audit of the list by protected characteristics, and proxies: what can and cannot be told."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from models.run_figures.audit import (
+    AuditFigures,
+    CharacteristicFigures,
+    CharacteristicProxies,
+    ComparisonFigures,
+    GroupFigures,
+    RoundedFigure,
+)
+from models.run_figures.run import RunFigures
 from training.audit import wording
 from training.audit.measures import DEFINITIONS, INTERCEPT_WORDS, Measure
 from training.report.parts import Block, Part, Section, Words, keep
-from training.report.reading import Node, Run
 from training.report.tables import (
     AUC,
     COUNT,
@@ -39,14 +48,11 @@ _SHOWN: Final = (
 """Columns of the table of figures; the others stand among the comparisons."""
 
 
-def describe_audit(run: Run) -> Section:
+def describe_audit(run: RunFigures) -> Section:
     """Return the section on what the list does for people of each group."""
-    audit = run.root["audit"]
-    # The audit and its proxies may come together under one key.
-    proxies = run.root["proxies"] or audit["proxies"]
-    audit = audit["audit"] or audit
-    singles = [one for one in audit["characteristics"].each() if not one["is_pair"].is_true]
-    pairs = [one for one in audit["characteristics"].each() if one["is_pair"].is_true]
+    audit = run.audit or AuditFigures()
+    singles = [one for one in audit.characteristics if not one.is_pair]
+    pairs = [one for one in audit.characteristics if one.is_pair]
     return Section(
         "audit",
         "Audit of the list",
@@ -59,23 +65,23 @@ def describe_audit(run: Run) -> Section:
             _tell_recorded_less(audit),
             *(_tell_characteristic(one) for one in singles),
             *(_tell_characteristic(one) for one in pairs),
-            _tell_proxies(proxies),
+            _tell_proxies(run.proxies or {}),
         ),
     )
 
 
-def _tell_primary(audit: Node) -> Part:
+def _tell_primary(audit: AuditFigures) -> Part:
     rows = [
         [
-            say(_name_group(one["characteristic"].text, one["group"].text)),
-            say(_describe(one["measure"].text)),
-            say(_mark(one["verdict"].text)),
-            say(one["words"].text),
+            say(_name_group(one.characteristic, one.group or "")),
+            say(_describe(one.measure)),
+            say(_mark(one.verdict)),
+            say(one.words),
         ]
-        for one in audit["primary"].each()
+        for one in audit.primary
     ]
     columns = ["Group", "What is compared", "Verdict", "In words"]
-    said = [audit[key].text for key in ("limits", "correction", "caution") if audit[key].text]
+    said = [one for one in (audit.limits, audit.correction, audit.caution) if one]
     blocks: tuple[Block, ...] = (Words(tuple(said)),) if said else ()
     if rows:
         blocks = (make_table("Comparisons fixed beforehand", columns, rows), *blocks)
@@ -101,10 +107,8 @@ def _describe(measure: str) -> str:
     return INTERCEPT_WORDS if found is None else found.words
 
 
-def _tell_recorded_less(audit: Node) -> Part:
-    said = tuple(
-        audit["recorded_less"][n]["words"].text for n, _ in _number(audit["recorded_less"])
-    )
+def _tell_recorded_less(audit: AuditFigures) -> Part:
+    said = tuple(one.words for one in audit.recorded_less)
     return Part(
         "Is a group's conduct recorded less?",
         "Fewer records, and graver ones, can mean that only the worst is written down. It is a "
@@ -113,25 +117,21 @@ def _tell_recorded_less(audit: Node) -> Part:
     )
 
 
-def _number(node: Node) -> list[tuple[int, Node]]:
-    return list(enumerate(node.each()))
-
-
-def _tell_characteristic(one: Node) -> Part:
-    groups = one["groups"].each()
-    name = plain(one["characteristic"].text)
+def _tell_characteristic(one: CharacteristicFigures) -> Part:
+    groups = one.groups
+    name = plain(one.characteristic)
     blocks: list[Block] = [_tabulate_groups(name, groups)] if groups else []
     compared = [
         _compare(group, found)
         for group in groups
-        for _, found in group["comparisons"].parts()
-        if found["verdict"].text != wording.TOO_FEW
+        for _, found in group.comparisons.items()
+        if found.verdict != wording.TOO_FEW
     ]
     untold = [
-        f"{plain(group['group'].text)}: {_describe(measure)}"
+        f"{plain(group.group)}: {_describe(measure)}"
         for group in groups
-        for measure, found in group["comparisons"].parts()
-        if found["verdict"].text == wording.TOO_FEW
+        for measure, found in group.comparisons.items()
+        if found.verdict == wording.TOO_FEW
     ]
     if compared:
         blocks.append(_tabulate_comparisons(name, compared))
@@ -146,24 +146,27 @@ def _style(measure: str) -> Style:
     return IN_100 if is_share else RATIO
 
 
-def _tabulate_groups(name: str, groups: list[Node]) -> Table:
+def _tabulate_groups(name: str, groups: Sequence[GroupFigures]) -> Table:
     measures = [
-        measure for measure in _SHOWN if any(one["figures"].has(measure.value) for one in groups)
+        measure for measure in _SHOWN if any(one.figures.get(measure) is not None for one in groups)
     ]
     rows = []
     for one in groups:
-        row = [say(plain(one["group"].text)), _count(one["n"]), _count(one["positives"])]
+        row = [say(plain(one.group)), _count(one.n), _count(one.positives)]
         for measure in measures:
-            found = one["figures"][measure.value]
-            row.append(
-                show_between(found["value"], found["low"], found["high"], _style(measure.value))
-            )
+            row.append(_show_rounded(one.figures.get(measure), _style(measure)))
         rows.append(row)
     columns = ["Group", "Cases", "With the outcome"]
     columns += [_head(measure) for measure in measures]
-    is_withheld = any(wording.WITHHELD in (one["n"].text, one["positives"].text) for one in groups)
+    is_withheld = any(wording.WITHHELD in (one.n, one.positives) for one in groups)
     notes = [f"{wording.WITHHELD[0].upper()}{wording.WITHHELD[1:]}."] if is_withheld else []
     return make_table(f"Figures by {name}", columns, rows, *notes)
+
+
+def _show_rounded(found: RoundedFigure | None, style: Style) -> Cell:
+    if found is None:
+        return show(None, style)
+    return show_between(found.value, found.low, found.high, style)
 
 
 def _head(measure: Measure) -> str:
@@ -172,24 +175,26 @@ def _head(measure: Measure) -> str:
     return f"{words}, in 100" if _style(measure.value) is IN_100 else f"{words} (1 is even)"
 
 
-def _count(node: Node) -> Cell:
+def _count(found: int | str | None) -> Cell:
     """Return a count, or the words that stand for one that may not be shown; nothing else."""
-    return say(_COUNT_WORDS[node.text]) if node.text in _COUNT_WORDS else show(node, COUNT)
+    if isinstance(found, str):
+        return say(_COUNT_WORDS[found]) if found in _COUNT_WORDS else show(None, COUNT)
+    return show(found, COUNT)
 
 
-def _compare(group: Node, found: Node) -> list[Cell]:
-    measure = found["measure"].text
-    is_ratio = found["scale"].text == "ratio"
+def _compare(group: GroupFigures, found: ComparisonFigures) -> list[Cell]:
+    measure = found.measure
+    is_ratio = found.scale == "ratio"
     is_share = _style(measure) is IN_100
     style = RATIO if is_ratio else (POINTS if is_share else GAIN)
     return [
-        say(f"{plain(group['group'].text)}: {_describe(measure)}"),
+        say(f"{plain(group.group)}: {_describe(measure)}"),
         say("times" if is_ratio else ("in 100, more or less" if is_share else "more or less")),
-        show_between(found["estimate"], found["low"], found["high"], style),
-        show(found["p_value"], _P),
-        show(found["corrected_p"], _P),
-        say(found["role"].text),
-        say(_mark(found["verdict"].text)),
+        show_between(found.estimate, found.low, found.high, style),
+        show(found.p_value, _P),
+        show(found.corrected_p, _P),
+        say(found.role),
+        say(_mark(found.verdict)),
     ]
 
 
@@ -201,20 +206,19 @@ def _tabulate_comparisons(name: str, rows: list[list[Cell]]) -> Table:
     return make_table(f"Comparisons by {name}", columns, ordered)
 
 
-def _tell_proxies(proxies: Node) -> Part:
+def _tell_proxies(proxies: Mapping[str, CharacteristicProxies]) -> Part:
     rows: list[list[Cell]] = []
-    for name, one in proxies.parts():
-        for group in one["groups"].each():
+    for name, one in proxies.items():
+        for group in one.groups:
             strongest = [
-                f"{plain(best['indicator'].text)} ({AUC.write(best['auc'].number or 0.0)})"
-                for best in group["strongest"].each()[:3]
+                f"{plain(best.indicator)} ({AUC.write(best.auc or 0.0)})"
+                for best in group.strongest[:3]
             ]
-            auc = group["auc"]
             rows.append(
                 [
-                    say(_name_group(name, group["group"].text)),
-                    show_between(auc["value"], auc["low"], auc["high"], AUC),
-                    say(group["words"].text),
+                    say(_name_group(name, group.group)),
+                    _show_rounded(group.auc, AUC),
+                    say(group.words),
                     say("; ".join(strongest)),
                 ]
             )

@@ -1,7 +1,15 @@
 """The same ranking under other readings of the outcome, and cases that were managed."""
 
+from models.run_figures.ranking import (
+    EstimandFigures,
+    Evaluation,
+    IncidenceFigures,
+    OutcomeFigures,
+    Rankings,
+    Weighted,
+)
+from models.run_figures.run import RunFigures
 from training.report.parts import Block, Part, Section, keep
-from training.report.reading import Node, Run
 from training.report.tables import (
     AUC,
     COUNT,
@@ -18,12 +26,12 @@ from training.report.tables import (
 )
 
 
-def describe_estimands(run: Run) -> Section:
+def describe_estimands(run: RunFigures) -> Section:
     """Return the section on what else could have been estimated, and what may be hidden."""
     return Section(
         "estimands",
         "Other readings of the outcome",
-        run.root["estimated"].text,
+        run.estimated,
         keep(
             _tell_groups(run),
             _tell_held_out(run),
@@ -35,10 +43,10 @@ def describe_estimands(run: Run) -> Section:
     )
 
 
-def _tell_groups(run: Run) -> Part:
+def _tell_groups(run: RunFigures) -> Part:
     rows = []
-    for outcome in run.outcomes:
-        for group, one in run.at(outcome)["by_group"].parts():
+    for outcome in run.outcome_names:
+        for group, one in run.at(outcome).by_group.items():
             rows.append([say(f"{plain(outcome)}, {plain(group)}"), *_rankings(one)])
     return Part(
         "Newly referred cases, returned cases, and the rest",
@@ -49,9 +57,9 @@ def _tell_groups(run: Run) -> Part:
     )
 
 
-def _tell_held_out(run: Run) -> Part:
+def _tell_held_out(run: RunFigures) -> Part:
     rows = [
-        [say(plain(outcome)), *_rankings(one)] for outcome, one in run.root["held_out_area"].parts()
+        [say(plain(outcome)), *_rankings(one)] for outcome, one in (run.held_out_area or {}).items()
     ]
     return Part(
         "An area that nothing was learnt from",
@@ -63,25 +71,30 @@ def _tell_held_out(run: Run) -> Part:
 _RANKINGS = ("Of", "Cases", "With the outcome", "AUC of the model", "Rule", "Logistic regression")
 
 
-def _rankings(one: Node) -> list[Cell]:
+def _rankings(one: Rankings) -> list[Cell]:
     return [
-        show(one["n"], COUNT),
-        show(one["positives"], COUNT),
-        *(show(one[name], AUC) for name in ("model", "rfs", "logistic")),
+        show(one.n, COUNT),
+        show(one.positives, COUNT),
+        *(show(auc, AUC) for auc in (one.model, one.rfs, one.logistic)),
     ]
 
 
-def _tell_handbacks(run: Run) -> Part:
-    one = run.root["handbacks"]
+def _tell_handbacks(run: RunFigures) -> Part:
+    one = run.handbacks
+    if one is None:
+        return Part("", "", ())
     columns = ["Cases", "Number", "Grave incidents before", "Grave incidents after"]
     rows = [
-        [say(name), show(one[size], COUNT), show(one[before], COUNT), show(one[after], COUNT)]
-        for name, size, before, after in (
-            ("handed back", "n_handbacks", "before", "after"),
-            ("never managed, at the same ages", "n_controls", "control_before", "control_after"),
+        [say(name), *(show(number, COUNT) for number in numbers)]
+        for name, numbers in (
+            ("handed back", (one.n_handbacks, one.before, one.after)),
+            (
+                "never managed, at the same ages",
+                (one.n_controls, one.control_before, one.control_after),
+            ),
         )
     ]
-    figures = [show_between(one["relative"], one["low"], one["high"], RATIO)]
+    figures = [show_between(one.relative, one.low, one.high, RATIO)]
     return Part(
         "Before and after a case was handed back",
         "A case is its own control: the eight weeks before the unit handed it back, while it was "
@@ -92,16 +105,18 @@ def _tell_handbacks(run: Run) -> Part:
             make_table(
                 "Rate while managed over the rate afterwards, beyond what time alone explains",
                 ["Ratio, 95 % interval", "In words"],
-                [[*figures, say(one["words"].text)]],
+                [[*figures, say(one.words)]],
             ),
-        )
-        if one
-        else (),
+        ),
     )
 
 
-def _tell_readings(run: Run) -> Part:
-    tables = [_tabulate(outcome, run.at(outcome)) for outcome in run.outcomes if run.at(outcome)]
+def _tell_readings(run: RunFigures) -> Part:
+    tables = [
+        _tabulate(outcome, run.at(outcome))
+        for outcome in run.outcome_names
+        if run.at(outcome) != OutcomeFigures()
+    ]
     return Part(
         "One order, several readings",
         "The first line is the headline's reading. The others ask the same of cases that were "
@@ -112,46 +127,50 @@ def _tell_readings(run: Run) -> Part:
     )
 
 
-def _tabulate(outcome: str, found: Node) -> Table:
+def _tabulate(outcome: str, found: OutcomeFigures) -> Table:
     rows = [_row("as recorded (headline)", found)]
-    if found["censored"]:
-        rows.append(_row("only cases followed to the end", found["censored"]))
-    if found["weighted"]:
-        rows.append(_row("weighed by how likely they were followed", found["weighted"]))
-    if found["incidence"]:
-        rows.append(_row("with death and leaving as competing events", found["incidence"]))
-    rows += [_row(plain(name), one) for name, one in found["estimands"].parts()]
+    if found.censored:
+        rows.append(_row("only cases followed to the end", found.censored))
+    if found.weighted:
+        rows.append(_row("weighed by how likely they were followed", found.weighted))
+    if found.incidence:
+        rows.append(_row("with death and leaving as competing events", found.incidence))
+    rows += [_row(plain(name), one) for name, one in found.estimands.items()]
     columns = ["Reading", "Cases", "With the outcome", "Something else came first"]
     columns += ["With it, in 100", "Mean estimate, in 100", "AUC of the model"]
-    censored = found["n_censored"].number
+    censored = found.n_censored
     notes = [] if censored is None else [f"Not followed to the end: {censored:,.0f} cases."]
     return make_table(f"Readings, outcome: {plain(outcome)}", columns, rows, *notes)
 
 
-def _row(name: str, one: Node) -> list[Cell]:
+_Reading = Evaluation | Weighted | IncidenceFigures | EstimandFigures
+
+
+def _row(name: str, one: _Reading) -> list[Cell]:
+    auc = None if isinstance(one, IncidenceFigures) else one.auc
     return [
         say(name),
-        show(one["n"], COUNT),
-        show(one["positives"], COUNT),
-        show(one["competing"], COUNT),
-        show(one["base_rate"], IN_100),
-        show(one["mean_probability"], IN_100),
-        show_interval(one["auc"], one["auc_ci"], AUC),
+        show(one.n, COUNT),
+        show(None if isinstance(one, Weighted) else one.positives, COUNT),
+        show(one.competing if isinstance(one, IncidenceFigures | EstimandFigures) else None, COUNT),
+        show(one.base_rate, IN_100),
+        show(one.mean_probability if isinstance(one, EstimandFigures) else None, IN_100),
+        show_interval(auc, one.auc_ci if isinstance(one, Evaluation) else None, AUC),
     ]
 
 
-def _tell_bounds(run: Run) -> Part:
+def _tell_bounds(run: RunFigures) -> Part:
     rows = []
-    for outcome in run.outcomes:
-        bounds = run.at(outcome)["withdrawn_support"]
+    for outcome in run.outcome_names:
+        bounds = run.at(outcome).withdrawn_support
         if bounds:
             rows.append(
                 [
                     say(plain(outcome)),
-                    show(bounds["n"], COUNT),
-                    show(bounds["n_withdrawn"], COUNT),
-                    show(bounds["lower"], IN_100),
-                    show(bounds["upper"], IN_100),
+                    show(bounds.n, COUNT),
+                    show(bounds.n_withdrawn, COUNT),
+                    show(bounds.lower, IN_100),
+                    show(bounds.upper, IN_100),
                 ]
             )
     columns = ["Outcome", "Cases", "Support withdrawn, no outcome on record"]
@@ -167,18 +186,18 @@ def _tell_bounds(run: Run) -> Part:
     )
 
 
-def _tell_managed(run: Run) -> Part:
+def _tell_managed(run: RunFigures) -> Part:
     rows = []
-    for name, one in run.root["managed"].parts():
+    for name, one in (run.managed or {}).items():
         rows.append(
             [
                 say(plain(name)),
-                show(one["n_managed"], COUNT),
-                show(one["n_others"], COUNT),
-                show(one["managed_ratio"], RATIO),
-                show(one["others_ratio"], RATIO),
-                show_between(one["relative"], one["low"], one["high"], RATIO),
-                say(one["words"].text),
+                show(one.n_managed, COUNT),
+                show(one.n_others, COUNT),
+                show(one.managed_ratio, RATIO),
+                show(one.others_ratio, RATIO),
+                show_between(one.relative, one.low, one.high, RATIO),
+                say(one.words),
             ]
         )
     columns = ["Outcome", "Managed cases", "Other cases", "Managed: seen over estimated"]

@@ -1,9 +1,11 @@
 """Lists of other lengths, and the same places filled by the rule and by the longest known first."""
 
+from collections.abc import Mapping
 from typing import Final
 
+from models.run_figures.run import RunFigures
+from models.run_figures.screening_list import ListLengths, PlacesFind
 from training.report.parts import Part
-from training.report.reading import Node, Run
 from training.report.tables import COUNT, IN_100, Table, make_table, plain, show, show_interval
 
 _ORDERS: Final = {
@@ -13,13 +15,13 @@ _ORDERS: Final = {
 }
 
 
-def tell_lengths(run: Run) -> Part:
+def tell_lengths(run: RunFigures) -> Part:
     """Return what lists of several lengths find, by three orders; nothing where unmeasured."""
-    lengths = run.root["list"]["lengths"]
     tables = tuple(
-        _tabulate(outcome, lengths[outcome]["orders"])
-        for outcome in run.outcomes
-        if lengths[outcome]["orders"]["list"].each()
+        _tabulate(outcome, found.orders)
+        for outcome in run.outcome_names
+        for found in [run.list.lengths.get(outcome, ListLengths())]
+        if found.orders.get("list")
     )
     return Part(
         "Fewer and more places",
@@ -30,21 +32,22 @@ def tell_lengths(run: Run) -> Part:
     )
 
 
-def _tabulate(outcome: str, orders: Node) -> Table:
-    measured = {
-        order: {one["places"].number: one for one in orders[order].each()} for order in _ORDERS
-    }
+def _tabulate(outcome: str, orders: Mapping[str, tuple[PlacesFind, ...]]) -> Table:
+    measured = {order: {one.places: one for one in orders.get(order, ())} for order in _ORDERS}
     rows = [
         [
-            show(own["places"], COUNT),
+            show(own.places, COUNT),
             *(
-                show_interval(one[rate], one[f"{rate}_ci"], IN_100)
+                show_interval(rate, interval, IN_100)
                 for order in _ORDERS
-                for one in [measured[order].get(own["places"].number, Node(None))]
-                for rate in ("precision", "recall")
+                for one in [measured[order].get(own.places, PlacesFind(own.places))]
+                for rate, interval in (
+                    (one.precision, one.precision_ci),
+                    (one.recall, one.recall_ci),
+                )
             ),
         ]
-        for own in orders["list"].each()
+        for own in orders["list"]
     ]
     columns = ["Places"]
     for words in _ORDERS.values():

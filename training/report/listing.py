@@ -1,11 +1,20 @@
 """The list: what its places find, whom it misses, what weights settle, how many places it takes."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from models.run_figures.ranking import CapacityFigures, GroupAtCapacity
+from models.run_figures.run import RunFigures
+from models.run_figures.screening_list import (
+    CapacityPlan,
+    CustodyPrecaution,
+    ListFigures,
+    MissedFigures,
+    Plan,
+)
 from training.report.lengths import tell_lengths
 from training.report.parts import Beside, Block, Part, Section, Words, keep
-from training.report.plots import draw_bars, draw_pair
-from training.report.reading import Node, Run
+from training.report.plots import Gaps, draw_bars, draw_pair
 from training.report.summary import CANDIDATES
 from training.report.tables import (
     COUNT,
@@ -40,9 +49,9 @@ _BORDERS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 """Borders of the bands of ranks, in lists of the stated capacity."""
 
 
-def describe_list(run: Run) -> Section:
+def describe_list(run: RunFigures) -> Section:
     """Return the section on the list as a whole."""
-    found = run.root["list"]
+    found = run.list
     parts = keep(
         _tell_capacity(run, found),
         _tell_rivals(run),
@@ -52,7 +61,7 @@ def describe_list(run: Run) -> Section:
         _tell_custody(found),
         _tell_planner(found),
     )
-    capacity = found["capacity"].number
+    capacity = found.capacity
     places = f"{capacity:,.0f} places" if capacity is not None else "its places"
     return Section(
         "list",
@@ -63,11 +72,11 @@ def describe_list(run: Run) -> Section:
     )
 
 
-def _tell_capacity(run: Run, found: Node) -> Part:
+def _tell_capacity(run: RunFigures, found: ListFigures) -> Part:
     tables = [
-        _tabulate_groups(f"Outcome: {plain(outcome)}", found["at_capacity"][outcome])
-        for outcome in run.outcomes
-        if found["at_capacity"][outcome]
+        _tabulate_groups(f"Outcome: {plain(outcome)}", found.at_capacity[outcome])
+        for outcome in run.outcome_names
+        if outcome in found.at_capacity
     ]
     return Part(
         "What the places find, newly referred cases first",
@@ -79,24 +88,23 @@ def _tell_capacity(run: Run, found: Node) -> Part:
     )
 
 
-def _sort_groups(figures: Node) -> list[Node]:
-    groups = figures["groups"].each()
+def _sort_groups(figures: CapacityFigures) -> list[GroupAtCapacity]:
     order = {name: number for number, name in enumerate(_GROUPS)}
-    return sorted(groups, key=lambda one: order.get(one["group"].text, -1))
+    return sorted(figures.groups, key=lambda one: order.get(one.group, -1))
 
 
-def _tabulate_groups(caption: str, figures: Node) -> Table:
+def _tabulate_groups(caption: str, figures: CapacityFigures) -> Table:
     rows = [
         [
-            say(plain(one["group"].text)),
-            show(one["n"], COUNT),
-            show(one["positives"], COUNT),
-            show_interval(one["precision_at_capacity"], one["precision_at_capacity_ci"], IN_100),
-            show_interval(one["recall_at_capacity"], one["recall_at_capacity_ci"], IN_100),
-            show(one["places_in_whole"], ONE),
-            show_interval(one["precision_in_whole"], one["precision_in_whole_ci"], IN_100),
-            show_interval(one["recall_in_whole"], one["recall_in_whole_ci"], IN_100),
-            show(one["median_rank_in_whole"], COUNT),
+            say(plain(one.group)),
+            show(one.n, COUNT),
+            show(one.positives, COUNT),
+            show_interval(one.precision_at_capacity, one.precision_at_capacity_ci, IN_100),
+            show_interval(one.recall_at_capacity, one.recall_at_capacity_ci, IN_100),
+            show(one.places_in_whole, ONE),
+            show_interval(one.precision_in_whole, one.precision_in_whole_ci, IN_100),
+            show_interval(one.recall_in_whole, one.recall_in_whole_ci, IN_100),
+            show(one.median_rank_in_whole, COUNT),
         ]
         for one in _sort_groups(figures)
     ]
@@ -107,24 +115,20 @@ def _tabulate_groups(caption: str, figures: Node) -> Table:
     return make_table(caption, columns, rows)
 
 
-def _tell_rivals(run: Run) -> Part:
+def _tell_rivals(run: RunFigures) -> Part:
     rows: list[list[Cell]] = []
-    for outcome in run.outcomes:
-        rivals = run.at(outcome)["at_capacity"]
-        for name, figures in rivals.parts():
-            whole = next(
-                (one for one in figures["groups"].each() if one["group"].text == "all"), Node(None)
-            )
-            new = next(
-                (one for one in figures["groups"].each() if one["group"].text == _GROUPS[0]),
-                Node(None),
-            )
-            if name not in CANDIDATES or not whole:
+    for outcome in run.outcome_names:
+        rivals = run.at(outcome).at_capacity or {}
+        for name, figures in rivals.items():
+            whole, new = figures.of("all"), figures.of(_GROUPS[0]) or GroupAtCapacity()
+            if name not in CANDIDATES or whole is None:
                 continue
             row = [say(f"{plain(outcome)}: {CANDIDATES[name]}")]
             for one in (new, whole):
-                for rate in ("precision_at_capacity", "recall_at_capacity"):
-                    row.append(show_interval(one[rate], one[f"{rate}_ci"], IN_100))
+                row += [
+                    show_interval(one.precision_at_capacity, one.precision_at_capacity_ci, IN_100),
+                    show_interval(one.recall_at_capacity, one.recall_at_capacity_ci, IN_100),
+                ]
             rows.append(row)
     columns = ["Order by", "Newly referred: precision, in 100", "Newly referred: recall, in 100"]
     columns += ["All: precision, in 100", "All: recall, in 100"]
@@ -138,16 +142,16 @@ def _tell_rivals(run: Run) -> Part:
     )
 
 
-def _tell_missed(found: Node) -> Part:
-    gravest, missed = found["gravest"].text, found["missed"]
+def _tell_missed(found: ListFigures) -> Part:
+    gravest, missed = found.gravest or "", found.missed
+    of_gravest = missed.get(gravest, MissedFigures())
     blocks: list[Block] = []
-    if missed[gravest]["ranks"].each():
-        blocks.append(_show_ranks(gravest, missed[gravest], found["capacity"]))
-    elif gravest and missed[gravest]["n"].number == 0:
+    if of_gravest.ranks:
+        blocks.append(_show_ranks(gravest, of_gravest.ranks, found.capacity or 1))
+    elif gravest and of_gravest.n == 0:
         blocks.append(Words((f"No case with {plain(gravest)} lay outside the list.",)))
     rows = [
-        [say(plain(name)), show(one["n"], COUNT), show(one["of"], COUNT)]
-        for name, one in missed.parts()
+        [say(plain(name)), show(one.n, COUNT), show(one.of, COUNT)] for name, one in missed.items()
     ]
     if rows:
         columns = ["Outcome", "Cases with it outside the list", "Of cases whose outcome is known"]
@@ -160,13 +164,12 @@ def _tell_missed(found: Node) -> Part:
     )
 
 
-def _show_ranks(outcome: str, missed: Node, capacity: Node) -> Beside:
-    ranks = [one.number for one in missed["ranks"].each()]
-    known = sorted(int(rank) for rank in ranks if rank is not None)
-    bands = cut_ranks(known, max(int(capacity.number or 0), 1))
+def _show_ranks(outcome: str, ranks: tuple[int, ...], capacity: int) -> Beside:
+    known = sorted(ranks)
+    bands = cut_ranks(known, max(capacity, 1))
     names = [f"{low:,} to {high:,}" for low, high, _ in bands]
     sizes = [size for _, _, size in bands]
-    middle = known[(len(known) - 1) // 2] if known else 0
+    middle = known[(len(known) - 1) // 2]
     says = (
         f"{len(known):,} missed cases with {plain(outcome)}; half of them rank {middle:,} or "
         "higher. "
@@ -175,7 +178,7 @@ def _show_ranks(outcome: str, missed: Node, capacity: Node) -> Beside:
     title = f"Ranks of missed cases, outcome: {plain(outcome)}"
     plot = draw_bars(title, says, names, sizes, x_label="rank", y_label="missed cases")
     rows = [[say(name), count(size)] for name, size in zip(names, sizes, strict=True)]
-    note = f"Each band is twice as wide as the one before. Lowest rank: {max(known, default=0):,}."
+    note = f"Each band is twice as wide as the one before. Lowest rank: {known[-1]:,}."
     return Beside(plot, make_table(title, ["Rank", "Missed cases"], rows, note))
 
 
@@ -205,16 +208,16 @@ def cut_ranks(ranks: list[int], capacity: int) -> list[tuple[int, int, int]]:
     return [*found, (low, max(ranks), sum(rank >= low for rank in ranks))]
 
 
-def _tell_weights(found: Node) -> Part:
+def _tell_weights(found: ListFigures) -> Part:
     rows = [
         [
-            say(f"{plain(one['rung'].text)}, times {one['factor'].number or 0:g}"),
-            show(one["weight"], Style(1)),
-            show(one["n_leaving"], COUNT),
-            show(one["lowest_new_place"], COUNT),
-            show(one["rank_correlation"], Style(3)),
+            say(f"{plain(one.rung)}, times {one.factor:g}"),
+            show(one.weight, Style(1)),
+            show(one.n_leaving, COUNT),
+            show(one.lowest_new_place, COUNT),
+            show(one.rank_correlation, Style(3)),
         ]
-        for one in found["weights"].each()
+        for one in found.weights
     ]
     columns = ["Level of harm and change", "Stated weight", "Leave the list"]
     columns += ["Lowest new place of a listed case", "Correlation of the two orders"]
@@ -226,51 +229,51 @@ def _tell_weights(found: Node) -> Part:
     )
 
 
-def _tell_custody(found: Node) -> Part:
-    raised, onto = found["custody"]["n_raised"], found["custody"]["n_onto_list"]
+def _tell_custody(found: ListFigures) -> Part:
+    custody = found.custody or CustodyPrecaution()
     rows = [
-        [say("Cases moved up by the precaution"), show(raised, COUNT)],
-        [say("Of these, onto the list"), show(onto, COUNT)],
+        [say("Cases moved up by the precaution"), show(custody.n_raised, COUNT)],
+        [say("Of these, onto the list"), show(custody.n_onto_list, COUNT)],
     ]
     return Part(
         "Custody is not safety",
         "A case whose subject is in custody is ordered by the larger of two priorities: as "
         "recorded, and as if custody had ended. It is a precaution, not a prediction.",
-        (make_table("What the precaution moves", ["", "Cases"], rows),) if found["custody"] else (),
+        (make_table("What the precaution moves", ["", "Cases"], rows),) if found.custody else (),
     )
 
 
-def _tell_planner(found: Node) -> Part:
-    plan = found["planner"]
-    plans = plan["capacities"].each()
-    never = plan["never_weeks"].number or 0
+def _tell_planner(found: ListFigures) -> Part:
+    plan = found.planner or Plan()
+    plans = plan.capacities
+    never = plan.never_weeks or 0
     if not plans:
         return Part("", "", ())
     rows = [
         [
-            show(one["capacity"], COUNT),
-            show(one["finds"], COUNT),
-            show(one["misses"], COUNT),
-            show(one["open"], COUNT),
-            show(one["share_found"], IN_100),
-            show(one["median_wait_weeks"], COUNT),
-            show(one["p90_wait_weeks"], COUNT),
-            show(one["longest_wait_weeks"], COUNT),
-            show(one["never"], COUNT),
-            show(one["waiting_at_end"], COUNT),
+            show(one.capacity, COUNT),
+            show(one.finds, COUNT),
+            show(one.misses, COUNT),
+            show(one.open, COUNT),
+            show(one.share_found, IN_100),
+            show(one.median_wait_weeks, COUNT),
+            show(one.p90_wait_weeks, COUNT),
+            show(one.longest_wait_weeks, COUNT),
+            show(one.never, COUNT),
+            show(one.waiting_at_end, COUNT),
         ]
         for one in plans
     ]
     columns = ["Places a week", "Found", "Missed", "Not yet known", "Found, in 100 settled"]
     columns += ["Middle wait, weeks", "Nine in ten wait at most, weeks", "Longest wait, weeks"]
     columns += [f"Not seen within {never:.0f} weeks", "Waiting at the end"]
-    is_open = any((one["open"].number or 0) > (one["misses"].number or 0) for one in plans)
+    is_open = any((one.open or 0) > (one.misses or 0) for one in plans)
     warned: list[Block] = [Words((_MOSTLY_OPEN,))] if is_open else []
     table = make_table("The planner's figures", columns, rows, _NOTE_WAIT, _NOTE_OPEN)
     words = Words(
-        tuple(f"{_places(one)}: {one['words'].text}." for one in plans), is_list=True, is_small=True
+        tuple(f"{_places(one)}: {one.words}." for one in plans), is_list=True, is_small=True
     )
-    weeks, horizon = plan["weeks"].number or 0, plan["horizon_weeks"].number or 0
+    weeks, horizon = plan.weeks or 0, plan.horizon_weeks or 0
     return Part(
         "How many places a week?",
         f"The queue is played for {weeks:.0f} weeks with cases that arrive as they did in the last "
@@ -280,26 +283,26 @@ def _tell_planner(found: Node) -> Part:
     )
 
 
-def _places(one: Node) -> str:
-    return f"{one['capacity'].number or 0:.0f} places"
+def _places(one: CapacityPlan) -> str:
+    return f"{one.capacity} places"
 
 
-def _draw_plan(plans: list[Node]) -> Block:
-    def column(name: str) -> list[float | None]:
-        return [one[name].number for one in plans]
-
-    places = [one or 0.0 for one in column("capacity")]
-    panels = {
-        "cases with the outcome": {"found": column("finds"), "missed": column("misses")},
+def _draw_plan(plans: Sequence[CapacityPlan]) -> Block:
+    places = [one.capacity for one in plans]
+    panels: dict[str, dict[str, Gaps]] = {
+        "cases with the outcome": {
+            "found": [one.finds for one in plans],
+            "missed": [one.misses for one in plans],
+        },
         "weeks": {
-            "middle wait": column("median_wait_weeks"),
-            "nine in ten wait at most": column("p90_wait_weeks"),
-            "longest wait": column("longest_wait_weeks"),
+            "middle wait": [one.median_wait_weeks for one in plans],
+            "nine in ten wait at most": [one.p90_wait_weeks for one in plans],
+            "longest wait": [one.longest_wait_weeks for one in plans],
         },
     }
     says = "Above, cases with the outcome found and missed; below, waits. " + " ".join(
-        f"{_places(one)}: {one['finds'].number or 0:,.0f} found, {one['misses'].number or 0:,.0f} "
-        f"missed, longest wait {one['longest_wait_weeks'].number or 0:.0f} weeks."
+        f"{_places(one)}: {one.finds or 0:,} found, {one.misses or 0:,} "
+        f"missed, longest wait {one.longest_wait_weeks or 0} weeks."
         for one in plans
     )
     title = "Found, missed and waits by places a week"

@@ -1,16 +1,17 @@
 """Back-tests and the written rule of choice: what competed, on what, and what was picked."""
 
-from typing import Final
+from collections.abc import Sequence
 
+from models.run_figures.fitting import CandidateFigures, ChoiceFigures, TrainingFigures
+from models.run_figures.run import RunFigures
 from training.report.parts import Block, Part, Section, Words, keep
 from training.report.plots import draw_lines
-from training.report.reading import Node, Run
+from training.report.provenance import IS_SETTING
 from training.report.summary import CANDIDATES
 from training.report.tables import (
     AUC,
     COUNT,
     IN_100,
-    Style,
     Table,
     make_table,
     plain,
@@ -19,12 +20,15 @@ from training.report.tables import (
     show_difference,
 )
 
-_SETTING: Final = Style(3)
+_Candidates = list[tuple[str, CandidateFigures]]
 
 
-def describe_choice(run: Run) -> Section:
+def describe_choice(run: RunFigures) -> Section:
     """Return the section on back-tests and choice."""
-    parts = [_tell_outcome(outcome, run.root["training"][outcome]) for outcome in run.outcomes]
+    parts = [
+        _tell_outcome(outcome, run.training.get(outcome, TrainingFigures()))
+        for outcome in run.outcome_names
+    ]
     return Section(
         "choice",
         "Back-tests and choice",
@@ -36,35 +40,35 @@ def describe_choice(run: Run) -> Section:
     )
 
 
-def _tell_training(run: Run) -> Part:
+def _tell_training(run: RunFigures) -> Part:
     rows = [
         [
             say(plain(outcome)),
-            show(found["n"], COUNT),
-            show(found["positives"], COUNT),
-            show(found["base_rate"], IN_100),
-            show(found["rounds"], COUNT),
+            show(found.n, COUNT),
+            show(found.positives, COUNT),
+            show(found.base_rate, IN_100),
+            show(found.rounds, COUNT),
         ]
-        for outcome in run.outcomes
-        for found in [run.root["training"][outcome]]
-        if found
+        for outcome in run.outcome_names
+        for found in [run.training.get(outcome)]
+        if found is not None
     ]
     columns = ["Outcome", "Training rows", "With the outcome", "With it, in 100", "Trees"]
     table = make_table(f"What the model of {run.last} learnt from", columns, rows)
     return Part("Training rows", "", (table,) if rows else ())
 
 
-def _tell_outcome(outcome: str, found: Node) -> Part:
-    choice = found["choice"]
-    periods = choice["periods"].texts()
-    candidates = [(name, one) for name, one in choice["candidates"].parts() if name in CANDIDATES]
+def _tell_outcome(outcome: str, found: TrainingFigures) -> Part:
+    choice = found.choice or ChoiceFigures()
+    periods = choice.periods
+    candidates = [(name, one) for name, one in choice.candidates.items() if name in CANDIDATES]
     blocks: list[Block] = []
-    if choice["words"].text:
-        blocks.append(Words((_sentence(choice["words"].text),)))
+    if choice.words:
+        blocks.append(Words((_sentence(choice.words),)))
     if periods and candidates:
         blocks += [_draw(outcome, periods, candidates), _tabulate(outcome, choice, candidates)]
     meaning = ""
-    if found["by_folds"].is_true:
+    if found.by_folds:
         meaning = (
             "No earlier date was mature enough: folds by person stood in for periods. They say "
             "nothing about change over time."
@@ -76,10 +80,8 @@ def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
-def _draw(outcome: str, periods: list[str], candidates: list[tuple[str, Node]]) -> Block:
-    lines = {
-        CANDIDATES[name]: [value.number for value in one["auc"].each()] for name, one in candidates
-    }
+def _draw(outcome: str, periods: Sequence[str], candidates: _Candidates) -> Block:
+    lines = {CANDIDATES[name]: list(one.auc) for name, one in candidates}
     says = " ".join(
         f"{name}: "
         + ", ".join(
@@ -95,42 +97,52 @@ def _draw(outcome: str, periods: list[str], candidates: list[tuple[str, Node]]) 
     return draw_lines(title, says, periods, complete, x_label="back-test period", y_label="AUC")
 
 
-def _tabulate(outcome: str, choice: Node, candidates: list[tuple[str, Node]]) -> Table:
-    periods = choice["periods"].texts()
+def _tabulate(outcome: str, choice: ChoiceFigures, candidates: _Candidates) -> Table:
+    periods = choice.periods
     rows = []
     for name, one in candidates:
-        marks = [mark for mark in ("best", "picked") if choice[mark].text == name]
+        marks = [
+            mark
+            for mark, marked in (("best", choice.best), ("picked", choice.picked))
+            if marked == name
+        ]
         said = f" ({', '.join(marks)})" if marks else ""
         rows.append(
             [
                 say(f"{CANDIDATES[name]}{said}"),
-                *(show(one["auc"][number], AUC) for number in range(len(periods))),
-                show(one["mean_auc"], AUC),
-                show_difference(one["behind_best"]),
-                show(one["behind_best"]["standard_error"], AUC),
+                *(
+                    show(one.auc[number] if number < len(one.auc) else None, AUC)
+                    for number in range(len(periods))
+                ),
+                show(one.mean_auc, AUC),
+                show_difference(one.behind_best),
+                show(one.behind_best.standard_error if one.behind_best else None, AUC),
             ]
         )
     columns = ["Candidate", *periods, "Mean", "Best less this one", "Standard error"]
     return make_table(f"Back-tests, outcome: {plain(outcome)}", columns, rows)
 
 
-def _tell_tuning(run: Run) -> Part:
+def _tell_tuning(run: RunFigures) -> Part:
     rows, settings = [], []
-    for outcome in run.outcomes:
-        tuning = run.root["training"][outcome]["tuning"]
-        if not tuning:
+    for outcome in run.outcome_names:
+        tuning = run.training.get(outcome, TrainingFigures()).tuning
+        if tuning is None:
             continue
         rows.append(
             [
                 say(plain(outcome)),
-                show(tuning["n_trials"], COUNT),
-                show(tuning["shipped_auc"], AUC),
-                show(tuning["mean_auc"], AUC),
-                say(tuning["stopped"].text),
+                show(tuning.n_trials, COUNT),
+                show(tuning.shipped_auc, AUC),
+                show(tuning.mean_auc, AUC),
+                say(tuning.stopped),
             ]
         )
-        chosen = [(name, one.number) for name, one in tuning["settings"].named()]
-        told = [f"{plain(name)} {value:g}" for name, value in chosen if value is not None]
+        told = [
+            f"{plain(name)} {value:g}"
+            for name, value in tuning.settings.items()
+            if IS_SETTING.fullmatch(name)
+        ]
         settings.append(f"{plain(outcome)}: {', '.join(told)}.")
     columns = ["Outcome", "Settings tried", "AUC as shipped", "AUC as tuned", "Ended by"]
     blocks: tuple[Block, ...] = ()
@@ -145,22 +157,22 @@ def _tell_tuning(run: Run) -> Part:
     )
 
 
-def _tell_idle(run: Run) -> Part:
+def _tell_idle(run: RunFigures) -> Part:
     rows, names = [], []
-    for outcome in run.outcomes:
-        idle = run.root["training"][outcome]["idle"]
-        if not idle:
+    for outcome in run.outcome_names:
+        idle = run.training.get(outcome, TrainingFigures()).idle
+        if idle is None:
             continue
         rows.append(
             [
                 say(plain(outcome)),
-                show(idle["n_indicators"], COUNT),
-                show_difference(idle["change"]),
-                say(_sentence(idle["words"].text) if idle["words"].text else ""),
+                show(idle.n_indicators, COUNT),
+                show_difference(idle.change),
+                say(_sentence(idle.words) if idle.words else ""),
             ]
         )
-        if idle["names"].texts():
-            names.append(f"{plain(outcome)}: {', '.join(idle['names'].texts())}.")
+        if idle.names:
+            names.append(f"{plain(outcome)}: {', '.join(idle.names)}.")
     columns = ["Outcome", "Indicators", "AUC with all, less that without the idle", "In words"]
     blocks: tuple[Block, ...] = ()
     if rows:

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from features.errors import ArtefactError
+from models.run_figures.run import RunFacts, RunFigures
 from training.report.equity import describe_audit
 from training.report.estimands import describe_estimands
 from training.report.listing import describe_list
@@ -19,12 +20,11 @@ from training.report.model_choice import describe_choice
 from training.report.parts import Section, kind_of
 from training.report.probabilities import describe_calibration, describe_net_benefit
 from training.report.provenance import describe_making
-from training.report.reading import Run, read_run
 from training.report.summary import describe_glance, read_findings, read_headlines
 from training.report.uncertainty import describe_doubt, describe_truth
 
 _FOLDER: Final = Path(__file__).parent
-_SECTIONS: Final[tuple[Callable[[Run], Section], ...]] = (
+_SECTIONS: Final[tuple[Callable[[RunFigures], Section], ...]] = (
     describe_glance,
     describe_list,
     describe_calibration,
@@ -51,13 +51,6 @@ OPTIONAL: Final[Mapping[str, str]] = {
     "truth": "the known truth (possible on synthetic units alone)",
 }
 """Sections that a run may lack, by key, and how they are named then."""
-_PER_OUTCOME: Final = ("calibration", "curve", "drift")
-_ALWAYS: Final = frozenset(
-    (
-        *("headlines", "findings", "bundle_id", "trained_for", "capacity", "estimated", "advisory"),
-        *("run", "training", "outcomes", "list", "cannot_say"),
-    )
-)
 ADVISORY: Final = (
     "Advisory. For the order of screening only; it must not support arrest, search, charge, bail, "
     "an order application, sentencing or refusal of service. A named person decides."
@@ -65,14 +58,14 @@ ADVISORY: Final = (
 """Stands in for the catalogue's own sentence where a run does not carry it."""
 
 
-def write_report(metrics: Mapping[str, object], path: Path) -> None:
+def write_report(figures: RunFigures, path: Path) -> None:
     """Write the report of a run.
 
     Parameters
     ----------
-    metrics
-        Plain values as of ``metrics.json``. What is absent is left out and named; what this page
-        does not know is counted and not shown.
+    figures
+        As they were read from ``metrics.json``, so that each knows its place there. What is absent
+        is left out and named; what this page does not know is counted and not shown.
     path
         The HTML file; its folder is made where there is none.
 
@@ -81,7 +74,7 @@ def write_report(metrics: Mapping[str, object], path: Path) -> None:
     ArtefactError
         If the file cannot be written.
     """
-    text = render_report(metrics)
+    text = render_report(figures)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -91,9 +84,9 @@ def write_report(metrics: Mapping[str, object], path: Path) -> None:
         ) from None
 
 
-def render_report(metrics: Mapping[str, object]) -> str:
+def render_report(run: RunFigures) -> str:
     """Return the page; the same values give the same text."""
-    run = read_run(metrics)
+    made = run.run or RunFacts()
     sections = [section for describe in _SECTIONS for section in [describe(run)] if section.parts]
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
@@ -106,51 +99,53 @@ def render_report(metrics: Mapping[str, object]) -> str:
     environment.filters["kind"] = kind_of
     return environment.get_template("report.html").render(
         styles=(_FOLDER / "report.css").read_text(encoding="utf-8"),
-        advisory=run.root["advisory"].text or ADVISORY,
+        advisory=run.advisory or ADVISORY,
         facts=_tell_facts(run),
-        catalogue=run.root["run"]["catalogue"].text,
-        is_synthetic=run.root["run"]["synthetic"].is_true,
-        is_retrospective=run.root["run"]["retrospective"].is_true,
+        catalogue=made.catalogue,
+        is_synthetic=bool(made.synthetic),
+        is_retrospective=bool(made.retrospective),
         headlines=read_headlines(run),
         findings=read_findings(run),
-        cannot_say=run.root["cannot_say"].texts(),
+        cannot_say=run.cannot_say,
         absent=name_absent(run),
-        n_unknown=len({key for key, _ in run.root.items()} - _ALWAYS - OPTIONAL.keys()),
+        n_unknown=run.n_unknown,
         sections=sections,
     )
 
 
-def name_absent(run: Run) -> list[str]:
+def name_absent(run: RunFigures) -> list[str]:
     """Return the names of the optional sections that a run does not have."""
     return [words for key, words in OPTIONAL.items() if not _is_there(run, key)]
 
 
-def _is_there(run: Run, key: str) -> bool:
-    if run.root.has(key) and key not in _PER_OUTCOME:
-        return True
-    return key in _PER_OUTCOME and any(run.find(key, name) for name in run.outcomes)
+def _is_there(run: RunFigures, key: str) -> bool:
+    if key == "curve":
+        return any(run.at(name).curve for name in run.outcome_names)
+    found = getattr(run, key)
+    # A run without a model has these two, and nothing in them.
+    return bool(found) if key in ("calibration", "drift") else found is not None
 
 
-def _tell_facts(run: Run) -> list[tuple[str, str]]:
-    made = run.root["run"]
-    capacity = run.root["capacity"].number
+def _tell_facts(run: RunFigures) -> list[tuple[str, str]]:
+    made = run.run or RunFacts()
+    capacity = run.capacity
+    origins = run.origin_names
     facts = [
-        ("Catalogue", made["catalogue"].text),
-        ("Test origin" if len(run.origins) < 2 else "Test origins", ", ".join(run.origins)),  # noqa: PLR2004
+        ("Catalogue", made.catalogue),
+        ("Test origins" if len(origins) > 1 else "Test origin", ", ".join(origins)),
         ("Test origin opened", "; ".join(_tell_openings(run))),
-        ("Extract taken", made["extract_at"].text),
+        ("Extract taken", made.extract_at),
         ("Places a week", "" if capacity is None else f"{capacity:,.0f}"),
-        ("Bundle", run.root["bundle_id"].text),
+        ("Bundle", run.bundle_id),
     ]
     return [(name, value) for name, value in facts if value]
 
 
-def _tell_openings(run: Run) -> list[str]:
+def _tell_openings(run: RunFigures) -> list[str]:
     """Return how often each test origin was looked at, which settles how far it is still a test."""
-    several = len(run.origins) > 1
+    several = len(run.origin_names) > 1
     return [
-        f"{one['origin'].text}: {words}" if several else words
-        for one in run.root["openings"].each()
-        for words in [one["words"].text]
-        if words
+        f"{one.origin}: {one.words}" if several else one.words
+        for one in run.openings or ()
+        if one.words
     ]

@@ -2,9 +2,16 @@
 
 from typing import Final
 
+from models.run_figures.ranking import (
+    CurvePoint,
+    DecisionCurve,
+    Evaluation,
+    NetBenefit,
+    Reliability,
+)
+from models.run_figures.run import RunFigures
 from training.report.parts import Beside, Block, Part, Section, keep
 from training.report.plots import Spread, draw_lines, draw_reliability
-from training.report.reading import Node, Run
 from training.report.summary import CANDIDATES
 from training.report.tables import (
     COUNT,
@@ -34,7 +41,7 @@ _STRATA: Final = {
 }
 
 
-def describe_calibration(run: Run) -> Section:
+def describe_calibration(run: RunFigures) -> Section:
     """Return the section on whether probabilities hold."""
     return Section(
         "calibration",
@@ -47,20 +54,22 @@ def describe_calibration(run: Run) -> Section:
     )
 
 
-def _tell_overall(run: Run) -> Part:
+def _tell_overall(run: RunFigures) -> Part:
     rows = []
-    for outcome in run.outcomes:
-        for origin, found in run.root["outcomes"][outcome].parts():
-            others = found["baselines"]
+    for outcome in run.outcome_names:
+        for origin, found in run.outcomes.get(outcome, {}).items():
+            rule, logistic = (
+                found.baselines.get(name, Evaluation()) for name in ("rfs", "logistic")
+            )
             rows.append(
                 [
                     say(f"{plain(outcome)}, {origin}"),
-                    show(found["calibration_intercept"], _LOG_ODDS),
-                    show(found["calibration_slope"], RATIO),
-                    show(found["brier"], _BRIER),
-                    show(found["brier_constant"], _BRIER),
-                    show(others["rfs"]["brier"], _BRIER),
-                    show(others["logistic"]["brier"], _BRIER),
+                    show(found.calibration_intercept, _LOG_ODDS),
+                    show(found.calibration_slope, RATIO),
+                    show(found.brier, _BRIER),
+                    show(found.brier_constant, _BRIER),
+                    show(rule.brier, _BRIER),
+                    show(logistic.brier, _BRIER),
                 ]
             )
     columns = ["Outcome, test origin", "Intercept", "Slope", "Brier score", "Same rate for all"]
@@ -69,10 +78,10 @@ def _tell_overall(run: Run) -> Part:
     return Part("By outcome and period", "", (table,) if rows else ())
 
 
-def _tell_curves(run: Run) -> Part:
+def _tell_curves(run: RunFigures) -> Part:
     blocks = []
-    for outcome in run.outcomes:
-        points = [one for one in run.find("curve", outcome).each() if _has_rate(one)]
+    for outcome in run.outcome_names:
+        points = run.at(outcome).curve
         if points:
             blocks.append(_show_curve(outcome, points))
     return Part(
@@ -83,20 +92,9 @@ def _tell_curves(run: Run) -> Part:
     )
 
 
-def _observed(one: Node) -> Node:
-    return one.first("observed_rate", "observed")
-
-
-def _has_rate(one: Node) -> bool:
-    return one["mean_probability"].number is not None and _observed(one).number is not None
-
-
-def _show_curve(outcome: str, points: list[Node]) -> Beside:
-    estimated = [one["mean_probability"].number or 0.0 for one in points]
-    seen = [
-        Spread(_observed(one).number or 0.0, one["low"].number, one["high"].number)
-        for one in points
-    ]
+def _show_curve(outcome: str, points: tuple[CurvePoint, ...]) -> Beside:
+    estimated = [one.mean_probability for one in points]
+    seen = [Spread(one.observed_rate, one.low, one.high) for one in points]
     says = "Of cases estimated at " + "; ".join(
         f"{IN_100.write(x)} in 100, {IN_100.write(one.estimate)} in 100 had it"
         for x, one in zip(estimated, seen, strict=True)
@@ -104,9 +102,9 @@ def _show_curve(outcome: str, points: list[Node]) -> Beside:
     rows = [
         [
             say(f"part {number}"),
-            show(one["mean_probability"], IN_100),
-            show_between(_observed(one), one["low"], one["high"], IN_100),
-            show(one["n"], COUNT),
+            show(one.mean_probability, IN_100),
+            show_between(one.observed_rate, one.low, one.high, IN_100),
+            show(one.n, COUNT),
         ]
         for number, one in enumerate(points, 1)
     ]
@@ -117,11 +115,10 @@ def _show_curve(outcome: str, points: list[Node]) -> Beside:
     )
 
 
-def _tell_strata(run: Run) -> Part:
+def _tell_strata(run: RunFigures) -> Part:
     tables = []
-    for outcome in run.outcomes:
-        found = run.find("calibration", outcome)
-        rows = [_row_of(one) for one in (found if found.each() else found["strata"]).each()]
+    for outcome in run.outcome_names:
+        rows = [_row_of(one) for one in (run.calibration or {}).get(outcome, ())]
         if rows:
             tables.append(_tabulate_strata(outcome, rows))
     return Part(
@@ -133,17 +130,17 @@ def _tell_strata(run: Run) -> Part:
     )
 
 
-def _row_of(one: Node) -> list[Cell]:
-    stratum, level = one["stratum"].text, one["level"].text
+def _row_of(one: Reliability) -> list[Cell]:
+    stratum, level = one.stratum, one.level
     name = _STRATA.get(stratum, plain(stratum))
     return [
         say(name if stratum == "all" else f"{name}: {plain(level)}"),
-        show(one["n"], COUNT),
-        show(one["positives"], COUNT),
-        show(one["mean_probability"], IN_100),
-        show(one["observed_rate"], IN_100),
-        show_interval(one["intercept"], one["intercept_interval"], _LOG_ODDS),
-        show_interval(one["slope"], one["slope_interval"], RATIO),
+        show(one.n, COUNT),
+        show(one.positives, COUNT),
+        show(one.mean_probability, IN_100),
+        show(one.observed_rate, IN_100),
+        show_interval(one.intercept, one.intercept_interval, _LOG_ODDS),
+        show_interval(one.slope, one.slope_interval, RATIO),
     ]
 
 
@@ -153,22 +150,22 @@ def _tabulate_strata(outcome: str, rows: list[list[Cell]]) -> Table:
     return make_table(f"Calibration by part, outcome: {plain(outcome)}", columns, rows)
 
 
-def _tell_drift(run: Run) -> Part:
+def _tell_drift(run: RunFigures) -> Part:
     rows = []
-    for outcome in run.outcomes:
-        found = run.find("drift", outcome)
-        if not found.has("shift"):
+    for outcome in run.outcome_names:
+        found = (run.drift or {}).get(outcome)
+        if found is None:
             continue
         rows.append(
             [
                 say(plain(outcome)),
-                show(found["training_rate"], IN_100),
-                show(found["recent_rate"], IN_100),
-                show(found["n_recent"], COUNT),
-                show_interval(found["seen"], found["interval"], _LOG_ODDS),
-                show(found["fluctuation"], RATIO),
-                show(found["shift"], _LOG_ODDS),
-                say(found.first("told", "words").text),
+                show(found.training_rate, IN_100),
+                show(found.recent_rate, IN_100),
+                show(found.n_recent, COUNT),
+                show_interval(found.seen, found.interval, _LOG_ODDS),
+                show(found.fluctuation, RATIO),
+                show(found.shift, _LOG_ODDS),
+                say(found.told),
             ]
         )
     columns = ["Outcome", "At the training dates, in 100", "Just before use, in 100"]
@@ -185,12 +182,12 @@ def _tell_drift(run: Run) -> Part:
     )
 
 
-def describe_net_benefit(run: Run) -> Section:
+def describe_net_benefit(run: RunFigures) -> Section:
     """Return the section on decision curves."""
     blocks: list[Block] = []
-    for outcome in run.outcomes:
-        found = run.at(outcome)["net_benefit"]
-        if found["thresholds"].each():
+    for outcome in run.outcome_names:
+        found = run.at(outcome).net_benefit
+        if found is not None and found.thresholds:
             blocks += [_draw_benefit(outcome, found), _tabulate_benefit(outcome, found)]
     return Section(
         "net-benefit",
@@ -203,14 +200,11 @@ def describe_net_benefit(run: Run) -> Section:
     )
 
 
-def _draw_benefit(outcome: str, found: Node) -> Block:
-    thresholds = [100 * (one.number or 0.0) for one in found["thresholds"].each()]
+def _draw_benefit(outcome: str, found: DecisionCurve) -> Block:
+    thresholds = [100 * one for one in found.thresholds]
     lines = {
-        _ACTS[name]: [
-            None if one["net_benefit"].number is None else 100 * one["net_benefit"].number
-            for one in points.each()
-        ]
-        for name, points in found["curves"].items()
+        _ACTS[name]: [None if one.net_benefit is None else 100 * one.net_benefit for one in points]
+        for name, points in found.curves.items()
         if name in _ACTS
     }
     low = min((min(0.0, value) for name, of in lines.items() for value in of if value), default=0.0)
@@ -237,18 +231,18 @@ def _draw_benefit(outcome: str, found: Node) -> Block:
     )
 
 
-def _tabulate_benefit(outcome: str, found: Node) -> Table:
-    curves = found["curves"]
-    rivals = [name for name in ("rfs", "logistic", "all", "none") if curves[name].each()]
+def _tabulate_benefit(outcome: str, found: DecisionCurve) -> Table:
+    curves = found.curves
+    rivals = [name for name in ("rfs", "logistic", "all", "none") if curves.get(name)]
     rows = []
-    for number, threshold in enumerate(found["thresholds"].each()):
-        model = curves["model"].each()
+    for number, threshold in enumerate(found.thresholds):
+        model = curves.get("model", ())
         row = [show(threshold, _THRESHOLD)]
-        own = model[number] if number < len(model) else Node(None)
-        row.append(show_interval(own["net_benefit"], own["net_benefit_ci"], _PER_100))
+        own = model[number] if number < len(model) else NetBenefit()
+        row.append(show_interval(own.net_benefit, own.net_benefit_ci, _PER_100))
         for name in rivals:
-            other = curves[name][number]
-            row.append(show_interval(other["model_ahead"], other["model_ahead_ci"], _AHEAD))
+            other = curves[name][number] if number < len(curves[name]) else NetBenefit()
+            row.append(show_interval(other.model_ahead, other.model_ahead_ci, _AHEAD))
         rows.append(row)
     columns = ["Acting from, in 100", "Net benefit of the model"]
     columns += [f"Model ahead of {_ACTS[name]}" for name in rivals]

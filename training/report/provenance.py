@@ -1,23 +1,23 @@
 """How the run was made: origins, records, breaks, openings, choices that change results."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Final
 
+from models.run_figures.fitting import DatedBreak
+from models.run_figures.run import OriginOpening, RunFacts, RunFigures, Setting
 from training.config import TrainingConfig
 from training.report.parts import Block, Part, Section, Words, keep
-from training.report.reading import Node, Run
 from training.report.tables import COUNT, RATIO, Cell, Style, make_table, plain, say, show
 
 _DECLARED: Final = tuple(field.name for field in fields(TrainingConfig))
 _P: Final = Style(4)
-_SWITCHES: Final = {
-    "synthetic": "Synthetic unit",
-    "across_breaks": "Learnt across changes of recording",
-    "retrospective": "Labels of the training rows read at the extract",
-}
+IS_SETTING: Final = re.compile(r"[a-z][a-z0-9_]*")
+"""Names of plain settings: small letters, digits, underscores."""
 
 
-def describe_making(run: Run) -> Section:
+def describe_making(run: RunFigures) -> Section:
     """Return the section on how the run was made."""
     return Section(
         "making",
@@ -27,21 +27,21 @@ def describe_making(run: Run) -> Section:
         keep(
             _tell_origins(run),
             _tell_records(run),
-            _tell_breaks(run.root["breaks"]),
-            _tell_openings(run.root["openings"]),
-            _tell_configuration(run.root["run"]["config"]),
+            _tell_breaks(run.breaks),
+            _tell_openings(run.openings or ()),
+            _tell_configuration((run.run or RunFacts()).config),
         ),
     )
 
 
-def _tell_origins(run: Run) -> Part:
+def _tell_origins(run: RunFigures) -> Part:
     rows = [
         [
-            say(one["name"].text),
-            say(", ".join(one["trained_on"].texts())),
-            show(one["n_test"], COUNT),
+            say(one.name),
+            say(", ".join(one.trained_on)),
+            show(one.n_test, COUNT),
         ]
-        for one in run.root["run"]["origins"].each()
+        for one in (run.run or RunFacts()).origins
     ]
     columns = ["Test origin", "Learnt from cohorts of", "Cases tested"]
     return Part(
@@ -52,26 +52,30 @@ def _tell_origins(run: Run) -> Part:
     )
 
 
-def _tell_records(run: Run) -> Part:
-    made = run.root["run"]
+def _tell_records(run: RunFigures) -> Part:
+    made = run.run or RunFacts()
     rows: list[list[Cell]] = [
-        [say("Cases in the extract"), show(made["n_cases"], COUNT)],
-        [say("Events in the extract"), show(made["n_events"], COUNT)],
-        [say("Extract taken"), say(made["extract_at"].text)],
-        [say("Catalogue"), say(f"{made['catalogue'].text} ({made['catalogue_digest'].text})")],
-        [say("Engine version"), say(made["engine_version"].text)],
-        [say("Bundle"), say(run.root["bundle_id"].text)],
-        [say("Area held out"), say(made["held_out_area"].text or "none")],
+        [say("Cases in the extract"), show(made.n_cases, COUNT)],
+        [say("Events in the extract"), show(made.n_events, COUNT)],
+        [say("Extract taken"), say(made.extract_at)],
+        [say("Catalogue"), say(f"{made.catalogue} ({made.catalogue_digest})")],
+        [say("Engine version"), say(made.engine_version)],
+        [say("Bundle"), say(run.bundle_id)],
+        [say("Area held out"), say(made.held_out_area or "none")],
     ]
     rows += [
-        [say(words), say("yes" if made[name].is_true else "no")]
-        for name, words in _SWITCHES.items()
-        if made.has(name)
+        [say(words), say("yes" if is_on else "no")]
+        for words, is_on in (
+            ("Synthetic unit", made.synthetic),
+            ("Learnt across changes of recording", made.across_breaks),
+            ("Labels of the training rows read at the extract", made.retrospective),
+        )
+        if is_on is not None
     ]
     return Part("Records, catalogue and bundle", "", (make_table("The run", ["", ""], rows),))
 
 
-def _tell_breaks(breaks: Node) -> Part:
+def _tell_breaks(breaks: tuple[DatedBreak, ...] | None) -> Part:
     title = "Changes of recording practice"
     meaning = (
         "A step, from one month to the next, in how often a family of records is made per open "
@@ -79,30 +83,22 @@ def _tell_breaks(breaks: Node) -> Part:
     )
     rows = [
         [
-            say(plain(one["family"].text)),
-            say(one["date"].text),
-            show(one["ratio"], RATIO),
-            show(one["p_value"], _P),
+            say(plain(one.family)),
+            say(one.date),
+            show(one.ratio, RATIO),
+            show(one.p_value, _P),
         ]
-        for one in breaks.each()
+        for one in breaks or ()
     ]
     if rows:
         columns = ["Family of records", "From", "Times as many as before", "p, corrected"]
         return Part(title, meaning, (make_table("Changes found", columns, rows),))
-    none = (Words(("None was found before the first test origin.",)),) if _is_given(breaks) else ()
-    return Part(title, meaning, none)
+    none = Words(("None was found before the first test origin.",))
+    return Part(title, meaning, () if breaks is None else (none,))
 
 
-def _is_given(node: Node) -> bool:
-    return node.value is not None
-
-
-def _tell_openings(openings: Node) -> Part:
-    rows = [
-        [say(one["origin"].text), say(one["words"].text)]
-        for one in openings.each()
-        if one["words"].text
-    ]
+def _tell_openings(openings: tuple[OriginOpening, ...]) -> Part:
+    rows = [[say(one.origin), say(one.words)] for one in openings if one.words]
     return Part(
         "How often each test origin was opened",
         "Every look at a test origin makes it a little less of a test, because the next choice "
@@ -111,13 +107,14 @@ def _tell_openings(openings: Node) -> Part:
     )
 
 
-def _tell_configuration(config: Node) -> Part:
+def _tell_configuration(config: Mapping[str, Setting]) -> Part:
     rows = []
     for name in _DECLARED:
-        found = config[name]
-        for inner, one in found.named() or [("", found)]:
+        found = config.get(name, ())
+        by_name = found if isinstance(found, Mapping) else {"": found}
+        for inner, one in by_name.items():
             value = _write(one)
-            if value:
+            if value and (not inner or IS_SETTING.fullmatch(inner)):
                 rows.append([say(plain(f"{name} {inner}".strip())), say(value)])
     blocks: tuple[Block, ...] = ()
     if rows:
@@ -125,9 +122,9 @@ def _tell_configuration(config: Node) -> Part:
     return Part("Choices that change results", "", blocks)
 
 
-def _write(node: Node) -> str:
+def _write(found: float | tuple[tuple[str, ...], ...]) -> str:
     """Return a number, or what was fixed beforehand, as it stands in the configuration."""
-    if node.number is not None:
-        return f"{node.number:.12g}"
-    pairs = [" by ".join(plain(text) for text in pair.texts()) for pair in node.each()]
+    if not isinstance(found, tuple):
+        return f"{found:.12g}"
+    pairs = [" by ".join(plain(text) for text in pair) for pair in found]
     return "; ".join(pair for pair in pairs if pair)

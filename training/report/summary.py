@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from models.run_figures.fitting import TrainingFigures
+from models.run_figures.ranking import Evaluation, Interval
+from models.run_figures.run import RunFigures
 from training.evaluation.headlines import NO_MODEL, NO_SIGNAL, NOT_SHOWN
 from training.report.parts import Block, Part, Section, Words, keep
 from training.report.plots import Spread, draw_estimates
-from training.report.reading import Node, Run
 from training.report.tables import (
     AUC,
     COUNT,
@@ -29,6 +31,7 @@ CANDIDATES: Final[Mapping[str, str]] = {
     "tuned": "tuned trees",
 }
 """What competes for an outcome, in few words."""
+_BASELINES: Final = ("rfs", "logistic")
 _WARNING_WORDS: Final = (NO_SIGNAL, NOT_SHOWN, NO_MODEL)
 
 
@@ -52,10 +55,10 @@ class Headline:
     is_warning: bool
 
 
-def read_headlines(run: Run) -> list[Headline]:
+def read_headlines(run: RunFigures) -> list[Headline]:
     """Return the headlines, warnings first."""
     found = []
-    for line in run.root["headlines"].texts():
+    for line in run.headlines:
         about, _, rest = line.partition(": ")
         verdict, _, figures = rest.partition(": ")
         is_warning = any(word in line for word in _WARNING_WORDS)
@@ -75,17 +78,13 @@ class FindingLine:
     is_warning: bool
 
 
-def read_findings(run: Run) -> list[FindingLine]:
+def read_findings(run: RunFigures) -> list[FindingLine]:
     """Return the findings, warnings first."""
-    found = [
-        FindingLine(one["words"].text, one["is_warning"].is_true)
-        for one in run.root["findings"].each()
-        if one["words"].text
-    ]
+    found = [FindingLine(one.words, one.is_warning) for one in run.findings if one.words]
     return sorted(found, key=lambda one: not one.is_warning)
 
 
-def describe_glance(run: Run) -> Section:
+def describe_glance(run: RunFigures) -> Section:
     """Return the section that shows every outcome on one line."""
     blocks: list[Block] = []
     table = _tabulate(run)
@@ -105,23 +104,23 @@ def describe_glance(run: Run) -> Section:
     )
 
 
-def _tabulate(run: Run) -> Table:
+def _tabulate(run: RunFigures) -> Table:
     rows = []
-    for outcome in run.outcomes:
-        for origin, found in run.root["outcomes"][outcome].parts():
-            others, differences = found["baselines"], found["differences"]
-            picked = run.root["training"][outcome]["choice"]["picked"].text
+    for outcome in run.outcome_names:
+        for origin, found in run.outcomes.get(outcome, {}).items():
+            rule, logistic = (found.baselines.get(name, Evaluation()) for name in _BASELINES)
+            choice = run.training.get(outcome, TrainingFigures()).choice
+            picked = choice.picked if choice else ""
             is_last = origin == run.last
             rows.append(
                 [
                     say(f"{plain(outcome)}, {origin}"),
-                    show(found["n"], COUNT),
-                    show(found["base_rate"], IN_100),
-                    show_interval(found["auc"], found["auc_ci"], AUC),
-                    show(others["rfs"]["auc"], AUC),
-                    show(others["logistic"]["auc"], AUC),
-                    show_difference(differences["rfs"]),
-                    show_difference(differences["logistic"]),
+                    show(found.n, COUNT),
+                    show(found.base_rate, IN_100),
+                    show_interval(found.auc, found.auc_ci, AUC),
+                    show(rule.auc, AUC),
+                    show(logistic.auc, AUC),
+                    *(show_difference(found.differences.get(name)) for name in _BASELINES),
                     say(CANDIDATES.get(picked, "") if is_last else "see its own run"),
                 ]
             )
@@ -131,24 +130,21 @@ def _tabulate(run: Run) -> Table:
     return make_table("Outcomes, rankings and paired differences", columns, rows)
 
 
-def read_spread(estimate: Node, interval: Node) -> Spread | None:
+def read_spread(estimate: float | None, interval: Interval | None) -> Spread | None:
     """Return an estimate and its interval for a plot, where there is one."""
-    value = estimate.number
-    if value is None:
-        return None
-    return Spread(value, interval[0].number, interval[1].number)
+    return None if estimate is None else Spread(estimate, *(interval or ()))
 
 
-def _plot(run: Run) -> list[Block]:
+def _plot(run: RunFigures) -> list[Block]:
     rows: dict[str, dict[str, Spread]] = {}
-    for outcome in run.outcomes:
+    for outcome in run.outcome_names:
         found = run.at(outcome)
-        sources = {"model": found, **dict(found["baselines"].parts())}
+        sources: dict[str, Evaluation] = {"model": found, **found.baselines}
         spreads = {
             CANDIDATES[name]: spread
             for name, one in sources.items()
             if name in CANDIDATES
-            for spread in [read_spread(one["auc"], one["auc_ci"])]
+            for spread in [read_spread(one.auc, one.auc_ci)]
             if spread is not None
         }
         if spreads:

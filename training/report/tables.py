@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from training.report.reading import Node
+from models.run_figures.codec import place_of
+from models.run_figures.ranking import Difference, Interval
 
 NOTHING: Final = "\u2013"
 """Shown where there is no figure; the page says what that means."""
@@ -142,32 +143,34 @@ def count(value: int) -> Cell:
     return Cell(COUNT.write(value), is_figure=True)
 
 
-def show(node: Node, style: Style) -> Cell:
-    """Return a cell with one figure."""
-    value = node.number
+def show(value: float | None, style: Style) -> Cell:
+    """Return a cell with one figure that was read."""
     if value is None:
         return Cell(NOTHING, is_figure=True)
-    return Cell(style.write(value), "", (node.pointer,), f"{style.scale:g}", is_figure=True)
+    return Cell(style.write(value), "", (place_of(value),), f"{style.scale:g}", is_figure=True)
 
 
-def show_interval(node: Node, interval: Node, style: Style) -> Cell:
+def show_interval(value: float | None, interval: Interval | None, style: Style) -> Cell:
     """Return a cell with a figure and its interval, given as a pair."""
-    return show_between(node, interval[0], interval[1], style)
+    low, high = interval or (None, None)
+    return show_between(value, low, high, style)
 
 
-def show_between(node: Node, low: Node, high: Node, style: Style) -> Cell:
+def show_between(value: float | None, low: float | None, high: float | None, style: Style) -> Cell:
     """Return a cell with a figure and its interval, given as two ends."""
-    found = show(node, style)
-    if not found.sources or low.number is None or high.number is None:
+    found = show(value, style)
+    if not found.sources or low is None or high is None:
         return found
-    interval = f"{style.write(low.number)}, {style.write(high.number)}"
-    sources = (node.pointer, low.pointer, high.pointer)
+    interval = f"{style.write(low)}, {style.write(high)}"
+    sources = (*found.sources, place_of(low), place_of(high))
     return Cell(found.text, interval, sources, found.scale, is_figure=True)
 
 
-def show_difference(node: Node) -> Cell:
+def show_difference(found: Difference | None) -> Cell:
     """Return a cell with a paired difference of AUCs."""
-    return show_between(node["estimate"], node["low"], node["high"], GAIN)
+    if found is None:
+        return show(None, GAIN)
+    return show_between(found.estimate, found.low, found.high, GAIN)
 
 
 def plain(name: str) -> str:

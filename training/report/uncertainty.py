@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from training.report.parts import Beside, Block, Part, Section, Words, keep
+from models.run_figures.run import RunFigures
+from models.run_figures.screening_list import RankIntervals, TruthFigures, TruthPart
+from training.report.parts import Beside, Part, Section, keep
 from training.report.plots import Spread, draw_bands
-from training.report.reading import Node, Run
 from training.report.tables import (
     AUC,
     COUNT,
@@ -23,20 +24,11 @@ from training.report.tables import (
 
 _MOST_PLACES: Final = 60
 """Places of the list whose bands are shown one by one."""
-_TOTALS: Final = (
-    ("n_refits", "Refits", COUNT),
-    ("capacity", "Places on the list", COUNT),
-    ("share_stable", "Listed cases on the list in nearly every refit, in 100", IN_100),
-    ("n_tied_listed", "Listed cases that cannot be told from the last place", COUNT),
-    ("told_apart", "As good as tied with the last place: lower by at most, in 100", IN_100),
-    ("n_tied", "Cases in all that cannot be told from the last place", COUNT),
-)
-"""Figures of a run's rank bands, in the order in which they are shown."""
 
 
-def describe_doubt(run: Run) -> Section:
+def describe_doubt(run: RunFigures) -> Section:
     """Return the section on how far ranks can be told apart."""
-    bands = run.root["bands"]
+    bands = run.bands or RankIntervals()
     return Section(
         "doubt",
         "Doubt about the order",
@@ -46,40 +38,52 @@ def describe_doubt(run: Run) -> Section:
     )
 
 
-def _tell_totals(bands: Node) -> Part:
-    rows = [[say(name), show(bands[key], style)] for key, name, style in _TOTALS if bands.has(key)]
-    said = bands["words"].text
-    blocks: tuple[Block, ...] = (Words((said,)),) if said else ()
-    if rows:
-        blocks = (*blocks, make_table("The list over the refits", ["", "Figure"], rows))
-    return Part("How much of the list is settled", "", blocks)
+def _tell_totals(bands: RankIntervals) -> Part:
+    rows = [
+        [say(name), show(value, style)]
+        for name, value, style in (
+            ("Refits", bands.n_refits, COUNT),
+            ("Places on the list", bands.capacity, COUNT),
+            (
+                "Listed cases on the list in nearly every refit, in 100",
+                bands.share_stable,
+                IN_100,
+            ),
+            ("Listed cases that cannot be told from the last place", bands.n_tied_listed, COUNT),
+            (
+                "As good as tied with the last place: lower by at most, in 100",
+                bands.told_apart,
+                IN_100,
+            ),
+            ("Cases in all that cannot be told from the last place", bands.n_tied, COUNT),
+        )
+        if value is not None
+    ]
+    table = make_table("The list over the refits", ["", "Figure"], rows)
+    return Part("How much of the list is settled", "", (table,) if rows else ())
 
 
-def _tell_places(bands: Node) -> Part:
-    places = [one for one in bands["places"].each() if one["median"].number is not None]
+def _tell_places(bands: RankIntervals) -> Part:
+    places = [one for one in bands.places if one.median is not None]
     if not places:
         return Part("", "", ())
     shown = places[:_MOST_PLACES]
-    numbers = [one["place"].number or 0.0 for one in shown]
-    spreads = [
-        Spread(one["median"].number or 0.0, one["low"].number, one["high"].number) for one in shown
-    ]
+    numbers = [one.place for one in shown]
+    spreads = [Spread(one.median or 0.0, one.low, one.high) for one in shown]
     title = "Ranks of each place's case over the refits"
     says = "; ".join(
         f"place {number:.0f}: middle rank {one.estimate:.0f}, from {one.low or 0:.0f} to "
         f"{one.high or 0:.0f}"
         for number, one in zip(numbers, spreads, strict=True)
     )
-    is_whole = all(
-        one["median"].number in (None, round(one["median"].number or 0)) for one in shown
-    )
+    is_whole = all(one.median in (None, round(one.median or 0)) for one in shown)
     style = COUNT if is_whole else ONE
     rows = [
-        [show(one["place"], COUNT), show_between(one["median"], one["low"], one["high"], style)]
+        [show(one.place, COUNT), show_between(one.median, one.low, one.high, style)]
         for one in shown
     ]
     table = make_table(title, ["Place", "Middle rank [5th, 95th in 100]"], rows)
-    plot = draw_bands(title, f"{says}.", numbers, spreads, bands["capacity"].number)
+    plot = draw_bands(title, f"{says}.", numbers, spreads, bands.capacity)
     return Part(
         "Bands of ranks",
         "Each grey line runs over the ranks that nine in ten refits gave the case of that place.",
@@ -87,10 +91,10 @@ def _tell_places(bands: Node) -> Part:
     )
 
 
-def describe_truth(run: Run) -> Section:
+def describe_truth(run: RunFigures) -> Section:
     """Return the section that holds a synthetic unit's list against its known truth."""
-    truth = run.root["truth"]
-    found = [(name, truth[name]) for name in run.outcomes if truth[name]]
+    truth = run.truth or {}
+    found = [(name, truth[name]) for name in run.outcome_names if name in truth]
     return Section(
         "truth",
         "Held against the known truth",
@@ -100,16 +104,16 @@ def describe_truth(run: Run) -> Section:
     )
 
 
-def _tell_ceilings(found: list[tuple[str, Node]]) -> Part:
+def _tell_ceilings(found: list[tuple[str, TruthFigures]]) -> Part:
     rows = [
         [
             say(plain(name)),
-            show(one["n"], COUNT),
-            show(one["ceiling_auc"], AUC),
-            show(one["auc"], AUC),
-            show(one["share_of_ceiling"], IN_100),
-            show(one["recall_of_truth_at_capacity"], IN_100),
-            show(one["largest_standard_error"], Style(4)),
+            show(one.n, COUNT),
+            show(one.ceiling_auc, AUC),
+            show(one.auc, AUC),
+            show(one.share_of_ceiling, IN_100),
+            show(one.recall_of_truth_at_capacity, IN_100),
+            show(one.largest_standard_error, Style(4)),
         ]
         for name, one in found
     ]
@@ -120,10 +124,8 @@ def _tell_ceilings(found: list[tuple[str, Node]]) -> Part:
     return Part("How near the ceiling", "", (table,) if rows else ())
 
 
-def _tell_parts(found: list[tuple[str, Node]]) -> Part:
-    tables = tuple(
-        _tabulate_parts(name, one["parts"].each()) for name, one in found if one["parts"].each()
-    )
+def _tell_parts(found: list[tuple[str, TruthFigures]]) -> Part:
+    tables = tuple(_tabulate_parts(name, one.parts) for name, one in found if one.parts)
     return Part(
         "Calibration against truth",
         "The cases in ten parts by their estimate, beside the mean of their true probabilities.",
@@ -131,14 +133,14 @@ def _tell_parts(found: list[tuple[str, Node]]) -> Part:
     )
 
 
-def _tabulate_parts(name: str, parts: list[Node]) -> Table:
+def _tabulate_parts(name: str, parts: tuple[TruthPart, ...]) -> Table:
     rows = [
         [
             say(f"part {number}"),
-            show(one["n"], COUNT),
-            show(one["mean_probability"], IN_100),
-            show(one["mean_truth"], IN_100),
-            show(one["relative_error"], POINTS),
+            show(one.n, COUNT),
+            show(one.mean_probability, IN_100),
+            show(one.mean_truth, IN_100),
+            show(one.relative_error, POINTS),
         ]
         for number, one in enumerate(parts, 1)
     ]
@@ -147,19 +149,19 @@ def _tabulate_parts(name: str, parts: list[Node]) -> Table:
     return make_table(f"Estimate and truth, outcome: {plain(name)}", columns, rows)
 
 
-def _tell_managed_truth(found: list[tuple[str, Node]]) -> Part:
+def _tell_managed_truth(found: list[tuple[str, TruthFigures]]) -> Part:
     rows = [
         [
             say(plain(name)),
-            show(managed["n"], COUNT),
-            show(managed["median_place"], RATIO),
-            show(managed["median_untreated_place"], RATIO),
-            show(managed["mean_probability"], IN_100),
-            show(managed["mean_untreated"], IN_100),
+            show(managed.n, COUNT),
+            show(managed.median_place, RATIO),
+            show(managed.median_untreated_place, RATIO),
+            show(managed.mean_probability, IN_100),
+            show(managed.mean_untreated, IN_100),
         ]
         for name, one in found
-        for managed in [one["managed"]]
-        if managed["n"].number
+        for managed in [one.managed]
+        if managed is not None and managed.n
     ]
     columns = ["Outcome", "Managed cases", "Middle place by the estimate"]
     columns += [

@@ -1,0 +1,199 @@
+"""What a run says of its models: training rows, choice, tuning, drift and changes of recording."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from models.run_figures.ranking import Difference, Interval
+
+
+@dataclass(frozen=True)
+class CandidateFigures:
+    """One candidate in the back-tests: its AUC by period, their mean, and the best less it."""
+
+    mean_auc: float | None = None
+    auc: tuple[float | None, ...] = ()
+    behind_best: Difference | None = None
+
+
+@dataclass(frozen=True)
+class ChoiceFigures:
+    """What the written rule picked, and the candidate with the highest mean."""
+
+    picked: str = ""
+    best: str = ""
+    periods: tuple[str, ...] = ()
+    candidates: Mapping[str, CandidateFigures] = field(default_factory=dict)
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found.
+
+    Parameters
+    ----------
+    settings
+        LightGBM's settings with the highest mean AUC over the periods.
+    mean_auc, shipped_auc
+        That mean, and that of the settings as shipped.
+    n_trials
+        Settings tried, earlier calls included.
+    stopped
+        Why it ended: ``trials``, ``minutes`` or ``interrupted``.
+    """
+
+    settings: Mapping[str, float]
+    mean_auc: float
+    shipped_auc: float
+    n_trials: int
+    stopped: str
+
+
+@dataclass(frozen=True)
+class UninformativeFigures:
+    """Indicators that are indistinguishable from noise, and what they cost.
+
+    Parameters
+    ----------
+    names, n_indicators
+        Their names in catalogue order, and how many indicators there are in all.
+    change
+        The AUC on rows held out by person, with all indicators less that without these.
+    words
+        What was found.
+    """
+
+    names: tuple[str, ...] = ()
+    n_indicators: int | None = None
+    change: Difference | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class DriftShift:
+    """How far the recorded rate has moved since the training dates.
+
+    Parameters
+    ----------
+    shift
+        To be added to the served log-odds; 0 where the rule does not apply it.
+    seen
+        Difference in log-odds between the window just past and the training dates, at equal
+        log-odds of the model; ``None`` where too little is known.
+    interval
+        95 % interval of ``seen``, by person.
+    fluctuation
+        Standard deviation, in log-odds, between earlier windows beyond chance.
+    recent_rate, training_rate
+        Share with the outcome within the window just past, and within the short windows at the
+        training dates.
+    n_recent, n_windows
+        Cases in the window just past; earlier windows.
+    window
+        Its length in words.
+    from_us, until_us
+        The window just past, ``[from_us, until_us)``, microseconds UTC.
+    told
+        The finding in words.
+    """
+
+    shift: float
+    seen: float | None = None
+    interval: Interval | None = None
+    fluctuation: float | None = None
+    recent_rate: float | None = None
+    training_rate: float | None = None
+    n_recent: int | None = None
+    n_windows: int | None = None
+    window: str = ""
+    from_us: int | None = None
+    until_us: int | None = None
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class TrainingFigures:
+    """What the model of one outcome learnt from.
+
+    Parameters
+    ----------
+    n, positives, base_rate
+        Training rows, those with the outcome, and their share.
+    rounds
+        Trees; ``None`` without a model.
+    settings
+        Tuned settings, where the written rule picked them.
+    choice, tuning
+        What the back-tests said; ``None`` where there were none, or it was not asked for.
+    by_folds
+        Whether folds by person stood in for periods.
+    idle
+        Uninformative indicators; ``None`` where it was not asked for.
+    drift
+        ``None`` where it was not looked at, as at index events.
+    """
+
+    n: int | None = None
+    positives: int | None = None
+    base_rate: float | None = None
+    rounds: int | None = None
+    settings: Mapping[str, float] = field(default_factory=dict)
+    choice: ChoiceFigures | None = None
+    tuning: Tuned | None = None
+    by_folds: bool = False
+    idle: UninformativeFigures | None = None
+    drift: DriftShift | None = None
+
+
+@dataclass(frozen=True)
+class DatedBreak:
+    """A change of recording practice.
+
+    Parameters
+    ----------
+    date_us, date
+        Start of the first month of the new practice: microseconds UTC, and as it is shown.
+    family
+        Kinds whose records changed: a kind with all those below it, or all records.
+    ratio
+        Records per case at risk after the change over those before it.
+    p_value
+        Corrected for the number of families (Bonferroni).
+    """
+
+    date_us: int | None = None
+    family: str = ""
+    ratio: float | None = None
+    p_value: float | None = None
+    date: str = ""
+
+
+@dataclass(frozen=True)
+class HandbackFigures:
+    """Grave incidents in the ``weeks`` before and after hand-backs, beside cases never managed."""
+
+    n_handbacks: int | None = None
+    n_controls: int | None = None
+    before: int | None = None
+    after: int | None = None
+    control_before: int | None = None
+    control_after: int | None = None
+    relative: float | None = None
+    low: float | None = None
+    high: float | None = None
+    weeks: int | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class ManagedFigures:
+    """Outcomes observed over those expected, of managed cases and of the others."""
+
+    n_managed: int | None = None
+    n_others: int | None = None
+    managed_ratio: float | None = None
+    others_ratio: float | None = None
+    relative: float | None = None
+    low: float | None = None
+    high: float | None = None
+    words: str = ""
