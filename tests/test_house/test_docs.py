@@ -78,6 +78,28 @@ def test_the_tree_of_the_architecture_is_the_tree():
     assert drawn == rooms
 
 
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("0*.md"))
+
+
+def test_the_list_of_decision_records_has_every_title():
+    """A decision record is listed under the number and the title that it has itself."""
+    listed = re.findall(
+        r"^\| \[(\d+)\]\((.+?)\) \| (.+) \|$",
+        (DECISIONS[0].parent / "README.md").read_text(encoding="utf-8"),
+        re.M,
+    )
+    titles = [path.read_text(encoding="utf-8").splitlines()[0] for path in DECISIONS]
+    assert [f"# {number}. {title}" for number, _, title in listed] == titles
+    assert [name for _, name, _ in listed] == [path.name for path in DECISIONS]
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_record_ends_with_what_remains(path):
+    """The last part of every decision record says what it leaves open."""
+    parts = re.findall(r"^\*\*([A-Z][^*]*?)\.?\*\*", path.read_text(encoding="utf-8"), re.M)
+    assert parts[-1] == "What remains"
+
+
 @pytest.mark.parametrize("heading", ["One record's way", "One decision's way"])
 def test_a_way_through_the_house_has_at_most_twenty_stations(heading):
     """A record and a decision pass few hands, each a file that exists."""
