@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from scripts.browser import find_chromium
+from tests.run_folder import find_run_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = Path(os.environ.get("CASELIGHT_REAL_DATA", ROOT.parent / "shared" / "data"))
@@ -49,10 +50,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{kind} skipped ({count}): {absent(marker)}.")
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the database server that was started for the run, once all who used it have ended."""
+    if hasattr(config, "workerinput"):
+        return  # others of the run may ask it still
+    from tests.test_store.postgresql_server import end_server
+
+    end_server(config._tmp_path_factory)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def audit_key_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Name one audit key for every store of the tests: they are copied from each other."""
-    path = tmp_path_factory.mktemp("keys") / "audit.key"
+    path = find_run_folder(tmp_path_factory) / "audit.key"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CASELIGHT_AUDIT_KEY_FILE", str(path))
         yield path
