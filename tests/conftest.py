@@ -1,6 +1,7 @@
 """What every test may ask for: the real histories, a browser, a settled hypothesis profile."""
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from scripts.browser import find_chromium
-from tests.run_folder import find_run_folder
+from tests.run_folder import find_run_folder, make_once
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = Path(os.environ.get("CASELIGHT_REAL_DATA", ROOT.parent / "shared" / "data"))
@@ -103,6 +104,13 @@ class SmallUnit:
 @pytest.fixture(scope="session")
 def small_unit(tmp_path_factory: pytest.TempPathFactory) -> SmallUnit:
     """Simulate 500 cases and train on them, once for all tests."""
+    place = make_once(tmp_path_factory, "small", make_small_unit)
+    dates = json.loads((place / "dates.json").read_text())
+    return SmallUnit(place / "unit", place / "bundle", tuple(dates["train"]), dates["test"])
+
+
+def make_small_unit(place: Path) -> None:
+    """Write the unit, the bundle and the dates of the training into a folder."""
     from caselight.demo import choose_dates
     from features.assembly import assemble_history
     from features.catalogue_file import load_catalogue
@@ -111,7 +119,6 @@ def small_unit(tmp_path_factory: pytest.TempPathFactory) -> SmallUnit:
     from training.pipeline import train
     from training.simulator import simulate_unit
 
-    place = tmp_path_factory.mktemp("small")
     folder, bundle = place / "unit", place / "bundle"
     simulate_unit(500, 7, folder, progress=lambda message: None)
     history = assemble_history(read_folder(folder))
@@ -134,4 +141,5 @@ def small_unit(tmp_path_factory: pytest.TempPathFactory) -> SmallUnit:
         config=quick,
         progress=lambda message: None,
     )
-    return SmallUnit(folder, bundle, tuple(train_dates), test_date)
+    dates = {"train": [int(date) for date in train_dates], "test": int(test_date)}
+    (place / "dates.json").write_text(json.dumps(dates))

@@ -17,7 +17,7 @@ def test_what_is_made_once_is_made_once(tmp_path_factory: pytest.TempPathFactory
 
 
 def test_what_failed_is_made_anew(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A maker that failed half-way leaves nothing to the next, which begins with an empty folder."""
+    """A maker that failed half-way leaves nothing: the next begins with an empty folder."""
 
     def fail(folder: Path) -> None:
         (folder / "half").touch()

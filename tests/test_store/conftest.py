@@ -11,6 +11,7 @@ import pytest
 
 from serving.store.database import Store, open_store
 from serving.store.upgrading import upgrade
+from tests.run_folder import make_once
 from tests.test_store.database_pool import DatabasePool
 from tests.test_store.postgresql_server import (
     find_server,
@@ -65,13 +66,15 @@ def databases(postgresql: str, template: str) -> Iterator[DatabasePool]:
 
 
 @pytest.fixture(scope="session")
-def made_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_sqlite(tmp_path_factory: pytest.TempPathFactory, audit_key_file: Path) -> Path:
     """Return an up-to-date SQLite store, to copy."""
-    path = tmp_path_factory.mktemp("store") / "made.db"
-    store = open_store(f"sqlite:///{path}")
+    return make_once(tmp_path_factory, "sqlite", _make_sqlite) / "made.db"
+
+
+def _make_sqlite(folder: Path) -> None:
+    store = open_store(f"sqlite:///{folder / 'made.db'}")
     upgrade(store, synthetic=True)
     store.close()
-    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
