@@ -32,6 +32,17 @@ def absent(marker: str) -> str | None:
     return None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs on PostgreSQL, and begin with the long files; else the order stays."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        if call and "postgresql" in (call.params.get(name) for name in ("address", "new_address")):
+            item.add_marker("postgresql")
+    # Several processes take files in this order: a long one begun last would be waited for.
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot run here; in CI that is a failure."""
     for marker in ("real_data", "browser"):

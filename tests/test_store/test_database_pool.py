@@ -9,6 +9,8 @@ from tests.test_store.database_pool import DatabasePool
 from tests.test_store.database_state import find_differences, read_layout
 from tests.test_store.postgresql_server import connect
 
+pytestmark = pytest.mark.postgresql
+
 ROW = "INSERT INTO cases (case_key, recorded_at, stored_seq) VALUES ('K', 1, 1)"
 
 
