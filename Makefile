@@ -13,10 +13,10 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check audit sbom format docs pictures bench lock clean
+.PHONY: help setup run test test-fast check audit sbom format docs pictures bench lock clean
 
 help: ## List these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | awk -F '\t' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | awk -F '\t' '{ printf "make %-9s %s\n", $$1, $$2 }'
 
 setup: ## Make .venv and the page styles; does nothing when they are up to date
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/setup.py
@@ -26,6 +26,9 @@ run: setup ## Train on a synthetic unit, print this week's list, serve its pages
 
 test: setup ## Run every test
 	@$(VENV)/python scripts/test.py
+
+test-fast: setup ## Run the tests that need little time: on SQLite alone, without a browser
+	@$(VENV)/python scripts/test.py -m "not (long or postgresql or browser or real_data)"
 
 check: setup ## Format, lint, types, direction of imports, locks, insecure patterns
 	$(VENV)/ruff format --check .

@@ -1,15 +1,13 @@
-"""Run the whole test suite, fetching a browser first where that is allowed.
+"""Run the tests on every processor, fetching a browser first where that is allowed.
 
-Two halves run side by side, of about the same length; what the second says is printed after the
-first. Arguments go on to one pytest alone. Which tests are skipped, and why, is decided in
-`tests/conftest.py`.
+Arguments go on to pytest. Which tests are skipped, and why, is decided in `tests/conftest.py`;
+what the processes make only once between them, in `tests/run_folder.py`.
 """
 
 import os
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,37 +15,30 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.browser import find_chromium  # noqa: E402  # the line above makes it importable
 
-STORE = ("tests/test_store", "tests/test_serving/test_described.py")
-"""The first half: the store's tests, which run on two databases, and as much more as makes the
-halves of one length.
-"""
+# Tests of one file share what it makes, so they stay together. Files begin in the order in which
+# `tests/conftest.py` puts them: a long one that began last would be waited for.
+MOST_PROCESSES = 8  # each holds almost a gigabyte
+SPREAD = (
+    "-n",
+    str(min(MOST_PROCESSES, os.cpu_count() or 1)),
+    "--dist",
+    "loadfile",
+    "--no-loadscope-reorder",
+)
 
 
 def main() -> int:
-    """Return pytest's exit code, that of the first half that fails where two were run."""
+    """Return pytest's exit code."""
     if find_chromium() is None and may_install():
         install_chromium()
-    if sys.argv[1:]:
-        return run_pytest(sys.argv[1:]).returncode
-    others = [f"--ignore={folder}" for folder in STORE]
-    with ThreadPoolExecutor(1) as beside:
-        rest = beside.submit(run_pytest, ["tests", *others], kept=True)
-        store = run_pytest(list(STORE))
-        print(rest.result().stdout, flush=True)
-    return store.returncode or rest.result().returncode
-
-
-def run_pytest(arguments: list[str], *, kept: bool = False) -> "subprocess.CompletedProcess[str]":
-    """Run one pytest; ``kept`` keeps what it says instead of printing it as it comes."""
     # The browser keeps small caches of its own; like all others they stay in this folder. Several
-    # threads in each of two processes would wait for each other more than they work.
+    # threads in each of several processes would wait for each other more than they work.
     environment = os.environ | {
         "XDG_CACHE_HOME": str(ROOT / ".cache" / "xdg"),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
     }
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if kept else {}
-    command = [sys.executable, "-m", "pytest", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False, text=True, **streams)
+    command = [sys.executable, "-m", "pytest", *SPREAD, *sys.argv[1:]]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def may_install() -> bool:

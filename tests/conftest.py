@@ -1,6 +1,7 @@
 """What every test may ask for: the real histories, a browser, a settled hypothesis profile."""
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from scripts.browser import find_chromium
+from tests.run_folder import find_run_folder, make_once
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = Path(os.environ.get("CASELIGHT_REAL_DATA", ROOT.parent / "shared" / "data"))
@@ -28,6 +30,17 @@ def absent(marker: str) -> str | None:
     if marker == "browser" and find_chromium() is None:
         return "there is no Chromium here (install it, or name it in CHROMIUM)"
     return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs on PostgreSQL, and begin with the long files; else the order stays."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        if call and "postgresql" in (call.params.get(name) for name in ("address", "new_address")):
+            item.add_marker("postgresql")
+    # Several processes take files in this order: a long one begun last would be waited for.
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -49,10 +62,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{kind} skipped ({count}): {absent(marker)}.")
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the database server that was started for the run, once all who used it have ended."""
+    if hasattr(config, "workerinput"):
+        return  # others of the run may ask it still
+    from tests.test_store.postgresql_server import end_server
+
+    end_server(config._tmp_path_factory)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def audit_key_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Name one audit key for every store of the tests: they are copied from each other."""
-    path = tmp_path_factory.mktemp("keys") / "audit.key"
+    path = find_run_folder(tmp_path_factory) / "audit.key"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CASELIGHT_AUDIT_KEY_FILE", str(path))
         yield path
@@ -93,15 +115,20 @@ class SmallUnit:
 @pytest.fixture(scope="session")
 def small_unit(tmp_path_factory: pytest.TempPathFactory) -> SmallUnit:
     """Simulate 500 cases and train on them, once for all tests."""
+    place = make_once(tmp_path_factory, "small", make_small_unit)
+    dates = json.loads((place / "dates.json").read_text())
+    return SmallUnit(place / "unit", place / "bundle", tuple(dates["train"]), dates["test"])
+
+
+def make_small_unit(place: Path) -> None:
+    """Write the unit, the bundle and the dates of the training into a folder."""
     from caselight.commands.demo import choose_dates
     from features.catalogue.file import load_catalogue
     from features.history.assembly import assemble_history
     from features.intake.contract_folder import read_folder
-    from synthetic.simulator import simulate_unit
     from training.config import load_config
     from training.pipeline import train
 
-    place = tmp_path_factory.mktemp("small")
     folder, bundle = place / "unit", place / "bundle"
     simulate_unit(500, 7, folder, progress=lambda message: None)
     history = assemble_history(read_folder(folder))
@@ -124,4 +151,5 @@ def small_unit(tmp_path_factory: pytest.TempPathFactory) -> SmallUnit:
         config=quick,
         progress=lambda message: None,
     )
-    return SmallUnit(folder, bundle, tuple(train_dates), test_date)
+    dates = {"train": [int(date) for date in train_dates], "test": int(test_date)}
+    (place / "dates.json").write_text(json.dumps(dates))

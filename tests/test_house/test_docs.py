@@ -36,8 +36,8 @@ def test_every_link_leads_to_a_file(path):
 def test_every_command_in_a_document_exists(path):
     """A `make` target or a verb of `caselight` that a document names can be called."""
     text = path.read_text(encoding="utf-8")
-    targets = set(re.findall(r"`make ([a-z]+)`", text)) | set(
-        re.findall(r"^make ([a-z]+)", text, re.M)
+    targets = set(re.findall(r"`make ([a-z-]+)`", text)) | set(
+        re.findall(r"^make ([a-z-]+)", text, re.M)
     )
     for target in targets:
         subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)

@@ -23,6 +23,7 @@ from serving.app import create_app, open_service
 from serving.settings import make_settings
 from serving.store.database import open_store
 from serving.store.upgrading import upgrade
+from tests.run_folder import make_once
 from tests.test_serving.browsing import Seen, Visitors, launched, listening
 
 ORIGIN = "http://127.0.0.1"
@@ -69,18 +70,25 @@ def now(unit: Unit) -> str:
 
 
 @pytest.fixture(scope="session")
-def filled(unit: Unit, now: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled(
+    unit: Unit, now: str, tmp_path_factory: pytest.TempPathFactory, audit_key_file: Path
+) -> Path:
     """Return a SQLite store of the unit: imported, scored, with a first sitting of which no row is
     blind; tests of blind rows draw some.
     """
-    path = tmp_path_factory.mktemp("store") / "unit.db"
-    store = open_store(f"sqlite:///{path}")
+    made = make_once(tmp_path_factory, "filled", lambda folder: _fill(unit, now, folder))
+    return made / "unit.db"
+
+
+def _fill(unit: Unit, now: str, folder: Path) -> None:
+    address = f"sqlite:///{folder / 'unit.db'}"
+    store = open_store(address)
     upgrade(store, time_zone=unit.history.time_zone, synthetic=True)
     store.close()
     service = open_service(
         make_settings(
             bundle=unit.bundle_path,
-            database_url=f"sqlite:///{path}",
+            database_url=address,
             now=now,
             capacity=CAPACITY,
             random_places=0,
@@ -89,7 +97,6 @@ def filled(unit: Unit, now: str, tmp_path_factory: pytest.TempPathFactory) -> Pa
     )
     fill_store(service, unit.data)
     service.need_store().close()
-    return path
 
 
 @pytest.fixture(scope="session")

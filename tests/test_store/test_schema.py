@@ -24,6 +24,12 @@ NOW_US = 1_772_000_000_000_000
 PERSON = {"person": "duty", "subject": "local:duty", "role": "duty", "agency": "police"}
 
 
+@pytest.fixture
+def address(new_address: str) -> str:
+    """Return the address of a really new store: these tests are of what it is made of."""
+    return new_address
+
+
 def add_case(store: Store, key: str) -> int:
     with store.writing() as writing:
         seq = writing.take_seq()
