@@ -126,6 +126,7 @@ def make_small_unit(place: Path) -> None:
     from features.catalogue.file import load_catalogue
     from features.history.assembly import assemble_history
     from features.intake.contract_folder import read_folder
+    from synthetic.simulator import simulate_unit
     from training.config import load_config
     from training.pipeline import train
 
