@@ -5,17 +5,17 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.audit_chain import tell_chain
+from benchmarks.audit_chain import describe_chain
 from benchmarks.machine import describe_machine
-from benchmarks.million import tell_million
-from benchmarks.one_case import tell_one_case
-from benchmarks.reasons import tell_reasons
-from benchmarks.scaling import SIZES, UNIT_CASES, tell_scaling
-from benchmarks.store_imports import tell_imports
-from benchmarks.store_lists import tell_lists
-from benchmarks.store_pages import tell_pages
-from benchmarks.store_rescoring import tell_rescoring
-from benchmarks.windows import compare_windows, tell_windows
+from benchmarks.million import describe_million
+from benchmarks.one_case import describe_one_case
+from benchmarks.reasons import describe_reasons
+from benchmarks.scaling import SIZES, UNIT_CASES, describe_scaling
+from benchmarks.store_imports import describe_imports
+from benchmarks.store_lists import describe_lists
+from benchmarks.store_pages import describe_pages
+from benchmarks.store_rescoring import describe_rescoring
+from benchmarks.windows import compare_windows, describe_windows
 from features.engine.warming import compile_engine
 from synthetic.simulator import simulate_unit
 
@@ -29,40 +29,40 @@ _EXPLAINED = (
 )
 
 
-def tell_engine() -> str:
+def describe_engine() -> str:
     """Measure the engine: one case, many cases beside others, and how it grows."""
     compile_engine()
     with tempfile.TemporaryDirectory() as place:
         unit = Path(place) / "unit"
         simulate_unit(UNIT_CASES, 2018, unit, progress=lambda message: None)
-        parts = ["## One case", "", tell_one_case(unit)]
+        parts = ["## One case", "", describe_one_case(unit)]
         parts += ["## The 37 columns", "", _EXPLAINED, ""]
-        parts += [tell_windows(20_000, compare_windows(20_000, 5, ALL))]
-        parts += [tell_windows(200_000, compare_windows(200_000, 3, LARGE))]
-        parts += ["## The whole stalking catalogue", "", tell_scaling(unit, SIZES)]
+        parts += [describe_windows(20_000, compare_windows(20_000, 5, ALL))]
+        parts += [describe_windows(200_000, compare_windows(200_000, 3, LARGE))]
+        parts += ["## The whole stalking catalogue", "", describe_scaling(unit, SIZES)]
     return "\n".join(parts)
 
 
-def tell_store() -> str:
+def describe_store() -> str:
     """Measure the store: the list, imports, scoring anew."""
     parts = [
         "## The list",
         "",
-        tell_lists(),
+        describe_lists(),
         "## Imports",
         "",
-        tell_imports(),
+        describe_imports(),
     ]
-    return "\n".join([*parts, "## Scoring 100,000 cases anew", "", tell_rescoring()])
+    return "\n".join([*parts, "## Scoring 100,000 cases anew", "", describe_rescoring()])
 
 
 GROUPS: dict[str, tuple[str, str, Callable[[], str]]] = {
-    "engine": ("RESULTS.md", "# The engine", tell_engine),
-    "store": ("STORE.md", "# The store and the list", tell_store),
-    "pages": ("PAGES.md", "# The pages of the list", tell_pages),
-    "audit": ("AUDIT.md", "# The audit chain", tell_chain),
-    "reasons": ("REASONS.md", "# Reasons", tell_reasons),
-    "million": ("MILLION.md", "# One million cases, end to end", tell_million),
+    "engine": ("RESULTS.md", "# The engine", describe_engine),
+    "store": ("STORE.md", "# The store and the list", describe_store),
+    "pages": ("PAGES.md", "# The pages of the list", describe_pages),
+    "audit": ("AUDIT.md", "# The audit log", describe_chain),
+    "reasons": ("REASONS.md", "# Reasons", describe_reasons),
+    "million": ("MILLION.md", "# One million cases, end to end", describe_million),
 }
 """What is measured together, the page it is written to, its heading, and what measures it."""
 

@@ -53,7 +53,7 @@ class Timed:
         return f"{self.p50:.1f} ms | {self.p95:.1f} ms | {self.longest:.1f} ms"
 
 
-def tell_chain(n_lines: int = N_LINES, n_cases: int = N_CASES) -> str:
+def describe_chain(n_lines: int = N_LINES, n_cases: int = N_CASES) -> str:
     """Return the tables: verifying, what a line costs, and looks beside an import."""
     with tempfile.TemporaryDirectory() as place, named_key():
         folder = Path(place) / "unit"
@@ -61,14 +61,14 @@ def tell_chain(n_lines: int = N_LINES, n_cases: int = N_CASES) -> str:
         walks, costs, waits = [], [], []
         for name, open_all in (("SQLite", open_sqlite), ("PostgreSQL", open_postgresql)):
             with open_all() as make:
-                walks.append(f"| {name} | {_tell_walk(make, n_lines)} |")
-                costs += [f"| {name} | {row} |" for row in _tell_costs(make)]
-                waits += [f"| {name} | {row} |" for row in _tell_waits(make, folder)]
+                walks.append(f"| {name} | {_describe_walk(make, n_lines)} |")
+                costs += [f"| {name} | {row} |" for row in _describe_costs(make)]
+                waits += [f"| {name} | {row} |" for row in _describe_waits(make, folder)]
     return "\n".join(
         [
             f"### Verifying {n_lines:,} lines",
             "",
-            f"Nine tenths are looks, a tenth of them at lists of {_LISTED} cases; the memory is "
+            f"Nine tenths are accesses, a tenth of them to lists of {_LISTED} cases; the memory is "
             "what the process holds more after the walk than before it.",
             "",
             "| database | lines | time | lines a second | memory grown |",
@@ -83,12 +83,12 @@ def tell_chain(n_lines: int = N_LINES, n_cases: int = N_CASES) -> str:
             "|---|---|---:|---:|---:|",
             *costs,
             "",
-            "### A look while an import runs",
+            "### An access while an import runs",
             "",
-            f"Looks every {1_000 * PAUSE_S:.0f} ms, each recorded durably, while another process "
+            f"One every {1_000 * PAUSE_S:.0f} ms, each recorded durably, while another process "
             "imports; and the same while nothing else runs.",
             "",
-            "| database | beside it | looks | p50 | p95 | longest |",
+            "| database | beside it | accesses | p50 | p95 | longest |",
             "|---|---|---:|---:|---:|---:|",
             *waits,
             "",
@@ -99,7 +99,7 @@ def tell_chain(n_lines: int = N_LINES, n_cases: int = N_CASES) -> str:
 # --- verifying ------------------------------------------------------------------------------
 
 
-def _tell_walk(make: Callable[[], Store], n_lines: int) -> str:
+def _describe_walk(make: Callable[[], Store], n_lines: int) -> str:
     store = make()
     fill_book(store, CHANGES, n_lines // 10)
     fill_book(store, LOOKS, n_lines - n_lines // 10)
@@ -168,7 +168,7 @@ def _measure_memory() -> int:
 # --- what a line costs ----------------------------------------------------------------------
 
 
-def _tell_costs(make: Callable[[], Store]) -> Iterator[str]:
+def _describe_costs(make: Callable[[], Store]) -> Iterator[str]:
     store = make()
     act = Act(_PERSON, "alteration", "POST /v1/test", make_key())
     with acting(act):
@@ -220,7 +220,7 @@ def _summarise(times: Sequence[float]) -> Timed:
 # --- a look beside an import ----------------------------------------------------------------
 
 
-def _tell_waits(make: Callable[[], Store], folder: Path) -> Iterator[str]:
+def _describe_waits(make: Callable[[], Store], folder: Path) -> Iterator[str]:
     store = make()
     with acting(Act(_PERSON, "consultation", "GET /v1/cases/{key}", make_key())):
         alone = _time(store.look, pause_s=PAUSE_S)
@@ -259,4 +259,4 @@ def _import(address: str, folder: Path, begun: Any) -> None:
 
 
 if __name__ == "__main__":
-    print(tell_chain())
+    print(describe_chain())

@@ -108,7 +108,7 @@ def run(n_cases: int) -> dict[str, float]:
     }
 
 
-def tell_million(n_cases: int = N_CASES) -> str:
+def describe_million(n_cases: int = N_CASES) -> str:
     """Run in a process of its own and return the table."""
     command = [sys.executable, "-m", "benchmarks.million", str(n_cases)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

@@ -49,7 +49,7 @@ def time_calls(call: Callable[[], object], rounds: int) -> float:
     return statistics.median(times)
 
 
-def tell_one_case(unit: Path) -> str:
+def describe_one_case(unit: Path) -> str:
     """Return the table."""
     plan = compile_plan(load_catalogue("stalking"))
     one = take_one(unit)

@@ -66,14 +66,14 @@ _ORIGIN: Final = "http://127.0.0.1"
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def tell_reasons() -> str:
+def describe_reasons() -> str:
     """Simulate a unit, train on it, and return the tables."""
     for name in _ONE_THREAD:
         os.environ[name] = "1"
     with tempfile.TemporaryDirectory() as place:
         bundle, history = _make_unit(Path(place))
-        answers = [_tell_answers(Path(place), size) for size in (N_EVENTS, N_EVENTS_SERVED)]
-    parts = [_tell_case(bundle, history), *answers, _tell_contributions(bundle, history)]
+        answers = [_describe_answers(Path(place), size) for size in (N_EVENTS, N_EVENTS_SERVED)]
+    parts = [_describe_case(bundle, history), *answers, _describe_contributions(bundle, history)]
     return "\n".join(parts)
 
 
@@ -95,7 +95,7 @@ def _make_unit(place: Path) -> tuple[Bundle, History]:
     return load_bundle(place / "bundle"), history
 
 
-def _tell_case(bundle: Bundle, history: History) -> str:
+def _describe_case(bundle: Bundle, history: History) -> str:
     case = int(np.abs(np.diff(history.events.pointer) - N_EVENTS).argmin())
     as_of = history.extract_at
     before = Moment(bundle, history, case, as_of - EARLIER_US)
@@ -124,11 +124,11 @@ def _tell_case(bundle: Bundle, history: History) -> str:
         "| | median | 95 in 100 | processor, mean | limit |",
         "|---|---|---|---|---|",
     ]
-    lines += [_tell_call(name, words.get(name, name), call) for name, call in calls.items()]
+    lines += [_describe_call(name, words.get(name, name), call) for name, call in calls.items()]
     return "\n".join([*lines, ""])
 
 
-def _tell_call(name: str, words: str, call: Callable[[], object]) -> str:
+def _describe_call(name: str, words: str, call: Callable[[], object]) -> str:
     times, busy = _time_each(call)
     limit = f"{_LIMITS_MS[name]:.0f} ms" if name in _LIMITS_MS else ""
     middle, slow = statistics.median(times), float(np.quantile(times, 0.95))
@@ -137,7 +137,7 @@ def _tell_call(name: str, words: str, call: Callable[[], object]) -> str:
     )
 
 
-def _tell_answers(place: Path, n_events: int) -> str:
+def _describe_answers(place: Path, n_events: int) -> str:
     """Return how long the service takes over one case, scored twice, on SQLite."""
     client, key = _serve_case(place, n_events)
     calls = {
@@ -164,7 +164,7 @@ def _tell_answers(place: Path, n_events: int) -> str:
         answer = client.get(url)
         if answer.status_code != _OK:
             raise RuntimeError(f"{name}: the service answered {answer.status_code}")
-        lines.append(_tell_call(name, words.get(name, name), lambda url=url: client.get(url)))  # type: ignore[misc]
+        lines.append(_describe_call(name, words.get(name, name), lambda url=url: client.get(url)))  # type: ignore[misc]
     return "\n".join([*lines, ""])
 
 
@@ -242,7 +242,7 @@ def _time_each(call: Callable[[], object]) -> tuple[list[float], float]:
     return times, (time.process_time() - busy) / ROUNDS
 
 
-def _tell_contributions(bundle: Bundle, history: History) -> str:
+def _describe_contributions(bundle: Bundle, history: History) -> str:
     """Return how long contributions take beside the library's own call, and whether they agree."""
     values = measure(history, bundle.plan, history.extract_at, threads=1).values
     outcome, model = next(iter(bundle.outcomes.items()))
@@ -299,4 +299,4 @@ def _time_other(model: OutcomeModel, x: Float64, rounds: int) -> tuple[float, Fl
 
 
 if __name__ == "__main__":
-    print(tell_reasons())
+    print(describe_reasons())

@@ -81,7 +81,7 @@ def _read_status(name: str) -> int:
     return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024
 
 
-def tell_scaling(unit: Path, sizes: tuple[int, ...]) -> str:
+def describe_scaling(unit: Path, sizes: tuple[int, ...]) -> str:
     """Run every size in a process of its own and return the table."""
     lines = [
         "| events | columns | time | time an event | plain copy of the same columns "

@@ -52,7 +52,7 @@ class _Request:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def tell_statements(folder: Path, *, whole: bool = False) -> str:
+def describe_statements(folder: Path, *, whole: bool = False) -> str:
     """Return the table: an act a row, a database a column; with ``whole``, each statement too."""
     with tempfile.TemporaryDirectory() as place:
         copied = Path(place) / "demo"
@@ -215,4 +215,4 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path, help="the demonstration unit")
     parser.add_argument("--whole", action="store_true", help="write every statement out")
     given = parser.parse_args()
-    print(tell_statements(given.folder, whole=given.whole))
+    print(describe_statements(given.folder, whole=given.whole))

@@ -31,7 +31,7 @@ _PERSON: Final = Person("benchmark", "administrator", "unit")
 _NAMES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
-def tell_imports(n_cases: int = N_CASES) -> str:
+def describe_imports(n_cases: int = N_CASES) -> str:
     """Return rows a second and peak memory of an import and of its repeat, as a table."""
     rows = [
         "| database | rows | rows a second | of the repeat | peak memory | grown |",

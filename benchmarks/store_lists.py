@@ -50,7 +50,7 @@ class Timed:
     p95: float
 
 
-def tell_lists() -> str:
+def describe_lists() -> str:
     """Return the tables."""
     parts = [
         f"Capacity 30, {N_FLAGGED} flagged cases at every size, each act {REPEATS} times after an "
@@ -61,11 +61,11 @@ def tell_lists() -> str:
     ]
     for name, open_all in (("SQLite", open_sqlite), ("PostgreSQL", open_postgresql)):
         with open_all() as make:
-            parts += [f"### {name}", "", *_tell_database(make), ""]
+            parts += [f"### {name}", "", *_describe_database(make), ""]
     return "\n".join(parts)
 
 
-def _tell_database(make: Callable[[], Store]) -> Iterator[str]:
+def _describe_database(make: Callable[[], Store]) -> Iterator[str]:
     stores = {size: make() for size in SIZES}
     for size, store in stores.items():
         fill(store, size)
@@ -278,4 +278,4 @@ def _make(address: str) -> Store:
 
 
 if __name__ == "__main__":
-    print(tell_lists())
+    print(describe_lists())

@@ -55,11 +55,11 @@ _KINDS: Final = ("call", "message", "letter", "threat_of_violence", "assault")
 _ORIGIN: Final = "http://127.0.0.1"
 
 
-def tell_pages() -> str:
+def describe_pages() -> str:
     """Return the tables."""
     parts = [
         f"Each page {REPEATS} times after an untimed one, over a socket, signed in as a screener, "
-        f"the look logged before the answer leaves. {RECORDS} records for each case on the list, "
+        f"logged before the answer is sent. {RECORDS} records for each case on the list, "
         f"three reasons up and two down with {BEHIND} records each; {FLAGGED_SHARE:.0%} of the "
         f"open cases carry a flag and have no place, {URGENT} an urgent one.",
         "",
@@ -256,4 +256,4 @@ def _repeat(size: int, value: Any) -> list[Any]:
 
 
 if __name__ == "__main__":
-    print(tell_pages())
+    print(describe_pages())

@@ -38,7 +38,7 @@ _ROWS_A_TIME: Final = 50_000
 _SEED: Final = 2018
 
 
-def tell_rescoring(n_cases: int = N_CASES) -> str:
+def describe_rescoring(n_cases: int = N_CASES) -> str:
     """Return the table: seconds, cases a second and peak memory, for each of two nights."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

@@ -115,7 +115,7 @@ def _agree(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
     return f"{len(names)} columns equal"
 
 
-def tell_windows(n_cases: int, timed: list[Timed]) -> str:
+def describe_windows(n_cases: int, timed: list[Timed]) -> str:
     """Return the table of one size."""
     ours = timed[0]
     lines = [

@@ -44,8 +44,8 @@ _BEFORE: Final = """\
 
 Everything on this page is invented: the unit, the case and each of its records come from the
 [simulator](simulator.md), which is set to a fixed seed. The model was trained on {n_cases} invented
-cases, which is too few for a model in earnest. `scripts/worked_case.py` writes this page, and a
-test holds it to what the program says today. How to read such a text is told in
+cases, which is too few for a model in production. `scripts/worked_case.py` writes this page, and a
+test holds it to what the program says today. How to read such a text is explained in
 [Reading a score](reading-a-score.md).
 
 ## What is on file
@@ -66,7 +66,7 @@ Questions that were put, and the latest answer:
 _TEXT: Final = """
 ## What the program says about it
 
-What changed is told since {earlier}. Figures in brackets with a sign are shares of the
+What changed is listed since {earlier}. Figures in brackets with a sign are contributions to the
 score; they add up to it, and only their order and size mean anything.
 
 ```text
@@ -92,7 +92,7 @@ def make_unit(place: Path) -> tuple[ContractFolder, Bundle]:
     history = assemble_history(folder)
     catalogue = load_catalogue("stalking")
     train_dates, test_date = choose_dates(history, catalogue)
-    # A unit of 500 cases is too small for a model in earnest; an example must be small.
+    # A unit of 500 cases is too small for a model in production; an example must be small.
     quick = dataclasses.replace(
         load_config(),
         least_positives=20,
@@ -122,7 +122,7 @@ def write_page(folder: ContractFolder, bundle: Bundle) -> str:
     before = _before(folder, bundle, case, as_of - EARLIER_US)
     ranking = rank(bundle, history, as_of)
     place = ranking.standing.case.tolist().index(case)
-    told = explain_case(
+    explained = explain_case(
         bundle,
         history,
         case,
@@ -131,7 +131,7 @@ def write_page(folder: ContractFolder, bundle: Bundle) -> str:
         advice=ranking.advise([place])[0],
         supersedes=_corrections(folder),
     )
-    text = render_case(told, bundle.catalogue, zone)
+    text = render_case(explained, bundle.catalogue, zone)
     return (
         _BEFORE.format(n_cases=N_CASES, case=CASE, day=name_day(as_of, zone))
         + "\n".join(_list_events(folder, bundle.catalogue, as_of))
