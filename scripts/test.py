@@ -1,4 +1,4 @@
-"""Run the whole test suite, fetching a browser first where that is allowed.
+"""Run the whole test suite, fetching a browser and nginx first where that is allowed.
 
 Two halves run side by side, of about the same length; what the second says is printed after the
 first. Arguments go on to one pytest alone. Which tests are skipped, and why, is decided in
@@ -26,7 +26,9 @@ halves of one length.
 def main() -> int:
     """Return pytest's exit code, that of the first half that fails where two were run."""
     if find_chromium() is None and may_install():
-        install_chromium()
+        install("chromium", "fonts-liberation")
+    if shutil.which("nginx") is None and may_install():
+        install("nginx-light")
     if sys.argv[1:]:
         return run_pytest(sys.argv[1:]).returncode
     others = [f"--ignore={folder}" for folder in STORE]
@@ -55,11 +57,11 @@ def may_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def install_chromium() -> None:
-    """Install Chromium and one font family from Debian; a failure is left to the tests to tell."""
-    print("No Chromium for the page tests: installing it with apt-get ...", flush=True)
-    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends"]
-    for command in (["apt-get", "update", "-q"], [*install, "chromium", "fonts-liberation"]):
+def install(*packages: str) -> None:
+    """Install packages from Debian; a failure is left to the tests to report."""
+    print(f"Some tests need {packages[0]}: installing it with apt-get ...", flush=True)
+    command_line = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+    for command in (["apt-get", "update", "-q"], command_line):
         result = subprocess.run(
             command,
             check=False,
@@ -71,7 +73,7 @@ def install_chromium() -> None:
         )
         if result.returncode != 0:
             print("\n".join(result.stdout.splitlines()[-8:]))
-            print(f"{' '.join(command[:2])} failed; going on without a browser.", flush=True)
+            print(f"{' '.join(command[:2])} failed; going on without {packages[0]}.", flush=True)
             return
 
 
