@@ -154,7 +154,7 @@ def read_rejects(
         reader = _find_reader(connection, need_import(connection, import_key), person)
         found = list_rejects(connection, import_key, after=cursor, limit=limit)
     return RejectsOut(
-        rejects=[RejectOut.model_validate(_tell_reject(row, reader)) for row in found],
+        rejects=[RejectOut.model_validate(_describe_reject(row, reader)) for row in found],
         next_cursor=found[-1].number if len(found) == limit else None,
     )
 
@@ -289,7 +289,7 @@ def _write(store: Store, import_key: str, person: Person) -> Iterator[str]:
         if not found:
             return
         after = found[-1].number
-        told = [_tell_reject(row, reader) for row in found]
+        told = [_describe_reject(row, reader) for row in found]
         yield _to_csv([[_to_cell(one[name]) for name in columns] for one in told])
 
 
@@ -313,7 +313,7 @@ def _find_reader(connection: Connection, imported: Imported, person: Person) -> 
     return _Reader(imported.person == person, find_sight(connection, person).hidden)
 
 
-def _tell_reject(row: Row[Any], reader: _Reader) -> dict[str, Any]:
+def _describe_reject(row: Row[Any], reader: _Reader) -> dict[str, Any]:
     """Return a reject, without what it held where that is kept apart.
 
     That is of health, of one agency alone, of a protected characteristic, or of a case that the
