@@ -1,4 +1,4 @@
-"""Run the tests on every processor, fetching a browser first where that is allowed.
+"""Run the tests on every processor, fetching a browser and nginx first where that is allowed.
 
 Arguments go on to pytest. Which tests are skipped, and why, is decided in `tests/conftest.py`;
 what the processes make only once between them, in `tests/run_folder.py`.
@@ -30,7 +30,9 @@ SPREAD = (
 def main() -> int:
     """Return pytest's exit code."""
     if find_chromium() is None and may_install():
-        install_chromium()
+        install("chromium", "fonts-liberation")
+    if shutil.which("nginx") is None and may_install():
+        install("nginx-light")
     # The browser keeps small caches of its own; like all others they stay in this folder. Several
     # threads in each of several processes would wait for each other more than they work.
     environment = os.environ | {
@@ -46,11 +48,11 @@ def may_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def install_chromium() -> None:
-    """Install Chromium and one font family from Debian; a failure is left to the tests to tell."""
-    print("No Chromium for the page tests: installing it with apt-get ...", flush=True)
-    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends"]
-    for command in (["apt-get", "update", "-q"], [*install, "chromium", "fonts-liberation"]):
+def install(*packages: str) -> None:
+    """Install packages from Debian; a failure is left to the tests to report."""
+    print(f"Some tests need {packages[0]}: installing it with apt-get ...", flush=True)
+    command_line = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+    for command in (["apt-get", "update", "-q"], command_line):
         result = subprocess.run(
             command,
             check=False,
@@ -62,7 +64,7 @@ def install_chromium() -> None:
         )
         if result.returncode != 0:
             print("\n".join(result.stdout.splitlines()[-8:]))
-            print(f"{' '.join(command[:2])} failed; going on without a browser.", flush=True)
+            print(f"{' '.join(command[:2])} failed; going on without {packages[0]}.", flush=True)
             return
 
 

@@ -89,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
                 max_bytes=settings.max_request_bytes,
                 silence_seconds=settings.body_silence_seconds,
                 seconds=settings.body_seconds,
-                serves_strangers=organisation is None,
+                serves_anonymous=organisation is None,
             ),
             Middleware(AllowHeader),
         ],

@@ -8,59 +8,26 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from features.errors import CaselightError
+
 Unproven = Literal["bad_token", "not_signed_in"]
 """Nobody is known to ask."""
 Forbidden = Literal[
-    "areas_may_not",
-    "bad_answer",
-    "finished_before",
-    "issuer_refused",
-    "no_access",
-    "no_rule",
-    "no_sign_in",
-    "not_a_decider",
-    "not_a_reader",
-    "not_begun",
-    "not_health",
-    "not_on_duty",
-    "not_the_importer",
-    "other_origin",
-    "role_may_not",
-    "scope_may_not",
-]
+    "areas_may_not", "bad_answer", "finished_before", "issuer_refused", "no_access", "no_rule",
+    "no_sign_in", "not_a_decider", "not_a_reader", "not_begun", "not_health", "not_on_duty",
+    "not_the_importer", "other_origin", "role_may_not", "scope_may_not",
+]  # fmt: skip
 """This person may not do that."""
 Absent = Literal[
-    "no_case",
-    "no_import",
-    "no_sitting",
-    "no_such_case",
-    "no_such_flag",
-    "no_such_record",
-    "no_such_request",
-    "no_such_score",
-    "not_found",
-    "not_listed",
-]
+    "no_case", "no_import", "no_sitting", "no_such_case", "no_such_flag", "no_such_record",
+    "no_such_request", "no_such_score", "not_found", "not_listed",
+]  # fmt: skip
 """There is nothing of that name, or nothing that this person may see."""
 Clash = Literal[
-    "already_acknowledged",
-    "already_answered",
-    "already_read",
-    "already_viewed",
-    "case_erased",
-    "case_exists",
-    "case_merged",
-    "import_ended",
-    "no_earlier_score",
-    "no_score",
-    "not_blind",
-    "not_earlier",
-    "not_sealed",
-    "records_gone",
-    "rows_missing",
-    "sitting_over",
-    "target_closed",
-]
+    "already_acknowledged", "already_answered", "already_read", "already_viewed", "case_erased",
+    "case_exists", "case_merged", "import_ended", "no_earlier_score", "no_score", "not_blind",
+    "not_earlier", "not_sealed", "records_gone", "rows_missing", "sitting_over", "target_closed",
+]  # fmt: skip
 """The request clashes with what is stored."""
 Outdated = Literal["decided_meanwhile"]
 Unversioned = Literal["version_needed"]
@@ -69,36 +36,17 @@ TooLarge = Literal["too_large", "too_many_records"]
 TooSlow = Literal["too_slow"]
 WrongKind = Literal["not_json", "not_ndjson"]
 Unusable = Literal[
-    "bad_cursor",
-    "bad_words",
-    "flag_not_standing",
-    "invalid_request",
-    "no_flag",
-    "no_ordering",
-    "no_reason",
-    "no_record",
-    "no_stance",
-    "nothing_to_move",
-    "same_case",
-    "unknown_view",
+    "bad_cursor", "bad_words", "flag_not_standing", "invalid_request", "no_flag", "no_ordering",
+    "no_reason", "no_record", "no_stance", "nothing_to_move", "same_case", "unknown_view",
     "unusable",
-]
+]  # fmt: skip
 """The request cannot be used as it is written."""
 Unavailable = Literal["look_not_recorded", "model_gone", "no_bundle", "no_issuer", "no_store"]
 """The service lacks something now."""
 ErrorCode = (
-    Unproven
-    | Forbidden
-    | Absent
-    | Clash
-    | Outdated
-    | Unversioned
-    | TooLarge
-    | TooSlow
-    | WrongKind
-    | Unusable
-    | Unavailable
-)
+    Unproven | Forbidden | Absent | Clash | Outdated | Unversioned | TooLarge | TooSlow | WrongKind
+    | Unusable | Unavailable
+)  # fmt: skip
 """What a caller may rely on. Which HTTP status a code has is one table, at the edge
 (:mod:`serving.web.error_answers`).
 """
@@ -125,6 +73,22 @@ class ErrorResponse(BaseModel):
     """The shape of every error."""
 
     error: ErrorBody
+
+
+class RefusedError(CaselightError):
+    """Something that the store does not take now.
+
+    Parameters
+    ----------
+    code
+        Stable; a program decides by it.
+    message
+        What is wrong; and how to correct it, after a semicolon.
+    """
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ServiceError(Exception):

@@ -173,7 +173,7 @@ class NotRankedOut(BaseModel):
 
 
 class UnmeasuredOut(BaseModel):
-    """A record of a request that nothing measures: where it stands, why, and how to mend it."""
+    """A record of a request that nothing measures: where it is, why, and how to correct it."""
 
     where: str = Field(examples=["cases[0].events[2].kind"])
     code: str = Field(examples=["unknown_kind"])

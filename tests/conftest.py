@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ def absent(marker: str) -> str | None:
         return "the real histories are not beside this checkout (../shared/data)"
     if marker == "browser" and find_chromium() is None:
         return "there is no Chromium here (install it, or name it in CHROMIUM)"
+    if marker == "nginx" and shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        return "there is no nginx here (install nginx-light)"
     return None
 
 
@@ -45,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what cannot run here; in CI that is a failure."""
-    for marker in ("real_data", "browser"):
+    for marker in ("real_data", "browser", "nginx"):
         reason = absent(marker) if item.get_closest_marker(marker) else None
         if reason and IN_CI:
             pytest.fail(f"CI must run this test, and {reason}", pytrace=False)
@@ -56,7 +59,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say last which kinds of test were left out, and why."""
     skipped = terminalreporter.stats.get("skipped", [])
-    for marker, kind in (("browser", "Browser tests"), ("real_data", "Tests on real histories")):
+    for marker, kind in (
+        ("browser", "Browser tests"),
+        ("real_data", "Tests on real histories"),
+        ("nginx", "Tests behind nginx"),
+    ):
         count = sum(1 for report in skipped if marker in report.keywords)
         if count:
             terminalreporter.write_line(f"{kind} skipped ({count}): {absent(marker)}.")

@@ -154,7 +154,7 @@ def list_audit_lines(
     """Return lines of one book, the latest first."""
     wanted = Wanted(book, case, subject, operation, cursor, limit)
     face = Clockface(service.need_unit().time_zone)
-    return _tell_page(read_lines(service.need_store(), wanted), face)
+    return _describe_page(read_lines(service.need_store(), wanted), face)
 
 
 @router.get("/cases/{key}/looks", responses=describe_errors(401, 403, 404, 422, 503))
@@ -164,7 +164,7 @@ def list_looks(
     """Return who looked at a case, or was refused it, the latest first."""
     face = Clockface(service.need_unit().time_zone)
     found = read_looks_at(service.need_store(), key, before=cursor, size=limit)
-    return _tell_page(found, face)
+    return _describe_page(found, face)
 
 
 @router.get("/audit/unusual", responses=describe_errors(401, 403, 422, 503))
@@ -180,13 +180,13 @@ def tell_unusual(service: ServiceDep, person: SignedIn, days: _Days = 28) -> Unu
         limits=LimitsOut(**vars(found.limits)),
         n_looks=found.n_looks,
         n_persons=found.n_persons,
-        refused=_tell_lookers(found.refused, face),
-        busy=[_tell_busy(one) for one in found.busy],
+        refused=_describe_lookers(found.refused, face),
+        busy=[_describe_busy(one) for one in found.busy],
         crowded=list(found.crowded),
-        out_of_hours=_tell_lookers(found.out_of_hours, face),
-        closed=_tell_lookers(found.closed, face),
-        sealed=_tell_lookers(found.sealed, face),
-        own_name=_tell_lookers(found.own_name, face),
+        out_of_hours=_describe_lookers(found.out_of_hours, face),
+        closed=_describe_lookers(found.closed, face),
+        sealed=_describe_lookers(found.sealed, face),
+        own_name=_describe_lookers(found.own_name, face),
     )
 
 
@@ -212,21 +212,21 @@ def check_audit(service: ServiceDep, person: SignedIn) -> CheckOut:
     )
 
 
-def _tell_page(found: LinesPage, face: Clockface) -> LinesOut:
+def _describe_page(found: LinesPage, face: Clockface) -> LinesOut:
     return LinesOut(
-        lines=[_tell_line(line, face) for line in found.lines], next_cursor=found.next_before
+        lines=[_describe_line(line, face) for line in found.lines], next_cursor=found.next_before
     )
 
 
-def _tell_line(line: AuditLine, face: Clockface) -> LineOut:
+def _describe_line(line: AuditLine, face: Clockface) -> LineOut:
     told = {**vars(line), "at": face.show(line.at_us), "cases": list(line.cases)}
     return LineOut(**{name: told[name] for name in LineOut.model_fields})
 
 
-def _tell_lookers(found: Sequence[Looker], face: Clockface) -> list[LookerOut]:
+def _describe_lookers(found: Sequence[Looker], face: Clockface) -> list[LookerOut]:
     return [
         LookerOut(
-            **vars(_tell_person(one.person)),
+            **vars(_describe_person(one.person)),
             n_looks=one.n_looks,
             case_keys=list(one.case_keys),
             first_at=face.show(one.first_us),
@@ -236,13 +236,13 @@ def _tell_lookers(found: Sequence[Looker], face: Clockface) -> list[LookerOut]:
     ]
 
 
-def _tell_person(person: Person) -> WhoOut:
+def _describe_person(person: Person) -> WhoOut:
     return WhoOut(**person.columns())
 
 
-def _tell_busy(found: Busy) -> BusyOut:
+def _describe_busy(found: Busy) -> BusyOut:
     return BusyOut(
-        **vars(_tell_person(found.person)),
+        **vars(_describe_person(found.person)),
         n_cases=found.n_cases,
         median_of_others=found.median_of_others,
         n_others=found.n_others,

@@ -146,7 +146,7 @@ def read_duty(
         n_waiting=queue.n_waiting,
         n_overdue=queue.n_overdue,
         n_acknowledged=queue.n_acknowledged,
-        items=[_tell_item(item, flags, zone) for item in queue.items],
+        items=[_describe_item(item, flags, zone) for item in queue.items],
         next_cursor=queue.next_cursor,
     )
 
@@ -164,7 +164,7 @@ def acknowledge_flag(
     """
     with service.need_store().writing() as writing:
         made = duty.acknowledge(writing, raising_key, person, said.note)
-    return _tell_seen(made, service.need_unit().time_zone)
+    return _describe_seen(made, service.need_unit().time_zone)
 
 
 @router.get("/flags", responses=describe_errors(400, 401, 422, 503))
@@ -237,7 +237,7 @@ def read_first_reads(
         first_read_days=service.settings.first_read_days,
         n_due=found.n_due,
         n_overdue=found.n_overdue,
-        cases=[_tell_unread(case, zone) for case in found.items],
+        cases=[_describe_unread(case, zone) for case in found.items],
         next_cursor=found.next_cursor,
     )
 
@@ -252,7 +252,7 @@ def _flags_of(service: Service) -> dict[str, Flag]:
     return {} if bundle is None else {flag.name: flag for flag in bundle.catalogue.flags}
 
 
-def _tell_item(item: duty.DutyItem, flags: dict[str, Flag], zone: str) -> DutyItemOut:
+def _describe_item(item: duty.DutyItem, flags: dict[str, Flag], zone: str) -> DutyItemOut:
     seen = item.acknowledgement
     return DutyItemOut(
         raising_key=item.raising_key,
@@ -265,11 +265,11 @@ def _tell_item(item: duty.DutyItem, flags: dict[str, Flag], zone: str) -> DutyIt
         raised_at=format_moment(item.raised_at_us, zone),
         due_at=format_moment(item.due_at_us, zone),
         overdue=item.overdue,
-        acknowledgement=None if seen is None else _tell_seen(seen, zone),
+        acknowledgement=None if seen is None else _describe_seen(seen, zone),
     )
 
 
-def _tell_seen(seen: duty.Acknowledgement, zone: str) -> AcknowledgementOut:
+def _describe_seen(seen: duty.Acknowledgement, zone: str) -> AcknowledgementOut:
     return AcknowledgementOut(
         raising_key=seen.raising_key,
         person=tell_person(seen.person),
@@ -279,7 +279,7 @@ def _tell_seen(seen: duty.Acknowledgement, zone: str) -> AcknowledgementOut:
     )
 
 
-def _tell_unread(case: first_reads.UnreadCase, zone: str) -> UnreadOut:
+def _describe_unread(case: first_reads.UnreadCase, zone: str) -> UnreadOut:
     return UnreadOut(
         key=case.case_key,
         case_id=case.case_id,

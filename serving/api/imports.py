@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -25,7 +24,6 @@ from serving.errors import ServiceError
 from serving.intake.chunks import BYTES_PER_CHUNK, ROWS_PER_CHUNK, Chunk, take_chunk
 from serving.intake.progress import (
     Imported,
-    ImportRefusedError,
     begin_import,
     check_importer,
     check_rows,
@@ -85,7 +83,7 @@ def read_all(
 ) -> ImportsOut:
     """List imports, the latest first."""
     unit = service.need_unit()
-    with _refusing(), service.need_store().reading() as connection:
+    with service.need_store().reading() as connection:
         found = list_imports(connection, after=cursor, limit=limit)
     more = len(found) == limit
     return ImportsOut(
@@ -97,7 +95,7 @@ def read_all(
 @router.get("/{import_key}", responses=describe_errors(400, 401, 404, 422, 503))
 def read_one(import_key: _Key, person: SignedIn, service: ServiceDep) -> ImportOut:
     """Tell how far an import is."""
-    with _refusing(), service.need_store().reading() as connection:
+    with service.need_store().reading() as connection:
         return _describe(need_import(connection, import_key), service.need_unit())
 
 
@@ -124,20 +122,19 @@ async def add_rows(
     need_sender(person)
     _check_kind(request)
     taker = _Taker(service, import_key, start, person)
-    with _refusing():
-        await to_thread.run_sync(taker.check)
-        splitter = LineSplitter()
-        try:
-            async for some in request.stream():
-                for line in splitter.feed(some):
-                    if taker.add(line):
-                        await to_thread.run_sync(taker.take)
-        except ClientDisconnect:
-            # What was committed stays; the rest comes with the next request.
-            return await to_thread.run_sync(taker.tell)
-        for line in splitter.end():
-            taker.add(line)
-        return await to_thread.run_sync(taker.finish, last)
+    await to_thread.run_sync(taker.check)
+    splitter = LineSplitter()
+    try:
+        async for some in request.stream():
+            for line in splitter.feed(some):
+                if taker.add(line):
+                    await to_thread.run_sync(taker.take)
+    except ClientDisconnect:
+        # What was committed stays; the rest comes with the next request.
+        return await to_thread.run_sync(taker.tell)
+    for line in splitter.end():
+        taker.add(line)
+    return await to_thread.run_sync(taker.finish, last)
 
 
 @router.get("/{import_key}/rejects", responses=describe_errors(400, 401, 404, 422, 503))
@@ -150,11 +147,11 @@ def read_rejects(
 ) -> RejectsOut:
     """List an import's rejects and what each row held, but for what is kept apart."""
     store = service.need_store()
-    with _refusing(), store.reading() as connection:
+    with store.reading() as connection:
         reader = _find_reader(connection, need_import(connection, import_key), person)
         found = list_rejects(connection, import_key, after=cursor, limit=limit)
     return RejectsOut(
-        rejects=[RejectOut.model_validate(_tell_reject(row, reader)) for row in found],
+        rejects=[RejectOut.model_validate(_describe_reject(row, reader)) for row in found],
         next_cursor=found[-1].number if len(found) == limit else None,
     )
 
@@ -167,7 +164,7 @@ def read_rejects(
 def write_rejects(import_key: _Key, person: SignedIn, service: ServiceDep) -> StreamingResponse:
     """Give an import's rejects as CSV that no spreadsheet program runs anything of."""
     store = service.need_store()
-    with _refusing(), store.reading() as connection:
+    with store.reading() as connection:
         need_import(connection, import_key)
     return StreamingResponse(
         _write(store, import_key, person),
@@ -250,16 +247,6 @@ def _check_kind(request: Request) -> None:
         )
 
 
-@contextmanager
-def _refusing() -> Iterator[None]:
-    """Turn a refusal of the store into an answer."""
-    try:
-        yield
-    except ImportRefusedError as error:
-        what, _, remedy = str(error).partition("; ")
-        raise ServiceError(error.code, what, remedy) from None
-
-
 def _describe(imported: Imported, unit: Unit) -> ImportOut:
     ended = imported.ended_at_us
     return ImportOut(
@@ -289,7 +276,7 @@ def _write(store: Store, import_key: str, person: Person) -> Iterator[str]:
         if not found:
             return
         after = found[-1].number
-        told = [_tell_reject(row, reader) for row in found]
+        told = [_describe_reject(row, reader) for row in found]
         yield _to_csv([[_to_cell(one[name]) for name in columns] for one in told])
 
 
@@ -313,7 +300,7 @@ def _find_reader(connection: Connection, imported: Imported, person: Person) -> 
     return _Reader(imported.person == person, find_sight(connection, person).hidden)
 
 
-def _tell_reject(row: Row[Any], reader: _Reader) -> dict[str, Any]:
+def _describe_reject(row: Row[Any], reader: _Reader) -> dict[str, Any]:
     """Return a reject, without what it held where that is kept apart.
 
     That is of health, of one agency alone, of a protected characteristic, or of a case that the

@@ -34,7 +34,7 @@ MOST_SCORES: Final = 200
 _MOST_WHY: Final = 2_000
 _LAST_SEQ: Final = 2**63 - 1
 _SAYS_SOMETHING: Final = r"[^\s\x00]"
-"""One letter that both databases can hold is the least."""
+"""At least one character that both databases can hold."""
 
 
 Key = Annotated[str, Path(pattern=KEY_PATTERN, description="An opaque key.")]
@@ -125,7 +125,7 @@ def read_model(service: ServiceDep, person: SignedIn) -> ModelOut:
     bundle = service.champion.find()
     with service.need_store().reading() as connection:
         since = None if bundle is None else read_use(connection, bundle.id)
-        ordering = _tell_ordering(connection, bundle, unit)
+        ordering = _describe_ordering(connection, bundle, unit)
     return ModelOut(
         bundle_id=bundle.id if bundle else None,
         in_use_since=_show(since, unit),
@@ -146,7 +146,7 @@ def _list_outcomes(bundle: Bundle) -> list[ModelledOut]:
     ]
 
 
-def _tell_ordering(connection: Connection, bundle: Bundle | None, unit: Unit) -> OrderingOut:
+def _describe_ordering(connection: Connection, bundle: Bundle | None, unit: Unit) -> OrderingOut:
     latest = read_switch(connection)
     return OrderingOut(
         ordering=read_ordering(connection, has_model=bundle is not None),
@@ -162,7 +162,7 @@ def post_ordering(asked: OrderingIn, service: ServiceDep, person: SignedIn) -> O
     """Switch the order of priority places; the duty role and administrators may."""
     with service.need_store().writing() as writing:
         switch_ordering(writing, person, asked.ordering, asked.why)
-        return _tell_ordering(writing.connection, service.champion.find(), service.need_unit())
+        return _describe_ordering(writing.connection, service.champion.find(), service.need_unit())
 
 
 @router.get("/rescoring", responses=describe_errors(400, 401, 422, 503))

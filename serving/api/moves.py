@@ -9,8 +9,7 @@ from features.contract.json_text import is_storable
 from serving.access.roles import need_mover
 from serving.api.records import score_changed
 from serving.api.schemas_records import MergeIn, MoveOut, SplitIn, TransferIn
-from serving.errors import Problem, ServiceError, invalid
-from serving.intake.move_records import MoveRefusedError
+from serving.errors import Problem, invalid
 from serving.intake.moves import Move, merge_cases, split_case, transfer_case
 from serving.persons import SignedIn
 from serving.service import Service, ServiceDep
@@ -95,10 +94,6 @@ def _check_texts(**texts: str | None) -> None:
 
 
 def _make(service: Service, move: Callable[[], Move]) -> MoveOut:
-    try:
-        made = move()
-    except MoveRefusedError as error:
-        what, _, remedy = str(error).partition("; ")
-        raise ServiceError(error.code, what, remedy) from None
+    made = move()
     score_changed(service, made.changed_keys)
     return MoveOut.model_validate(made, from_attributes=True)

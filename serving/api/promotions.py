@@ -1,4 +1,4 @@
-"""``GET /v1/promotions``: the model in use and by whose word, what waits, and what came before.
+"""``GET /v1/promotions``: the model in use and who approved it, what waits, and what came before.
 
 Read only: bundles are proposed, approved and gone back from on the command line, where they are.
 """
@@ -112,28 +112,28 @@ def list_promotions(
     line = follow(steps)
     told = [one for one in reversed(steps) if one.stored_seq < cursor]
     return PromotionsOut(
-        in_use=None if bundle_id is None else _tell_use(steps, bundle_id, since_us, unit),
+        in_use=None if bundle_id is None else _describe_use(steps, bundle_id, since_us, unit),
         fault=service.champion.fault or tell_fault(line.in_use, bundle_id),
         before=list(line.before),
-        waiting=[_tell(one, unit) for one in find_waiting(steps)],
-        steps=[_tell(one, unit) for one in told[:limit]],
+        waiting=[_describe(one, unit) for one in find_waiting(steps)],
+        steps=[_describe(one, unit) for one in told[:limit]],
         next_cursor=told[limit - 1].stored_seq if len(told) > limit else None,
     )
 
 
 def tell_fault(recorded: str | None, read: str | None) -> str | None:
-    """Say where the model that is read is not the one that the record put to use."""
+    """Return a sentence where the model that is read is not the one that was promoted."""
     if recorded == read:
         return None
     if recorded is None:
         return "no step of the record put this model to use; promote it"
     return (
-        "the model that is read is not the one that the record put to use; approve that one again, "
+        "the model that is read is not the one that was promoted; approve that one again, "
         "which points the service at it"
     )
 
 
-def _tell_use(
+def _describe_use(
     steps: tuple[Step, ...], bundle_id: str, since_us: int | None, unit: Unit
 ) -> InUseOut:
     put, (promoted, proposed) = find_use(steps, bundle_id), find_promotion(steps, bundle_id)
@@ -141,14 +141,14 @@ def _tell_use(
     return InUseOut(
         bundle_id=bundle_id,
         since=None if since is None else format_moment(since, unit.time_zone),
-        put_to_use=None if put is None else _tell(put, unit),
-        promoted=None if promoted is None else _tell(promoted, unit),
-        proposed=None if proposed is None else _tell(proposed, unit),
+        put_to_use=None if put is None else _describe(put, unit),
+        promoted=None if promoted is None else _describe(promoted, unit),
+        proposed=None if proposed is None else _describe(proposed, unit),
         is_unsigned=promoted is None or promoted.name == "unsigned",
     )
 
 
-def _tell(step: Step, unit: Unit) -> StepOut:
+def _describe(step: Step, unit: Unit) -> StepOut:
     return StepOut(
         key=step.key,
         step=step.name,

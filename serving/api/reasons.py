@@ -1,4 +1,4 @@
-"""``GET /v1/cases/{key}/reasons`` and its like: a stored score laid open, computed when asked."""
+"""``GET /v1/cases/{key}/reasons`` and its like: a stored score explained, computed when asked."""
 
 from typing import Annotated
 

@@ -111,7 +111,7 @@ class RejectOut(BaseModel):
     """A row that could not be used, with what it held.
 
     What is of health or what an agency keeps to itself is left out, whoever asks: rights by agency
-    are not told apart here.
+    are not distinguished here.
     """
 
     number: int

@@ -54,7 +54,7 @@ def score_cases(asked: ScoreRequest, service: ServiceDep) -> ScoresOut:
         repeats_ignored=folder.repeats,
         warnings=dict(folder.warnings),
         unmeasured=_find_unmeasured(asked, bundle.catalogue),
-        not_ranked=_tell_left_out(history, ranked, as_of_us),
+        not_ranked=_describe_left_out(history, ranked, as_of_us),
         scores=[describe_advice(advice) for advice in ranked.advices],
     )
 
@@ -165,7 +165,7 @@ def _find_unmeasured(asked: ScoreRequest, catalogue: Catalogue) -> list[Unmeasur
     ]
 
 
-def _tell_left_out(history: History, ranked: RankedList, as_of_us: int) -> list[NotRankedOut]:
+def _describe_left_out(history: History, ranked: RankedList, as_of_us: int) -> list[NotRankedOut]:
     told = {advice.case_id for advice in ranked.advices}
     open_now = set(open_cases(history, as_of_us).tolist())
     return [

@@ -79,7 +79,7 @@ def seal(key: CaseKey, asked: SealIn, service: ServiceDep, person: SignedIn) -> 
             writing, key, person, asked.people, asked.why, make_rules(service.settings)
         )
     score_linked(service, linked)
-    return _tell(service, key)
+    return _format(service, key)
 
 
 @router.post("/cases/{key}/unseal", status_code=201, responses=describe_errors(*_WRITES, 409))
@@ -88,7 +88,7 @@ def unseal(key: CaseKey, asked: UnsealIn, service: ServiceDep, person: SignedIn)
     with service.need_store().writing() as writing:
         linked = open_seal(writing, key, person, asked.why, make_rules(service.settings))
     score_linked(service, linked)
-    return _tell(service, key)
+    return _format(service, key)
 
 
 @router.get("/sealed", responses=describe_errors(401, 403, 503))
@@ -110,7 +110,7 @@ def score_linked(service: Service, case_keys: frozenset[str]) -> None:
         score_cases(store, bundle, sorted(case_keys), unit, "import", make_rules(service.settings))
 
 
-def _tell(service: Service, key: str) -> SealOut:
+def _format(service: Service, key: str) -> SealOut:
     with service.need_store().reading() as connection:
         found = read_seal(connection, key)
     assert found is not None

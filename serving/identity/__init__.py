@@ -1,1 +1,1 @@
-"""Who signs in, and by whose word: the OpenID provider, its tokens, and its groups."""
+"""Sign-in: the OpenID provider, its tokens, and its groups."""

@@ -11,11 +11,11 @@ from serving.persons import AGENCIES, ROLES
 
 FORMAT_VERSION: Final = "1"
 ALL: Final = "all"
-MOST_AREA_LETTERS: Final = 2_000
-"""Letters of all areas of one entry: they travel in a cookie, which holds four kilobytes."""
+MOST_AREA_CHARACTERS: Final = 2_000
+"""Characters of all areas of one entry: they travel in a cookie, which holds four kilobytes."""
 _CLAIMS: Final = {"groups_claim": "groups", "subject_claim": "sub", "name_claim": "name"}
 _KEYS: Final = ("version", *_CLAIMS, "contact", "people", "machines")
-_MOST_LETTERS: Final = 200
+_MOST_CHARACTERS: Final = 200
 
 
 def load_access_file(path: Path) -> AccessTable:
@@ -123,9 +123,9 @@ def _read_areas(keys: Mapping[str, Entry]) -> frozenset[str] | None:
         return None
     if ALL in areas:
         entry.complain("'all' stands alone; leave the other areas out, or leave it out")
-    if sum(len(area) for area in areas) > MOST_AREA_LETTERS:
+    if sum(len(area) for area in areas) > MOST_AREA_CHARACTERS:
         entry.complain(
-            f"the areas together have more than {MOST_AREA_LETTERS:,} letters; write all"
+            f"the areas together have more than {MOST_AREA_CHARACTERS:,} characters; write all"
         )
     return areas
 
@@ -148,5 +148,5 @@ def _read_short(keys: Mapping[str, Entry], name: str, usual: str) -> str:
 
 
 def _check(entry: Entry, text: str) -> None:
-    if len(text) > _MOST_LETTERS or not text.isprintable():
-        entry.complain(f"write at most {_MOST_LETTERS} letters that can be printed")
+    if len(text) > _MOST_CHARACTERS or not text.isprintable():
+        entry.complain(f"write at most {_MOST_CHARACTERS} characters that can be printed")

@@ -21,7 +21,7 @@ class Expected:
     Parameters
     ----------
     issuer
-        The provider's address, letter by letter.
+        The provider's address, exactly as written.
     audience
         For whom it must be meant.
     now_s

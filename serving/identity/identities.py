@@ -10,15 +10,15 @@ from serving.identity.claims import read_client, read_scopes
 from serving.identity.groups import AccessTable
 from serving.persons import MACHINE, Person
 
-MOST_NAME_LETTERS: Final = 100
-_MOST_SUBJECT_LETTERS: Final = 255  # OpenID Connect Core 1.0, section 2
+MOST_NAME_CHARACTERS: Final = 100
+_MOST_SUBJECT_CHARACTERS: Final = 255  # OpenID Connect Core 1.0, section 2
 _log = structlog.get_logger("caselight.sign_in")
 
 
 def tidy_name(name: str) -> str | None:
     """Return a name with single spaces; ``None`` if it is empty, too long or cannot be printed."""
     name = " ".join(name.split())
-    return name if 0 < len(name) <= MOST_NAME_LETTERS and name.isprintable() else None
+    return name if 0 < len(name) <= MOST_NAME_CHARACTERS and name.isprintable() else None
 
 
 def identify_person(claims: Mapping[str, Any], access: AccessTable, issuer: str) -> Person:
@@ -68,7 +68,7 @@ def identify_bearer(claims: Mapping[str, Any], access: AccessTable, issuer: str)
 
 def _read_subject(claims: Mapping[str, Any], access: AccessTable, issuer: str) -> str:
     told = claims.get(access.subject_claim)
-    if not isinstance(told, str) or not 0 < len(told) <= _MOST_SUBJECT_LETTERS:
+    if not isinstance(told, str) or not 0 < len(told) <= _MOST_SUBJECT_CHARACTERS:
         raise _refuse(access, "subject_claim")
     if not told.isprintable():
         raise _refuse(access, "subject_claim")

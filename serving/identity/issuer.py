@@ -33,8 +33,8 @@ TIMEOUT_S: Final = 5.0
 _DEADLINE_S: Final = 10.0
 _MOST_BYTES: Final = 1_000_000
 _MOST_KEYS: Final = 100
-_LEAST_RSA_LETTERS: Final = 342
-"""Letters of a modulus of 2,048 bits in base64url."""
+_LEAST_RSA_CHARACTERS: Final = 342
+"""Characters of a modulus of 2,048 bits in base64url."""
 _SECOND_US: Final = 1_000_000
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 _KINDS: Final = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
@@ -206,7 +206,7 @@ def _read_key(told: object) -> Key | None:
         return None
     if told.get("use", "sig") != "sig":
         return None
-    if told["kty"] == "RSA" and len(str(told.get("n"))) < _LEAST_RSA_LETTERS:
+    if told["kty"] == "RSA" and len(str(told.get("n"))) < _LEAST_RSA_CHARACTERS:
         return None
     try:
         key = JWKRegistry.import_key(told)

@@ -26,8 +26,8 @@ ALGORITHMS: Final = (
 """Signatures that need a private key. With a symmetric one a public key would be the secret."""
 TYPES: Final = (None, "jwt", "at+jwt", "application/at+jwt")
 """What a token may say that it is; one that ends sessions, say, proves nobody's sign-in."""
-_MOST_LETTERS: Final = 32_000
-_MOST_HEADER_LETTERS: Final = 8_000
+_MOST_CHARACTERS: Final = 32_000
+_MOST_HEADER_CHARACTERS: Final = 8_000
 _MOST_KEYS_TRIED: Final = 4
 _PARTS: Final = 3
 
@@ -39,7 +39,7 @@ class UntrustedToken(Exception):
 class _Registry(JWSRegistry):
     """Takes the headers of any provider; what is critical to one must be known all the same."""
 
-    max_header_length = _MOST_HEADER_LETTERS
+    max_header_length = _MOST_HEADER_CHARACTERS
 
     def __init__(self) -> None:
         super().__init__(algorithms=ALGORITHMS, strict_check_header=False)
@@ -75,7 +75,7 @@ def open_token(token: str, issuer: Issuer) -> dict[str, Any]:
 def _read_header(token: str) -> dict[str, Any]:
     """Return a token's header, so that what cannot be right asks nobody for keys."""
     parts = token.split(".")
-    if len(token) > _MOST_LETTERS or not token.isascii():
+    if len(token) > _MOST_CHARACTERS or not token.isascii():
         raise UntrustedToken
     if len(parts) != _PARTS or not all(parts):
         raise UntrustedToken

@@ -22,11 +22,10 @@ from features.contract.tables import (
     RETRACTED,
     TABLES,
 )
-from features.errors import CaselightError
 from features.intake.contract_folder import ContractFolder, empty_frame
 from features.intake.integrity import SUPERSEDED_AT
 from features.intake.normalisation import FILE, ROW
-from serving.errors import ErrorCode
+from serving.errors import RefusedError
 from serving.store import schema
 from serving.store.frames import make_frame, select_rows
 from serving.store.lookups import is_among
@@ -36,7 +35,7 @@ _NOT_COPIED: Final = (RETRACTED, *OPENING_KINDS, *CLOSING_KINDS, "transferred")
 where only records in force are copied."""
 
 
-class MoveRefusedError(CaselightError):
+class MoveRefusedError(RefusedError):
     """A move that cannot be made.
 
     Parameters
@@ -47,10 +46,6 @@ class MoveRefusedError(CaselightError):
     message
         What is wrong and how to mend it.
     """
-
-    def __init__(self, code: ErrorCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True)

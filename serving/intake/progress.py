@@ -6,8 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, and_, case, insert, or_, select, update
 
-from features.errors import CaselightError
-from serving.errors import ErrorCode
+from serving.errors import RefusedError
 from serving.persons import Person, read_person
 from serving.store import schema
 from serving.store.database import Store, Writing, make_key
@@ -15,7 +14,7 @@ from serving.store.database import Store, Writing, make_key
 _ADMINISTRATOR: Final = "administrator"
 
 
-class ImportRefusedError(CaselightError):
+class ImportRefusedError(RefusedError):
     """Rows that an import cannot take now.
 
     Parameters
@@ -25,10 +24,6 @@ class ImportRefusedError(CaselightError):
     message
         What is wrong and how to mend it.
     """
-
-    def __init__(self, code: ErrorCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Walking the audit books: every changed, missing, reordered, foreign or cut-off line is told.
+"""Walking the audit log: every changed, missing, reordered, foreign or cut-off entry is found.
 
 A line that does not fit the mac before it is held until the next one is read, which shows what was
 done: a line that was changed leaves its mac in the chain, one that was taken away or put in shifts
@@ -164,7 +164,7 @@ def _check_rows(connection: Connection, walk: Walk) -> None:
     """Tell rows of the store that no line covers."""
     last_seq = int(connection.execute(select(unit.c.last_seq)).scalar_one())
     if last_seq != walk.covered:
-        walk.tell(
+        walk.note(
             walk.number,
             "uncovered",
             f"the lines cover the rows up to {walk.covered:,}, and the store's order of rows ends "
@@ -177,7 +177,7 @@ def _check_rows(connection: Connection, walk: Walk) -> None:
         query = select(func.count()).select_from(table).where(beyond)
         n_rows = int(connection.execute(query).scalar_one())
         if n_rows:
-            walk.tell(
+            walk.note(
                 walk.number, "uncovered", f"{n_rows:,} rows of {table.name} are in no line's range"
             )
 

@@ -47,7 +47,7 @@ def show_caseload(
     with service.need_store().reading() as connection:
         keys = [one.key for one in told.cases]
         news = read_news_since_decisions(connection, keys, make_rules(service.settings))
-    rows = [_tell(one, news.get(one.key), words, catalogue) for one in told.cases]
+    rows = [_describe(one, news.get(one.key), words, catalogue) for one in told.cases]
     return render(
         request,
         "caseload.html",
@@ -59,7 +59,7 @@ def show_caseload(
     )
 
 
-def _tell(
+def _describe(
     one: ManagedOut, news: News | None, words: ListWords, catalogue: Catalogue | None
 ) -> dict[str, Any]:
     flags = {flag.name: flag for flag in catalogue.flags} if catalogue else {}

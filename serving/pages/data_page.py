@@ -140,7 +140,7 @@ def _draw_delays(found: Delays) -> RowChart | None:
         Row(
             (one.source or "not recorded").replace("_", " "),
             one.median_days,
-            _tell_span(one.median_days, one.ninth_decile_days),
+            _describe_span(one.median_days, one.ninth_decile_days),
             one.median_days,
             one.ninth_decile_days,
         )
@@ -153,7 +153,7 @@ def _draw_delays(found: Delays) -> RowChart | None:
     return draw_rows("delays", title, _say(rows), rows, unit="days", is_dot=True)
 
 
-def _tell_span(median_days: int, ninth_decile_days: int) -> str:
+def _describe_span(median_days: int, ninth_decile_days: int) -> str:
     if ninth_decile_days == 0:
         return tell_days(0)
     return f"{median_days:,} to {tell_days(ninth_decile_days)}"

@@ -98,7 +98,7 @@ def _show(
     return render(
         request,
         "urgent.html",
-        cases=_tell_cases(service, page, now_us),
+        cases=_describe_cases(service, page, now_us),
         counts=page.counts,
         next_cursor=page.next_cursor,
         procedure=PROCEDURE,
@@ -110,7 +110,7 @@ def _show(
     )
 
 
-def _tell_cases(service: Service, page: UrgentPage, now_us: int) -> list[dict[str, Any]]:
+def _describe_cases(service: Service, page: UrgentPage, now_us: int) -> list[dict[str, Any]]:
     bundle = service.champion.find()
     catalogue = bundle.catalogue if bundle else None
     zone = service.need_unit().time_zone

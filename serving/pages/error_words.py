@@ -1,4 +1,4 @@
-"""What is wrong with a form, in words for the person who filled it in, and where to mend it."""
+"""What is wrong with a form, in words for the person who filled it in, and where to correct it."""
 
 import re
 from dataclasses import dataclass
@@ -44,19 +44,19 @@ MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:[+-]\d\d:\d\d
 
 @dataclass(frozen=True)
 class Told:
-    """One thing to mend: the field it leads to, and what to do."""
+    """One thing to correct: the field it leads to, and what to do."""
 
     anchor: str
     words: str
 
 
 def tell_problems(body: ErrorBody) -> list[Told]:
-    """Return what is to be mended, each once, in the order of the form."""
-    found = [_tell(problem) for problem in body.problems]
+    """Return what is to be corrected, each once, in the order of the form."""
+    found = [_describe(problem) for problem in body.problems]
     return list(dict.fromkeys(found))
 
 
-def _tell(problem: Problem) -> Told:
+def _describe(problem: Problem) -> Told:
     if problem.code in _BY_CODE:
         return Told(*_BY_CODE[problem.code])
     place = next((name for name in _BY_PLACE if name in problem.where.split(".")), None)

@@ -64,8 +64,8 @@ class ListWords:
         if news.whole_file:
             return f"the whole file, {_count(news.n_records, 'record')}"
         events = [one for one in news.kinds if one.table == "events"]
-        told = [self._tell_kind(one, dated=dated) for one in events[:MOST_KINDS]]
-        told += _tell_answers(news.kinds, sum(one.n for one in events[MOST_KINDS:]))
+        told = [self._describe_kind(one, dated=dated) for one in events[:MOST_KINDS]]
+        told += _describe_answers(news.kinds, sum(one.n for one in events[MOST_KINDS:]))
         return ", ".join(told)
 
     def tell_records(
@@ -133,7 +133,7 @@ class ListWords:
         first, last = (to_datetime(us, self._zone).date() for us in (from_us, to_us))
         return (last - first).days
 
-    def _tell_kind(self, one: NewKind, *, dated: bool) -> str:
+    def _describe_kind(self, one: NewKind, *, dated: bool) -> str:
         number = f"{one.n:,}" if one.n > 1 else ""
         if not dated:
             return self._name(one.kind) + (f" ({number})" if number else "")
@@ -170,7 +170,7 @@ def _plain(code: str) -> str:
     return code.replace("_", " ")
 
 
-def _tell_answers(kinds: Collection[NewKind], n_further: int) -> list[str]:
+def _describe_answers(kinds: Collection[NewKind], n_further: int) -> list[str]:
     n_answers = sum(one.n for one in kinds if one.table == "facts")
     told = [_count(n_further, "further record")] if n_further else []
     return told + ([_count(n_answers, "answer")] if n_answers else [])

@@ -1,4 +1,4 @@
-"""The model in use in plain words: by whose word, how well it does, and the switch of the order."""
+"""The model in use in plain words: who approved it, how good it is, and the list order."""
 
 import functools
 from collections.abc import Mapping

@@ -109,7 +109,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be mended, and the field that it is about."""
+    """What is to be corrected, and the field that it is about."""
 
     anchor: str
     words: str
@@ -142,7 +142,7 @@ def show_oversight(
     asked = Asked(named, who.strip(), case.strip(), day.strip(), period)
     answer = _answer(service, asked, cursor)
     face = Clockface(service.need_unit().time_zone)
-    lines = [_tell(one, face) for one in answer.found.lines] if answer.found else []
+    lines = [_describe(one, face) for one in answer.found.lines] if answer.found else []
     check = check_audit(service, person)
     # Last, so that nothing else waits beside what is being worked out.
     unusual, findings = _find_kept(request, service, face, period)
@@ -183,9 +183,9 @@ def _find_kept(request: Request, service: Service, face: Clockface, days: int) -
 def _tabulate(found: Findings) -> tuple[Figures, ...]:
     """Return agreement with the score by where it had put the case, and by what was seen first."""
     parts = found.parts
-    bands = [_tell_agreement(BAND_WORDS[name], one) for name, one in parts.by_band]
+    bands = [_describe_agreement(BAND_WORDS[name], one) for name, one in parts.by_band]
     looks = [
-        _tell_agreement(words, one)
+        _describe_agreement(words, one)
         for words, one in (
             ("looked at first without anything of the model", parts.blind_first),
             ("shown whole at once", parts.open),
@@ -209,7 +209,7 @@ def _tabulate(found: Findings) -> tuple[Figures, ...]:
     )
 
 
-def _tell_agreement(words: str, one: Agreement) -> tuple[str, ...]:
+def _describe_agreement(words: str, one: Agreement) -> tuple[str, ...]:
     share = one.share
     return (
         words[:1].upper() + words[1:],
@@ -275,7 +275,7 @@ def tell_route(route: str) -> str:
     return ROUTE_WORDS.get(route, route)
 
 
-def _tell(line: AuditLine, face: Clockface) -> dict[str, Any]:
+def _describe(line: AuditLine, face: Clockface) -> dict[str, Any]:
     keys = [key for key in (line.case_key, *line.cases) if key]
     return {
         "number": line.number,

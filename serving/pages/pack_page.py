@@ -46,7 +46,7 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
         sitting=sitting,
         standing=sitting.standing,
         rows=pack.rows,
-        sheets=[_tell_sheet(row, pack, words) for row in pack.rows],
+        sheets=[_describe_sheet(row, pack, words) for row in pack.rows],
         rules=RULES,
         news_since=pack.since.words,
         ways=WAY_WORDS,
@@ -56,7 +56,7 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
     )
 
 
-def _tell_sheet(row: dict[str, Any], pack: Pack, words: ListWords) -> dict[str, Any]:
+def _describe_sheet(row: dict[str, Any], pack: Pack, words: ListWords) -> dict[str, Any]:
     """Return what a sheet says beside its row: history, news, and the records behind flags and what
     moved the score up.
     """
@@ -72,7 +72,7 @@ def _tell_sheet(row: dict[str, Any], pack: Pack, words: ListWords) -> dict[str, 
             "has_more": n_records > len(picked),
         }
 
-    return _tell_lately(row["key"], pack.lately, words) | {
+    return _describe_lately(row["key"], pack.lately, words) | {
         "news": words.tell_news(pack.news.get(row["key"]), dated=True),
         "flags": [tell(flag) for flag in row["flags"]],
         "reasons": [tell(reason) for reason in row["reasons"]],
@@ -82,7 +82,7 @@ def _tell_sheet(row: dict[str, Any], pack: Pack, words: ListWords) -> dict[str, 
     }
 
 
-def _tell_lately(key: str, lately: Lately, words: ListWords) -> dict[str, Any]:
+def _describe_lately(key: str, lately: Lately, words: ListWords) -> dict[str, Any]:
     """Return what happened lately: incidents, what lasts, and the latest decision."""
     found = lately.incidents.get(key, LatestIncidents())
     decision = lately.decisions.get(key)
@@ -90,11 +90,11 @@ def _tell_lately(key: str, lately: Lately, words: ListWords) -> dict[str, Any]:
         "incidents": [words.tell_incident(one) for one in found.incidents],
         "n_incidents": found.n_incidents,
         "states": [words.tell_state(one) for one in lately.states.get(key, ())],
-        "decision": decision and _tell_decision(decision, words),
+        "decision": decision and _describe_decision(decision, words),
     }
 
 
-def _tell_decision(one: LatestDecision, words: ListWords) -> dict[str, Any]:
+def _describe_decision(one: LatestDecision, words: ListWords) -> dict[str, Any]:
     ways = [WAY_WORDS[way][0].partition(":")[0] for way in one.ways if way in WAY_WORDS]
     return {
         "day": words.tell_day(one.decided_at_us),

@@ -18,7 +18,7 @@ from serving.service import Service, ServiceDep
 router = APIRouter(include_in_schema=False)
 MARKING: Final = "OFFICIAL-SENSITIVE"
 _PLAIN: Final = frozenset(" ,.:;()-")
-_MOST_LETTERS: Final = 200
+_MOST_CHARACTERS: Final = 200
 
 
 @router.get("/print.css")
@@ -28,7 +28,7 @@ def give_marks(request: Request, service: ServiceDep) -> Response:
     advisory = bundle.catalogue.wording["advisory"] if bundle else ADVISORY
     person: Person | None = getattr(request.state, "person", None)
     return Response(
-        write_marks(advisory, _tell_shown(service, person)),
+        write_marks(advisory, _describe_shown(service, person)),
         media_type="text/css; charset=utf-8",
     )
 
@@ -63,15 +63,15 @@ def _box(side: str, percent: int) -> str:
 
 
 def quote(text: str) -> str:
-    """Return a text as a string of CSS, in which no letter of it can end the string."""
+    """Return a text as a string of CSS, in which no character of it can end the string."""
     kept = (one if one.isalnum() or one in _PLAIN else f"\\{ord(one):x} " for one in text)
     return '"' + "".join(kept) + '"'
 
 
-def _tell_shown(service: Service, person: Person | None) -> str:
+def _describe_shown(service: Service, person: Person | None) -> str:
     told = "Caselight"
     if person is not None:
-        told += f", shown to {person.name[:_MOST_LETTERS]}, {person.role.replace('_', ' ')}"
+        told += f", shown to {person.name[:_MOST_CHARACTERS]}, {person.role.replace('_', ' ')}"
     if service.store is None or service.unit is None:
         return told
     moment = format_moment(service.store.clock(), service.unit.time_zone)

@@ -1,4 +1,4 @@
-"""One pass along a chain of lines; of a line that does not fit it says what was done to it."""
+"""One pass along a chain of lines: which do not fit, and which kind of fault each is."""
 
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,14 @@ from serving.store.audit_lines import COLUMNS, NUMBER_AT, Book, make_mac, write_
 FaultKind = Literal[
     "changed", "missing", "reordered", "foreign", "truncated", "unknown", "head", "uncovered"
 ]
+_PROBLEMS: Final[Mapping[FaultKind, str]] = {
+    "changed": "what it says was changed",
+    "reordered": "it is not in its place",
+    "foreign": "it does not belong where it is, or was written with another key",
+    "unknown": "it cannot be checked: the line before it is lost",
+    "head": "the book's head is missing or does not name its last line",
+}
+"""Kinds that are the same words everywhere; of the others the numbers are given."""
 _NAMES: Final = [column.name for column in COLUMNS]
 _ROUTE_AT: Final = _NAMES.index("route")
 _FIRST_AT: Final = _NAMES.index("first_seq")
@@ -32,9 +40,9 @@ class Fault:
     book, number
         Where: for missing lines the number of the first.
     kind
-        What was done: ``unknown`` where a line before it was lost, so that it cannot be judged.
+        Stable; ``unknown`` where a line before it was lost, so that it cannot be judged.
     problem
-        The same in words; nothing of what a line says.
+        The kind in words; nothing of what a line says.
     """
 
     book: Book
@@ -100,11 +108,11 @@ class Walk:
         self._searched = 0
         self._suspects: list[_Held] = []
 
-    def tell(self, number: int, kind: FaultKind, problem: str) -> None:
-        """Note a fault."""
+    def note(self, number: int, kind: FaultKind, problem: str = "") -> None:
+        """Note a fault, in words where its kind does not say enough."""
         self.n_faults += 1
         if len(self.faults) < self.most:
-            self.faults.append(Fault(self.book, number, kind, problem))
+            self.faults.append(Fault(self.book, number, kind, problem or _PROBLEMS[kind]))
 
     def take(self, rows: Iterable[Sequence[Any]]) -> None:
         """Go on along some lines, in the order of their numbers; the mac stands last in each."""
@@ -134,21 +142,21 @@ class Walk:
         if held is not None and held.before is not None:
             by_content = make_mac(self.key, held.before, self._values(held))
             whole = head is not None and head.mac == by_content
-            self._suspect(held, _MAC_CHANGED if whole else _DOES_NOT_FIT)
+            self._suspect(held, "changed" if whole else "foreign")
         if head is None:
-            self.tell(self.number, "head", "the book's head row is missing")
+            self.note(self.number, "head")
         else:
             self._check_head(head.number, head.mac)
         for number in sorted(self.heads):
             if number > self.number:
-                self.tell(
+                self.note(
                     self.number + 1,
                     "truncated",
                     f"the book ends before line {number:,}, whose head was exported",
                 )
 
     def name_moved(self) -> None:
-        """Say of lines that do not fit where they stand which place they were taken from."""
+        """Mark lines that fit in the place of another one that does not fit either."""
         for held in self._suspects:
             for other in self._suspects:
                 place = other.before if other.before is not None else other.stored
@@ -157,7 +165,7 @@ class Walk:
                     and place is not None
                     and self._fits(place, held, other.number)
                 ):
-                    self._rename(held.number, other.number)
+                    self._mark_moved(held.number)
 
     # --- one line ----------------------------------------------------------------------------
 
@@ -173,7 +181,7 @@ class Walk:
     def _take_doubtful(self, values: list[Any], mac: str) -> None:
         expected, line = self.number + 1, _Held(values, mac, self.mac, self._stored)
         if line.number < expected:
-            self.tell(line.number, "foreign", "it stands before the first line")
+            self.note(line.number, "foreign")
             return
         self.number, self._stored = line.number, mac
         if line.number > expected:
@@ -190,16 +198,16 @@ class Walk:
 
     def _skip(self, expected: int, line: _Held) -> None:
         if self._held is not None and self._held.before is not None:
-            self._suspect(self._held, _DOES_NOT_FIT)
-        self.tell(expected, "missing", _count_missing(expected, line.number - 1))
+            self._suspect(self._held, "foreign")
+        self.note(expected, "missing", _count_missing(expected, line.number - 1))
         self._held = replace(line, before=None)
 
     def _judge(self, held: _Held, line: _Held) -> None:
-        """Say what was done to a held line, from how the next one fits."""
+        """Find which kind of fault a held line is, from how the next one fits."""
         here = line.number + self._shift
         if self._fits(held.mac, line):
             if held.before is not None:
-                self._suspect(held, _CHANGED)
+                self._suspect(held, "changed")
             self.mac = line.mac
             return
         if held.before is not None and self._judge_pair(held, line, held.before, here):
@@ -208,43 +216,40 @@ class Walk:
             self._searched += 1
             for gap in range(1, _FURTHEST + 1):
                 if self._fits(held.mac, line, here + gap):
-                    words = f"{gap:,} lines are missing before it, and the numbers were changed"
-                    self.tell(held.number, "missing", words)
+                    self.note(held.number, "missing", f"{gap:,} lines are missing before it")
                     self._shift += gap
                     self.mac = line.mac
                     return
         if held.before is None:
-            self.tell(held.number, "unknown", "it and the next line do not fit each other")
+            self.note(held.number, "unknown")
         else:
-            self._suspect(held, _DOES_NOT_FIT)
+            self._suspect(held, "foreign")
         self._held = replace(line, before=None)
 
     def _judge_pair(self, held: _Held, line: _Held, before: str, here: int) -> bool:
         by_content = make_mac(self.key, before, self._values(held))
         if self._fits(by_content, line):
-            self._suspect(held, _MAC_CHANGED)
+            self._suspect(held, "changed")
             self.mac = line.mac
         elif self._fits(before, line, here - 1) and self._fits(line.mac, held, here):
-            self.tell(held.number, "reordered", "it and the next line changed places")
+            self.note(held.number, "reordered")
             self.mac = held.mac
         elif self._fits(before, line, here - 1):
-            words = "it was put in, and the numbers after it were changed"
-            self.tell(held.number, "foreign", words)
+            self.note(held.number, "foreign")
             self._shift -= 1
             self.mac = line.mac
         else:
             return False
         return True
 
-    def _suspect(self, held: _Held, told: tuple[FaultKind, str]) -> None:
-        self.tell(held.number, *told)
+    def _suspect(self, held: _Held, kind: FaultKind) -> None:
+        self.note(held.number, kind)
         if len(self._suspects) < _MOST_SUSPECTS:
             self._suspects.append(held)
 
-    def _rename(self, number: int, other: int) -> None:
-        words = f"it holds what line {other:,} said"
+    def _mark_moved(self, number: int) -> None:
         self.faults = [
-            Fault(self.book, number, "reordered", words)
+            Fault(self.book, number, "reordered", _PROBLEMS["reordered"])
             if fault.number == number and fault.kind in ("changed", "foreign")
             else fault
             for fault in self.faults
@@ -255,8 +260,8 @@ class Walk:
     def _read(self, values: Sequence[Any]) -> None:
         """Hold the rows that a line covers against those before it."""
         if values[_ROUTE_AT] == LOOKS_BEGUN_ANEW:
-            words = "the book of looks was begun anew: what it held before is lost"
-            self.tell(self.number, "missing", words)
+            words = "the access log was begun anew: what it held before is lost"
+            self.note(self.number, "missing", words)
         first, last = values[_FIRST_AT], values[_LAST_AT]
         if first is None or not isinstance(first, int) or not isinstance(last, int):
             return
@@ -264,32 +269,22 @@ class Walk:
             gap = f"rows {self.covered + 1:,} to {first - 1:,} are in no line before it"
             twice = f"rows from {first:,} on are in a line before it as well"
             words = gap if first > self.covered else twice
-            self.tell(self.number, "uncovered", words)
+            self.note(self.number, "uncovered", words)
         self.covered = max(self.covered, last)
 
     def _compare(self, mac: str) -> None:
         known = self.heads.get(self.number)
         if known is not None and known != mac:
-            words = "it is another line than the one whose head was exported"
-            self.tell(self.number, "changed", words)
+            self.note(self.number, "changed", "its head was exported, and was another")
 
     def _check_head(self, number: int, mac: str) -> None:
         if number > self.number:
             words = _count_missing(self.number + 1, number)
-            self.tell(self.number + 1, "truncated", f"{words} at the end")
+            self.note(self.number + 1, "truncated", f"{words} at the end")
         elif number < self.number:
-            words = f"the lines from {number + 1:,} on are past the book's head"
-            self.tell(number + 1, "foreign", words)
+            self.note(number + 1, "foreign")
         elif mac != self._stored:
-            self.tell(self.number, "head", "the book's head does not name its last line")
-
-
-_CHANGED: Final[tuple[FaultKind, str]] = ("changed", "what it says was changed")
-_MAC_CHANGED: Final[tuple[FaultKind, str]] = ("changed", "its mac was changed")
-_DOES_NOT_FIT: Final[tuple[FaultKind, str]] = (
-    "foreign",
-    "it was changed with its mac, put in, or written with another key",
-)
+            self.note(self.number, "head")
 
 
 def _count_missing(first: int, last: int) -> str:

@@ -23,7 +23,7 @@ _BARE: Final = ("GET", "HEAD", "OPTIONS")
 _STREAM: Final = re.compile(r"/v1/imports/[^/]+/rows")
 
 
-_MOST_STRANGER_BYTES: Final = 100_000
+_MOST_ANONYMOUS_BYTES: Final = 100_000
 _NUL: Final = ErrorBody(
     code="bad_request", message="a text holds the NUL character", remedy="leave it out"
 )
@@ -47,9 +47,9 @@ class BodyGuard:
         How long nothing of a body may come, of an import's stream as well.
     seconds
         How long a body that is held in memory may take in all.
-    serves_strangers
-        Whether nobody in particular may send as much as a person: on this machine alone, where
-        anybody could be anyone.
+    serves_anonymous
+        Whether anonymous callers may send as much as a person: on this machine alone, where
+        anybody could sign in as anyone.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class BodyGuard:
         max_bytes: int,
         silence_seconds: float = 20.0,
         seconds: float = 60.0,
-        serves_strangers: bool = True,
+        serves_anonymous: bool = True,
     ) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._silence_seconds = silence_seconds
         self._seconds = seconds
-        self._serves_strangers = serves_strangers
+        self._serves_anonymous = serves_anonymous
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its body read, or answer with an error."""
@@ -98,9 +98,9 @@ class BodyGuard:
     def _find_most(self, scope: Scope, *, is_form: bool) -> int:
         if is_form:
             return _MOST_FORM_BYTES
-        is_stranger = scope.get("state", {}).get("person") is None
-        if is_stranger and not self._serves_strangers:
-            return min(_MOST_STRANGER_BYTES, self._max_bytes)
+        is_anonymous = scope.get("state", {}).get("person") is None
+        if is_anonymous and not self._serves_anonymous:
+            return min(_MOST_ANONYMOUS_BYTES, self._max_bytes)
         return self._max_bytes
 
     def _hurry(self, receive: Receive) -> Receive:

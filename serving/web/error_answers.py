@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import CaselightError
 from serving import errors
-from serving.errors import ErrorBody, ErrorResponse, Problem, ServiceError, invalid
+from serving.errors import ErrorBody, ErrorResponse, Problem, RefusedError, ServiceError, invalid
 from serving.schemas import field_names
 
 _log = structlog.get_logger("caselight.service")
@@ -103,6 +103,11 @@ def install_handlers(app: FastAPI) -> None:
         if error.headers and "allow" in {name.lower() for name in error.headers}:
             response.headers["allow"] = error.headers.get("Allow", error.headers.get("allow", ""))
         return response
+
+    @app.exception_handler(RefusedError)
+    def _refused(request: Request, error: RefusedError) -> JSONResponse:
+        what, _, remedy = str(error).partition("; ")
+        return answer(ErrorBody(code=error.code, message=what, remedy=remedy))
 
     @app.exception_handler(CaselightError)
     def _known(request: Request, error: CaselightError) -> JSONResponse:

@@ -24,7 +24,7 @@ from serving.store.opaque_keys import is_key
 from serving.store.schema import correction_requests, flag_raisings, scores
 
 PURPOSE_HEADER: Final = "caselight-purpose"
-_MOST_PURPOSE_LETTERS: Final = 200
+_MOST_PURPOSE_CHARACTERS: Final = 200
 _OWNERS: Final[Mapping[str, Any]] = {
     "raising_key": flag_raisings.c.raising_key,
     "request_key": correction_requests.c.request_key,
@@ -149,8 +149,8 @@ def _about(act: Act, found: tuple[str, bool] | None) -> Act:
 def _read_purpose(request: Request) -> str | None:
     """Return what a person says they look for; what cannot be printed is left out."""
     said = request.headers.get(PURPOSE_HEADER, "")
-    told = "".join(letter for letter in said if letter.isprintable()).strip()
-    return told[:_MOST_PURPOSE_LETTERS] or None
+    told = "".join(character for character in said if character.isprintable()).strip()
+    return told[:_MOST_PURPOSE_CHARACTERS] or None
 
 
 def _find_case(store: Store, person: Person, parts: Mapping[str, Any]) -> tuple[str, bool] | None:

@@ -1,4 +1,4 @@
-"""Guards the door: a request's head is small, and says in one way where its body ends.
+"""Request head limits: a head is small, and says in one way where its body ends.
 
 A server in front of this one may read a head otherwise; what two could read in two ways is refused,
 and the connection is closed, so that nothing that follows it is taken for a request of its own.
@@ -13,9 +13,9 @@ from serving.web.error_answers import answer
 
 MOST_FIELDS: Final = 100
 MOST_HEAD_BYTES: Final = 49_152
-"""A provider's token may have 32,000 letters, a session's cookie 4,000."""
+"""A provider's token may have 32,000 characters, a session's cookie 4,000."""
 MOST_ADDRESS_BYTES: Final = 20_480
-"""The way back from a provider may carry four values of 4,000 letters each."""
+"""The way back from a provider may carry four values of 4,000 characters each."""
 _FRAMING: Final = (b"content-length", b"transfer-encoding")
 
 _TWO_ENDS: Final = ErrorBody(

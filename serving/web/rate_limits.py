@@ -23,7 +23,7 @@ from serving.web.error_answers import STATUSES, answer
 
 PERSON_PER_MINUTE: Final = 600
 PROGRAM_PER_MINUTE: Final = 3_000
-STRANGER_PER_MINUTE: Final = 120
+ANONYMOUS_PER_MINUTE: Final = 120
 SIGN_INS_PER_MINUTE: Final = 60
 """Of one address, behind which a whole building may sit. No password is taken here that could be
 guessed; the limit keeps somebody from having the provider asked again and again."""
@@ -49,7 +49,7 @@ class Allowances:
     ----------
     person, program
         Of one person, and of one program with a token.
-    stranger
+    anonymous
         Of one address, without anybody signed in.
     sign_ins
         Attempts to sign in, and tokens that prove nothing, of one address.
@@ -57,7 +57,7 @@ class Allowances:
 
     person: int | None
     program: int | None
-    stranger: int | None
+    anonymous: int | None
     sign_ins: int | None
 
 
@@ -75,7 +75,7 @@ def read_allowances(settings: Settings) -> Allowances:
         program=choose(
             None if given is None else max(given, PROGRAM_PER_MINUTE), PROGRAM_PER_MINUTE
         ),
-        stranger=choose(settings.stranger_requests_per_minute, STRANGER_PER_MINUTE),
+        anonymous=choose(settings.stranger_requests_per_minute, ANONYMOUS_PER_MINUTE),
         sign_ins=choose(settings.sign_ins_per_minute, SIGN_INS_PER_MINUTE),
     )
 
@@ -163,10 +163,10 @@ class RequestLimit:
         self._app = app
         self._persons = MinuteLimit(allowances.person)
         self._programs = MinuteLimit(allowances.program)
-        self._anonymous = MinuteLimit(allowances.stranger)
+        self._anonymous = MinuteLimit(allowances.anonymous)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on unless whoever asks has asked too often."""
+        """Pass a request on unless its person or address has sent too many."""
         path = scope.get("path", "")
         if scope["type"] == "http" and path not in _EXEMPT and not path.startswith(_STATIC):
             wait_s = self._take(scope)

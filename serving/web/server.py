@@ -1,89 +1,23 @@
-"""How the server listens: what it waits for and how long, how many at once, and what it logs.
+"""How the server listens: how many connections at once, how large a head, and what it logs.
 
-The usual server waits without end for the head of a request and for a reader that stops reading;
-a connection that is held so costs no worker, but there are only so many of them.
+How long a head may take and how long an answer may lie unread is for the server in front (see
+docs/operating-behind-nginx.md): this one waits for both without end.
 """
 
-import asyncio
 import logging
 import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from serving.settings import Settings
 
-HEAD_SECONDS: Final = 10.0
-"""From the first byte of a request, or from the connection's beginning, to the end of its head."""
-READER_SECONDS: Final = 30.0
-"""How long a reader may leave an answer lying."""
 KEEP_ALIVE_SECONDS: Final = 5
 GRACE_SECONDS: Final = 30
 MOST_CONNECTIONS: Final = 256
 MOST_INCOMPLETE_BYTES: Final = 65_536
 """Of a head that has not come whole; see :mod:`serving.web.head_guard` for one that has."""
-
-
-class PatientProtocol(H11Protocol):
-    """HTTP/1.1 that ends a connection whose request does not come or whose answer is not read."""
-
-    head_seconds: float = HEAD_SECONDS
-    reader_seconds: float = READER_SECONDS
-    _head_timer: asyncio.TimerHandle | None = None
-    _reader_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
-        super().connection_made(transport)
-        self._watch_head()
-
-    def data_received(self, data: bytes) -> None:
-        """Take some bytes, and wait for the rest of a head where they hold a part of one."""
-        super().data_received(data)
-        self._watch_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing more."""
-        self._end_timers()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """Begin to wait for the reader."""
-        super().pause_writing()
-        if self._reader_timer is None:
-            self._reader_timer = self.loop.call_later(self.reader_seconds, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        """The reader went on."""
-        super().resume_writing()
-        if self._reader_timer is not None:
-            self._reader_timer.cancel()
-            self._reader_timer = None
-
-    def _is_answering(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete
-
-    def _watch_head(self) -> None:
-        if self._is_answering():
-            if self._head_timer is not None:
-                self._head_timer.cancel()
-                self._head_timer = None
-        elif self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.head_seconds, self._end_silence)
-
-    def _end_silence(self) -> None:
-        self._head_timer = None
-        if not self._is_answering() and not self.transport.is_closing():
-            self.transport.close()
-
-    def _end_timers(self) -> None:
-        for timer in (self._head_timer, self._reader_timer):
-            if timer is not None:
-                timer.cancel()
-        self._head_timer = self._reader_timer = None
 
 
 def name_options(settings: Settings) -> dict[str, Any]:
@@ -95,7 +29,7 @@ def name_options(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
-        "http": PatientProtocol,
+        "http": "h11",
         "ws": "none",
         "proxy_headers": bool(settings.oidc_issuer),
         "forwarded_allow_ips": settings.trusted_proxies,

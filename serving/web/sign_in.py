@@ -18,10 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import ConfigError
 from serving.errors import ErrorBody, Problem, ServiceError, invalid
-from serving.identity.access_file import MOST_AREA_LETTERS
+from serving.identity.access_file import MOST_AREA_CHARACTERS
 from serving.identity.addresses import is_loopback
 from serving.identity.cookies import SESSION, name_session
-from serving.identity.identities import MOST_NAME_LETTERS, tidy_name
+from serving.identity.identities import MOST_NAME_CHARACTERS, tidy_name
 from serving.identity.sessions import Session, Sessions
 from serving.identity.sign_in_parts import Entrance, Organisation, open_entrance
 from serving.identity.tokens import refuse_token
@@ -252,7 +252,7 @@ def name_person(name: str, role: str, agency: str, areas: Sequence[str] | None =
     tidied = tidy_name(name)
     problems = []
     if tidied is None:
-        remedy = f"write your name in at most {MOST_NAME_LETTERS} letters"
+        remedy = f"write your name in at most {MOST_NAME_CHARACTERS} characters"
         problems.append(Problem(where="name", code="unusable_name", remedy=remedy))
     for where, given, known in (("role", role, ROLES), ("agency", agency, AGENCIES)):
         if given not in known:
@@ -260,7 +260,7 @@ def name_person(name: str, role: str, agency: str, areas: Sequence[str] | None =
             problems.append(Problem(where=where, code=f"unknown_{where}", remedy=remedy))
     named = [area.strip() for area in areas or () if area.strip()]
     printable = all(area.isprintable() for area in named)
-    if len(named) > MOST_AREAS or len("".join(named)) > MOST_AREA_LETTERS or not printable:
+    if len(named) > MOST_AREAS or len("".join(named)) > MOST_AREA_CHARACTERS or not printable:
         remedy = f"name at most {MOST_AREAS} areas, or leave them out for every area"
         problems.append(Problem(where="areas", code="unusable_areas", remedy=remedy))
     if problems or tidied is None:

@@ -14,12 +14,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAD_SECONDS = 1.0
 STARTED_WITHIN_SECONDS = 120
-_PROCESS = f"""
+_PROCESS = """
 import json, sys
-from serving.web.server import PatientProtocol
-PatientProtocol.head_seconds = {HEAD_SECONDS}
 from caselight.commands.serve import serve_pages
 serve_pages(int(sys.argv[1]), **json.loads(sys.argv[2]))
 """

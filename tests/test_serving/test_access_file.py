@@ -141,7 +141,7 @@ machines:
         (LEAST + "people: []\n", "this key stands twice"),
         (LEAST.replace("areas: all", "areas: &a [x]"), "anchors and aliases are not read"),
         (LEAST.replace("groups: a", "groups: [a, a]"), "a value stands twice"),
-        (LEAST.replace("groups: a", f"groups: {'a' * 201}"), "at most 200 letters"),
+        (LEAST.replace("groups: a", f"groups: {'a' * 201}"), "at most 200 characters"),
         (LEAST.replace("groups: a", 'groups: "a\\u0007"'), "that can be printed"),
         (LEAST.replace("areas: all", f"areas: [{'a' * 200}]") + "contact: [x]\n", "write a text"),
     ],
@@ -155,7 +155,7 @@ def test_areas_fit_into_a_cookie() -> None:
     """Areas that would not fit into a session are refused when the file is read."""
     many = ", ".join(f"Area of some length {number}" for number in range(100))
 
-    assert "2,000 letters" in complain(LEAST.replace("areas: all", f"areas: [{many}]"))[0]
+    assert "2,000 characters" in complain(LEAST.replace("areas: all", f"areas: [{many}]"))[0]
 
 
 def test_an_absent_file_is_told_with_a_remedy(tmp_path: Path) -> None:

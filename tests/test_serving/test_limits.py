@@ -258,9 +258,9 @@ def test_a_body_that_dribbles_is_ended() -> None:
     assert sent[0]["status"] == 408
 
 
-def test_a_large_body_of_a_stranger_is_refused_where_people_sign_in() -> None:
+def test_a_large_body_of_an_anonymous_caller_is_refused_where_people_sign_in() -> None:
     """Nobody in particular fills no memory: a hundred kilobytes are read, and no more."""
-    guard = guard_bodies(serves_strangers=False)
+    guard = guard_bodies(serves_anonymous=False)
     large = piece(b'{"a": "' + b"x" * 200_000 + b'"}', more=False)
     for person, status in ((None, 413), (PERSON, 200)):
         scope = make_scope("/v1/scores", "POST", headers=JSON, state={"person": person})

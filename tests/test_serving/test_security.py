@@ -1,22 +1,16 @@
 """The server as it really listens: heads, bodies, banners, and what two could read in two ways."""
 
-import asyncio
 import json
 import re
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
 
 from serving.settings import make_settings
-from serving.web.server import PatientProtocol, name_options
+from serving.web.server import name_options
 from tests.test_serving.entrances import write_settings
 from tests.test_serving.issuers import PUBLIC, Issuer
 from tests.test_serving.server_process import (
@@ -171,29 +165,6 @@ def test_an_answer_holds_no_line_of_a_request(server: Server) -> None:
         assert b"x-mine" not in server.ask(write_request("GET", "/", field)).lower()
 
 
-def test_a_head_that_never_ends_is_ended(server: Server) -> None:
-    """A connection that says nothing, or half a head and a letter now and then, is closed."""
-    for beginning in (b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "):
-        with server.connect() as connection:
-            connection.sendall(beginning)
-            assert connection.recv(1_000) == b""
-    with server.connect() as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nX-A: ")
-        ended = False
-        for _ in range(200):
-            try:
-                connection.sendall(b"a")
-                connection.settimeout(0.1)
-                ended = connection.recv(10) == b""
-            except TimeoutError:
-                continue
-            except OSError:
-                ended = True
-            if ended:
-                break
-        assert ended
-
-
 def test_a_body_that_never_ends_is_ended(server: Server) -> None:
     """A body that stops is answered with 408 and the connection ends."""
     head = write_request("POST", "/v1/scores", JSON, "Content-Length: 1000", closes=False)
@@ -249,51 +220,11 @@ def test_what_the_server_is_started_with() -> None:
     assert told["server_header"] is False
     assert told["proxy_headers"] is False
     assert told["ws"] == "none"
-    assert told["http"] is PatientProtocol
+    assert told["http"] == "h11"
     limits = ("limit_concurrency", "timeout_keep_alive", "h11_max_incomplete_event_size")
     assert all(0 < told[name] < 100_000 for name in limits)
     behind = name_options(make_settings(oidc_issuer="https://issuer.example"))
     assert (behind["proxy_headers"], behind["forwarded_allow_ips"]) == (True, "127.0.0.1,::1")
-
-
-def test_a_reader_who_stops_reading_is_left() -> None:
-    """An answer that lies unread ends with its connection, and what it held is let go."""
-    ended = threading.Event()
-
-    async def send_much(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        for _ in range(1_000):
-            if ended.is_set():
-                break
-            await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
-            if await _is_gone(receive):
-                ended.set()
-
-    async def _is_gone(receive: Receive) -> bool:
-        try:
-            async with asyncio.timeout(0):
-                return (await receive())["type"] == "http.disconnect"
-        except TimeoutError:
-            return False
-
-    class Hasty(PatientProtocol):
-        reader_seconds = 0.3
-
-    options = name_options(make_settings()) | {"http": Hasty, "lifespan": "off", "port": 0}
-    server = uvicorn.Server(uvicorn.Config(send_much, **options))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-        thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        with socket.create_connection(listening.getsockname(), timeout=20) as connection:
-            connection.sendall(write_request())
-            assert ended.wait(30), "the connection was held"
-        server.should_exit = True
-        thread.join(20)
 
 
 def test_pages_reached_by_https_say_so(make_app: Any, tmp_path: Path) -> None:

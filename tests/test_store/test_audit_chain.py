@@ -325,7 +325,7 @@ def test_a_book_of_looks_that_was_taken_away_is_missed(store: Store) -> None:
     with pytest.raises(ServiceError):
         look(store, case_key=KEY)
     assert ("looks", 1, "missing") in list_faults(store)
-    assert "book of looks" in check_store(store)[0].problem
+    assert "access log" in check_store(store)[0].problem
     assert not file.exists()
     upgrade(store)
     assert read_book(store, CHANGES)[-1].route == LOOKS_BEGUN_ANEW

@@ -419,7 +419,7 @@ def test_the_api_tells_what_waits_and_what_came_before(
     told = ask(store, champion).json()
     assert told["before"] == [bundle_id]
     assert told["in_use"]["bundle_id"] == bundle_id
-    assert "not the one that the record put to use" in told["fault"]
+    assert "not the one that was promoted" in told["fault"]
 
 
 def test_the_api_pages_through_every_step(store: Store, live: tuple[str, Champion]) -> None:

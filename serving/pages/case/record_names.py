@@ -38,12 +38,12 @@ class RecordNames:
         if record_id not in self._entries:
             return record_id
         entry = self._entries[record_id]
-        return self._tell(entry, describe_time(entry.record))
+        return self._describe(entry, describe_time(entry.record))
 
     def tell_briefly(self, record_id: str) -> str:
         """Return the day on which a record happened, what it is, and who told it."""
         entry = self._entries[record_id]
-        return self._tell(
+        return self._describe(
             entry, describe_day_of(entry.record.occurred_at or entry.record.recorded_at)
         )
 
@@ -52,6 +52,6 @@ class RecordNames:
         record = self._entries[record_id].record
         return f"{name_speaker(record) or 'the record'}: {record.label}"
 
-    def _tell(self, entry: Entry, time: str) -> str:
+    def _describe(self, entry: Entry, time: str) -> str:
         said, speaker = f"{time}, {entry.record.label}", name_speaker(entry.record)
         return f"{said} ({speaker})" if speaker else said

@@ -31,7 +31,9 @@ def describe_time(record: RecordOut) -> str:
     first, last = (describe_day_of(x) for x in (record.occurred_at, record.occurred_until))
     whole_days = (start.hour, start.minute) == (0, 0) and (end.hour, end.minute) == (23, 59)
     if start.date() == end.date():
-        return f"{first}, time not known" if whole_days else f"{first}, {_tell_hours(start, end)}"
+        return (
+            f"{first}, time not known" if whole_days else f"{first}, {_describe_hours(start, end)}"
+        )
     return f"between {first} and {last}"
 
 
@@ -115,7 +117,7 @@ def is_kept_apart(record: RecordOut) -> bool:
     return record.handling == _OWN_AGENCY or record.source == "health"
 
 
-def _tell_hours(start: dt.datetime, end: dt.datetime) -> str:
+def _describe_hours(start: dt.datetime, end: dt.datetime) -> str:
     first, last = (describe_moment(x.isoformat()).rpartition(", ")[2] for x in (start, end))
     return first if first == last else f"{first} to {last}"
 

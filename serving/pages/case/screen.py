@@ -127,8 +127,8 @@ def show_screen(
         seal=read.seal,
         view_of=read.view_of,
         explained=read.explained,
-        **_tell_records(read, narrowing, service),
-        **_tell_reasons(case, service),
+        **_describe_records(read, narrowing, service),
+        **_describe_reasons(case, service),
         advice=case.advice,
         say=say,
         may_view=request.state.person.role in OPENERS,
@@ -177,7 +177,7 @@ def _read(
     )
 
 
-def _tell_records(read: _Read, narrowing: Narrowing, service: Service) -> dict[str, Any]:
+def _describe_records(read: _Read, narrowing: Narrowing, service: Service) -> dict[str, Any]:
     """Return the records as the page shows them: timeline, answers, links, chart and news."""
     case, unit = read.case, service.need_unit()
     entries = number_records(case.records)
@@ -208,7 +208,7 @@ def _find_evidence(entries: tuple[Entry, ...]) -> dict[str, list[str]]:
     return found
 
 
-def _tell_reasons(case: CaseOut, service: Service) -> dict[str, Any]:
+def _describe_reasons(case: CaseOut, service: Service) -> dict[str, Any]:
     """Return the reasons, parted as the page shows them, and how records refer to them."""
     up = [] if case.advice is None else case.advice.reasons
     down = [] if case.advice is None else case.advice.counter_reasons

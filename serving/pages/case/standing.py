@@ -47,7 +47,7 @@ def tell_standing(
     """
     kinds = {entry.record.record_id: entry.record.kind for entry in entries}
     told = [
-        _tell_span(span)
+        _describe_span(span)
         for span in spans
         if _is_recent(span, today) and kinds.get(span.records[0]) not in work_kinds
     ]
@@ -61,7 +61,7 @@ def _is_recent(span: SpanOut, today: dt.date) -> bool:
     return (today - dt.datetime.fromisoformat(span.ended_at).date()).days <= LATELY_DAYS
 
 
-def _tell_span(span: SpanOut) -> str:
+def _describe_span(span: SpanOut) -> str:
     what = span.state.replace("_", " ")
     if span.detail:
         what += f" ({span.detail.replace('_', ' ')})"

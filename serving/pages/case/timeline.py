@@ -125,7 +125,7 @@ def lay_out(entries: Sequence[Entry], *, part: int = 1, behind: str | None = Non
     chosen = min(max(part, 1), max(len(parts), 1))
     held = parts[chosen - 1] if parts else []
     return Timeline(
-        months=tuple(_tell_months(held)),
+        months=tuple(_describe_months(held)),
         part=chosen,
         n_parts=len(parts),
         n_incidents=len(incidents),
@@ -152,16 +152,16 @@ def _divide(
         yield part
 
 
-def _tell_months(incidents: Sequence[tuple[Entry, ...]]) -> Iterator[Month]:
+def _describe_months(incidents: Sequence[tuple[Entry, ...]]) -> Iterator[Month]:
     months: dict[str, list[Incident]] = {}
     for incident in incidents:
         at = dt.datetime.fromisoformat(str(incident[0].record.occurred_at))
-        months.setdefault(f"{at:%B %Y}", []).append(_tell_incident(incident))
+        months.setdefault(f"{at:%B %Y}", []).append(_describe_incident(incident))
     for title, found in months.items():
         yield Month(title, tuple(found))
 
 
-def _tell_incident(incident: Sequence[Entry]) -> Incident:
+def _describe_incident(incident: Sequence[Entry]) -> Incident:
     lines: dict[str, list[Entry]] = {}
     for view in VIEW_WORDS:
         for one in incident:
