@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from features.catalogue.declarations import DAY_US
 from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
-from serving.lists.sittings import Sitting, list_sittings
+from serving.lists.sittings import Sitting, sitting_before
 from serving.standing.standings import StandingRules
 from serving.store.lookups import is_among
 from serving.store.schema import cases, events, facts, standings
@@ -107,10 +107,10 @@ class Since:
 
 def find_since(connection: Connection, sitting: Sitting) -> Since:
     """Return from when on something is new at a sitting: from the sitting before."""
-    before = list_sittings(connection, 1, after=sitting)
-    if not before:
+    before = sitting_before(connection, sitting)
+    if before is None:
         return Since(sitting.opened_at_us - FIRST_DAYS * DAY_US, None)
-    return Since(before[0].opened_at_us, before[0].stored_seq)
+    return Since(before.opened_at_us, before.stored_seq)
 
 
 def read_news(
