@@ -22,10 +22,11 @@ from sqlalchemy import (
 )
 
 from features.catalogue.declarations import DAY_US
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
+from features.contract.tables import RESERVED_KINDS
 from serving.lists.sittings import Sitting, sitting_before
 from serving.standing.standings import StandingRules
 from serving.store.lookups import is_among
+from serving.store.record_conditions import is_for_all
 from serving.store.schema import cases, events, facts, standings
 
 FIRST_DAYS: Final = 7
@@ -159,8 +160,7 @@ def count_new(
     of_events = _count(connection, events, events.c.kind, events.c.occurred_at, case_keys).where(
         is_new(events),
         events.c.kind.not_in((*RESERVED_KINDS, *rules.work_kinds)),
-        func.coalesce(events.c.handling, "") != AGENCY_ONLY,
-        func.coalesce(events.c.source, "") != HEALTH_SOURCE,
+        is_for_all(),
     )
     of_facts = _count(connection, facts, facts.c.name, facts.c.recorded_at, case_keys)
     return of_events, of_facts.where(is_new(facts))
