@@ -39,6 +39,7 @@ from models.bundle.calibration import Calibration
 from models.bundle.encoding import Encoding, make_encoding
 from models.bundle.familiarity import Familiarity, read_familiarity
 from models.bundle.intervals import VennAbers, read_venn_abers
+from models.bundle.plans import compile_cohort, compile_flags
 
 FORMAT: Final = 1
 METRICS_FILE: Final = "metrics.json"
@@ -107,6 +108,16 @@ class Bundle:
     def plan(self) -> Plan:
         """What the engine measures for the catalogue's indicators."""
         return compile_plan(self.catalogue)
+
+    @functools.cached_property
+    def flags_plan(self) -> Plan:
+        """What the engine measures for the catalogue's flags."""
+        return compile_flags(self.catalogue)
+
+    @functools.cached_property
+    def cohort_plan(self) -> Plan | None:
+        """What it measures for the catalogue's cohort; ``None`` where that is every open case."""
+        return compile_cohort(self.catalogue)
 
 
 def make_reference(values: Float64) -> Reference:

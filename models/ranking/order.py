@@ -12,12 +12,8 @@ from scipy.special import expit
 
 from features.catalogue.declarations import Catalogue, Flag
 from features.contract.arrays import MISSING, Float64, Int64
-from features.engine.measurement import (
-    ENGINE_VERSION,
-    compile_expressions,
-    measure,
-)
-from features.engine.plan import NamedExpression
+from features.engine.measurement import ENGINE_VERSION, measure
+from features.engine.plan import Plan
 from features.evidence.records import records_of
 from features.history.columns import History
 from features.history.extent import count_known_records
@@ -25,6 +21,7 @@ from features.history.open_cases import open_cases
 from features.history.subsets import end_state, take_cases
 from models.bundle.contributions import explain
 from models.bundle.folder import Bundle
+from models.bundle.plans import compile_cohort
 from models.ranking.advice import Advice, RaisedFlag, RankedList
 from models.ranking.estimates import tell_estimates
 from models.ranking.priority import Harm, expected_harm
@@ -59,13 +56,15 @@ class Standing:
 
 def cohort_cases(history: History, catalogue: Catalogue, as_of_us: int) -> Int64:
     """Return the cases open at ``as_of_us`` that the catalogue's cohort takes in, ascending."""
+    return _take_cohort(history, catalogue, compile_cohort(catalogue), as_of_us)
+
+
+def _take_cohort(history: History, catalogue: Catalogue, plan: Plan | None, as_of_us: int) -> Int64:
     cases = open_cases(history, as_of_us)
-    cohort = catalogue.cohort
-    if cohort.expression is None or not len(cases):
+    if plan is None or not len(cases):
         return cases
-    plan = compile_expressions(catalogue, [NamedExpression(("cohort",), cohort.expression)])
     value = measure(history, plan, as_of_us, cases).values[:, 0]
-    return cases[value >= cohort.at_least]
+    return cases[value >= catalogue.cohort.at_least]
 
 
 @dataclass(frozen=True)
@@ -92,11 +91,8 @@ class Ranking:
 
     def advise(self, places: Sequence[int]) -> tuple[Advice, ...]:
         """Return the advice on the cases at some places, counted from 0."""
-        catalogue = self.bundle.catalogue
         explained = _explain_all(self, places)
-        flags = _raise_flags(
-            catalogue, self.history, self.as_of_us, self.standing.case[list(places)]
-        )
+        flags = _raise_flags(self, self.standing.case[list(places)])
         return tuple(
             _advise(self, place, told, raised)
             for place, told, raised in zip(places, explained, flags, strict=True)
@@ -105,8 +101,9 @@ class Ranking:
     def urgent_places(self) -> tuple[int, ...]:
         """Return the places of cases that carry an urgent flag, in order of priority."""
         flags = self.bundle.catalogue.flags
-        raised = _measure_flags(
-            self.bundle.catalogue, self.history, self.as_of_us, self.standing.case
+        plan = self.bundle.flags_plan
+        raised = measure_flags(
+            self.bundle.catalogue, plan, self.history, self.as_of_us, self.standing.case
         )
         urgent = np.array([flag.urgent for flag in flags], dtype=np.bool_)
         return tuple(np.flatnonzero(raised[:, urgent].any(axis=1)).tolist())
@@ -131,7 +128,9 @@ class Ranking:
 
 def rank(bundle: Bundle, history: History, as_of_us: int, cases: Int64 | None = None) -> Ranking:
     """Order cases by expected harm; the catalogue's cohort of open cases where none are named."""
-    chosen = cohort_cases(history, bundle.catalogue, as_of_us) if cases is None else cases
+    chosen = cases
+    if chosen is None:
+        chosen = _take_cohort(history, bundle.catalogue, bundle.cohort_plan, as_of_us)
     return Ranking(bundle, history, as_of_us, order_cases(bundle, history, as_of_us, chosen))
 
 
@@ -233,21 +232,37 @@ def _explain_all(ranking: Ranking, places: Sequence[int]) -> list[Explained]:
     return [explained[place] for place in places]
 
 
-def _measure_flags(
-    catalogue: Catalogue, history: History, as_of_us: int, cases: Int64
+def measure_flags(
+    catalogue: Catalogue, plan: Plan, history: History, as_of_us: int, cases: Int64
 ) -> npt.NDArray[np.bool_]:
-    """Return which flags hold for which cases, shape ``(n_cases, n_flags)``."""
+    """Return which flags hold for which cases.
+
+    Parameters
+    ----------
+    catalogue, plan
+        What is flagged, and its plan (:func:`models.bundle.plans.compile_flags`).
+    history
+        Case histories.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+    cases
+        Numbers of cases in the history, shape ``(n_cases,)``.
+
+    Returns
+    -------
+    ndarray of bool
+        Of shape ``(n_cases, n_flags)``.
+    """
     if not catalogue.flags or not len(cases):
         return np.zeros((len(cases), len(catalogue.flags)), dtype=np.bool_)
-    named = [NamedExpression((flag.name,), flag.expression) for flag in catalogue.flags]
-    values = measure(history, compile_expressions(catalogue, named), as_of_us, cases).values
+    values = measure(history, plan, as_of_us, cases).values
     return np.asarray(values >= [flag.at_least for flag in catalogue.flags])
 
 
-def _raise_flags(
-    catalogue: Catalogue, history: History, as_of_us: int, cases: Int64
-) -> list[tuple[RaisedFlag, ...]]:
-    raised = _measure_flags(catalogue, history, as_of_us, cases)
+def _raise_flags(ranking: Ranking, cases: Int64) -> list[tuple[RaisedFlag, ...]]:
+    bundle, history, as_of_us = ranking.bundle, ranking.history, ranking.as_of_us
+    catalogue = bundle.catalogue
+    raised = measure_flags(catalogue, bundle.flags_plan, history, as_of_us, cases)
     ordered = sorted(catalogue.flags, key=lambda flag: not flag.urgent)
     place = {flag.name: number for number, flag in enumerate(catalogue.flags)}
     return [

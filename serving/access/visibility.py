@@ -15,6 +15,7 @@ from serving.errors import ServiceError
 from serving.persons import Person
 from serving.standing.states import SEALED, is_sealed_state
 from serving.store.lookups import is_among
+from serving.store.read_once import read_once
 from serving.store.schema import seal_people, seals, standings
 
 
@@ -63,11 +64,20 @@ class Sight:
         whole room.
         """
         query = select(standings.c.case_key).where(
-            is_among(connection, standings.c.case_key, list(case_keys)),
-            ~standings.c.state.startswith(SEALED, autoescape=True),
-            self.of_standings(),
+            is_among(connection, standings.c.case_key, list(case_keys)), *self.of_lists()
         )
         return frozenset(connection.execute(query).scalars())
+
+    def of_lists(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        """Return the conditions that a row of ``standings`` may be shown in a list: sealed ones
+        never are.
+        """
+        return ~standings.c.state.startswith(SEALED, autoescape=True), self.of_standings()
+
+    def is_listed(self, key: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Return the condition that a column names a case of :meth:`keep_listed`."""
+        place = select(standings.c.case_key).where(standings.c.case_key == key, *self.of_lists())
+        return place.correlate(key.table).exists()
 
     def of_key(self, connection: Connection, key: ColumnElement[Any]) -> ColumnElement[bool]:
         """Return the condition that a column names a case in sight, sealed ones among them."""
@@ -86,6 +96,7 @@ EVERYTHING = Sight()
 """Sight of an unsealed store by somebody who sees every area."""
 
 
+@read_once
 def find_sight(connection: Connection, person: Person) -> Sight:
     """Return what a person may see now."""
     named: list[str] = []

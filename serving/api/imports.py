@@ -14,7 +14,6 @@ from sqlalchemy import Connection, Row
 from starlette.requests import ClientDisconnect
 
 from features.contract.moments import format_moment
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE
 from features.intake.normalisation import Clock
 from serving.access.roles import may_turn_cases, need_sender
 from serving.access.visibility import find_sight
@@ -40,6 +39,7 @@ from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
 from serving.store.database import Store, Unit
 from serving.store.opaque_keys import KEY_PATTERN
+from serving.store.record_conditions import is_kept_apart, may_be_kept_apart
 from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
@@ -315,11 +315,10 @@ def _is_kept_apart(source: Any) -> bool:
     if not isinstance(source, dict):
         return True
     cells = {name: str(cell).strip().lower() for name, cell in source.items()}
-    if cells.get("source") == HEALTH_SOURCE or cells.get("handling") == AGENCY_ONLY:
+    if is_kept_apart(cells.get("source"), cells.get("handling")):
         return True
     # A line that is no row may still hold one.
-    line = cells.get("(line)", "")
-    return HEALTH_SOURCE in line or AGENCY_ONLY in line
+    return may_be_kept_apart(cells.get("(line)", ""))
 
 
 def _to_cell(cell: Any) -> str:

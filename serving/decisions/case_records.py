@@ -10,11 +10,12 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from features.catalogue.declarations import Catalogue, Measure
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS, RETRACTED
+from features.contract.tables import RESERVED_KINDS, RETRACTED
 from features.intake.contract_folder import ContractFolder
 from features.intake.integrity import SUPERSEDED_AT
 from models.ranking.advice import Advice
 from serving.schemas import RecordOut
+from serving.store.record_conditions import are_kept_apart
 from serving.store.row_text import Clockface
 
 _EVENT_TEXTS: Final = (
@@ -82,7 +83,7 @@ class RecordTeller:
             Cases that the person may not see: no link to one is told.
         """
         events = _of_case(folder.events, case_key)
-        apart = (events["handling"] == AGENCY_ONLY) | (events["source"] == HEALTH_SOURCE)
+        apart = are_kept_apart(events)
         ours = apart & (events["source"] == agency)
         told = [self._tell_event(row) for row in _list_rows(events[~apart | ours])]
         told += [self._tell_fact(row) for row in _list_rows(_of_case(folder.facts, case_key))]

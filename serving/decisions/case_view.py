@@ -31,18 +31,17 @@ from serving.decisions.outputs import (
     PlaceOut,
     SpanOut,
 )
-from serving.errors import ServiceError
 from serving.explanations.case_folders import CaseFolders
 from serving.explanations.files_then import read_file_then
-from serving.explanations.stored_scores import StoredScore, read_score
+from serving.explanations.stored_scores import StoredScore, find_score
 from serving.flags.flags import StandingFlag, standing_flags
-from serving.lists.blind_review import find_unsettled, is_blind
+from serving.lists.blind_review import find_unsettled, wants_first_view
 from serving.persons import Person
 from serving.scoring.ask_first import ask_first
 from serving.service import Service
 from serving.standing.states import is_sealed_state, plain_state
+from serving.store.case_keys import make_unknown
 from serving.store.database import Unit
-from serving.store.histories import read_head
 from serving.store.row_text import Clockface
 from serving.store.schema import (
     case_keys,
@@ -52,6 +51,7 @@ from serving.store.schema import (
     sittings,
     standings,
 )
+from serving.store.schema import unit as unit_table
 
 MOST_DECISIONS: Final = 20
 _MOST_PLACES: Final = 20
@@ -104,8 +104,8 @@ def describe_case(
     unit, now_us = service.need_unit(), service.need_store().clock()
     folders = folders or CaseFolders(connection, case_key, unit)
     row = _need_standing(connection, case_key)
-    withheld = is_blind(connection, case_key)
-    folder = folders.read(now_us)
+    withheld = bool(row.withheld)
+    folder = folders.read(now_us, row.last_seq)
     told = _read_advice(folders, service, row, withheld=withheld)
     in_use = service.champion.find()
     shown_by = told.bundle or in_use
@@ -119,7 +119,7 @@ def describe_case(
     return CaseOut(
         **_tell_standing(row, unit, now_us),
         synthetic=unit.synthetic,
-        first_read=_read_first_read(connection, row, unit),
+        first_read=_tell_first_read(row, unit),
         flags=[_tell_flag(flag, catalogue, unit) for flag in flags],
         ask_first=_list_questions(told),
         bundle_id=None if in_use is None else in_use.id,
@@ -128,10 +128,10 @@ def describe_case(
         why_no_advice=told.why_not,
         records=records,
         n_records_kept_apart=n_apart,
-        spans=_find_spans(folders, told.history, catalogue, unit, now_us),
+        spans=_find_spans(folders, told.history, catalogue, now_us, row.last_seq),
         places=_read_places(connection, case_key, unit, withheld=withheld),
         version=past.version,
-        seen_seq=read_head(connection),
+        seen_seq=row.last_seq,
         decisions=past.decisions,
         views=read_views(connection, case_key, unit),
         corrections=read_case_corrections(connection, case_key, unit),
@@ -139,14 +139,24 @@ def describe_case(
 
 
 def _need_standing(connection: Connection, case_key: str) -> Row[Any]:
+    """Return where the case stands and who read it first, with the state of the store that is."""
     query = (
-        select(standings, case_keys.c.case_id)
+        select(
+            standings,
+            case_keys.c.case_id,
+            *(first_reads.c[name] for name in ("read_at_us", "person", "role", "agency", "note")),
+            wants_first_view(case_key).label("withheld"),
+            unit_table.c.last_seq,
+        )
+        .select_from(standings)
+        .join(unit_table, unit_table.c.id == 1)
         .outerjoin(case_keys, case_keys.c.case_key == standings.c.case_key)
+        .outerjoin(first_reads, first_reads.c.case_key == standings.c.case_key)
         .where(standings.c.case_key == case_key)
     )
     found = connection.execute(query).one_or_none()
     if found is None:
-        raise ServiceError("no_such_case", "no case has this key", "start from GET /v1/list")
+        raise make_unknown()
     return found
 
 
@@ -173,7 +183,8 @@ def _tell_standing(row: Row[Any], unit: Unit, now_us: int) -> dict[str, Any]:
 def _read_advice(folders: CaseFolders, service: Service, row: Row[Any], *, withheld: bool) -> _Told:
     if withheld:
         return _Told(None, None, None, _WITHHELD)
-    score = None if row.score_key is None else read_score(folders.connection, row.score_key)
+    key = row.score_key
+    score = None if key is None else find_score(folders.connection, row.case_key, key)
     if score is None:
         return _Told(None, None, None, _NO_SCORE)
     bundle = service.champion.recall(score.bundle_id)
@@ -212,14 +223,14 @@ def _find_spans(
     folders: CaseFolders,
     history: History | None,
     catalogue: Catalogue | None,
-    unit: Unit,
     now_us: int,
+    head: int,
 ) -> list[SpanOut]:
     if catalogue is None:
         return []
     if history is None:
-        _, history = folders.assemble(now_us, read_head(folders.connection))
-    return find_spans(history, catalogue, now_us, Clockface(unit.time_zone))
+        _, history = folders.assemble(now_us, head)
+    return find_spans(history, catalogue, now_us, Clockface(folders.unit.time_zone))
 
 
 def _list_questions(told: _Told) -> list[str]:
@@ -246,17 +257,15 @@ def _tell_flag(flag: StandingFlag, catalogue: Catalogue | None, unit: Unit) -> C
     )
 
 
-def _read_first_read(connection: Connection, row: Row[Any], unit: Unit) -> FirstReadOut:
-    query = select(first_reads).where(first_reads.c.case_key == row.case_key)
-    read = connection.execute(query).one_or_none()
+def _tell_first_read(row: Row[Any], unit: Unit) -> FirstReadOut:
     face = Clockface(unit.time_zone)
     return FirstReadOut(
         due=face.show(row.first_read_due_us),
-        read_at=None if read is None else face.show(read.read_at_us),
-        person=None if read is None else read.person,
-        role=None if read is None else read.role,
-        agency=None if read is None else read.agency,
-        note=None if read is None else read.note,
+        read_at=face.show_any(row.read_at_us),
+        person=row.person,
+        role=row.role,
+        agency=row.agency,
+        note=row.note,
     )
 
 

@@ -10,7 +10,6 @@ from pydantic import StringConstraints
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select
 
 from features.contract.moments import format_moment
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE
 from serving.access.roles import need_decider
 from serving.access.visibility import EVERYTHING, Sight
 from serving.decisions.drafts import NO_NUL, Words
@@ -22,6 +21,7 @@ from serving.schemas import Strict
 from serving.store.case_keys import need_case
 from serving.store.database import Unit, Writing, make_key
 from serving.store.opaque_keys import make_bad_cursor
+from serving.store.record_conditions import is_for_all
 from serving.store.row_text import Clockface, name_actor
 from serving.store.schema import RECORDS, correction_answers, correction_requests
 
@@ -103,10 +103,7 @@ def _is_shown(connection: Connection, doubted: Doubted) -> bool:
         table.c.case_key == doubted.case_key, table.c[name] == doubted.record_id
     )
     if doubted.table == "events":
-        query = query.where(
-            func.coalesce(table.c.handling, "") != AGENCY_ONLY,
-            func.coalesce(table.c.source, "") != HEALTH_SOURCE,
-        )
+        query = query.where(is_for_all())
     return connection.execute(query).one_or_none() is not None
 
 

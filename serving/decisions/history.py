@@ -99,8 +99,8 @@ def _tell_all(
     connection: Connection, rows: Sequence[Row[Any]], unit: Unit, *, withheld: bool
 ) -> list[DecisionOut]:
     keys = [row.decision_key for row in rows]
-    reasons = {} if withheld else _read_reasons(connection, keys)
-    dealt_with = _read_discharges(connection, keys)
+    reasons = {} if withheld or not keys else _read_reasons(connection, keys)
+    dealt_with = _read_discharges(connection, keys) if keys else {}
     face = Clockface(unit.time_zone)
     return [
         DecisionOut(

@@ -17,6 +17,7 @@ from serving.standing.states import CaseFacts, decide_state, is_shut
 from serving.store.case_keys import make_unknown
 from serving.store.database import Writing
 from serving.store.frames import insert_frame, make_frame
+from serving.store.record_conditions import is_uncorrected
 from serving.store.schema import events
 
 TAKEN_ON: Final = "taken_on"
@@ -84,22 +85,13 @@ def read_course(connection: Connection, case_key: str, now_us: int, rules: Stand
 
 
 def _is_taken_on(connection: Connection, case_key: str, now_us: int) -> bool:
-    correction = events.alias("correction")
-    corrected = (
-        select(correction.c.event_id)
-        .where(
-            correction.c.case_key == events.c.case_key,
-            correction.c.supersedes == events.c.event_id,
-        )
-        .exists()
-    )
     query = (
         select(events.c.kind)
         .where(
             events.c.case_key == case_key,
             events.c.kind.in_((TAKEN_ON, HANDED_BACK)),
             events.c.occurred_at <= now_us,
-            ~corrected,
+            is_uncorrected(connection, events, [case_key]),
         )
         .order_by(
             events.c.occurred_at.desc(), events.c.recorded_at.desc(), events.c.event_id.desc()

@@ -6,12 +6,13 @@ is read anew only where a row came between that bears on others.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Row, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, literal, or_, select, union_all
 
 from features.contract.tables import TABLES
 from features.history.assembly import assemble_history
@@ -23,7 +24,11 @@ from serving.store.database import Unit
 from serving.store.histories import read_case_folder, read_head
 from serving.store.lookups import is_among
 
-_MEASURED = ("cases", "events", "facts", "links")
+_MEASURED: Final = ("cases", "events", "facts", "links")
+_SEALS: Final = "seals"
+_KEYS: Final[Mapping[str, Any]] = {
+    name: schema.RECORDS[name].c[TABLES[name].id_column] for name in ("events", "facts", "links")
+} | {"cases": schema.cases.c.case_key, _SEALS: schema.seals.c.seal_key}
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class CaseFolders:
     case_key: str
     unit: Unit
     _held: list[tuple[int, ContractFolder]] = field(default_factory=list)
+    _rows: dict[tuple[str, ...], list[Row[Any]]] = field(default_factory=dict)
     _assembled: dict[tuple[int, int], tuple[ContractFolder, History]] = field(default_factory=dict)
 
     def read(self, extract_at_us: int, known_seq: int | None = None) -> ContractFolder:
@@ -83,8 +89,8 @@ class CaseFolders:
         A row that corrects another, or is corrected, changes what is in force among the rest; a
         case or a link changes which cases are read.
         """
-        came = {name: self._list_between(folder, name, after, until) for name in _MEASURED}
-        if self._was_sealed_between(after, until):
+        came = self._list_between(folder, after, until)
+        if came[_SEALS]:  # a seal that came or went may put a link in or out of sight
             return None
         if not any(came.values()):
             return folder
@@ -94,34 +100,41 @@ class CaseFolders:
         for name in ("events", "facts"):
             frame: pd.DataFrame = getattr(folder, name)
             keys = pd.MultiIndex.from_frame(frame[["case_id", TABLES[name].id_column]])
-            is_new = keys.isin([(row.case_key, row.id) for row in came[name]])
-            named = frame["supersedes"].isin([row.id for row in came[name]])
+            is_new = keys.isin(came[name])
+            named = frame["supersedes"].isin([key for _, key in came[name]])
             if named.any() or frame["supersedes"][is_new].notna().any():
                 return None
             left[name] = frame[~is_new].reset_index(drop=True)
         return dataclasses.replace(folder, events=left["events"], facts=left["facts"])
 
     def _list_between(
-        self, folder: ContractFolder, name: str, after: int, until: int
-    ) -> list[Row[Any]]:
-        """Return case and key of each row that came between and that a folder might hold."""
-        if after == until:
-            return []
-        table = schema.RECORDS[name]
-        own = [self.case_key, *folder.cases["case_id"]]
-        key = table.c.case_key if name == "cases" else table.c[TABLES[name].id_column]
-        query = select(table.c.case_key, key.label("id")).where(
-            table.c.stored_seq > after, table.c.stored_seq <= until, self._concerns(name, own)
-        )
-        return list(self.connection.execute(query))
+        self, folder: ContractFolder, after: int, until: int
+    ) -> dict[str, list[tuple[str, str]]]:
+        """Return, by table, case and key of each row that came between and that a folder might
+        hold; and of each seal of any case.
+        """
+        own = tuple(sorted({self.case_key, *folder.cases["case_id"]}))
+        came: dict[str, list[tuple[str, str]]] = {name: [] for name in (*_MEASURED, _SEALS)}
+        if after < until:
+            for name, case_key, key, seq in map(tuple, self._read_rows(own)):
+                if after < seq <= until:
+                    came[name].append((case_key, key))
+        return came
 
-    def _was_sealed_between(self, after: int, until: int) -> bool:
-        """Whether a seal came or went, which may put a link in or out of sight."""
-        seals = schema.seals.c
-        query = select(seals.seal_key).where(seals.stored_seq > after, seals.stored_seq <= until)
-        return self.connection.execute(query.limit(1)).one_or_none() is not None
+    def _read_rows(self, own: tuple[str, ...]) -> list[Row[Any]]:
+        """Return table, case, key and place of every row that a folder might hold: once, since
+        several folders are compared.
+        """
+        if own not in self._rows:
+            parts = []
+            for name, key in _KEYS.items():
+                columns = key.table.c
+                query = select(literal(name), columns.case_key, key, columns.stored_seq)
+                parts.append(query if name == _SEALS else query.where(self._concerns(name, own)))
+            self._rows[own] = list(self.connection.execute(union_all(*parts)))
+        return self._rows[own]
 
-    def _concerns(self, name: str, keys: list[str]) -> "ColumnElement[bool]":
+    def _concerns(self, name: str, keys: tuple[str, ...]) -> "ColumnElement[bool]":
         own = is_among(self.connection, schema.RECORDS[name].c.case_key, keys)
         if name != "links":
             return own

@@ -10,7 +10,7 @@ from models.bundle.folder import Bundle
 from serving.errors import ServiceError
 from serving.explanations.case_folders import CaseFolders
 from serving.explanations.files_then import FileThen, read_file_then
-from serving.explanations.stored_scores import StoredScore, find_earlier, read_latest, read_score
+from serving.explanations.stored_scores import StoredScore, find_earlier, find_score, read_latest
 from serving.lists.blind_review import is_blind
 from serving.service import Service
 from serving.store.case_keys import need_case
@@ -116,8 +116,8 @@ class Explaining:
                 remedy = "ask again once the case is scored"
                 raise ServiceError("no_score", "the case has no score yet", remedy)
             return latest
-        score = read_score(self.connection, score_key)
-        if score is None or score.case_key != self.case_key:
+        score = find_score(self.connection, self.case_key, score_key)
+        if score is None:
             remedy = "read the case's scores from GET /v1/cases/{key}"
             raise ServiceError("no_such_score", "the case has no such score", remedy)
         return score

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE
 from features.intake.contract_folder import ContractFolder
 from models.bundle.folder import Bundle
 from models.explanations.facade import Moment
 from serving.explanations.case_folders import CaseFolders
 from serving.explanations.stored_scores import StoredScore
+from serving.store.record_conditions import are_kept_apart
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,7 @@ def _pair(frame: pd.DataFrame, column: str, case_key: str) -> dict[str, str]:
 
 
 def _find_kept_apart(events: pd.DataFrame, case_key: str) -> frozenset[str]:
-    apart = (events["handling"] == AGENCY_ONLY) | (events["source"] == HEALTH_SOURCE)
-    return frozenset(_name(events[apart], "event_id", case_key))
+    return frozenset(_name(events[are_kept_apart(events)], "event_id", case_key))
 
 
 def _name(events: pd.DataFrame, column: str, case_key: str) -> list[str]:

@@ -15,6 +15,7 @@ from serving.lists.blind_review import find_unsettled
 from serving.lists.listed import read_rows
 from serving.lists.sittings import Sitting, current_sitting, read_sitting
 from serving.store.database import Unit
+from serving.store.read_once import read_once
 from serving.store.schema import list_places
 
 
@@ -64,14 +65,21 @@ def _find_sitting(
     connection: Connection, score: StoredScore, before_seq: int | None = None
 ) -> Sitting | None:
     """Return the latest sitting whose list placed the case by a score."""
-    query = select(list_places.c.sitting_key).where(
-        list_places.c.case_key == score.case_key, list_places.c.score_key == score.key
-    )
-    if before_seq is not None:
-        query = query.where(list_places.c.stored_seq < before_seq)
-    query = query.order_by(list_places.c.stored_seq.desc()).limit(1)
-    key = connection.execute(query).scalar_one_or_none()
-    return None if key is None else read_sitting(connection, key)
+    for key, score_key, seq in _read_places(connection, score.case_key):
+        if score_key == score.key and (before_seq is None or seq < before_seq):
+            return read_sitting(connection, key)
+    return None
+
+
+@read_once
+def _read_places(connection: Connection, case_key: str) -> tuple[tuple[str, str | None, int], ...]:
+    """Return the case's places on lists, the latest first: sitting, score and place in the order
+    of rows.
+    """
+    columns = (list_places.c[name] for name in ("sitting_key", "score_key", "stored_seq"))
+    query = select(*columns).where(list_places.c.case_key == case_key)
+    rows = connection.execute(query.order_by(list_places.c.stored_seq.desc()))
+    return tuple((row.sitting_key, row.score_key, row.stored_seq) for row in rows)
 
 
 def _find_current(connection: Connection, score: StoredScore) -> Sitting | None:

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select, union_all
 
-from serving.lists.sittings import current_sitting
+from serving.lists.sittings import read_last_two
+from serving.store.read_once import read_once
 from serving.store.schema import events, facts, links, scores, sittings
+
+N_RECENT: Final = 12
+"""As many scores as a case page shows; they are read together."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,30 @@ def read_scores(
     before_seq
         Upper end, exclusive, of their places in the order of rows; none where absent.
     """
+    if before_seq is None and size <= N_RECENT:
+        return list(_read_recent(connection, case_key)[:size])
     query = select(scores).where(scores.c.case_key == case_key)
     if before_seq is not None:
         query = query.where(scores.c.stored_seq < before_seq)
     rows = connection.execute(query.order_by(scores.c.stored_seq.desc()).limit(size))
     return [_tell(row) for row in rows]
+
+
+@read_once
+def _read_recent(connection: Connection, case_key: str) -> tuple[StoredScore, ...]:
+    """Return a case's latest scores: what most questions about its scores can be answered from."""
+    query = select(scores).where(scores.c.case_key == case_key)
+    rows = connection.execute(query.order_by(scores.c.stored_seq.desc()).limit(N_RECENT))
+    return tuple(_tell(row) for row in rows)
+
+
+def find_score(connection: Connection, case_key: str, score_key: str) -> StoredScore | None:
+    """Return a score of a case by its key; ``None`` where it has no such score."""
+    for score in _read_recent(connection, case_key):
+        if score.key == score_key:
+            return score
+    found = read_score(connection, score_key)
+    return None if found is None or found.case_key != case_key else found
 
 
 def read_score(connection: Connection, score_key: str) -> StoredScore | None:
@@ -86,6 +109,12 @@ def read_latest(connection: Connection, case_key: str, **before: int) -> StoredS
     before
         Upper ends, exclusive, of columns of the scores: ``stored_seq``, ``known_seq``.
     """
+    recent = _read_recent(connection, case_key)
+    for score in recent:
+        if all(getattr(score, name) < end for name, end in before.items()):
+            return score
+    if len(recent) < N_RECENT:
+        return None
     query = select(scores).where(scores.c.case_key == case_key)
     for name, end in before.items():
         query = query.where(scores.c[name] < end)
@@ -109,11 +138,13 @@ def find_earlier(connection: Connection, score: StoredScore) -> StoredScore | No
 
 
 def _score_at_sitting_before(connection: Connection, score: StoredScore) -> StoredScore | None:
-    current = current_sitting(connection)
+    last_two = read_last_two(connection)
+    if any(one.stored_seq < score.stored_seq for one in last_two[1:]):
+        return read_latest(connection, score.case_key, stored_seq=last_two[1].stored_seq)
     query = (
         select(sittings.c.stored_seq)
         .where(sittings.c.stored_seq < score.stored_seq)
-        .where(sittings.c.sitting_key != ("" if current is None else current.key))
+        .where(sittings.c.sitting_key != (last_two[0].key if last_two else ""))
         .order_by(sittings.c.stored_seq.desc())
         .limit(1)
     )

@@ -13,9 +13,11 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
 from features.catalogue.declarations import Catalogue
+from features.engine.plan import Plan
 from features.evidence.records import records_of
 from features.history.columns import History
-from models.ranking.order import _measure_flags as measure_flags
+from models.bundle.plans import compile_flags
+from models.ranking.order import measure_flags
 from serving.errors import Problem, ServiceError
 from serving.flags.deliveries import add_deliveries
 from serving.standing.record_fates import IN_FORCE, read_record_fates
@@ -103,6 +105,7 @@ def raise_flags(
     as_of_us: int,
     minutes: int,
     score_key_of: Mapping[str, str],
+    plan: Plan | None = None,
 ) -> list[str]:
     """Raise the catalogue's flags that hold, by each record that never raised them before.
 
@@ -125,6 +128,8 @@ def raise_flags(
         Time within which the duty role acknowledges an urgent flag.
     score_key_of
         The score made at the same time, by case key, where there is one.
+    plan
+        The catalogue's flags as a bundle keeps them compiled; compiled here where absent.
 
     Returns
     -------
@@ -136,7 +141,8 @@ def raise_flags(
     KeyError
         If a case is not in the history.
     """
-    found = _find_raised(catalogue, history, sorted(set(case_keys)), as_of_us)
+    keys = sorted(set(case_keys))
+    found = _find_raised(catalogue, plan or compile_flags(catalogue), history, keys, as_of_us)
     if not _leave_new(writing.connection, found):
         return []
     first = writing.take_seq(len(found))
@@ -164,7 +170,7 @@ def raise_flags(
 
 
 def _find_raised(
-    catalogue: Catalogue, history: History, case_keys: list[str], as_of_us: int
+    catalogue: Catalogue, plan: Plan, history: History, case_keys: list[str], as_of_us: int
 ) -> list[tuple[str, str, str]]:
     """Return every case key, flag and record for which a flag holds, urgent flags first."""
     wanted = np.array(case_keys, dtype=object)
@@ -173,7 +179,7 @@ def _find_raised(
     there[there] = history.case_id[cases[there]] == wanted[there]
     if not there.all():
         raise KeyError("a case is not in the history")
-    holds = measure_flags(catalogue, history, as_of_us, cases)
+    holds = measure_flags(catalogue, plan, history, as_of_us, cases)
     flags = sorted(enumerate(catalogue.flags), key=lambda one: not one[1].urgent)
     return [
         (case_keys[row], flag.name, record_id)

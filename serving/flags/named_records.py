@@ -6,10 +6,10 @@ No narrative is read here, and no record that an agency keeps to itself or that 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, select
 
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE
 from serving.store.lookups import list_pairs
+from serving.store.record_conditions import is_for_all
 from serving.store.schema import events, facts
 
 Name = tuple[str, str]
@@ -45,8 +45,7 @@ def read_named_records(connection: Connection, names: Collection[Name]) -> dict[
     of_events = of_events.join(
         pairs, and_(pairs.c.case_key == events.c.case_key, pairs.c.id == events.c.event_id)
     ).where(
-        func.coalesce(events.c.handling, "") != AGENCY_ONLY,
-        func.coalesce(events.c.source, "") != HEALTH_SOURCE,
+        is_for_all(),
     )
     of_facts = select(facts.c.case_key, facts.c.fact_id, facts.c.name, facts.c.recorded_at).join(
         pairs, and_(pairs.c.case_key == facts.c.case_key, pairs.c.id == facts.c.fact_id)

@@ -23,6 +23,7 @@ from serving.lists.composition import Place
 from serving.lists.draws import open_draw
 from serving.persons import Person
 from serving.store.database import Writing
+from serving.store.read_once import read_once
 from serving.store.schema import first_views, list_places, sittings
 
 VIEWS: Final = ("look_now", "look_soon", "can_wait")
@@ -204,6 +205,7 @@ def _wanted_of(case_key: str) -> Select[Any]:
     )
 
 
+@read_once
 def blind_sitting(connection: Connection, case_key: str) -> str | None:
     """Return the key of the latest sitting that wants a first view of a case; ``None`` if none."""
     return connection.execute(_wanted_of(case_key).limit(1)).scalar_one_or_none()
@@ -236,6 +238,8 @@ def find_unsettled(connection: Connection, sitting_keys: Collection[str]) -> fro
     What they drew of each kind is told nowhere: with it the rules of the other rows would say what
     the last blind rows are.
     """
+    if not sitting_keys:
+        return frozenset()
     query = select(list_places.c.sitting_key).where(
         list_places.c.sitting_key.in_(sitting_keys), _unviewed()
     )

@@ -10,7 +10,6 @@ from typing import Final
 from sqlalchemy import Connection, func, or_, select
 
 from serving.access.visibility import Sight
-from serving.lists.listed import conditions_of_sight
 from serving.store.schema import case_keys, standings
 
 MOST_FOUND: Final = 20
@@ -65,7 +64,7 @@ def find_cases(connection: Connection, number: str, sight: Sight) -> Found:
         .join(standings, standings.c.case_key == case_keys.c.case_key)
         .where(
             or_(told.startswith(typed, autoescape=True), told.endswith(typed, autoescape=True)),
-            *conditions_of_sight(sight),
+            *sight.of_lists(),
         )
         # The order of an index, so that a short beginning is not sorted whole.
         .order_by(case_keys.c.case_id)

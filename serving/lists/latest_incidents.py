@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import CTE, Connection, Row, Select, and_, func, select, tuple_
+from sqlalchemy import CTE, Connection, Row, Select, and_, func, select
 
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
+from features.contract.tables import RESERVED_KINDS
 from serving.standing.standings import StandingRules
 from serving.store.lookups import is_among
+from serving.store.record_conditions import is_for_all, is_uncorrected, may_be_disclosed
 from serving.store.schema import events
 
 MOST_INCIDENTS: Final = 6
 """Incidents of a case that are told: with them a sheet of a clinic pack stays on one page."""
 _RECORDED: Final = "recorded"
-_NOT_FOR_DISCLOSURE: Final = "not_for_disclosure"
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,6 @@ def _select_shown(
     connection: Connection, case_keys: Sequence[str], rules: StandingRules, now_us: int
 ) -> CTE:
     """Return the events of some cases that everybody may see and that stand as they are."""
-    corrected = select(events.c.case_key, events.c.supersedes).where(
-        is_among(connection, events.c.case_key, case_keys), events.c.supersedes.is_not(None)
-    )
     return (
         select(
             *(events.c[name] for name in ("case_key", "event_id", "kind", "occurred_at")),
@@ -140,9 +137,8 @@ def _select_shown(
             is_among(connection, events.c.case_key, case_keys),
             events.c.occurred_at < now_us,
             events.c.kind.not_in((*RESERVED_KINDS, *rules.work_kinds)),
-            func.coalesce(events.c.handling, "") != AGENCY_ONLY,
-            func.coalesce(events.c.source, "") != HEALTH_SOURCE,
-            tuple_(events.c.case_key, events.c.event_id).not_in(corrected),
+            is_for_all(),
+            is_uncorrected(connection, events, case_keys),
         )
         .cte("shown")
     )
@@ -153,5 +149,5 @@ def _tell(rows: Sequence[Row[Any]]) -> Incident:
     return Incident(
         at_us=rows[0].at_us,
         tellings=tuple(dict.fromkeys(tellings)),
-        is_disclosable=all(row.handling != _NOT_FOR_DISCLOSURE for row in rows),
+        is_disclosable=all(may_be_disclosed(row.handling) for row in rows),
     )

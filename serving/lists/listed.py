@@ -2,13 +2,12 @@
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
+from sqlalchemy import Connection, Row, Select, and_, select
 
 from features.contract.moments import format_moment
 from serving.access.visibility import EVERYTHING, Sight
-from serving.lists.blind_review import find_blind, find_unsettled, withhold
+from serving.lists.blind_review import find_blind, withhold
 from serving.lists.sittings import Sitting
-from serving.standing.states import SEALED
 from serving.store.database import Unit
 from serving.store.schema import (
     case_keys,
@@ -16,7 +15,6 @@ from serving.store.schema import (
     first_views,
     list_places,
     overflow,
-    standings,
 )
 
 _FIRST_BATCH: Final = 20
@@ -49,10 +47,9 @@ def read_rows(
         are numbered anew, so that no number is missing.
     """
     blind_now = find_blind(connection)
-    drawn = not (hold_draw and find_unsettled(connection, [sitting.key]))
-    found = list(connection.execute(_rows_of(sitting.key)))
-    listed = sight.keep_listed(connection, [row.case_key for row in found])
-    found = [row for row in found if row.case_key in listed]
+    every = connection.execute(_rows_of(sitting.key, sight)).all()
+    drawn = not (hold_draw and any(row.blind and row.view is None for row in every))
+    found = [row for row in every if row.listed]
     own = {row.case_key for row in found if row.blind and row.view is None}
     moved = (blind_now - own) & {row.case_key for row in found}
     found.sort(
@@ -67,7 +64,7 @@ def read_rows(
     return rows
 
 
-def _rows_of(sitting_key: str) -> Select[Any]:
+def _rows_of(sitting_key: str, sight: Sight) -> Select[Any]:
     same_place = and_(
         first_views.c.sitting_key == list_places.c.sitting_key,
         first_views.c.case_key == list_places.c.case_key,
@@ -93,6 +90,7 @@ def _rows_of(sitting_key: str) -> Select[Any]:
             decisions.c.decision_key,
             decisions.c.person.label("decided_by"),
             decisions.c.routes,
+            sight.is_listed(list_places.c.case_key).label("listed"),
         )
         .join(case_keys, case_keys.c.case_key == list_places.c.case_key)
         .outerjoin(first_views, same_place)
@@ -138,26 +136,22 @@ def read_overflow(
     # A part at a time: thousands may have no place, and few of them are told.
     while len(found) < size:
         query = (
-            select(overflow, case_keys.c.case_id)
+            select(
+                overflow,
+                case_keys.c.case_id,
+                sight.is_listed(overflow.c.case_key).label("listed"),
+            )
             .join(case_keys, case_keys.c.case_key == overflow.c.case_key)
             .where(overflow.c.sitting_key == sitting.key, overflow.c.stored_seq > after)
             .order_by(overflow.c.stored_seq)
             .limit(batch)
         )
         rows = connection.execute(query).all()
-        listed = sight.keep_listed(connection, [row.case_key for row in rows])
-        found += [_tell_overflow(row, unit) for row in rows if row.case_key in listed]
+        found += [_tell_overflow(row, unit) for row in rows if row.listed]
         if len(rows) < batch:
             break
         after, batch = rows[-1].stored_seq, _GROWTH * batch
     return found[:size]
-
-
-def conditions_of_sight(sight: Sight) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions that a row of ``standings`` may be shown in a list; sealed ones never
-    are, see :meth:`serving.access.visibility.Sight.keep_listed`.
-    """
-    return ~standings.c.state.startswith(SEALED, autoescape=True), sight.of_standings()
 
 
 def _tell_overflow(row: Row[Any], unit: Unit) -> dict[str, Any]:

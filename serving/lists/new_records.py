@@ -22,10 +22,11 @@ from sqlalchemy import (
 )
 
 from features.catalogue.declarations import DAY_US
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
-from serving.lists.sittings import Sitting, list_sittings
+from features.contract.tables import RESERVED_KINDS
+from serving.lists.sittings import Sitting, sitting_before
 from serving.standing.standings import StandingRules
 from serving.store.lookups import is_among
+from serving.store.record_conditions import is_for_all
 from serving.store.schema import cases, events, facts, standings
 
 FIRST_DAYS: Final = 7
@@ -107,10 +108,10 @@ class Since:
 
 def find_since(connection: Connection, sitting: Sitting) -> Since:
     """Return from when on something is new at a sitting: from the sitting before."""
-    before = list_sittings(connection, 1, after=sitting)
-    if not before:
+    before = sitting_before(connection, sitting)
+    if before is None:
         return Since(sitting.opened_at_us - FIRST_DAYS * DAY_US, None)
-    return Since(before[0].opened_at_us, before[0].stored_seq)
+    return Since(before.opened_at_us, before.stored_seq)
 
 
 def read_news(
@@ -159,8 +160,7 @@ def count_new(
     of_events = _count(connection, events, events.c.kind, events.c.occurred_at, case_keys).where(
         is_new(events),
         events.c.kind.not_in((*RESERVED_KINDS, *rules.work_kinds)),
-        func.coalesce(events.c.handling, "") != AGENCY_ONLY,
-        func.coalesce(events.c.source, "") != HEALTH_SOURCE,
+        is_for_all(),
     )
     of_facts = _count(connection, facts, facts.c.name, facts.c.recorded_at, case_keys)
     return of_events, of_facts.where(is_new(facts))

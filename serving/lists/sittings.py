@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from serving.persons import Person, read_person
+from serving.store.read_once import read_once
 from serving.store.schema import sittings
 
 
@@ -50,9 +51,21 @@ class Sitting:
 
 def current_sitting(connection: Connection) -> Sitting | None:
     """Return the sitting that was opened last; ``None`` before the first."""
-    query = select(sittings).order_by(sittings.c.stored_seq.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else _read(row)
+    return next(iter(read_last_two(connection)), None)
+
+
+@read_once
+def read_last_two(connection: Connection) -> tuple[Sitting, ...]:
+    """Return the current sitting and the one before it, as far as there are."""
+    return tuple(list_sittings(connection, 2))
+
+
+def sitting_before(connection: Connection, sitting: Sitting) -> Sitting | None:
+    """Return the sitting that was opened before one; ``None`` before the first."""
+    last_two = read_last_two(connection)
+    if last_two and last_two[0] == sitting:
+        return next(iter(last_two[1:]), None)
+    return next(iter(list_sittings(connection, 1, after=sitting)), None)
 
 
 def read_sitting(connection: Connection, key: str) -> Sitting | None:

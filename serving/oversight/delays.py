@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import Connection, case, func, select
 
 from features.catalogue.declarations import DAY_US
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
+from features.contract.tables import RESERVED_KINDS
 from serving.oversight.sampling import SAMPLE_CASES, Sample, draw_cases
 from serving.store.lookups import is_among
+from serving.store.record_conditions import is_for_all
 from serving.store.schema import events
 
 OVER_DAYS: Final = 365
@@ -87,8 +88,7 @@ def read_delays(
             events.c.recorded_at < now_us,
             events.c.supersedes.is_(None),
             events.c.kind.not_in(RESERVED_KINDS),
-            func.coalesce(events.c.source, "") != HEALTH_SOURCE,
-            or_(events.c.handling.is_(None), events.c.handling != AGENCY_ONLY),
+            is_for_all(),
         )
         .group_by(events.c.source, days)
     )

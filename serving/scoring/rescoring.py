@@ -12,7 +12,6 @@ import numpy as np
 from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from features.catalogue.declarations import Catalogue
 from features.engine.measurement import ENGINE_VERSION
 from features.history.columns import History
 from models.bundle.contributions import explain
@@ -234,7 +233,7 @@ def _store(
         places = [place for place, key in enumerate(found.case_keys) if key in wanted]
         score_keys = _add_scores(writing, bundle, found, places, occasion)
         closed = [key for key, state in wanted.items() if state in either("closed")]
-        _raise(writing, bundle.catalogue, found, wanted, closed, minutes, score_keys)
+        _raise(writing, bundle, found, wanted, closed, minutes, score_keys)
         families = {score_keys[found.case_keys[n]]: found.families[n] for n in places}
         writing.touch(score_keys, ScoredCases(rules, families))
     return len(places)
@@ -296,7 +295,7 @@ def _add_scores(
 
 def _raise(
     writing: Writing,
-    catalogue: Catalogue,
+    bundle: Bundle,
     found: _Scored,
     wanted: Collection[str],
     closed: Collection[str],
@@ -306,4 +305,13 @@ def _raise(
     merged = find_merged(writing.connection, closed, writing.now_us) if closed else frozenset()
     keys = set(wanted) - merged
     if keys:
-        raise_flags(writing, catalogue, found.history, keys, found.as_of_us, minutes, score_keys)
+        raise_flags(
+            writing,
+            bundle.catalogue,
+            found.history,
+            keys,
+            found.as_of_us,
+            minutes,
+            score_keys,
+            bundle.flags_plan,
+        )

@@ -15,9 +15,7 @@ from sqlalchemy.engine import Row, RowMapping
 from features.contract.arrays import NEVER
 from features.contract.moments import parse_date
 from features.contract.tables import (
-    AGENCY_ONLY,
     CLOSING_KINDS,
-    HEALTH_SOURCE,
     OPENING_KINDS,
     RESERVED_KINDS,
 )
@@ -26,6 +24,7 @@ from serving.standing.states import CaseFacts, LatestDecision, NewRecord, Raisin
 from serving.store.database import Unit
 from serving.store.histories import read_case_folder
 from serving.store.lookups import is_among, list_pairs
+from serving.store.record_conditions import is_for_all, is_kept_apart
 from serving.store.schema import case_keys as case_keys_table
 from serving.store.schema import (
     case_moves,
@@ -280,8 +279,7 @@ def _when(row: Row[Any]) -> tuple[int, int, str]:
 def _turns(row: Row[Any], now_us: int) -> bool:
     if row.kind not in CLOSING_KINDS:
         return row.kind in OPENING_KINDS
-    kept_apart = row.handling == AGENCY_ONLY or row.source == HEALTH_SOURCE
-    return not kept_apart and row.occurred_at <= now_us
+    return not is_kept_apart(row.source, row.handling) and row.occurred_at <= now_us
 
 
 def _find_corrected(
@@ -423,8 +421,7 @@ def _add_records(
     query = select(*(events.c[name] for name in names)).where(
         is_among(connection, events.c.case_key, shut),
         or_(events.c.kind.not_in(kept_out), about_the_file),
-        func.coalesce(events.c.handling, "") != AGENCY_ONLY,
-        func.coalesce(events.c.source, "") != HEALTH_SOURCE,
+        is_for_all(),
     )
     records: dict[str, list[NewRecord]] = defaultdict(list)
     for row in connection.execute(query):

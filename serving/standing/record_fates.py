@@ -1,9 +1,9 @@
 """What became of records: whether one was corrected or withdrawn since."""
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table, literal, select
+from sqlalchemy import Connection, Select, Table, false, select, union_all
 
 from features.contract.tables import RETRACTED
 from serving.store.lookups import is_among
@@ -40,10 +40,12 @@ def read_record_fates(
     if not keys:
         return {}
     later: dict[tuple[str, str], _Correction] = {}
-    for table in (events, facts):
-        for case_key, target, correction in _read_corrections(connection, table, keys):
-            there = later.get((case_key, target))
-            later[case_key, target] = max(there, correction) if there else correction
+    for case_key, target, *correction in connection.execute(
+        union_all(*(_select_corrections(connection, table, keys) for table in (events, facts)))
+    ):
+        recorded_at, name, withdraws = correction
+        one = (recorded_at, name, bool(withdraws))
+        later[case_key, target] = max(later.get((case_key, target), one), one)
     return {
         (case_key, record_id): _follow(later, case_key, record_id)
         for case_key, record_id in set(records)
@@ -51,23 +53,15 @@ def read_record_fates(
     }
 
 
-def _read_corrections(
-    connection: Connection, table: Table, keys: Collection[str]
-) -> list[tuple[str, str, _Correction]]:
-    id_column, kind = (
-        (table.c.event_id, table.c.kind) if table is events else (table.c.fact_id, literal(None))
+def _select_corrections(connection: Connection, table: Table, keys: Collection[str]) -> Select[Any]:
+    name, withdraws = (
+        (table.c.event_id, table.c.kind == RETRACTED)
+        if table is events
+        else (table.c.fact_id, false())
     )
-    query = select(
-        table.c.case_key,
-        table.c.supersedes,
-        table.c.recorded_at,
-        id_column.label("record_id"),
-        kind.label("kind"),
-    ).where(is_among(connection, table.c.case_key, keys), table.c.supersedes.is_not(None))
-    return [
-        (row.case_key, row.supersedes, (row.recorded_at, row.record_id, row.kind == RETRACTED))
-        for row in connection.execute(query)
-    ]
+    return select(table.c.case_key, table.c.supersedes, table.c.recorded_at, name, withdraws).where(
+        is_among(connection, table.c.case_key, keys), table.c.supersedes.is_not(None)
+    )
 
 
 def _follow(later: dict[tuple[str, str], _Correction], case_key: str, record_id: str) -> str:

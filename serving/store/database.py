@@ -18,6 +18,7 @@ from serving.store.audit_entries import Ledger
 from serving.store.audit_keys import find_audit_key
 from serving.store.audit_lines import CHANGES, LOOKS, Entry
 from serving.store.engines import WRITES, find_file, make_database, make_looks_engine
+from serving.store.read_once import KEPT
 from serving.store.schema import KEY_LENGTH, standings, unit
 
 
@@ -303,9 +304,9 @@ def _keep_fresh(writing: Writing) -> None:
 
 @contextmanager
 def _read(engine: Engine) -> Iterator[Connection]:
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {KEPT: {}}
     if engine.dialect.name != "sqlite":
-        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect().execution_options(**options) as connection:
         try:
             yield connection

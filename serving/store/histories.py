@@ -24,6 +24,7 @@ from serving.store import schema
 from serving.store.database import Unit
 from serving.store.frames import make_frame, select_rows
 from serving.store.lookups import is_among
+from serving.store.read_once import read_once
 
 _KEYS_PER_QUERY: Final = 5_000
 _NOT_MEASURED: Final = ("occurred_until", "reporter_role", "assurance", "narrative")
@@ -31,6 +32,7 @@ _NOT_MEASURED: Final = ("occurred_until", "reporter_role", "assurance", "narrati
 _STATED = "_stated"
 
 
+@read_once
 def read_head(connection: Connection) -> int:
     """Return the place of the row that was stored last."""
     return int(connection.execute(select(schema.unit.c.last_seq)).scalar_one())

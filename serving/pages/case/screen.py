@@ -170,7 +170,7 @@ def _read(
         without=_compare(connection, service, case, doubted),
         place=_find_place(connection, key, sight_of(request, connection)),
         seal=read_seal(connection, key) if case.sealed else None,
-        view_of=blind_sitting(connection, key),
+        view_of=blind_sitting(connection, key) if case.withheld else None,
         explained=None
         if shows_none or case.advice is None
         else explain_on_page(explaining, case.advice.score_key, whole=whole),
@@ -255,14 +255,10 @@ def _find_place(connection: Connection, key: str, sight: Sight) -> dict[str, Any
             (decisions.c.case_key == list_places.c.case_key)
             & (decisions.c.sitting_key == sitting.key),
         )
-        .where(list_places.c.sitting_key == sitting.key)
+        .where(list_places.c.sitting_key == sitting.key, sight.is_listed(list_places.c.case_key))
         .order_by(list_places.c.position)
     ).all()
-    listed = sight.keep_listed(connection, [seat.case_key for seat in found])
-    decided: dict[str, bool] = {}
-    for seat in found:
-        if seat.case_key in listed:
-            decided[seat.case_key] = seat.decision_key is not None
+    decided = {seat.case_key: seat.decision_key is not None for seat in found}
     if key not in decided:
         return None
     keys = list(decided)
