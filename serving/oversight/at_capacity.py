@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from models.charts.marks import Figures, Row, RowChart, draw_rows
 from models.run_figures.ranking import CapacityFigures, GroupAtCapacity
 from models.run_figures.run import RunFigures
 from models.run_figures.screening_list import PlacesFind
-from serving.charts.marks import Figures, Row, RowChart, draw_rows
 from serving.oversight.run_words import (
     NOTHING,
     read_ends,

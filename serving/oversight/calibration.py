@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from models.charts.marks import Figures, HoldsChart, Point, draw_holds
 from models.run_figures.ranking import Reliability
 from models.run_figures.run import RunFigures
-from serving.charts.marks import Figures, HoldsChart, Point, draw_holds
 from serving.oversight.run_words import (
     NOTHING,
     tell_count,

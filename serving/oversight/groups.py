@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from models.charts.marks import Figures, Row, RowChart, draw_rows
 from models.run_figures.audit import AuditFigures, RoundedFigure
-from serving.charts.marks import Figures, Row, RowChart, draw_rows
 from serving.oversight.run_words import (
     NOTHING,
     read_ends,

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from models.charts.curves import Curve, CurveChart, draw_curves
+from models.charts.marks import Figures
 from models.run_figures.ranking import NetBenefit
 from models.run_figures.run import RunFigures
-from serving.charts.curves import Curve, CurveChart, draw_curves
-from serving.charts.marks import Figures
 from serving.oversight.run_words import NOTHING, join_words, write_share
 
+_AXES: Final = ("acts from an estimate of, in 100", "worth, of 100 cases")
 _WAYS: Final = {"model": "the model", "rfs": "the simple rule", "all": "looking at all"}
 
 
@@ -57,7 +58,7 @@ def show_worth(run: RunFigures, name: str, label: str) -> list[Worth]:
     return [
         Worth(
             _count_ahead(label, known, curves["rfs"]),
-            draw_curves(key, title, f"{says}.", drawn),
+            draw_curves(key, title, f"{says}.", drawn, words=_AXES),
             _tabulate(title, known, curves),
         )
     ]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.bundle.folder import Bundle
+from models.charts.marks import Figures
 from models.run_figures.ranking import CapacityFigures
 from models.run_figures.run import RunFacts, RunFigures
 from models.run_figures.screening_list import Plan
-from serving.charts.marks import Figures
 from serving.oversight.at_capacity import AtCapacity, tell_at_capacity
 from serving.oversight.calibration import Holding, show_holding, tabulate_strata
 from serving.oversight.groups import Audit, tell_audit

@@ -6,9 +6,9 @@ then there is nothing to show, and the page says so.
 
 from dataclasses import dataclass
 
+from models.charts.curves import Band, BandChart, draw_bands
+from models.charts.marks import Figures
 from models.run_figures.screening_list import RankIntervals
-from serving.charts.curves import Band, BandChart, draw_bands
-from serving.charts.marks import Figures
 from serving.oversight.run_words import tell_count, tell_share
 
 

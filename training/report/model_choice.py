@@ -1,11 +1,13 @@
 """Back-tests and the written rule of choice: what competed, on what, and what was picked."""
 
+import math
 from collections.abc import Sequence
+from typing import Final
 
+from models.charts.curves import Curve, draw_curves
 from models.run_figures.fitting import CandidateFigures, ChoiceFigures, TrainingFigures
 from models.run_figures.run import RunFigures
-from training.report.parts import Block, Part, Section, Words, keep
-from training.report.plots import draw_lines
+from training.report.parts import Block, Part, Section, Words, keep, name_mark
 from training.report.provenance import IS_SETTING
 from training.report.summary import CANDIDATES
 from training.report.tables import (
@@ -20,6 +22,7 @@ from training.report.tables import (
     show_difference,
 )
 
+_COIN: Final = 0.5
 _Candidates = list[tuple[str, CandidateFigures]]
 
 
@@ -93,8 +96,24 @@ def _draw(outcome: str, periods: Sequence[str], candidates: _Candidates) -> Bloc
         for name, values in lines.items()
     )
     title = f"AUC in each back-test period, outcome: {plain(outcome)}"
-    complete = {name: of for name, of in lines.items() if len(of) == len(periods)}
-    return draw_lines(title, says, periods, complete, x_label="back-test period", y_label="AUC")
+    curves = [
+        Curve(
+            name,
+            tuple((float(at), value) for at, value in enumerate(values) if value is not None),
+        )
+        for name, values in lines.items()
+        if len(values) == len(periods)
+    ]
+    lowest = min((value for one in curves for _, value in one.points), default=_COIN)
+    return draw_curves(
+        name_mark(title),
+        title,
+        says,
+        curves,
+        words=("back-test period", "AUC"),
+        names=periods,
+        least=min(_COIN, math.floor(10 * lowest) / 10),
+    )
 
 
 def _tabulate(outcome: str, choice: ChoiceFigures, candidates: _Candidates) -> Table:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from features.errors import ArtefactError
@@ -89,7 +89,7 @@ def render_report(run: RunFigures) -> str:
     made = run.run or RunFacts()
     sections = [section for describe in _SECTIONS for section in [describe(run)] if section.parts]
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=ChoiceLoader([FileSystemLoader(_FOLDER), PackageLoader("models", "charts")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
