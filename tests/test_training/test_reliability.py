@@ -10,10 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from training.figures.calibration import (
     TOO_FEW,
     assess_calibration,
-    fit_logit,
     reliability_curve,
     wilson_interval,
 )
+from training.figures.logit import fit_logit
 from training.figures.metrics import calibration_intercept
 
 
