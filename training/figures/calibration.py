@@ -5,13 +5,12 @@ Intervals rest on the information of the logistic fit with scores summed by pers
 figure is given.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.stats import binomtest, norm
 
 from features.contract.arrays import Float64, Int64
 from models.run_figures.ranking import CurvePoint, Interval, Reliability
@@ -108,14 +107,7 @@ def reliability_curve(
     for number in np.unique(bins):
         at = bins == number
         n, positives = int(at.sum()), int(y_true[at].sum())
-        low, high = wilson_interval(positives, n)
-        points.append(CurvePoint(n, float(probability[at].mean()), positives / n, low, high))
+        ends = binomtest(positives, n).proportion_ci(method="wilson")
+        share, mean = positives / n, float(probability[at].mean())
+        points.append(CurvePoint(n, mean, share, float(ends.low), float(ends.high)))
     return tuple(points)
-
-
-def wilson_interval(positives: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, ``n > 0`` (Wilson 1927)."""
-    share, z2 = positives / n, Z_95**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
