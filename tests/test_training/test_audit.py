@@ -294,7 +294,7 @@ def test_a_planted_difference_is_found_and_told():
     assert {one.comparison.verdict for one in found.primary} == {"differs"}
     by_group = {one.group: one for one in found.primary}
     assert by_group["male"].comparison.high < 0 < by_group["female"].comparison.low
-    assert "lower than among the other cases" in by_group["male"].tell()
+    assert "lower than among the other cases" in by_group["male"].describe()
 
 
 def test_what_is_even_is_told_with_what_cannot_be_ruled_out(audit):
@@ -302,7 +302,7 @@ def test_what_is_even_is_told_with_what_cannot_be_ruled_out(audit):
     for one in audit.primary:
         assert one.comparison.verdict == "no difference found"
         bound = max(-one.comparison.low, one.comparison.high)
-        assert f"one of up to {bound:.3f} cannot be ruled out" in one.tell()
+        assert f"one of up to {bound:.3f} cannot be ruled out" in one.describe()
 
 
 def test_chance_alone_rarely_makes_a_difference():
@@ -379,7 +379,7 @@ def test_fewer_and_graver_records_are_a_question_not_a_proof(cases):
     assert [(one.characteristic, one.group) for one in found.recorded_less] == [
         ("victim ethnicity", "c")
     ]
-    words = found.recorded_less[0].tell()
+    words = found.recorded_less[0].describe()
     assert RECORDED_LESS in words
     assert "shows nothing by itself" in words
     share = flatten(found)["victim ethnicity", "c"].comparisons[Measure.RECORDED_SHARE]

@@ -64,10 +64,10 @@ class PrimaryResult:
             measure=self.measure,
             group=self.group,
             verdict=wording.TOO_FEW if self.comparison is None else self.comparison.verdict,
-            words=self.tell(),
+            words=self.describe(),
         )
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Say what was found."""
         if self.comparison is None:
             return wording.NOT_RECORDED.format(

@@ -70,7 +70,7 @@ class Addition:
     channel: str | None = None
     detail: str | None = None
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Return it in words, without anything of the case."""
         value = "no value" if np.isnan(self.value) else f"value {format_number(self.value)}"
         place = "as a new incident"

@@ -153,7 +153,7 @@ class _Moves:
             ways = self.counts.setdefault(key, dict.fromkeys(_WAYS, 0))
             ways[way] += 1
             name = self.encoding.columns[column]
-            told = f"{one.tell()}: {name} {describe_change(old[row, column], x[row, column])}"
+            told = f"{one.describe()}: {name} {describe_change(old[row, column], x[row, column])}"
             self.examples.setdefault(key, told)
 
     def close(self, kinds: Sequence[str]) -> tuple[Reversal, ...]:

@@ -237,7 +237,7 @@ class _Tally:
         share = (before - priority) / np.maximum(np.abs(before), np.finfo(np.float64).tiny)
         for row in np.flatnonzero(changed & (share > LEAST_FALL)):
             one = addition_of(variants, int(row))
-            told = f"{one.tell()}: priority {before[row]:.6g} -> {priority[row]:.6g}"
+            told = f"{one.describe()}: priority {before[row]:.6g} -> {priority[row]:.6g}"
             self.order[one.kind].note(float(share[row]), told)
         for outcome, log_odds in standing.log_odds.items():
             fall = log_odds[rows][variants.base] - log_odds[rows]
@@ -258,7 +258,7 @@ class _Tally:
                 column = columns.index(indicator.name)
                 name = indicator.name
                 told = f": {name} {describe_change(old[place, column], new[place, column])}"
-            told = one.tell() + told
+            told = one.describe() + told
             self.outcomes[outcome, one.kind].note(float(fall[place]), told)
             count = self.guilty.setdefault((outcome, one.kind, name), _Count())
             count.note(float(fall[place]), told)

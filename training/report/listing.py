@@ -14,7 +14,7 @@ from models.run_figures.screening_list import (
     MissedFigures,
     Plan,
 )
-from training.report.lengths import tell_lengths
+from training.report.lengths import show_lengths
 from training.report.parts import Beside, Block, Part, Section, Words, keep, name_mark
 from training.report.summary import CANDIDATES
 from training.report.tables import (
@@ -54,13 +54,13 @@ def describe_list(run: RunFigures) -> Section:
     """Return the section on the list as a whole."""
     found = run.list
     parts = keep(
-        _tell_capacity(run, found),
-        _tell_rivals(run),
-        tell_lengths(run),
-        _tell_missed(found),
-        _tell_weights(found),
-        _tell_custody(found),
-        _tell_planner(found),
+        _describe_capacity(run, found),
+        _describe_rivals(run),
+        show_lengths(run),
+        _describe_missed(found),
+        _describe_weights(found),
+        _describe_custody(found),
+        _describe_planner(found),
     )
     capacity = found.capacity
     places = f"{capacity:,.0f} places" if capacity is not None else "its places"
@@ -73,7 +73,7 @@ def describe_list(run: RunFigures) -> Section:
     )
 
 
-def _tell_capacity(run: RunFigures, found: ListFigures) -> Part:
+def _describe_capacity(run: RunFigures, found: ListFigures) -> Part:
     tables = [
         _tabulate_groups(f"Outcome: {plain(outcome)}", found.at_capacity[outcome])
         for outcome in run.outcome_names
@@ -116,7 +116,7 @@ def _tabulate_groups(caption: str, figures: CapacityFigures) -> Table:
     return make_table(caption, columns, rows)
 
 
-def _tell_rivals(run: RunFigures) -> Part:
+def _describe_rivals(run: RunFigures) -> Part:
     rows: list[list[Cell]] = []
     for outcome in run.outcome_names:
         rivals = run.at(outcome).at_capacity or {}
@@ -143,7 +143,7 @@ def _tell_rivals(run: RunFigures) -> Part:
     )
 
 
-def _tell_missed(found: ListFigures) -> Part:
+def _describe_missed(found: ListFigures) -> Part:
     gravest, missed = found.gravest or "", found.missed
     of_gravest = missed.get(gravest, MissedFigures())
     blocks: list[Block] = []
@@ -210,7 +210,7 @@ def cut_ranks(ranks: list[int], capacity: int) -> list[tuple[int, int, int]]:
     return [*found, (low, max(ranks), sum(rank >= low for rank in ranks))]
 
 
-def _tell_weights(found: ListFigures) -> Part:
+def _describe_weights(found: ListFigures) -> Part:
     rows = [
         [
             say(f"{plain(one.rung)}, times {one.factor:g}"),
@@ -231,7 +231,7 @@ def _tell_weights(found: ListFigures) -> Part:
     )
 
 
-def _tell_custody(found: ListFigures) -> Part:
+def _describe_custody(found: ListFigures) -> Part:
     custody = found.custody or CustodyPrecaution()
     rows = [
         [say("Cases moved up by the precaution"), show(custody.n_raised, COUNT)],
@@ -245,7 +245,7 @@ def _tell_custody(found: ListFigures) -> Part:
     )
 
 
-def _tell_planner(found: ListFigures) -> Part:
+def _describe_planner(found: ListFigures) -> Part:
     plan = found.planner or Plan()
     plans = plan.capacities
     never = plan.never_weeks or 0

@@ -29,7 +29,7 @@ _Candidates = list[tuple[str, CandidateFigures]]
 def describe_choice(run: RunFigures) -> Section:
     """Return the section on back-tests and choice."""
     parts = [
-        _tell_outcome(outcome, run.training.get(outcome, TrainingFigures()))
+        _describe_outcome(outcome, run.training.get(outcome, TrainingFigures()))
         for outcome in run.outcome_names
     ]
     return Section(
@@ -39,11 +39,11 @@ def describe_choice(run: RunFigures) -> Section:
         "written rule takes the simplest candidate whose mean AUC lies within one standard error "
         "of the best. The test origins above played no part. The picked one is what the "
         "back-tests would have taken; the bundle also keeps the rule as a yardstick.",
-        keep(_tell_training(run), *parts, _tell_tuning(run), _tell_idle(run)),
+        keep(_describe_training(run), *parts, _describe_tuning(run), _describe_idle(run)),
     )
 
 
-def _tell_training(run: RunFigures) -> Part:
+def _describe_training(run: RunFigures) -> Part:
     rows = [
         [
             say(plain(outcome)),
@@ -61,7 +61,7 @@ def _tell_training(run: RunFigures) -> Part:
     return Part("Training rows", "", (table,) if rows else ())
 
 
-def _tell_outcome(outcome: str, found: TrainingFigures) -> Part:
+def _describe_outcome(outcome: str, found: TrainingFigures) -> Part:
     choice = found.choice or ChoiceFigures()
     periods = choice.periods
     candidates = [(name, one) for name, one in choice.candidates.items() if name in CANDIDATES]
@@ -142,7 +142,7 @@ def _tabulate(outcome: str, choice: ChoiceFigures, candidates: _Candidates) -> T
     return make_table(f"Back-tests, outcome: {plain(outcome)}", columns, rows)
 
 
-def _tell_tuning(run: RunFigures) -> Part:
+def _describe_tuning(run: RunFigures) -> Part:
     rows, settings = [], []
     for outcome in run.outcome_names:
         tuning = run.training.get(outcome, TrainingFigures()).tuning
@@ -176,7 +176,7 @@ def _tell_tuning(run: RunFigures) -> Part:
     )
 
 
-def _tell_idle(run: RunFigures) -> Part:
+def _describe_idle(run: RunFigures) -> Part:
     rows, names = [], []
     for outcome in run.outcome_names:
         idle = run.training.get(outcome, TrainingFigures()).idle

@@ -51,11 +51,16 @@ def describe_calibration(run: RunFigures) -> Section:
         "Intercept: 0 is right, below 0 the estimates are too high. Slope: 1 is right, below 1 "
         "high estimates are too high and low ones too low. The Brier score is the mean squared "
         "error: lower is better, and it should lie under that of giving every case the same rate.",
-        keep(_tell_overall(run), _tell_curves(run), _tell_strata(run), _tell_drift(run)),
+        keep(
+            _describe_overall(run),
+            _describe_curves(run),
+            _describe_strata(run),
+            _describe_drift(run),
+        ),
     )
 
 
-def _tell_overall(run: RunFigures) -> Part:
+def _describe_overall(run: RunFigures) -> Part:
     rows = []
     for outcome in run.outcome_names:
         for origin, found in run.outcomes.get(outcome, {}).items():
@@ -79,7 +84,7 @@ def _tell_overall(run: RunFigures) -> Part:
     return Part("By outcome and period", "", (table,) if rows else ())
 
 
-def _tell_curves(run: RunFigures) -> Part:
+def _describe_curves(run: RunFigures) -> Part:
     blocks = []
     for outcome in run.outcome_names:
         points = run.at(outcome).curve
@@ -115,7 +120,7 @@ def _show_curve(outcome: str, points: tuple[CurvePoint, ...]) -> Beside:
     return Beside(chart, make_table(title, columns, rows))
 
 
-def _tell_strata(run: RunFigures) -> Part:
+def _describe_strata(run: RunFigures) -> Part:
     tables = []
     for outcome in run.outcome_names:
         rows = [_row_of(one) for one in (run.calibration or {}).get(outcome, ())]
@@ -150,7 +155,7 @@ def _tabulate_strata(outcome: str, rows: list[list[Cell]]) -> Table:
     return make_table(f"Calibration by part, outcome: {plain(outcome)}", columns, rows)
 
 
-def _tell_drift(run: RunFigures) -> Part:
+def _describe_drift(run: RunFigures) -> Part:
     rows = []
     for outcome in run.outcome_names:
         found = (run.drift or {}).get(outcome)

@@ -34,11 +34,11 @@ def describe_doubt(run: RunFigures) -> Section:
         "Doubt about the order",
         "The model was fitted again and again on people drawn anew. A case whose rank jumps from "
         "refit to refit has no rank worth defending: last places between such cases go by lot.",
-        keep(_tell_totals(bands), _tell_places(bands)),
+        keep(_describe_totals(bands), _describe_places(bands)),
     )
 
 
-def _tell_totals(bands: RankIntervals) -> Part:
+def _describe_totals(bands: RankIntervals) -> Part:
     rows = [
         [say(name), show(value, style)]
         for name, value, style in (
@@ -63,7 +63,7 @@ def _tell_totals(bands: RankIntervals) -> Part:
     return Part("How much of the list is settled", "", (table,) if rows else ())
 
 
-def _tell_places(bands: RankIntervals) -> Part:
+def _describe_places(bands: RankIntervals) -> Part:
     shown = [
         (one, Band(one.place, one.low, one.median, one.high))
         for one in bands.places
@@ -100,11 +100,11 @@ def describe_truth(run: RunFigures) -> Section:
         "Held against the known truth",
         "A synthetic unit knows what a real one cannot: each case's true probability. This tests "
         "the report, not the model's worth: none of it is evidence about a real unit.",
-        keep(_tell_ceilings(found), _tell_parts(found), _tell_managed_truth(found)),
+        keep(_describe_ceilings(found), _describe_parts(found), _describe_managed_truth(found)),
     )
 
 
-def _tell_ceilings(found: list[tuple[str, TruthFigures]]) -> Part:
+def _describe_ceilings(found: list[tuple[str, TruthFigures]]) -> Part:
     rows = [
         [
             say(plain(name)),
@@ -124,7 +124,7 @@ def _tell_ceilings(found: list[tuple[str, TruthFigures]]) -> Part:
     return Part("How near the ceiling", "", (table,) if rows else ())
 
 
-def _tell_parts(found: list[tuple[str, TruthFigures]]) -> Part:
+def _describe_parts(found: list[tuple[str, TruthFigures]]) -> Part:
     tables = tuple(_tabulate_parts(name, one.parts) for name, one in found if one.parts)
     return Part(
         "Calibration against truth",
@@ -149,7 +149,7 @@ def _tabulate_parts(name: str, parts: tuple[TruthPart, ...]) -> Table:
     return make_table(f"Estimate and truth, outcome: {plain(name)}", columns, rows)
 
 
-def _tell_managed_truth(found: list[tuple[str, TruthFigures]]) -> Part:
+def _describe_managed_truth(found: list[tuple[str, TruthFigures]]) -> Part:
     rows = [
         [
             say(plain(name)),
