@@ -14,7 +14,7 @@ from models.run_figures.run import RunFacts, RunFigures, TestOrigin
 from training.audit.tested_list import audit_tested_list, conclude_audit
 from training.cohorts.training_rows import label_cohort
 from training.config import TrainingConfig
-from training.evaluation.evaluated_origin import DoneOrigin
+from training.evaluation.evaluated_origin import EvaluatedOrigin
 from training.evaluation.findings import (
     DRIFT,
     MANAGED_LOOK_SAFER,
@@ -27,7 +27,7 @@ from training.evaluation.findings import (
 from training.evaluation.headlines import sort_headlines
 from training.evaluation.list_lengths import describe_lengths
 from training.evaluation.outcome import rank_rows, score_cohort
-from training.evaluation.rank_intervals import describe_bands
+from training.evaluation.rank_intervals import describe_rank_intervals
 from training.evaluation.run_identity import open_origins
 from training.evaluation.screening_list import describe_list, order_list
 from training.evaluation.strata import MANAGED, compare_all_managed, describe_calibration
@@ -40,7 +40,7 @@ from training.practice.handbacks import compare_handbacks
 def describe_run(
     history: History,
     bundle: Bundle,
-    done: Sequence[DoneOrigin],
+    done: Sequence[EvaluatedOrigin],
     breaks: Sequence[Break],
     capacity: int,
     config: TrainingConfig,
@@ -64,14 +64,14 @@ def describe_run(
     findings = conclude_outcomes(last.fitted, last.evaluated)
     handbacks = compare_handbacks(history, catalogue, MANAGED, until_us=history.extract_at)
     if handbacks is not None and handbacks.looks_safer:
-        findings.append(Finding(MANAGED_LOOK_SAFER, "handbacks", handbacks.tell()))
+        findings.append(Finding(MANAGED_LOOK_SAFER, "handbacks", handbacks.describe()))
     audited = None
     if options.characteristics is not None:
         audited = audit_tested_list(
             history, catalogue, listed, last.evaluated, options.characteristics, capacity, config
         )
         findings += conclude_audit(audited) if audited else []
-    findings += [_tell_break(history, one) for one in breaks]
+    findings += [_describe_break(history, one) for one in breaks]
     findings += [
         Finding(DRIFT, one.outcome.name, f"{one.outcome.name}: {one.drift.told}")
         for one in last.fitted
@@ -110,7 +110,7 @@ def describe_run(
         openings=open_origins(history, bundle, done, config, options),
         audit=audited.audit.figures if audited else None,
         proxies={name: one.figures for name, one in audited.proxies.items()} if audited else None,
-        bands=describe_bands(catalogue, listed, last.fitted, capacity, config, progress)
+        bands=describe_rank_intervals(catalogue, listed, last.fitted, capacity, config, progress)
         if options.refits
         else None,
         truth=compare_with_truth(history, options.truth, listed, last.evaluated, capacity)
@@ -131,7 +131,7 @@ _RETROSPECTIVE = (
 
 
 def _describe_held_out(
-    history: History, catalogue: Catalogue, last: DoneOrigin
+    history: History, catalogue: Catalogue, last: EvaluatedOrigin
 ) -> dict[str, Rankings] | None:
     """Say how the models rank in the area that they learnt nothing from, where one was held out."""
     cohort = last.run.held_out
@@ -145,7 +145,7 @@ def _describe_held_out(
     return found
 
 
-def _tell_break(history: History, found: Break) -> Finding:
+def _describe_break(history: History, found: Break) -> Finding:
     date = format_moment(found.date_us, history.time_zone)
     return Finding(
         RECORDING_BREAK,
@@ -159,7 +159,7 @@ def _tell_break(history: History, found: Break) -> Finding:
 def _describe(
     history: History,
     bundle: Bundle,
-    done: Sequence[DoneOrigin],
+    done: Sequence[EvaluatedOrigin],
     config: TrainingConfig,
     options: RunOptions,
 ) -> RunFacts:

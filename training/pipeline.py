@@ -22,7 +22,7 @@ from training.cohorts.splits import check_dates, roll_origins
 from training.cohorts.training_rows import Cohort
 from training.config import TrainingConfig
 from training.description import describe_run
-from training.evaluation.evaluated_origin import DoneOrigin
+from training.evaluation.evaluated_origin import EvaluatedOrigin
 from training.evaluation.outcome import evaluate_outcome
 from training.evaluation.tested_cohort import prepare_test
 from training.fitting.fitted_outcome import SharedByOutcomes, fit_at_origin
@@ -161,7 +161,7 @@ def _run_origin(
     config: TrainingConfig,
     progress: Progress,
     options: RunOptions,
-) -> DoneOrigin:
+) -> EvaluatedOrigin:
     shared = SharedByOutcomes(history, catalogue, run)
     fitted = tuple(
         fit_at_origin(history, catalogue, outcome, shared, config, options, progress)
@@ -173,11 +173,11 @@ def _run_origin(
         one.outcome.name: evaluate_outcome(history, catalogue, one, tested, capacity)
         for one in fitted
     }
-    return DoneOrigin(run, tested, fitted, evaluated)
+    return EvaluatedOrigin(run, tested, fitted, evaluated)
 
 
 def _write(
-    out: Path, history: History, catalogue: Catalogue, done: DoneOrigin, config: TrainingConfig
+    out: Path, history: History, catalogue: Catalogue, done: EvaluatedOrigin, config: TrainingConfig
 ) -> Bundle:
     """Write the bundle of an origin's models and read it back."""
     learnt = _sample(done.run.learnt, config)

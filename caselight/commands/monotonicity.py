@@ -10,7 +10,8 @@ from caselight.inputs import load, parse_dates, say
 from features.errors import ConfigError
 
 if TYPE_CHECKING:
-    from training.checks.score_falls import Finding, MonotonicityReport, Reversal
+    from training.checks.reversals import Reversal
+    from training.checks.score_falls import Finding, MonotonicityReport
 
 _DEFAULT_KINDS = "threat,breach,violence"
 
@@ -29,7 +30,9 @@ def monotonicity(
     """Add one event to open cases in many ways; report which scores fall and by which indicator."""
     from features.contract.moments import format_moment
     from models.bundle.folder import load_bundle
-    from training.checks.score_falls import find_reversals, report_monotonicity, widen_kinds
+    from training.checks.additions import widen_kinds
+    from training.checks.reversals import find_reversals
+    from training.checks.score_falls import report_monotonicity
 
     if out is not None and out.suffix != ".json":
         raise ConfigError("--out takes a name ending in .json")

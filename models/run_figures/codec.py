@@ -152,7 +152,7 @@ def _read_float(value: object, pointer: str) -> PlacedFloat | PlacedInt | None:
 
 def _read_int(value: object, pointer: str) -> PlacedFloat | PlacedInt | None:
     number = _read_float(value, pointer)
-    if number is None or number != int(number):
+    if number is None or not float(number).is_integer():
         return None
     return _read_float(int(number), pointer)
 

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from models.charts.marks import Figures, Row, RowChart, draw_rows
 from models.run_figures.ranking import CapacityFigures, GroupAtCapacity
 from models.run_figures.run import RunFigures
 from models.run_figures.screening_list import PlacesFind
-from serving.charts.marks import Figures, Row, RowChart, draw_rows
 from serving.oversight.run_words import (
     NOTHING,
+    format_needed,
+    format_with_interval,
     read_ends,
-    tell_needed,
-    tell_with_interval,
     write_needed,
     write_share,
 )
@@ -103,7 +103,7 @@ class _Found:
         return self.positives / self.n if self.n and self.positives is not None else None
 
 
-def tell_at_capacity(
+def describe_at_capacity(
     run: RunFigures, labels: Mapping[str, str], capacity: int
 ) -> AtCapacity | None:
     """Return what the unit's places find; ``None`` where the run did not measure it.
@@ -134,7 +134,7 @@ def tell_at_capacity(
         outcomes=tuple(
             OutcomePlaces(
                 one.label,
-                _tell(one, places),
+                _describe(one, places),
                 _draw(one, places),
                 _tabulate(one, places),
                 _tabulate_lengths(one) if has_more else None,
@@ -187,7 +187,7 @@ def _whole(figures: CapacityFigures | None) -> GroupAtCapacity:
     return (figures.of(_ALL) if figures else None) or GroupAtCapacity()
 
 
-def _tell(one: _Found, places: int) -> str:
+def _describe(one: _Found, places: int) -> str:
     own = one.orders[LIST][places]
     precision, recall = own.precision or 0.0, own.recall
     line = f"Of {places} places, {_count(precision, places)} went to a case in which that came to "
@@ -235,7 +235,7 @@ def _tabulate(one: _Found, places: int) -> Figures:
     for order, words in ORDERS.items():
         figures = one.orders.get(order, {}).get(places)
         if figures is not None:
-            lines.append((words, *_tell_cells(figures)))
+            lines.append((words, *_describe_cells(figures)))
     if one.base_rate:
         of_cases = NOTHING if not one.n else write_share(min(places / one.n, 1))
         cells = (write_share(one.base_rate), of_cases, write_needed(one.base_rate))
@@ -245,17 +245,18 @@ def _tabulate(one: _Found, places: int) -> Figures:
     return Figures(title, ("What fills the places", *_COLUMNS), tuple(lines))
 
 
-def _tell_cells(figures: PlacesFind) -> tuple[str, str, str]:
+def _describe_cells(figures: PlacesFind) -> tuple[str, str, str]:
     return (
-        tell_with_interval(figures.precision, figures.precision_ci),
-        tell_with_interval(figures.recall, figures.recall_ci),
-        tell_needed(figures.precision, figures.precision_ci),
+        format_with_interval(figures.precision, figures.precision_ci),
+        format_with_interval(figures.recall, figures.recall_ci),
+        format_needed(figures.precision, figures.precision_ci),
     )
 
 
 def _tabulate_lengths(one: _Found) -> Figures:
     lines = tuple(
-        (str(places), *_tell_cells(figures)) for places, figures in one.orders.get(LIST, {}).items()
+        (str(places), *_describe_cells(figures))
+        for places, figures in one.orders.get(LIST, {}).items()
     )
     title = f"What lists of other lengths find, in the list's order: {one.label}"
     return Figures(title, ("Places", *_COLUMNS), lines)

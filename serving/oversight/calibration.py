@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Final
 
+from models.charts.marks import Figures, HoldsChart, Point, draw_holds
 from models.run_figures.ranking import Reliability
 from models.run_figures.run import RunFigures
-from serving.charts.marks import Figures, HoldsChart, Point, draw_holds
 from serving.oversight.run_words import (
     NOTHING,
-    tell_count,
-    tell_share,
-    tell_with_interval,
+    format_count,
+    format_share,
+    format_with_interval,
     write_share,
 )
 
@@ -21,7 +21,7 @@ NO_FAULT: Final = "no fault shown"
 
 
 @dataclass(frozen=True)
-class Holding:
+class ShownCalibration:
     """Whether the estimates of one outcome hold: a sentence, a chart and its table."""
 
     words: str
@@ -29,7 +29,7 @@ class Holding:
     table: Figures
 
 
-def show_holding(run: RunFigures, name: str, label: str) -> list[Holding]:
+def show_calibration(run: RunFigures, name: str, label: str) -> list[ShownCalibration]:
     """Return whether the estimates of an outcome hold; nothing where it was not measured."""
     parts = run.at(name).curve
     if not parts:
@@ -41,14 +41,14 @@ def show_holding(run: RunFigures, name: str, label: str) -> list[Holding]:
         (
             f"part {number}",
             write_share(one.mean_probability),
-            tell_with_interval(one.observed_rate, (one.low, one.high)),
-            tell_count(one.n),
+            format_with_interval(one.observed_rate, (one.low, one.high)),
+            format_count(one.n),
         )
         for number, one in enumerate(parts, 1)
     )
     columns = ("Part of the cases", "Estimated, in 100", "Seen, in 100", "Cases")
     chart = draw_holds(f"holds-{name.replace('_', '-')}", title, "; ".join(told) + ".", points)
-    return [Holding(_count_inside(label, points), chart, Figures(title, columns, lines))]
+    return [ShownCalibration(_count_inside(label, points), chart, Figures(title, columns, lines))]
 
 
 def _count_inside(label: str, points: list[Point]) -> str:
@@ -72,9 +72,9 @@ def tabulate_strata(run: RunFigures, name: str, label: str) -> list[Figures]:
         lines.append(
             (
                 _STRATA[stratum] + ("" if stratum == "all" else level),
-                tell_count(one.n),
-                tell_share(one.mean_probability),
-                tell_share(one.observed_rate),
+                format_count(one.n),
+                format_share(one.mean_probability),
+                format_share(one.observed_rate),
                 _judge(one),
             )
         )

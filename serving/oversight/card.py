@@ -54,10 +54,10 @@ def write_card(told: Told) -> tuple[Entry, ...]:
     """Return the model card (Mitchell and others 2019)."""
     bundle = told.bundle
     return (
-        Entry("What it is", (_tell_models(bundle), _tell_order(bundle))),
+        Entry("What it is", (_describe_models(bundle), _describe_order(bundle))),
         Entry("Made for", ("The order in which specialists screen cases; people decide.",)),
         Entry("Never for", (_NEVER,)),
-        Entry("What it learnt from", (_tell_learning(told),), ()),
+        Entry("What it learnt from", (_describe_learning(told),), ()),
         Entry(
             "What is left out on purpose",
             (
@@ -66,8 +66,8 @@ def write_card(told: Told) -> tuple[Entry, ...]:
                 "on a list.",
             ),
         ),
-        Entry("How well it does", _tell_performance(told)),
-        Entry("What it cannot say", _tell_limits(told)),
+        Entry("How well it does", _describe_performance(told)),
+        Entry("What it cannot say", _describe_limits(told)),
     )
 
 
@@ -93,11 +93,11 @@ def write_record(told: Told) -> tuple[Entry, ...]:
             ),
             ("why the unit uses it, and what was tried before",),
         ),
-        Entry("How it is used in decisions", _tell_use(settings), ("the written procedure",)),
-        Entry("Data", _tell_data(told), ("legal basis, sharing agreements and retention",)),
+        Entry("How it is used in decisions", _describe_use(settings), ("the written procedure",)),
+        Entry("Data", _describe_data(told), ("legal basis, sharing agreements and retention",)),
         Entry(
             "Performance",
-            _tell_performance(told),
+            _describe_performance(told),
             ("results of running it silently on the unit's own histories before first use",),
         ),
         Entry(
@@ -131,7 +131,7 @@ def write_record(told: Told) -> tuple[Entry, ...]:
     )
 
 
-def _tell_models(bundle: Bundle) -> str:
+def _describe_models(bundle: Bundle) -> str:
     named = [
         f"{one.label} within {one.horizon}"
         for one in bundle.catalogue.outcomes
@@ -145,7 +145,7 @@ def _tell_models(bundle: Bundle) -> str:
     )
 
 
-def _tell_order(bundle: Bundle) -> str:
+def _describe_order(bundle: Bundle) -> str:
     return (
         "The order of the list is expected harm: stated weights times these probabilities. "
         f"Identity {bundle.id[:12]}, catalogue {bundle.catalogue.name} "
@@ -153,7 +153,7 @@ def _tell_order(bundle: Bundle) -> str:
     )
 
 
-def _tell_learning(told: Told) -> str:
+def _describe_learning(told: Told) -> str:
     what = "invented case histories" if told.is_synthetic else "the case histories of one unit"
     n = told.bundle.reference.n_cases
     return (
@@ -162,7 +162,7 @@ def _tell_learning(told: Told) -> str:
     )
 
 
-def _tell_performance(told: Told) -> tuple[str, ...]:
+def _describe_performance(told: Told) -> tuple[str, ...]:
     if told.is_synthetic:
         return (
             "No figure. The model was learnt from, or is used on, invented cases: how well it "
@@ -174,14 +174,14 @@ def _tell_performance(told: Told) -> tuple[str, ...]:
     return (*verdicts, *told.performance.places) or ("The run measured nothing of it.",)
 
 
-def _tell_limits(told: Told) -> tuple[str, ...]:
+def _describe_limits(told: Told) -> tuple[str, ...]:
     said = told.performance.cannot_say if told.performance is not None else ()
     if not said:
         return ("The run does not state its limits: read it as if it answered nothing of these.",)
     return tuple(f"{line[:1].upper()}{line[1:]}." for line in said)
 
 
-def _tell_use(settings: Settings) -> tuple[str, ...]:
+def _describe_use(settings: Settings) -> tuple[str, ...]:
     return (
         f"A list has {settings.capacity} places. Of thirty, {settings.random_places} are drawn at "
         f"random, {settings.waited_places} go to the longest waits and at most "
@@ -195,12 +195,12 @@ def _tell_use(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _tell_data(told: Told) -> tuple[str, ...]:
+def _describe_data(told: Told) -> tuple[str, ...]:
     facts = len(told.bundle.catalogue.facts)
     return (
         "Dated records of what happened and when the unit came to know, and the answers to "
         f"{facts} questions, some of which were never put.",
-        _tell_learning(told),
+        _describe_learning(told),
     )
 
 

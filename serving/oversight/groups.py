@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from models.charts.marks import Figures, Row, RowChart, draw_rows
 from models.run_figures.audit import AuditFigures, RoundedFigure
-from serving.charts.marks import Figures, Row, RowChart, draw_rows
 from serving.oversight.run_words import (
     NOTHING,
+    format_count,
+    format_with_interval,
     read_ends,
-    tell_count,
-    tell_with_interval,
     write_share,
 )
 
@@ -60,7 +60,7 @@ class _Group:
     figures: Mapping[str, RoundedFigure | None]
 
 
-def tell_audit(audit: AuditFigures | None) -> Audit | None:
+def describe_audit(audit: AuditFigures | None) -> Audit | None:
     """Return what is shown of the audit; ``None`` where the run made none."""
     if audit is None:
         return None
@@ -142,7 +142,7 @@ def _show_share(
             lines.append((one.name, count(one), NOTHING))
             continue
         interval = (share.low, share.high)
-        lines.append((one.name, count(one), tell_with_interval(share.value, interval)))
+        lines.append((one.name, count(one), format_with_interval(share.value, interval)))
         named = f"{one.name} ({count(one)} cases)"
         rows.append(Row(named, 100 * share.value, write_share(share.value), *read_ends(interval)))
     return _put(key, title, columns, rows, lines)
@@ -189,4 +189,4 @@ def _name(characteristic: str, group: str) -> str:
 
 def _count_or_words(count: int | str | None) -> str:
     """Return a count, or in a few words that it may not be shown."""
-    return count.partition(",")[0] if isinstance(count, str) else tell_count(count)
+    return count.partition(",")[0] if isinstance(count, str) else format_count(count)

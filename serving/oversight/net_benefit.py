@@ -9,17 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from models.charts.curves import Curve, CurveChart, draw_curves
+from models.charts.marks import Figures
 from models.run_figures.ranking import NetBenefit
 from models.run_figures.run import RunFigures
-from serving.charts.curves import Curve, CurveChart, draw_curves
-from serving.charts.marks import Figures
 from serving.oversight.run_words import NOTHING, join_words, write_share
 
+_AXES: Final = ("acts from an estimate of, in 100", "worth, of 100 cases")
 _WAYS: Final = {"model": "the model", "rfs": "the simple rule", "all": "looking at all"}
 
 
 @dataclass(frozen=True)
-class Worth:
+class ShownNetBenefit:
     """Whether acting on the estimates of one outcome is worth it: words, chart and table."""
 
     words: str
@@ -27,7 +28,7 @@ class Worth:
     table: Figures
 
 
-def show_worth(run: RunFigures, name: str, label: str) -> list[Worth]:
+def show_net_benefit(run: RunFigures, name: str, label: str) -> list[ShownNetBenefit]:
     """Return what acting on an outcome's estimates is worth; nothing where it was not measured."""
     figures = run.at(name).net_benefit
     if figures is None or not figures.thresholds:
@@ -50,20 +51,20 @@ def show_worth(run: RunFigures, name: str, label: str) -> list[Worth]:
     ]
     says = "; ".join(
         f"from {write_share(at)} in 100 on: "
-        + ", ".join(f"{words} {_tell(curves[way][number])}" for way, words in _WAYS.items())
+        + ", ".join(f"{words} {_describe(curves[way][number])}" for way, words in _WAYS.items())
         for number, at in enumerate(known)
     )
     key = f"worth-{name.replace('_', '-')}"
     return [
-        Worth(
+        ShownNetBenefit(
             _count_ahead(label, known, curves["rfs"]),
-            draw_curves(key, title, f"{says}.", drawn),
+            draw_curves(key, title, f"{says}.", drawn, words=_AXES),
             _tabulate(title, known, curves),
         )
     ]
 
 
-def _tell(one: NetBenefit) -> str:
+def _describe(one: NetBenefit) -> str:
     return NOTHING if one.net_benefit is None else _write(one.net_benefit)
 
 
@@ -73,7 +74,7 @@ def _write(value: float, sign: str = "") -> str:
     return f"{of_hundred:{sign}.1f}" if of_hundred else "0.0"
 
 
-def _tell_ahead(one: NetBenefit) -> str:
+def _describe_ahead(one: NetBenefit) -> str:
     if one.model_ahead is None:
         return NOTHING
     told = f"{100 * one.model_ahead:+.1f}"
@@ -108,8 +109,8 @@ def _tabulate(
     lines = tuple(
         (
             f"from {write_share(at)} in 100 on",
-            *(_tell(curves[way][number]) for way in _WAYS),
-            _tell_ahead(curves["rfs"][number]),
+            *(_describe(curves[way][number]) for way in _WAYS),
+            _describe_ahead(curves["rfs"][number]),
         )
         for number, at in enumerate(thresholds)
     )

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.bundle.folder import Bundle
+from models.charts.marks import Figures
 from models.run_figures.ranking import CapacityFigures
 from models.run_figures.run import RunFacts, RunFigures
 from models.run_figures.screening_list import Plan
-from serving.charts.marks import Figures
-from serving.oversight.at_capacity import AtCapacity, tell_at_capacity
-from serving.oversight.calibration import Holding, show_holding, tabulate_strata
-from serving.oversight.groups import Audit, tell_audit
-from serving.oversight.net_benefit import Worth, show_worth
-from serving.oversight.rank_intervals import Settled, show_settled
-from serving.oversight.run_words import join_words, read_day, tell_count, tell_with_interval
+from serving.oversight.at_capacity import AtCapacity, describe_at_capacity
+from serving.oversight.calibration import ShownCalibration, show_calibration, tabulate_strata
+from serving.oversight.groups import Audit, describe_audit
+from serving.oversight.net_benefit import ShownNetBenefit, show_net_benefit
+from serving.oversight.rank_intervals import ShownRankIntervals, show_rank_intervals
+from serving.oversight.run_words import format_count, format_with_interval, join_words, read_day
 
 _GROUPS: Final = {
     "newly_referred": "newly referred",
@@ -90,10 +90,10 @@ class Performance:
     at_capacity: AtCapacity | None
     groups: tuple[Figures, ...]
     plan: str
-    holding: tuple[Holding, ...]
+    holding: tuple[ShownCalibration, ...]
     strata: tuple[Figures, ...]
-    worth: tuple[Worth, ...]
-    settled: Settled | None
+    worth: tuple[ShownNetBenefit, ...]
+    settled: ShownRankIntervals | None
     audit: Audit | None
     absent: tuple[str, ...]
 
@@ -130,12 +130,12 @@ def describe_performance(run: RunFigures, bundle: Bundle, capacity: int) -> Perf
     """
     made = run.run or RunFacts()
     labels = {one.name: one.label for one in bundle.catalogue.outcomes}
-    at_capacity = tell_at_capacity(run, labels, capacity)
-    plan = _tell_plan(run.list.planner or Plan(), capacity)
-    holding = tuple(x for name, label in labels.items() for x in show_holding(run, name, label))
+    at_capacity = describe_at_capacity(run, labels, capacity)
+    plan = _describe_plan(run.list.planner or Plan(), capacity)
+    holding = tuple(x for name, label in labels.items() for x in show_calibration(run, name, label))
     strata = tuple(x for name, label in labels.items() for x in tabulate_strata(run, name, label))
-    worth = tuple(x for name, label in labels.items() for x in show_worth(run, name, label))
-    settled, audit = show_settled(run.bands), tell_audit(run.audit)
+    worth = tuple(x for name, label in labels.items() for x in show_net_benefit(run, name, label))
+    settled, audit = show_rank_intervals(run.bands), describe_audit(run.audit)
     missing = {
         "what the places of a list find": at_capacity is None,
         "how long the queue grows": not plan,
@@ -202,11 +202,11 @@ def _tabulate_groups(run: RunFigures, labels: Mapping[str, str]) -> tuple[Figure
         lines = tuple(
             (
                 words,
-                tell_count(one.n),
-                tell_count(one.positives),
-                tell_count(one.places_in_whole),
-                tell_with_interval(one.precision_in_whole, one.precision_in_whole_ci),
-                tell_with_interval(one.recall_in_whole, one.recall_in_whole_ci),
+                format_count(one.n),
+                format_count(one.positives),
+                format_count(one.places_in_whole),
+                format_with_interval(one.precision_in_whole, one.precision_in_whole_ci),
+                format_with_interval(one.recall_in_whole, one.recall_in_whole_ci),
             )
             for group, words in _GROUPS.items()
             for one in [figures.of(group)]
@@ -221,7 +221,7 @@ def _tabulate_groups(run: RunFigures, labels: Mapping[str, str]) -> tuple[Figure
     return tuple(told)
 
 
-def _tell_plan(plan: Plan, capacity: int) -> str:
+def _describe_plan(plan: Plan, capacity: int) -> str:
     """Return the plan nearest to the unit's places, and for how many it is where it is not theirs.
 
     It is a play of the queue, so that a plan of another length is told as what it is.

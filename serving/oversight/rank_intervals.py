@@ -6,14 +6,14 @@ then there is nothing to show, and the page says so.
 
 from dataclasses import dataclass
 
+from models.charts.curves import Band, BandChart, draw_bands
+from models.charts.marks import Figures
 from models.run_figures.screening_list import RankIntervals
-from serving.charts.curves import Band, BandChart, draw_bands
-from serving.charts.marks import Figures
-from serving.oversight.run_words import tell_count, tell_share
+from serving.oversight.run_words import format_count, format_share
 
 
 @dataclass(frozen=True)
-class Settled:
+class ShownRankIntervals:
     """How far the order depends on whom was learnt from: words, a chart and its table."""
 
     words: str
@@ -21,7 +21,7 @@ class Settled:
     table: Figures
 
 
-def show_settled(found: RankIntervals | None) -> Settled | None:
+def show_rank_intervals(found: RankIntervals | None) -> ShownRankIntervals | None:
     """Return how much of the order is settled; ``None`` where the run was not asked for it."""
     if found is None or found.capacity is None:
         return None
@@ -43,18 +43,18 @@ def show_settled(found: RankIntervals | None) -> Settled | None:
         for one in listed
     )
     columns = ("Place", "Middle rank", "In nine of ten fits")
-    return Settled(
-        _tell(found),
+    return ShownRankIntervals(
+        _describe(found),
         draw_bands("settled", title, f"{says}.", listed),
         Figures(title, columns, lines),
     )
 
 
-def _tell(found: RankIntervals) -> str:
-    words = f"The model was fitted {tell_count(found.n_refits)} times more, on people drawn anew"
+def _describe(found: RankIntervals) -> str:
+    words = f"The model was fitted {format_count(found.n_refits)} times more, on people drawn anew"
     stable, tied = found.share_stable, found.n_tied_listed
     if stable is not None:
-        words += f": of 100 cases on the list {tell_share(stable)} were on it in nearly every fit"
+        words += f": of 100 cases on the list {format_share(stable)} were on it in nearly every fit"
     if tied is not None:
-        words += f", and {tell_count(tied)} cannot be told from the last place"
+        words += f", and {format_count(tied)} cannot be told from the last place"
     return f"{words}. Last places between cases that cannot be told apart go by lot."

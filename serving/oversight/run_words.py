@@ -27,22 +27,22 @@ def write_share(share: float) -> str:
     return f"{of_hundred:.0f}" if of_hundred >= 1 or share == 0 else f"{of_hundred:.1f}"
 
 
-def tell_share(share: float | None) -> str:
+def format_share(share: float | None) -> str:
     """Return a share out of a hundred, or that it cannot be told."""
     return NOTHING if share is None else write_share(share)
 
 
-def tell_interval(interval: Interval | None) -> str:
+def format_interval(interval: Interval | None) -> str:
     """Return an interval of a share in brackets; empty where there is none."""
     return f" ({write_share(interval[0])} to {write_share(interval[1])})" if interval else ""
 
 
-def tell_with_interval(share: float | None, interval: Interval | None) -> str:
+def format_with_interval(share: float | None, interval: Interval | None) -> str:
     """Return a share with its interval, or that it cannot be told."""
-    return NOTHING if share is None else f"{write_share(share)}{tell_interval(interval)}"
+    return NOTHING if share is None else f"{write_share(share)}{format_interval(interval)}"
 
 
-def tell_count(count: float | None) -> str:
+def format_count(count: float | None) -> str:
     """Return a count, or that it cannot be told."""
     return NOTHING if count is None else f"{count:,.0f}"
 
@@ -55,7 +55,7 @@ def read_day(text: str) -> str:
         return ""
 
 
-def tell_needed(share: float | None, interval: Interval | None) -> str:
+def format_needed(share: float | None, interval: Interval | None) -> str:
     """Return how many cases are looked at to find one, from the share of places that find one."""
     if share is None:
         return NOTHING

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from features.contract.moments import format_moment
+from models.charts.marks import Figures, Row, RowChart, draw_rows
 from serving.access.route_rules import RULES
 from serving.api.duty import FlagsOut, read_flags
 from serving.api.imports import read_all
 from serving.api.schemas_records import ImportsOut
-from serving.charts.marks import Figures, Row, RowChart, draw_rows
 from serving.oversight.delays import LEAST_RECORDS, Delays, read_delays
 from serving.oversight.reject_reasons import RejectReason, read_reasons
 from serving.oversight.run_words import NOTHING

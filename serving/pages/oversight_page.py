@@ -9,10 +9,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from features.contract.moments import parse_date
+from models.charts.marks import Figures
 from serving.api.audit import NOTE as UNUSUAL_NOTE
 from serving.api.audit import CheckOut, check_audit
 from serving.api.findings import NOTE as FINDINGS_NOTE
-from serving.charts.marks import Figures
 from serving.oversight.access_lines import (
     LINES_PER_PAGE,
     Day,

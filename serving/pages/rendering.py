@@ -80,6 +80,7 @@ def _environment() -> Environment:
         loader=ChoiceLoader(
             [
                 PackageLoader("serving"),
+                PackageLoader("models", "charts"),
                 PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
             ]
         ),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from serving.charts.curves import Band, Curve, draw_bands, draw_curves
-from serving.charts.marks import Point, Row, draw_holds, draw_rows, find_round
+from models.charts.curves import Band, Curve, draw_bands, draw_curves
+from models.charts.marks import Point, Row, draw_holds, draw_rows, find_round
 
 
 def test_an_axis_ends_at_a_round_number() -> None:
@@ -39,7 +39,7 @@ def test_curves_share_their_axes_and_stop_at_nought() -> None:
     """Points of one height stand alike in every curve; what lies below nought is not drawn."""
     below = ((0.0, 4.0), (20.0, -1.0), (50.0, 1.0))
     curves = [Curve("a", ((0.0, 4.0), (50.0, 2.0))), Curve("b", below)]
-    chart = draw_curves("k", "t", "s", curves)
+    chart = draw_curves("k", "t", "s", curves, words=("x", "y"))
     first, second = chart.curves
     assert first.points[0] == second.points[0]
     assert first.points[1][1] > first.points[0][1]
@@ -47,6 +47,16 @@ def test_curves_share_their_axes_and_stop_at_nought() -> None:
     assert (first.path.count("M"), second.path.count("M")) == (1, 2)
     assert first.look != second.look
     assert first.key_y < second.key_y < chart.height
+
+
+def test_an_axis_may_begin_above_nought_and_have_names() -> None:
+    """Half of what lies between its ends is half of its height, and each name has a tick."""
+    curve = Curve("a", ((0.0, 0.5), (1.0, 0.75), (2.0, 1.0)))
+    chart = draw_curves("k", "t", "s", [curve], words=("x", "y"), names="pqr", least=0.5)
+    heights = [y for _, y in chart.curves[0].points]
+    assert heights == pytest.approx([chart.bottom, (chart.bottom + chart.top) / 2, chart.top])
+    assert [name for _, name in chart.across] == ["p", "q", "r"]
+    assert [words for _, words in chart.up] == ["0.5", "0.75", "1"]
 
 
 def test_bands_stand_one_under_the_other_over_one_axis() -> None:

@@ -15,13 +15,13 @@ from models.run_figures.audit import AuditFigures
 from models.run_figures.codec import decode
 from models.run_figures.run import RunFigures, read_run_figures
 from models.run_figures.screening_list import RankIntervals
-from serving.oversight.at_capacity import tell_at_capacity
+from serving.oversight.at_capacity import describe_at_capacity
 from serving.oversight.card import Told, write_card, write_record
-from serving.oversight.groups import tell_audit
+from serving.oversight.groups import describe_audit
 from serving.oversight.metrics import read_figures
 from serving.oversight.performance import describe_performance
-from serving.oversight.rank_intervals import show_settled
-from serving.oversight.run_words import tell_needed
+from serving.oversight.rank_intervals import show_rank_intervals
+from serving.oversight.run_words import format_needed
 from serving.pages.model_page import tell_about
 from serving.settings import make_settings
 from tests.test_serving.reading_pages import part_of, read_text
@@ -117,7 +117,7 @@ def test_the_unit_s_own_places_are_told_or_the_nearest_that_were_measured(
     assert "This unit's list has 6 places a week. The nearest that was measured has 5" in told
     found = read_figures(make_settings(bundle=unit.bundle_path), unit.bundle.id, None)
     labels = {one.name: one.label for one in unit.bundle.catalogue.outcomes}
-    own = tell_at_capacity(found.run, labels, 30)
+    own = describe_at_capacity(found.run, labels, 30)
     assert own is not None
     assert (own.asked, own.measured, own.absent) == (30, 30, ())
     lengths = found.run.list.lengths
@@ -156,19 +156,19 @@ def test_how_many_are_looked_at_to_find_one(
     share: float | None, ends: tuple[float, float] | None, said: str
 ) -> None:
     """Half of the places find one: two looks; where none may be found there is no upper end."""
-    assert tell_needed(share, ends) == said
+    assert format_needed(share, ends) == said
 
 
 def test_settled_ranks_are_told_where_the_run_was_asked(unit: Any) -> None:
     """Bands of the listed places alone, with what could not be told apart from the last place."""
     places = [{"place": n, "low": 1.0, "median": float(n), "high": 2.0 * n} for n in range(1, 9)]
     bands = {"n_refits": 50, "capacity": 5, "share_stable": 0.8, "n_tied_listed": 2}
-    told = show_settled(decode(RankIntervals, {**bands, "places": places}))
+    told = show_rank_intervals(decode(RankIntervals, {**bands, "places": places}))
     assert told is not None
     assert "fitted 50 times more" in told.words
     assert "of 100 cases on the list 80 were on it in nearly every fit, and 2 cannot" in told.words
     assert [row[0] for row in told.table.rows] == ["1", "2", "3", "4", "5"]
-    assert show_settled(None) is None
+    assert show_rank_intervals(None) is None
 
 
 def test_small_groups_stay_hidden_as_in_the_report() -> None:
@@ -178,7 +178,7 @@ def test_small_groups_stay_hidden_as_in_the_report() -> None:
         {"group": "b", "n": "fewer than 10", "positives": WITHHELD, "figures": {}},
     ]
     one = {"characteristic": "victim sex", "is_pair": False, "groups": groups}
-    told = tell_audit(decode(AuditFigures, {"primary": [], "characteristics": [one]}))
+    told = describe_audit(decode(AuditFigures, {"primary": [], "characteristics": [one]}))
     assert told is not None
     assert told.shown[0].table.rows == (
         ("victim sex: a", "400", "20 (10 to 30)"),

@@ -31,7 +31,7 @@ def test_a_clear_gain_is_taken():
     assert choice.picked is choice.best is Candidate.BOOSTED
     assert choice.behind_best[Candidate.RULE].is_gain
     assert choice.periods == ("1", "2")
-    assert "the best over 2 back-test periods" in choice.tell()
+    assert "the best over 2 back-test periods" in choice.describe()
 
 
 def test_equal_candidates_give_the_simplest():

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from models.run_figures.ranking import Difference
-from training.evaluation.headlines import Standings, sort_headlines, tell_headline
+from training.evaluation.headlines import Standings, describe_headline, sort_headlines
 from training.figures.comparison import compare_auc
 from training.figures.metrics import draw_people
 
@@ -61,7 +61,7 @@ NONE = Difference(0.01, -0.02, 0.04, 0.015)
 )
 def test_what_is_not_beaten_is_said_first(auc, interval, over_rule, over_logistic, beginning):
     """Each kind of finding begins with its own words, in capitals where a simple rule would do."""
-    line = tell_headline(Standings(auc, interval, 0.7, 0.74, over_rule, over_logistic))
+    line = describe_headline(Standings(auc, interval, 0.7, 0.74, over_rule, over_logistic))
     assert line.startswith(beginning)
 
 

@@ -63,7 +63,7 @@ def test_counts_and_ratio_by_hand():
     assert (found.control_before, found.control_after) == (80, 80)
     assert found.relative == pytest.approx(0.5)
     assert found.looks_safer
-    assert found.tell().startswith("WARNING: managed cases look safer than they are")
+    assert found.describe().startswith("WARNING: managed cases look safer than they are")
 
 
 def test_what_time_alone_changes_is_taken_off():
@@ -80,7 +80,7 @@ def test_few_incidents_say_nothing():
     found = compare_handbacks(history, CATALOGUE, "managed", until_us=EXTRACT)
     assert found.relative is None
     assert not found.looks_safer
-    assert found.tell().startswith("too few")
+    assert found.describe().startswith("too few")
 
 
 def test_without_a_handback_there_is_nothing_to_say():

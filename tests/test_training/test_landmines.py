@@ -14,7 +14,8 @@ from features.errors import ConfigError
 from features.history.assembly import assemble_history
 from features.history.columns import History
 from features.intake.contract_folder import ContractFolder, assemble_folder, read_folder
-from training.checks.leakage import EARNEST, Mine, Reading, find_training_date, search_leaks
+from training.checks.leakage import EARNEST, Reading, search_leaks
+from training.checks.planted_records import Mine, find_training_date
 
 DAY = 86_400_000_000
 OUTCOMES = ("persistence", "breach", "violence", "serious_harm")

@@ -22,7 +22,7 @@ def test_halved_outcomes_are_warned_of():
     found = compare_managed(*draw(1, 0.5))
     assert found.looks_safer
     assert found.low < 0.5 < found.high
-    assert "fewer than their histories would lead to" in found.tell()
+    assert "fewer than their histories would lead to" in found.describe()
 
 
 def test_no_effect_is_no_warning():
@@ -60,4 +60,4 @@ def test_few_managed_cases_say_nothing():
     )
     assert found.relative is None
     assert not found.looks_safer
-    assert found.tell().startswith("too few")
+    assert found.describe().startswith("too few")

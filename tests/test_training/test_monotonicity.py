@@ -15,15 +15,9 @@ from features.errors import ConfigError
 from features.history.assembly import assemble_history
 from features.intake.contract_folder import SUPERSEDED_AT, read_folder
 from models.bundle.folder import Bundle, load_bundle, make_reference
-from training.checks.score_falls import (
-    Addition,
-    Movement,
-    attribute_falls,
-    find_reversals,
-    report_monotonicity,
-    vary,
-    widen_kinds,
-)
+from training.checks.additions import Addition, vary, widen_kinds
+from training.checks.reversals import Movement, find_reversals
+from training.checks.score_falls import attribute_falls, report_monotonicity
 from training.config import load_config
 from training.fitting.models import TrainingRows, fit_outcome
 

@@ -27,10 +27,10 @@ def look(path, *, strict=False, **changes):
 def test_every_look_is_counted_with_the_first_date(tmp_path):
     """Other settings or another catalogue open the same origin; other data do not."""
     path = tmp_path / "ledger" / "openings.jsonl"
-    assert look(path).tell() == "opened once (first on 2026-01-01)"
+    assert look(path).describe() == "opened once (first on 2026-01-01)"
     assert look(path, when="2026-02-01", config_digest="other").count == 2
     third = look(path, when="2026-03-01", release="1.1", catalogue_digest="other")
-    assert third.tell() == "opened 3 times (first on 2026-01-01)"
+    assert third.describe() == "opened 3 times (first on 2026-01-01)"
     assert third.of_release == 1
     assert look(path, data_digest="other").count == 1
     assert look(path, origin="2025-02-01").count == 1

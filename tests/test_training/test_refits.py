@@ -17,7 +17,7 @@ from training.fitting.bootstrap_refits import (
     assess_list,
     draw_counts,
     fit_light,
-    measure_told_apart,
+    measure_distinguishable,
     prepare_refits,
     refit_ranks,
 )
@@ -112,7 +112,7 @@ def test_the_last_places_by_hand(capacity, share, tied, n_listed):
 def test_how_near_is_as_good_as_tied_by_hand(priority, tied, told_apart):
     """From the last of two places down to where the unbroken run of tied cases ends."""
     stability = ListStability(2, 0.5, np.array(tied, dtype=np.int64), 1)
-    assert measure_told_apart(stability, np.array(priority), np.arange(1, 6)) == told_apart
+    assert measure_distinguishable(stability, np.array(priority), np.arange(1, 6)) == told_apart
 
 
 def test_a_refit_is_a_fit_on_repeated_rows():

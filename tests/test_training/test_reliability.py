@@ -10,10 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from training.figures.calibration import (
     TOO_FEW,
     assess_calibration,
-    fit_logit,
     reliability_curve,
-    wilson_interval,
 )
+from training.figures.logit import fit_logit
 from training.figures.metrics import calibration_intercept
 
 
@@ -140,12 +139,3 @@ def test_every_case_stands_in_one_bin(p, n_bins):
     means = [point.mean_probability for point in points]
     assert means == sorted(set(means))
     assert len(points) <= min(n_bins, max(len(set(p)), 1))
-
-
-@given(st.integers(1, 500), st.data())
-def test_an_interval_of_a_share_holds_the_share(n, data):
-    """Wilson's interval lies within 0 and 1 and around the share."""
-    positives = data.draw(st.integers(0, n))
-    low, high = wilson_interval(positives, n)
-    assert 0 <= low <= positives / n + 1e-12
-    assert positives / n - 1e-12 <= high <= 1

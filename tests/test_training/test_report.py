@@ -24,7 +24,7 @@ from models.run_figures.run import read_run_figures
 from training.audit import audit_list, find_proxies
 from training.evaluation.origin_openings import Opening
 from training.figures.calibration import assess_calibration
-from training.fitting.bootstrap_refits import assess_list, measure_told_apart, refit_ranks
+from training.fitting.bootstrap_refits import assess_list, measure_distinguishable, refit_ranks
 from training.practice.breaks import Break
 from training.report import render_report, write_report
 from training.report.listing import cut_ranks
@@ -131,7 +131,7 @@ def make_bands(probability: Any, person: Any) -> dict[str, object]:
         "n_refits": bands.n_refits,
         "capacity": stability.capacity,
         "share_stable": stability.share_stable,
-        "told_apart": measure_told_apart(stability, probability, place),
+        "told_apart": measure_distinguishable(stability, probability, place),
         "n_tied_listed": stability.n_tied_listed,
         "n_tied": len(stability.tied_with_last),
         "places": [
@@ -194,7 +194,7 @@ def make_optional(outcomes: list[str]) -> dict[str, object]:
         "calibration": {name: encode(calibration) for name in outcomes},
         "drift": {outcomes[0]: encode(drift)},
         "breaks": [{**asdict(Break(0, "contact", 2.13, 0.0005)), "date": "2020-04-01"}],
-        "openings": [{"origin": "2025-01-01", "words": Opening(2, "2025-03-01", 1).tell()}],
+        "openings": [{"origin": "2025-01-01", "words": Opening(2, "2025-03-01", 1).describe()}],
         "truth": {outcomes[0]: truth},
         "held_out_area": {
             outcomes[0]: {"n": 310, "positives": 44, "model": 0.71, "rfs": 0.66, "logistic": 0.69}
@@ -455,13 +455,16 @@ def test_a_part_of_another_kind_breaks_nothing(
     assert render_metrics(changed).rstrip().endswith("</html>")
 
 
-def test_every_plot_is_told_in_words_and_has_a_table(page: str, read: Read) -> None:
+def test_every_chart_is_described_in_words_and_has_a_table(page: str, read: Read) -> None:
     """Each has a title, a role and what it shows, and a table stands in the same part."""
     assert len(read.svgs) >= 10
-    assert all(one["role"] == "img" and len(one["aria-label"]) > 40 for one in read.svgs)
+    for one in read.svgs:
+        assert one["role"] == "img"
+        assert {one["aria-labelledby"], one["aria-describedby"]} <= set(read.ids)
+    assert all(len(said) > 40 for said in re.findall(r"<desc [^>]*>([^<]*)</desc>", page))
     for part in page.split("<h3>")[1:]:
-        assert part.count("<figure>") == part.count("<figcaption>")
-        assert part.count("<table") >= part.count("<figure>") or "<figure>" not in part
+        assert part.count("<figure") == part.count("<figcaption")
+        assert part.count("<table") >= 1 or "<figure" not in part
 
 
 def test_no_name_is_given_twice(read: Read) -> None:

@@ -207,7 +207,7 @@ def settle(found: Comparison, corrected_p: float) -> Comparison:
         low=low,
         high=high,
         bound=max(abs(low), abs(high)),
-        ci=_tell_interval(found.scale, low, high),
+        ci=_describe_interval(found.scale, low, high),
     )
     if not differs and found.p_value is not None and found.p_value < LEVEL:
         words += wording.SEEN_ALONE
@@ -215,5 +215,5 @@ def settle(found: Comparison, corrected_p: float) -> Comparison:
     return replace(found, corrected_p=corrected_p, verdict=verdict, words=words)
 
 
-def _tell_interval(scale: Scale, low: float, high: float) -> str:
+def _describe_interval(scale: Scale, low: float, high: float) -> str:
     return f"[{low:.2f}, {high:.2f}]" if scale is Scale.RATIO else f"[{low:+.3f}, {high:+.3f}]"

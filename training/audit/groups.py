@@ -21,9 +21,9 @@ from training.audit.comparison import (
     too_few,
 )
 from training.audit.disclosure import LEAST_PEOPLE, LEAST_POSITIVES, LEAST_SHOWN, Hidden
-from training.audit.intercepts import compare_intercepts
 from training.audit.measures import DEFINITIONS, Measure, Needs, Quantity, Reveals, Scale
 from training.audit.sums import GroupSums
+from training.figures.logit import LogitFit, fit_logit, to_log_odds
 
 Bools = npt.NDArray[np.bool_]
 
@@ -198,16 +198,26 @@ def _make(found: GroupedRows, code: int, name: Measure, inside: Bools) -> Figure
     if definition is None:
         probability = found.rows.probability
         assert probability is not None, "an intercept is measured only where there are estimates"
-        one = compare_intercepts(
-            found.rows.y_true, probability, found.rows.column, inside, np.ones_like(inside)
-        )
-        return frame_figure(one.value, one.error)
+        fit = _fit_intercepts(found.rows, probability, inside)
+        return None if fit is None else frame_figure(*fit.contrast(np.array([1.0])))
     top, bottom = found.sums[definition.top], found.sums[definition.bottom]
     with np.errstate(divide="ignore", invalid="ignore"):
         values = top[:, code] / (bottom[:, -1] if definition.of_all else bottom[:, code])
         if name is Measure.EXPOSURE:
             values = values / (top[:, -1] / bottom[:, -1])
     return make_figure(values[0], values[1:])
+
+
+def _fit_intercepts(rows: Rows, probability: Float64, *sides: Bools) -> LogitFit | None:
+    """Fit the calibration in the large of each side, with the log-odds as offset.
+
+    0 is calibrated, above 0 more happens than was estimated. One fit holds all sides, since a
+    person may have cases on more than one.
+    """
+    design = np.stack(sides, axis=1).astype(np.float64)
+    kept = design.any(axis=1)
+    offset = to_log_odds(probability[kept])
+    return fit_logit(rows.y_true[kept], design[kept], rows.column[kept], offset)
 
 
 def _compare(
@@ -226,8 +236,10 @@ def _compare(
     if definition is None:
         probability = found.rows.probability
         assert probability is not None, "an intercept is measured only where there are estimates"
-        one = compare_intercepts(found.rows.y_true, probability, found.rows.column, inside, others)
-        return assess(name, Scale.DIFFERENCE, one.difference, one.difference_error, role)
+        fit = _fit_intercepts(found.rows, probability, inside, others)
+        if fit is None:
+            return too_few(name, role)
+        return assess(name, Scale.DIFFERENCE, *fit.contrast(np.array([1.0, -1.0])), role)
     sides = Sides(
         top=found.sums[definition.top][:, code],
         bottom=found.sums[definition.bottom][:, code],

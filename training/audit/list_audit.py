@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import false_discovery_control
 
 from features.contract.arrays import Float64
 from features.errors import ConfigError
@@ -22,7 +23,7 @@ from training.audit.groups import GroupAudit, GroupedRows, Rows, audit_groups
 from training.audit.measures import DEFINITIONS, Measure, Quantity, Scale, describe
 from training.audit.recording import RecordedLess, find_recorded_less
 from training.audit.sums import AuditRows, GroupSums, add_up
-from training.figures.multiplicity import correct_benjamini_hochberg, correct_holm
+from training.figures.multiplicity import correct_holm
 from training.figures.resampling import draw_people_by_person
 
 Bools = npt.NDArray[np.bool_]
@@ -63,10 +64,10 @@ class PrimaryResult:
             measure=self.measure,
             group=self.group,
             verdict=wording.TOO_FEW if self.comparison is None else self.comparison.verdict,
-            words=self.tell(),
+            words=self.describe(),
         )
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Say what was found."""
         if self.comparison is None:
             return wording.NOT_RECORDED.format(
@@ -282,7 +283,7 @@ def _correct(
     corrected: dict[_Key, float] = {}
     for role, correct in (
         (wording.PRIMARY, correct_holm),
-        (wording.EXPLORATORY, correct_benjamini_hochberg),
+        (wording.EXPLORATORY, false_discovery_control),
     ):
         p_values = np.array(list(families[role].values()), dtype=np.float64)
         corrected |= dict(zip(families[role], correct(p_values).tolist(), strict=True))

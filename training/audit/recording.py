@@ -39,10 +39,10 @@ class RecordedLess:
             group=self.group,
             records_ratio=cut(self.records_ratio),
             grave_difference=cut(self.grave_difference),
-            words=self.tell(),
+            words=self.describe(),
         )
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Say what was found and what it does not show."""
         return wording.RECORDED_LESS_DETAIL.format(
             characteristic=self.characteristic,

@@ -97,7 +97,7 @@ def count_records(history: History, catalogue: Catalogue, marks: Landmarks) -> F
 def conclude_audit(audited: AuditedList) -> list[Finding]:
     """Return what the audit concludes: groups recorded less, and groups treated differently."""
     found = [
-        Finding(RECORDED_LESS, one.characteristic, one.tell())
+        Finding(RECORDED_LESS, one.characteristic, one.describe())
         for one in audited.audit.recorded_less
     ]
     told = {one.about for one in found}
@@ -113,16 +113,16 @@ def conclude_audit(audited: AuditedList) -> list[Finding]:
                 records is not None and records.estimate is not None and records.estimate < 1
             )
             if is_fewer and records is not None:
-                found.append(_tell_fewer(one.characteristic, group.group, records.words))
+                found.append(_describe_fewer(one.characteristic, group.group, records.words))
     found += [
-        Finding(GROUP_DIFFERS, one.characteristic, one.tell())
+        Finding(GROUP_DIFFERS, one.characteristic, one.describe())
         for one in audited.audit.primary
         if one.comparison is not None and one.comparison.verdict == DIFFERS
     ]
     return found
 
 
-def _tell_fewer(characteristic: str, group: str, words: str) -> Finding:
+def _describe_fewer(characteristic: str, group: str, words: str) -> Finding:
     return Finding(
         FEWER_RECORDS,
         characteristic,

@@ -9,63 +9,24 @@ before the moment, and there values must differ, or the search itself is blind.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
-from features.catalogue.declarations import DAY_US, Catalogue, FactType, Outcome, Selector
+from features.catalogue.declarations import Catalogue, Outcome
 from features.contract.arrays import Float64, Int64
 from features.contract.moments import format_moment
-from features.contract.rejects import no_rejects
-from features.contract.tables import (
-    EVENTS,
-    FACTS,
-    HEALTH_SOURCE,
-    LINKS,
-    RETRACTED,
-    TABLES,
-    Form,
-    Table,
-)
 from features.engine.measurement import compile_plan, measure
-from features.engine.outcomes import Bools, Labels, horizon_end, label_cases
+from features.engine.outcomes import Bools, Labels, label_cases
 from features.engine.plan import Plan
 from features.errors import ConfigError
-from features.history.assembly import assemble_history
 from features.history.columns import History
-from features.intake.contract_folder import ContractFolder, join_tables
-from features.intake.files import Piece
-from features.intake.integrity import SUPERSEDED_AT
-from features.intake.normalisation import FILE, ROW, Clock, Normalised, normalise
+from features.intake.contract_folder import ContractFolder
 from models.ranking.order import cohort_cases
+from training.checks.planted_records import Mine, Site, choose_site, plant
 
 Progress = Callable[[str], None]
-_HOUR_US: Final = DAY_US // 24
-_AFTER_US: Final = (0, 1, _HOUR_US, 12 * _HOUR_US, 30 * DAY_US)
-"""How long after the moment a mine is recorded; exactly at it is after it."""
-_BEFORE_US: Final = (1, _HOUR_US, 3 * DAY_US, 20 * DAY_US, 80 * DAY_US, 400 * DAY_US)
-"""How long before the moment a back-dated mine occurred."""
-_PER_CASE: Final = 2
-_NAME: Final = "landmine"
-_SEED: Final = 41
 _COHORT_COLUMNS: Final = ("(in the cohort)", "(in the training cohort)")
-_TEXT_CONDITIONS: Final = ("kind", "channel", "source", "view", "actor", "target")
-
-
-class Mine(StrEnum):
-    """What is planted."""
-
-    FUTURE = "records of the future"
-    BACK_DATED = "back-dated records that came late"
-    CORRECTION = "corrections and retractions"
-    OUTCOME_DERIVED = "fields derived from the outcome"
-    LATE_OUTCOME = "outcomes recorded after the training cut"
-    CONTROL = "control: recorded just before"
-
-
 EARNEST: Final = tuple(mine for mine in Mine if mine is not Mine.CONTROL)
 
 
@@ -155,36 +116,6 @@ class Search:
 
 
 @dataclass(frozen=True)
-class _Site:
-    """One moment: what is mined and from what.
-
-    ``train_us`` is the latest date whose labels were ripe at ``as_of_us``; ``counting`` are the
-    events in force and measured at it.
-    """
-
-    folder: ContractFolder
-    catalogue: Catalogue
-    history: History
-    as_of_us: int
-    train_us: int
-    counting: pd.DataFrame
-    random: np.random.Generator
-
-    @property
-    def case_id(self) -> npt.NDArray[np.object_]:
-        return self.history.case_id
-
-    def after(self, size: int) -> Int64:
-        """Return moments at or after the site's, not after the extract."""
-        moments = self.as_of_us + np.resize(_AFTER_US, size)
-        return np.asarray(np.minimum(moments, self.history.extract_at), dtype=np.int64)
-
-    def before(self, size: int) -> Int64:
-        """Return moments before the site's."""
-        return np.asarray(self.as_of_us - np.resize(_BEFORE_US, size), dtype=np.int64)
-
-
-@dataclass(frozen=True)
 class _Seen:
     """What was read of a history at a site."""
 
@@ -233,50 +164,18 @@ def search_leaks(
     controls: list[Sweep] = []
     for date in dates:
         progress(f"planting at {format_moment(date, history.time_zone)}")
-        site = _choose_site(folder, history, catalogue, date)
+        site = choose_site(folder, history, catalogue, date)
         trained = cohort_cases(history, catalogue, site.train_us)
         before = _see(site, history, plan, trained, read)
         for mine in (*mines, Mine.CONTROL):
-            mined, planted = _plant(site, mine)
+            mined, planted = plant(site, mine)
             after = _see(site, mined, plan, trained, read)
             found = controls if mine is Mine.CONTROL else sweeps
             found.append(_compare(site, mine, planted, plan.columns, before, after))
     return Search(tuple(sweeps), tuple(controls))
 
 
-def find_training_date(catalogue: Catalogue, as_of_us: int) -> int:
-    """Return the latest whole number of days back at which every outcome is ripe at a moment."""
-    days = max(outcome.horizon.days + 31 * outcome.horizon.months for outcome in catalogue.outcomes)
-    maturity_us = max(outcome.maturity_us for outcome in catalogue.outcomes)
-    return as_of_us - (days + maturity_us // DAY_US + 1) * DAY_US
-
-
-def _choose_site(
-    folder: ContractFolder, history: History, catalogue: Catalogue, as_of_us: int
-) -> _Site:
-    events = folder.events
-    counts = _is_known(events, as_of_us) & (events["occurred_at"] < as_of_us)
-    return _Site(
-        folder=folder,
-        catalogue=catalogue,
-        history=history,
-        as_of_us=as_of_us,
-        train_us=find_training_date(catalogue, as_of_us),
-        counting=events[counts & _may_be_measured(events)],
-        random=np.random.default_rng(_SEED),
-    )
-
-
-def _is_known(table: pd.DataFrame, as_of_us: int) -> "pd.Series[bool]":
-    return (table["recorded_at"] < as_of_us) & (table[SUPERSEDED_AT] >= as_of_us)
-
-
-def _may_be_measured(events: pd.DataFrame) -> "pd.Series[bool]":
-    apart = (events["handling"] == "agency_only") | (events["source"] == HEALTH_SOURCE)
-    return ~apart & (events["kind"] != RETRACTED)
-
-
-def _see(site: _Site, history: History, plan: Plan, trained: Int64, read: Reading) -> _Seen:
+def _see(site: Site, history: History, plan: Plan, trained: Int64, read: Reading) -> _Seen:
     cohorts = np.zeros((len(history), len(_COHORT_COLUMNS)), dtype=np.bool_)
     for place, moment in enumerate((site.as_of_us, site.train_us)):
         cohorts[cohort_cases(history, site.catalogue, moment), place] = True
@@ -289,7 +188,7 @@ def _see(site: _Site, history: History, plan: Plan, trained: Int64, read: Readin
 
 
 def _compare(
-    site: _Site, mine: Mine, planted: int, columns: tuple[str, ...], before: _Seen, after: _Seen
+    site: Site, mine: Mine, planted: int, columns: tuple[str, ...], before: _Seen, after: _Seen
 ) -> Sweep:
     same = (before.values == after.values) | (np.isnan(before.values) & np.isnan(after.values))
     moved = np.concatenate([~same, before.cohorts != after.cohorts], axis=1)
@@ -308,264 +207,6 @@ def _compare(
         moved_labels=sum(int(one.sum()) for one in labels.values()),
         moved_outcomes=tuple(name for name, one in labels.items() if one.any()),
     )
-
-
-def _plant(site: _Site, mine: Mine) -> tuple[History, int]:
-    """Return the history with mines of one kind, and how many passed the checks."""
-    folder, manifest = site.folder, site.folder.manifest
-    clock = Clock(manifest.time_zone, manifest.extract_at_us, manifest.earliest_us)
-    parts: dict[str, list[Normalised]] = {}
-    for name, table in TABLES.items():
-        frame = getattr(folder, name)[list(table.column_names)].assign(**{FILE: "", ROW: 0})
-        parts[name] = [Normalised(frame, no_rejects(), {})]
-    for table, frames in _MAKERS[mine](site).items():
-        if frames:
-            piece = _make_piece(table, frames)
-            parts[table.name].append(normalise(table, piece, clock))
-    mined = join_tables(manifest, parts)
-    planted = sum(len(getattr(mined, t.name)) - len(getattr(folder, t.name)) for t in _MINED)
-    return assemble_history(mined), planted
-
-
-_MINED: Final = (EVENTS, FACTS, LINKS)
-_Frames = dict[Table, list[pd.DataFrame]]
-
-
-def _make_piece(table: Table, frames: list[pd.DataFrame]) -> Piece:
-    """Return mines as a file would bring them, under identifiers of their own."""
-    frame = pd.concat([f.astype(object) for f in frames], ignore_index=True)
-    frame = frame.reindex(columns=list(table.column_names))
-    frame[table.id_column] = [f"{_NAME}-{number}" for number in range(1, len(frame) + 1)]
-    for column in table.columns:
-        cells = frame[column.name]
-        if column.form in (Form.OCCURRED, Form.RECORDED) and column.required:
-            moments = pd.Series(cells.to_numpy(dtype="datetime64[us]"))
-            frame[column.name] = moments.dt.tz_localize("UTC")
-        else:
-            kind = "float64" if column.form is Form.NUMBER else "str"
-            frame[column.name] = pd.Series(cells.to_numpy(dtype=object), dtype=kind)
-    return Piece(_NAME, frame, np.arange(1, len(frame) + 1, dtype=np.int64))
-
-
-def _redate(rows: pd.DataFrame, occurred_us: Int64, recorded_us: Int64) -> pd.DataFrame:
-    """Return copies of events as new records: other moments, an incident of their own."""
-    return rows.reset_index(drop=True).assign(
-        occurred_at=occurred_us,
-        recorded_at=recorded_us,
-        occurred_until=None,
-        incident_id=None,
-        supersedes=None,
-    )
-
-
-def _draw_events(site: _Site, size: int) -> pd.DataFrame:
-    """Return events of the folder as patterns, every kind as often as any other."""
-    events = site.folder.events
-    events = events[_may_be_measured(events)]
-    if events.empty:
-        imagined = pd.concat([_imagine(outcome.of) for outcome in site.catalogue.outcomes])
-        return imagined.iloc[np.arange(size) % len(imagined)]
-    by_kind = list(events.groupby("kind", sort=True).indices.values())
-    chosen = np.empty(size, dtype=np.int64)
-    for number, places in enumerate(by_kind):
-        turns = np.arange(number, size, len(by_kind))
-        chosen[turns] = site.random.choice(places, len(turns))
-    return events.iloc[site.random.permutation(chosen)]
-
-
-def _imagine(selector: Selector) -> pd.DataFrame:
-    """Return one event that a selector takes in, where the folder holds none."""
-    row: dict[str, Any] = dict.fromkeys(EVENTS.column_names)
-    for name in _TEXT_CONDITIONS:
-        row[name] = next(iter(getattr(selector, name)), None)
-    row["kind"] = row["kind"] or "conduct"
-    row["detail"] = next(iter((*selector.detail_in, *selector.detail_prefix)), None)
-    row["value"] = selector.value_max if selector.value_min is None else selector.value_min
-    return pd.DataFrame([row], dtype=object)
-
-
-def _meets(events: pd.DataFrame, selector: Selector) -> npt.NDArray[np.bool_]:
-    """Return which events of a table a selector takes in."""
-    met = _may_be_measured(events)
-    for name in _TEXT_CONDITIONS:
-        wanted = getattr(selector, name)
-        if wanted:
-            met &= events[name].isin(wanted)
-    if selector.detail_in or selector.detail_prefix:
-        listed = events["detail"].isin(selector.detail_in)
-        if selector.detail_prefix:
-            listed |= events["detail"].str.startswith(selector.detail_prefix).fillna(False)
-        met &= listed
-    if selector.value_min is not None:
-        met &= events["value"] >= selector.value_min
-    if selector.value_max is not None:
-        met &= events["value"] <= selector.value_max
-    return met.to_numpy(dtype=np.bool_)
-
-
-def _draw_outcomes(site: _Site, outcome: Outcome, size: int) -> pd.DataFrame:
-    """Return events that count towards an outcome, as patterns."""
-    places = np.flatnonzero(_meets(site.folder.events, outcome.of))
-    if len(places):
-        return site.folder.events.iloc[site.random.choice(places, size)]
-    return _imagine(outcome.of).iloc[np.zeros(size, dtype=np.int64)]
-
-
-def _make_future(site: _Site) -> _Frames:
-    """Occurred and recorded at or after the moment."""
-    cases = np.repeat(site.case_id, _PER_CASE)
-    moments = site.after(len(cases))
-    drawn = _redate(_draw_events(site, len(cases)), moments, moments)
-    return {EVENTS: [drawn.assign(case_id=cases)]}
-
-
-def _make_back_dated(site: _Site) -> _Frames:
-    """Occurred before the moment, recorded at or after it; some as another view of a known
-    incident.
-    """
-    cases = np.repeat(site.case_id, _PER_CASE)
-    drawn = _draw_events(site, len(cases))
-    late = _redate(drawn, site.before(len(cases)), site.after(len(cases))).assign(case_id=cases)
-    joined = _draw_counting(site, 1)
-    incident = joined["incident_id"].where(joined["incident_id"].notna(), joined["event_id"])
-    moments = joined["occurred_at"].to_numpy(dtype=np.int64)
-    view = _redate(joined, moments, site.after(len(joined))).assign(
-        incident_id=incident.to_numpy(),
-        view="account",
-        value=np.nan_to_num(joined["value"].to_numpy(dtype=np.float64)) + 7,
-    )
-    return {EVENTS: [late, view], LINKS: _link_cases(site)}
-
-
-def _link_cases(site: _Site) -> list[pd.DataFrame]:
-    """Return links of every tenth case to its neighbour, learnt of at or after the moment, so that
-    older events come into view late.
-    """
-    expressions = [indicator.expression for indicator in site.catalogue.indicators]
-    selectors = [s for e in expressions for s in (e.of, e.among, e.since) if s is not None]
-    kinds = sorted({kind for selector in selectors for kind in selector.via})
-    cases = site.case_id[:-1:10]
-    if not kinds or not len(cases):
-        return []
-    linked = {
-        "case_id": cases,
-        "linked_case_id": site.case_id[1::10],
-        "kind": np.resize(np.array(kinds, dtype=object), len(cases)),
-        "recorded_at": site.after(len(cases)),
-    }
-    return [pd.DataFrame(linked)]
-
-
-def _draw_counting(site: _Site, per_case: int) -> pd.DataFrame:
-    """Return up to some events of each case that count at the moment."""
-    shuffled = site.counting.sample(frac=1, random_state=_SEED)
-    return shuffled.groupby("case_id", sort=False).head(per_case).reset_index(drop=True)
-
-
-def _make_corrections(site: _Site) -> _Frames:
-    """Correct one record of each case that counts at the moment, withdraw another, and correct an
-    answer.
-    """
-    drawn = _draw_counting(site, 2)
-    second = drawn.duplicated("case_id").to_numpy()
-    frames = []
-    for rows, withdraws in ((drawn[~second], False), (drawn[second], True)):
-        moments = rows["occurred_at"].to_numpy(dtype=np.int64)
-        moved = moments if withdraws else moments - 40 * DAY_US
-        new = _redate(rows, moved, site.after(len(rows)))
-        new = new.assign(supersedes=rows["event_id"].to_numpy())
-        if withdraws:
-            new = new.assign(kind=RETRACTED)
-        else:
-            value = np.nan_to_num(rows["value"].to_numpy(dtype=np.float64)) + 5
-            new = new.assign(value=value, kind=np.roll(new["kind"].to_numpy(), 1))
-        frames.append(new)
-    facts = site.folder.facts
-    known = facts[_is_known(facts, site.as_of_us)].sample(frac=1, random_state=_SEED)
-    known = known.groupby("case_id", sort=False).head(1).reset_index(drop=True)
-    answers = known.assign(
-        asked="yes",
-        value=known["value"].map({"yes": "no", "no": "yes"}).fillna("yes"),
-        recorded_at=site.after(len(known)),
-        supersedes=known["fact_id"],
-    )
-    return {EVENTS: frames, FACTS: [answers]}
-
-
-def _make_outcome_derived(site: _Site) -> _Frames:
-    """Copy the outcome's own events back in time, and answer every question, in the cases that go
-    on to have the outcome; all of it recorded after the moment.
-    """
-    events, zone = site.folder.events, site.history.time_zone
-    frames: list[pd.DataFrame] = []
-    for outcome in site.catalogue.outcomes:
-        end = horizon_end(site.as_of_us, outcome.horizon, zone)
-        inside = (events["occurred_at"] >= site.as_of_us) & (events["occurred_at"] < end)
-        own = events[_meets(events, outcome.of) & inside.to_numpy()]
-        own = own.groupby("case_id").head(_PER_CASE)
-        frames.append(_redate(own, site.before(len(own)), site.after(len(own))))
-    cases = pd.concat(frames)["case_id"].drop_duplicates() if frames else pd.Series(dtype="str")
-    answers = {
-        FactType.YES_NO: "yes",
-        FactType.NUMBER: "9",
-        FactType.DATE: format_moment(site.as_of_us - DAY_US, zone)[:10],
-    }
-    facts = [
-        pd.DataFrame({"case_id": cases, "recorded_at": site.after(len(cases))}).assign(
-            name=name, asked="yes", value=answers[question.type]
-        )
-        for name, question in site.catalogue.facts.items()
-    ]
-    return {EVENTS: frames, FACTS: facts}
-
-
-def _inside_window(site: _Site, outcome: Outcome, size: int) -> Int64:
-    """Return moments spread over a training label's window, its first and its last included."""
-    end = horizon_end(site.train_us, outcome.horizon, site.history.time_zone)
-    return np.resize(np.linspace(site.train_us, end - 1, 7).astype(np.int64), size)
-
-
-def _make_late_outcomes(site: _Site) -> _Frames:
-    """Give every case every outcome within the training labels' window, recorded after the cut;
-    and end the follow-up of every fourth.
-    """
-    frames = []
-    for outcome in site.catalogue.outcomes:
-        size = len(site.case_id)
-        moments, late = _inside_window(site, outcome, size), site.after(size)
-        rows = _redate(_draw_outcomes(site, outcome, size), moments, late)
-        rows = rows.assign(case_id=site.case_id)
-        frames.append(rows)
-        if outcome.follow_up_ends:
-            ends = rows.iloc[::4]
-            kinds = np.resize(np.array(outcome.follow_up_ends, dtype=object), len(ends))
-            frames.append(ends.assign(kind=kinds))
-    return {EVENTS: frames}
-
-
-def _make_control(site: _Site) -> _Frames:
-    """Give every case one outcome within the window, recorded one microsecond before the cut."""
-    frames = []
-    outcomes = site.catalogue.outcomes
-    for number, outcome in enumerate(outcomes):
-        cases = site.case_id[number :: len(outcomes)]
-        if not len(cases):
-            continue
-        just_before = np.full(len(cases), site.as_of_us - 1, dtype=np.int64)
-        moments = _inside_window(site, outcome, len(cases))
-        rows = _redate(_draw_outcomes(site, outcome, len(cases)), moments, just_before)
-        frames.append(rows.assign(case_id=cases))
-    return {EVENTS: frames}
-
-
-_MAKERS: Final[Mapping[Mine, Callable[[_Site], _Frames]]] = {
-    Mine.FUTURE: _make_future,
-    Mine.BACK_DATED: _make_back_dated,
-    Mine.CORRECTION: _make_corrections,
-    Mine.OUTCOME_DERIVED: _make_outcome_derived,
-    Mine.LATE_OUTCOME: _make_late_outcomes,
-    Mine.CONTROL: _make_control,
-}
 
 
 def gather(sweeps: Sequence[Sweep]) -> Iterator[tuple[Mine, tuple[Sweep, ...]]]:

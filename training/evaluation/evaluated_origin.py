@@ -10,7 +10,7 @@ from training.fitting.fitted_outcome import FittedOutcome
 
 
 @dataclass(frozen=True)
-class DoneOrigin:
+class EvaluatedOrigin:
     """One origin with what was fitted there and what came of it."""
 
     run: OriginRun

@@ -21,7 +21,7 @@ GROUP_DIFFERS: Final = "group_differs"
 RECORDED_LESS: Final = "recorded_less"
 FEWER_RECORDS: Final = "fewer_records"
 RECORDING_BREAK: Final = "recording_break"
-IDLE_INDICATORS: Final = "idle_indicators"
+UNINFORMATIVE_INDICATORS: Final = "idle_indicators"
 DRIFT: Final = "drift"
 RETROSPECTIVE: Final = "retrospective"
 _WARNINGS: Final = (
@@ -81,12 +81,12 @@ def conclude_outcomes(
         name = one.outcome.name
         standings = evaluated[name].standings
         if standings.auc is not None and not standings.has_signal:
-            found.append(Finding(NO_SIGNAL, name, _tell_no_signal(name)))
+            found.append(Finding(NO_SIGNAL, name, _describe_no_signal(name)))
         elif standings.auc is not None and _rule_suffices(one, evaluated[name]):
             over_rule = standings.over_rule
-            found.append(Finding(RULE_SUFFICES, name, _tell_rule(name, one, over_rule)))
+            found.append(Finding(RULE_SUFFICES, name, _describe_rule(name, one, over_rule)))
         if one.idle is not None and one.idle.names:
-            found.append(Finding(IDLE_INDICATORS, name, f"{name}: {one.idle.tell()}"))
+            found.append(Finding(UNINFORMATIVE_INDICATORS, name, f"{name}: {one.idle.describe()}"))
     return found
 
 
@@ -97,19 +97,19 @@ def _rule_suffices(fitted: FittedOutcome, evaluated: EvaluatedOutcome) -> bool:
     return picked or over_rule is None or not over_rule.is_gain
 
 
-def _tell_no_signal(name: str) -> str:
+def _describe_no_signal(name: str) -> str:
     return (
         f"{name}: no signal. On the test origin the model does not rank better than chance; "
         "its order must not be used"
     )
 
 
-def _tell_rule(name: str, fitted: FittedOutcome, over_rule: Difference | None) -> str:
+def _describe_rule(name: str, fitted: FittedOutcome, over_rule: Difference | None) -> str:
     choice = fitted.backtest.choice
     said = f"{name}: a simple rule would do. Use {WORDS[Candidate.RULE]}"
     if choice is None or choice.picked is not Candidate.RULE:
         return f"{said}: the model is not shown to beat it on the test origin"
-    said = f"{said}; {choice.tell()}"
+    said = f"{said}; {choice.describe()}"
     if over_rule is not None and over_rule.is_gain:
         said += (
             f". On the test origin the model is ahead by {over_rule.estimate:.3f} all the same: "

@@ -32,7 +32,7 @@ class Standings:
         return self.auc_interval is not None and self.auc_interval[0] > _CHANCE
 
 
-def tell_headline(found: Standings) -> str:
+def describe_headline(found: Standings) -> str:
     """Return one sentence; a simple rule that is not beaten stands in capitals (promise 12)."""
     if found.auc is None:
         return f"{NO_MODEL}: too few cases with the outcome; rules and judgement order"
@@ -52,15 +52,15 @@ def tell_headline(found: Standings) -> str:
         if not difference.is_gain
     ]
     gains = (
-        f"{_tell(found.over_rule)} over the rule, "
-        f"{_tell(found.over_logistic)} over the logistic regression"
+        f"{_describe(found.over_rule)} over the rule, "
+        f"{_describe(found.over_logistic)} over the logistic regression"
     )
     if unbeaten:
         return f"{NOT_SHOWN} THE {' OR THE '.join(unbeaten)}: {gains}; {figures}, {others}"
     return f"the model beats the rule and the logistic regression: {gains}; {figures}, {others}"
 
 
-def _tell(difference: Difference) -> str:
+def _describe(difference: Difference) -> str:
     return f"{difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
 
 

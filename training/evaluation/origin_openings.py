@@ -34,7 +34,7 @@ class Opening:
     first: str
     of_release: int
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Say how often the origin was opened."""
         times = "once" if self.count == 1 else f"{self.count} times"
         return f"opened {times} (first on {self.first})"

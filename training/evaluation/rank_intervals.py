@@ -15,7 +15,7 @@ from training.evaluation.screening_list import TestedList
 from training.fitting.bootstrap_refits import (
     LightRefit,
     assess_list,
-    measure_told_apart,
+    measure_distinguishable,
     prepare_refits,
     refit_ranks,
 )
@@ -32,7 +32,7 @@ class _Refitted:
     place: Int64
 
 
-def describe_bands(
+def describe_rank_intervals(
     catalogue: Catalogue,
     listed: TestedList,
     fitted: tuple[FittedOutcome, ...],
@@ -70,7 +70,7 @@ def describe_bands(
         share_stable=stability.share_stable,
         n_tied=len(stability.tied_with_last),
         n_tied_listed=stability.n_tied_listed,
-        told_apart=measure_told_apart(stability, listed.priority, place),
+        told_apart=measure_distinguishable(stability, listed.priority, place),
         median_width=float(np.median(bands.high - bands.low)),
         places=tuple(
             RankInterval(

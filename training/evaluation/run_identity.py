@@ -12,7 +12,7 @@ from features.history.columns import History
 from models.bundle.folder import Bundle
 from models.run_figures.run import OriginOpening
 from training.config import TrainingConfig
-from training.evaluation.evaluated_origin import DoneOrigin
+from training.evaluation.evaluated_origin import EvaluatedOrigin
 from training.evaluation.origin_openings import open_origin
 from training.options import RunOptions
 
@@ -20,7 +20,7 @@ from training.options import RunOptions
 def open_origins(
     history: History,
     bundle: Bundle,
-    done: Sequence[DoneOrigin],
+    done: Sequence[EvaluatedOrigin],
     config: TrainingConfig,
     options: RunOptions,
 ) -> tuple[OriginOpening, ...]:
@@ -40,7 +40,7 @@ def open_origins(
             data_digest=data_digest,
             when=dt.datetime.now(ZoneInfo(history.time_zone)).date().isoformat(),
         )
-        told.append(OriginOpening(one.run.name, opened.tell()))
+        told.append(OriginOpening(one.run.name, opened.describe()))
     return tuple(told)
 
 

@@ -12,7 +12,7 @@ from features.history.columns import History
 from models.run_figures.ranking import Reliability
 from training.cohorts.landmarks import Landmarks
 from training.cohorts.training_rows import areas_of
-from training.evaluation.evaluated_origin import DoneOrigin
+from training.evaluation.evaluated_origin import EvaluatedOrigin
 from training.evaluation.screening_list import are_in_state
 from training.figures.calibration import assess_calibration
 from training.fitting.fitted_outcome import FittedOutcome
@@ -23,7 +23,7 @@ MANAGED: Final = "managed"
 
 
 def compare_all_managed(
-    history: History, catalogue: Catalogue, done: Sequence[DoneOrigin]
+    history: History, catalogue: Catalogue, done: Sequence[EvaluatedOrigin]
 ) -> dict[str, ManagedComparison]:
     """Hold managed cases against the others, for each outcome that has a model.
 
@@ -54,7 +54,7 @@ _EstimatedRows = tuple[
 ]
 
 
-def _tested_rows(outcome: str, one: DoneOrigin) -> _EstimatedRows | None:
+def _tested_rows(outcome: str, one: EvaluatedOrigin) -> _EstimatedRows | None:
     evaluated, marks = one.evaluated[outcome], one.run.test.landmarks
     probability, kept = evaluated.scores["model"].probability, evaluated.labels.known
     if probability is None:
@@ -72,7 +72,7 @@ def _unseen_rows(fitted: FittedOutcome) -> _EstimatedRows | None:
 
 
 def describe_calibration(
-    history: History, catalogue: Catalogue, done: Sequence[DoneOrigin]
+    history: History, catalogue: Catalogue, done: Sequence[EvaluatedOrigin]
 ) -> dict[str, tuple[Reliability, ...]]:
     """Return calibration of each modelled outcome by test origin, area and group of cases."""
     found = {}
@@ -105,7 +105,7 @@ def _columns(rows: _CalibratedRows) -> tuple[npt.NDArray[Any], ...]:
 
 
 def _calibrated_rows(
-    history: History, catalogue: Catalogue, outcome: str, one: DoneOrigin
+    history: History, catalogue: Catalogue, outcome: str, one: EvaluatedOrigin
 ) -> _CalibratedRows | None:
     evaluated, test = one.evaluated[outcome], one.run.test
     probability, kept = evaluated.scores["model"].probability, evaluated.labels.known

@@ -5,18 +5,16 @@ Intervals rest on the information of the logistic fit with scores summed by pers
 figure is given.
 """
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.stats import binomtest, norm
 
 from features.contract.arrays import Float64, Int64
 from models.run_figures.ranking import CurvePoint, Interval, Reliability
+from training.figures.logit import LogitFit, fit_logit, to_log_odds
 
 Bools = npt.NDArray[np.bool_]
 LEAST_POSITIVES: Final = 20
@@ -27,74 +25,6 @@ LEAST_PEOPLE: Final = 100
 TOO_FEW: Final = "too few to tell"
 OVERALL: Final = "all"
 Z_95: Final = float(norm.ppf(0.975))
-_CLIP: Final = 1e-12
-_MOST_STEPS: Final = 50
-_TOLERANCE: Final = 1e-10
-
-
-@dataclass(frozen=True)
-class LogitFit:
-    """A logistic fit by maximum likelihood, with the covariance clustered by person."""
-
-    coefficients: Float64
-    covariance: Float64
-
-    def contrast(self, weights: Float64) -> tuple[float, float]:
-        """Return a weighted sum of the coefficients and its standard error."""
-        variance = float(weights @ self.covariance @ weights)
-        return float(weights @ self.coefficients), math.sqrt(max(variance, 0.0))
-
-
-def fit_logit(y_true: Bools, design: Float64, person: Int64, offset: Float64) -> LogitFit | None:
-    """Fit a logistic regression without a penalty.
-
-    Parameters
-    ----------
-    y_true
-        Shape ``(n,)``.
-    design
-        Shape ``(n, k)``; no column of ones is added.
-    person
-        Shape ``(n,)``: rows of one person are one cluster. The covariance is the sandwich with
-        the factor ``G / (G - 1)`` for ``G`` people (Liang and Zeger 1986).
-    offset
-        Shape ``(n,)``, added to the log-odds.
-
-    Returns
-    -------
-    LogitFit or None
-        ``None`` where no finite fit exists: columns that repeat each other, or classes that a
-        column separates.
-    """
-    beta = np.zeros(design.shape[1])
-    loss = _loss(y_true, offset)
-    for _ in range(_MOST_STEPS):
-        p = expit(offset + design @ beta)
-        information = (design * (p * (1 - p))[:, None]).T @ design
-        if np.linalg.matrix_rank(information) < len(beta):
-            return None
-        step = np.linalg.solve(information, design.T @ (y_true - p))
-        while (new_loss := _loss(y_true, offset + design @ (beta + step))) > loss + _TOLERANCE:
-            step /= 2
-        beta, loss = beta + step, new_loss
-        if np.abs(step).max() < _TOLERANCE:
-            return LogitFit(beta, _sandwich(y_true, design, person, offset + design @ beta))
-    return None
-
-
-def _loss(y_true: Bools, log_odds: Float64) -> float:
-    return float(np.logaddexp(0.0, np.where(y_true, -log_odds, log_odds)).sum())
-
-
-def _sandwich(y_true: Bools, design: Float64, person: Int64, log_odds: Float64) -> Float64:
-    p = expit(log_odds)
-    people, position = np.unique(person, return_inverse=True)
-    scores = np.column_stack(
-        [np.bincount(position, weights=column * (y_true - p)) for column in design.T]
-    )
-    bread = np.linalg.inv((design * (p * (1 - p))[:, None]).T @ design)
-    factor = len(people) / max(len(people) - 1, 1)
-    return np.asarray(factor * bread @ (scores.T @ scores) @ bread)
 
 
 def assess_calibration(
@@ -134,7 +64,7 @@ def _assess(
     fewest = min(positives, n - positives)
     if fewest < LEAST_POSITIVES or len(np.unique(person)) < LEAST_PEOPLE:
         return Reliability(stratum, level, n, note=TOO_FEW)
-    log_odds = np.asarray(logit(np.clip(probability, _CLIP, 1 - _CLIP)))
+    log_odds = to_log_odds(probability)
     ones = np.ones((n, 1))
     in_the_large = fit_logit(y_true, ones, person, log_odds)
     line = fit_logit(y_true, np.column_stack([ones, log_odds]), person, np.zeros(n))
@@ -177,14 +107,7 @@ def reliability_curve(
     for number in np.unique(bins):
         at = bins == number
         n, positives = int(at.sum()), int(y_true[at].sum())
-        low, high = wilson_interval(positives, n)
-        points.append(CurvePoint(n, float(probability[at].mean()), positives / n, low, high))
+        ends = binomtest(positives, n).proportion_ci(method="wilson")
+        share, mean = positives / n, float(probability[at].mean())
+        points.append(CurvePoint(n, mean, share, float(ends.low), float(ends.high)))
     return tuple(points)
-
-
-def wilson_interval(positives: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, ``n > 0`` (Wilson 1927)."""
-    share, z2 = positives / n, Z_95**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)

@@ -9,16 +9,14 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from features.contract.arrays import Float64, Int64
 from models.run_figures.ranking import Evaluation, Interval
+from training.figures.logit import fit_logit, to_log_odds
 from training.figures.resampling import resampled_auc
 
 Bools = npt.NDArray[np.bool_]
-_CLIP: Final = 1e-12
 _LEVELS: Final = (0.025, 0.975)
 TENTH: Final = 0.1
 
@@ -128,34 +126,42 @@ def _interval(values: Float64) -> Interval | None:
     return float(low), float(high)
 
 
-def calibration_intercept(y_true: Bools, probability: Float64) -> float:
-    """Return the intercept of a logistic fit with the log-odds as offset; 0 is calibrated."""
-    return _fit_logistic(y_true, _log_odds(probability), slope=1.0)[0]
+def calibration_intercept(y_true: Bools, probability: Float64) -> float | None:
+    """Return the intercept of a logistic fit with the log-odds as offset; 0 is calibrated.
+
+    Parameters
+    ----------
+    y_true, probability
+        Shape ``(n,)``.
+
+    Returns
+    -------
+    float or None
+        ``None`` where no finite fit exists.
+    """
+    found = _fit(y_true, np.ones((len(y_true), 1)), to_log_odds(probability))
+    return None if found is None else float(found[0])
 
 
 def calibration_slope(y_true: Bools, probability: Float64) -> float | None:
-    """Return the slope of a logistic fit on the log-odds; 1 is calibrated, below 1 too extreme."""
-    log_odds = _log_odds(probability)
-    if np.ptp(log_odds) == 0:
-        return None
-    return _fit_logistic(y_true, log_odds, slope=None)[1]
+    """Return the slope of a logistic fit on the log-odds; 1 is calibrated, below 1 too extreme.
+
+    Parameters
+    ----------
+    y_true, probability
+        Shape ``(n,)``.
+
+    Returns
+    -------
+    float or None
+        ``None`` where all probabilities are alike, or tell the outcome without fail.
+    """
+    design = np.column_stack([np.ones(len(y_true)), to_log_odds(probability)])
+    found = _fit(y_true, design, np.zeros(len(y_true)))
+    return None if found is None else float(found[1])
 
 
-def _log_odds(probability: Float64) -> Float64:
-    return np.asarray(logit(np.clip(probability, _CLIP, 1 - _CLIP)))
-
-
-def _fit_logistic(y_true: Bools, x: Float64, *, slope: float | None) -> tuple[float, float]:
-    """Fit an intercept, and a slope unless it is given, by maximum likelihood."""
-    sign = np.where(y_true, -1.0, 1.0)
-
-    def loss(line: Float64) -> tuple[float, Float64]:
-        b = line[1] if slope is None else slope
-        margin = line[0] + b * x
-        gradient = expit(margin) - y_true
-        by_line = [gradient.mean()] + ([(gradient * x).mean()] if slope is None else [])
-        return float(np.logaddexp(0.0, sign * margin).mean()), np.array(by_line)
-
-    start = np.array([0.0] if slope is not None else [0.0, 1.0])
-    found = minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-9})
-    return float(found.x[0]), float(found.x[1]) if slope is None else slope
+def _fit(y_true: Bools, design: Float64, offset: Float64) -> Float64 | None:
+    # No error is asked for, so each row may count as a person.
+    fit = fit_logit(y_true, design, np.arange(len(y_true)), offset)
+    return None if fit is None else fit.coefficients

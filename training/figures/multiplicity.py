@@ -1,4 +1,4 @@
-"""Corrections of p values where many comparisons are made at once."""
+"""The correction of p values that scipy has none of, where many comparisons are made at once."""
 
 import numpy as np
 
@@ -12,29 +12,15 @@ def correct_holm(p_values: Float64) -> Float64:
     ----------
     p_values
         Shape ``(n,)``, none missing.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(n,)``, at most 1.
     """
     count = len(p_values)
     order = np.argsort(p_values, kind="stable")
+    corrected = np.empty(count)
     stepped = np.maximum.accumulate(p_values[order] * (count - np.arange(count)))
-    return _put_back(stepped, order)
-
-
-def correct_benjamini_hochberg(p_values: Float64) -> Float64:
-    """Return p values after Benjamini and Hochberg (1995): the share of false findings is held.
-
-    Parameters
-    ----------
-    p_values
-        Shape ``(n,)``, none missing.
-    """
-    count = len(p_values)
-    order = np.argsort(p_values, kind="stable")
-    scaled = p_values[order] * count / np.arange(1, count + 1)
-    stepped = np.minimum.accumulate(scaled[::-1])[::-1]
-    return _put_back(stepped, order)
-
-
-def _put_back(stepped: Float64, order: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Float64:
-    corrected = np.empty(len(stepped))
     corrected[order] = np.minimum(stepped, 1.0)
     return corrected

@@ -145,7 +145,7 @@ def assess_list(bands: RankBands, place: Int64, capacity: int) -> ListStability:
     )
 
 
-def measure_told_apart(stability: ListStability, priority: Float64, place: Int64) -> float:
+def measure_distinguishable(stability: ListStability, priority: Float64, place: Int64) -> float:
     """Return how near to the last place's priority a case must be to be as good as tied with it.
 
     It is what the service's setting ``told_apart`` takes: going down from the last place, the

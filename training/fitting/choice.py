@@ -85,10 +85,10 @@ class Choice:
                 )
                 for name, mean in self.mean_auc.items()
             },
-            words=self.tell(),
+            words=self.describe(),
         )
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Say what was picked and why."""
         said = f"picked by the written rule: {WORDS[self.picked]}"
         if self.picked is self.best:

@@ -36,7 +36,7 @@ from training.fitting.models import (
 )
 from training.fitting.trees import make_scorer
 from training.fitting.tuning import TuningPeriod
-from training.fitting.uninformative_indicators import IdleIndicators, find_idle
+from training.fitting.uninformative_indicators import UninformativeIndicators, find_uninformative
 from training.options import Progress, RunOptions
 from training.practice.drift import estimate_shift
 
@@ -70,7 +70,7 @@ class FittedOutcome:
     rfs: RfsBaseline | None
     logistic: LogisticBaseline | None
     backtest: Backtest
-    idle: IdleIndicators | None
+    idle: UninformativeIndicators | None
     drift: DriftShift | None
 
     @property
@@ -173,7 +173,7 @@ def fit_at_origin(
     if by_folds:
         some = rows.sample_people(config.most_backtest_rows, config.seed)
         periods = keep_usable(fold_periods(some, config.seed))
-    progress(_tell(outcome, rows, enough, config))
+    progress(_describe(outcome, rows, enough, config))
     backtest = run_backtest(
         outcome.name,
         periods,
@@ -192,7 +192,7 @@ def fit_at_origin(
         rfs=fit_rfs(rows, catalogue.rfs, catalogue.columns) if mixed else None,
         logistic=fit_logistic(rows, config) if mixed else None,
         backtest=backtest,
-        idle=find_idle(outcome.name, rows, catalogue, encoding, config)
+        idle=find_uninformative(outcome.name, rows, catalogue, encoding, config)
         if enough and options.idle
         else None,
         drift=None,
@@ -265,7 +265,7 @@ def _periods(
     return keep_usable(found)
 
 
-def _tell(outcome: Outcome, rows: TrainingRows, enough: bool, config: TrainingConfig) -> str:
+def _describe(outcome: Outcome, rows: TrainingRows, enough: bool, config: TrainingConfig) -> str:
     if enough:
         return f"fitting '{outcome.name}': {rows.n_positives:,} of {len(rows.y_true):,} cases"
     return (

@@ -33,7 +33,7 @@ _MOST_DRAWS: Final = 400
 
 
 @dataclass(frozen=True)
-class IdleIndicators:
+class UninformativeIndicators:
     """Indicators that could not be told from noise for one outcome.
 
     Parameters
@@ -54,9 +54,9 @@ class IdleIndicators:
     @property
     def figures(self) -> UninformativeFigures:
         """What was found as ``metrics.json`` holds it."""
-        return UninformativeFigures(self.names, self.n_indicators, self.change, self.tell())
+        return UninformativeFigures(self.names, self.n_indicators, self.change, self.describe())
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Say what was found."""
         said = f"{len(self.names)} of {self.n_indicators} indicators cannot be told from noise"
         if self.change is None:
@@ -67,13 +67,13 @@ class IdleIndicators:
         return f"{said}; with them the AUC on people held out is {figures} higher: {verdict}"
 
 
-def find_idle(
+def find_uninformative(
     outcome: str,
     rows: TrainingRows,
     catalogue: Catalogue,
     encoding: Encoding,
     config: TrainingConfig,
-) -> IdleIndicators:
+) -> UninformativeIndicators:
     """Find the indicators that cannot be told from noise and measure what they cost.
 
     Parameters
@@ -89,7 +89,7 @@ def find_idle(
     change = None
     if len(idle) and len(idle) < len(used):
         change = _compare_without(outcome, idle, rows, encoding, config)
-    return IdleIndicators(names, len(used), change)
+    return UninformativeIndicators(names, len(used), change)
 
 
 def _measure_gains(

@@ -35,13 +35,13 @@ def judge_churn(
     )
     words = (
         f"{len(listed.leaving)} of {listed.n_places} cases leave the list"
-        f"{_tell_places(listed)}; {changed:.0%} of {reasons.n} cases on either list have another "
-        f"first reason, and {reasons.overlap:.0%} of the first five are the same"
+        f"{_describe_places(listed)}; {changed:.0%} of {reasons.n} cases on either list have "
+        f"another first reason, and {reasons.overlap:.0%} of the first five are the same"
     )
     return Gate("churn", "bundle", settle(is_within), told, limit, words)
 
 
-def _tell_places(listed: ListChurn) -> str:
+def _describe_places(listed: ListChurn) -> str:
     """Say from which place to which; places name nobody."""
     if not listed.leaving:
         return ""

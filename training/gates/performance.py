@@ -102,7 +102,7 @@ def _judge_outcome(
     )
     told = {"auc_change": auc, "recall_change": recall}
     return Gate(
-        "performance", outcome, settle(is_within), told, tell_performance_limit(limits), words
+        "performance", outcome, settle(is_within), told, describe_performance_limit(limits), words
     )
 
 
@@ -121,11 +121,11 @@ def _judge_paired(outcome: str, found: PairedFigures, limits: PromotionLimits) -
         f"{found.recall.estimate:+.3f} [{found.recall.low:+.3f}, {found.recall.high:+.3f}] of the "
         "bundle in use"
     )
-    limit = f"not wholly below 0, and {tell_performance_limit(limits)}"
+    limit = f"not wholly below 0, and {describe_performance_limit(limits)}"
     return Gate("performance", outcome, settle(is_within), told, limit, words)
 
 
-def tell_performance_limit(limits: PromotionLimits) -> str:
+def describe_performance_limit(limits: PromotionLimits) -> str:
     """Say how much a candidate may lose."""
     return (
         f"AUC at most {limits.most_auc_loss:.3f} and share found at capacity at most "
@@ -138,5 +138,5 @@ def _change(candidate: float | None, champion: float | None) -> float | None:
 
 
 def _not_judged(outcome: str, limits: PromotionLimits, why: str) -> Gate:
-    limit, words = tell_performance_limit(limits), f"{outcome}: {why}"
+    limit, words = describe_performance_limit(limits), f"{outcome}: {why}"
     return Gate("performance", outcome, Verdict.NOT_JUDGED, {}, limit, words)

@@ -199,12 +199,12 @@ def _summarise(
         recent_joins_per_week=joins,
         waiting_at_end=waiting,
         is_growing=joins > capacity,
-        words=_tell(joins, capacity, n_weeks, waiting)
-        + _tell_never(never, int(eligible.sum()), never_weeks),
+        words=_describe(joins, capacity, n_weeks, waiting)
+        + _describe_never(never, int(eligible.sum()), never_weeks),
     )
 
 
-def _tell(joins: float, capacity: int, weeks: int, waiting: int) -> str:
+def _describe(joins: float, capacity: int, weeks: int, waiting: int) -> str:
     """Say whether the queue keeps up, and what it means where it does not."""
     said = GROWS if joins > capacity else KEEPS_UP
     growth, undone = joins - capacity, waiting / capacity
@@ -213,7 +213,7 @@ def _tell(joins: float, capacity: int, weeks: int, waiting: int) -> str:
     )
 
 
-def _tell_never(never: int, eligible: int, never_weeks: int) -> str:
+def _describe_never(never: int, eligible: int, never_weeks: int) -> str:
     if not eligible:
         return NOT_YET.format(never_weeks=never_weeks)
     share = never / eligible

@@ -27,7 +27,8 @@ from features.history.columns import History
 from models.run_figures.fitting import DriftShift
 from training.cohorts.drift_windows import WindowCases
 from training.cohorts.history_subsets import drop_facts
-from training.figures.calibration import Z_95, LogitFit, fit_logit
+from training.figures.calibration import Z_95
+from training.figures.logit import LogitFit, fit_logit
 
 Bools = npt.NDArray[np.bool_]
 LASTING_SHARE: Final = 0.5

@@ -74,9 +74,9 @@ class HandbackComparison:
     @property
     def figures(self) -> HandbackFigures:
         """The comparison as ``metrics.json`` holds it."""
-        return HandbackFigures(**asdict(self), weeks=WEEKS, words=self.tell())
+        return HandbackFigures(**asdict(self), weeks=WEEKS, words=self.describe())
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Say what was found."""
         if self.relative is None:
             return "too few grave incidents around hand-backs to tell what management hides"

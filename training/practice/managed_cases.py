@@ -53,9 +53,9 @@ class ManagedComparison:
     @property
     def figures(self) -> ManagedFigures:
         """The comparison as ``metrics.json`` holds it."""
-        return ManagedFigures(**asdict(self), words=self.tell())
+        return ManagedFigures(**asdict(self), words=self.describe())
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Say what was found."""
         if self.relative is None:
             return "too few managed cases to tell whether they look safer than they are"

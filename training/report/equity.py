@@ -61,16 +61,16 @@ def describe_audit(run: RunFigures) -> Section:
         "difference found” says how large a difference could still be there, and “too few to "
         "tell” is never a pass.",
         keep(
-            _tell_primary(audit),
-            _tell_recorded_less(audit),
-            *(_tell_characteristic(one) for one in singles),
-            *(_tell_characteristic(one) for one in pairs),
-            _tell_proxies(run.proxies or {}),
+            _describe_primary(audit),
+            _describe_recorded_less(audit),
+            *(_describe_characteristic(one) for one in singles),
+            *(_describe_characteristic(one) for one in pairs),
+            _describe_proxies(run.proxies or {}),
         ),
     )
 
 
-def _tell_primary(audit: AuditFigures) -> Part:
+def _describe_primary(audit: AuditFigures) -> Part:
     rows = [
         [
             say(_name_group(one.characteristic, one.group or "")),
@@ -107,7 +107,7 @@ def _describe(measure: str) -> str:
     return INTERCEPT_WORDS if found is None else found.words
 
 
-def _tell_recorded_less(audit: AuditFigures) -> Part:
+def _describe_recorded_less(audit: AuditFigures) -> Part:
     said = tuple(one.words for one in audit.recorded_less)
     return Part(
         "Is a group's conduct recorded less?",
@@ -117,7 +117,7 @@ def _tell_recorded_less(audit: AuditFigures) -> Part:
     )
 
 
-def _tell_characteristic(one: CharacteristicFigures) -> Part:
+def _describe_characteristic(one: CharacteristicFigures) -> Part:
     groups = one.groups
     name = plain(one.characteristic)
     blocks: list[Block] = [_tabulate_groups(name, groups)] if groups else []
@@ -206,7 +206,7 @@ def _tabulate_comparisons(name: str, rows: list[list[Cell]]) -> Table:
     return make_table(f"Comparisons by {name}", columns, ordered)
 
 
-def _tell_proxies(proxies: Mapping[str, CharacteristicProxies]) -> Part:
+def _describe_proxies(proxies: Mapping[str, CharacteristicProxies]) -> Part:
     rows: list[list[Cell]] = []
     for name, one in proxies.items():
         for group in one.groups:

@@ -33,17 +33,17 @@ def describe_estimands(run: RunFigures) -> Section:
         "Other readings of the outcome",
         run.estimated,
         keep(
-            _tell_groups(run),
-            _tell_held_out(run),
-            _tell_readings(run),
-            _tell_bounds(run),
-            _tell_handbacks(run),
-            _tell_managed(run),
+            _describe_groups(run),
+            _describe_held_out(run),
+            _describe_readings(run),
+            _describe_bounds(run),
+            _describe_handbacks(run),
+            _describe_managed(run),
         ),
     )
 
 
-def _tell_groups(run: RunFigures) -> Part:
+def _describe_groups(run: RunFigures) -> Part:
     rows = []
     for outcome in run.outcome_names:
         for group, one in run.at(outcome).by_group.items():
@@ -57,7 +57,7 @@ def _tell_groups(run: RunFigures) -> Part:
     )
 
 
-def _tell_held_out(run: RunFigures) -> Part:
+def _describe_held_out(run: RunFigures) -> Part:
     rows = [
         [say(plain(outcome)), *_rankings(one)] for outcome, one in (run.held_out_area or {}).items()
     ]
@@ -79,7 +79,7 @@ def _rankings(one: Rankings) -> list[Cell]:
     ]
 
 
-def _tell_handbacks(run: RunFigures) -> Part:
+def _describe_handbacks(run: RunFigures) -> Part:
     one = run.handbacks
     if one is None:
         return Part("", "", ())
@@ -111,7 +111,7 @@ def _tell_handbacks(run: RunFigures) -> Part:
     )
 
 
-def _tell_readings(run: RunFigures) -> Part:
+def _describe_readings(run: RunFigures) -> Part:
     tables = [
         _tabulate(outcome, run.at(outcome))
         for outcome in run.outcome_names
@@ -159,7 +159,7 @@ def _row(name: str, one: _Reading) -> list[Cell]:
     ]
 
 
-def _tell_bounds(run: RunFigures) -> Part:
+def _describe_bounds(run: RunFigures) -> Part:
     rows = []
     for outcome in run.outcome_names:
         bounds = run.at(outcome).withdrawn_support
@@ -186,7 +186,7 @@ def _tell_bounds(run: RunFigures) -> Part:
     )
 
 
-def _tell_managed(run: RunFigures) -> Part:
+def _describe_managed(run: RunFigures) -> Part:
     rows = []
     for name, one in (run.managed or {}).items():
         rows.append(

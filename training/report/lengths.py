@@ -15,7 +15,7 @@ _ORDERS: Final = {
 }
 
 
-def tell_lengths(run: RunFigures) -> Part:
+def show_lengths(run: RunFigures) -> Part:
     """Return what lists of several lengths find, by three orders; nothing where unmeasured."""
     tables = tuple(
         _tabulate(outcome, found.orders)

@@ -1,8 +1,10 @@
 """The list: what its places find, whom it misses, what weights settle, how many places it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from models.charts.curves import Curve, CurveChart, draw_curves
+from models.charts.marks import Row, draw_rows
 from models.run_figures.ranking import CapacityFigures, GroupAtCapacity
 from models.run_figures.run import RunFigures
 from models.run_figures.screening_list import (
@@ -12,9 +14,8 @@ from models.run_figures.screening_list import (
     MissedFigures,
     Plan,
 )
-from training.report.lengths import tell_lengths
-from training.report.parts import Beside, Block, Part, Section, Words, keep
-from training.report.plots import Gaps, draw_bars, draw_pair
+from training.report.lengths import show_lengths
+from training.report.parts import Beside, Block, Part, Section, Words, keep, name_mark
 from training.report.summary import CANDIDATES
 from training.report.tables import (
     COUNT,
@@ -53,13 +54,13 @@ def describe_list(run: RunFigures) -> Section:
     """Return the section on the list as a whole."""
     found = run.list
     parts = keep(
-        _tell_capacity(run, found),
-        _tell_rivals(run),
-        tell_lengths(run),
-        _tell_missed(found),
-        _tell_weights(found),
-        _tell_custody(found),
-        _tell_planner(found),
+        _describe_capacity(run, found),
+        _describe_rivals(run),
+        show_lengths(run),
+        _describe_missed(found),
+        _describe_weights(found),
+        _describe_custody(found),
+        _describe_planner(found),
     )
     capacity = found.capacity
     places = f"{capacity:,.0f} places" if capacity is not None else "its places"
@@ -72,7 +73,7 @@ def describe_list(run: RunFigures) -> Section:
     )
 
 
-def _tell_capacity(run: RunFigures, found: ListFigures) -> Part:
+def _describe_capacity(run: RunFigures, found: ListFigures) -> Part:
     tables = [
         _tabulate_groups(f"Outcome: {plain(outcome)}", found.at_capacity[outcome])
         for outcome in run.outcome_names
@@ -115,7 +116,7 @@ def _tabulate_groups(caption: str, figures: CapacityFigures) -> Table:
     return make_table(caption, columns, rows)
 
 
-def _tell_rivals(run: RunFigures) -> Part:
+def _describe_rivals(run: RunFigures) -> Part:
     rows: list[list[Cell]] = []
     for outcome in run.outcome_names:
         rivals = run.at(outcome).at_capacity or {}
@@ -142,7 +143,7 @@ def _tell_rivals(run: RunFigures) -> Part:
     )
 
 
-def _tell_missed(found: ListFigures) -> Part:
+def _describe_missed(found: ListFigures) -> Part:
     gravest, missed = found.gravest or "", found.missed
     of_gravest = missed.get(gravest, MissedFigures())
     blocks: list[Block] = []
@@ -176,10 +177,11 @@ def _show_ranks(outcome: str, ranks: tuple[int, ...], capacity: int) -> Beside:
         + ", ".join(f"rank {name}: {size:,}" for name, size in zip(names, sizes, strict=True))
     )
     title = f"Ranks of missed cases, outcome: {plain(outcome)}"
-    plot = draw_bars(title, says, names, sizes, x_label="rank", y_label="missed cases")
+    bars = [Row(f"rank {name}", size, f"{size:,}") for name, size in zip(names, sizes, strict=True)]
+    chart = draw_rows(name_mark(title), title, says, bars, unit="missed cases")
     rows = [[say(name), count(size)] for name, size in zip(names, sizes, strict=True)]
     note = f"Each band is twice as wide as the one before. Lowest rank: {known[-1]:,}."
-    return Beside(plot, make_table(title, ["Rank", "Missed cases"], rows, note))
+    return Beside(chart, make_table(title, ["Rank", "Missed cases"], rows, note))
 
 
 def cut_ranks(ranks: list[int], capacity: int) -> list[tuple[int, int, int]]:
@@ -208,7 +210,7 @@ def cut_ranks(ranks: list[int], capacity: int) -> list[tuple[int, int, int]]:
     return [*found, (low, max(ranks), sum(rank >= low for rank in ranks))]
 
 
-def _tell_weights(found: ListFigures) -> Part:
+def _describe_weights(found: ListFigures) -> Part:
     rows = [
         [
             say(f"{plain(one.rung)}, times {one.factor:g}"),
@@ -229,7 +231,7 @@ def _tell_weights(found: ListFigures) -> Part:
     )
 
 
-def _tell_custody(found: ListFigures) -> Part:
+def _describe_custody(found: ListFigures) -> Part:
     custody = found.custody or CustodyPrecaution()
     rows = [
         [say("Cases moved up by the precaution"), show(custody.n_raised, COUNT)],
@@ -243,7 +245,7 @@ def _tell_custody(found: ListFigures) -> Part:
     )
 
 
-def _tell_planner(found: ListFigures) -> Part:
+def _describe_planner(found: ListFigures) -> Part:
     plan = found.planner or Plan()
     plans = plan.capacities
     never = plan.never_weeks or 0
@@ -279,7 +281,7 @@ def _tell_planner(found: ListFigures) -> Part:
         f"The queue is played for {weeks:.0f} weeks with cases that arrive as they did in the last "
         "four before the test origin, from an empty queue. Found: a case with the gravest outcome "
         f"gets its place within {horizon:.0f} weeks. What a look then prevents is not modelled.",
-        (*warned, _draw_plan(plans), table, words),
+        (*warned, *_draw_plan(plans), table, words),
     )
 
 
@@ -287,23 +289,38 @@ def _places(one: CapacityPlan) -> str:
     return f"{one.capacity} places"
 
 
-def _draw_plan(plans: Sequence[CapacityPlan]) -> Block:
-    places = [one.capacity for one in plans]
-    panels: dict[str, dict[str, Gaps]] = {
-        "cases with the outcome": {
-            "found": [one.finds for one in plans],
-            "missed": [one.misses for one in plans],
-        },
-        "weeks": {
-            "middle wait": [one.median_wait_weeks for one in plans],
-            "nine in ten wait at most": [one.p90_wait_weeks for one in plans],
-            "longest wait": [one.longest_wait_weeks for one in plans],
-        },
-    }
-    says = "Above, cases with the outcome found and missed; below, waits. " + " ".join(
-        f"{_places(one)}: {one.finds or 0:,} found, {one.misses or 0:,} "
-        f"missed, longest wait {one.longest_wait_weeks or 0} weeks."
+def _draw_plan(plans: Sequence[CapacityPlan]) -> tuple[CurveChart, CurveChart]:
+    says = " ".join(
+        f"{_places(one)}: {one.finds or 0:,} found, {one.misses or 0:,} missed, longest wait "
+        f"{one.longest_wait_weeks or 0} weeks."
         for one in plans
     )
-    title = "Found, missed and waits by places a week"
-    return draw_pair(title, says, places, panels, x_label="places a week")
+    counts = {"found": "finds", "missed": "misses"}
+    waits = {
+        "middle wait": "median_wait_weeks",
+        "nine in ten wait at most": "p90_wait_weeks",
+        "longest wait": "longest_wait_weeks",
+    }
+    return (
+        _draw_by_places("Found and missed by places a week", says, plans, counts, "cases"),
+        _draw_by_places("Waits by places a week", says, plans, waits, "weeks"),
+    )
+
+
+def _draw_by_places(
+    title: str, says: str, plans: Sequence[CapacityPlan], fields: Mapping[str, str], unit: str
+) -> CurveChart:
+    """Draw figures of each plan over its places; a wait without a figure is left out."""
+    curves = [
+        Curve(
+            words,
+            tuple(
+                (float(one.capacity), float(value))
+                for one in plans
+                for value in [getattr(one, name)]
+                if value is not None
+            ),
+        )
+        for words, name in fields.items()
+    ]
+    return draw_curves(name_mark(title), title, says, curves, words=("places a week", unit))

@@ -1,11 +1,13 @@
 """Back-tests and the written rule of choice: what competed, on what, and what was picked."""
 
+import math
 from collections.abc import Sequence
+from typing import Final
 
+from models.charts.curves import Curve, draw_curves
 from models.run_figures.fitting import CandidateFigures, ChoiceFigures, TrainingFigures
 from models.run_figures.run import RunFigures
-from training.report.parts import Block, Part, Section, Words, keep
-from training.report.plots import draw_lines
+from training.report.parts import Block, Part, Section, Words, keep, name_mark
 from training.report.provenance import IS_SETTING
 from training.report.summary import CANDIDATES
 from training.report.tables import (
@@ -20,13 +22,14 @@ from training.report.tables import (
     show_difference,
 )
 
+_COIN: Final = 0.5
 _Candidates = list[tuple[str, CandidateFigures]]
 
 
 def describe_choice(run: RunFigures) -> Section:
     """Return the section on back-tests and choice."""
     parts = [
-        _tell_outcome(outcome, run.training.get(outcome, TrainingFigures()))
+        _describe_outcome(outcome, run.training.get(outcome, TrainingFigures()))
         for outcome in run.outcome_names
     ]
     return Section(
@@ -36,11 +39,11 @@ def describe_choice(run: RunFigures) -> Section:
         "written rule takes the simplest candidate whose mean AUC lies within one standard error "
         "of the best. The test origins above played no part. The picked one is what the "
         "back-tests would have taken; the bundle also keeps the rule as a yardstick.",
-        keep(_tell_training(run), *parts, _tell_tuning(run), _tell_idle(run)),
+        keep(_describe_training(run), *parts, _describe_tuning(run), _describe_idle(run)),
     )
 
 
-def _tell_training(run: RunFigures) -> Part:
+def _describe_training(run: RunFigures) -> Part:
     rows = [
         [
             say(plain(outcome)),
@@ -58,7 +61,7 @@ def _tell_training(run: RunFigures) -> Part:
     return Part("Training rows", "", (table,) if rows else ())
 
 
-def _tell_outcome(outcome: str, found: TrainingFigures) -> Part:
+def _describe_outcome(outcome: str, found: TrainingFigures) -> Part:
     choice = found.choice or ChoiceFigures()
     periods = choice.periods
     candidates = [(name, one) for name, one in choice.candidates.items() if name in CANDIDATES]
@@ -93,8 +96,24 @@ def _draw(outcome: str, periods: Sequence[str], candidates: _Candidates) -> Bloc
         for name, values in lines.items()
     )
     title = f"AUC in each back-test period, outcome: {plain(outcome)}"
-    complete = {name: of for name, of in lines.items() if len(of) == len(periods)}
-    return draw_lines(title, says, periods, complete, x_label="back-test period", y_label="AUC")
+    curves = [
+        Curve(
+            name,
+            tuple((float(at), value) for at, value in enumerate(values) if value is not None),
+        )
+        for name, values in lines.items()
+        if len(values) == len(periods)
+    ]
+    lowest = min((value for one in curves for _, value in one.points), default=_COIN)
+    return draw_curves(
+        name_mark(title),
+        title,
+        says,
+        curves,
+        words=("back-test period", "AUC"),
+        names=periods,
+        least=min(_COIN, math.floor(10 * lowest) / 10),
+    )
 
 
 def _tabulate(outcome: str, choice: ChoiceFigures, candidates: _Candidates) -> Table:
@@ -123,7 +142,7 @@ def _tabulate(outcome: str, choice: ChoiceFigures, candidates: _Candidates) -> T
     return make_table(f"Back-tests, outcome: {plain(outcome)}", columns, rows)
 
 
-def _tell_tuning(run: RunFigures) -> Part:
+def _describe_tuning(run: RunFigures) -> Part:
     rows, settings = [], []
     for outcome in run.outcome_names:
         tuning = run.training.get(outcome, TrainingFigures()).tuning
@@ -157,7 +176,7 @@ def _tell_tuning(run: RunFigures) -> Part:
     )
 
 
-def _tell_idle(run: RunFigures) -> Part:
+def _describe_idle(run: RunFigures) -> Part:
     rows, names = [], []
     for outcome in run.outcome_names:
         idle = run.training.get(outcome, TrainingFigures()).idle

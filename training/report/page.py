@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from features.errors import ArtefactError
@@ -89,7 +89,7 @@ def render_report(run: RunFigures) -> str:
     made = run.run or RunFacts()
     sections = [section for describe in _SECTIONS for section in [describe(run)] if section.parts]
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=ChoiceLoader([FileSystemLoader(_FOLDER), PackageLoader("models", "charts")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -100,7 +100,7 @@ def render_report(run: RunFigures) -> str:
     return environment.get_template("report.html").render(
         styles=(_FOLDER / "report.css").read_text(encoding="utf-8"),
         advisory=run.advisory or ADVISORY,
-        facts=_tell_facts(run),
+        facts=_describe_facts(run),
         catalogue=made.catalogue,
         is_synthetic=bool(made.synthetic),
         is_retrospective=bool(made.retrospective),
@@ -126,14 +126,14 @@ def _is_there(run: RunFigures, key: str) -> bool:
     return bool(found) if key in ("calibration", "drift") else found is not None
 
 
-def _tell_facts(run: RunFigures) -> list[tuple[str, str]]:
+def _describe_facts(run: RunFigures) -> list[tuple[str, str]]:
     made = run.run or RunFacts()
     capacity = run.capacity
     origins = run.origin_names
     facts = [
         ("Catalogue", made.catalogue),
         ("Test origins" if len(origins) > 1 else "Test origin", ", ".join(origins)),
-        ("Test origin opened", "; ".join(_tell_openings(run))),
+        ("Test origin opened", "; ".join(_describe_openings(run))),
         ("Extract taken", made.extract_at),
         ("Places a week", "" if capacity is None else f"{capacity:,.0f}"),
         ("Bundle", run.bundle_id),
@@ -141,7 +141,7 @@ def _tell_facts(run: RunFigures) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _tell_openings(run: RunFigures) -> list[str]:
+def _describe_openings(run: RunFigures) -> list[str]:
     """Return how often each test origin was looked at, which settles how far it is still a test."""
     several = len(run.origin_names) > 1
     return [

@@ -1,9 +1,13 @@
-"""What a page is made of: sections of parts, parts of words, tables and plots."""
+"""What a page is made of: sections of parts, parts of words, tables and charts."""
 
+import hashlib
 from dataclasses import dataclass
 
-from training.report.plots import Plot
+from models.charts.curves import BandChart, CurveChart
+from models.charts.marks import HoldsChart, RowChart
 from training.report.tables import Table
+
+Chart = RowChart | HoldsChart | CurveChart | BandChart
 
 
 @dataclass(frozen=True)
@@ -17,13 +21,13 @@ class Words:
 
 @dataclass(frozen=True)
 class Beside:
-    """A plot with the table of its figures beside it, or under it where there is no room."""
+    """A chart with the table of its figures beside it, or under it where there is no room."""
 
-    plot: Plot
+    chart: Chart
     table: Table
 
 
-Block = Words | Table | Plot | Beside
+Block = Words | Table | Chart | Beside
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,11 @@ class Section:
     title: str
     meaning: str
     parts: tuple[Part, ...]
+
+
+def name_mark(title: str) -> str:
+    """Return a name for a chart's marks that no other title has, whatever letters it holds."""
+    return f"chart-{hashlib.sha256(title.encode()).hexdigest()[:10]}"
 
 
 def kind_of(block: Block) -> str:

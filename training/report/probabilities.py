@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from models.charts.curves import Curve, draw_curves
+from models.charts.marks import Point, draw_holds
 from models.run_figures.ranking import (
     CurvePoint,
     DecisionCurve,
@@ -10,8 +12,7 @@ from models.run_figures.ranking import (
     Reliability,
 )
 from models.run_figures.run import RunFigures
-from training.report.parts import Beside, Block, Part, Section, keep
-from training.report.plots import Spread, draw_lines, draw_reliability
+from training.report.parts import Beside, Block, Part, Section, keep, name_mark
 from training.report.summary import CANDIDATES
 from training.report.tables import (
     COUNT,
@@ -50,11 +51,16 @@ def describe_calibration(run: RunFigures) -> Section:
         "Intercept: 0 is right, below 0 the estimates are too high. Slope: 1 is right, below 1 "
         "high estimates are too high and low ones too low. The Brier score is the mean squared "
         "error: lower is better, and it should lie under that of giving every case the same rate.",
-        keep(_tell_overall(run), _tell_curves(run), _tell_strata(run), _tell_drift(run)),
+        keep(
+            _describe_overall(run),
+            _describe_curves(run),
+            _describe_strata(run),
+            _describe_drift(run),
+        ),
     )
 
 
-def _tell_overall(run: RunFigures) -> Part:
+def _describe_overall(run: RunFigures) -> Part:
     rows = []
     for outcome in run.outcome_names:
         for origin, found in run.outcomes.get(outcome, {}).items():
@@ -78,7 +84,7 @@ def _tell_overall(run: RunFigures) -> Part:
     return Part("By outcome and period", "", (table,) if rows else ())
 
 
-def _tell_curves(run: RunFigures) -> Part:
+def _describe_curves(run: RunFigures) -> Part:
     blocks = []
     for outcome in run.outcome_names:
         points = run.at(outcome).curve
@@ -93,11 +99,10 @@ def _tell_curves(run: RunFigures) -> Part:
 
 
 def _show_curve(outcome: str, points: tuple[CurvePoint, ...]) -> Beside:
-    estimated = [one.mean_probability for one in points]
-    seen = [Spread(one.observed_rate, one.low, one.high) for one in points]
     says = "Of cases estimated at " + "; ".join(
-        f"{IN_100.write(x)} in 100, {IN_100.write(one.estimate)} in 100 had it"
-        for x, one in zip(estimated, seen, strict=True)
+        f"{IN_100.write(one.mean_probability)} in 100, {IN_100.write(one.observed_rate)} in 100 "
+        "had it"
+        for one in points
     )
     rows = [
         [
@@ -110,12 +115,12 @@ def _show_curve(outcome: str, points: tuple[CurvePoint, ...]) -> Beside:
     ]
     title = f"Estimated and seen, outcome: {plain(outcome)}"
     columns = ["Part of the cases", "Estimated, in 100", "Seen, in 100", "Cases"]
-    return Beside(
-        draw_reliability(title, f"{says}.", estimated, seen), make_table(title, columns, rows)
-    )
+    placed = [Point(one.mean_probability, one.observed_rate, one.low, one.high) for one in points]
+    chart = draw_holds(name_mark(title), title, f"{says}.", placed)
+    return Beside(chart, make_table(title, columns, rows))
 
 
-def _tell_strata(run: RunFigures) -> Part:
+def _describe_strata(run: RunFigures) -> Part:
     tables = []
     for outcome in run.outcome_names:
         rows = [_row_of(one) for one in (run.calibration or {}).get(outcome, ())]
@@ -150,7 +155,7 @@ def _tabulate_strata(outcome: str, rows: list[list[Cell]]) -> Table:
     return make_table(f"Calibration by part, outcome: {plain(outcome)}", columns, rows)
 
 
-def _tell_drift(run: RunFigures) -> Part:
+def _describe_drift(run: RunFigures) -> Part:
     rows = []
     for outcome in run.outcome_names:
         found = (run.drift or {}).get(outcome)
@@ -201,33 +206,34 @@ def describe_net_benefit(run: RunFigures) -> Section:
 
 
 def _draw_benefit(outcome: str, found: DecisionCurve) -> Block:
-    thresholds = [100 * one for one in found.thresholds]
-    lines = {
-        _ACTS[name]: [None if one.net_benefit is None else 100 * one.net_benefit for one in points]
+    curves = {
+        name: Curve(
+            _ACTS[name],
+            tuple(
+                (100 * at, 100 * one.net_benefit)
+                for at, one in zip(found.thresholds, points, strict=False)
+                if one.net_benefit is not None
+            ),
+        )
         for name, points in found.curves.items()
-        if name in _ACTS
+        # Acting on none is the axis itself.
+        if name in _ACTS and name != "none"
     }
-    low = min((min(0.0, value) for name, of in lines.items() for value in of if value), default=0.0)
-    best = max((value for of in lines.values() for value in of if value), default=1.0)
-    # Acting on all sinks without end at high thresholds and would flatten all that matters.
-    floor = max(low, -0.25 * best)
-    shown = {
-        name: [value if value is not None and value >= floor else None for value in of]
-        for name, of in lines.items()
-    }
-    model = lines.get(CANDIDATES["model"], [])
-    says = "Net benefit per 100 cases of the model: " + ", ".join(
-        f"{value:.1f} when acting from {threshold:g} in 100"
-        for threshold, value in zip(thresholds, model, strict=False)
-        if value is not None
+    says = (
+        "Net benefit per 100 cases of the model: "
+        + ", ".join(
+            f"{value:.1f} when acting from {at:g} in 100" for at, value in curves["model"].points
+        )
+        if "model" in curves
+        else "Net benefit per 100 cases: none of the model"
     )
-    return draw_lines(
-        f"Decision curves, outcome: {plain(outcome)}",
+    title = f"Decision curves, outcome: {plain(outcome)}"
+    return draw_curves(
+        name_mark(title),
+        title,
         f"{says}.",
-        thresholds,
-        shown,
-        x_label="acting from so many in 100 upwards",
-        y_label="net benefit per 100 cases",
+        list(curves.values()),
+        words=("acting from so many in 100 upwards", "net benefit per 100 cases"),
     )
 
 

@@ -25,16 +25,16 @@ def describe_making(run: RunFigures) -> Section:
         "Enough to make the run again and to see what it rests on. Every figure of this page "
         "carries, in its source, its place in metrics.json.",
         keep(
-            _tell_origins(run),
-            _tell_records(run),
-            _tell_breaks(run.breaks),
-            _tell_openings(run.openings or ()),
-            _tell_configuration((run.run or RunFacts()).config),
+            _describe_origins(run),
+            _describe_records(run),
+            _describe_breaks(run.breaks),
+            _describe_openings(run.openings or ()),
+            _describe_configuration((run.run or RunFacts()).config),
         ),
     )
 
 
-def _tell_origins(run: RunFigures) -> Part:
+def _describe_origins(run: RunFigures) -> Part:
     rows = [
         [
             say(one.name),
@@ -52,7 +52,7 @@ def _tell_origins(run: RunFigures) -> Part:
     )
 
 
-def _tell_records(run: RunFigures) -> Part:
+def _describe_records(run: RunFigures) -> Part:
     made = run.run or RunFacts()
     rows: list[list[Cell]] = [
         [say("Cases in the extract"), show(made.n_cases, COUNT)],
@@ -75,7 +75,7 @@ def _tell_records(run: RunFigures) -> Part:
     return Part("Records, catalogue and bundle", "", (make_table("The run", ["", ""], rows),))
 
 
-def _tell_breaks(breaks: tuple[DatedBreak, ...] | None) -> Part:
+def _describe_breaks(breaks: tuple[DatedBreak, ...] | None) -> Part:
     title = "Changes of recording practice"
     meaning = (
         "A step, from one month to the next, in how often a family of records is made per open "
@@ -97,7 +97,7 @@ def _tell_breaks(breaks: tuple[DatedBreak, ...] | None) -> Part:
     return Part(title, meaning, () if breaks is None else (none,))
 
 
-def _tell_openings(openings: tuple[OriginOpening, ...]) -> Part:
+def _describe_openings(openings: tuple[OriginOpening, ...]) -> Part:
     rows = [[say(one.origin), say(one.words)] for one in openings if one.words]
     return Part(
         "How often each test origin was opened",
@@ -107,7 +107,7 @@ def _tell_openings(openings: tuple[OriginOpening, ...]) -> Part:
     )
 
 
-def _tell_configuration(config: Mapping[str, Setting]) -> Part:
+def _describe_configuration(config: Mapping[str, Setting]) -> Part:
     rows = []
     for name in _DECLARED:
         found = config.get(name, ())

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from models.charts.marks import Row, draw_rows
 from models.run_figures.fitting import TrainingFigures
-from models.run_figures.ranking import Evaluation, Interval
+from models.run_figures.ranking import Evaluation
 from models.run_figures.run import RunFigures
 from training.evaluation.headlines import NO_MODEL, NO_SIGNAL, NOT_SHOWN
-from training.report.parts import Block, Part, Section, Words, keep
-from training.report.plots import Spread, draw_estimates
+from training.report.parts import Block, Part, Section, Words, keep, name_mark
 from training.report.tables import (
     AUC,
     COUNT,
@@ -130,36 +130,30 @@ def _tabulate(run: RunFigures) -> Table:
     return make_table("Outcomes, rankings and paired differences", columns, rows)
 
 
-def read_spread(estimate: float | None, interval: Interval | None) -> Spread | None:
-    """Return an estimate and its interval for a plot, where there is one."""
-    return None if estimate is None else Spread(estimate, *(interval or ()))
-
-
 def _plot(run: RunFigures) -> list[Block]:
-    rows: dict[str, dict[str, Spread]] = {}
+    rows = []
     for outcome in run.outcome_names:
         found = run.at(outcome)
         sources: dict[str, Evaluation] = {"model": found, **found.baselines}
-        spreads = {
-            CANDIDATES[name]: spread
+        rows += [
+            Row(
+                f"{plain(outcome)}: {CANDIDATES[name]}",
+                one.auc,
+                AUC.write(one.auc),
+                *(one.auc_ci or ()),
+            )
             for name, one in sources.items()
-            if name in CANDIDATES
-            for spread in [read_spread(one.auc, one.auc_ci)]
-            if spread is not None
-        }
-        if spreads:
-            rows[plain(outcome)] = spreads
+            if name in CANDIDATES and one.auc is not None
+        ]
     if not rows:
         return []
-    says = f"Test origin {run.last}. " + " ".join(
-        f"{name}: " + ", ".join(f"{who} {one.estimate:.3f}" for who, one in of.items()) + "."
-        for name, of in rows.items()
-    )
-    plot = draw_estimates(
-        f"AUC with 95 % intervals at {run.last}", says, rows, x_label="AUC (0.5 is a coin)"
-    )
+    title = f"AUC with 95 % intervals at {run.last}"
+    says = f"Test origin {run.last}. {'; '.join(f'{one.label} {one.shown}' for one in rows)}."
     note = (
         "The intervals of this plot are of each order by itself. Whether two orders differ is read "
         "from the paired differences in the table, which are narrower."
     )
-    return [plot, Words((note,))]
+    chart = draw_rows(
+        name_mark(title), title, says, rows, most=1.0, limit=(0.5, "0.5 is a coin"), is_dot=True
+    )
+    return [chart, Words((note,))]

@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from models.charts.curves import Band, draw_bands
 from models.run_figures.run import RunFigures
 from models.run_figures.screening_list import RankIntervals, TruthFigures, TruthPart
-from training.report.parts import Beside, Part, Section, keep
-from training.report.plots import Spread, draw_bands
+from training.report.parts import Beside, Part, Section, keep, name_mark
 from training.report.tables import (
     AUC,
     COUNT,
@@ -34,11 +34,11 @@ def describe_doubt(run: RunFigures) -> Section:
         "Doubt about the order",
         "The model was fitted again and again on people drawn anew. A case whose rank jumps from "
         "refit to refit has no rank worth defending: last places between such cases go by lot.",
-        keep(_tell_totals(bands), _tell_places(bands)),
+        keep(_describe_totals(bands), _describe_places(bands)),
     )
 
 
-def _tell_totals(bands: RankIntervals) -> Part:
+def _describe_totals(bands: RankIntervals) -> Part:
     rows = [
         [say(name), show(value, style)]
         for name, value, style in (
@@ -63,31 +63,31 @@ def _tell_totals(bands: RankIntervals) -> Part:
     return Part("How much of the list is settled", "", (table,) if rows else ())
 
 
-def _tell_places(bands: RankIntervals) -> Part:
-    places = [one for one in bands.places if one.median is not None]
-    if not places:
+def _describe_places(bands: RankIntervals) -> Part:
+    shown = [
+        (one, Band(one.place, one.low, one.median, one.high))
+        for one in bands.places
+        if one.low is not None and one.median is not None and one.high is not None
+    ][:_MOST_PLACES]
+    if not shown:
         return Part("", "", ())
-    shown = places[:_MOST_PLACES]
-    numbers = [one.place for one in shown]
-    spreads = [Spread(one.median or 0.0, one.low, one.high) for one in shown]
     title = "Ranks of each place's case over the refits"
     says = "; ".join(
-        f"place {number:.0f}: middle rank {one.estimate:.0f}, from {one.low or 0:.0f} to "
-        f"{one.high or 0:.0f}"
-        for number, one in zip(numbers, spreads, strict=True)
+        f"place {one.place}: middle rank {one.middle:.0f}, from {one.low:.0f} to {one.high:.0f}"
+        for _, one in shown
     )
-    is_whole = all(one.median in (None, round(one.median or 0)) for one in shown)
+    is_whole = all(one.middle == round(one.middle) for _, one in shown)
     style = COUNT if is_whole else ONE
     rows = [
         [show(one.place, COUNT), show_between(one.median, one.low, one.high, style)]
-        for one in shown
+        for one, _ in shown
     ]
     table = make_table(title, ["Place", "Middle rank [5th, 95th in 100]"], rows)
-    plot = draw_bands(title, f"{says}.", numbers, spreads, bands.capacity)
+    chart = draw_bands(name_mark(title), title, f"{says}.", [one for _, one in shown])
     return Part(
         "Bands of ranks",
-        "Each grey line runs over the ranks that nine in ten refits gave the case of that place.",
-        (Beside(plot, table),),
+        "Each line runs over the ranks that nine in ten refits gave the case of that place.",
+        (Beside(chart, table),),
     )
 
 
@@ -100,11 +100,11 @@ def describe_truth(run: RunFigures) -> Section:
         "Held against the known truth",
         "A synthetic unit knows what a real one cannot: each case's true probability. This tests "
         "the report, not the model's worth: none of it is evidence about a real unit.",
-        keep(_tell_ceilings(found), _tell_parts(found), _tell_managed_truth(found)),
+        keep(_describe_ceilings(found), _describe_parts(found), _describe_managed_truth(found)),
     )
 
 
-def _tell_ceilings(found: list[tuple[str, TruthFigures]]) -> Part:
+def _describe_ceilings(found: list[tuple[str, TruthFigures]]) -> Part:
     rows = [
         [
             say(plain(name)),
@@ -124,7 +124,7 @@ def _tell_ceilings(found: list[tuple[str, TruthFigures]]) -> Part:
     return Part("How near the ceiling", "", (table,) if rows else ())
 
 
-def _tell_parts(found: list[tuple[str, TruthFigures]]) -> Part:
+def _describe_parts(found: list[tuple[str, TruthFigures]]) -> Part:
     tables = tuple(_tabulate_parts(name, one.parts) for name, one in found if one.parts)
     return Part(
         "Calibration against truth",
@@ -149,7 +149,7 @@ def _tabulate_parts(name: str, parts: tuple[TruthPart, ...]) -> Table:
     return make_table(f"Estimate and truth, outcome: {plain(name)}", columns, rows)
 
 
-def _tell_managed_truth(found: list[tuple[str, TruthFigures]]) -> Part:
+def _describe_managed_truth(found: list[tuple[str, TruthFigures]]) -> Part:
     rows = [
         [
             say(plain(name)),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from serving.charts.marks import find_round
+from models.charts.marks import find_round
 from serving.decisions.outputs import SpanOut
 from serving.pages.case.timeline import Entry, group_incidents
 from serving.pages.rendering import describe_day_of

@@ -1,4 +1,4 @@
-"""Where the lines of a chart of curves or of bands stand; as :mod:`serving.charts.marks`.
+"""Where the lines of a chart of curves or of bands stand; as :mod:`models.charts.marks`.
 
 Curves differ by how they are drawn and by their marks, each with its own words beside its sign.
 """
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from serving.charts.marks import find_round
+from models.charts.marks import find_round
 
 _LEFT: Final = 40.0
 _WIDTH: Final = 350.0
@@ -19,8 +19,8 @@ _STEP: Final = 11.0
 """Height of the row of one band."""
 _EVERY: Final = 5
 """Every fifth place is named."""
-LOOKS: Final = ("first", "second", "third")
-"""How the first, second and third curve look; ``app.css`` says what each means."""
+LOOKS: Final = ("first", "second", "third", "fourth")
+"""How each curve looks; the page's own styles say what each means."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class CurveChart:
         The curves; what lies below nought is not drawn.
     across, up
         Places and words of the two axes.
+    across_words, up_words
+        What the axes measure.
     """
 
     key: str
@@ -66,6 +68,8 @@ class CurveChart:
     curves: tuple[PlacedCurve, ...]
     across: tuple[tuple[float, str], ...]
     up: tuple[tuple[float, str], ...]
+    across_words: str
+    up_words: str
     left: float = _LEFT
     right: float = _LEFT + _WIDTH
     top: float = _TOP
@@ -110,40 +114,60 @@ class BandChart:
     top: float = _TOP
 
 
-def draw_curves(key: str, title: str, says: str, curves: Sequence[Curve]) -> CurveChart:
-    """Give up to three curves their places; see :class:`CurveChart`.
+def draw_curves(
+    key: str,
+    title: str,
+    says: str,
+    curves: Sequence[Curve],
+    *,
+    words: tuple[str, str],
+    names: Sequence[str] = (),
+    least: float = 0.0,
+) -> CurveChart:
+    """Give up to four curves their places; see :class:`CurveChart`.
 
     Parameters
     ----------
     key, title, says
         See :class:`CurveChart`.
     curves
-        The curves. Both axes begin at 0.
+        The curves. The axis across begins at 0.
+    words
+        What is measured across, and what up.
+    names
+        Names of 0, 1, 2, ... on the axis across, where it is not one of numbers.
+    least
+        Where the axis up begins; what lies below is not drawn.
     """
     points = [point for one in curves for point in one.points]
-    end_x = find_round(max((x for x, _ in points), default=1.0))
+    end_x = float(max(len(names) - 1, 1))
+    if not names:
+        end_x = find_round(max((x for x, _ in points), default=1.0))
     end_y = find_round(max((y for _, y in points), default=1.0))
 
     def place(x: float, y: float) -> tuple[float, float]:
-        return (
-            round(_LEFT + _WIDTH * x / end_x, 1),
-            round(_TOP + _TALL * (1 - y / end_y), 1),
-        )
+        height = (y - least) / (end_y - least)
+        return round(_LEFT + _WIDTH * x / end_x, 1), round(_TOP + _TALL * (1 - height), 1)
 
     placed = []
     for number, (one, look) in enumerate(zip(curves, LOOKS, strict=False)):
-        shown = tuple(place(x, y) for x, y in one.points if y >= 0)
-        path = _join([place(x, y) if y >= 0 else None for x, y in one.points])
+        shown = tuple(place(x, y) for x, y in one.points if y >= least)
+        path = _join([place(x, y) if y >= least else None for x, y in one.points])
         key_y = _TOP + _TALL + _AXIS + _KEY_LINE * (number + 0.5)
         placed.append(PlacedCurve(one.words, look, shown, path, key_y))
     ticks = (0.0, 0.5, 1.0)
+    named = [(float(x), name) for x, name in enumerate(names)]
+    if not names:
+        named = [(end_x * t, f"{end_x * t:g}") for t in ticks]
+    heights = [least + (end_y - least) * t for t in ticks]
     return CurveChart(
         key,
         title,
         says,
         tuple(placed),
-        tuple((place(end_x * t, 0)[0], f"{end_x * t:g}") for t in ticks),
-        tuple((place(0, end_y * t)[1], f"{end_y * t:g}") for t in ticks),
+        tuple((place(x, least)[0], name) for x, name in named),
+        tuple((place(0, y)[1], f"{y:g}") for y in heights),
+        *words,
         height=_TOP + _TALL + _AXIS + _KEY_LINE * len(placed) + 6,
     )
 

@@ -1,1 +1,0 @@
-"""Where the marks of a chart stand; templates draw them as inline SVG."""
