@@ -16,6 +16,7 @@ from features.catalogue.declarations import Catalogue, Expression, Measure, Sele
 from features.contract.arrays import MISSING, Int64
 from features.engine.plan import state_kinds
 from features.history.columns import CODED_COLUMNS, History
+from features.history.in_force import in_force
 
 Mask = npt.NDArray[np.bool_]
 _ABSENT: Final = np.iinfo(np.int64).min
@@ -40,8 +41,7 @@ class Moment:
         events, rows, as_of = self.history.events, self.rows, self.as_of_us
         return np.asarray(
             events.measured[rows]
-            & (events.recorded_at[rows] < as_of)
-            & (events.superseded_at[rows] >= as_of)
+            & in_force(events.recorded_at[rows], events.superseded_at[rows], as_of)
             & (events.occurred_at[rows] < as_of)
         )
 
@@ -226,8 +226,7 @@ def _fact_behind(moment: Moment, name: str) -> tuple[str, ...]:
         return ()
     found = np.flatnonzero(
         (facts.name.codes[rows] == facts.name.values.index(name))
-        & (facts.recorded_at[rows] < moment.as_of_us)
-        & (facts.superseded_at[rows] >= moment.as_of_us)
+        & in_force(facts.recorded_at[rows], facts.superseded_at[rows], moment.as_of_us)
     )
     return tuple(facts.fact_id[rows][found[-1:]])
 

@@ -35,8 +35,9 @@ class ContractFolder:
         Zone, extract, and whether the records are synthetic.
     cases, events, facts, links, people
         Normalised tables: the contract's columns; moments as int64 microseconds UTC, optional ones
-        nullable; records that can be corrected also have ``superseded_at``. ``people`` is empty
-        unless asked for: it is for the audit alone (promise 9).
+        nullable; records that can be corrected also have ``superseded_at`` and
+        ``superseded_by``. ``people`` is empty unless asked for: it is for the audit alone
+        (promise 9).
     rejects
         Rows that could not be used.
     repeats, conflicts

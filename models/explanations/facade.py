@@ -13,7 +13,6 @@ adds up to what another does:
 - :func:`report_file`: how unlike the training cases the file is, and in what.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,7 +121,6 @@ def explain_case(
     *,
     before: Moment | None = None,
     advice: Advice | None = None,
-    supersedes: Mapping[str, str] | None = None,
 ) -> CaseExplanation:
     """Return everything that a reviewer can check about one case's score.
 
@@ -135,16 +133,14 @@ def explain_case(
     advice
         The case's advice from a ranking of the same bundle at the same moment, so that its place is
         told; the case by itself where ``None``.
-    supersedes
-        For a record that corrects another, the key of that one; read off the clocks where ``None``.
     """
     history, case = take_cases(history, np.array([case])), 0
     if advice is None:
         advice = rank(bundle, history, as_of_us, np.array([case])).advise([0])[0]
     leading = advice.leading_outcome
-    after = Moment(bundle, history, case, as_of_us, supersedes)
+    after = Moment(bundle, history, case, as_of_us)
     movement = () if before is None else explain_movement(before, after)
-    incidents = explain_incidents(bundle, history, case, as_of_us, supersedes=supersedes)
+    incidents = explain_incidents(bundle, history, case, as_of_us)
     return CaseExplanation(
         advice=advice,
         families=list_families(bundle, history, case, as_of_us, leading) if leading else (),

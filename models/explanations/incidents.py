@@ -126,8 +126,6 @@ def explain_incidents(
     case: int,
     as_of_us: int,
     outcomes: Sequence[str] | None = None,
-    *,
-    supersedes: Mapping[str, str] | None = None,
 ) -> tuple[IncidentReasons, ...]:
     """Return the incidents behind the scores of one case.
 
@@ -137,8 +135,6 @@ def explain_incidents(
         The model, and the case by its number in the history at a moment in microseconds UTC.
     outcomes
         Names; all modelled ones where ``None``.
-    supersedes
-        For a record that corrects another, the key of that one; see :func:`find_units`.
 
     Raises
     ------
@@ -146,7 +142,7 @@ def explain_incidents(
         If an outcome has no model.
     """
     names = tuple(bundle.outcomes if outcomes is None else outcomes)
-    found = find_units(Moment(history, bundle.catalogue, case, as_of_us), supersedes)
+    found = find_units(Moment(history, bundle.catalogue, case, as_of_us))
     lattice = _Lattice(bundle, history, case, as_of_us, found)
     n_units = len(found.units)
     first = lattice.worth(_first_sets(n_units), names)

@@ -10,7 +10,6 @@ own, an indicator that the other does not have is missing.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,16 +47,12 @@ class Moment:
         Number of the case in that history.
     as_of_us
         The moment, microseconds UTC, exclusive on both clocks.
-    supersedes
-        For a record that corrects another, the key of that one; read off the clocks where ``None``.
-        Only that of the later moment is looked at.
     """
 
     bundle: Bundle
     history: History
     case: int
     as_of_us: int
-    supersedes: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,8 +114,8 @@ def _lay_out(before: Moment, after: Moment) -> tuple[Side, Side]:
     new = only_case(after.history, after.case)
     then_us, now_us = before.as_of_us, after.as_of_us
     return (
-        lay_side_by_side(old[0], new[0], then_us, now_us, after.supersedes),
-        lay_side_by_side(old[1], new[1], then_us, now_us, after.supersedes),
+        lay_side_by_side(old[0], new[0], then_us, now_us),
+        lay_side_by_side(old[1], new[1], then_us, now_us),
     )
 
 

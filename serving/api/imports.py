@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row
 from starlette.requests import ClientDisconnect
 
 from features.contract.moments import format_moment
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE
+from features.contract.visibility import is_kept_apart, names_kept_apart
 from features.intake.normalisation import Clock
 from serving.access.roles import may_turn_cases, need_sender
 from serving.access.visibility import find_sight
@@ -328,11 +328,9 @@ def _is_kept_apart(source: Any) -> bool:
     if not isinstance(source, dict):
         return True
     cells = {name: str(cell).strip().lower() for name, cell in source.items()}
-    if cells.get("source") == HEALTH_SOURCE or cells.get("handling") == AGENCY_ONLY:
-        return True
-    # A line that is no row may still hold one.
-    line = cells.get("(line)", "")
-    return HEALTH_SOURCE in line or AGENCY_ONLY in line
+    return is_kept_apart(cells.get("source"), cells.get("handling")) or names_kept_apart(
+        cells.get("(line)", "")
+    )
 
 
 def _to_cell(cell: Any) -> str:

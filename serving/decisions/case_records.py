@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from features.catalogue.declarations import Catalogue, Measure
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS, RETRACTED
+from features.contract.tables import RESERVED_KINDS, RETRACTED
+from features.contract.visibility import is_kept_apart
 from features.intake.contract_folder import ContractFolder
 from features.intake.integrity import SUPERSEDED_AT
 from models.ranking.advice import Advice
@@ -82,7 +83,7 @@ class RecordTeller:
             Cases that the person may not see: no link to one is told.
         """
         events = _of_case(folder.events, case_key)
-        apart = (events["handling"] == AGENCY_ONLY) | (events["source"] == HEALTH_SOURCE)
+        apart = is_kept_apart(events["source"], events["handling"])
         ours = apart & (events["source"] == agency)
         told = [self._tell_event(row) for row in _list_rows(events[~apart | ours])]
         told += [self._tell_fact(row) for row in _list_rows(_of_case(folder.facts, case_key))]

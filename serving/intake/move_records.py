@@ -24,7 +24,7 @@ from features.contract.tables import (
 )
 from features.errors import CaselightError
 from features.intake.contract_folder import ContractFolder, empty_frame
-from features.intake.integrity import SUPERSEDED_AT
+from features.intake.integrity import SUPERSEDED_AT, SUPERSESSION
 from features.intake.normalisation import FILE, ROW
 from serving.store import schema
 from serving.store.frames import make_frame, select_rows
@@ -75,7 +75,7 @@ class CaseFile:
 
     def cut(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a frame without what no table has."""
-        return frame.drop(columns=[SUPERSEDED_AT])
+        return frame.drop(columns=[*SUPERSESSION])
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import CTE, Connection, Row, Select, and_, func, select, tuple_
 
 from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
+from features.contract.visibility import may_be_disclosed
 from serving.standing.standings import StandingRules
 from serving.store.lookups import is_among
 from serving.store.schema import events
@@ -18,7 +19,6 @@ from serving.store.schema import events
 MOST_INCIDENTS: Final = 6
 """Incidents of a case that are told: with them a sheet of a clinic pack stays on one page."""
 _RECORDED: Final = "recorded"
-_NOT_FOR_DISCLOSURE: Final = "not_for_disclosure"
 
 
 @dataclass(frozen=True)
@@ -153,5 +153,5 @@ def _tell(rows: Sequence[Row[Any]]) -> Incident:
     return Incident(
         at_us=rows[0].at_us,
         tellings=tuple(dict.fromkeys(tellings)),
-        is_disclosable=all(row.handling != _NOT_FOR_DISCLOSURE for row in rows),
+        is_disclosable=all(may_be_disclosed(row.handling) for row in rows),
     )

@@ -39,19 +39,20 @@ from features.contract.tables import (
     CASES,
     EVENTS,
     FACTS,
-    HEALTH_SOURCE,
     LINKS,
     PEOPLE,
     RESERVED_KINDS,
     VIEWS,
     Table,
 )
+from features.contract.visibility import is_kept_apart
 from features.engine.measurement import compile_plan, measure
 from features.errors import ConfigError
 from features.history.assembly import assemble_history
 from features.history.columns import History
+from features.history.in_force import rows_in_force
 from features.intake.contract_folder import ContractFolder, empty_frame
-from features.intake.integrity import SUPERSEDED_AT
+from features.intake.integrity import SUPERSEDED_AT, SUPERSEDED_BY
 from models.bundle.boosted_trees import OutcomeModel
 from models.bundle.encoding import Encoding, make_encoding
 from models.bundle.folder import Bundle
@@ -481,8 +482,7 @@ def _keep_known(folder: ContractFolder, as_of_us: int) -> ContractFolder:
     """Leave out what cannot count at the moment, so that copies are small."""
 
     def known(frame: pd.DataFrame) -> pd.DataFrame:
-        in_force = (frame["recorded_at"] < as_of_us) & (frame[SUPERSEDED_AT] >= as_of_us)
-        return frame[in_force]
+        return frame[rows_in_force(frame, as_of_us)]
 
     events = known(folder.events)
     return dataclasses.replace(
@@ -554,8 +554,7 @@ def _incidents_of(events: pd.DataFrame, catalogue: Catalogue) -> list[_Incident]
     done = events[
         events["actor"].isin(["subject", "proxy"])
         & ~events["kind"].isin([*states, *RESERVED_KINDS])
-        & (events["handling"] != "agency_only")
-        & (events["source"].fillna("") != HEALTH_SOURCE)
+        & ~is_kept_apart(events["source"], events["handling"])
     ]
     incident = done["incident_id"].where(done["incident_id"].notna(), done["event_id"])
     return [
@@ -940,6 +939,7 @@ def _make_table(table: Table, given: Mapping[str, Sequence[Any]], size: int) -> 
     like = empty_frame(table)[list(table.column_names)]
     if table.supersedes:
         like[SUPERSEDED_AT] = pd.Series([], dtype="int64")
+        like[SUPERSEDED_BY] = pd.Series([], dtype="str")
     nothing = [None] * size
     return pd.DataFrame(
         {name: pd.Series(given.get(name, nothing), dtype=like[name].dtype) for name in like.columns}
