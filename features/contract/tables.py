@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Form(Enum):
-    """What a column holds, which settles how its text is read."""
+    """What a column holds, which decides how its text is read."""
 
     ID = "identifier"
     TEXT = "text"

@@ -1,4 +1,4 @@
-"""An indicator laid open: its value, the records behind it, and why every other one is left out.
+"""An indicator explained: its value, the records behind it, and why every other one is left out.
 
 :mod:`features.evidence.records` says which records made a value; this says of each other record of
 the case the first reason for which it did not, in one fixed order, so that nothing has to be
@@ -47,7 +47,7 @@ _CELLS: Final = {
     "value": ("value_min", "value_max"),
     "detail": ("detail_in", "detail_prefix"),
 }
-"""A selector's conditions on a record's cells besides kind and actor, in the order told."""
+"""A selector's conditions on a record's cells besides kind and actor, in the order of naming."""
 
 
 class Why(StrEnum):
@@ -164,7 +164,7 @@ class LeftOut:
 class Explanation:
     """An indicator of one case at one moment, and all records of its table, each in one place.
 
-    Events of linked cases are told of only where the indicator looks at such.
+    Events of linked cases are listed only where the indicator counts such.
 
     Parameters
     ----------
@@ -235,6 +235,11 @@ def explain_indicator(
     name
         Name of an indicator. A fact's is explained by the case's facts, any other by its events.
 
+    Returns
+    -------
+    Explanation
+        Every record of the case's table stands in it exactly once.
+
     Raises
     ------
     ConfigError
@@ -283,8 +288,8 @@ class _EventSorting:
         self.behind[list(self.counted_with)] = False
         self.roles = [s for s in (expression.of, expression.among) if s is not None]
         self.links = events.via.values
-        looks_abroad = any(role.via for role in self.roles)
-        self.told = np.asarray(looks_abroad | (events.via.codes[rows] == MISSING))
+        counts_linked = any(role.via for role in self.roles)
+        self.listed = np.asarray(counts_linked | (events.via.codes[rows] == MISSING))
         self.next_versions = next_versions(events, rows, moment.as_of_us)
 
     def sort(self) -> tuple[tuple[RecordLine, ...], tuple[LeftOut, ...]]:
@@ -292,9 +297,9 @@ class _EventSorting:
         behind = tuple(self._line(int(row)) for row in np.flatnonzero(self.behind))
         checks = self._check()
         left_out = []
-        for row in np.flatnonzero(self.told & ~self.behind):
+        for row in np.flatnonzero(self.listed & ~self.behind):
             why = next(why for why, mask in checks if mask[row])
-            left_out.append(self._tell(int(row), why))
+            left_out.append(self._describe(int(row), why))
         return behind, tuple(left_out)
 
     def _line(self, row: int) -> RecordLine:
@@ -359,7 +364,7 @@ class _EventSorting:
         return np.asarray(self.moment.matching(own) | self.moment.matching(linked))
 
     def _stands_in(self, role: Selector) -> Mask:
-        """Return which events are of the case, or the linked cases, that a selector looks at."""
+        """Return which events are of the case, or the linked cases, that a selector takes in."""
         of_case = self.moment.matching(Selector(actor=(), via=role.via))
         return np.asarray(of_case & self._meets(role, "kind", "actor"))
 
@@ -374,7 +379,7 @@ class _EventSorting:
         return np.asarray(np.logical_or.reduce([self.moment.matching(s) for s in self.roles]))
 
     def _has_kind(self) -> Mask:
-        """Return which events are of a kind the measure looks at."""
+        """Return which events are of a kind that the measure takes in."""
         if self.roles:
             return self._meets_any("kind")
         edges = dict(state_kinds(self.moment.catalogue, "starts")) | dict(
@@ -394,7 +399,7 @@ class _EventSorting:
         mask = np.zeros(len(self.at), dtype=np.bool_)
         since = self._since_row()
         if since is not None:
-            # If it could count itself it is told as any other record.
+            # If it could count itself it is listed as any other record.
             mask[since] = not (self._has_kind() & self._matches_any())[since]
         return mask
 
@@ -425,7 +430,7 @@ class _EventSorting:
         return outside
 
     def _states_nothing(self) -> Mask:
-        """Return which events lack the cell that the measure looks at."""
+        """Return which events lack the cell that the measure reads."""
         if self.expression.measure is Measure.MAX:
             return np.isnan(self.value)
         if self.expression.measure in (Measure.FIRST_USE, Measure.DISTINCT):
@@ -484,7 +489,7 @@ class _EventSorting:
             return [name for name, on in (("of", of), ("among", among)) if on]
         return ["all"]
 
-    def _tell(self, row: int, why: Why) -> LeftOut:
+    def _describe(self, row: int, why: Why) -> LeftOut:
         """Add to a reason what it is about."""
         record = self._line(row)
         if why in (Why.WITHDRAWN, Why.SUPERSEDED):

@@ -112,7 +112,24 @@ def records_behind(
 def records_of(
     history: History, catalogue: Catalogue, case: int, as_of_us: int, expression: Expression
 ) -> tuple[str, ...]:
-    """Return the keys of the records that made an expression's value, in time order."""
+    """Return the keys of the records that made an expression's value, in time order.
+
+    Parameters
+    ----------
+    history, catalogue
+        Case histories, and what is measured of them.
+    case
+        Number of the case in the history.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+    expression
+        What is measured.
+
+    Returns
+    -------
+    tuple of str
+        Event identifiers, or the fact's; empty where there is nothing on record.
+    """
     moment = Moment(history, catalogue, case, as_of_us)
     if expression.measure is Measure.LAST_FACT:
         return _fact_behind(moment, str(expression.fact))
@@ -199,7 +216,7 @@ def _largest(moment: Moment, found: Int64) -> Int64:
 
 
 def _with_several_views(moment: Moment, found: Int64) -> Int64:
-    """Return the events of incidents that are told from more than one view."""
+    """Return the events of incidents that are recorded from more than one view."""
     incident = moment.history.events.incident[moment.rows][found]
     view = moment.history.events.view.codes[moment.rows][found]
     pairs = np.unique(np.stack([incident, view]), axis=1)[0] if len(found) else incident

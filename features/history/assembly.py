@@ -140,6 +140,20 @@ def settle_ties(order: Int64, tied: npt.NDArray[np.bool_], ids: npt.NDArray[Any]
     """Return an order in which rows that are equal otherwise stand by identifier.
 
     ``tied[i]`` says whether places ``i`` and ``i + 1`` are equal otherwise, shape ``(n - 1,)``.
+
+    Parameters
+    ----------
+    order
+        Rows by place, shape ``(n,)``; changed where it stands.
+    tied
+        Whether places ``i`` and ``i + 1`` are equal otherwise, shape ``(n - 1,)``.
+    ids
+        Identifier of each row, shape ``(n,)``.
+
+    Returns
+    -------
+    Int64
+        ``order``, with the rows of each tie sorted by identifier.
     """
     if not tied.any():
         return order

@@ -21,6 +21,11 @@ def count_known_records(history: History, case: Int64, as_of_us: Int64) -> Int64
         Shape ``(n,)``: numbers of the cases and their moments, microseconds UTC. Counted is what
         was in force by what was recorded strictly before and, for events, occurred strictly before,
         and may enter an indicator.
+
+    Returns
+    -------
+    Int64
+        Shape ``(n,)``.
     """
     found = np.zeros(len(case), dtype=np.int64)
     events, facts = history.events, history.facts

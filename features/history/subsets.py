@@ -65,6 +65,11 @@ def keep_events(history: History, case: int, kept: Bools) -> History:
     kept
         Shape ``(n_variants, n_events)``: which of the case's events each variant has. A version
         that was corrected stays corrected where what corrects it is left out.
+
+    Returns
+    -------
+    History
+        One case for each variant, under the case's own identifier.
     """
     first = history.events_of(case).start
     variant, place = np.nonzero(kept)
@@ -98,6 +103,20 @@ def end_state(history: History, catalogue: Catalogue, state: str, as_of_us: int)
     For each case and each detail under which the state was ever started, an end is added as if it
     had occurred and been recorded then; an end that matches no start changes nothing (design
     section 4). This is the precaution of the priority, not a prediction of release.
+
+    Parameters
+    ----------
+    history, catalogue
+        Case histories, and what is measured of them.
+    state
+        Name of the state.
+    as_of_us
+        The moment by which it has ended, microseconds UTC.
+
+    Returns
+    -------
+    History
+        The very history where no case was ever in the state.
     """
     enders = [kind.name for kind in catalogue.kinds.values() if kind.ends == state]
     starters = [kind.name for kind in catalogue.kinds.values() if kind.starts == state]
@@ -108,6 +127,7 @@ def end_state(history: History, catalogue: Catalogue, state: str, as_of_us: int)
     if not enders or not len(rows):
         return history
     case = np.searchsorted(events.pointer, rows, side="right") - 1
+    # A start of each detail is enough: its cells make the end one that matches it.
     _, first = np.unique(np.stack([case, events.detail.codes[rows]]), axis=1, return_index=True)
     return _insert_ends(history, rows[first], case[first], enders[0], as_of_us - 1)
 
@@ -159,6 +179,7 @@ def _insert(column: Any, places: Int64, added: Any) -> Any:
 def _rows_of(pointer: Int64, cases: Int64) -> tuple[Int64, Int64]:
     lengths = pointer[cases + 1] - pointer[cases]
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    # One counter through all rows, moved for each case from its new place to its old one.
     rows = np.repeat(pointer[cases] - offsets[:-1], lengths) + np.arange(offsets[-1])
     return rows, offsets
 

@@ -45,14 +45,19 @@ def check_integrity(table: Table, frame: pd.DataFrame, cases: "pd.Index[str] | N
         Its normalised rows, from all files.
     cases
         Identifiers of the known cases; ``None`` for the table of cases itself.
+
+    Returns
+    -------
+    Sound
+        What may be used, and the rejects.
     """
     kept, conflicts, repeats = _check_keys(table, frame)
     rejects = [_reject(table, conflicts, table.id_column, "conflict")]
     if cases is not None:
-        strangers = ~kept["case_id"].isin(cases).to_numpy()
-        if strangers.any():
-            rejects.append(_reject(table, kept[strangers], "case_id", "unknown_case"))
-            kept = kept[~strangers].reset_index(drop=True)
+        is_unknown = ~kept["case_id"].isin(cases).to_numpy()
+        if is_unknown.any():
+            rejects.append(_reject(table, kept[is_unknown], "case_id", "unknown_case"))
+            kept = kept[~is_unknown].reset_index(drop=True)
     warnings: dict[str, int] = {}
     if table.supersedes:
         kept, found = _check_supersession(table, kept, warnings)

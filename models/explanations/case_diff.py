@@ -124,6 +124,11 @@ def repeat_rows(table: Any, kept: Bools, **replaced: Int64) -> Any:
         Shape ``(n_variants, n)``: the rows that each variant has.
     replaced
         Columns that differ by variant, shape ``(n_variants, n)``.
+
+    Returns
+    -------
+    Events or Facts
+        One case for each variant, sorted anew where a moment differs.
     """
     order = np.arange(kept.shape[1])[None, :].repeat(len(kept), axis=0)
     if "occurred_at" in replaced:

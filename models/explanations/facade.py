@@ -1,4 +1,4 @@
-"""The door to every explanation of a score.
+"""The public interface of every explanation of a score.
 
 Each function takes ``(bundle, history, case, as_of_us)``: the model, and a case by its number in a
 history at a moment. All numbers come from the log-odds that are served, so that what one view shows
@@ -9,7 +9,7 @@ adds up to what another does:
 - :func:`explain_incidents`: the incidents on which a score rests;
 - :func:`explain_movement`, :func:`explain_rank`: why a case moved, and why its place did;
 - :func:`list_open_questions`: what is not known, and how far each answer could move the score;
-- :func:`find_settling`: what would settle it; for the screen alone;
+- :func:`find_settling`: what could change it; for the screen alone;
 - :func:`report_file`: how unlike the training cases the file is, and in what.
 """
 
@@ -132,7 +132,12 @@ def explain_case(
         The case as it was scored earlier, where its movement is asked for.
     advice
         The case's advice from a ranking of the same bundle at the same moment, so that its place is
-        told; the case by itself where ``None``.
+        named; the case by itself where ``None``.
+
+    Returns
+    -------
+    CaseExplanation
+        All parts, of every outcome that the bundle models.
     """
     history, case = take_cases(history, np.array([case])), 0
     if advice is None:
@@ -154,7 +159,20 @@ def explain_case(
 def list_families(
     bundle: Bundle, history: History, case: int, as_of_us: int, outcome: str
 ) -> tuple[FamilyShare, ...]:
-    """Return what each family of indicators moved one outcome's score by, largest share first.
+    """Return what each family of indicators moved one outcome's score by, largest first.
+
+    Parameters
+    ----------
+    bundle, history, case, as_of_us
+        The model, and the case by its number in the history at a moment in microseconds UTC,
+        exclusive on both clocks.
+    outcome
+        Name of a modelled outcome.
+
+    Returns
+    -------
+    tuple of FamilyShare
+        In log-odds.
 
     Raises
     ------
@@ -166,9 +184,26 @@ def list_families(
 
 
 def family_shares(bundle: Bundle, values: Float64, outcome: str) -> tuple[FamilyShare, ...]:
-    """Return the shares of families for one row of indicators, shape ``(1, n_columns)``."""
-    told = explain(bundle.outcomes[outcome], bundle.encoding, values)
-    shares = {name: float(share[0]) for name, share in told.by_family(bundle.catalogue).items()}
+    """Return the contributions of families for one row of indicators, shape ``(1, n_columns)``.
+
+    Parameters
+    ----------
+    bundle
+        The model.
+    values
+        Shape ``(1, n_columns)``, from :func:`models.ranking.estimates.measure_case`.
+    outcome
+        Name of a modelled outcome.
+
+    Returns
+    -------
+    tuple of FamilyShare
+        In log-odds, the largest contribution first.
+    """
+    explained = explain(bundle.outcomes[outcome], bundle.encoding, values)
+    shares = {
+        name: float(share[0]) for name, share in explained.by_family(bundle.catalogue).items()
+    }
     return tuple(
         FamilyShare(outcome, name, share, describe_push(share))
         for name, share in sorted(shares.items(), key=lambda pair: (-abs(pair[1]), pair[0]))

@@ -1,7 +1,7 @@
 """The incidents of a case, as a person would count them.
 
 One unit is an incident with every version of its records, a state's start with its end, or all
-single records of one kind on one day: thirty messages in a night are one thing to look at.
+single records of one kind on one day: thirty messages in a night are one incident to a reader.
 """
 
 from collections import defaultdict

@@ -30,7 +30,7 @@ from models.wording.sentences import format_probability, say
 SWITCHES: Final = ("new_records", "corrections", "passing_time", "model", "catalogue")
 _NEW, _CORRECTIONS, _TIME, _MODEL, _CATALOGUE = range(len(SWITCHES))
 _LEAST_SHARE: Final = 0.005
-"""Log-odds; what moved a score by less is told as no change of it."""
+"""Log-odds; what moved a score by less is worded as no change of it."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class SwitchShare:
 class Movement:
     """Why one outcome's score moved.
 
-    ``before.log_odds`` and the shares add up to ``after.log_odds``, to 1e-9. ``sentence`` tells the
-    two probabilities.
+    ``before.log_odds`` and the shares add up to ``after.log_odds``, to 1e-9. ``sentence`` states
+    the two probabilities.
     """
 
     outcome: str
@@ -101,8 +101,8 @@ def explain_movement(before: Moment, after: Moment) -> tuple[Movement, ...]:
             outcome=name,
             before=tell_estimate(before.bundle, name, float(worth[0, column])),
             after=tell_estimate(after.bundle, name, float(worth[-1, column])),
-            shares=_tell_shares(sides, shares[:, column]),
-            sentence=_tell_change(before, after, name, worth[[0, -1], column]),
+            shares=_describe_shares(sides, shares[:, column]),
+            sentence=_describe_change(before, after, name, worth[[0, -1], column]),
         )
         for column, name in enumerate(names)
     )
@@ -205,7 +205,7 @@ def _before(occurred: Int64, then_us: int, now_us: int) -> Int64:
     return found
 
 
-def _tell_change(before: Moment, after: Moment, outcome: str, log_odds: Float64) -> str:
+def _describe_change(before: Moment, after: Moment, outcome: str, log_odds: Float64) -> str:
     """Return the two probabilities in words, each with its day."""
     zone = after.history.time_zone
     ends = [
@@ -222,7 +222,7 @@ def _tell_change(before: Moment, after: Moment, outcome: str, log_odds: Float64)
     )
 
 
-def _tell_shares(sides: tuple[Side, Side], shares: Float64) -> tuple[SwitchShare, ...]:
+def _describe_shares(sides: tuple[Side, Side], shares: Float64) -> tuple[SwitchShare, ...]:
     records = {
         "new_records": _keys(sides, "new"),
         "corrections": _keys(sides, "corrected"),

@@ -54,6 +54,11 @@ def report_file(bundle: Bundle, history: History, case: int, as_of_us: int) -> F
     ----------
     bundle, history, case, as_of_us
         The model, and the case by its number in the history at a moment in microseconds UTC.
+
+    Returns
+    -------
+    FileReport
+        Empty of remarks where the file is like those of the training cases.
     """
     familiarity = bundle.familiarity
     if familiarity is None:

@@ -33,7 +33,7 @@ from models.ranking.reasons_text import Explained, list_unanswered, tell_reasons
 
 @dataclass(frozen=True)
 class Standing:
-    """Where cases stand, before reasons are told.
+    """The order of cases, before reasons are worded.
 
     Parameters
     ----------
@@ -58,7 +58,20 @@ class Standing:
 
 
 def cohort_cases(history: History, catalogue: Catalogue, as_of_us: int) -> Int64:
-    """Return the cases open at ``as_of_us`` that the catalogue's cohort takes in, ascending."""
+    """Return the cases open at ``as_of_us`` that the catalogue's cohort takes in, ascending.
+
+    Parameters
+    ----------
+    history, catalogue
+        Case histories, and what is measured of them.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+
+    Returns
+    -------
+    Int64
+        Numbers of the cases in the history.
+    """
     cases = open_cases(history, as_of_us)
     cohort = catalogue.cohort
     if cohort.expression is None or not len(cases):
@@ -70,7 +83,7 @@ def cohort_cases(history: History, catalogue: Catalogue, as_of_us: int) -> Int64
 
 @dataclass(frozen=True)
 class Ranking:
-    """Cases in order of priority, whose reasons are told when asked for.
+    """Cases in order of priority, whose reasons are worded when asked for.
 
     Parameters
     ----------
@@ -93,13 +106,13 @@ class Ranking:
     def advise(self, places: Sequence[int]) -> tuple[Advice, ...]:
         """Return the advice on the cases at some places, counted from 0."""
         catalogue = self.bundle.catalogue
-        explained = _explain_all(self, places)
+        worded = _explain_all(self, places)
         flags = _raise_flags(
             catalogue, self.history, self.as_of_us, self.standing.case[list(places)]
         )
         return tuple(
-            _advise(self, place, told, raised)
-            for place, told, raised in zip(places, explained, flags, strict=True)
+            _advise(self, place, explained, raised)
+            for place, explained, raised in zip(places, worded, flags, strict=True)
         )
 
     def urgent_places(self) -> tuple[int, ...]:
@@ -130,7 +143,22 @@ class Ranking:
 
 
 def rank(bundle: Bundle, history: History, as_of_us: int, cases: Int64 | None = None) -> Ranking:
-    """Order cases by expected harm; the catalogue's cohort of open cases where none are named."""
+    """Order cases by expected harm; the catalogue's cohort of open cases where none are named.
+
+    Parameters
+    ----------
+    bundle, history
+        The model, and the case histories.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+    cases
+        Numbers of the cases to order; the cohort where ``None``.
+
+    Returns
+    -------
+    Ranking
+        From the highest priority to the lowest; its reasons are made when asked for.
+    """
     chosen = cohort_cases(history, bundle.catalogue, as_of_us) if cases is None else cases
     return Ranking(bundle, history, as_of_us, order_cases(bundle, history, as_of_us, chosen))
 
@@ -143,7 +171,7 @@ def rank_cases(
     cases: Int64 | None = None,
     top: int | None = None,
 ) -> RankedList:
-    """Rank cases by expected harm and tell the reasons.
+    """Rank cases by expected harm and word the reasons.
 
     Parameters
     ----------
@@ -156,7 +184,7 @@ def rank_cases(
     cases
         Numbers of the cases; the catalogue's cohort of open cases where ``None``.
     top
-        How many to tell about, from the first; all where ``None``.
+        How many to give reasons for, from the first; all where ``None``.
 
     Returns
     -------
@@ -167,7 +195,22 @@ def rank_cases(
 
 
 def order_cases(bundle: Bundle, history: History, as_of_us: int, cases: Int64) -> Standing:
-    """Measure and order cases by priority: the larger of as recorded and with custody ended."""
+    """Measure and order cases by priority: the larger of as recorded and with custody ended.
+
+    Parameters
+    ----------
+    bundle, history
+        The model, and the case histories.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+    cases
+        Numbers of the cases in the history.
+
+    Returns
+    -------
+    Standing
+        The cases from the highest priority to the lowest.
+    """
     catalogue = bundle.catalogue
     values = measure(history, bundle.plan, as_of_us, cases).values
     log_odds = estimate_log_odds(bundle, values)

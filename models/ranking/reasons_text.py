@@ -50,7 +50,22 @@ _NOTHING_USUAL: Final = Usual(None, None, "")
 def find_usual(
     catalogue: Catalogue, reference: Reference, indicator: Indicator, column: int
 ) -> Usual:
-    """Return what is usual for an indicator whose values stand in ``column``."""
+    """Return what is usual for an indicator whose values stand in ``column``.
+
+    Parameters
+    ----------
+    catalogue, reference
+        The indicators, and their values among the training cases.
+    indicator
+        Which one.
+    column
+        Number of its first column in the indicator matrix.
+
+    Returns
+    -------
+    Usual
+        Limits between which nine in ten training cases lie, and the sentence for them.
+    """
     if reference.missing[column] > _MOSTLY:
         return Usual(None, None, say("usual_none"))
     places = np.searchsorted(reference.levels, USUAL)
@@ -85,6 +100,11 @@ def tell_reasons(
         Shape ``(n_columns,)``, the indicator matrix's row.
     reference
         What was usual among the training cases; nothing is said of it where ``None``.
+
+    Returns
+    -------
+    Explained
+        Reasons that push up, those that push down, and what is shown as unknown instead.
 
     Notes
     -----
