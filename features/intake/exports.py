@@ -103,7 +103,7 @@ def import_source(
         repeats=folder.repeats,
         conflicts=folder.conflicts,
         rejects=rejects.count_codes(),
-        warnings=_tell_warnings(folder),
+        warnings=_describe_warnings(folder),
     )
 
 
@@ -186,5 +186,5 @@ def _restore_sources(rejects: Rejects, source: Path, mapping: ExportMapping) -> 
     return Rejects(frame)
 
 
-def _tell_warnings(folder: ContractFolder) -> tuple[str, ...]:
+def _describe_warnings(folder: ContractFolder) -> tuple[str, ...]:
     return tuple(f"{count:,} x {text}" for text, count in folder.warnings.items())

@@ -32,7 +32,13 @@ from models.explanations.unfamiliarity import FileReport, UnusualValue, report_f
 from models.ranking.advice import Advice
 from models.ranking.estimates import measure_case
 from models.ranking.order import rank
-from models.ranking.reasons_text import MOST_DOWN, MOST_UP, Explained, list_unanswered, tell_reasons
+from models.ranking.reasons_text import (
+    MOST_DOWN,
+    MOST_UP,
+    Explained,
+    describe_reasons,
+    list_unanswered,
+)
 from models.ranking.stability import Agreement, measure_agreement, measure_churn
 from models.wording.sentences import describe_push
 
@@ -58,6 +64,7 @@ __all__ = [
     "SwitchShare",
     "Unit",
     "UnusualValue",
+    "describe_reasons",
     "explain",
     "explain_case",
     "explain_incidents",
@@ -70,7 +77,6 @@ __all__ = [
     "measure_agreement",
     "measure_churn",
     "report_file",
-    "tell_reasons",
 ]
 
 

@@ -24,7 +24,7 @@ from models.explanations.case_diff import Side, lay_side_by_side, only_case, rep
 from models.explanations.incident_groups import name_day
 from models.explanations.shapley import Bools, list_subsets, share_out
 from models.ranking.advice import Estimate
-from models.ranking.estimates import tell_estimate
+from models.ranking.estimates import make_estimate
 from models.wording.sentences import format_probability, say
 
 SWITCHES: Final = ("new_records", "corrections", "passing_time", "model", "catalogue")
@@ -99,8 +99,8 @@ def explain_movement(before: Moment, after: Moment) -> tuple[Movement, ...]:
     return tuple(
         Movement(
             outcome=name,
-            before=tell_estimate(before.bundle, name, float(worth[0, column])),
-            after=tell_estimate(after.bundle, name, float(worth[-1, column])),
+            before=make_estimate(before.bundle, name, float(worth[0, column])),
+            after=make_estimate(after.bundle, name, float(worth[-1, column])),
             shares=_describe_shares(sides, shares[:, column]),
             sentence=_describe_change(before, after, name, worth[[0, -1], column]),
         )
@@ -209,7 +209,7 @@ def _describe_change(before: Moment, after: Moment, outcome: str, log_odds: Floa
     """Return the two probabilities in words, each with its day."""
     zone = after.history.time_zone
     ends = [
-        tell_estimate(one.bundle, outcome, float(value))
+        make_estimate(one.bundle, outcome, float(value))
         for one, value in zip((before, after), log_odds, strict=True)
     ]
     return say(
@@ -228,7 +228,7 @@ def _describe_shares(sides: tuple[Side, Side], shares: Float64) -> tuple[SwitchS
         "corrections": _keys(sides, "corrected"),
     }
     return tuple(
-        SwitchShare(name, float(share), _tell_share(name, float(share)), records.get(name, ()))
+        SwitchShare(name, float(share), _describe_share(name, float(share)), records.get(name, ()))
         for name, share in zip(SWITCHES, shares, strict=True)
     )
 
@@ -242,7 +242,7 @@ def _keys(sides: tuple[Side, Side], which: str) -> tuple[str, ...]:
     )
 
 
-def _tell_share(switch: str, share: float) -> str:
+def _describe_share(switch: str, share: float) -> str:
     what = say(f"switch_{switch}")
     if abs(share) < _LEAST_SHARE:
         return say("switch_unmoved", what=what)

@@ -90,7 +90,7 @@ def find_open_questions(bundle: Bundle, values: Float64) -> tuple[OpenQuestion, 
             fact=fact,
             sentence=unknown.sentence,
             key_question=unknown.key_question,
-            ranges=tell_ranges(probabilities, slice(ends[n], ends[n + 1])),
+            ranges=describe_ranges(probabilities, slice(ends[n], ends[n + 1])),
         )
         for n, (fact, unknown) in enumerate(unknowns.items())
     ]
@@ -104,7 +104,7 @@ def _estimate(bundle: Bundle, rows: Sequence[Float64]) -> dict[str, Float64]:
     return {name: expit(model.log_odds(x)) for name, model in bundle.outcomes.items()}
 
 
-def tell_ranges(
+def describe_ranges(
     probabilities: Mapping[str, Float64], rows: slice, of: str = "answers"
 ) -> tuple[AnswerRange, ...]:
     """Return each outcome's range over some rows: of ``answers`` to a question, or of ``views``.

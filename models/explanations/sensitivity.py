@@ -22,8 +22,8 @@ from models.explanations.incident_groups import find_units, name_day
 from models.explanations.open_questions import (
     AnswerRange,
     OpenQuestion,
+    describe_ranges,
     list_open_questions,
-    tell_ranges,
 )
 from models.ranking.estimates import measure_case
 from models.ranking.reasons_text import first_columns
@@ -105,7 +105,7 @@ def _find_disputes(
     disputes = []
     for place, n in enumerate(disputed):
         rows = slice(ends[place], ends[place + 1])
-        ranges = tell_ranges(served, rows, "views")
+        ranges = describe_ranges(served, rows, "views")
         unit = found.units[n]
         disputes.append(Dispute(say("in_dispute", told=unit.sentence), unit.records, ranges))
     return tuple(disputes)

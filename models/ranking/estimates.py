@@ -34,7 +34,7 @@ def measure_case(bundle: Bundle, history: History, case: int, as_of_us: int) -> 
     return measure(alone, bundle.plan, as_of_us, threads=1).values
 
 
-def tell_estimates(bundle: Bundle, log_odds: Mapping[str, float]) -> tuple[Estimate, ...]:
+def make_estimates(bundle: Bundle, log_odds: Mapping[str, float]) -> tuple[Estimate, ...]:
     """Return the estimate of each modelled outcome, in catalogue order.
 
     Parameters
@@ -48,13 +48,13 @@ def tell_estimates(bundle: Bundle, log_odds: Mapping[str, float]) -> tuple[Estim
         In catalogue order.
     """
     return tuple(
-        tell_estimate(bundle, outcome.name, log_odds[outcome.name])
+        make_estimate(bundle, outcome.name, log_odds[outcome.name])
         for outcome in bundle.catalogue.outcomes
         if outcome.name in bundle.outcomes
     )
 
 
-def tell_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
+def make_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
     """Return the estimate of one modelled outcome at its served log-odds.
 
     Parameters

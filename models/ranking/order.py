@@ -26,9 +26,9 @@ from features.history.subsets import end_state, take_cases
 from models.bundle.contributions import explain
 from models.bundle.folder import Bundle
 from models.ranking.advice import Advice, RaisedFlag, RankedList
-from models.ranking.estimates import tell_estimates
+from models.ranking.estimates import make_estimates
 from models.ranking.priority import Harm, expected_harm
-from models.ranking.reasons_text import Explained, list_unanswered, tell_reasons
+from models.ranking.reasons_text import Explained, describe_reasons, list_unanswered
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ def _explain_all(ranking: Ranking, places: Sequence[int]) -> list[Explained]:
             continue
         shares = explain(model, bundle.encoding, standing.values[led]).by_indicator
         for share, place in zip(shares, led, strict=True):
-            explained[place] = tell_reasons(
+            explained[place] = describe_reasons(
                 ranking.history,
                 bundle.catalogue,
                 int(standing.case[place]),
@@ -326,7 +326,7 @@ def _advise(
         n_ranked=len(ranking),
         priority=float(standing.priority[place]),
         priority_as_recorded=float(standing.as_recorded[place]),
-        estimates=tell_estimates(ranking.bundle, _log_odds_at(standing, place)),
+        estimates=make_estimates(ranking.bundle, _log_odds_at(standing, place)),
         leading_outcome=standing.leading[place],
         reasons=explained.reasons,
         counter_reasons=explained.counter_reasons,

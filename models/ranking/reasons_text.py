@@ -80,7 +80,7 @@ def find_usual(
     return Usual(low, high, say("usual", low=shown[0], high=shown[1]))
 
 
-def tell_reasons(
+def describe_reasons(
     history: History,
     catalogue: Catalogue,
     case: int,
@@ -111,7 +111,7 @@ def tell_reasons(
     A push down by an indicator marked ``silence`` (silence, custody, relocation, withdrawn support)
     or by an unanswered question is never a reason: silence is not safety (promise 6).
     """
-    teller = _Teller(history, catalogue, case, as_of_us, outcome, reference)
+    writer = _ReasonWriter(history, catalogue, case, as_of_us, outcome, reference)
     columns = first_columns(catalogue)
     up: list[Reason] = []
     down: list[Reason] = []
@@ -128,12 +128,12 @@ def tell_reasons(
             continue
         side, most = (up, MOST_UP) if share > 0 else (down, MOST_DOWN)
         if len(side) < most:
-            side.append(teller.tell(indicator, columns[number], share, value))
+            side.append(writer.describe(indicator, columns[number], share, value))
     return Explained(tuple(up), tuple(down), tuple(silences))
 
 
 @dataclass(frozen=True)
-class _Teller:
+class _ReasonWriter:
     history: History
     catalogue: Catalogue
     case: int
@@ -141,7 +141,7 @@ class _Teller:
     outcome: str
     reference: Reference | None
 
-    def tell(self, indicator: Indicator, column: int, share: float, value: float) -> Reason:
+    def describe(self, indicator: Indicator, column: int, share: float, value: float) -> Reason:
         catalogue = self.catalogue
         usual = (
             _NOTHING_USUAL
