@@ -61,7 +61,8 @@ def measure_size(unit: Path, n_events: int, rounds: int = 3) -> dict[str, float]
 
 def _columns(history: History) -> list[np.ndarray]:
     """Return the columns of events that the engine reads; keys of records are not among them."""
-    names = [f.name for f in dataclasses.fields(history.events) if f.name != "event_id"]
+    unread = ("event_id", "superseded_by")
+    names = [f.name for f in dataclasses.fields(history.events) if f.name not in unread]
     found = [getattr(history.events, name) for name in names]
     return [column.codes if isinstance(column, Coded) else column for column in found]
 

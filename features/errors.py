@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 class CaselightError(Exception):
-    """A mistake a user can mend; the command line prints it as one line and exits with 2."""
+    """A mistake that a user can correct; the command line prints one line and exits with 2."""
 
 
 class DataContractError(CaselightError):
@@ -38,7 +38,7 @@ class Problem:
     place
         Dotted path of the entry, such as ``indicators[3].within``.
     message
-        What is wrong and how to mend it.
+        What is wrong and how to correct it.
     """
 
     line: int

@@ -19,9 +19,10 @@ sys.path.insert(0, str(ROOT))
 from caselight.commands.demo import choose_dates  # noqa: E402  # the line above makes it importable
 from features.catalogue.declarations import DAY_US, Catalogue  # noqa: E402
 from features.catalogue.file import load_catalogue  # noqa: E402
-from features.contract.tables import HEALTH_SOURCE  # noqa: E402
+from features.contract.visibility import is_kept_apart  # noqa: E402
 from features.history.assembly import assemble_history  # noqa: E402
 from features.history.columns import History  # noqa: E402
+from features.history.in_force import rows_in_force  # noqa: E402
 from features.intake.contract_folder import ContractFolder, read_folder  # noqa: E402
 from models.bundle.folder import Bundle, load_bundle  # noqa: E402
 from models.explanations.facade import Moment, explain_case  # noqa: E402
@@ -37,7 +38,6 @@ N_CASES: Final = 500
 SEED: Final = 7
 CASE: Final = "SYN-C0000389"
 EARLIER_US: Final = 60 * DAY_US
-_APART: Final = "agency_only"
 
 _BEFORE: Final = """\
 # One case in full
@@ -129,7 +129,6 @@ def write_page(folder: ContractFolder, bundle: Bundle) -> str:
         as_of,
         before=before,
         advice=ranking.advise([place])[0],
-        supersedes=_corrections(folder),
     )
     text = render_case(explained, bundle.catalogue, zone)
     return (
@@ -154,15 +153,6 @@ def _before(folder: ContractFolder, bundle: Bundle, case: int, as_of_us: int) ->
     return Moment(bundle, history, case, as_of_us)
 
 
-def _corrections(folder: ContractFolder) -> dict[str, str]:
-    """Return for each record of the case that corrects another the key of that one."""
-    found: dict[str, str] = {}
-    for table, key in ((folder.events, "event_id"), (folder.facts, "fact_id")):
-        mine = table[(table["case_id"] == CASE) & table["supersedes"].notna()]
-        found |= dict(zip(mine[key].astype(str), mine["supersedes"].astype(str), strict=True))
-    return found
-
-
 def _known(table: pd.DataFrame, as_of_us: int) -> pd.DataFrame:
     return table[(table["case_id"] == CASE) & (table["recorded_at"] < as_of_us)]
 
@@ -170,7 +160,7 @@ def _known(table: pd.DataFrame, as_of_us: int) -> pd.DataFrame:
 def _list_events(folder: ContractFolder, catalogue: Catalogue, as_of_us: int) -> list[str]:
     zone = folder.manifest.time_zone
     known = _known(folder.events, as_of_us)
-    apart = (known["handling"] == _APART) | (known["source"] == HEALTH_SOURCE)
+    apart = is_kept_apart(known["source"], known["handling"])
     known = known[~apart].sort_values(["occurred_at", "recorded_at", "event_id"])
     lines = []
     for row in known.to_dict("records"):
@@ -187,8 +177,8 @@ def _list_events(folder: ContractFolder, catalogue: Catalogue, as_of_us: int) ->
 
 
 def _list_answers(folder: ContractFolder, catalogue: Catalogue, as_of_us: int) -> list[str]:
-    known = _known(folder.facts, as_of_us)
-    known = known[known["superseded_at"] >= as_of_us].sort_values(["recorded_at", "fact_id"])
+    facts = folder.facts[folder.facts["case_id"] == CASE]
+    known = facts[rows_in_force(facts, as_of_us)].sort_values(["recorded_at", "fact_id"])
     latest = known.drop_duplicates("name", keep="last")
     lines = []
     for row in latest.to_dict("records"):

@@ -38,7 +38,7 @@ def explain_indicator(
     if len(dates) != 1:
         raise ConfigError("--as-of takes one date here")
     number = find_case(loaded.history, case)
-    found = explain(loaded.folder, loaded.history, measured, number, dates[0], name)
+    found = explain(loaded.history, measured, number, dates[0], name)
     print(describe_explanation(found, measured, loaded.history.time_zone, list_all=list_all))
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 Text = npt.NDArray[np.object_]
 Keys = npt.NDArray[np.object_] | Int64
 

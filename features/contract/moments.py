@@ -98,6 +98,11 @@ def parse_moments(texts: "pd.Series[str]", time_zone: str, edge: Edge) -> Moment
         earlier one for ``first`` and the later one for ``last``.
     edge
         Which microsecond of its day a date alone stands for.
+
+    Returns
+    -------
+    Moments
+        In the order of ``texts``.
     """
     codes, distinct = pd.factorize(texts.to_numpy(dtype=object), use_na_sentinel=True)
     zone = find_zone(time_zone)
@@ -169,7 +174,22 @@ def format_moment(us: int, time_zone: str) -> str:
 
 
 def from_timestamps(values: "pd.Series[pd.Timestamp]", time_zone: str, edge: Edge) -> Moments:
-    """Read a column of timestamps, those without a zone in ``time_zone``."""
+    """Read a column of timestamps, those without a zone in ``time_zone``.
+
+    Parameters
+    ----------
+    values
+        Timestamps, with or without a zone; missing values stay ``UNREADABLE``.
+    time_zone
+        Zone of timestamps without one.
+    edge
+        As :func:`parse_moments` takes it.
+
+    Returns
+    -------
+    Moments
+        In the order of ``values``.
+    """
     missing = values.isna().to_numpy()
     shifted = 0
     if values.dt.tz is None:

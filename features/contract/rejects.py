@@ -73,7 +73,24 @@ def make_rejects(
     code: str | Sequence[str],
     sources: Sequence[Mapping[str, object]],
 ) -> Rejects:
-    """Note one problem of each of several rows of one table."""
+    """Note one problem of each of several rows of one table.
+
+    Parameters
+    ----------
+    table
+        Name of the table.
+    file, column, code
+        Of each row, or one that holds for all.
+    rows
+        Numbers of the rows in their files, counted from 1.
+    sources
+        The rows as they came.
+
+    Returns
+    -------
+    Rejects
+        One line for each row.
+    """
     if not len(rows):
         return no_rejects()
     codes = [code] * len(rows) if isinstance(code, str) else list(code)
@@ -106,6 +123,20 @@ def write_rejects(rejects: Rejects, folder: Path, stage: str) -> str:
     """Write rejects to ``folder/rejects/<stage>.csv``, mode 0600, and return its relative name.
 
     The file is created with that mode, so that there is no moment at which others could read it.
+
+    Parameters
+    ----------
+    rejects
+        What to write.
+    folder
+        Folder in which ``rejects/`` is made where it is absent.
+    stage
+        Name of the file without its ending.
+
+    Returns
+    -------
+    str
+        Path of the file within ``folder``.
     """
     place = folder / FOLDER
     place.mkdir(mode=0o700, exist_ok=True)

@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Form(Enum):
-    """What a column holds, which settles how its text is read."""
+    """What a column holds, which decides how its text is read."""
 
     ID = "identifier"
     TEXT = "text"
@@ -82,7 +82,9 @@ TARGETS: Final = ("victim", "child", "partner", "other", "self")
 ASSURANCES: Final = ("fact", "assessment", "unverified")
 AGENCY_ONLY: Final = "agency_only"
 """How a record is handled that only the agency of its source may see; no indicator uses it."""
-HANDLINGS: Final = ("unit", AGENCY_ONLY, "not_for_disclosure")
+NOT_FOR_DISCLOSURE: Final = "not_for_disclosure"
+"""How a record is handled that the people whom it concerns must not be given."""
+HANDLINGS: Final = ("unit", AGENCY_ONLY, NOT_FOR_DISCLOSURE)
 
 RETRACTED: Final = "retracted"
 """Kind of a record that withdraws another one and is itself never counted."""

@@ -176,10 +176,10 @@ def _read_answers(plan: Plan, facts: Facts, code: Int32, time_zone: str) -> Floa
     place[NONE] = n_facts  # of facts that this history does not have
     given = np.zeros((n_facts + 1, len(words) + 1), dtype=np.bool_)
     given[place[facts.name.codes], facts.value.codes] = True
-    asked, told = given[:n_facts, : len(words)].nonzero()
+    asked, answered = given[:n_facts, : len(words)].nonzero()
     answers = np.full(given.shape, np.nan)
-    answers[asked, told] = [
+    answers[asked, answered] = [
         read_answer(words[word], plan.facts[fact][1], time_zone)
-        for fact, word in zip(asked.tolist(), told.tolist(), strict=True)
+        for fact, word in zip(asked.tolist(), answered.tolist(), strict=True)
     ]
     return answers

@@ -37,15 +37,25 @@ def _user_cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "caselight"
 
 
+def compiled_sources() -> list[Path]:
+    """Return the files on which compiled code depends.
+
+    The compiler itself looks at the file of the outermost function alone. What becomes part of
+    that function, and the types that it is handed, come from all of these.
+    """
+    folder = Path(__file__).parent
+    return [
+        *sorted((folder / "kernel").glob("*.py")),
+        *(folder / name for name in ("placing.py", "plan.py", "binding.py")),
+        folder.parent / "history" / "in_force.py",
+    ]
+
+
 @functools.cache
 def _fingerprint() -> str:
     import numba
 
-    folder = Path(__file__).parent
-    source = b"".join(
-        (folder / name).read_bytes()
-        for name in ("kernel.py", "placing.py", "plan.py", "binding.py")
-    )
+    source = b"".join(path.read_bytes() for path in compiled_sources())
     digest = hashlib.sha256(source + numba.__version__.encode())
     return digest.hexdigest()[:16]
 
@@ -66,11 +76,12 @@ def kernels() -> Kernels:
     """Return the compiled functions, cached on disk where that is possible."""
     import numba
 
-    from features.engine import kernel, placing
+    from features.engine import placing
+    from features.engine.kernel import passes
 
-    passes = Kernels(
-        kernel.measure_events,
-        kernel.measure_facts,
+    compiled = Kernels(
+        passes.measure_events,
+        passes.measure_facts,
         placing.gather_cases,
         placing.sort_cases,
         placing.sort_ties,
@@ -79,6 +90,6 @@ def kernels() -> Kernels:
     folder = cache_folder()
     if folder is not None:
         numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
-        for compiled in passes:
-            compiled.enable_caching()  # type: ignore[union-attr]
-    return passes
+        for function in compiled:
+            function.enable_caching()  # type: ignore[union-attr]
+    return compiled

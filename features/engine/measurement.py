@@ -132,6 +132,22 @@ def measure_queries(
 
     Labels use this with a cut after the anchor's date and their own knowledge; everything else uses
     :func:`measure`. ``binding`` may be passed where one history is measured many times.
+
+    Parameters
+    ----------
+    history, plan
+        What is measured of which histories.
+    queries
+        Which case to measure as of when.
+    threads
+        Number of threads; the number of processors where ``None``.
+    binding
+        The plan bound to this history, where it was bound before.
+
+    Returns
+    -------
+    Float64
+        Shape ``(n_queries, n_columns)``, in the order of the queries; NaN is missing.
     """
     bound = binding or bind(plan, history)
     output = np.empty((len(queries), len(plan.columns)))

@@ -140,6 +140,20 @@ def horizon_end(as_of_us: int, horizon: Horizon, time_zone: str) -> int:
 
     Days are of 24 hours; months are of the calendar in ``time_zone``, a day that the month lacks
     becoming its last.
+
+    Parameters
+    ----------
+    as_of_us
+        Start of the horizon, microseconds UTC, inclusive.
+    horizon
+        Its length.
+    time_zone
+        IANA name of the zone whose calendar months follow.
+
+    Returns
+    -------
+    int
+        The first microsecond UTC that is no longer in the horizon.
     """
     if not horizon.months:
         return as_of_us + horizon.days * DAY_US
@@ -154,7 +168,20 @@ def horizon_end(as_of_us: int, horizon: Horizon, time_zone: str) -> int:
 
 
 def horizon_ends(as_of_us: Int64, horizon: Horizon, time_zone: str) -> Int64:
-    """Return the end of each moment's horizon, microseconds UTC, exclusive, shape ``(n,)``."""
+    """Return the end of each moment's horizon, microseconds UTC, exclusive, shape ``(n,)``.
+
+    Parameters
+    ----------
+    as_of_us
+        Starts, shape ``(n,)``, microseconds UTC, inclusive.
+    horizon, time_zone
+        As :func:`horizon_end` takes them.
+
+    Returns
+    -------
+    Int64
+        Shape ``(n,)``.
+    """
     moments, place = np.unique(as_of_us, return_inverse=True)
     ends = [horizon_end(moment, horizon, time_zone) for moment in moments.tolist()]
     return np.array(ends, dtype=np.int64)[place]
@@ -169,7 +196,22 @@ def label_cases(
     *,
     known_us: int,
 ) -> Labels:
-    """Label cases at one moment; see :func:`label_landmarks`."""
+    """Label cases at one moment; see :func:`label_landmarks`.
+
+    Parameters
+    ----------
+    history, catalogue, outcome, known_us
+        As :func:`label_landmarks` takes them.
+    as_of_us
+        Start of every window, microseconds UTC, inclusive.
+    cases
+        Numbers of the cases, shape ``(n,)``.
+
+    Returns
+    -------
+    Labels
+        One row for each case, in the order given.
+    """
     moments = np.full(len(cases), as_of_us, dtype=np.int64)
     return label_landmarks(
         history, catalogue, outcome, _OneMoment(cases, moments), known_us=known_us
@@ -196,6 +238,11 @@ def label_landmarks(
         Only records in force by what was recorded strictly before it are used: the moment a model
         would first be used, or the extract for evaluation. A window that ends later is not known
         to its end.
+
+    Returns
+    -------
+    Labels
+        One row for each landmark, in the order given.
     """
     window = _Window(history, catalogue, outcome.horizon, landmarks, known_us)
     seen_until = np.minimum(window.end_us, min(history.extract_at, known_us))
@@ -224,6 +271,11 @@ def label_estimands(
     ----------
     history, catalogue, outcome, landmarks, known_us
         As :func:`label_landmarks` takes them.
+
+    Returns
+    -------
+    Mapping of str to EstimandLabels
+        By name of the estimand, in the catalogue's order.
     """
     if not catalogue.estimands:
         return {}

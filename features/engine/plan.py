@@ -104,7 +104,7 @@ class FactArrays(NamedTuple):
 class Conditions:
     """What all selectors ask of one coded column.
 
-    Values of which no selector tells one from another are of one *class*: what a catalogue does not
+    Values between which no selector distinguishes are of one *class*: what a catalogue does not
     name is all alike to it, whatever a history holds.
 
     Parameters
@@ -156,7 +156,7 @@ class Plan:
     selectors
         Distinct selectors, in the order of ``selector_arrays``.
     conditions
-        What they ask of each coded column that any of them looks at, and of ``via``.
+        What they ask of each coded column that any of them reads, and of ``via``.
     strides
         For each of these, what one class counts in a signature: the signature of an event is the
         sum of its classes times their strides.
@@ -167,7 +167,7 @@ class Plan:
     edges
         Kind to the number of its state, and 1 where it starts it or 2 where it ends it.
     fields
-        Positions of the coded columns that measures look into, ascending.
+        Positions of the coded columns that measures read, ascending.
     facts
         Name and type of each fact used.
     windows_us

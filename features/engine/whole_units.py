@@ -207,6 +207,7 @@ class _Placed:
     moment: Int64
     recorded_at: Int64
     superseded_at: Int64
+    superseded_by: Int32
     incident: Int32
     ids: Text
 
@@ -251,8 +252,8 @@ def _place(
         table.refuse("supersedes", "names a record that its case does not have")
     placed_ids = _list_texts(keys, order)
     recorded = np.take(recorded_at, order)
-    superseded_at = _supersede(table, target, recorded, placed_ids)
-    return _Placed(table, pointer, order, moment, recorded, superseded_at, incident, placed_ids)
+    superseded = _supersede(table, target, recorded, placed_ids, pointer)
+    return _Placed(table, pointer, order, moment, recorded, *superseded, incident, placed_ids)
 
 
 def _columns(table: TypedTable) -> tuple[str, ...]:
@@ -285,8 +286,10 @@ def _number_cases(table: TypedTable, case_id: pa.LargeStringArray) -> Int32:
     return case
 
 
-def _supersede(table: TypedTable, target: Int64, recorded_at: Int64, ids: Text) -> Int64:
-    """Return when each place's next version was recorded.
+def _supersede(
+    table: TypedTable, target: Int64, recorded_at: Int64, ids: Text, pointer: Int64
+) -> tuple[Int64, Int32]:
+    """Return when each place's next version was recorded, and its place within the case.
 
     All versions of one record form a tree. In the order of (recorded_at, depth, id) each is
     superseded by the next, as :mod:`features.intake.integrity` has it.
@@ -311,8 +314,11 @@ def _supersede(table: TypedTable, target: Int64, recorded_at: Int64, ids: Text) 
         tied &= key[order][1:] == key[order][:-1]
     order = settle_ties(order, tied, ids[versions])
     same = root[order][1:] == root[order][:-1]
-    superseded_at[versions[order][:-1][same]] = recorded[order][1:][same]
-    return superseded_at
+    earlier, later = versions[order][:-1][same], versions[order][1:][same]
+    superseded_at[earlier] = recorded[order][1:][same]
+    superseded_by = np.full(table.size, MISSING, dtype=np.int32)
+    superseded_by[earlier] = later - pointer[np.searchsorted(pointer, later, side="right") - 1]
+    return superseded_at, superseded_by
 
 
 def _assemble_events(
@@ -337,6 +343,7 @@ def _assemble_events(
         occurred_at=placed.moment,
         recorded_at=placed.recorded_at,
         superseded_at=placed.superseded_at,
+        superseded_by=placed.superseded_by,
         value=np.full(events.size, np.nan) if values is None else np.take(values, placed.order),
         incident=placed.incident,
         measured=~kept_apart,
@@ -354,6 +361,7 @@ def _assemble_facts(
         pointer=placed.pointer,
         recorded_at=placed.recorded_at,
         superseded_at=placed.superseded_at,
+        superseded_by=placed.superseded_by,
         name=_read_codes(placed, "name"),
         asked=_holds(_read_codes(placed, "asked"), "yes"),
         value=_read_codes(placed, "value"),

@@ -1,4 +1,4 @@
-"""An indicator laid open: its value, the records behind it, and why every other one is left out.
+"""An indicator explained: its value, the records behind it, and why every other one is left out.
 
 :mod:`features.evidence.records` says which records made a value; this says of each other record of
 the case the first reason for which it did not, in one fixed order, so that nothing has to be
@@ -7,23 +7,22 @@ believed.
 
 import dataclasses
 import difflib
-import itertools
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
 from features.catalogue.declarations import Catalogue, Expression, Indicator, Measure, Selector
-from features.contract.arrays import MISSING, Int64
-from features.contract.tables import HEALTH_SOURCE, RETRACTED
+from features.contract.arrays import MISSING, Int64, Keys
+from features.contract.tables import RETRACTED
+from features.contract.visibility import is_health
 from features.engine.measurement import measure
 from features.engine.plan import NamedExpression, compile_expressions, state_kinds
 from features.errors import ConfigError
 from features.evidence.records import Mask, Moment, records_of, state_intervals
 from features.history.columns import Coded, History
-from features.intake.contract_folder import ContractFolder
+from features.history.in_force import next_versions
 
 _ABSENT: Final = np.iinfo(np.int64).min
 _ANYTHING: Final = Selector(actor=())
@@ -48,7 +47,7 @@ _CELLS: Final = {
     "value": ("value_min", "value_max"),
     "detail": ("detail_in", "detail_prefix"),
 }
-"""A selector's conditions on a record's cells besides kind and actor, in the order told."""
+"""A selector's conditions on a record's cells besides kind and actor, in the order of naming."""
 
 
 class Why(StrEnum):
@@ -165,7 +164,7 @@ class LeftOut:
 class Explanation:
     """An indicator of one case at one moment, and all records of its table, each in one place.
 
-    Events of linked cases are told of only where the indicator looks at such.
+    Events of linked cases are listed only where the indicator counts such.
 
     Parameters
     ----------
@@ -217,7 +216,6 @@ def find_indicator(catalogue: Catalogue, name: str) -> Indicator:
 
 
 def explain_indicator(
-    folder: ContractFolder,
     history: History,
     catalogue: Catalogue,
     case: int,
@@ -228,16 +226,19 @@ def explain_indicator(
 
     Parameters
     ----------
-    folder, history
-        The sound records and the history assembled from them.
-    catalogue
-        What is measured.
+    history, catalogue
+        What is measured and how.
     case
         Number of the case in the history.
     as_of_us
         The moment, microseconds UTC, exclusive on both clocks.
     name
         Name of an indicator. A fact's is explained by the case's facts, any other by its events.
+
+    Returns
+    -------
+    Explanation
+        Every record of the case's table stands in it exactly once.
 
     Raises
     ------
@@ -252,9 +253,9 @@ def explain_indicator(
     value = measure(history, plan, as_of_us, np.array([case]), threads=1).values[0, 0]
     keys = set(records_of(history, catalogue, case, as_of_us, indicator.expression))
     if indicator.expression.measure is Measure.LAST_FACT:
-        behind, left_out = _sort_facts(moment, indicator.expression, keys, folder)
+        behind, left_out = _sort_facts(moment, indicator.expression, keys)
     else:
-        behind, left_out = _EventSorting(moment, indicator.expression, keys, folder).sort()
+        behind, left_out = _EventSorting(moment, indicator.expression, keys).sort()
     return Explanation(indicator, as_of_us, float(value), behind, left_out)
 
 
@@ -263,46 +264,14 @@ def _read(column: Coded, place: int) -> str | None:
     return None if code == MISSING else column.values[code]
 
 
-def _next_versions(frame: pd.DataFrame, id_column: str) -> dict[str, tuple[str, str]]:
-    """Return for each corrected record of one case the next version's key and kind.
-
-    The order of versions is that of :mod:`features.intake.integrity`: (recorded_at, depth, id).
-    """
-    if not frame["supersedes"].notna().any():
-        return {}
-    ids = frame[id_column].tolist()
-    known = set(ids)
-    above = {
-        key: target
-        for key, target in zip(ids, frame["supersedes"], strict=True)
-        if isinstance(target, str) and target in known
-    }
-    recorded_at = dict(zip(ids, frame["recorded_at"].tolist(), strict=True))
-    kind = dict(zip(ids, frame.get("kind", ids), strict=True))
-    versions: dict[str, list[tuple[int, int, str]]] = {}
-    for key in above.keys() | set(above.values()):
-        root, depth = key, 0
-        while root in above:
-            root, depth = above[root], depth + 1
-        versions.setdefault(root, []).append((recorded_at[key], depth, key))
-    following: dict[str, tuple[str, str]] = {}
-    for some in versions.values():
-        ordered = [key for _, _, key in sorted(some)]
-        following |= {old: (new, kind[new]) for old, new in itertools.pairwise(ordered)}
-    return following
-
-
-def _rows_of_case(table: pd.DataFrame, moment: Moment) -> pd.DataFrame:
-    own = table["case_id"] == str(moment.history.case_id[moment.case])
-    return table[own.to_numpy(dtype=np.bool_)]
+def _name(keys: Keys, place: int) -> str | None:
+    return None if place == MISSING else str(keys[place])
 
 
 class _EventSorting:
     """The events of one case, sorted into those behind a value and those left out."""
 
-    def __init__(
-        self, moment: Moment, expression: Expression, keys: set[str], folder: ContractFolder
-    ) -> None:
+    def __init__(self, moment: Moment, expression: Expression, keys: set[str]) -> None:
         self.moment = moment
         self.expression = expression
         events, rows = moment.history.events, moment.rows
@@ -319,18 +288,18 @@ class _EventSorting:
         self.behind[list(self.counted_with)] = False
         self.roles = [s for s in (expression.of, expression.among) if s is not None]
         self.links = events.via.values
-        looks_abroad = any(role.via for role in self.roles)
-        self.told = np.asarray(looks_abroad | (events.via.codes[rows] == MISSING))
-        self.next_versions = _next_versions(_rows_of_case(folder.events, moment), "event_id")
+        counts_linked = any(role.via for role in self.roles)
+        self.listed = np.asarray(counts_linked | (events.via.codes[rows] == MISSING))
+        self.next_versions = next_versions(events, rows, moment.as_of_us)
 
     def sort(self) -> tuple[tuple[RecordLine, ...], tuple[LeftOut, ...]]:
         """Return the records behind the value, and the others with the first reason of each."""
         behind = tuple(self._line(int(row)) for row in np.flatnonzero(self.behind))
         checks = self._check()
         left_out = []
-        for row in np.flatnonzero(self.told & ~self.behind):
+        for row in np.flatnonzero(self.listed & ~self.behind):
             why = next(why for why, mask in checks if mask[row])
-            left_out.append(self._tell(int(row), why))
+            left_out.append(self._describe(int(row), why))
         return behind, tuple(left_out)
 
     def _line(self, row: int) -> RecordLine:
@@ -354,16 +323,10 @@ class _EventSorting:
         everything = np.ones(len(self.at), dtype=np.bool_)
         retracts = np.asarray(self.kind == RETRACTED, dtype=np.bool_)
         replaced = events.superseded_at[rows] < as_of
-        withdrawn = np.array(
-            [self.next_versions.get(key, ("", ""))[1] == RETRACTED for key in self.key],
-            dtype=np.bool_,
-        )
+        withdrawn = (self.next_versions != MISSING) & retracts[self.next_versions]
         apart = ~events.measured[rows] & ~retracts
         health = np.array(
-            [
-                _read(events.source, place) == HEALTH_SOURCE
-                for place in range(rows.start, rows.stop)
-            ],
+            [is_health(_read(events.source, place)) for place in range(rows.start, rows.stop)],
             dtype=np.bool_,
         )
         last = _LAST.get(expression.measure, Why.UNUSED)
@@ -401,7 +364,7 @@ class _EventSorting:
         return np.asarray(self.moment.matching(own) | self.moment.matching(linked))
 
     def _stands_in(self, role: Selector) -> Mask:
-        """Return which events are of the case, or the linked cases, that a selector looks at."""
+        """Return which events are of the case, or the linked cases, that a selector takes in."""
         of_case = self.moment.matching(Selector(actor=(), via=role.via))
         return np.asarray(of_case & self._meets(role, "kind", "actor"))
 
@@ -416,7 +379,7 @@ class _EventSorting:
         return np.asarray(np.logical_or.reduce([self.moment.matching(s) for s in self.roles]))
 
     def _has_kind(self) -> Mask:
-        """Return which events are of a kind the measure looks at."""
+        """Return which events are of a kind that the measure takes in."""
         if self.roles:
             return self._meets_any("kind")
         edges = dict(state_kinds(self.moment.catalogue, "starts")) | dict(
@@ -436,7 +399,7 @@ class _EventSorting:
         mask = np.zeros(len(self.at), dtype=np.bool_)
         since = self._since_row()
         if since is not None:
-            # If it could count itself it is told as any other record.
+            # If it could count itself it is listed as any other record.
             mask[since] = not (self._has_kind() & self._matches_any())[since]
         return mask
 
@@ -467,7 +430,7 @@ class _EventSorting:
         return outside
 
     def _states_nothing(self) -> Mask:
-        """Return which events lack the cell that the measure looks at."""
+        """Return which events lack the cell that the measure reads."""
         if self.expression.measure is Measure.MAX:
             return np.isnan(self.value)
         if self.expression.measure in (Measure.FIRST_USE, Measure.DISTINCT):
@@ -526,11 +489,11 @@ class _EventSorting:
             return [name for name, on in (("of", of), ("among", among)) if on]
         return ["all"]
 
-    def _tell(self, row: int, why: Why) -> LeftOut:
+    def _describe(self, row: int, why: Why) -> LeftOut:
         """Add to a reason what it is about."""
         record = self._line(row)
         if why in (Why.WITHDRAWN, Why.SUPERSEDED):
-            return LeftOut(record, why, other=self.next_versions.get(record.key, (None, ""))[0])
+            return LeftOut(record, why, other=_name(self.key, self.next_versions[row]))
         named = {Why.ANOTHER_ACTOR: "actor", Why.ANOTHER_CASE: "via"}
         if why in (*named, Why.ANOTHER_CELL):
             column = named.get(why) or self._other_cell(row)
@@ -574,11 +537,11 @@ class _EventSorting:
 
 
 def _sort_facts(
-    moment: Moment, expression: Expression, keys: set[str], folder: ContractFolder
+    moment: Moment, expression: Expression, keys: set[str]
 ) -> tuple[tuple[RecordLine, ...], tuple[LeftOut, ...]]:
     """Sort the facts of one case into the answer that holds and those left out."""
     facts, rows = moment.history.facts, moment.history.facts_of(moment.case)
-    next_versions = _next_versions(_rows_of_case(folder.facts, moment), "fact_id")
+    following = next_versions(facts, rows, moment.as_of_us)
     behind: list[RecordLine] = []
     left_out: list[LeftOut] = []
     for row in range(rows.start, rows.stop):
@@ -596,7 +559,7 @@ def _sort_facts(
         if key in keys:
             behind.append(record)
         elif facts.superseded_at[row] < moment.as_of_us:
-            other = next_versions.get(key, (None, ""))[0]
+            other = _name(facts.fact_id[rows], following[row - rows.start])
             left_out.append(LeftOut(record, Why.SUPERSEDED, other=other))
         elif facts.recorded_at[row] >= moment.as_of_us:
             left_out.append(LeftOut(record, Why.NOT_YET_RECORDED))

@@ -16,6 +16,7 @@ from features.catalogue.declarations import Catalogue, Expression, Measure, Sele
 from features.contract.arrays import MISSING, Int64
 from features.engine.plan import state_kinds
 from features.history.columns import CODED_COLUMNS, History
+from features.history.in_force import in_force
 
 Mask = npt.NDArray[np.bool_]
 _ABSENT: Final = np.iinfo(np.int64).min
@@ -40,8 +41,7 @@ class Moment:
         events, rows, as_of = self.history.events, self.rows, self.as_of_us
         return np.asarray(
             events.measured[rows]
-            & (events.recorded_at[rows] < as_of)
-            & (events.superseded_at[rows] >= as_of)
+            & in_force(events.recorded_at[rows], events.superseded_at[rows], as_of)
             & (events.occurred_at[rows] < as_of)
         )
 
@@ -112,7 +112,24 @@ def records_behind(
 def records_of(
     history: History, catalogue: Catalogue, case: int, as_of_us: int, expression: Expression
 ) -> tuple[str, ...]:
-    """Return the keys of the records that made an expression's value, in time order."""
+    """Return the keys of the records that made an expression's value, in time order.
+
+    Parameters
+    ----------
+    history, catalogue
+        Case histories, and what is measured of them.
+    case
+        Number of the case in the history.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+    expression
+        What is measured.
+
+    Returns
+    -------
+    tuple of str
+        Event identifiers, or the fact's; empty where there is nothing on record.
+    """
     moment = Moment(history, catalogue, case, as_of_us)
     if expression.measure is Measure.LAST_FACT:
         return _fact_behind(moment, str(expression.fact))
@@ -199,7 +216,7 @@ def _largest(moment: Moment, found: Int64) -> Int64:
 
 
 def _with_several_views(moment: Moment, found: Int64) -> Int64:
-    """Return the events of incidents that are told from more than one view."""
+    """Return the events of incidents that are recorded from more than one view."""
     incident = moment.history.events.incident[moment.rows][found]
     view = moment.history.events.view.codes[moment.rows][found]
     pairs = np.unique(np.stack([incident, view]), axis=1)[0] if len(found) else incident
@@ -226,8 +243,7 @@ def _fact_behind(moment: Moment, name: str) -> tuple[str, ...]:
         return ()
     found = np.flatnonzero(
         (facts.name.codes[rows] == facts.name.values.index(name))
-        & (facts.recorded_at[rows] < moment.as_of_us)
-        & (facts.superseded_at[rows] >= moment.as_of_us)
+        & in_force(facts.recorded_at[rows], facts.superseded_at[rows], moment.as_of_us)
     )
     return tuple(facts.fact_id[rows][found[-1:]])
 

@@ -1,16 +1,20 @@
 """From sound tables to a :class:`~features.history.columns.History`: sorted, coded, numbered."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from features.contract.arrays import MISSING, Int32, Int64
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RETRACTED
+from features.contract.tables import RETRACTED
+from features.contract.visibility import may_be_measured
 from features.history.columns import CODED_COLUMNS, Coded, Events, Facts, History
 from features.intake.contract_folder import ContractFolder
-from features.intake.integrity import SUPERSEDED_AT
+from features.intake.integrity import SUPERSEDED_AT, SUPERSEDED_BY
+
+_OWN: Final = -1
+"""In place of a link's number for the case's own events."""
 
 
 def assemble_history(folder: ContractFolder) -> History:
@@ -37,8 +41,13 @@ def assemble_history(folder: ContractFolder) -> History:
 
 
 def _borrow_events(folder: ContractFolder) -> pd.DataFrame:
-    """Return the events with a column ``via``, and those of linked cases under each case."""
-    own = folder.events.assign(via=pd.Series([None] * len(folder.events), dtype="str"))
+    """Return the events with a column ``via``, and those of linked cases under each case.
+
+    ``link`` numbers the link through which an event is seen, so that its next version is looked for
+    where it is seen itself.
+    """
+    nothing = pd.Series([None] * len(folder.events), dtype="str")
+    own = folder.events.assign(via=nothing, link=_OWN)
     links = folder.links[folder.links["kind"] != RETRACTED]
     if links.empty:
         return own
@@ -50,15 +59,21 @@ def _borrow_events(folder: ContractFolder) -> pd.DataFrame:
         pairs["case_id"].isin(folder.cases["case_id"]) & (pairs["case_id"] != pairs["other"])
     ]
     pairs = pairs.rename(columns={"case_id": "seen_by", "kind": "via"})
+    pairs = pairs.assign(link=np.arange(len(pairs)))
     met = pairs.merge(folder.events, left_on="other", right_on="case_id", suffixes=("_of_link", ""))
     met = met[met["ended_at"].isna() | (met["occurred_at"] < met["ended_at"])]
     incident = met["incident_id"].where(met["incident_id"].notna(), met["event_id"])
+    # Where the link was corrected first, no event took this one's place.
+    by_event = met[SUPERSEDED_AT] <= met[f"{SUPERSEDED_AT}_of_link"]
     borrowed = met.assign(
         case_id=met["seen_by"],
         event_id=met["other"] + "/" + met["event_id"],
         incident_id=met["other"] + "/" + incident,
         recorded_at=np.maximum(met["recorded_at"], met["recorded_at_of_link"]),
-        **{SUPERSEDED_AT: np.minimum(met[SUPERSEDED_AT], met[f"{SUPERSEDED_AT}_of_link"])},
+        **{
+            SUPERSEDED_AT: np.minimum(met[SUPERSEDED_AT], met[f"{SUPERSEDED_AT}_of_link"]),
+            SUPERSEDED_BY: (met["other"] + "/" + met[SUPERSEDED_BY]).where(by_event),
+        },
     )
     return pd.concat([own, borrowed[own.columns]], ignore_index=True)
 
@@ -71,16 +86,18 @@ def _assemble_events(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Events:
     order = _sort((case, occurred_at, recorded_at), event_id)
     case = case[order]
     coded = {name: _take(_code(frame[name]), order) for name in CODED_COLUMNS}
-    kept_apart = (frame["handling"] == AGENCY_ONLY) | (frame["source"] == HEALTH_SOURCE)
-    measured = ~(kept_apart | (frame["kind"] == RETRACTED)).to_numpy(dtype=np.bool_)
+    pointer = _point(case, len(cases))
+    link = frame["link"].to_numpy(dtype=np.int64)[order]
+    named = frame[SUPERSEDED_BY].to_numpy(dtype=object)[order]
     return Events(
-        pointer=_point(case, len(cases)),
+        pointer=pointer,
         occurred_at=occurred_at[order],
         recorded_at=recorded_at[order],
         superseded_at=frame[SUPERSEDED_AT].to_numpy(dtype=np.int64)[order],
+        superseded_by=_place_next(pointer, (case, link), event_id[order], named),
         value=frame["value"].to_numpy(dtype=np.float64)[order],
         incident=_number_incidents(frame, order, case),
-        measured=measured[order],
+        measured=may_be_measured(frame).to_numpy(dtype=np.bool_)[order],
         event_id=event_id[order],
         via=_take(_code(frame["via"]), order),
         **coded,
@@ -92,10 +109,13 @@ def _assemble_facts(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Facts:
     recorded_at = frame["recorded_at"].to_numpy(dtype=np.int64)
     fact_id = frame["fact_id"].to_numpy(dtype=object)
     order = _sort((case, recorded_at), fact_id)
+    pointer = _point(case[order], len(cases))
+    named = frame[SUPERSEDED_BY].to_numpy(dtype=object)[order]
     return Facts(
-        pointer=_point(case[order], len(cases)),
+        pointer=pointer,
         recorded_at=recorded_at[order],
         superseded_at=frame[SUPERSEDED_AT].to_numpy(dtype=np.int64)[order],
+        superseded_by=_place_next(pointer, (case[order],), fact_id[order], named),
         name=_take(_code(frame["name"]), order),
         asked=(frame["asked"] == "yes").to_numpy(dtype=np.bool_)[order],
         value=_take(_code(frame["value"]), order),
@@ -120,6 +140,20 @@ def settle_ties(order: Int64, tied: npt.NDArray[np.bool_], ids: npt.NDArray[Any]
     """Return an order in which rows that are equal otherwise stand by identifier.
 
     ``tied[i]`` says whether places ``i`` and ``i + 1`` are equal otherwise, shape ``(n - 1,)``.
+
+    Parameters
+    ----------
+    order
+        Rows by place, shape ``(n,)``; changed where it stands.
+    tied
+        Whether places ``i`` and ``i + 1`` are equal otherwise, shape ``(n - 1,)``.
+    ids
+        Identifier of each row, shape ``(n,)``.
+
+    Returns
+    -------
+    Int64
+        ``order``, with the rows of each tie sorted by identifier.
     """
     if not tied.any():
         return order
@@ -133,6 +167,28 @@ def settle_ties(order: Int64, tied: npt.NDArray[np.bool_], ids: npt.NDArray[Any]
 
 def _point(case: Int64, n_cases: int) -> Int64:
     return np.searchsorted(case, np.arange(n_cases + 1), side="left").astype(np.int64)
+
+
+def _place_next(
+    pointer: Int64, inside: tuple[Int64, ...], ids: npt.NDArray[Any], named: npt.NDArray[Any]
+) -> Int32:
+    """Return the place within its case of the record that each row names, ``MISSING`` for none.
+
+    All rows are sorted. Identifiers are unique among rows that are alike in ``inside``, of which
+    the first is the case; one that is not there, as an event that a link no longer shows, is none.
+    """
+    found = np.full(len(ids), MISSING, dtype=np.int32)
+    naming = np.flatnonzero(pd.notna(named))
+    if not len(naming):
+        return found
+    # Corrections are rare: what nobody names is not looked up.
+    candidates = np.flatnonzero(pd.Index(ids).isin(named[naming]))
+    keys = pd.MultiIndex.from_arrays([*(part[candidates] for part in inside), ids[candidates]])
+    wanted = pd.MultiIndex.from_arrays([*(part[naming] for part in inside), named[naming]])
+    at = keys.get_indexer(wanted)
+    naming, at = naming[at >= 0], at[at >= 0]
+    found[naming] = candidates[at] - pointer[inside[0][naming]]
+    return found
 
 
 def _code(column: "pd.Series[Any]") -> Coded:

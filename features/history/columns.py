@@ -8,10 +8,7 @@ engine reads it from several threads at once.
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-from features.contract.arrays import Float64, Int32, Int64, Keys, Text
+from features.contract.arrays import Bools, Float64, Int32, Int64, Keys, Text
 
 CODED_COLUMNS: Final = ("kind", "channel", "source", "view", "actor", "target", "detail")
 
@@ -44,7 +41,10 @@ class Events:
         Microseconds UTC.
     superseded_at
         First moment at which a later version of the record was recorded; a record is in force at
-        ``as_of`` if ``recorded_at < as_of <= superseded_at``.
+        ``as_of`` if ``recorded_at < as_of <= superseded_at`` (:mod:`features.history.in_force`).
+    superseded_by
+        Place of that version among the case's events, counted from its first; ``MISSING`` where
+        none supersedes it, or where the version is not among the events of this history.
     kind, channel, source, view, actor, target, detail
         Coded columns.
     value
@@ -65,6 +65,7 @@ class Events:
     occurred_at: Int64
     recorded_at: Int64
     superseded_at: Int64
+    superseded_by: Int32
     kind: Coded
     channel: Coded
     source: Coded
@@ -75,7 +76,7 @@ class Events:
     value: Float64
     incident: Int32
     via: Coded
-    measured: npt.NDArray[np.bool_]
+    measured: Bools
     event_id: Keys
 
     def __len__(self) -> int:
@@ -87,14 +88,15 @@ class Facts:
     """Answers sorted by case, then ``(recorded_at, fact_id)``.
 
     ``asked`` is whether the question was put; ``value`` is the answer's code, ``MISSING`` where it
-    was asked and not answered.
+    was asked and not answered. ``superseded_at`` and ``superseded_by`` are as in :class:`Events`.
     """
 
     pointer: Int64
     recorded_at: Int64
     superseded_at: Int64
+    superseded_by: Int32
     name: Coded
-    asked: npt.NDArray[np.bool_]
+    asked: Bools
     value: Coded
     fact_id: Text
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from features.contract.arrays import Int64
+from features.contract.arrays import Bools, Int64
 from features.history.columns import Events, Facts, History
+from features.history.in_force import in_force
 
 _ROWS_AT_ONCE: Final = 4_000_000
 
@@ -21,22 +21,27 @@ def count_known_records(history: History, case: Int64, as_of_us: Int64) -> Int64
         Shape ``(n,)``: numbers of the cases and their moments, microseconds UTC. Counted is what
         was in force by what was recorded strictly before and, for events, occurred strictly before,
         and may enter an indicator.
+
+    Returns
+    -------
+    Int64
+        Shape ``(n,)``.
     """
     found = np.zeros(len(case), dtype=np.int64)
     events, facts = history.events, history.facts
     for rows, record in _spread(events.pointer, case):
-        known = _in_force(events, record, as_of_us[rows])
+        known = _is_known(events, record, as_of_us[rows])
         known &= events.occurred_at[record] < as_of_us[rows]
         known &= events.measured[record]
         found += np.bincount(rows[known], minlength=len(case))
     for rows, record in _spread(facts.pointer, case):
-        known = _in_force(facts, record, as_of_us[rows])
+        known = _is_known(facts, record, as_of_us[rows])
         found += np.bincount(rows[known], minlength=len(case))
     return found
 
 
-def _in_force(table: Events | Facts, record: Int64, as_of_us: Int64) -> npt.NDArray[np.bool_]:
-    return (table.recorded_at[record] < as_of_us) & (table.superseded_at[record] >= as_of_us)
+def _is_known(table: Events | Facts, record: Int64, as_of_us: Int64) -> Bools:
+    return in_force(table.recorded_at[record], table.superseded_at[record], as_of_us)
 
 
 def _spread(pointer: Int64, case: Int64) -> Iterator[tuple[Int64, Int64]]:

@@ -5,6 +5,7 @@ import numpy as np
 from features.contract.arrays import MISSING, Int64
 from features.contract.tables import CLOSING_KINDS, OPENING_KINDS
 from features.history.columns import History
+from features.history.in_force import in_force
 
 
 def open_cases(history: History, as_of_us: int) -> Int64:
@@ -21,8 +22,7 @@ def open_cases(history: History, as_of_us: int) -> Int64:
     counts = (
         np.isin(events.kind.codes, lifecycle)
         & (events.via.codes == MISSING)
-        & (events.recorded_at < as_of_us)
-        & (events.superseded_at >= as_of_us)
+        & in_force(events.recorded_at, events.superseded_at, as_of_us)
         & (events.occurred_at < as_of_us)
         & (events.measured | ~np.isin(events.kind.codes, closing))
     )

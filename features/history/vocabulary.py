@@ -31,7 +31,22 @@ _COUNTED: Final = {
 
 
 def read_answer(text: str, kind: FactType, time_zone: str) -> float:
-    """Return an answer as a number (a date as its microsecond), NaN where it cannot be read."""
+    """Return an answer as a number (a date as its microsecond), NaN where it cannot be read.
+
+    Parameters
+    ----------
+    text
+        The answer as it was given.
+    kind
+        What the question asks for.
+    time_zone
+        Zone of a date, IANA name.
+
+    Returns
+    -------
+    float
+        1 and 0 for yes and no, the number, or microseconds UTC; NaN where it is none of these.
+    """
     if kind is FactType.YES_NO:
         return {"yes": 1.0, "no": 0.0}.get(text.lower(), np.nan)
     try:
@@ -47,7 +62,22 @@ def knows_kind(catalogue: Catalogue, kind: str) -> bool:
 
 
 def check_fact(catalogue: Catalogue, name: str, value: str | None, time_zone: str) -> str | None:
-    """Return the code of what is wrong with an answer, ``None`` where it can be measured."""
+    """Return the code of what is wrong with an answer, ``None`` where it can be measured.
+
+    Parameters
+    ----------
+    catalogue
+        Which questions there are.
+    name, value
+        The question and its answer, ``None`` where none was given.
+    time_zone
+        Zone of a date, IANA name.
+
+    Returns
+    -------
+    str or None
+        One of the codes of ``REMEDIES``.
+    """
     question = catalogue.facts.get(name)
     if question is None:
         return UNKNOWN_FACT

@@ -35,8 +35,9 @@ class ContractFolder:
         Zone, extract, and whether the records are synthetic.
     cases, events, facts, links, people
         Normalised tables: the contract's columns; moments as int64 microseconds UTC, optional ones
-        nullable; records that can be corrected also have ``superseded_at``. ``people`` is empty
-        unless asked for: it is for the audit alone (promise 9).
+        nullable; records that can be corrected also have ``superseded_at`` and
+        ``superseded_by``. ``people`` is empty unless asked for: it is for the audit alone
+        (promise 9).
     rejects
         Rows that could not be used.
     repeats, conflicts
@@ -66,6 +67,11 @@ def read_folder(path: Path, *, people: bool = False) -> ContractFolder:
         The folder.
     people
         Whether to read the table of people, for an audit.
+
+    Returns
+    -------
+    ContractFolder
+        Sound records, and those that could not be used.
 
     Raises
     ------
@@ -98,6 +104,11 @@ def assemble_folder(
         For each table, its rows, numbered from 1 in this order.
     time_zone, extract_at_us
         As in a manifest.
+
+    Returns
+    -------
+    ContractFolder
+        As if the rows had been read from a folder.
     """
     manifest = Manifest(time_zone, extract_at_us)
     clock = Clock(time_zone, extract_at_us)
@@ -163,6 +174,13 @@ def find_files(folder: Path, table: Table) -> list[Path]:
 
 def check_hashes(folder: Path, table: Table, files: list[Path], manifest: Manifest) -> None:
     """Hold a table's files against the manifest.
+
+    Parameters
+    ----------
+    folder, table, files
+        The contract folder, one of its tables, and that table's files.
+    manifest
+        What the folder says of itself; a table without stated files is not checked.
 
     Raises
     ------
@@ -250,6 +268,11 @@ def write_folder(folder: Path, frames: Mapping[str, pd.DataFrame], manifest: Man
         Normalised tables by name.
     manifest
         Zone, extract and whether synthetic; its ``tables`` are replaced.
+
+    Returns
+    -------
+    Manifest
+        As written, with rows and hashes.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

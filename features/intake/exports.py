@@ -67,7 +67,12 @@ def import_source(
     out
         Folder to write: absent, empty, or an earlier import's, which is then replaced.
     progress
-        Told each step.
+        Called with the name of each step.
+
+    Returns
+    -------
+    ImportReport
+        What was read, and what could not be.
 
     Raises
     ------
@@ -78,14 +83,14 @@ def import_source(
     DataContractError
         If a file cannot be read as a whole.
     """
-    tell = progress or (lambda message: None)
+    report = progress or (lambda message: None)
     mapping = load_mapping(mapping_path)
     _check_folders(source, out)
-    read = _read_all(source, mapping, tell)
-    tell("checking keys, cases and corrections")
+    read = _read_all(source, mapping, report)
+    report("checking keys, cases and corrections")
     folder = join_tables(mapping.manifest, read.parts)
     rejects = join_rejects([read.unmapped, folder.rejects])
-    tell("writing the contract folder")
+    report("writing the contract folder")
     out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST_NAME).unlink(missing_ok=True)
     if len(rejects):
@@ -98,7 +103,7 @@ def import_source(
         repeats=folder.repeats,
         conflicts=folder.conflicts,
         rejects=rejects.count_codes(),
-        warnings=_tell_warnings(folder),
+        warnings=_describe_warnings(folder),
     )
 
 
@@ -115,13 +120,13 @@ def _check_folders(source: Path, out: Path) -> None:
         raise ConfigError("the folder of --out holds other files; name an empty one")
 
 
-def _read_all(source: Path, mapping: ExportMapping, tell: Callable[[str], None]) -> _Read:
+def _read_all(source: Path, mapping: ExportMapping, report: Callable[[str], None]) -> _Read:
     manifest = mapping.manifest
     parts: dict[str, list[Normalised]] = {name: [] for name in TABLES}
     rejects: list[Rejects] = []
     rows = 0
     for entry in mapping.sources:
-        tell(f"reading {entry.file}")
+        report(f"reading {entry.file}")
         for piece in _read_source(source, entry):
             rows += len(piece.frame) + len(piece.bad)
             rejects.append(_reject_bad(piece))
@@ -181,5 +186,5 @@ def _restore_sources(rejects: Rejects, source: Path, mapping: ExportMapping) -> 
     return Rejects(frame)
 
 
-def _tell_warnings(folder: ContractFolder) -> tuple[str, ...]:
+def _describe_warnings(folder: ContractFolder) -> tuple[str, ...]:
     return tuple(f"{count:,} x {text}" for text, count in folder.warnings.items())

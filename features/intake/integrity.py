@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from features.contract.arrays import NEVER, Int64
+from features.contract.arrays import NEVER, Bools, Int64
 from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import Table
 from features.intake.normalisation import FILE, ROW
 
-SUPERSEDED_AT = "superseded_at"
-Bools = npt.NDArray[np.bool_]
+SUPERSEDED_AT: Final = "superseded_at"
+SUPERSEDED_BY: Final = "superseded_by"
+SUPERSESSION: Final = (SUPERSEDED_AT, SUPERSEDED_BY)
+"""Columns that a sound table has beside the contract's own, where its records can be corrected."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Sound:
     """Rows of one table that fit together.
 
     ``frame`` gains ``superseded_at`` (microseconds UTC, ``NEVER`` where nothing corrects the row)
-    if the table's records can be corrected.
+    and ``superseded_by`` (the identifier of the record that takes its place from then on, empty for
+    none) if the table's records can be corrected.
     """
 
     frame: pd.DataFrame
@@ -42,14 +45,19 @@ def check_integrity(table: Table, frame: pd.DataFrame, cases: "pd.Index[str] | N
         Its normalised rows, from all files.
     cases
         Identifiers of the known cases; ``None`` for the table of cases itself.
+
+    Returns
+    -------
+    Sound
+        What may be used, and the rejects.
     """
     kept, conflicts, repeats = _check_keys(table, frame)
     rejects = [_reject(table, conflicts, table.id_column, "conflict")]
     if cases is not None:
-        strangers = ~kept["case_id"].isin(cases).to_numpy()
-        if strangers.any():
-            rejects.append(_reject(table, kept[strangers], "case_id", "unknown_case"))
-            kept = kept[~strangers].reset_index(drop=True)
+        is_unknown = ~kept["case_id"].isin(cases).to_numpy()
+        if is_unknown.any():
+            rejects.append(_reject(table, kept[is_unknown], "case_id", "unknown_case"))
+            kept = kept[~is_unknown].reset_index(drop=True)
     warnings: dict[str, int] = {}
     if table.supersedes:
         kept, found = _check_supersession(table, kept, warnings)
@@ -96,7 +104,7 @@ def _check_supersession(
 ) -> tuple[pd.DataFrame, Rejects]:
     stated = frame["supersedes"].notna().to_numpy()
     if not stated.any():
-        return frame.assign(**{SUPERSEDED_AT: NEVER}), join_rejects([])
+        return leave_in_force(frame), join_rejects([])
     target = _find_targets(table, frame, stated)
     elsewhere = stated & (target < 0) & frame["supersedes"].isin(frame[table.id_column]).to_numpy()
     circle = _find_cycles(target)
@@ -116,8 +124,24 @@ def _check_supersession(
     dangling = int((stated & (target < 0)).sum())
     if dangling:
         warnings[f"{table.name}: 'supersedes' names a record that is not here; kept"] = dangling
-    superseded_at = _supersede(table, kept, target)
-    return kept.assign(**{SUPERSEDED_AT: superseded_at}), join_rejects(found)
+    return _supersede(table, kept, target), join_rejects(found)
+
+
+def leave_in_force(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of which none corrects another, with the columns that say so.
+
+    Parameters
+    ----------
+    frame
+        Rows whose ``supersedes`` is empty throughout.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows with the columns of ``SUPERSESSION``.
+    """
+    # The empty column serves for the empty new one, and is of the right type.
+    return frame.assign(superseded_at=NEVER, superseded_by=frame["supersedes"])
 
 
 def _find_targets(table: Table, frame: pd.DataFrame, stated: Bools) -> Int64:
@@ -142,13 +166,14 @@ def _find_cycles(target: Int64) -> Bools:
         left = still
 
 
-def _supersede(table: Table, frame: pd.DataFrame, target: Int64) -> Int64:
-    """Return when each row's next version was recorded.
+def _supersede(table: Table, frame: pd.DataFrame, target: Int64) -> pd.DataFrame:
+    """Return the rows with the next version of each, and when that was recorded.
 
     All versions of one record form a tree. In the order of (recorded_at, depth, id) each is
     superseded by the next: of two rivals the later wins, and exactly one is in force.
     """
     superseded_at = np.full(len(frame), NEVER, dtype=np.int64)
+    superseded_by = np.full(len(frame), None, dtype=object)
     root = np.arange(len(frame))
     depth = np.zeros(len(frame), dtype=np.int64)
     climbing = target >= 0
@@ -171,4 +196,6 @@ def _supersede(table: Table, frame: pd.DataFrame, target: Int64) -> Int64:
     same = table_of["root"].to_numpy()[1:] == table_of["root"].to_numpy()[:-1]
     earlier = table_of["row"].to_numpy()[:-1][same]
     superseded_at[earlier] = table_of["recorded_at"].to_numpy()[1:][same]
-    return superseded_at
+    superseded_by[earlier] = table_of["id"].to_numpy()[1:][same]
+    named = pd.Series(superseded_by, dtype=frame["supersedes"].dtype)
+    return frame.assign(superseded_at=superseded_at, superseded_by=named)

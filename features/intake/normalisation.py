@@ -59,6 +59,20 @@ class _Problem:
 def normalise(table: Table, piece: Piece, clock: Clock) -> Normalised:
     """Normalise some rows of one table.
 
+    Parameters
+    ----------
+    table
+        Which table of the contract.
+    piece
+        Rows as they were read.
+    clock
+        The unit's time zone, and the moments between which records are plausible.
+
+    Returns
+    -------
+    Normalised
+        Rows in the contract's types, and rejects for the others.
+
     Raises
     ------
     DataContractError

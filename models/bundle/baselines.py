@@ -42,6 +42,20 @@ def sum_ranks(values: Float64, columns: tuple[int, int, int], quantiles: Float64
 
     Each rank is the share of training cases that lie below, ties counted half. Where there is
     nothing on record recency counts as never and severity as none.
+
+    Parameters
+    ----------
+    values
+        Indicator matrix, shape ``(n_rows, n_columns)``.
+    columns
+        Numbers of the columns of recency, frequency and severity.
+    quantiles
+        From :func:`rank_quantiles`.
+
+    Returns
+    -------
+    Float64
+        Shape ``(n_rows,)``, from 0 to 3.
     """
     chosen = values[:, list(columns)].copy()
     chosen[:, 0] = -np.where(np.isnan(chosen[:, 0]), np.inf, chosen[:, 0])
@@ -57,7 +71,20 @@ def sum_ranks(values: Float64, columns: tuple[int, int, int], quantiles: Float64
 def rank_quantiles(
     values: Float64, columns: tuple[int, int, int], n_quantiles: int = 201
 ) -> Float64:
-    """Return the training quantiles that :func:`sum_ranks` compares with, shape ``(3, n)``."""
+    """Return the training quantiles that :func:`sum_ranks` compares with, shape ``(3, n)``.
+
+    Parameters
+    ----------
+    values, columns
+        As :func:`sum_ranks` takes them, of the training cases.
+    n_quantiles
+        How many, the smallest and the largest value among them.
+
+    Returns
+    -------
+    Float64
+        Shape ``(3, n_quantiles)``, ascending.
+    """
     chosen = values[:, list(columns)].copy()
     chosen[:, 0] = -np.where(np.isnan(chosen[:, 0]), np.inf, chosen[:, 0])
     chosen[:, 1:] = np.nan_to_num(chosen[:, 1:], nan=0.0)
@@ -96,7 +123,20 @@ def signed_log(values: Float64) -> Float64:
 
 
 def logistic_design(values: Float64, middle: Float64, scale: Float64) -> Float64:
-    """Return the design matrix: standardised values, missing at the middle, then missing marks."""
+    """Return the design matrix: standardised values, missing at the middle, then missing marks.
+
+    Parameters
+    ----------
+    values
+        Indicator matrix, shape ``(n_rows, n_columns)``; NaN is missing.
+    middle, scale
+        Of each column among the training cases, shape ``(n_columns,)``.
+
+    Returns
+    -------
+    Float64
+        Shape ``(n_rows, 2 * n_columns)``.
+    """
     missing = np.isnan(values)
     standardised = np.where(missing, 0.0, (signed_log(values) - middle) / scale)
     return np.concatenate([standardised, missing.astype(np.float64)], axis=1)

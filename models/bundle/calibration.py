@@ -17,7 +17,7 @@ from features.contract.arrays import Float64
 _LEAST_SLOPE: Final = 1e-3
 """Keeps ``b`` above zero where a raw score has no skill."""
 _LEAST_SPREAD: Final = 1e-9
-"""Log-odds; scores that differ by less are one score told in other digits."""
+"""Log-odds; scores that differ by less are one score in other digits."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ def fit_calibration(raw: Float64, y_true: npt.NDArray[np.bool_]) -> Calibration:
         Shape ``(n,)``, raw scores of rows that their model was not fitted on.
     y_true
         Shape ``(n,)``, both classes present.
+
+    Returns
+    -------
+    Calibration
+        With a slope above 0.
 
     Raises
     ------

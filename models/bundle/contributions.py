@@ -12,7 +12,7 @@ from models.bundle.encoding import Encoding
 
 @dataclass(frozen=True)
 class Contributions:
-    """Exact shares of the served log-odds by indicator.
+    """Exact contributions to the served log-odds by indicator.
 
     Parameters
     ----------
@@ -37,7 +37,21 @@ class Contributions:
 def explain(model: OutcomeModel, encoding: Encoding, values: Float64) -> Contributions:
     """Return the contributions of each indicator for every row of an indicator matrix.
 
-    A fact's answer and whether it was asked are one indicator; their shares are added.
+    A fact's answer and whether it was asked are one indicator; their contributions are added.
+
+    Parameters
+    ----------
+    model
+        One outcome's model.
+    encoding
+        How indicators become the model's columns.
+    values
+        Indicator matrix, shape ``(n_rows, n_columns)``.
+
+    Returns
+    -------
+    Contributions
+        In log-odds; with the base they add up to the served log-odds.
     """
     shares, base = model.contributions(encoding.encode(values))
     n_indicators = int(encoding.indicator.max()) + 1

@@ -41,7 +41,7 @@ class FileMark:
     n_records, n_answered
         Records known at the moment; questions with an answer, ``None`` where none are put.
     unusual
-        Columns whose values lie outside the usual range, the furthest in the tail first, told
+        Columns whose values lie outside the usual range, the furthest in the tail first, named
         whether or not they make the file strange.
     sentences
         The marks in words; empty for an ordinary file.
@@ -149,6 +149,11 @@ def fit_familiarity(values: Float64, n_records: Int64, catalogue: Catalogue) -> 
         Shape ``(n_rows,)``: events and facts known at each row's moment.
     catalogue
         Names the columns, and which of them hold answers.
+
+    Returns
+    -------
+    Familiarity
+        What :meth:`Familiarity.mark` compares a file with.
     """
     columns = catalogue.columns
     questions = _questions(columns)

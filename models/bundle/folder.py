@@ -141,6 +141,24 @@ def write_bundle(
 ) -> str:
     """Write a bundle into an empty or absent folder and return its id.
 
+    Parameters
+    ----------
+    folder
+        Where to write.
+    catalogue
+        The catalogue on which the models were trained.
+    outcomes, rfs
+        Models and yardsticks by outcome.
+    reference, familiarity
+        What was usual among the training cases.
+    trained_for_us
+        Moment of first use, microseconds UTC.
+
+    Returns
+    -------
+    str
+        The bundle's id: a digest of all its files but the metrics.
+
     Raises
     ------
     ArtefactError

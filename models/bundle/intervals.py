@@ -98,6 +98,11 @@ def fit_venn_abers(raw: Float64, y_true: Bools, *, most_levels: int = MOST_LEVEL
     most_levels
         More distinct scores than this are gathered into bins; below it the result is exact.
 
+    Returns
+    -------
+    VennAbers
+        Both probabilities at every level.
+
     Notes
     -----
     With ``n`` scores and ``k`` levels the cost is ``O(n log n + k^2)``. The curve's value at the

@@ -5,16 +5,14 @@ row says whether it was in force at the earlier moment and at the later one.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from features.contract.arrays import NEVER, Int64
+from features.contract.arrays import MISSING, NEVER, Bools, Int64
 from features.history.columns import Coded, Events, Facts, History
-from models.explanations.shapley import Bools
-from models.explanations.versions import next_versions
+from features.history.in_force import in_force, next_versions
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,6 @@ def lay_side_by_side(
     after: Events | Facts,
     then_us: int,
     now_us: int,
-    supersedes: Mapping[str, str] | None,
 ) -> Side:
     """Lay one case's rows of two histories side by side.
 
@@ -70,10 +67,12 @@ def lay_side_by_side(
     before, after
         The case's rows alone, of one type, as stored at the earlier and at the later moment.
     then_us, now_us
-        The moments, microseconds UTC.
-    supersedes
-        For a record that corrects another, the key of that one; see
-        :mod:`models.explanations.versions`.
+        The moments, microseconds UTC, exclusive.
+
+    Returns
+    -------
+    Side
+        All rows that either history holds.
     """
     old, new = _keys(before), _keys(after)
     place = {key: number for number, key in enumerate(new)}
@@ -85,29 +84,24 @@ def lay_side_by_side(
     until = np.full(len(of_then), np.iinfo(np.int64).min)
     until[stored] = before.superseded_at[of_then[stored]]
     known = stored & (table.recorded_at < then_us)
-    now = (table.recorded_at < now_us) & (table.superseded_at >= now_us)
+    now = in_force(table.recorded_at, table.superseded_at, now_us)
     now[len(new) :] = False
-    corrects = _find_corrections(table, slice(0, len(new)), known, now_us, supersedes)
+    corrects = _find_corrections(after, known, now_us)
     side = Side(table, known & (until >= then_us), now, known, corrects)
     return _sort(side) if gone else side
 
 
-def _find_corrections(
-    table: Events | Facts,
-    rows: slice,
-    known: Bools,
-    now_us: int,
-    supersedes: Mapping[str, str] | None,
-) -> Bools:
-    """Return which rows are later versions, in one step or several, of a record known before."""
-    versions = next_versions(table, rows, now_us, supersedes)
+def _find_corrections(after: Events | Facts, known: Bools, now_us: int) -> Bools:
+    """Return which rows are later versions, in one step or several, of a record known before.
+
+    ``known`` goes on behind the rows of ``after`` with those that are there no longer.
+    """
+    following = next_versions(after, slice(0, len(after)), now_us)
     corrects = np.zeros(len(known), dtype=np.bool_)
-    for number in np.flatnonzero(known).tolist():
-        seen, at = {number}, versions.get(number, number)
-        while at not in seen:
-            seen.add(at)
-            corrects[at] = corrects[at] or not known[at]
-            at = versions.get(at, at)
+    versions = following[known[: len(after)]]
+    while len(versions := versions[versions != MISSING]):
+        corrects[versions] = ~known[versions]
+        versions = following[versions]
     return corrects
 
 
@@ -130,6 +124,11 @@ def repeat_rows(table: Any, kept: Bools, **replaced: Int64) -> Any:
         Shape ``(n_variants, n)``: the rows that each variant has.
     replaced
         Columns that differ by variant, shape ``(n_variants, n)``.
+
+    Returns
+    -------
+    Events or Facts
+        One case for each variant, sorted anew where a moment differs.
     """
     order = np.arange(kept.shape[1])[None, :].repeat(len(kept), axis=0)
     if "occurred_at" in replaced:
@@ -140,6 +139,7 @@ def repeat_rows(table: Any, kept: Bools, **replaced: Int64) -> Any:
     columns = _columns(table, rows)
     columns |= {name: values[variant, rows] for name, values in replaced.items()}
     columns["superseded_at"] = np.full(len(rows), NEVER, dtype=np.int64)
+    columns["superseded_by"] = np.full(len(rows), MISSING, dtype=np.int32)
     columns["pointer"] = np.searchsorted(variant, np.arange(len(kept) + 1)).astype(np.int64)
     return type(table)(**columns)
 
@@ -185,6 +185,8 @@ def _append(first: Any, second: Any, rows: list[int]) -> Any:
     ours = _columns(first, slice(None))
     theirs = _columns(second, np.array(rows, dtype=np.int64))
     joined: dict[str, Any] = {name: _join(ours[name], theirs[name]) for name in ours}
+    # Places among the rows of one history say nothing among those of both.
+    joined["superseded_by"] = np.full(len(joined["recorded_at"]), MISSING, dtype=np.int32)
     if "incident" in joined and len(ours["incident"]):
         above = int(ours["incident"].max(initial=-1)) + 1
         own = theirs["incident"]

@@ -1,4 +1,4 @@
-"""The door to every explanation of a score.
+"""The public interface of every explanation of a score.
 
 Each function takes ``(bundle, history, case, as_of_us)``: the model, and a case by its number in a
 history at a moment. All numbers come from the log-odds that are served, so that what one view shows
@@ -9,11 +9,10 @@ adds up to what another does:
 - :func:`explain_incidents`: the incidents on which a score rests;
 - :func:`explain_movement`, :func:`explain_rank`: why a case moved, and why its place did;
 - :func:`list_open_questions`: what is not known, and how far each answer could move the score;
-- :func:`find_settling`: what would settle it; for the screen alone;
+- :func:`find_settling`: what could change it; for the screen alone;
 - :func:`report_file`: how unlike the training cases the file is, and in what.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +32,13 @@ from models.explanations.unfamiliarity import FileReport, UnusualValue, report_f
 from models.ranking.advice import Advice
 from models.ranking.estimates import measure_case
 from models.ranking.order import rank
-from models.ranking.reasons_text import MOST_DOWN, MOST_UP, Explained, list_unanswered, tell_reasons
+from models.ranking.reasons_text import (
+    MOST_DOWN,
+    MOST_UP,
+    Explained,
+    describe_reasons,
+    list_unanswered,
+)
 from models.ranking.stability import Agreement, measure_agreement, measure_churn
 from models.wording.sentences import describe_push
 
@@ -59,6 +64,7 @@ __all__ = [
     "SwitchShare",
     "Unit",
     "UnusualValue",
+    "describe_reasons",
     "explain",
     "explain_case",
     "explain_incidents",
@@ -71,7 +77,6 @@ __all__ = [
     "measure_agreement",
     "measure_churn",
     "report_file",
-    "tell_reasons",
 ]
 
 
@@ -122,7 +127,6 @@ def explain_case(
     *,
     before: Moment | None = None,
     advice: Advice | None = None,
-    supersedes: Mapping[str, str] | None = None,
 ) -> CaseExplanation:
     """Return everything that a reviewer can check about one case's score.
 
@@ -134,17 +138,20 @@ def explain_case(
         The case as it was scored earlier, where its movement is asked for.
     advice
         The case's advice from a ranking of the same bundle at the same moment, so that its place is
-        told; the case by itself where ``None``.
-    supersedes
-        For a record that corrects another, the key of that one; read off the clocks where ``None``.
+        named; the case by itself where ``None``.
+
+    Returns
+    -------
+    CaseExplanation
+        All parts, of every outcome that the bundle models.
     """
     history, case = take_cases(history, np.array([case])), 0
     if advice is None:
         advice = rank(bundle, history, as_of_us, np.array([case])).advise([0])[0]
     leading = advice.leading_outcome
-    after = Moment(bundle, history, case, as_of_us, supersedes)
+    after = Moment(bundle, history, case, as_of_us)
     movement = () if before is None else explain_movement(before, after)
-    incidents = explain_incidents(bundle, history, case, as_of_us, supersedes=supersedes)
+    incidents = explain_incidents(bundle, history, case, as_of_us)
     return CaseExplanation(
         advice=advice,
         families=list_families(bundle, history, case, as_of_us, leading) if leading else (),
@@ -158,7 +165,20 @@ def explain_case(
 def list_families(
     bundle: Bundle, history: History, case: int, as_of_us: int, outcome: str
 ) -> tuple[FamilyShare, ...]:
-    """Return what each family of indicators moved one outcome's score by, largest share first.
+    """Return what each family of indicators moved one outcome's score by, largest first.
+
+    Parameters
+    ----------
+    bundle, history, case, as_of_us
+        The model, and the case by its number in the history at a moment in microseconds UTC,
+        exclusive on both clocks.
+    outcome
+        Name of a modelled outcome.
+
+    Returns
+    -------
+    tuple of FamilyShare
+        In log-odds.
 
     Raises
     ------
@@ -170,9 +190,26 @@ def list_families(
 
 
 def family_shares(bundle: Bundle, values: Float64, outcome: str) -> tuple[FamilyShare, ...]:
-    """Return the shares of families for one row of indicators, shape ``(1, n_columns)``."""
-    told = explain(bundle.outcomes[outcome], bundle.encoding, values)
-    shares = {name: float(share[0]) for name, share in told.by_family(bundle.catalogue).items()}
+    """Return the contributions of families for one row of indicators, shape ``(1, n_columns)``.
+
+    Parameters
+    ----------
+    bundle
+        The model.
+    values
+        Shape ``(1, n_columns)``, from :func:`models.ranking.estimates.measure_case`.
+    outcome
+        Name of a modelled outcome.
+
+    Returns
+    -------
+    tuple of FamilyShare
+        In log-odds, the largest contribution first.
+    """
+    explained = explain(bundle.outcomes[outcome], bundle.encoding, values)
+    shares = {
+        name: float(share[0]) for name, share in explained.by_family(bundle.catalogue).items()
+    }
     return tuple(
         FamilyShare(outcome, name, share, describe_push(share))
         for name, share in sorted(shares.items(), key=lambda pair: (-abs(pair[1]), pair[0]))

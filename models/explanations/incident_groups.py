@@ -1,21 +1,21 @@
 """The incidents of a case, as a person would count them.
 
 One unit is an incident with every version of its records, a state's start with its end, or all
-single records of one kind on one day: thirty messages in a night are one thing to look at.
+single records of one kind on one day: thirty messages in a night are one incident to a reader.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from features.catalogue.declarations import Catalogue
-from features.contract.arrays import MISSING, Int64
+from features.contract.arrays import MISSING, Int32, Int64
 from features.contract.moments import to_datetime
 from features.evidence.records import Moment, state_intervals
-from models.explanations.versions import last_version, next_versions
+from features.history.in_force import next_versions
 from models.wording.sentences import say
 
 _DAY_LENGTH: Final = len("2026-11-02")
@@ -57,16 +57,18 @@ class CaseUnits:
     rows: tuple[Int64, ...]
 
 
-def find_units(moment: Moment, supersedes: Mapping[str, str] | None = None) -> CaseUnits:
+def find_units(moment: Moment) -> CaseUnits:
     """Return the units of one case as known at one moment.
 
     Parameters
     ----------
     moment
         The case and the moment.
-    supersedes
-        For a record that corrects another, the key of that one. Where ``None`` it is read off the
-        clocks: a version was superseded when the next one was recorded.
+
+    Returns
+    -------
+    CaseUnits
+        Every event that counts at the moment is in exactly one unit.
     """
     usable = np.flatnonzero(moment.usable())
     groups = _Groups(len(moment.usable()))
@@ -78,9 +80,9 @@ def find_units(moment: Moment, supersedes: Mapping[str, str] | None = None) -> C
                 groups.join(interval.first, interval.last)
     _join_days(moment, usable, groups)
     events = moment.history.events
-    versions = next_versions(events, moment.rows, moment.as_of_us, supersedes)
+    latest = _follow(next_versions(events, moment.rows, moment.as_of_us))
     found = sorted(groups.list(usable), key=lambda places: places[0])
-    units = tuple(_describe(moment, places, versions) for places in found)
+    units = tuple(_describe(moment, places, latest) for places in found)
     return CaseUnits(units, tuple(np.array(places, dtype=np.int64) for places in found))
 
 
@@ -126,14 +128,22 @@ def _day(moment: Moment, us: int) -> str:
     return to_datetime(us, moment.history.time_zone).isoformat()[:_DAY_LENGTH]
 
 
-def _describe(moment: Moment, places: list[int], versions: Mapping[int, int]) -> Unit:
+def _follow(following: Int32) -> Int32:
+    """Return the place of the latest version of each record, from that of its next version."""
+    latest = np.arange(len(following), dtype=np.int32)
+    while (is_old := following[latest] != MISSING).any():
+        latest = np.where(is_old, following[latest], latest)
+    return latest
+
+
+def _describe(moment: Moment, places: list[int], latest: Int32) -> Unit:
     events, rows = moment.history.events, moment.rows
-    members = {*places, *(old for old in versions if last_version(versions, old) in places)}
+    members = np.flatnonzero(np.isin(latest, places)).tolist()
     keys = events.event_id[rows]
     occurred = events.occurred_at[rows][places]
     return Unit(
         sentence=_name(moment, places),
-        records=tuple(str(keys[place]) for place in sorted(members)),
+        records=tuple(str(keys[place]) for place in members),
         first_us=int(occurred[0]),
         last_us=int(occurred[-1]),
     )

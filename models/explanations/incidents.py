@@ -2,7 +2,7 @@
 
 What a set of incidents is worth is the served log-odds of the history that holds them, the case's
 answers and no other incident. Eight are chosen forward: each time the one that brings the score
-most, so that of many that tell the same some are named and not all are near zero. Every one of the
+most, so that of many that say the same some are named and not all are near zero. Every one of the
 256 sets of the eight is then measured, so that their shares are exact and add up.
 """
 
@@ -48,7 +48,7 @@ class IncidentShare:
     alone
         What it adds where no other incident is on record.
     left_out
-        What the score loses where it alone is left out. Near zero where another tells the same.
+        What the score loses where it alone is left out. Near zero where another says the same.
     rests_on
         Whether the score mainly rests on it.
     """
@@ -92,7 +92,7 @@ class IncidentReasons:
 
     @property
     def shown(self) -> tuple[IncidentShare, ...]:
-        """Those told one by one: they moved the score up."""
+        """Those named one by one: they moved the score up."""
         return tuple(share for share in self.shares if share.share > 0)
 
     @property
@@ -100,7 +100,7 @@ class IncidentReasons:
         """What the others of the eight add together, never above 0.
 
         An incident that lowers a score does so by what it makes of the course of things (it closes
-        a gap, it ages a count); it is told as the pattern over time, never by itself.
+        a gap, it ages a count); it is described as the pattern over time, never by itself.
         """
         return float(sum(share.share for share in self.shares if share.share <= 0))
 
@@ -126,8 +126,6 @@ def explain_incidents(
     case: int,
     as_of_us: int,
     outcomes: Sequence[str] | None = None,
-    *,
-    supersedes: Mapping[str, str] | None = None,
 ) -> tuple[IncidentReasons, ...]:
     """Return the incidents behind the scores of one case.
 
@@ -137,8 +135,11 @@ def explain_incidents(
         The model, and the case by its number in the history at a moment in microseconds UTC.
     outcomes
         Names; all modelled ones where ``None``.
-    supersedes
-        For a record that corrects another, the key of that one; see :func:`find_units`.
+
+    Returns
+    -------
+    tuple of IncidentReasons
+        One for each outcome, in the order of the names.
 
     Raises
     ------
@@ -146,7 +147,7 @@ def explain_incidents(
         If an outcome has no model.
     """
     names = tuple(bundle.outcomes if outcomes is None else outcomes)
-    found = find_units(Moment(history, bundle.catalogue, case, as_of_us), supersedes)
+    found = find_units(Moment(history, bundle.catalogue, case, as_of_us))
     lattice = _Lattice(bundle, history, case, as_of_us, found)
     n_units = len(found.units)
     first = lattice.worth(_first_sets(n_units), names)
@@ -211,7 +212,7 @@ def _effects(first: Float64) -> tuple[Float64, Float64]:
 def _candidates(first: Float64) -> list[int]:
     """Return the units whose effect stands out most.
 
-    One that others tell as well loses nothing where it is left out, and adds alone; one that only
+    One that others say as well loses nothing where it is left out, and adds alone; one that only
     completes a pattern does the reverse. The larger of the two counts. What any incident adds
     alone, the median of all, is no mark of this one.
     """
@@ -264,7 +265,7 @@ def _reasons(
     mainly = find_mainstays(worth)
     # None with a larger share than one of these is left out.
     least = max(min((float(shares[player]) for player in mainly), default=np.inf), 0.0)
-    told = [
+    named = [
         IncidentShare(
             unit=found.units[unit],
             share=float(shares[player]),
@@ -279,7 +280,7 @@ def _reasons(
         log_odds=float(first[1]),
         answers=float(first[0]),
         others=float(first[1] - worth[-1]),
-        shares=tuple(sorted(told, key=lambda share: -share.share)),
+        shares=tuple(sorted(named, key=lambda share: -share.share)),
         n_units=len(found.units),
     )
 
@@ -288,13 +289,18 @@ def find_mainstays(worth: Float64) -> frozenset[int]:
     """Return the players on which the whole mainly rests.
 
     Forward, the player that adds most joins until the set is worth ``MAINLY`` of the whole;
-    backward, the one that is missed least leaves as long as the rest still is. Of two that tell the
+    backward, the one that is missed least leaves as long as the rest still is. Of two that say the
     same either selection keeps one and they need not keep the same, so both are returned together.
 
     Parameters
     ----------
     worth
         Shape ``(2 ** n_players,)``, as in :func:`models.explanations.shapley.list_subsets`.
+
+    Returns
+    -------
+    frozenset of int
+        Numbers of the players.
     """
     whole = len(worth) - 1
     gain = float(worth[-1] - worth[0])

@@ -10,7 +10,6 @@ own, an indicator that the other does not have is missing.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,13 +24,13 @@ from models.explanations.case_diff import Side, lay_side_by_side, only_case, rep
 from models.explanations.incident_groups import name_day
 from models.explanations.shapley import Bools, list_subsets, share_out
 from models.ranking.advice import Estimate
-from models.ranking.estimates import tell_estimate
+from models.ranking.estimates import make_estimate
 from models.wording.sentences import format_probability, say
 
 SWITCHES: Final = ("new_records", "corrections", "passing_time", "model", "catalogue")
 _NEW, _CORRECTIONS, _TIME, _MODEL, _CATALOGUE = range(len(SWITCHES))
 _LEAST_SHARE: Final = 0.005
-"""Log-odds; what moved a score by less is told as no change of it."""
+"""Log-odds; what moved a score by less is worded as no change of it."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +47,12 @@ class Moment:
         Number of the case in that history.
     as_of_us
         The moment, microseconds UTC, exclusive on both clocks.
-    supersedes
-        For a record that corrects another, the key of that one; read off the clocks where ``None``.
-        Only that of the later moment is looked at.
     """
 
     bundle: Bundle
     history: History
     case: int
     as_of_us: int
-    supersedes: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +69,8 @@ class SwitchShare:
 class Movement:
     """Why one outcome's score moved.
 
-    ``before.log_odds`` and the shares add up to ``after.log_odds``, to 1e-9. ``sentence`` tells the
-    two probabilities.
+    ``before.log_odds`` and the shares add up to ``after.log_odds``, to 1e-9. ``sentence`` states
+    the two probabilities.
     """
 
     outcome: str
@@ -104,10 +99,10 @@ def explain_movement(before: Moment, after: Moment) -> tuple[Movement, ...]:
     return tuple(
         Movement(
             outcome=name,
-            before=tell_estimate(before.bundle, name, float(worth[0, column])),
-            after=tell_estimate(after.bundle, name, float(worth[-1, column])),
-            shares=_tell_shares(sides, shares[:, column]),
-            sentence=_tell_change(before, after, name, worth[[0, -1], column]),
+            before=make_estimate(before.bundle, name, float(worth[0, column])),
+            after=make_estimate(after.bundle, name, float(worth[-1, column])),
+            shares=_describe_shares(sides, shares[:, column]),
+            sentence=_describe_change(before, after, name, worth[[0, -1], column]),
         )
         for column, name in enumerate(names)
     )
@@ -119,8 +114,8 @@ def _lay_out(before: Moment, after: Moment) -> tuple[Side, Side]:
     new = only_case(after.history, after.case)
     then_us, now_us = before.as_of_us, after.as_of_us
     return (
-        lay_side_by_side(old[0], new[0], then_us, now_us, after.supersedes),
-        lay_side_by_side(old[1], new[1], then_us, now_us, after.supersedes),
+        lay_side_by_side(old[0], new[0], then_us, now_us),
+        lay_side_by_side(old[1], new[1], then_us, now_us),
     )
 
 
@@ -210,11 +205,11 @@ def _before(occurred: Int64, then_us: int, now_us: int) -> Int64:
     return found
 
 
-def _tell_change(before: Moment, after: Moment, outcome: str, log_odds: Float64) -> str:
+def _describe_change(before: Moment, after: Moment, outcome: str, log_odds: Float64) -> str:
     """Return the two probabilities in words, each with its day."""
     zone = after.history.time_zone
     ends = [
-        tell_estimate(one.bundle, outcome, float(value))
+        make_estimate(one.bundle, outcome, float(value))
         for one, value in zip((before, after), log_odds, strict=True)
     ]
     return say(
@@ -227,13 +222,13 @@ def _tell_change(before: Moment, after: Moment, outcome: str, log_odds: Float64)
     )
 
 
-def _tell_shares(sides: tuple[Side, Side], shares: Float64) -> tuple[SwitchShare, ...]:
+def _describe_shares(sides: tuple[Side, Side], shares: Float64) -> tuple[SwitchShare, ...]:
     records = {
         "new_records": _keys(sides, "new"),
         "corrections": _keys(sides, "corrected"),
     }
     return tuple(
-        SwitchShare(name, float(share), _tell_share(name, float(share)), records.get(name, ()))
+        SwitchShare(name, float(share), _describe_share(name, float(share)), records.get(name, ()))
         for name, share in zip(SWITCHES, shares, strict=True)
     )
 
@@ -247,7 +242,7 @@ def _keys(sides: tuple[Side, Side], which: str) -> tuple[str, ...]:
     )
 
 
-def _tell_share(switch: str, share: float) -> str:
+def _describe_share(switch: str, share: float) -> str:
     what = say(f"switch_{switch}")
     if abs(share) < _LEAST_SHARE:
         return say("switch_unmoved", what=what)

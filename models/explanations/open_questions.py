@@ -1,7 +1,8 @@
 """What the file does not say, and how far each answer could move the score.
 
 For every unanswered question each admissible answer is tried in turn, all else as it is. The range
-says what asking is worth. It is no forecast of the answer and no reason to act as if it were known.
+says what asking could change. It is no forecast of the answer and no reason to act as if it were
+known.
 """
 
 from collections.abc import Mapping, Sequence
@@ -66,6 +67,11 @@ def list_open_questions(
     ----------
     bundle, history, case, as_of_us
         The model, and the case by its number in the history at a moment in microseconds UTC.
+
+    Returns
+    -------
+    tuple of OpenQuestion
+        Empty where every question was answered.
     """
     values = measure_case(bundle, history, case, as_of_us)[0]
     return find_open_questions(bundle, values)
@@ -84,7 +90,7 @@ def find_open_questions(bundle: Bundle, values: Float64) -> tuple[OpenQuestion, 
             fact=fact,
             sentence=unknown.sentence,
             key_question=unknown.key_question,
-            ranges=tell_ranges(probabilities, slice(ends[n], ends[n + 1])),
+            ranges=describe_ranges(probabilities, slice(ends[n], ends[n + 1])),
         )
         for n, (fact, unknown) in enumerate(unknowns.items())
     ]
@@ -98,10 +104,25 @@ def _estimate(bundle: Bundle, rows: Sequence[Float64]) -> dict[str, Float64]:
     return {name: expit(model.log_odds(x)) for name, model in bundle.outcomes.items()}
 
 
-def tell_ranges(
+def describe_ranges(
     probabilities: Mapping[str, Float64], rows: slice, of: str = "answers"
 ) -> tuple[AnswerRange, ...]:
-    """Return each outcome's range over some rows: of ``answers`` to a question, or of ``views``."""
+    """Return each outcome's range over some rows: of ``answers`` to a question, or of ``views``.
+
+    Parameters
+    ----------
+    probabilities
+        By outcome, shape ``(n_rows,)`` each.
+    rows
+        Which of the rows belong together.
+    of
+        ``answers`` or ``views``, which the sentence names.
+
+    Returns
+    -------
+    tuple of AnswerRange
+        One for each outcome, in the order given.
+    """
     found = []
     for name, column in probabilities.items():
         low, high = float(column[rows].min()), float(column[rows].max())
@@ -133,7 +154,7 @@ def admissible_answers(bundle: Bundle, fact: str) -> Float64:
 
     Yes and no; of a number or a date, all that lies within what the training cases held: its ends
     and both sides of every value at which a tree splits, since between them no score changes. None
-    where no training case had an answer, so that no model can tell answers apart; zero then stands
+    where no training case had an answer, so that no model can distinguish answers; zero then stands
     for all.
     """
     if bundle.catalogue.facts[fact].type is FactType.YES_NO:

@@ -1,6 +1,6 @@
 """One case's reasons as plain text: for the command line, the documents and golden files.
 
-What would settle a case is for the screen alone and never stands here.
+What could change a score is for the screen alone and is never part of this text.
 """
 
 import textwrap
@@ -31,6 +31,11 @@ def render_case(explanation: CaseExplanation, catalogue: Catalogue, time_zone: s
         The bundle's; its wording says what the text may be used for.
     time_zone
         In which moments are shown.
+
+    Returns
+    -------
+    str
+        Plain text for a terminal.
     """
     advice = explanation.advice
     moment = format_moment(advice.as_of_us, time_zone)

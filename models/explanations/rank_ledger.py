@@ -68,6 +68,11 @@ def explain_rank(before: Sequence[str], after: Sequence[str], case_id: str) -> R
     case_id
         The case; it is in both.
 
+    Returns
+    -------
+    RankLedger
+        Counts that lead from the earlier place to the later one.
+
     Raises
     ------
     ValueError

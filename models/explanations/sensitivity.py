@@ -1,6 +1,6 @@
-"""What would settle it: records told differently, and dates on which records leave a period.
+"""Sensitivity: records that views contradict, and dates on which records leave a period.
 
-Shown on the screen to the person who looks at the case, and nowhere else: none of this is printed,
+Shown on the screen to the person who reads the case, and nowhere else: none of this is printed,
 exported or stored. It names what can be looked up, never what might happen, and compares with no
 threshold.
 """
@@ -22,8 +22,8 @@ from models.explanations.incident_groups import find_units, name_day
 from models.explanations.open_questions import (
     AnswerRange,
     OpenQuestion,
+    describe_ranges,
     list_open_questions,
-    tell_ranges,
 )
 from models.ranking.estimates import measure_case
 from models.ranking.reasons_text import first_columns
@@ -35,7 +35,7 @@ AHEAD_US: Final = 28 * DAY_US
 
 @dataclass(frozen=True)
 class Dispute:
-    """An incident that is told differently from different views.
+    """An incident that different views record differently.
 
     ``ranges`` hold each outcome's probability as recorded and with each view taken by itself.
     """
@@ -60,7 +60,7 @@ class Leaving:
 
 @dataclass(frozen=True)
 class Settling:
-    """What would settle it; for the screen alone."""
+    """What could change the score; for the screen alone."""
 
     questions: tuple[OpenQuestion, ...]
     disputes: tuple[Dispute, ...]
@@ -68,12 +68,17 @@ class Settling:
 
 
 def find_settling(bundle: Bundle, history: History, case: int, as_of_us: int) -> Settling:
-    """Return what would settle the score of one case; for the screen alone.
+    """Return what could change the score of one case; for the screen alone.
 
     Parameters
     ----------
     bundle, history, case, as_of_us
         The model, and the case by its number in the history at a moment in microseconds UTC.
+
+    Returns
+    -------
+    Settling
+        Disputed incidents, and dates ahead on which records leave a period.
     """
     history, case = take_cases(history, np.array([case])), 0
     return Settling(
@@ -95,12 +100,12 @@ def _find_disputes(
     variants = keep_events(history, case, np.concatenate(kept))
     values = measure(variants, bundle.plan, as_of_us, threads=1).values
     x = bundle.encoding.encode(values)
-    told = {name: expit(model.log_odds(x)) for name, model in bundle.outcomes.items()}
+    served = {name: expit(model.log_odds(x)) for name, model in bundle.outcomes.items()}
     ends = np.cumsum([0, *(len(some) for some in kept)])
     disputes = []
     for place, n in enumerate(disputed):
         rows = slice(ends[place], ends[place + 1])
-        ranges = tell_ranges(told, rows, "views")
+        ranges = describe_ranges(served, rows, "views")
         unit = found.units[n]
         disputes.append(Dispute(say("in_dispute", told=unit.sentence), unit.records, ranges))
     return tuple(disputes)
@@ -113,7 +118,7 @@ def _differ(moment: Moment, rows: Int64) -> bool:
     shared = events.incident[at] != MISSING
     if not shared.any() or len(np.unique(events.view.codes[at[shared]])) == 1:
         return False
-    told = [
+    recorded = [
         tuple(
             sorted(
                 zip(
@@ -127,7 +132,7 @@ def _differ(moment: Moment, rows: Int64) -> bool:
         for view in np.unique(events.view.codes[at[shared]])
         for some in [at[shared][events.view.codes[at[shared]] == view]]
     ]
-    return len(set(told)) > 1
+    return len(set(recorded)) > 1
 
 
 def _views(moment: Moment, rows: Int64) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:

@@ -54,6 +54,11 @@ def report_file(bundle: Bundle, history: History, case: int, as_of_us: int) -> F
     ----------
     bundle, history, case, as_of_us
         The model, and the case by its number in the history at a moment in microseconds UTC.
+
+    Returns
+    -------
+    FileReport
+        Empty of remarks where the file is like those of the training cases.
     """
     familiarity = bundle.familiarity
     if familiarity is None:
@@ -61,7 +66,7 @@ def report_file(bundle: Bundle, history: History, case: int, as_of_us: int) -> F
     chosen, moment = np.array([case]), np.array([as_of_us])
     values = measure_case(bundle, history, case, as_of_us)[0]
     mark = familiarity.mark(values, int(count_known_records(history, chosen, moment)[0]))
-    unusual = _tell_unusual(bundle, values, mark)
+    unusual = _describe_unusual(bundle, values, mark)
     sentences = mark.sentences
     if mark.unusual:
         counts = {
@@ -73,7 +78,7 @@ def report_file(bundle: Bundle, history: History, case: int, as_of_us: int) -> F
     return FileReport(mark, sentences, unusual)
 
 
-def _tell_unusual(bundle: Bundle, values: Float64, mark: FileMark) -> tuple[UnusualValue, ...]:
+def _describe_unusual(bundle: Bundle, values: Float64, mark: FileMark) -> tuple[UnusualValue, ...]:
     catalogue, familiarity = bundle.catalogue, bundle.familiarity
     assert familiarity is not None
     columns = first_columns(catalogue)

@@ -18,28 +18,58 @@ def measure_case(bundle: Bundle, history: History, case: int, as_of_us: int) -> 
 
     The case is taken out of the history first: what other cases hold costs no time and, since cases
     are independent, changes nothing.
+
+    Parameters
+    ----------
+    bundle, history, case, as_of_us
+        The model, and the case by its number in the history at a moment in microseconds UTC,
+        exclusive on both clocks.
+
+    Returns
+    -------
+    Float64
+        Shape ``(1, n_columns)``; NaN is missing.
     """
     alone = take_cases(history, np.array([case]))
     return measure(alone, bundle.plan, as_of_us, threads=1).values
 
 
-def tell_estimates(bundle: Bundle, log_odds: Mapping[str, float]) -> tuple[Estimate, ...]:
+def make_estimates(bundle: Bundle, log_odds: Mapping[str, float]) -> tuple[Estimate, ...]:
     """Return the estimate of each modelled outcome, in catalogue order.
 
     Parameters
     ----------
     log_odds
         As served, of every outcome that the bundle models.
+
+    Returns
+    -------
+    tuple of Estimate
+        In catalogue order.
     """
     return tuple(
-        tell_estimate(bundle, outcome.name, log_odds[outcome.name])
+        make_estimate(bundle, outcome.name, log_odds[outcome.name])
         for outcome in bundle.catalogue.outcomes
         if outcome.name in bundle.outcomes
     )
 
 
-def tell_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
+def make_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
     """Return the estimate of one modelled outcome at its served log-odds.
+
+    Parameters
+    ----------
+    bundle
+        The model.
+    outcome
+        Name of a modelled outcome.
+    log_odds
+        As served.
+
+    Returns
+    -------
+    Estimate
+        The probability with its interval and the average beside it.
 
     Raises
     ------

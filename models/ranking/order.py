@@ -23,14 +23,14 @@ from models.bundle.contributions import explain
 from models.bundle.folder import Bundle
 from models.bundle.plans import compile_cohort
 from models.ranking.advice import Advice, RaisedFlag, RankedList
-from models.ranking.estimates import tell_estimates
+from models.ranking.estimates import make_estimates
 from models.ranking.priority import Harm, expected_harm
-from models.ranking.reasons_text import Explained, list_unanswered, tell_reasons
+from models.ranking.reasons_text import Explained, describe_reasons, list_unanswered
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where cases stand, before reasons are told.
+    """The order of cases, before reasons are worded.
 
     Parameters
     ----------
@@ -55,7 +55,20 @@ class Standing:
 
 
 def cohort_cases(history: History, catalogue: Catalogue, as_of_us: int) -> Int64:
-    """Return the cases open at ``as_of_us`` that the catalogue's cohort takes in, ascending."""
+    """Return the cases open at ``as_of_us`` that the catalogue's cohort takes in, ascending.
+
+    Parameters
+    ----------
+    history, catalogue
+        Case histories, and what is measured of them.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+
+    Returns
+    -------
+    Int64
+        Numbers of the cases in the history.
+    """
     return _take_cohort(history, catalogue, compile_cohort(catalogue), as_of_us)
 
 
@@ -69,7 +82,7 @@ def _take_cohort(history: History, catalogue: Catalogue, plan: Plan | None, as_o
 
 @dataclass(frozen=True)
 class Ranking:
-    """Cases in order of priority, whose reasons are told when asked for.
+    """Cases in order of priority, whose reasons are worded when asked for.
 
     Parameters
     ----------
@@ -91,11 +104,11 @@ class Ranking:
 
     def advise(self, places: Sequence[int]) -> tuple[Advice, ...]:
         """Return the advice on the cases at some places, counted from 0."""
-        explained = _explain_all(self, places)
+        worded = _explain_all(self, places)
         flags = _raise_flags(self, self.standing.case[list(places)])
         return tuple(
-            _advise(self, place, told, raised)
-            for place, told, raised in zip(places, explained, flags, strict=True)
+            _advise(self, place, explained, raised)
+            for place, explained, raised in zip(places, worded, flags, strict=True)
         )
 
     def urgent_places(self) -> tuple[int, ...]:
@@ -127,7 +140,22 @@ class Ranking:
 
 
 def rank(bundle: Bundle, history: History, as_of_us: int, cases: Int64 | None = None) -> Ranking:
-    """Order cases by expected harm; the catalogue's cohort of open cases where none are named."""
+    """Order cases by expected harm; the catalogue's cohort of open cases where none are named.
+
+    Parameters
+    ----------
+    bundle, history
+        The model, and the case histories.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+    cases
+        Numbers of the cases to order; the cohort where ``None``.
+
+    Returns
+    -------
+    Ranking
+        From the highest priority to the lowest; its reasons are made when asked for.
+    """
     chosen = cases
     if chosen is None:
         chosen = _take_cohort(history, bundle.catalogue, bundle.cohort_plan, as_of_us)
@@ -142,7 +170,7 @@ def rank_cases(
     cases: Int64 | None = None,
     top: int | None = None,
 ) -> RankedList:
-    """Rank cases by expected harm and tell the reasons.
+    """Rank cases by expected harm and word the reasons.
 
     Parameters
     ----------
@@ -155,7 +183,7 @@ def rank_cases(
     cases
         Numbers of the cases; the catalogue's cohort of open cases where ``None``.
     top
-        How many to tell about, from the first; all where ``None``.
+        How many to give reasons for, from the first; all where ``None``.
 
     Returns
     -------
@@ -166,7 +194,22 @@ def rank_cases(
 
 
 def order_cases(bundle: Bundle, history: History, as_of_us: int, cases: Int64) -> Standing:
-    """Measure and order cases by priority: the larger of as recorded and with custody ended."""
+    """Measure and order cases by priority: the larger of as recorded and with custody ended.
+
+    Parameters
+    ----------
+    bundle, history
+        The model, and the case histories.
+    as_of_us
+        The moment, microseconds UTC, exclusive on both clocks.
+    cases
+        Numbers of the cases in the history.
+
+    Returns
+    -------
+    Standing
+        The cases from the highest priority to the lowest.
+    """
     catalogue = bundle.catalogue
     values = measure(history, bundle.plan, as_of_us, cases).values
     log_odds = estimate_log_odds(bundle, values)
@@ -219,7 +262,7 @@ def _explain_all(ranking: Ranking, places: Sequence[int]) -> list[Explained]:
             continue
         shares = explain(model, bundle.encoding, standing.values[led]).by_indicator
         for share, place in zip(shares, led, strict=True):
-            explained[place] = tell_reasons(
+            explained[place] = describe_reasons(
                 ranking.history,
                 bundle.catalogue,
                 int(standing.case[place]),
@@ -298,7 +341,7 @@ def _advise(
         n_ranked=len(ranking),
         priority=float(standing.priority[place]),
         priority_as_recorded=float(standing.as_recorded[place]),
-        estimates=tell_estimates(ranking.bundle, _log_odds_at(standing, place)),
+        estimates=make_estimates(ranking.bundle, _log_odds_at(standing, place)),
         leading_outcome=standing.leading[place],
         reasons=explained.reasons,
         counter_reasons=explained.counter_reasons,

@@ -40,6 +40,11 @@ def expected_harm(priority: Priority, probabilities: Mapping[str, Float64]) -> H
         The ladder, mildest first, and its weights.
     probabilities
         For each modelled outcome, shape ``(n_cases,)``.
+
+    Returns
+    -------
+    Harm
+        The sum, and what each outcome adds to it, shape ``(n_cases,)`` each.
     """
     rungs, reached = _reach(priority, probabilities)
     if not rungs:
@@ -58,6 +63,20 @@ def expected_harm(priority: Priority, probabilities: Mapping[str, Float64]) -> H
 
 def scale_weights(priority: Priority, factor: float, rung: str) -> Priority:
     """Return the priority with one level's weight multiplied, to see what rests on it.
+
+    Parameters
+    ----------
+    priority
+        The ladder and its weights.
+    factor
+        By which one weight is multiplied.
+    rung
+        Name of the level.
+
+    Returns
+    -------
+    Priority
+        A copy; all other levels keep their weights.
 
     Raises
     ------

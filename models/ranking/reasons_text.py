@@ -50,7 +50,22 @@ _NOTHING_USUAL: Final = Usual(None, None, "")
 def find_usual(
     catalogue: Catalogue, reference: Reference, indicator: Indicator, column: int
 ) -> Usual:
-    """Return what is usual for an indicator whose values stand in ``column``."""
+    """Return what is usual for an indicator whose values stand in ``column``.
+
+    Parameters
+    ----------
+    catalogue, reference
+        The indicators, and their values among the training cases.
+    indicator
+        Which one.
+    column
+        Number of its first column in the indicator matrix.
+
+    Returns
+    -------
+    Usual
+        Limits between which nine in ten training cases lie, and the sentence for them.
+    """
     if reference.missing[column] > _MOSTLY:
         return Usual(None, None, say("usual_none"))
     places = np.searchsorted(reference.levels, USUAL)
@@ -65,7 +80,7 @@ def find_usual(
     return Usual(low, high, say("usual", low=shown[0], high=shown[1]))
 
 
-def tell_reasons(
+def describe_reasons(
     history: History,
     catalogue: Catalogue,
     case: int,
@@ -86,12 +101,17 @@ def tell_reasons(
     reference
         What was usual among the training cases; nothing is said of it where ``None``.
 
+    Returns
+    -------
+    Explained
+        Reasons that push up, those that push down, and what is shown as unknown instead.
+
     Notes
     -----
     A push down by an indicator marked ``silence`` (silence, custody, relocation, withdrawn support)
     or by an unanswered question is never a reason: silence is not safety (promise 6).
     """
-    teller = _Teller(history, catalogue, case, as_of_us, outcome, reference)
+    writer = _ReasonWriter(history, catalogue, case, as_of_us, outcome, reference)
     columns = first_columns(catalogue)
     up: list[Reason] = []
     down: list[Reason] = []
@@ -108,12 +128,12 @@ def tell_reasons(
             continue
         side, most = (up, MOST_UP) if share > 0 else (down, MOST_DOWN)
         if len(side) < most:
-            side.append(teller.tell(indicator, columns[number], share, value))
+            side.append(writer.describe(indicator, columns[number], share, value))
     return Explained(tuple(up), tuple(down), tuple(silences))
 
 
 @dataclass(frozen=True)
-class _Teller:
+class _ReasonWriter:
     history: History
     catalogue: Catalogue
     case: int
@@ -121,7 +141,7 @@ class _Teller:
     outcome: str
     reference: Reference | None
 
-    def tell(self, indicator: Indicator, column: int, share: float, value: float) -> Reason:
+    def describe(self, indicator: Indicator, column: int, share: float, value: float) -> Reason:
         catalogue = self.catalogue
         usual = (
             _NOTHING_USUAL

@@ -78,6 +78,11 @@ def measure_list_churn(
         order are left out, so that what changes is the model's doing.
     capacity
         Places on the list.
+
+    Returns
+    -------
+    ListChurn
+        How many cases both order, and which of the first places are lost.
     """
     then, now = _places(before, after), _places(after, before)
     n_places = min(capacity, len(then))
@@ -90,7 +95,18 @@ def measure_list_churn(
 def list_first(
     before: Mapping[str, float], after: Mapping[str, float], capacity: int
 ) -> tuple[str, ...]:
-    """Return the cases that stand on either list of :func:`measure_list_churn`, in order."""
+    """Return the cases that stand on either list of :func:`measure_list_churn`, in order.
+
+    Parameters
+    ----------
+    before, after, capacity
+        As :func:`measure_list_churn` takes them.
+
+    Returns
+    -------
+    tuple of str
+        Identifiers of the cases.
+    """
     orders = (_places(before, after), _places(after, before))
     return tuple(sorted({case for one in orders for case in one if one[case] <= capacity}))
 
@@ -115,6 +131,11 @@ def measure_served_churn(
         The moment, microseconds UTC, exclusive on both clocks.
     cases
         Numbers of the cases in the history.
+
+    Returns
+    -------
+    Agreement
+        Over all of the cases.
     """
     names: dict[str, int] = {}
     tops = [_served_reasons(bundle, history, as_of_us, cases, names) for bundle in (before, after)]
@@ -159,6 +180,11 @@ def measure_churn(before: Bundle, after: Bundle, values: Float64, outcome: str) 
     outcome
         One that both model.
 
+    Returns
+    -------
+    Agreement
+        Over all rows.
+
     Raises
     ------
     ValueError
@@ -179,6 +205,11 @@ def measure_agreement(bundle: Bundle, values: Float64, twins: Float64, outcome: 
         same cases a day later with nothing new.
     outcome
         One that the bundle models.
+
+    Returns
+    -------
+    Agreement
+        Over all pairs of rows.
     """
     tops = [_top_reasons(bundle, rows, outcome) for rows in (values, twins)]
     return _compare(*tops)

@@ -1,7 +1,7 @@
 """Every sentence that is shown beside a score, and numbers in words: the one place for both.
 
 What belongs to a field (an indicator's reason, a question, a flag) stands in its catalogue. A test
-reads all of them: they tell of association and never of cause, promise nothing, blame nobody and
+reads all of them: they state association and never cause, promise nothing, blame nobody and
 use no term of art.
 """
 
@@ -92,7 +92,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "more_records": "{keys} and {count} more",
     "urgent": "urgent: {said}",
     "ask_first": "ask first: {said}",
-    # what would settle it
+    # sensitivity: what could change the score
     "in_dispute": "Told differently from different views: {told}",
     "range_of_views": "{low} to {high}, depending on which view holds",
     "no_range_of_views": "{low}, whichever view holds",
@@ -132,14 +132,44 @@ def say(name: str, **parts: object) -> str:
 
 
 def describe_value(catalogue: Catalogue, indicator: Indicator, value: float) -> str:
-    """Return a sentence for an indicator's value; its ``none_reason`` where it is missing."""
+    """Return a sentence for an indicator's value; its ``none_reason`` where it is missing.
+
+    Parameters
+    ----------
+    catalogue
+        Its wording.
+    indicator
+        Which indicator.
+    value
+        Its value, NaN where it is missing.
+
+    Returns
+    -------
+    str
+        A sentence without its full stop.
+    """
     if math.isnan(value):
         return indicator.none_reason
     return indicator.reason.replace("{value}", show_value(catalogue, indicator, value))
 
 
 def show_value(catalogue: Catalogue, indicator: Indicator, value: float) -> str:
-    """Return an indicator's value alone, as its reason shows it; never of a missing one."""
+    """Return an indicator's value alone, as its reason shows it; never of a missing one.
+
+    Parameters
+    ----------
+    catalogue
+        Its wording.
+    indicator
+        Which indicator.
+    value
+        Its value, never NaN.
+
+    Returns
+    -------
+    str
+        A number, days, or yes or no.
+    """
     measure = indicator.expression.measure
     if measure is Measure.LAST_FACT:
         return format_answer(catalogue.facts[str(indicator.expression.fact)].type, value)
@@ -235,7 +265,20 @@ def describe_push(contribution: float) -> str:
 
 
 def describe_range(low: float, high: float, of: str = "answers") -> str:
-    """Return the range of a probability over ``answers`` to a question, or ``views`` of a thing."""
+    """Return the range of a probability over ``answers`` to a question, or ``views`` of a thing.
+
+    Parameters
+    ----------
+    low, high
+        Probabilities.
+    of
+        ``answers`` or ``views``.
+
+    Returns
+    -------
+    str
+        Both as counts out of a hundred.
+    """
     lowest, highest = format_probability(low), format_probability(high)
     if lowest == highest:
         return say(f"no_range_of_{of}", low=lowest)

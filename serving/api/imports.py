@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row
 from starlette.requests import ClientDisconnect
 
 from features.contract.moments import format_moment
+from features.contract.visibility import is_kept_apart, names_kept_apart
 from features.intake.normalisation import Clock
 from serving.access.roles import may_turn_cases, need_sender
 from serving.access.visibility import find_sight
@@ -39,7 +40,6 @@ from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
 from serving.store.database import Store, Unit
 from serving.store.opaque_keys import KEY_PATTERN
-from serving.store.record_conditions import is_kept_apart, may_be_kept_apart
 from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
@@ -315,10 +315,9 @@ def _is_kept_apart(source: Any) -> bool:
     if not isinstance(source, dict):
         return True
     cells = {name: str(cell).strip().lower() for name, cell in source.items()}
-    if is_kept_apart(cells.get("source"), cells.get("handling")):
-        return True
-    # A line that is no row may still hold one.
-    return may_be_kept_apart(cells.get("(line)", ""))
+    return is_kept_apart(cells.get("source"), cells.get("handling")) or names_kept_apart(
+        cells.get("(line)", "")
+    )
 
 
 def _to_cell(cell: Any) -> str:

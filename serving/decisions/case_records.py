@@ -11,11 +11,11 @@ import pandas as pd
 
 from features.catalogue.declarations import Catalogue, Measure
 from features.contract.tables import RESERVED_KINDS, RETRACTED
+from features.contract.visibility import is_kept_apart
 from features.intake.contract_folder import ContractFolder
 from features.intake.integrity import SUPERSEDED_AT
 from models.ranking.advice import Advice
 from serving.schemas import RecordOut
-from serving.store.record_conditions import are_kept_apart
 from serving.store.row_text import Clockface
 
 _EVENT_TEXTS: Final = (
@@ -83,7 +83,7 @@ class RecordTeller:
             Cases that the person may not see: no link to one is told.
         """
         events = _of_case(folder.events, case_key)
-        apart = are_kept_apart(events)
+        apart = is_kept_apart(events["source"], events["handling"])
         ours = apart & (events["source"] == agency)
         told = [self._tell_event(row) for row in _list_rows(events[~apart | ours])]
         told += [self._tell_fact(row) for row in _list_rows(_of_case(folder.facts, case_key))]

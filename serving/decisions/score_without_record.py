@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from features.contract.tables import TABLES
 from features.history.assembly import assemble_history
 from features.intake.contract_folder import ContractFolder
-from features.intake.integrity import SUPERSEDED_AT, check_integrity
+from features.intake.integrity import SUPERSESSION, check_integrity
 from features.intake.normalisation import FILE, ROW
 from models.bundle.folder import Bundle
 from models.ranking.order import Standing, order_cases
@@ -96,7 +96,7 @@ def leave_out(folder: ContractFolder, doubted: Doubted) -> tuple[ContractFolder,
         if not more:
             break
         gone |= more
-    left = own[~own[table.id_column].isin(gone)].drop(columns=[SUPERSEDED_AT])
+    left = own[~own[table.id_column].isin(gone)].drop(columns=[*SUPERSESSION])
     left = left.reset_index(drop=True)
     left[FILE], left[ROW] = "store", range(1, len(left) + 1)
     settled = check_integrity(table, left, None).frame

@@ -65,7 +65,7 @@ def answer_incidents(asked: Explaining, score_key: str | None) -> IncidentsOut:
     if asked.is_withheld():
         return IncidentsOut(**asked.withhold())
     then = asked.open(score_key)
-    found = explain_incidents(*_take(then), supersedes=then.moment.supersedes)
+    found = explain_incidents(*_take(then))
     return IncidentsOut(
         **asked.describe(then),
         outcomes=[

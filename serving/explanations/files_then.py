@@ -1,17 +1,15 @@
 """A case's file as a stored score had read it: up to its ``known_seq``, at its ``as_of_us``."""
 
-import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 
-from features.intake.contract_folder import ContractFolder
+from features.contract.visibility import is_kept_apart
 from models.bundle.folder import Bundle
 from models.explanations.facade import Moment
 from serving.explanations.case_folders import CaseFolders
 from serving.explanations.stored_scores import StoredScore
-from serving.store.record_conditions import are_kept_apart
 
 
 @dataclass(frozen=True)
@@ -56,49 +54,13 @@ def read_file_then(folders: CaseFolders, bundle: Bundle, score: StoredScore) -> 
     """
     key = score.case_key
     folder, history = folders.assemble(score.as_of_us, score.known_seq)
-    moment = Moment(bundle, history, 0, score.as_of_us, _read_supersedes(folder, key))
+    moment = Moment(bundle, history, 0, score.as_of_us)
     return FileThen(score, moment, _find_kept_apart(folder.events, key))
 
 
-def _read_supersedes(folder: ContractFolder, case_key: str) -> dict[str, str] | None:
-    """Return, for each record that took another's place, the key of that one.
-
-    ``None`` where a key named here is both an event's and an answer's: one mapping serves both
-    tables, and would then say too much; the clocks tell it as well.
-    """
-    facts = folder.facts[folder.facts["case_id"] == case_key]
-    pairs = _pair(folder.events, "event_id", case_key) | _pair(facts, "fact_id", case_key)
-    shared = set(_name(folder.events, "event_id", case_key)) & set(facts["fact_id"])
-    return None if shared & {*pairs, *pairs.values()} else pairs
-
-
-def _pair(frame: pd.DataFrame, column: str, case_key: str) -> dict[str, str]:
-    """Return each version of a record with the one before it.
-
-    All versions of one record follow each other by (recorded_at, steps from the first, key), as
-    where it is worked out when each was superseded (design section 4).
-    """
-    stated = frame[frame["supersedes"].notna()]
-    if not len(stated):
-        return {}
-    above = dict(
-        zip(_name(stated, column, case_key), _name(stated, "supersedes", case_key), strict=True)
-    )
-    recorded = dict(zip(_name(frame, column, case_key), frame["recorded_at"], strict=True))
-    versions: dict[str, list[tuple[int, int, str]]] = {}
-    for key in {*above, *above.values()} & set(recorded):
-        first, steps = key, 0
-        while above.get(first) in recorded:
-            first, steps = above[first], steps + 1
-        versions.setdefault(first, []).append((int(recorded[key]), steps, key))
-    found: dict[str, str] = {}
-    for some in map(sorted, versions.values()):
-        found |= {new[2]: old[2] for old, new in itertools.pairwise(some)}
-    return found
-
-
 def _find_kept_apart(events: pd.DataFrame, case_key: str) -> frozenset[str]:
-    return frozenset(_name(events[are_kept_apart(events)], "event_id", case_key))
+    apart = is_kept_apart(events["source"], events["handling"])
+    return frozenset(_name(events[apart], "event_id", case_key))
 
 
 def _name(events: pd.DataFrame, column: str, case_key: str) -> list[str]:

@@ -134,7 +134,6 @@ def _tell_incidents(asked: Explaining, then: FileThen) -> OutcomeIncidentsOut:
         moment.case,
         moment.as_of_us,
         [then.score.leading_outcome],
-        supersedes=moment.supersedes,
     )
     return tell_incidents(found, then, asked.face)
 

@@ -97,9 +97,7 @@ def replay_score(connection: Connection, bundle: Bundle, score: StoredScore, uni
     moment = then.moment
     standing = order_cases(bundle, moment.history, score.as_of_us, np.zeros(1, dtype=np.int64))
     found = tuple(one for one in _compare(score, bundle, standing) if one.stored != one.now)
-    explanation = explain_case(
-        bundle, moment.history, moment.case, moment.as_of_us, supersedes=moment.supersedes
-    )
+    explanation = explain_case(bundle, moment.history, moment.case, moment.as_of_us)
     return Replay(score, found, _leave_out_apart(explanation, then))
 
 

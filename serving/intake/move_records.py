@@ -23,7 +23,7 @@ from features.contract.tables import (
     TABLES,
 )
 from features.intake.contract_folder import ContractFolder, empty_frame
-from features.intake.integrity import SUPERSEDED_AT
+from features.intake.integrity import SUPERSEDED_AT, SUPERSESSION
 from features.intake.normalisation import FILE, ROW
 from serving.errors import RefusedError
 from serving.store import schema
@@ -71,7 +71,7 @@ class CaseFile:
 
     def cut(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a frame without what no table has."""
-        return frame.drop(columns=[SUPERSEDED_AT])
+        return frame.drop(columns=[*SUPERSESSION])
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, exists, select, union
 
 from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import TABLES, Table
-from features.intake.integrity import SUPERSEDED_AT, check_integrity
+from features.intake.integrity import SUPERSESSION, check_integrity
 from features.intake.normalisation import FILE, ROW
 from serving.intake.forwarding import forward_rows
 from serving.standing.standings import StandingRules
@@ -220,7 +220,7 @@ def _sort_rows(
     rejects.append(Rejects(ours[ours["file"] != _STORED]))
     found = sound.frame[sound.frame[FILE] != _STORED]
     return _Sorted(
-        found.drop(columns=[SUPERSEDED_AT], errors="ignore").reset_index(drop=True),
+        found.drop(columns=[*SUPERSESSION], errors="ignore").reset_index(drop=True),
         repeats + sound.repeats,
         join_rejects(rejects),
     )

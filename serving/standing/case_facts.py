@@ -19,12 +19,13 @@ from features.contract.tables import (
     OPENING_KINDS,
     RESERVED_KINDS,
 )
+from features.contract.visibility import is_kept_apart
 from features.errors import CaselightError
 from serving.standing.states import CaseFacts, LatestDecision, NewRecord, Raising, Turn, is_shut
 from serving.store.database import Unit
 from serving.store.histories import read_case_folder
 from serving.store.lookups import is_among, list_pairs
-from serving.store.record_conditions import is_for_all, is_kept_apart
+from serving.store.record_conditions import is_for_all
 from serving.store.schema import case_keys as case_keys_table
 from serving.store.schema import (
     case_moves,

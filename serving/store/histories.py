@@ -10,7 +10,6 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Row, select, union
 
-from features.contract.arrays import NEVER
 from features.contract.manifest import Manifest
 from features.contract.rejects import Rejects, join_rejects
 from features.contract.tables import PEOPLE, TABLES, Table
@@ -18,7 +17,7 @@ from features.history.assembly import assemble_history
 from features.history.columns import History
 from features.history.subsets import take_cases
 from features.intake.contract_folder import ContractFolder, empty_frame
-from features.intake.integrity import SUPERSEDED_AT, check_integrity
+from features.intake.integrity import check_integrity, leave_in_force
 from features.intake.normalisation import FILE, ROW
 from serving.store import schema
 from serving.store.database import Unit
@@ -67,7 +66,8 @@ def read_case_folder(
     Returns
     -------
     ContractFolder
-        With case keys for identifiers, and ``superseded_at`` as in a folder that was read.
+        With case keys for identifiers, and what supersedes each record as in a folder that was
+        read.
     """
     return _read(connection, case_keys, unit, (extract_at_us, known_seq), without=())
 
@@ -198,7 +198,7 @@ def _part(keys: list[str]) -> list[list[str]]:
 
 
 def _settle(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, Rejects]:
-    """Return the rows with ``superseded_at``, without those that make no sense together.
+    """Return the rows with what supersedes each, without those that make no sense together.
 
     What a row says it corrects counts within its case alone. Whether another case has a record of
     that name was asked when the row came in; asked here, the answer would depend on which cases
@@ -206,7 +206,7 @@ def _settle(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, Rejects]:
     """
     stated = frame["supersedes"].notna()
     touched = frame["case_id"].isin(set(frame["case_id"][stated]))
-    rest = frame[~touched].assign(**{SUPERSEDED_AT: NEVER})
+    rest = leave_in_force(frame[~touched])
     if not touched.any():
         return rest, join_rejects([])
     some = frame[touched].reset_index(drop=True)

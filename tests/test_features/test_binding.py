@@ -1,15 +1,18 @@
 """Joining a plan to a history: no history, thread or number of signatures changes a value."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numba.extending import is_jitted
 
 from features.contract.moments import parse_date
 from features.engine import plan as plans
-from features.engine.compilation import kernels
+from features.engine.compilation import compiled_sources, kernels
 from features.engine.measurement import compile_plan, measure
 from features.engine.warming import compile_engine
 from features.history.subsets import take_cases
@@ -138,6 +141,16 @@ def test_codes_that_cannot_be_written_to_are_measured_as_others(history_of, cata
     frozen = take_cases(history, np.zeros(1, dtype=np.int64))
     frozen.events.detail.codes.flags.writeable = False
     assert np.array_equal(measure(frozen, plan, AS_OF).values, expected, equal_nan=True)
+
+
+def test_a_change_of_compiled_code_makes_a_new_cache():
+    """Every function of ours that becomes compiled code stands in a file that names the cache."""
+    kernels()
+    loaded = [module for name, module in sys.modules.items() if name.startswith("features.")]
+    compiled = [one for module in loaded for one in vars(module).values() if is_jitted(one)]
+    assert len(compiled) > 40
+    files = {Path(one.py_func.__code__.co_filename) for one in compiled}
+    assert files <= set(compiled_sources())
 
 
 def test_warming_compiles_all_that_measuring_needs(history_of, catalogue_of):

@@ -29,7 +29,7 @@ def explain(folder_of, catalogue_of):
         assert not len(folder.rejects), folder.rejects.frame
         catalogue = catalogue_of({"it": expression})
         moment = parse_date(AS_OF, "Europe/London")
-        return explain_indicator(folder, assemble_history(folder), catalogue, 0, moment, "it")
+        return explain_indicator(assemble_history(folder), catalogue, 0, moment, "it")
 
     return explain_one
 
@@ -262,11 +262,11 @@ def test_records_of_linked_cases_are_told_where_they_are_looked_at(catalogue_of)
     abroad = "measure: count, of: {kind: threat, via: same_subject}"
     catalogue = catalogue_of({"abroad": abroad, "own": COUNT})
     history, moment = assemble_history(folder), parse_date(AS_OF, "Europe/London")
-    found = explain_indicator(folder, history, catalogue, 0, moment, "abroad")
+    found = explain_indicator(history, catalogue, 0, moment, "abroad")
     assert found.value == 1
     assert [(record.key, record.via) for record in found.behind] == [("D/in", "same_subject")]
     assert reasons(found) == {"in": Why.ANOTHER_CASE}
-    found = explain_indicator(folder, history, catalogue, 0, moment, "own")
+    found = explain_indicator(history, catalogue, 0, moment, "own")
     assert keys(found) == ["in"]
     assert found.left_out == ()
 
@@ -368,7 +368,7 @@ def test_every_record_has_one_place_and_those_behind_suffice(catalogue_of, name,
             event["supersedes"] = f"e{row['corrects']}"
         events.append(event)
     folder = _assemble(events)
-    found = explain_indicator(folder, assemble_history(folder), catalogue, 0, moment, "it")
+    found = explain_indicator(assemble_history(folder), catalogue, 0, moment, "it")
     shown = [*keys(found), *reasons(found)]
     assert sorted(shown) == sorted(folder.events["event_id"])
     assert len(found.left_out) == len(reasons(found))

@@ -103,14 +103,14 @@ def row(key, kind, day, recorded=None, **more):
 def moved(bundles, rows_of):
     """Return the ledger of one case of visible rows between days 90 and 140."""
 
-    def explain(events, not_stored=frozenset(), as_of=(THEN, NOW), supersedes=None):
+    def explain(events, not_stored=frozenset(), as_of=(THEN, NOW)):
         case = {"case_id": "C", "recorded_at": START.isoformat()}
         rows = dataclasses.replace(rows_of(0, 0), cases=[case], events=events)
         old = rows.stored_before(as_of[0], not_stored).assemble()
         new = rows.stored_before(as_of[1]).assemble()
         return check(
             Moment(bundles[0], old, 0, us(as_of[0])),
-            Moment(bundles[0], new, 0, us(as_of[1]), supersedes),
+            Moment(bundles[0], new, 0, us(as_of[1])),
         )["violence"]
 
     return explain

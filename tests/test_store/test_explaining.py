@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import insert
 
+from features.contract.arrays import MISSING
 from features.history.assembly import assemble_history
 from models.explanations.facade import explain_incidents, explain_movement
 from models.ranking.order import order_cases
@@ -96,8 +97,10 @@ def test_versions_of_one_record_follow_each_other(store: Store, scored: Scored) 
 
 
 def versions_among(then: Any, *keys: str) -> dict[str, str]:
-    pairs = then.moment.supersedes.items()
-    return {new: old for new, old in pairs if new in keys or old in keys}
+    events = then.moment.history.events
+    pairs = zip(events.event_id, events.superseded_by, strict=True)
+    named = {str(events.event_id[at]): str(old) for old, at in pairs if at != MISSING}
+    return {new: old for new, old in named.items() if new in keys or old in keys}
 
 
 def score_now_later(store: Store, scored: Scored, key: str) -> Any:
@@ -105,8 +108,8 @@ def score_now_later(store: Store, scored: Scored, key: str) -> Any:
     return score_now(store, scored.bundle, key)
 
 
-def test_a_key_of_two_tables_is_read_off_the_clocks(store: Store, scored: Scored) -> None:
-    """Where an event and an answer share a key, no mapping says that one corrects the other."""
+def test_a_key_of_two_tables_corrects_in_its_own(store: Store, scored: Scored) -> None:
+    """Where an event and an answer share a key, the answer's correction is no event's."""
     key = scored.first
     fact = {"name": "victim_very_frightened", "asked": "yes", "value": "yes"}
     add_rows(store, key, "events", {"event_id": "1"}, {"event_id": "2"})
@@ -114,7 +117,10 @@ def test_a_key_of_two_tables_is_read_off_the_clocks(store: Store, scored: Scored
     store.clock.pass_days(1)  # type: ignore[attr-defined]
     add_rows(store, key, "facts", {"fact_id": "2", "supersedes": "1", **fact})
     then = open_then(store, scored.bundle, score_now_later(store, scored, key))
-    assert then.moment.supersedes is None
+    assert versions_among(then, "1", "2") == {}
+    facts = then.moment.history.facts
+    corrected = facts.superseded_by[facts.fact_id == "1"]
+    assert facts.fact_id[corrected].tolist() == ["2"]
 
 
 def test_what_is_kept_apart_is_never_named(store: Store, clock: Any, scored: Scored) -> None:
@@ -142,7 +148,6 @@ def test_what_is_kept_apart_is_never_named(store: Store, clock: Any, scored: Sco
             after.moment.history,
             0,
             last.as_of_us,
-            supersedes=after.moment.supersedes,
         )
         named |= {key for one in units for share in one.shares for key in share.unit.records}
         told = after.name_records(sorted(named))

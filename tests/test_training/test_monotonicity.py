@@ -13,7 +13,8 @@ from features.contract.moments import format_moment
 from features.engine.measurement import compile_plan, measure
 from features.errors import ConfigError
 from features.history.assembly import assemble_history
-from features.intake.contract_folder import SUPERSEDED_AT, read_folder
+from features.history.in_force import rows_in_force
+from features.intake.contract_folder import read_folder
 from models.bundle.folder import Bundle, load_bundle, make_reference
 from training.checks.additions import Addition, vary, widen_kinds
 from training.checks.reversals import Movement, find_reversals
@@ -238,9 +239,9 @@ def test_a_further_view_joins_its_incident(small_unit, folder):
     """A threat added as a view of an incident on record makes no new incident."""
     catalogue, as_of_us = load_catalogue("stalking"), small_unit.test_date
     events = folder.events
-    in_force = (events["recorded_at"] < as_of_us) & (events[SUPERSEDED_AT] >= as_of_us)
+    is_known = rows_in_force(events, as_of_us)
     counted = (events["actor"] == "subject") & (events["handling"] == "unit")
-    known = events[in_force & counted & (events["occurred_at"] < as_of_us)]
+    known = events[is_known & counted & (events["occurred_at"] < as_of_us)]
     message = known[(known["kind"] == "message") & known["incident_id"].isna()].iloc[0]
     added = [
         Addition(

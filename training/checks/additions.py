@@ -16,13 +16,14 @@ from features.catalogue.declarations import (
 )
 from features.contract.arrays import NEVER, Float64, Int64
 from features.contract.tables import (
-    HEALTH_SOURCE,
     RESERVED_KINDS,
     VIEWS,
 )
+from features.contract.visibility import is_kept_apart
 from features.errors import ConfigError
 from features.history.assembly import assemble_history
 from features.history.columns import History
+from features.history.in_force import rows_in_force
 from features.intake.contract_folder import ContractFolder
 from features.intake.integrity import SUPERSEDED_AT
 from models.wording.sentences import format_days, format_number
@@ -197,8 +198,7 @@ def keep_known(folder: ContractFolder, as_of_us: int) -> ContractFolder:
     """Leave out what cannot count at the moment, so that copies are small."""
 
     def known(frame: pd.DataFrame) -> pd.DataFrame:
-        in_force = (frame["recorded_at"] < as_of_us) & (frame[SUPERSEDED_AT] >= as_of_us)
-        return frame[in_force]
+        return frame[rows_in_force(frame, as_of_us)]
 
     events = known(folder.events)
     return dataclasses.replace(
@@ -270,8 +270,7 @@ def _incidents_of(events: pd.DataFrame, catalogue: Catalogue) -> list[_Incident]
     done = events[
         events["actor"].isin(["subject", "proxy"])
         & ~events["kind"].isin([*states, *RESERVED_KINDS])
-        & (events["handling"] != "agency_only")
-        & (events["source"].fillna("") != HEALTH_SOURCE)
+        & ~is_kept_apart(events["source"], events["handling"])
     ]
     incident = done["incident_id"].where(done["incident_id"].notna(), done["event_id"])
     return [

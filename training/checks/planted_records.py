@@ -16,19 +16,19 @@ from features.contract.rejects import no_rejects
 from features.contract.tables import (
     EVENTS,
     FACTS,
-    HEALTH_SOURCE,
     LINKS,
     RETRACTED,
     TABLES,
     Form,
     Table,
 )
+from features.contract.visibility import may_be_measured
 from features.engine.outcomes import horizon_end
 from features.history.assembly import assemble_history
 from features.history.columns import History
+from features.history.in_force import rows_in_force
 from features.intake.contract_folder import ContractFolder, join_tables
 from features.intake.files import Piece
-from features.intake.integrity import SUPERSEDED_AT
 from features.intake.normalisation import FILE, ROW, Clock, Normalised, normalise
 
 _HOUR_US: Final = DAY_US // 24
@@ -96,25 +96,16 @@ def choose_site(
 ) -> Site:
     """Return the moment with what counts at it, and the training date whose outcomes are ripe."""
     events = folder.events
-    counts = _is_known(events, as_of_us) & (events["occurred_at"] < as_of_us)
+    counts = rows_in_force(events, as_of_us) & (events["occurred_at"] < as_of_us)
     return Site(
         folder=folder,
         catalogue=catalogue,
         history=history,
         as_of_us=as_of_us,
         train_us=find_training_date(catalogue, as_of_us),
-        counting=events[counts & _may_be_measured(events)],
+        counting=events[counts & may_be_measured(events)],
         random=np.random.default_rng(_SEED),
     )
-
-
-def _is_known(table: pd.DataFrame, as_of_us: int) -> "pd.Series[bool]":
-    return (table["recorded_at"] < as_of_us) & (table[SUPERSEDED_AT] >= as_of_us)
-
-
-def _may_be_measured(events: pd.DataFrame) -> "pd.Series[bool]":
-    apart = (events["handling"] == "agency_only") | (events["source"] == HEALTH_SOURCE)
-    return ~apart & (events["kind"] != RETRACTED)
 
 
 def plant(site: Site, mine: Mine) -> tuple[History, int]:
@@ -170,7 +161,7 @@ def _redate(rows: pd.DataFrame, occurred_us: Int64, recorded_us: Int64) -> pd.Da
 def _draw_events(site: Site, size: int) -> pd.DataFrame:
     """Return events of the folder as patterns, every kind as often as any other."""
     events = site.folder.events
-    events = events[_may_be_measured(events)]
+    events = events[may_be_measured(events)]
     if events.empty:
         imagined = pd.concat([_imagine(outcome.of) for outcome in site.catalogue.outcomes])
         return imagined.iloc[np.arange(size) % len(imagined)]
@@ -195,7 +186,7 @@ def _imagine(selector: Selector) -> pd.DataFrame:
 
 def _meets(events: pd.DataFrame, selector: Selector) -> npt.NDArray[np.bool_]:
     """Return which events of a table a selector takes in."""
-    met = _may_be_measured(events)
+    met = may_be_measured(events)
     for name in _TEXT_CONDITIONS:
         wanted = getattr(selector, name)
         if wanted:
@@ -290,7 +281,7 @@ def _make_corrections(site: Site) -> _Frames:
             new = new.assign(value=value, kind=np.roll(new["kind"].to_numpy(), 1))
         frames.append(new)
     facts = site.folder.facts
-    known = facts[_is_known(facts, site.as_of_us)].sample(frac=1, random_state=_SEED)
+    known = facts[rows_in_force(facts, site.as_of_us)].sample(frac=1, random_state=_SEED)
     known = known.groupby("case_id", sort=False).head(1).reset_index(drop=True)
     answers = known.assign(
         asked="yes",

@@ -27,7 +27,7 @@ from features.contract.tables import (
     Table,
 )
 from features.intake.contract_folder import ContractFolder, empty_frame
-from features.intake.integrity import SUPERSEDED_AT
+from features.intake.integrity import SUPERSEDED_AT, SUPERSEDED_BY
 from models.wording.sentences import format_days
 from training.checks.additions import HOUR_US, LARGE, SMALL, Addition, other_view, same_moment
 
@@ -181,6 +181,7 @@ def _make_table(table: Table, given: Mapping[str, Sequence[Any]], size: int) -> 
     like = empty_frame(table)[list(table.column_names)]
     if table.supersedes:
         like[SUPERSEDED_AT] = pd.Series([], dtype="int64")
+        like[SUPERSEDED_BY] = pd.Series([], dtype="str")
     nothing = [None] * size
     return pd.DataFrame(
         {name: pd.Series(given.get(name, nothing), dtype=like[name].dtype) for name in like.columns}

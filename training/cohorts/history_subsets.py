@@ -1,13 +1,12 @@
 """Parts of a history that answer some questions sooner than the whole, and the same."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
-from features.contract.arrays import Int64
 from features.contract.tables import CLOSING_KINDS, OPENING_KINDS
-from features.history.columns import Coded, Events, Facts, History
+from features.history.columns import History
+from features.history.subsets import keep_rows
 
 
 def keep_lifecycle(history: History) -> History:
@@ -19,28 +18,10 @@ def keep_lifecycle(history: History) -> History:
     events = history.events
     chosen = np.isin(events.kind.values, (*OPENING_KINDS, *CLOSING_KINDS))
     rows = np.flatnonzero(np.append(chosen, False)[events.kind.codes])
-    pointer = np.searchsorted(rows, events.pointer).astype(np.int64)
-    columns = {
-        field.name: _take(getattr(events, field.name), rows)
-        for field in dataclasses.fields(Events)
-        if field.name != "pointer"
-    }
-    return dataclasses.replace(history, events=Events(pointer=pointer, **columns))
+    return dataclasses.replace(history, events=keep_rows(events, rows))
 
 
 def drop_facts(history: History) -> History:
     """Return a history without answers, for what is asked of events alone, such as labels."""
-    facts = history.facts
-    columns = {
-        field.name: _take(getattr(facts, field.name), np.empty(0, dtype=np.int64))
-        for field in dataclasses.fields(Facts)
-        if field.name != "pointer"
-    }
-    pointer = np.zeros(len(facts.pointer), dtype=np.int64)
-    return dataclasses.replace(history, facts=Facts(pointer=pointer, **columns))
-
-
-def _take(column: Any, rows: Int64) -> Any:
-    if isinstance(column, Coded):
-        return Coded(column.codes[rows], column.values)
-    return column[rows]
+    nothing = np.empty(0, dtype=np.int64)
+    return dataclasses.replace(history, facts=keep_rows(history.facts, nothing))

@@ -17,7 +17,8 @@ from features.contract.tables import RESERVED_KINDS
 from features.engine.measurement import Queries, compile_expressions, compile_plan, measure_queries
 from features.engine.plan import NamedExpression, Plan
 from features.errors import ConfigError
-from features.history.columns import CODED_COLUMNS, History
+from features.history.columns import CODED_COLUMNS, Events, History
+from features.history.in_force import in_force
 from models.ranking.order import cohort_cases
 from training.cohorts.history_subsets import keep_lifecycle
 
@@ -102,26 +103,17 @@ def take_at_events(
     in_time &= (events.superseded_at[chosen] > known_at) & (
         history.case_recorded_at[case] <= known_at
     )
-    is_news = in_time & ~_correcting(case, events.recorded_at[chosen], events.superseded_at[chosen])
+    is_news = in_time & ~np.isin(chosen, _find_corrections(events, chosen, case))
     rows = np.unique(np.column_stack([known_at[is_news] + 1, case[is_news]]), axis=0)
     found = Landmarks(rows[:, 1].astype(np.int64), rows[:, 0].astype(np.int64))
     return _meeting(history, catalogue, found)
 
 
-def _correcting(case: Int64, recorded_at: Int64, superseded_at: Int64) -> Bools:
-    """Return which records replaced an index event of their case at the moment they were recorded.
-
-    Where several were recorded at that moment, as many of them are corrections as were replaced.
-    """
-    replaced: dict[tuple[int, int], int] = {}
-    for pair in zip(case.tolist(), superseded_at.tolist(), strict=True):
-        replaced[pair] = replaced.get(pair, 0) + 1
-    correcting = np.zeros(len(case), dtype=np.bool_)
-    for row, pair in enumerate(zip(case.tolist(), recorded_at.tolist(), strict=True)):
-        if replaced.get(pair, 0):
-            replaced[pair] -= 1
-            correcting[row] = True
-    return correcting
+def _find_corrections(events: Events, rows: Int64, case: Int64) -> Int64:
+    """Return the records that took the place of some events, whose cases are given."""
+    following = events.superseded_by[rows]
+    is_replaced = following != MISSING
+    return np.asarray(events.pointer[case[is_replaced]] + following[is_replaced])
 
 
 def _meeting(history: History, catalogue: Catalogue, landmarks: Landmarks) -> Landmarks:
@@ -207,8 +199,7 @@ def _has_new_record(history: History, catalogue: Catalogue, landmarks: Landmarks
     counts = (
         (_of_the_subject(history, catalogue) & events.measured)[event]
         & (recorded >= as_of - RECENT_DAYS * DAY_US)
-        & (recorded < as_of)
-        & (events.superseded_at[event] >= as_of)
+        & in_force(recorded, events.superseded_at[event], as_of)
         & (events.occurred_at[event] < as_of)
     )
     return np.bincount(row[counts], minlength=len(landmarks)) > 0

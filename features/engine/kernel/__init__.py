@@ -1,0 +1,1 @@
+"""The compiled pass over the events of cases; every file counts in the key of its cache."""

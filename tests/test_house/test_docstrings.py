@@ -1,0 +1,63 @@
+"""Docstrings of the inner packages say what comes in, what comes back and what is raised."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# Its functions take the pass's own state by position; the modules say what the names mean.
+COMPILED = "features/engine/kernel/"
+# Leaves the house with the intake that it belongs to.
+LEAVING = tuple(
+    f"features/engine/{name}.py" for name in ("columnar", "whole_units", "typed_tables", "placing")
+)
+# Readers of one YAML grammar, whose entries the grammar describes.
+YAML = ("features/catalogue/", "features/contract/yaml_file.py", "features/intake/mapping.py")
+FEW_PARAMETERS = 2
+
+
+def list_functions():
+    """Return every public function of `features` and `models` that the rule is about."""
+    for package in ("features", "models"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            if name.startswith((COMPILED, *LEAVING, *YAML)):
+                continue
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                    yield f"{name}:{node.name}", node
+
+
+def find_missing(function):
+    """Return the sections that a function's docstring lacks."""
+    said = ast.get_docstring(function) or ""
+    returned = ast.unparse(function.returns) if function.returns else "None"
+    many = len(function.args.args) + len(function.args.kwonlyargs) > FEW_PARAMETERS
+    needed = {"Parameters"} if many else set()
+    if (many or "Parameters\n" in said) and returned not in ("None", "bool"):
+        needed |= {"Yields" if returned.startswith("Iterator") else "Returns"}
+    if any(isinstance(node, ast.Raise) for node in walk_body(function)):
+        needed |= {"Raises"}
+    return {section for section in needed if f"{section}\n{'-' * len(section)}" not in said}
+
+
+def walk_body(function):
+    """Return the nodes of a function's body, those of functions inside it left out."""
+    waiting = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            yield node
+            waiting += ast.iter_child_nodes(node)
+
+
+FUNCTIONS = dict(list_functions())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_docstring_says_what_comes_in_and_what_comes_back(name):
+    """A function of three parameters or more describes them and what it returns; one that describes
+    its parameters describes what it returns too; one that raises says so.
+    """
+    assert find_missing(FUNCTIONS[name]) == set()
