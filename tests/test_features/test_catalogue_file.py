@@ -2,8 +2,8 @@
 
 import pytest
 
-from features.catalogue.declarations import Measure
-from features.catalogue.file import MAX_INDICATORS, load_catalogue, parse_catalogue
+from features.catalogue.declarations import MAX_INDICATORS, Measure
+from features.catalogue.file import load_catalogue, parse_catalogue
 from features.errors import CatalogueError, ConfigError
 
 GOOD = b"""version: 1
