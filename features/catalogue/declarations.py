@@ -258,7 +258,7 @@ class Expression(
     Entry,
     within_us="within",
     while_state="while",
-    among=("among", "and"),
+    among="among|and",
     against_us="against",
     quiet_us="quiet",
     half_life_us="half_life",
@@ -434,10 +434,12 @@ class Cohort(Entry, expression=Expression):
 
     @classmethod
     def reshape(cls, section: Section) -> Section:
-        """Leave out the expression where nothing but index events is stated."""
-        if {"at_least", *Expression.list_keys()}.isdisjoint(section):
-            return section
-        return super().reshape({"measure": Measure.COUNT, **section})
+        """Count unless a measure is stated; leave it out where nothing is measured."""
+        shaped = super().reshape(section)
+        stated = shaped.pop("expression")
+        if isinstance(stated, dict) and (stated or "at_least" in section):
+            shaped["expression"] = {"measure": Measure.COUNT, **stated}
+        return shaped
 
 
 @dataclass(frozen=True)

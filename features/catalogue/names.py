@@ -46,8 +46,9 @@ def _check_unreserved(name: str) -> str:
 
 def _declared(attribute: str, remedy: str, also: Collection[str] = ()) -> AfterValidator:
     def check(name: str, info: ValidationInfo) -> str:
-        if name not in getattr(info.context, attribute) and name not in also:
-            raise ValueError(remedy)
+        known = getattr(info.context, attribute)
+        if name not in known and name not in also:
+            raise ValueError(remedy.format(known=", ".join(sorted(known))))
         return name
 
     return AfterValidator(check)
@@ -84,6 +85,4 @@ IndicatorName = Annotated[
 OutcomeName = Annotated[
     Text, _declared("outcomes", "names no outcome; write the name of one above")
 ]
-Harm = Annotated[
-    Text, _declared("harms", "names no outcome and no level of harm; write the name of one")
-]
+Harm = Annotated[Text, _declared("harms", "names no outcome or level of harm; known: {known}")]

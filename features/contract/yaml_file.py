@@ -42,7 +42,7 @@ Plain: TypeAlias = "str | list[Plain] | dict[str, Plain]"
 Section: TypeAlias = dict[str, Plain]
 Path: TypeAlias = tuple[str | int, ...]
 Found: TypeAlias = tuple[Path, str]
-Written: TypeAlias = "str | tuple[str, ...] | type[Entry]"
+Written: TypeAlias = "str | type[Entry]"
 
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TOLD: Final = "told"
@@ -79,8 +79,8 @@ class Entry:
     """A mapping in a file: its subclasses are frozen dataclasses, and their fields are its keys.
 
     The keyword arguments of a subclass say how a field is written where that is not its name:
-    another key, one of several keys, ``outer.inner`` for a key of a mapping below, a subclass
-    whose own keys stand among these, or ``""`` for what the file does not hold.
+    another key, ``one|other`` for either of two, ``outer.inner`` for a key of a mapping below, a
+    subclass whose own keys stand among these, or ``""`` for what the file does not hold.
     """
 
     _written: ClassVar[Mapping[str, Written]] = {}
@@ -95,9 +95,7 @@ class Entry:
     @classmethod
     def _alias(cls, name: str) -> str | AliasChoices:
         way = cls._written.get(name, name)
-        return (
-            way if isinstance(way, str) else AliasChoices(*way) if isinstance(way, tuple) else name
-        )
+        return AliasChoices(*way.split("|")) if isinstance(way, str) else name
 
     @classmethod
     @functools.cache
@@ -106,28 +104,23 @@ class Entry:
         keys: list[str] = []
         for field in fields(cls):  # type: ignore[arg-type]  # each subclass is a dataclass
             way = cls._written.get(field.name, field.name)
-            keys += (
-                [way]
-                if isinstance(way, str)
-                else way
-                if isinstance(way, tuple)
-                else way.list_keys()
-            )
+            keys += way.split("|") if isinstance(way, str) else way.list_keys()
         return tuple(key for key in keys if key)
 
     @classmethod
     def reshape(cls, section: Section) -> Section:
         """Return the mapping as the fields lie: inner keys spread out, keys of a part gathered."""
         outer = {key.partition(".")[0] for key in cls.list_keys() if "." in key}
+        parts = {name: part for name, part in cls._written.items() if isinstance(part, type)}
         shaped: Section = {}
         for key, value in section.items():
             if key in outer and isinstance(value, dict) and value:
                 shaped |= {f"{key}.{inner}": below for inner, below in value.items()}
             else:
-                shaped[key] = value
-        for name, part in cls._written.items():
-            if isinstance(part, type):
-                shaped[name] = {key: shaped.pop(key) for key in part.list_keys() if key in shaped}
+                # A key that only looks like one of the spread or gathered ones is unknown.
+                shaped[f"{key}." if key in parts or "." in key else key] = value
+        for name, part in parts.items():
+            shaped[name] = {key: shaped.pop(key) for key in part.list_keys() if key in shaped}
         return shaped
 
     @classmethod
@@ -300,8 +293,8 @@ def _find(told: Path, lines: Mapping[Path, int]) -> Path:
     """Return the part of a path that stands in the file: pydantic names steps of its own."""
     path: Path = ()
     for step in told:
-        inner = (step,) if (*path, step) in lines else str(step).split(".")
-        for part in inner:
+        whole = [one for one in (step, str(step).removesuffix(".")) if (*path, one) in lines]
+        for part in whole[:1] or str(step).split("."):
             path = (*path, part) if (*path, part) in lines else path
     return path
 
