@@ -43,7 +43,9 @@ def test_allowed_imports_keep_every_contract(empty_house: Path) -> None:
         "training/registry/tracking.py": "import mlflow\nimport training.pipeline\n",
         "training/pipeline.py": "import models.bundle.fit\n",
         "serving/app.py": "import fastapi\nimport models.bundle.fit\n",
-        "caselight/commands/train.py": ("import training.registry.tracking\nimport serving.app\n"),
+        "caselight/commands/train.py": (
+            "import training.registry.tracking\nimport serving.app\n"
+        ),
     }
     for name, text in lines.items():
         (empty_house / name).write_text(text, encoding="utf-8")
@@ -97,9 +99,7 @@ def test_a_wrong_import_breaks_its_contract(
 def test_a_light_import_through_models_breaks_the_web_contract(empty_house: Path) -> None:
     """The web process may not reach shap by way of models either."""
     (empty_house / "models" / "bundle" / "plots.py").write_text("import shap\n", encoding="utf-8")
-    (empty_house / "serving" / "app.py").write_text(
-        "import models.bundle.plots\n", encoding="utf-8"
-    )
+    (empty_house / "serving" / "app.py").write_text("import models.bundle.plots\n", encoding="utf-8")
 
     result = lint_imports(empty_house)
 
