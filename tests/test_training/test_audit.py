@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
 from features.catalogue.declarations import Catalogue
-from features.catalogue.file import PROTECTED, SHIPPED, load_catalogue
+from features.catalogue.file import SHIPPED, load_catalogue
+from features.catalogue.names import PROTECTED
 from features.errors import ConfigError
 from features.history.columns import History
 from training.audit import audit_list, pair_characteristics, read_characteristics
