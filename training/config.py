@@ -2,24 +2,46 @@
 the limits of a promotion, which change none and are no part of a run's digest.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any
 
-import yaml
+from pydantic import AfterValidator, Field, PlainValidator
 
-from features.errors import ConfigError
+from features.contract.yaml_file import Entry, Share, Text, read_yaml, version
+from features.errors import CatalogueError, ConfigError
 from models.run_figures.run import Setting
 
 MOST_DEPTH = 6
 """Design section 7."""
-_VERSION = 2
 DEFAULT_PATH = Path(__file__).with_name("config.yaml")
 
 
+def _read_number(text: Any) -> float:
+    """Keep a whole number whole: LightGBM and the record of a run tell 10 from 10.0."""
+    try:
+        number = int(text) if text.lstrip("-").isdigit() else float(text)
+    except (AttributeError, ValueError):
+        raise ValueError("write a number here") from None
+    if not math.isfinite(number):
+        raise ValueError("write a finite number here")
+    return number
+
+
+def _check_depth(parameters: Mapping[str, float]) -> Mapping[str, float]:
+    if not 1 <= parameters.get("max_depth", 0) <= MOST_DEPTH:
+        raise ValueError(f"max_depth must be stated and from 1 to {MOST_DEPTH}")
+    return parameters
+
+
+Number = Annotated[float, PlainValidator(_read_number)]
+Pairs = tuple[tuple[Text, Text], ...]
+
+
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Entry):
     """Choices of one training run.
 
     Parameters
@@ -58,19 +80,19 @@ class TrainingConfig:
     least_positives: int
     folds: int
     most_fold_rows: int
-    held_out_share: float
+    held_out_share: Number
     most_rounds: int
     early_stopping_rounds: int
     bootstrap_draws: int
-    logistic_penalty_c: float
+    logistic_penalty_c: Number
     most_logistic_rows: int
     most_backtest_rows: int
     most_reference_rows: int
     refits: int
     tuning_trials: int
-    tuning_minutes: float
-    primary_audit: tuple[tuple[str, str], ...]
-    lightgbm: Mapping[str, float]
+    tuning_minutes: Number
+    primary_audit: Pairs
+    lightgbm: Annotated[Mapping[str, Number], AfterValidator(_check_depth)]
 
     def to_dict(self) -> dict[str, Setting]:
         """Return the whole configuration for the record of a run."""
@@ -78,8 +100,8 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class PromotionLimits:
-    """What a bundle must show before it is put to use.
+class PromotionLimits(Entry, primary_audit=""):
+    """What a bundle must show before it is promoted.
 
     Parameters
     ----------
@@ -96,19 +118,20 @@ class PromotionLimits:
         Pairs of a measure and a characteristic that the audit must have judged.
     """
 
-    most_auc_loss: float
-    most_recall_loss: float
-    intercept_margin: float
-    slope_margin: float
-    most_list_change: float
-    most_reason_change: float
-    primary_audit: tuple[tuple[str, str], ...]
+    most_auc_loss: Share
+    most_recall_loss: Share
+    intercept_margin: Share
+    slope_margin: Share
+    most_list_change: Share
+    most_reason_change: Share
+    primary_audit: Annotated[Pairs, Field(default=())]
 
 
-_UNREADABLE: Final = (
-    *(OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError),
-    RecursionError,  # nesting that exhausts the reader
-)
+@dataclass(frozen=True)
+class _ConfigFile(Entry, training=TrainingConfig):
+    version: Annotated[int, version(2)]
+    training: TrainingConfig
+    promotion: PromotionLimits | None = None
 
 
 def load_config(path: Path = DEFAULT_PATH) -> TrainingConfig:
@@ -117,20 +140,10 @@ def load_config(path: Path = DEFAULT_PATH) -> TrainingConfig:
     Raises
     ------
     ConfigError
-        If the file cannot be read or names other choices than these.
+        If the file cannot be read or names other choices than these; every problem is told, with
+        its line.
     """
-    try:
-        content = _read(path)
-        version = content.pop("version")
-        content.pop("promotion", None)
-        pairs = _read_pairs(content.pop("primary_audit"))
-        config = TrainingConfig(**content, primary_audit=pairs)
-    except _UNREADABLE:
-        raise ConfigError(f"{path.name} is not a training configuration; start from ours") from None
-    sound = isinstance(config.lightgbm, dict) and version == _VERSION
-    if not sound or not 1 <= config.lightgbm.get("max_depth", 0) <= MOST_DEPTH:
-        raise ConfigError(f"{path.name}: version must be {_VERSION} and lightgbm.max_depth 1 to 6")
-    return config
+    return _read(path).training
 
 
 def load_limits(path: Path = DEFAULT_PATH) -> PromotionLimits:
@@ -139,26 +152,22 @@ def load_limits(path: Path = DEFAULT_PATH) -> PromotionLimits:
     Raises
     ------
     ConfigError
-        If the file cannot be read, names other limits than these, or one is not from 0 to 1.
+        If the file cannot be read, names other limits than these, or one is not from 0 to 1; every
+        problem is told, with its line.
     """
-    try:
-        content = _read(path)
-        found = {name: float(value) for name, value in content["promotion"].items()}
-        limits = PromotionLimits(**found, primary_audit=_read_pairs(content["primary_audit"]))
-    except _UNREADABLE:
-        names = ", ".join(one.name for one in fields(PromotionLimits) if one.type is float)
+    file = _read(path)
+    if file.promotion is None:
         raise ConfigError(
-            f"{path.name} holds no limits of a promotion; its section 'promotion' names {names}"
-        ) from None
-    if not all(0.0 <= value <= 1.0 for value in found.values()):
-        raise ConfigError(f"{path.name}: each limit of a promotion is from 0 to 1")
-    return limits
+            f"{path.name} holds no limits of a promotion; add a section 'promotion' that names "
+            f"{', '.join(PromotionLimits.list_keys())}"
+        )
+    return replace(file.promotion, primary_audit=file.training.primary_audit)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return content
-
-
-def _read_pairs(pairs: Any) -> tuple[tuple[str, str], ...]:
-    return tuple((str(one), str(other)) for one, other in pairs)
+def _read(path: Path) -> _ConfigFile:
+    try:
+        return read_yaml(path.read_bytes(), path.name, _ConfigFile)
+    except OSError:
+        raise ConfigError(f"{path.name} cannot be read; start from ours") from None
+    except CatalogueError as error:
+        raise ConfigError(str(error)) from None

@@ -1,18 +1,60 @@
 """The catalogue: vocabulary, indicators, outcomes and wording of one kind of case history.
 
-These are the checked, immutable parts; :mod:`features.catalogue.file` reads them from YAML. An
-instance exists only if every name and number in it has been checked.
+These are the checked, immutable parts and, at once, what :mod:`features.catalogue.file` holds a
+YAML file to: their fields are its keys. Read from a file, an instance exists only if every name and
+number in it has been checked.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from features.catalogue.durations import Duration, Window, parse_horizon
+from features.catalogue.names import (
+    Fact,
+    Harm,
+    IndicatorName,
+    ModelName,
+    Name,
+    NewKind,
+    OutcomeName,
+    State,
+    UsedKinds,
+)
+from features.contract.tables import ACTORS, TARGETS, VIEWS
+from features.contract.yaml_file import (
+    Entry,
+    Filled,
+    Found,
+    Number,
+    Section,
+    Several,
+    Share,
+    Text,
+    TrueFalse,
+    meaning,
+    one_of,
+    refuse,
+    version,
+    written_as,
+)
 
 DAY_US: Final = 86_400_000_000
 NEVER_DAYS: Final = 36_525.0
 """What 'none on record' counts as for a constrained ``days_since`` column: a century. A first event
 can then only shorten it, so that no constrained score falls because something happened."""
+FORMAT_VERSION: Final = 1
+MAX_INDICATORS: Final = 2_000
 
 
 class Direction(StrEnum):
@@ -94,18 +136,52 @@ def find_state(kinds: Mapping[str, Kind], name: str, edge: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class FactQuestion:
+class KindEntry(Entry):
+    """A kind as a file writes it: the kinds below stand in it."""
+
+    label: Text
+    source: Text = ""
+    starts: Text | None = None
+    ends: Text | None = None
+    children: "Mapping[NewKind, KindEntry]" = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FactQuestion(Entry, name=""):
     """A question whose answer the unit records."""
 
     name: str
     type: FactType
-    question: str
-    source: str
-    key_question: bool = False
+    question: Text
+    source: Text
+    key_question: TrueFalse = False
+
+
+def _name_facts(section: Any) -> Any:
+    """Give each question its key as its name; an empty key is one that no file can hold."""
+    if not isinstance(section, dict):
+        return section
+    return {
+        key: {**entry, "": key} if isinstance(entry, dict) else entry
+        for key, entry in section.items()
+    }
+
+
+def _check_limits(most: float | None, info: ValidationInfo) -> float | None:
+    least = info.data.get("value_min")
+    if least is not None and most is not None and least > most:
+        raise ValueError("min is above max, so nothing can match; swap them")
+    return most
 
 
 @dataclass(frozen=True)
-class Selector:
+class Selector(
+    Entry,
+    detail_in="detail.in",
+    detail_prefix="detail.prefix",
+    value_min="value.min",
+    value_max="value.max",
+):
     """Which events are meant: every stated condition must hold; within one, any value will do.
 
     An empty tuple states no condition. ``kind`` is already widened to all kinds below. ``actor`` is
@@ -114,21 +190,79 @@ class Selector:
     inclusive; an event without a value never meets one.
     """
 
-    kind: tuple[str, ...] = ()
-    channel: tuple[str, ...] = ()
-    source: tuple[str, ...] = ()
-    view: tuple[str, ...] = ()
-    actor: tuple[str, ...] = ("subject", "proxy")
-    target: tuple[str, ...] = ()
-    via: tuple[str, ...] = ()
-    detail_in: tuple[str, ...] = ()
-    detail_prefix: tuple[str, ...] = ()
-    value_min: float | None = None
-    value_max: float | None = None
+    kind: UsedKinds = ()
+    channel: Several[Text] = ()
+    source: Several[Text] = ()
+    view: Several[Annotated[Text, one_of(VIEWS)]] = ()
+    actor: Several[Annotated[Text, one_of(ACTORS)]] = ("subject", "proxy")
+    target: Several[Annotated[Text, one_of(TARGETS)]] = ()
+    via: Several[Text] = ()
+    detail_in: Several[Text] = ()
+    detail_prefix: Several[Text] = ()
+    value_min: Number | None = None
+    value_max: Annotated[Number | None, AfterValidator(_check_limits)] = None
+
+
+def _read_events(data: Any, read: ValidatorFunctionWrapHandler) -> Selector:
+    found: Selector = read(data)
+    if not found.kind:
+        raise ValueError("name the kinds of event that are meant")
+    if found.via:
+        raise ValueError("events of linked cases cannot be meant here; remove 'via'")
+    return found if "actor" in data else replace(found, actor=())
+
+
+Events = Annotated[Selector, WrapValidator(_read_events)]
+"""Events by anyone unless an actor is stated; it must say which kinds are meant."""
+
+_FIELDS: Final = ("kind", "channel", "source", "view", "actor", "target", "detail")
+_DISAGREEMENT_FIELDS: Final = ("kind", "value", "detail")
+_WINDOW: Final = ("within", "since", "while")
+_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(Measure, ("of",)),
+    Measure.DISTINCT: ("of", "field"),
+    Measure.SHARE: ("of", "among"),
+    Measure.RATE_RATIO: ("of", "within", "against"),
+    Measure.QUIET_THEN_RETURN: ("of", "quiet"),
+    Measure.DECAYED: ("of", "half_life"),
+    Measure.FIRST_USE: ("of", "field", "within"),
+    Measure.DAYS_IN_STATE: ("state",),
+    Measure.TIME_BETWEEN: ("of", "and"),
+    Measure.LAST_FACT: ("fact",),
+    Measure.DISAGREEMENT: ("of", "field"),
+}
+_WINDOW_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(Measure, _WINDOW),
+    Measure.DAYS_IN_STATE: ("within", "since"),
+    Measure.LAST_FACT: (),
+}
+_NEVER_CONSTRAINED: Final = (
+    Measure.SHARE,
+    Measure.GAP_MEDIAN,
+    Measure.GAP_CV,
+    Measure.SLOPE,
+    Measure.TIME_BETWEEN,
+)
+
+
+def _check_field(name: str, info: ValidationInfo) -> str:
+    disagrees = info.data.get("measure") is Measure.DISAGREEMENT
+    known = _DISAGREEMENT_FIELDS if disagrees else _FIELDS
+    if name not in known:
+        raise ValueError(f"write one of: {', '.join(known)}")
+    return name
 
 
 @dataclass(frozen=True)
-class Expression:
+class Expression(
+    Entry,
+    within_us="within",
+    while_state="while",
+    among="among|and",
+    against_us="against",
+    quiet_us="quiet",
+    half_life_us="half_life",
+):
     """A measure of selected incidents: what indicators, cohorts, outcomes and flags share.
 
     Parameters
@@ -161,20 +295,51 @@ class Expression:
 
     measure: Measure
     of: Selector | None = None
-    within_us: int | None = None
+    within_us: Window | None = None
     since: Selector | None = None
-    while_state: str | None = None
-    field: str | None = None
+    while_state: State | None = None
+    field: Annotated[str, AfterValidator(_check_field)] | None = None
     among: Selector | None = None
-    against_us: int | None = None
-    quiet_us: int | None = None
-    half_life_us: int | None = None
-    state: str | None = None
-    fact: str | None = None
+    against_us: Window | None = None
+    quiet_us: Window | None = None
+    half_life_us: Window | None = None
+    state: State | None = None
+    fact: Fact | None = None
+
+    @classmethod
+    def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
+        """Name the keys that the measure needs and has not, or has and does not use."""
+        measure = section.get("measure")
+        if not isinstance(measure, str) or measure not in _NEEDED:
+            return
+        needed = _NEEDED[measure]
+        for key in needed:
+            if key not in section:
+                yield (), f"measure {measure} needs '{key}'"
+        for key in section:
+            if key not in ("measure", *needed, *_WINDOW_OF[measure]):
+                yield (key,), f"measure {measure} does not use '{key}'; remove it"
+
+
+def _check_reason(words: str) -> str:
+    if "{value}" not in words:
+        raise ValueError("the words must hold {value}")
+    if "{" in words.replace("{value}", ""):
+        raise ValueError("the only placeholder is {value}")
+    return words
+
+
+def _check_direction(direction: Direction, info: ValidationInfo) -> Direction:
+    expression = info.data.get("expression")
+    if expression and expression.measure in _NEVER_CONSTRAINED and direction is not Direction.OPEN:
+        raise ValueError(
+            f"measure {expression.measure} can be missing, so its direction must be open"
+        )
+    return direction
 
 
 @dataclass(frozen=True)
-class Indicator:
+class Indicator(Entry, expression=Expression):
     """One number measured from a case history, with the words of its reason.
 
     ``relevant_to`` names the outcomes and levels of harm that the source speaks of; empty where it
@@ -184,15 +349,15 @@ class Indicator:
     support: a push down by one of them is shown as unknown, not as a reason (design section 7).
     """
 
-    name: str
-    family: str
+    name: ModelName
+    family: Text
     expression: Expression
-    direction: Direction
-    reason: str
-    source: str
-    none_reason: str = "none on record"
-    silence: bool = False
-    relevant_to: tuple[str, ...] = ()
+    direction: Annotated[Direction, AfterValidator(_check_direction)]
+    reason: Annotated[Text, AfterValidator(_check_reason)]
+    source: Text
+    none_reason: Text = "none on record"
+    silence: TrueFalse = False
+    relevant_to: Several[Harm] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -216,7 +381,7 @@ class Horizon:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Entry, maturity_us="maturity", departures_are_negative="departures"):
     """A future event that a model estimates.
 
     Parameters
@@ -240,19 +405,21 @@ class Outcome:
         Why this outcome.
     """
 
-    name: str
-    label: str
+    name: Name
+    label: Text
     of: Selector
-    at_least: int
-    horizon: Horizon
-    maturity_us: int
-    follow_up_ends: tuple[str, ...]
-    departures_are_negative: bool
-    source: str
+    at_least: Annotated[int, Field(ge=1, default=1)]
+    horizon: Annotated[Horizon, BeforeValidator(parse_horizon)]
+    maturity_us: Duration
+    follow_up_ends: Annotated[UsedKinds, Field(default=())]
+    departures_are_negative: Annotated[
+        bool, meaning({"censored": False, "negative": True}), Field(default=False)
+    ]
+    source: Text
 
 
 @dataclass(frozen=True)
-class Cohort:
+class Cohort(Entry, expression=Expression):
     """Which open cases a model learns from and ranks; every open case where ``expression`` is
     ``None``.
 
@@ -261,13 +428,22 @@ class Cohort:
     """
 
     expression: Expression | None = None
-    at_least: float = 1.0
-    source: str = ""
-    at: Selector | None = None
+    at_least: Annotated[Number, Field(ge=0)] = 1.0
+    source: Text = ""
+    at: Events | None = None
+
+    @classmethod
+    def reshape(cls, section: Section) -> Section:
+        """Count unless a measure is stated; leave it out where nothing is measured."""
+        shaped = super().reshape(section)
+        stated = shaped.pop("expression")
+        if isinstance(stated, dict) and (stated or "at_least" in section):
+            shaped["expression"] = {"measure": Measure.COUNT, **stated}
+        return shaped
 
 
 @dataclass(frozen=True)
-class Estimand:
+class Estimand(Entry):
     """What is estimated beside the recorded outcome: the outcome before something intervenes.
 
     Parameters
@@ -283,97 +459,138 @@ class Estimand:
         Why this estimand.
     """
 
-    name: str
-    label: str
-    until: Selector
-    outside: str
-    source: str
+    name: Name
+    label: Text
+    until: Events
+    outside: State
+    source: Text
 
 
 @dataclass(frozen=True)
-class Bound:
+class Bound(Entry):
     """Events after which silence says nothing, such as withdrawn support.
 
     The outcome's rate is bounded: as recorded, and as if every case with such an event in the
     window had had the outcome. By anyone unless an actor is stated.
     """
 
-    of: Selector
-    label: str
-    source: str
+    of: Events
+    label: Text
+    source: Text
 
 
 @dataclass(frozen=True)
-class Flag:
+class Flag(Entry, urgent="urgency", expression=Expression):
     """A rule that draws attention whatever the score; ``urgent`` ones go outside capacity."""
 
-    name: str
-    urgent: bool
+    name: Text
+    urgent: Annotated[bool, meaning({"urgent": True, "review": False})]
     expression: Expression
-    at_least: float
-    wording: str
-    source: str
+    at_least: Number
+    wording: Text
+    source: Text
 
 
 @dataclass(frozen=True)
-class RfsRule:
+class RfsRule(Entry):
     """The recency-frequency-severity rule: names of the three indicators it adds up."""
 
-    recency: str
-    frequency: str
-    severity: str
-    source: str
+    recency: IndicatorName
+    frequency: IndicatorName
+    severity: IndicatorName
+    source: Text
 
 
 @dataclass(frozen=True)
-class Rung:
+class Rung(Entry):
     """One level of the ladder of harm, mildest first.
 
     A modelled ``outcome``, or a sourced ``share`` of the level below it; with both, the outcome's
     model where there is one and the share otherwise.
     """
 
-    name: str
-    label: str
-    weight: float
-    outcome: str | None = None
-    share: float | None = None
-    source: str = ""
+    name: Text
+    label: Text
+    weight: Annotated[Number, Field(ge=0)]
+    outcome: OutcomeName | None = None
+    share: Share | None = None
+    source: Text = ""
+
+    @classmethod
+    def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
+        """Ask for what a file must state though the class has a default for it."""
+        if "outcome" not in section and "share" not in section:
+            yield (), "state 'outcome', or 'share', or both: the share where no model is"
+        if "source" not in section:
+            yield (), "'source' is missing; add it"
+
+
+def _check_ladder(ladder: tuple[Rung, ...]) -> tuple[Rung, ...]:
+    if ladder[0].outcome is None or ladder[0].share is not None:
+        words = "the mildest level must be an outcome alone; there is none below it"
+        raise refuse([((0,), words)])
+    return ladder
 
 
 @dataclass(frozen=True)
-class Priority:
+class Priority(Entry):
     """How probabilities become an order; ``custody_state`` names the state that is not safety."""
 
-    ladder: tuple[Rung, ...]
-    source: str
-    custody_state: str | None = None
+    ladder: Annotated[Filled[Rung], AfterValidator(_check_ladder)]
+    source: Text
+    custody_state: State | None = None
+
+
+def _check_horizons(priority: Priority, info: ValidationInfo) -> Priority:
+    named = {rung.outcome for rung in priority.ladder}
+    outcomes = info.data.get("outcomes", ())
+    if len({outcome.horizon for outcome in outcomes if outcome.name in named}) > 1:
+        raise ValueError("the outcomes of the ladder have several horizons; give them one")
+    return priority
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class _Wording(Entry):
+    advisory: Text
+    estimate: Text
+
+
+@dataclass(frozen=True)
+class Catalogue(Entry, rfs="baselines.rfs", digest="", text=""):
     """A whole checked catalogue.
 
     ``digest`` is the SHA-256 of the file's text in UTF-8 and part of every bundle and score;
     ``text`` is the file itself, which a bundle keeps.
     """
 
-    name: str
-    title: str
-    version: int
-    kinds: Mapping[str, Kind]
-    facts: Mapping[str, FactQuestion]
-    cohort: Cohort
-    indicators: tuple[Indicator, ...]
-    outcomes: tuple[Outcome, ...]
-    flags: tuple[Flag, ...]
+    name: Name
+    title: Text
+    version: Annotated[int, version(FORMAT_VERSION)]
+    kinds: Annotated[
+        Mapping[str, Kind],
+        written_as(Mapping[NewKind, KindEntry], lambda tree, context: context.kinds),
+    ]
+    facts: Annotated[
+        Mapping[ModelName, FactQuestion],
+        BeforeValidator(_name_facts),
+        Field(default_factory=dict),
+    ]
+    cohort: Annotated[Cohort, Field(default_factory=Cohort)]
+    indicators: Annotated[Filled[Indicator], Field(max_length=MAX_INDICATORS)]
+    outcomes: Filled[Outcome]
+    flags: Annotated[tuple[Flag, ...], Field(default=())]
     rfs: RfsRule
-    priority: Priority
-    wording: Mapping[str, str]
-    digest: str
-    text: str = field(repr=False)
+    priority: Annotated[Priority, AfterValidator(_check_horizons)]
+    wording: Annotated[Mapping[str, str], written_as(_Wording, lambda words, _: asdict(words))]
+    digest: Annotated[str, Field(default="")]
+    text: Annotated[str, Field(default="")] = field(repr=False)
     estimands: tuple[Estimand, ...] = ()
     bounded: Bound | None = None
+
+    @classmethod
+    def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
+        """Return what is wrong between the sections."""
+        yield from context.find_problems()
 
     @property
     def columns(self) -> tuple[str, ...]:

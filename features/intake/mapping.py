@@ -20,27 +20,42 @@ column is filled by one of::
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from features.contract.manifest import Manifest
 from features.contract.moments import EARLIEST_US, find_zone, parse_date
 from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import TABLES, Table
-from features.contract.yaml_file import Entry, read_yaml
-from features.errors import CatalogueError, ConfigError, DataContractError
+from features.contract.yaml_file import (
+    Entry,
+    Found,
+    Plain,
+    Section,
+    Several,
+    Text,
+    TrueFalse,
+    meaning,
+    read_yaml,
+    suggest,
+    version,
+    written_as,
+)
+from features.errors import ConfigError, DataContractError
 from features.intake.files import Piece
 
 Bools = npt.NDArray[np.bool_]
 _TESTS: Final = ("equals", "prefix", "contains", "present")
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 _ROW: Final = "row"
+_FILLS: Final = ("column", "constant", "template", "rules")
 KEEP, EMPTY, REJECT = "keep", "empty", "reject"
 
 
@@ -70,24 +85,65 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A value given where a condition holds."""
+class ConditionEntry(Entry):
+    """A condition as a file writes it: the test is the key."""
 
-    condition: Condition
-    then: str
+    column: Text
+    equals: Several[Text] = ()
+    prefix: Several[Text] = ()
+    contains: Several[Text] = ()
+    present: TrueFalse | None = None
+
+    @classmethod
+    def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
+        """Ask for one test, no more and no fewer."""
+        if sum(test in section for test in _TESTS) != 1:
+            yield (), f"state 'column' and one of: {', '.join(_TESTS)}"
+
+    def to_condition(self) -> Condition:
+        """Return the condition."""
+        if self.present is not None:
+            return Condition(self.column, "present", (str(self.present).lower(),))
+        test = next(test for test in _TESTS if getattr(self, test))
+        return Condition(self.column, test, getattr(self, test))
+
+
+Tested = Annotated[Condition, written_as(ConditionEntry, lambda entry, _: entry.to_condition())]
 
 
 @dataclass(frozen=True)
-class Fill:
+class Rule(Entry, condition=ConditionEntry):
+    """A value given where a condition holds."""
+
+    condition: Tested
+    then: Text
+
+
+@dataclass(frozen=True)
+class Fill(Entry):
     """How one contract column is filled; exactly one of the first four is stated."""
 
-    column: str | None = None
-    constant: str | None = None
-    template: str | None = None
+    column: Text | None = None
+    constant: Text | None = None
+    template: Text | None = None
     rules: tuple[Rule, ...] = ()
-    values: Mapping[str, str] | None = None
-    otherwise: str = KEEP
+    values: Mapping[str, Text] | None = None
+    otherwise: Text = KEEP
     shift_days: int = 0
+
+    @classmethod
+    def reshape(cls, section: Section) -> Section:
+        """Add what becomes of a value that neither map nor rules know."""
+        usual: Section = {"otherwise": REJECT if "values" in section else EMPTY}
+        return usual | section
+
+    @classmethod
+    def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
+        """Ask for one way to fill the column."""
+        if sum(name in section for name in _FILLS) != 1:
+            yield (), f"state one of: {', '.join(_FILLS)}"
+        elif "column" not in section and not {"values", "shift_days"}.isdisjoint(section):
+            yield (), "'values' and 'shift_days' need 'column'"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -98,17 +154,40 @@ class Fill:
         return (*named, *(rule.condition.column for rule in self.rules))
 
 
+def _name_column(data: Plain) -> Plain:
+    return {"column": data, "otherwise": KEEP} if isinstance(data, str) else data
+
+
+def _read_moment(text: Any, info: ValidationInfo) -> int:
+    """Read a moment in the file's time zone where that stands beside it, and in UTC elsewhere."""
+    return parse_date(text if isinstance(text, str) else "", info.data.get("time_zone", "UTC"))
+
+
 @dataclass(frozen=True)
-class RecordMapping:
+class RecordMapping(Entry, fills="fields", earliest_us="earliest"):
     """One record made from each row for which all conditions hold.
 
     ``earliest_us`` is the earliest plausible moment of its dates, microseconds UTC.
     """
 
-    table: Table
-    when: tuple[Condition, ...]
-    fills: Mapping[str, Fill]
-    earliest_us: int = EARLIEST_US
+    table: Annotated[Table, meaning(TABLES)]
+    when: Annotated[tuple[Tested, ...], Field(default=())]
+    fills: Mapping[str, Annotated[Fill, BeforeValidator(_name_column)]]
+    earliest_us: Annotated[int, BeforeValidator(_read_moment)] = EARLIEST_US
+
+    @classmethod
+    def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
+        """Hold the fields to the columns of the table."""
+        name, fields = section.get("table"), section.get("fields")
+        table = TABLES.get(name) if isinstance(name, str) else None
+        if table is None or not isinstance(fields, dict):
+            return
+        for field in fields:
+            if field not in table.column_names:
+                yield ("fields", field), f"unknown key; {suggest(field, table.column_names)}"
+        for column in table.columns:
+            if column.required and column.name not in fields:
+                yield ("fields",), f"'{column.name}' is required in {table.name}; fill it"
 
     @property
     def columns(self) -> frozenset[str]:
@@ -117,11 +196,17 @@ class RecordMapping:
         return frozenset((*read, *(condition.column for condition in self.when)))
 
 
+def _check_inside(file: str) -> str:
+    if Path(file).is_absolute() or ".." in Path(file).parts:
+        raise ValueError("name a file inside the export's folder")
+    return file
+
+
 @dataclass(frozen=True)
-class SourceMapping:
+class SourceMapping(Entry):
     """A file of the export and the records that its rows make."""
 
-    file: str
+    file: Annotated[Text, AfterValidator(_check_inside)]
     records: tuple[RecordMapping, ...]
 
 
@@ -141,6 +226,33 @@ class ExportMapping:
     sources: tuple[SourceMapping, ...]
 
 
+def _check_zone(name: str) -> str:
+    try:
+        find_zone(name)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+@dataclass(frozen=True)
+class _MappingFile(Entry, extract_at_us="extract_at"):
+    version: Annotated[int, version(1)]
+    time_zone: Annotated[Text, AfterValidator(_check_zone)]
+    extract_at_us: Annotated[int, BeforeValidator(_read_moment)]
+    sources: tuple[SourceMapping, ...]
+    synthetic: TrueFalse = False
+
+    def to_mapping(self) -> ExportMapping:
+        earliest = [record.earliest_us for source in self.sources for record in source.records]
+        manifest = Manifest(
+            time_zone=self.time_zone,
+            extract_at_us=self.extract_at_us,
+            synthetic=self.synthetic,
+            earliest_us=min(earliest, default=EARLIEST_US),
+        )
+        return ExportMapping(manifest, self.sources)
+
+
 def load_mapping(path: Path) -> ExportMapping:
     """Read a mapping file.
 
@@ -155,114 +267,7 @@ def load_mapping(path: Path) -> ExportMapping:
         content = path.read_bytes()
     except OSError:
         raise ConfigError("there is no mapping file there; name a YAML file") from None
-    root = read_yaml(content, path.name)
-    required = ("version", "time_zone", "extract_at", "sources")
-    keys = root.mapping((*required, "synthetic"), required)
-    sources = tuple(_read_source(e) for e in keys["sources"].items()) if "sources" in keys else ()
-    mapping = ExportMapping(_read_manifest(keys, sources), sources)
-    if "version" in keys and keys["version"].number() != 1:
-        keys["version"].complain("this version reads mapping files of version 1")
-    if root.problems:
-        raise CatalogueError(path.name, tuple(root.problems))
-    return mapping
-
-
-def _read_manifest(keys: Mapping[str, Entry], sources: tuple[SourceMapping, ...]) -> Manifest:
-    time_zone, extract_at_us = "UTC", EARLIEST_US
-    if "time_zone" in keys:
-        try:
-            find_zone(keys["time_zone"].text())
-            time_zone = keys["time_zone"].text()
-        except ConfigError as error:
-            keys["time_zone"].complain(str(error))
-    if "extract_at" in keys:
-        extract_at_us = _read_moment(keys["extract_at"], time_zone)
-    earliest = [record.earliest_us for source in sources for record in source.records]
-    return Manifest(
-        time_zone=time_zone,
-        extract_at_us=extract_at_us,
-        synthetic="synthetic" in keys and keys["synthetic"].flag(),
-        earliest_us=min(earliest, default=EARLIEST_US),
-    )
-
-
-def _read_moment(entry: Entry, time_zone: str) -> int:
-    try:
-        return parse_date(entry.text(), time_zone)
-    except ValueError as error:
-        entry.complain(str(error))
-        return EARLIEST_US
-
-
-def _read_source(entry: Entry) -> SourceMapping:
-    keys = entry.mapping(("file", "records"), ("file", "records"))
-    file = keys["file"].text() if "file" in keys else ""
-    if Path(file).is_absolute() or ".." in Path(file).parts:
-        keys["file"].complain("name a file inside the export's folder")
-    records = keys["records"].items() if "records" in keys else []
-    return SourceMapping(file, tuple(_read_record(record) for record in records))
-
-
-def _read_record(entry: Entry) -> RecordMapping:
-    keys = entry.mapping(("table", "when", "fields", "earliest"), ("table", "fields"))
-    table = TABLES[keys["table"].choice(tuple(TABLES))] if "table" in keys else TABLES["cases"]
-    fields = keys["fields"].mapping(table.column_names) if "fields" in keys else {}
-    for column in table.columns:
-        if column.required and column.name not in fields and "fields" in keys:
-            keys["fields"].complain(f"'{column.name}' is required in {table.name}; fill it")
-    when = keys["when"].items() if "when" in keys else []
-    return RecordMapping(
-        table=table,
-        when=tuple(_read_condition(item.mapping(("column", *_TESTS)), item) for item in when),
-        fills={name: _read_fill(field) for name, field in fields.items()},
-        earliest_us=_read_moment(keys["earliest"], "UTC") if "earliest" in keys else EARLIEST_US,
-    )
-
-
-def _read_condition(keys: Mapping[str, Entry], entry: Entry) -> Condition:
-    stated = [name for name in _TESTS if name in keys]
-    if "column" not in keys or len(stated) != 1:
-        entry.complain(f"state 'column' and one of: {', '.join(_TESTS)}")
-        return Condition("", "present", ("true",))
-    test = stated[0]
-    values = keys[test].texts() if test != "present" else (str(keys[test].flag()).lower(),)
-    return Condition(keys["column"].text(), test, values)
-
-
-def _read_fill(entry: Entry) -> Fill:
-    import yaml
-
-    if isinstance(entry.node, yaml.ScalarNode):
-        return Fill(column=entry.text())
-    kinds = ("column", "constant", "template", "rules")
-    keys = entry.mapping((*kinds, "values", "otherwise", "shift_days"))
-    if sum(name in keys for name in kinds) != 1:
-        entry.complain("state one of: column, constant, template, rules")
-        return Fill(constant="")
-    if ("values" in keys or "shift_days" in keys) and "column" not in keys:
-        entry.complain("'values' and 'shift_days' need 'column'")
-    otherwise = keys["otherwise"].text() if "otherwise" in keys else None
-    rules = tuple(_read_rule(item) for item in keys["rules"].items()) if "rules" in keys else ()
-    values = (
-        {name: value.text() for name, value in keys["values"].free_mapping().items()}
-        if "values" in keys
-        else None
-    )
-    default = REJECT if values is not None else EMPTY
-    return Fill(
-        column=keys["column"].text() if "column" in keys else None,
-        constant=keys["constant"].text() if "constant" in keys else None,
-        template=keys["template"].text() if "template" in keys else None,
-        rules=rules,
-        values=values,
-        otherwise=otherwise or default,
-        shift_days=int(keys["shift_days"].number()) if "shift_days" in keys else 0,
-    )
-
-
-def _read_rule(entry: Entry) -> Rule:
-    keys = entry.mapping(("column", *_TESTS, "then"), ("then",))
-    return Rule(_read_condition(keys, entry), keys["then"].text() if "then" in keys else "")
+    return read_yaml(content, path.name, _MappingFile).to_mapping()
 
 
 def check_columns(source: SourceMapping, names: "pd.Index[str]") -> None:

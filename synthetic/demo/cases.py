@@ -8,10 +8,11 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from features.catalogue.declarations import DAY_US
-from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, RESERVED_KINDS
+from features.contract.tables import RESERVED_KINDS
 from serving.standing.standings import StandingRules
 from serving.standing.states import OPEN
 from serving.store.lookups import is_among
+from serving.store.record_conditions import is_for_all
 from serving.store.schema import case_keys, events, standings
 
 LATELY_DAYS: Final = 28
@@ -134,6 +135,5 @@ def _shown() -> tuple[ColumnElement[bool], ...]:
     """Return the conditions that an event is of the case itself, and not kept to one agency."""
     return (
         events.c.kind.not_in((*RESERVED_KINDS, *StandingRules().work_kinds)),
-        func.coalesce(events.c.handling, "") != AGENCY_ONLY,
-        func.coalesce(events.c.source, "") != HEALTH_SOURCE,
+        is_for_all(),
     )

@@ -1,9 +1,16 @@
 """A catalogue is checked as a whole before anything is measured; its mistakes come with lines."""
 
-import pytest
+import copy
+from collections.abc import Iterator
+from typing import Any
 
-from features.catalogue.declarations import Measure
-from features.catalogue.file import MAX_INDICATORS, load_catalogue, parse_catalogue
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.catalogue.declarations import MAX_INDICATORS, Measure
+from features.catalogue.file import load_catalogue, parse_catalogue
 from features.errors import CatalogueError, ConfigError
 
 GOOD = b"""version: 1
@@ -216,3 +223,71 @@ def test_a_name_that_is_no_file_lists_the_shipped_ones():
     """A mistyped name is answered with the names there are."""
     with pytest.raises(ConfigError, match="complaints, screenings, stalking"):
         load_catalogue("stalkign")
+
+
+WHOLE = yaml.load((GOOD + MORE).decode(), Loader=yaml.BaseLoader)
+ODD = ("", "x", "-1", ".nan", "28d", "threat", "conduct", "custody", "share", "open", "a: b", "{")
+KEYS = ("measure", "and", "field", "detail", "value.min", "expression", "kind", "nmae", "x.")
+
+
+class WithoutAliases(yaml.SafeDumper):
+    """Writes out what is there twice, since anchors are refused."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Say that nothing is written as an alias."""
+        return True
+
+
+def walk(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Return the path of every value below the top."""
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    for step, value in items:
+        yield (*path, step)
+        if not isinstance(value, str):
+            yield from walk(value, (*path, step))
+
+
+def look_up(data: Any, path: tuple[Any, ...]) -> Any:
+    """Return the value at a path."""
+    for step in path:
+        data = data[step]
+    return data
+
+
+@st.composite
+def broken_catalogues(draw: st.DrawFn) -> str:
+    """Draw a sound catalogue with one to three entries renamed, dropped, added or changed."""
+    data = copy.deepcopy(WHOLE)
+    odd = st.one_of(
+        st.sampled_from(ODD),
+        st.text(max_size=5),
+        st.lists(st.sampled_from(ODD), max_size=2),
+        st.dictionaries(st.sampled_from(KEYS), st.sampled_from(ODD), max_size=2),
+    )
+    for _ in range(draw(st.integers(1, 3))):
+        path = draw(st.sampled_from(list(walk(data))))
+        parent, step = look_up(data, path[:-1]), path[-1]
+        change = draw(st.sampled_from(("rename", "drop", "add", "change", "copy")))
+        if change in ("drop", "rename"):
+            value = parent.pop(step)
+        if change == "change":
+            parent[step] = draw(odd)
+        elif change == "copy":
+            parent[step] = copy.deepcopy(look_up(data, draw(st.sampled_from(list(walk(data))))))
+        elif change == "rename" and isinstance(parent, dict):
+            parent[draw(st.sampled_from(KEYS))] = value
+        elif change == "add" and isinstance(parent, dict):
+            parent[draw(st.sampled_from(KEYS))] = draw(odd)
+    return yaml.dump(data, Dumper=WithoutAliases, sort_keys=False, allow_unicode=True)
+
+
+@given(broken_catalogues())
+def test_whatever_is_changed_is_read_or_told_with_a_line_of_the_file(text):
+    """No change of a sound catalogue ends in anything but a catalogue or problems with lines."""
+    try:
+        assert parse_catalogue(text.encode(), "small.yaml").digest
+    except CatalogueError as error:
+        last = text.count("\n") + 1
+        assert error.problems
+        assert all(1 <= problem.line <= last for problem in error.problems)
+        assert all(problem.place and problem.message for problem in error.problems)

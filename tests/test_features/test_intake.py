@@ -115,7 +115,7 @@ def test_an_import_replaces_only_an_earlier_import(bring_in, tmp_path):
         ("table: cases", "table: case", "write one of: cases"),
         ("          recorded_at: known\n", "", "'recorded_at' is required"),
         ("kind: {constant: closed}", "kind: {constant: closed, column: left}", "state one of"),
-        ("present: true", "present: perhaps", "true or false"),
+        ("present: true", "present: perhaps", "write one of: true, false"),
         ("present: true", "matches: '^x'", "unknown key"),
         ("file: log.csv", "file: ../log.csv", "inside the export's folder"),
         ("file: log.csv", "file: /etc/passwd", "inside the export's folder"),

@@ -74,6 +74,6 @@ def test_a_constrained_score_only_moves_its_way(scored, data):
 def test_no_protected_characteristic_is_a_column(scored):
     """The models see no age, sex, ethnicity, health or employment (promise 9)."""
     bundle, _ = scored
-    from features.catalogue.file import PROTECTED
+    from features.catalogue.names import PROTECTED
 
     assert not [name for name in bundle.encoding.columns if PROTECTED.search(name)]

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.catalogue.declarations import Catalogue
-from features.catalogue.file import PROTECTED, SHIPPED, load_catalogue
+from features.catalogue.file import SHIPPED, load_catalogue
+from features.catalogue.names import PROTECTED
 from features.errors import ConfigError
 from features.history.columns import History
 from models.run_figures.codec import encode

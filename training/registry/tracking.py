@@ -47,7 +47,7 @@ _EXPERIMENT: Final = "caselight"
 _PROJECT_RUN: Final = "MLFLOW_RUN_ID"
 """Names the run that `mlflow run` opened, in an experiment of its choice; ours continues it."""
 _MODEL_CODE: Final = Path(__file__).with_name("model_code.py")
-_REQUIREMENTS: Final = ("lightgbm", "numpy", "pandas", "pyyaml", "scipy")
+_REQUIREMENTS: Final = ("lightgbm", "numpy", "pandas", "pydantic", "pyyaml", "scipy")
 
 
 @dataclass(frozen=True)
