@@ -11,7 +11,6 @@ from sqlalchemy import insert, select
 from structlog.testing import capture_logs
 
 from features.contract import TABLES
-from features.folder import read_folder
 from features.moments import parse_date
 from models.bundle import load_bundle
 from serving.screening import worker as module
@@ -24,7 +23,7 @@ from serving.settings import Settings
 from serving.store.database import Store, Unit, make_key
 from serving.store.records import append_rows
 from serving.store.schema import decisions, leases, model_uses, scores, standings
-from tests.test_store.scored import choose_cases
+from tests.test_store.scored import choose_cases, read_once
 from training.promotion import promote
 
 SIZE = 8
@@ -46,7 +45,7 @@ def serve(
     models_dir: Path,
 ) -> Callable[[], Service]:
     """Return a way to start one more server on a store with some open, unscored cases."""
-    read = read_folder(small_unit.folder)
+    read = read_once(small_unit.folder)
     clock.now_us = parse_date("2026-06-10T12:00", "Europe/London")
     chosen = choose_cases(small_unit.folder, read.manifest.extract_at_us, SIZE)
     frames = {}
