@@ -1,5 +1,6 @@
 """A small synthetic unit in a store, scored by a real model."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pandas as pd
 from sqlalchemy import select
 
 from features.contract.tables import TABLES
-from features.intake.contract_folder import read_folder
+from features.intake.contract_folder import ContractFolder, read_folder
 from models.bundle.folder import Bundle, load_bundle
 from serving.intake.records import append_rows
 from serving.scoring.model_in_use import Champion
@@ -32,9 +33,21 @@ class Scored:
         return next(iter(self.keys.values()))
 
 
+@functools.cache
+def read_once(folder: Path) -> ContractFolder:
+    """Return a unit's records, read once for all tests of a process; nobody changes them."""
+    return read_folder(folder)
+
+
+@functools.cache
+def load_once(folder: Path) -> Bundle:
+    """Return a bundle, loaded once for all tests of a process."""
+    return load_bundle(folder)
+
+
 def choose_cases(folder: Path, test_date: int, size: int) -> list[str]:
     """Return cases of a unit that were open at a date, those with the most events first."""
-    read = read_folder(folder)
+    read = read_once(folder)
     known = read.events[read.events["recorded_at"] < test_date]
     shut = known["case_id"][known["kind"].isin(["closed", "merged"])]
     counts = known[~known["case_id"].isin(shut)]["case_id"].value_counts()
@@ -46,7 +59,7 @@ def fill(store: Store, clock: Any, small_unit: Any, size: int = 4) -> Scored:
     them then.
     """
     clock.now_us = small_unit.test_date
-    read = read_folder(small_unit.folder)
+    read = read_once(small_unit.folder)
     chosen = choose_cases(small_unit.folder, small_unit.test_date, size)
     unit = store.read_unit()
     with store.writing() as writing:
@@ -54,7 +67,7 @@ def fill(store: Store, clock: Any, small_unit: Any, size: int = 4) -> Scored:
     with store.reading() as connection:
         pairs = connection.execute(select(case_keys.c.case_id, case_keys.c.case_key))
         keys = dict(sorted((str(name), str(key)) for name, key in pairs))
-    bundle = load_bundle(small_unit.bundle)
+    bundle = load_once(small_unit.bundle)
     score_cases(store, bundle, list(keys.values()), unit, "import", RULES)
     return Scored(bundle, Champion(None, small_unit.bundle), keys)
 

@@ -9,7 +9,7 @@ from scipy.special import expit
 from sqlalchemy import select
 
 from features.history.assembly import assemble_history
-from features.intake.contract_folder import ContractFolder, read_folder
+from features.intake.contract_folder import ContractFolder
 from models.ranking.order import rank_cases
 from serving.decisions.score_without_record import Doubted, leave_out
 from serving.scoring.stored_advice import advise_scores
@@ -26,7 +26,7 @@ from tests.test_store.acts import (
     open_client,
     stand_of,
 )
-from tests.test_store.scored import Scored, fill
+from tests.test_store.scored import Scored, fill, read_once
 from tests.test_store.sent_rows import history_of, key_of, make_case, make_event, make_fact, send
 
 STRANGER = "s" * 24
@@ -205,7 +205,7 @@ def score_folder(
     small_unit: Any, case_id: str, as_of_us: int, bundle: Any, dropped: list[str]
 ) -> list[float]:
     """Return a case's probabilities from the unit's own folder, without some of its events."""
-    read = read_folder(small_unit.folder)
+    read = read_once(small_unit.folder)
     gone = (read.events["case_id"] == case_id) & read.events["event_id"].isin(dropped)
     history = assemble_history(dataclasses.replace(read, events=read.events[~gone]))
     number = np.flatnonzero(history.case_id == case_id).astype(np.int64)

@@ -27,6 +27,7 @@ from serving.store.database import Store
 from serving.store.export import export_folder
 from serving.store.histories import read_head
 from serving.store.schema import case_keys, events, flag_raisings, model_uses, scores, standings
+from tests.test_store.scored import read_once
 from tests.test_store.sent_rows import PERSON
 
 SIZE = 60
@@ -40,7 +41,7 @@ def bundle(small_unit: Any) -> Bundle:
 
 @pytest.fixture(scope="module")
 def some(small_unit: Any) -> dict[str, Any]:
-    read = read_folder(small_unit.folder)
+    read = read_once(small_unit.folder)
     history = assemble_history(read)
     are_open = open_cases(history, history.extract_at)
     closed = np.setdiff1d(np.arange(len(history)), are_open)
@@ -60,7 +61,7 @@ def take_cases(read: ContractFolder, chosen: list[str]) -> dict[str, Any]:
 @pytest.fixture
 def filled(store: Store, clock: Any, small_unit: Any, some: dict[str, Any]) -> Store:
     """Return a store that holds the first cases of the small unit, none of them scored."""
-    clock.now_us = read_folder(small_unit.folder).manifest.extract_at_us
+    clock.now_us = read_once(small_unit.folder).manifest.extract_at_us
     with store.writing() as writing:
         append_rows(writing, some, store.read_unit(), import_key=None)
     return store
@@ -362,7 +363,7 @@ def test_one_case_that_fails_holds_up_no_other(
 
 def test_the_family_is_the_one_that_pushes_most(small_unit: Any, bundle: Bundle) -> None:
     """The family of a case is that whose members add most to its leading outcome's log-odds."""
-    history: History = assemble_history(read_folder(small_unit.folder))
+    history: History = assemble_history(read_once(small_unit.folder))
     cases = open_cases(history, history.extract_at)[:40]
     standing = order_cases(bundle, history, history.extract_at, cases)
     families = lead_families(bundle, standing)

@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 
 from features.contract.moments import parse_date
 from features.contract.tables import TABLES
-from features.intake.contract_folder import read_folder
 from models.bundle.folder import load_bundle
 from serving.intake.records import append_rows
 from serving.scoring.model_in_use import Champion
@@ -24,7 +23,7 @@ from serving.store.schema import decisions, leases, model_uses, scores, standing
 from serving.worker import worker as module
 from serving.worker.leases import give_back, take_lease
 from serving.worker.worker import LEASE, Worker, find_night, work_once
-from tests.test_store.scored import choose_cases
+from tests.test_store.scored import choose_cases, read_once
 from training.registry.bundle_folder import promote
 
 SIZE = 8
@@ -46,7 +45,7 @@ def serve(
     models_dir: Path,
 ) -> Callable[[], Service]:
     """Return a way to start one more server on a store with some open, unscored cases."""
-    read = read_folder(small_unit.folder)
+    read = read_once(small_unit.folder)
     clock.now_us = parse_date("2026-06-10T12:00", "Europe/London")
     chosen = choose_cases(small_unit.folder, read.manifest.extract_at_us, SIZE)
     frames = {}
