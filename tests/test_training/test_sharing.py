@@ -11,7 +11,6 @@ from features.engine.outcomes import label_cases
 from features.history.assembly import assemble_history
 from features.history.open_cases import open_cases
 from features.intake.contract_folder import read_folder
-from models.bundle.baselines import LogisticBaseline, signed_log
 from models.bundle.encoding import make_encoding
 from training.cohorts.drift_windows import WindowCases
 from training.cohorts.history_subsets import drop_facts, keep_lifecycle
@@ -19,7 +18,6 @@ from training.cohorts.outcome_rows import TrainingRows
 from training.cohorts.training_rows import join_cohorts, take_cohort, take_cohorts, training_rows
 from training.config import load_config
 from training.fitting.bins import SharedBins
-from training.fitting.logistic import score_logistic
 from training.fitting.models import boosting_parameters, fit_held_out, fit_outcome
 
 QUICK = {"most_rounds": 20, "early_stopping_rounds": 5}
@@ -114,15 +112,3 @@ def test_shared_bins_fit_the_model_that_bins_of_its_own_would(unit):
     np.testing.assert_array_equal(shared.raw, booster.predict(x, raw_score=True))
     # Edges of bins come from more rows, so that scores differ a little and orders hardly.
     assert np.corrcoef(shared.raw, own.raw)[0, 1] > 0.9
-
-
-def test_the_logistic_regression_scores_without_its_design():
-    """Probabilities from shared logarithms are the baseline's own, missing values included."""
-    random = np.random.default_rng(3)
-    values = random.normal(size=(40, 6)) * 10
-    values[random.random((40, 6)) < 0.3] = np.nan
-    baseline = LogisticBaseline(
-        random.normal(size=6), random.random(6) + 0.5, random.normal(size=12), -0.4
-    )
-    found = score_logistic(baseline, signed_log(values))
-    np.testing.assert_allclose(found, baseline.probability(values), rtol=1e-12)

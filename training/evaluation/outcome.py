@@ -16,7 +16,6 @@ from features.catalogue.declarations import Catalogue
 from features.contract.arrays import Float64, Int64
 from features.engine.outcomes import Labels, bound_withdrawals, label_estimands
 from features.history.columns import History
-from models.bundle.baselines import signed_log
 from models.bundle.encoding import make_encoding
 from models.run_figures.ranking import (
     CapacityFigures,
@@ -51,8 +50,6 @@ from training.figures.metrics import evaluate
 from training.figures.net_benefit import draw_curve
 from training.figures.resampling import Counts
 from training.fitting.fitted_outcome import FittedOutcome
-from training.fitting.logistic import score_logistic
-from training.fitting.trees import make_scorer
 
 Bools = npt.NDArray[np.bool_]
 NAMES = ("model", "rfs", "logistic")
@@ -96,28 +93,23 @@ class EvaluatedOutcome:
         return describe_headline(self.standings)
 
 
-def score_cohort(
-    fitted: FittedOutcome, catalogue: Catalogue, values: Float64, logged: Float64 | None = None
-) -> dict[str, Scores]:
+def score_cohort(fitted: FittedOutcome, catalogue: Catalogue, values: Float64) -> dict[str, Scores]:
     """Score a cohort by the model, the rule and the logistic regression.
 
     Parameters
     ----------
     values
         Shape ``(n_rows, n_columns)``.
-    logged
-        ``models.bundle.baselines.signed_log`` of them, where it is at hand.
     """
     nothing = Scores(None, None)
     scores = dict.fromkeys(NAMES, nothing)
     if fitted.model is not None:
-        log_odds = make_scorer(fitted.model, make_encoding(catalogue))(values)
+        log_odds = fitted.model.log_odds(make_encoding(catalogue).encode(values))
         scores["model"] = Scores(log_odds, np.asarray(expit(log_odds)))
     if fitted.rfs is not None:
         scores["rfs"] = Scores(fitted.rfs.raw(values), fitted.rfs.probability(values))
     if fitted.logistic is not None:
-        shared = signed_log(values) if logged is None else logged
-        probability = score_logistic(fitted.logistic, shared)
+        probability = fitted.logistic.probability(values)
         scores["logistic"] = Scores(probability, probability)
     return scores
 
@@ -142,7 +134,7 @@ def evaluate_outcome(
     """
     outcome, cohort = fitted.outcome, tested.cohort
     labels = label_cohort(history, catalogue, outcome, cohort, history.extract_at)
-    scores = score_cohort(fitted, catalogue, cohort.values, tested.logged)
+    scores = score_cohort(fitted, catalogue, cohort.values)
     kept = labels.known
     draws, column = tested.draws.take(kept)
     compared = _compare(labels.y_true[kept], _take(scores, kept), fitted, capacity, draws, column)

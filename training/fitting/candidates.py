@@ -12,7 +12,6 @@ from features.contract.arrays import Float64
 from models.bundle.encoding import Encoding
 from training.config import TrainingConfig
 from training.fitting.models import TrainingRows, fit_held_out, fit_logistic, fit_rfs
-from training.fitting.trees import make_scorer
 
 Score = Callable[[Float64], Float64]
 """From an indicator matrix to a score, shape ``(n_rows,)``; higher is reviewed sooner."""
@@ -61,4 +60,4 @@ def fit_candidate(
     model = fit_held_out(
         outcome, rows, encoding, config, chosen, share=BACKTEST_HELD_OUT_SHARE
     ).model
-    return make_scorer(model, encoding)
+    return lambda values: model.log_odds(encoding.encode(values))

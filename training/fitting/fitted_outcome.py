@@ -34,7 +34,6 @@ from training.fitting.models import (
     fit_outcome,
     fit_rfs,
 )
-from training.fitting.trees import make_scorer
 from training.fitting.tuning import TuningPeriod
 from training.fitting.uninformative_indicators import UninformativeIndicators, find_uninformative
 from training.options import Progress, RunOptions
@@ -226,13 +225,14 @@ def _find_drift(
     moments = _dates_of(shared.run.train)
     if moments is None:
         return None
+    encoding = make_encoding(catalogue)
     return estimate_shift(
         history,
         catalogue,
         outcome,
         moments,
         shared.run.known_us,
-        score=make_scorer(model, make_encoding(catalogue)),
+        score=lambda values: model.log_odds(encoding.encode(values)),
         cases=shared.windows,
     )
 

@@ -26,7 +26,6 @@ from models.bundle.intervals import fit_venn_abers
 from training.cohorts.outcome_rows import TrainingRows
 from training.config import TrainingConfig
 from training.fitting.bins import SharedBins
-from training.fitting.trees import score_raw
 
 __all__ = [
     "Boosted",
@@ -143,7 +142,8 @@ def fit_held_out(
     )
     rounds = max(1, booster.best_iteration)
     text = booster.model_to_string(num_iteration=rounds)
-    raw = score_raw(text, unseen)
+    # Scored from the text, which keeps the best rounds alone: what is stored is what was measured.
+    raw = np.asarray(lightgbm.Booster(model_str=text).predict(unseen, raw_score=True))
     return _calibrate(outcome, text, rounds, rows, held_out, raw, encoding)
 
 
