@@ -23,6 +23,12 @@ from serving.web.error_answers import STATUSES
 
 _Handler = Callable[[Request, Exception], Response]
 _ASSETS: Final = ("govuk-frontend.min.css", "moj-frontend.min.css", "govuk-frontend.min.js")
+_COMPONENTS: Final = (
+    *("back-link", "button", "checkboxes", "details", "error-summary", "fieldset", "input"),
+    *("inset-text", "notification-banner", "pagination", "radios", "select", "summary-list"),
+    *("table", "textarea", "warning-text"),
+)
+"""Components of the GOV.UK library that pages use, each by its macro: ``govukBackLink`` ..."""
 
 
 def check_assets(static: Path) -> None:
@@ -100,6 +106,10 @@ def _environment() -> Environment:
     environment.filters["words"] = lambda text: str(text).replace("_", " ")
     environment.filters["push"] = describe_push
     environment.filters["day_of"] = describe_day_of
+    environment.filters["cells"] = lambda told: [{"text": one} for one in told]
+    for name in _COMPONENTS:
+        macros = environment.get_template(f"govuk_frontend_jinja/components/{name}/macro.html")
+        environment.globals.update(vars(macros.module))
     environment.globals["plural"] = lambda n, one, many: f"{n:,} {one if n == 1 else many}"
     return environment
 
