@@ -72,9 +72,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--only", choices=GROUPS, action="append", help="leave the others out")
     for name in parser.parse_args().only or GROUPS:
-        file, heading, tell = GROUPS[name]
+        file, heading, describe = GROUPS[name]
         written = "Written by `make bench`; what is compared was measured side by side in one run."
-        text = "\n".join([heading, "", written, "", describe_machine(), "", tell()])
+        text = "\n".join([heading, "", written, "", describe_machine(), "", describe()])
         print(text, flush=True)
         (HERE / file).write_text(text.rstrip() + "\n", encoding="utf-8")
 

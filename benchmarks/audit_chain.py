@@ -21,7 +21,7 @@ from serving.oversight.audit_verification import verify_store
 from serving.persons import Person
 from serving.settings import Settings
 from serving.store.acts import SERVICE, Act, acting
-from serving.store.audit_lines import CHANGES, LOOKS, Book, Entry, make_mac
+from serving.store.audit_lines import CHANGES, LOOKS, AuditEntry, Book, make_mac
 from serving.store.database import Store, make_key, open_store
 from serving.store.engines import WRITES
 from serving.store.schema import audit_heads, audit_lines, orderings, unit
@@ -48,7 +48,7 @@ class Timed:
     p95: float
     longest: float
 
-    def tell(self) -> str:
+    def describe(self) -> str:
         """Return the three as cells of a table."""
         return f"{self.p50:.1f} ms | {self.p95:.1f} ms | {self.longest:.1f} ms"
 
@@ -141,14 +141,14 @@ def _read_first_mac(connection: Any, book: Book) -> str:
     return str(connection.execute(query).one().mac)
 
 
-def _make_entry(book: Book, number: int, cases: Sequence[str]) -> Entry:
+def _make_entry(book: Book, number: int, cases: Sequence[str]) -> AuditEntry:
     case_key = cases[number % len(cases)]
     if book == CHANGES:
         act = Act(_PERSON, "alteration", "POST /v1/cases/{key}/decisions", case_key)
-        return Entry(act, first_seq=number, last_seq=number)
+        return AuditEntry(act, first_seq=number, last_seq=number)
     listed = number % 10 == 0
     first = number % (len(cases) - _LISTED)
-    return Entry(
+    return AuditEntry(
         Act(
             _PERSON,
             "consultation",
@@ -173,7 +173,7 @@ def _describe_costs(make: Callable[[], Store]) -> Iterator[str]:
     act = Act(_PERSON, "alteration", "POST /v1/test", make_key())
     with acting(act):
         for name, write in (("with its line", _write), ("without", _write_bare)):
-            yield f"{name} | {_time(lambda write=write: write(store)).tell()}"  # type: ignore[misc]
+            yield f"{name} | {_time(lambda write=write: write(store)).describe()}"  # type: ignore[misc]
     store.close()
 
 
@@ -224,9 +224,9 @@ def _describe_waits(make: Callable[[], Store], folder: Path) -> Iterator[str]:
     store = make()
     with acting(Act(_PERSON, "consultation", "GET /v1/cases/{key}", make_key())):
         alone = _time(store.look, pause_s=PAUSE_S)
-        yield f"nothing | {REPEATS:,} | {alone.tell()}"
+        yield f"nothing | {REPEATS:,} | {alone.describe()}"
         beside = _look_beside(store, folder)
-        yield f"an import | {len(beside):,} | {_summarise(beside).tell()}"
+        yield f"an import | {len(beside):,} | {_summarise(beside).describe()}"
     assert not [fault for one in verify_store(store) for fault in one.faults]
     store.close()
 

@@ -33,7 +33,7 @@ from features.intake.contract_folder import ContractFolder, read_folder
 from models.bundle.boosted_trees import OutcomeModel
 from models.bundle.folder import Bundle, load_bundle
 from models.explanations.facade import (
-    Moment,
+    MovementEnd,
     explain,
     explain_case,
     explain_incidents,
@@ -98,8 +98,8 @@ def _make_unit(place: Path) -> tuple[Bundle, History]:
 def _describe_case(bundle: Bundle, history: History) -> str:
     case = int(np.abs(np.diff(history.events.pointer) - N_EVENTS).argmin())
     as_of = history.extract_at
-    before = Moment(bundle, history, case, as_of - EARLIER_US)
-    after = Moment(bundle, history, case, as_of)
+    before = MovementEnd(bundle, history, case, as_of - EARLIER_US)
+    after = MovementEnd(bundle, history, case, as_of)
     number = np.array([case])
     told = explain_incidents(bundle, history, case, as_of)
     calls: dict[str, Callable[[], object]] = {

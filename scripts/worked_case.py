@@ -25,7 +25,7 @@ from features.history.columns import History  # noqa: E402
 from features.history.in_force import rows_in_force  # noqa: E402
 from features.intake.contract_folder import ContractFolder, read_folder  # noqa: E402
 from models.bundle.folder import Bundle, load_bundle  # noqa: E402
-from models.explanations.facade import Moment, explain_case  # noqa: E402
+from models.explanations.facade import MovementEnd, explain_case  # noqa: E402
 from models.explanations.incident_groups import name_day, name_kind  # noqa: E402
 from models.explanations.plain_text import render_case  # noqa: E402
 from models.ranking.order import rank  # noqa: E402
@@ -142,7 +142,7 @@ def write_page(folder: ContractFolder, bundle: Bundle) -> str:
     )
 
 
-def _before(folder: ContractFolder, bundle: Bundle, case: int, as_of_us: int) -> Moment:
+def _before(folder: ContractFolder, bundle: Bundle, case: int, as_of_us: int) -> MovementEnd:
     """Return the case as it was stored at an earlier moment."""
     stored = dataclasses.replace(
         folder,
@@ -150,7 +150,7 @@ def _before(folder: ContractFolder, bundle: Bundle, case: int, as_of_us: int) ->
         facts=folder.facts[folder.facts["recorded_at"] < as_of_us],
     )
     history: History = assemble_history(stored)
-    return Moment(bundle, history, case, as_of_us)
+    return MovementEnd(bundle, history, case, as_of_us)
 
 
 def _known(table: pd.DataFrame, as_of_us: int) -> pd.DataFrame:

@@ -52,7 +52,7 @@ ErrorCode = (
 """
 
 
-class Problem(BaseModel):
+class RequestProblem(BaseModel):
     """One thing wrong in a request: where, a stable code, and how to correct it."""
 
     where: str = Field(examples=["cases[0].events[2].occurred_at"])
@@ -66,7 +66,7 @@ class ErrorBody(BaseModel):
     code: str = Field(examples=["invalid_request"])
     message: str = Field(examples=["the request holds 1 problem"])
     remedy: str = Field(examples=["correct the problems listed and send it again"])
-    problems: list[Problem] = []
+    problems: list[RequestProblem] = []
 
 
 class ErrorResponse(BaseModel):
@@ -105,14 +105,14 @@ class ServiceError(Exception):
     """
 
     def __init__(
-        self, code: ErrorCode, message: str, remedy: str, problems: Sequence[Problem] = ()
+        self, code: ErrorCode, message: str, remedy: str, problems: Sequence[RequestProblem] = ()
     ) -> None:
         super().__init__(code)
         self.code = code
         self.body = ErrorBody(code=code, message=message, remedy=remedy, problems=list(problems))
 
 
-def invalid(problems: Sequence[Problem]) -> ServiceError:
+def invalid(problems: Sequence[RequestProblem]) -> ServiceError:
     """Return the error of a request with problems."""
     noun = "problem" if len(problems) == 1 else "problems"
     return ServiceError(

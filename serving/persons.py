@@ -69,7 +69,7 @@ def read_person(row: Any) -> Person:
     return Person(row.person, row.role, row.agency, row.subject)
 
 
-def tell_person(person: Person) -> PersonOut:
+def describe_person(person: Person) -> PersonOut:
     """Tell a person by name, role and agency; by what the sign-in knows them is not told."""
     return PersonOut(name=person.name, role=person.role, agency=person.agency)
 

@@ -15,7 +15,7 @@ import typer
 
 from caselight.commands.score import describe_list
 from caselight.commands.serve import check_port, serve_pages
-from caselight.commands.train import tell_result
+from caselight.commands.train import describe_result
 from caselight.inputs import Loaded, load, say
 from features.errors import ConfigError
 
@@ -118,13 +118,13 @@ def _read_unit(kept: DemoFolder) -> "tuple[Records, Weeks]":
 
 def _make_model(kept: DemoFolder, records: "Records", weeks: "Weeks") -> None:
     from features.catalogue.file import load_catalogue
-    from synthetic.demo.cuts import Span, write_cut
+    from synthetic.demo.cuts import RecordedSpan, write_cut
 
     catalogue = load_catalogue("stalking")
     if _is_current(kept, catalogue):
         say(f"the model is there: {kept.bundle}")
         return
-    write_cut(records, kept.known, Span(weeks.learns_until_us))
+    write_cut(records, kept.known, RecordedSpan(weeks.learns_until_us))
     say("reading what was on record five weeks before the unit's last day")
     _train(kept, load(kept.known, people=True), catalogue)
 
@@ -298,7 +298,7 @@ def _train(kept: DemoFolder, read: Loaded, catalogue: "Catalogue") -> None:
             synthetic=True,
         ),
     )
-    tell_result(result, kept.bundle)
+    describe_result(result, kept.bundle)
     say("recording and registering the model in MLflow (some ten seconds)")
     from training.registry.tracking import track
 

@@ -11,7 +11,7 @@ from features.errors import ConfigError
 
 if TYPE_CHECKING:
     from training.checks.reversals import Reversal
-    from training.checks.score_falls import Finding, MonotonicityReport
+    from training.checks.score_falls import MonotonicityReport, ScoreFall
 
 _DEFAULT_KINDS = "threat,breach,violence"
 
@@ -98,11 +98,11 @@ def describe_report(report: "MonotonicityReport", as_of: str) -> str:
         *(_align(row, widths) for row in rows),
     ]
     for outcome in dict.fromkeys(finding.outcome for finding in found):
-        lines += _tell_guilt(outcome, [f for f in found if f.outcome == outcome and f.lowered])
+        lines += _describe_guilt(outcome, [f for f in found if f.outcome == outcome and f.lowered])
     return "\n".join(lines)
 
 
-def _row(finding: "Finding") -> tuple[str, ...]:
+def _row(finding: "ScoreFall") -> tuple[str, ...]:
     return (
         finding.outcome or "priority",
         finding.kind,
@@ -121,7 +121,7 @@ def _align(row: tuple[str, ...], widths: list[int]) -> str:
     return "  ".join([*cells, *row[6:]]).rstrip()
 
 
-def _tell_guilt(outcome: str | None, lowered: "list[Finding]") -> list[str]:
+def _describe_guilt(outcome: str | None, lowered: "list[ScoreFall]") -> list[str]:
     """Tell the largest fall of one score by each indicator, over all kinds."""
     if not lowered:
         return []

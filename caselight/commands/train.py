@@ -148,7 +148,7 @@ def train(
         test_dates = parse_dates(str(test_as_of), history, "--test-as-of")
         report_unmeasured(history, measured)
         result = train_at_dates(history, measured, train_dates, test_dates, out, **said)
-    tell_result(result, out)
+    describe_result(result, out)
     if track:
         from training.registry.tracking import track as track_run
 
@@ -165,7 +165,7 @@ def train(
         print(f"registered as {found.model_name} version {found.model_version}, {alias}")
 
 
-def tell_result(result: "TrainingResult", out: Path) -> None:
+def describe_result(result: "TrainingResult", out: Path) -> None:
     """Print what is said first and what was concluded, and write the report."""
     from training.report import write_report
 

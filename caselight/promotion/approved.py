@@ -8,7 +8,7 @@ from caselight.promotion.session import ID_LETTERS, PromotionSession, move_alias
 from features.errors import ArtefactError, CaselightError, ConfigError
 
 if TYPE_CHECKING:
-    from serving.promotions.record import Step
+    from serving.promotions.record import PromotionStep
     from serving.promotions.steps import Said
 
 
@@ -60,7 +60,7 @@ def approve_proposal(session: PromotionSession, name: str, said: "Said", *, trac
         move_alias(bundle.id, bundle.catalogue.name)
 
 
-def _print_unjudged(proposal: "Step") -> None:
+def _print_unjudged(proposal: "PromotionStep") -> None:
     for gate in proposal.unjudged:
         print(f"  {gate['verdict']:<10}  {gate['name']:<11}  {gate['words']}")
     if proposal.despite is not None:
@@ -68,14 +68,14 @@ def _print_unjudged(proposal: "Step") -> None:
 
 
 def _note_refused_approval(
-    session: PromotionSession, proposal: "Step", error: CaselightError
+    session: PromotionSession, proposal: "PromotionStep", error: CaselightError
 ) -> None:
     """Keep why an approval could not be given; one that only lacks a word is not refused."""
-    from serving.promotions.steps import Candidate, Said, note_refusal
+    from serving.promotions.steps import ProposedBundle, Said, note_refusal
 
     if getattr(error, "code", "changed") in ("not_acknowledged", "no_proposal"):
         return
-    about = Candidate(
+    about = ProposedBundle(
         proposal.bundle_id,
         str(proposal.figures_digest),
         proposal.replaces,
@@ -87,7 +87,9 @@ def _note_refused_approval(
         note_refusal(writing, session.actor.person, about, said, proposal_key=key)
 
 
-def _repeat_pointing(session: PromotionSession, steps: "tuple[Step, ...]", name: str) -> None:
+def _repeat_pointing(
+    session: PromotionSession, steps: "tuple[PromotionStep, ...]", name: str
+) -> None:
     """Point the service at what the record put to use, where a crash or a hand left it elsewhere.
 
     Raises
@@ -141,7 +143,7 @@ def _need_signed(session: PromotionSession) -> None:
         )
 
 
-def _find_proposal(steps: "tuple[Step, ...]", name: str) -> "Step | None":
+def _find_proposal(steps: "tuple[PromotionStep, ...]", name: str) -> "PromotionStep | None":
     from serving.promotions.record import find_waiting
 
     sought = _read_id(name)

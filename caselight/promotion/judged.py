@@ -14,14 +14,14 @@ from caselight.promotion.session import ID_LETTERS, PromotionSession
 from features.errors import ArtefactError, ConfigError
 
 if TYPE_CHECKING:
-    from serving.promotions.record import Step
-    from serving.promotions.steps import Candidate
+    from serving.promotions.record import PromotionStep
+    from serving.promotions.steps import ProposedBundle
     from training.gates import Measured, Reported
 
 
 def judge_candidate(
     session: PromotionSession, reported: "Reported", data: Path | None = None
-) -> "Candidate":
+) -> "ProposedBundle":
     """Hold a bundle against every gate and print what each says.
 
     Parameters
@@ -38,7 +38,7 @@ def judge_candidate(
     """
     from serving.promotions.record import follow, read_steps
     from serving.promotions.rights import PromotionRefusedError
-    from serving.promotions.steps import Candidate
+    from serving.promotions.steps import ProposedBundle
     from training.config import load_limits
     from training.gates import Measured, judge
     from training.registry.bundle_folder import read_pointer
@@ -70,7 +70,7 @@ def judge_candidate(
     )
     print(f"gates for bundle {reported.bundle.id[:ID_LETTERS]}:")
     print_gates(gates)
-    return Candidate(
+    return ProposedBundle(
         bundle_id=reported.bundle.id,
         figures_digest=reported.figures_digest,
         replaces=replaces,
@@ -80,7 +80,7 @@ def judge_candidate(
 
 
 def _read_champion(
-    session: PromotionSession, bundle_id: str, steps: "tuple[Step, ...]"
+    session: PromotionSession, bundle_id: str, steps: "tuple[PromotionStep, ...]"
 ) -> "Reported | None":
     """Return the bundle in use with its figures as they were judged; ``None``, with a
     warning, where they cannot be read or are others.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from features.history.columns import History
     from models.bundle.folder import Bundle
-    from models.ranking.stability import Agreement, ListChurn
+    from models.ranking.stability import ListChurn, ReasonAgreement
     from serving.store.database import Store, Unit
     from training.gates import Gate, Measured, Reported
 
@@ -120,7 +120,7 @@ def _compare_lists(
 
 def _compare_reasons(
     champion: "Bundle", candidate: "Bundle", history: "History", as_of_us: int
-) -> "Agreement":
+) -> "ReasonAgreement":
     import numpy as np
 
     from models.ranking.stability import measure_served_churn

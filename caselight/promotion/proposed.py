@@ -11,7 +11,7 @@ from caselight.promotion.session import ID_LETTERS, PromotionSession, move_alias
 from features.errors import ArtefactError
 
 if TYPE_CHECKING:
-    from serving.promotions.steps import Candidate, Said
+    from serving.promotions.steps import ProposedBundle, Said
 
 
 def propose_bundle(
@@ -42,7 +42,7 @@ def propose_bundle(
 def put_unsigned(
     session: PromotionSession,
     folder: Path,
-    candidate: "Candidate",
+    candidate: "ProposedBundle",
     said: "Said",
     *,
     track: bool = True,
@@ -72,7 +72,7 @@ class _Outcome:
 
 @contextmanager
 def _recording(
-    session: PromotionSession, candidate: "Candidate", said: "Said"
+    session: PromotionSession, candidate: "ProposedBundle", said: "Said"
 ) -> Iterator[_Outcome]:
     """Keep a refusal by the gates in the record, whatever the transaction within took back."""
     from serving.promotions.rights import PromotionRefusedError
@@ -90,7 +90,7 @@ def _recording(
         print(f"refused, which is recorded: {error}")
 
 
-def _keep(session: PromotionSession, folder: Path, candidate: "Candidate") -> None:
+def _keep(session: PromotionSession, folder: Path, candidate: "ProposedBundle") -> None:
     """Copy what was judged to where it stays, and see that it is that."""
     from training.gates.reported import digest_figures
     from training.registry.bundle_folder import keep

@@ -419,7 +419,7 @@ class Outcome(Entry, maturity_us="maturity", departures_are_negative="departures
 
 
 @dataclass(frozen=True)
-class Cohort(Entry, expression=Expression):
+class CohortRule(Entry, expression=Expression):
     """Which open cases a model learns from and ranks; every open case where ``expression`` is
     ``None``.
 
@@ -575,7 +575,7 @@ class Catalogue(Entry, rfs="baselines.rfs", digest="", text=""):
         BeforeValidator(_name_facts),
         Field(default_factory=dict),
     ]
-    cohort: Annotated[Cohort, Field(default_factory=Cohort)]
+    cohort: Annotated[CohortRule, Field(default_factory=CohortRule)]
     indicators: Annotated[Filled[Indicator], Field(max_length=MAX_INDICATORS)]
     outcomes: Filled[Outcome]
     flags: Annotated[tuple[Flag, ...], Field(default=())]

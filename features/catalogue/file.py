@@ -60,7 +60,7 @@ def parse_catalogue(content: bytes, name: str) -> Catalogue:
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class FieldVocabulary:
     """Names that a catalogue declares, read before its entries are checked.
 
     A name counts as declared whatever else is wrong with its entry, so that one mistake is told
@@ -149,12 +149,12 @@ class Vocabulary:
             )
 
 
-def read_vocabulary(data: Plain) -> Vocabulary:
+def read_vocabulary(data: Plain) -> FieldVocabulary:
     """Take the declared names from a catalogue's plain data, whatever is wrong with it."""
     root = _section(data)
     ladder = _section(root.get("priority", {})).get("ladder", [])
     lists = {name: root.get(name, []) for name in ("indicators", "outcomes", "estimands")}
-    return Vocabulary(
+    return FieldVocabulary(
         tree=tuple(_walk_kinds(root.get("kinds", {}), ("kinds",))),
         facts=frozenset(_section(root.get("facts", {}))),
         names={name: tuple(_walk_names(items, name)) for name, items in lists.items()}

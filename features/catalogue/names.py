@@ -1,7 +1,7 @@
 """Names in a catalogue: how they are written, and that those used are declared.
 
 The checks look names up in the context of the reading: what the file declares
-(:class:`features.catalogue.file.Vocabulary`).
+(:class:`features.catalogue.file.FieldVocabulary`).
 """
 
 import re

@@ -34,7 +34,7 @@ Bools = npt.NDArray[np.bool_]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-class Moments(Protocol):
+class LandmarkTimes(Protocol):
     """Cases at moments, in any order; both of shape ``(n,)``."""
 
     @property
@@ -222,7 +222,7 @@ def label_landmarks(
     history: History,
     catalogue: Catalogue,
     outcome: Outcome,
-    landmarks: Moments,
+    landmarks: LandmarkTimes,
     *,
     known_us: int,
 ) -> Labels:
@@ -262,7 +262,7 @@ def label_estimands(
     history: History,
     catalogue: Catalogue,
     outcome: Outcome,
-    landmarks: Moments,
+    landmarks: LandmarkTimes,
     known_us: int,
 ) -> Mapping[str, EstimandLabels]:
     """Label rows under each of the catalogue's estimands, by name; empty where it states none.
@@ -304,7 +304,7 @@ def bound_withdrawals(
     history: History,
     catalogue: Catalogue,
     outcome: Outcome,
-    landmarks: Moments,
+    landmarks: LandmarkTimes,
     known_us: int,
 ) -> WithdrawalBounds | None:
     """Bound an outcome's rate by what withdrawn support may hide (Manski 1990).
@@ -340,7 +340,7 @@ class _Window:
         history: History,
         catalogue: Catalogue,
         horizon: Horizon,
-        landmarks: Moments,
+        landmarks: LandmarkTimes,
         known_us: int,
     ) -> None:
         self.history, self.catalogue = history, catalogue

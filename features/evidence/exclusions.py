@@ -20,7 +20,7 @@ from features.contract.visibility import is_health
 from features.engine.measurement import measure
 from features.engine.plan import NamedExpression, compile_expressions, state_kinds
 from features.errors import ConfigError
-from features.evidence.records import Mask, Moment, records_of, state_intervals
+from features.evidence.records import CaseMoment, Mask, records_of, state_intervals
 from features.history.columns import Coded, History
 from features.history.in_force import next_versions
 
@@ -246,7 +246,7 @@ def explain_indicator(
         If the catalogue has no such indicator.
     """
     indicator = find_indicator(catalogue, name)
-    moment = Moment(history, catalogue, case, as_of_us)
+    moment = CaseMoment(history, catalogue, case, as_of_us)
     plan = compile_expressions(
         catalogue, [NamedExpression(indicator.columns, indicator.expression)]
     )
@@ -271,7 +271,7 @@ def _name(keys: Keys, place: int) -> str | None:
 class _EventSorting:
     """The events of one case, sorted into those behind a value and those left out."""
 
-    def __init__(self, moment: Moment, expression: Expression, keys: set[str]) -> None:
+    def __init__(self, moment: CaseMoment, expression: Expression, keys: set[str]) -> None:
         self.moment = moment
         self.expression = expression
         events, rows = moment.history.events, moment.rows
@@ -537,7 +537,7 @@ class _EventSorting:
 
 
 def _sort_facts(
-    moment: Moment, expression: Expression, keys: set[str]
+    moment: CaseMoment, expression: Expression, keys: set[str]
 ) -> tuple[tuple[RecordLine, ...], tuple[LeftOut, ...]]:
     """Sort the facts of one case into the answer that holds and those left out."""
     facts, rows = moment.history.facts, moment.history.facts_of(moment.case)

@@ -23,7 +23,7 @@ _ABSENT: Final = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
-class Moment:
+class CaseMoment:
     """One case as known at one moment: rows of its events and which of them count."""
 
     history: History
@@ -130,14 +130,14 @@ def records_of(
     tuple of str
         Event identifiers, or the fact's; empty where there is nothing on record.
     """
-    moment = Moment(history, catalogue, case, as_of_us)
+    moment = CaseMoment(history, catalogue, case, as_of_us)
     if expression.measure is Measure.LAST_FACT:
         return _fact_behind(moment, str(expression.fact))
     behind = _events_behind(moment, expression)
     return tuple(str(key) for key in history.events.event_id[moment.rows][behind])
 
 
-def _events_behind(moment: Moment, expression: Expression) -> Int64:
+def _events_behind(moment: CaseMoment, expression: Expression) -> Int64:
     if expression.measure is Measure.DAYS_IN_STATE:
         return _state_edges(moment, expression)
     found = _incidents_behind(moment, expression)
@@ -146,7 +146,7 @@ def _events_behind(moment: Moment, expression: Expression) -> Int64:
     return np.union1d(found, _starts_behind(moment, expression.while_state, found))
 
 
-def _incidents_behind(moment: Moment, expression: Expression) -> Int64:
+def _incidents_behind(moment: CaseMoment, expression: Expression) -> Int64:
     measure = expression.measure
     start = _window_start(moment, expression)
     at = moment.history.events.occurred_at[moment.rows]
@@ -181,25 +181,25 @@ def _incidents_behind(moment: Moment, expression: Expression) -> Int64:
     return found
 
 
-def _window_start(moment: Moment, expression: Expression) -> int:
+def _window_start(moment: CaseMoment, expression: Expression) -> int:
     start = _ABSENT if expression.within_us is None else moment.as_of_us - expression.within_us
     return max(start, _since(moment, expression))
 
 
-def _since(moment: Moment, expression: Expression) -> int:
+def _since(moment: CaseMoment, expression: Expression) -> int:
     found = _latest_since(moment, expression)
     at = moment.history.events.occurred_at[moment.rows]
     return int(at[found[0]]) if len(found) else int(_ABSENT)
 
 
-def _latest_since(moment: Moment, expression: Expression) -> Int64:
+def _latest_since(moment: CaseMoment, expression: Expression) -> Int64:
     """Return the row from which the window counts, none where there is no such event."""
     if expression.since is None:
         return np.empty(0, dtype=np.int64)
     return np.flatnonzero(moment.usable() & moment.matching(expression.since))[-1:]
 
 
-def _first_sights(moment: Moment, expression: Expression, found: Int64, start: int) -> Int64:
+def _first_sights(moment: CaseMoment, expression: Expression, found: Int64, start: int) -> Int64:
     events = moment.history.events
     codes = getattr(events, str(expression.field)).codes[moment.rows][found]
     distinct, first = np.unique(codes, return_index=True)
@@ -208,14 +208,14 @@ def _first_sights(moment: Moment, expression: Expression, found: Int64, start: i
     return np.asarray(found[first][at >= start])
 
 
-def _largest(moment: Moment, found: Int64) -> Int64:
+def _largest(moment: CaseMoment, found: Int64) -> Int64:
     value = moment.history.events.value[moment.rows][found]
     if not len(found) or np.isnan(value).all():
         return found
     return np.asarray(found[value == np.nanmax(value)])
 
 
-def _with_several_views(moment: Moment, found: Int64) -> Int64:
+def _with_several_views(moment: CaseMoment, found: Int64) -> Int64:
     """Return the events of incidents that are recorded from more than one view."""
     incident = moment.history.events.incident[moment.rows][found]
     view = moment.history.events.view.codes[moment.rows][found]
@@ -225,7 +225,7 @@ def _with_several_views(moment: Moment, found: Int64) -> Int64:
     return np.asarray(found[np.isin(incident, several)])
 
 
-def _same_incident(moment: Moment, among: Mask) -> Mask:
+def _same_incident(moment: CaseMoment, among: Mask) -> Mask:
     incident = moment.history.events.incident[moment.rows]
     return np.asarray((incident != MISSING) & np.isin(incident, incident[among]))
 
@@ -237,7 +237,7 @@ def _pair(at: Int64, first: Int64, second: Int64) -> Int64:
     return np.sort(np.concatenate([first[:1], later[:1]])) if len(later) else first[:0]
 
 
-def _fact_behind(moment: Moment, name: str) -> tuple[str, ...]:
+def _fact_behind(moment: CaseMoment, name: str) -> tuple[str, ...]:
     facts, rows = moment.history.facts, moment.history.facts_of(moment.case)
     if name not in facts.name.values:
         return ()
@@ -260,7 +260,7 @@ class Interval:
     last: int | None
 
 
-def state_intervals(moment: Moment, state: str) -> tuple[Interval, ...]:
+def state_intervals(moment: CaseMoment, state: str) -> tuple[Interval, ...]:
     """Return the intervals of a state as known at the moment, one per start (design section 4).
 
     Each start runs to the next end of the same detail. Of ends at the very moment of a start, one
@@ -295,7 +295,7 @@ def _match_ends(opened: list[int], closed: list[int], at: Int64, as_of_us: int) 
     return intervals
 
 
-def _active(moment: Moment, state: str) -> Mask:
+def _active(moment: CaseMoment, state: str) -> Mask:
     at = moment.history.events.occurred_at[moment.rows]
     active = np.zeros(len(at), dtype=np.bool_)
     for interval in state_intervals(moment, state):
@@ -303,7 +303,7 @@ def _active(moment: Moment, state: str) -> Mask:
     return active
 
 
-def _starts_behind(moment: Moment, state: str, found: Int64) -> Int64:
+def _starts_behind(moment: CaseMoment, state: str, found: Int64) -> Int64:
     """Return the starts of the state without which the found events would not count."""
     at = moment.history.events.occurred_at[moment.rows]
     starts = set()
@@ -313,7 +313,7 @@ def _starts_behind(moment: Moment, state: str, found: Int64) -> Int64:
     return np.array(sorted(starts), dtype=np.int64)
 
 
-def _state_edges(moment: Moment, expression: Expression) -> Int64:
+def _state_edges(moment: CaseMoment, expression: Expression) -> Int64:
     start = _window_start(moment, expression)
     rows = {
         edge

@@ -112,7 +112,7 @@ Tested = Annotated[Condition, written_as(ConditionEntry, lambda entry, _: entry.
 
 
 @dataclass(frozen=True)
-class Rule(Entry, condition=ConditionEntry):
+class MappingRule(Entry, condition=ConditionEntry):
     """A value given where a condition holds."""
 
     condition: Tested
@@ -126,7 +126,7 @@ class Fill(Entry):
     column: Text | None = None
     constant: Text | None = None
     template: Text | None = None
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[MappingRule, ...] = ()
     values: Mapping[str, Text] | None = None
     otherwise: Text = KEEP
     shift_days: int = 0

@@ -22,9 +22,9 @@ from features.history.columns import History
 from features.history.subsets import take_cases
 from models.bundle.contributions import Contributions, explain
 from models.bundle.folder import Bundle
-from models.explanations.incident_groups import Unit
+from models.explanations.incident_groups import IncidentGroup
 from models.explanations.incidents import IncidentReasons, IncidentShare, explain_incidents
-from models.explanations.movement import Moment, Movement, SwitchShare, explain_movement
+from models.explanations.movement import Movement, MovementEnd, SwitchShare, explain_movement
 from models.explanations.open_questions import AnswerRange, OpenQuestion, list_open_questions
 from models.explanations.rank_ledger import RankLedger, explain_rank
 from models.explanations.sensitivity import Dispute, Leaving, Settling, find_settling
@@ -39,13 +39,12 @@ from models.ranking.reasons_text import (
     describe_reasons,
     list_unanswered,
 )
-from models.ranking.stability import Agreement, measure_agreement, measure_churn
+from models.ranking.stability import ReasonAgreement, measure_agreement, measure_churn
 from models.wording.sentences import describe_push
 
 __all__ = [
     "MOST_DOWN",
     "MOST_UP",
-    "Agreement",
     "AnswerRange",
     "CaseExplanation",
     "Contributions",
@@ -53,16 +52,17 @@ __all__ = [
     "Explained",
     "FamilyShare",
     "FileReport",
+    "IncidentGroup",
     "IncidentReasons",
     "IncidentShare",
     "Leaving",
-    "Moment",
     "Movement",
+    "MovementEnd",
     "OpenQuestion",
     "RankLedger",
+    "ReasonAgreement",
     "Settling",
     "SwitchShare",
-    "Unit",
     "UnusualValue",
     "describe_reasons",
     "explain",
@@ -125,7 +125,7 @@ def explain_case(
     case: int,
     as_of_us: int,
     *,
-    before: Moment | None = None,
+    before: MovementEnd | None = None,
     advice: Advice | None = None,
 ) -> CaseExplanation:
     """Return everything that a reviewer can check about one case's score.
@@ -149,7 +149,7 @@ def explain_case(
     if advice is None:
         advice = rank(bundle, history, as_of_us, np.array([case])).advise([0])[0]
     leading = advice.leading_outcome
-    after = Moment(bundle, history, case, as_of_us)
+    after = MovementEnd(bundle, history, case, as_of_us)
     movement = () if before is None else explain_movement(before, after)
     incidents = explain_incidents(bundle, history, case, as_of_us)
     return CaseExplanation(

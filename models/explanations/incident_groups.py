@@ -14,7 +14,7 @@ import numpy as np
 from features.catalogue.declarations import Catalogue
 from features.contract.arrays import MISSING, Int32, Int64
 from features.contract.moments import to_datetime
-from features.evidence.records import Moment, state_intervals
+from features.evidence.records import CaseMoment, state_intervals
 from features.history.in_force import next_versions
 from models.wording.sentences import say
 
@@ -22,7 +22,7 @@ _DAY_LENGTH: Final = len("2026-11-02")
 
 
 @dataclass(frozen=True)
-class Unit:
+class IncidentGroup:
     """One incident, one stay in a state, or one day's records of a kind.
 
     Parameters
@@ -53,11 +53,11 @@ class CaseUnits:
         For each, the places of its records in force among the case's events.
     """
 
-    units: tuple[Unit, ...]
+    units: tuple[IncidentGroup, ...]
     rows: tuple[Int64, ...]
 
 
-def find_units(moment: Moment) -> CaseUnits:
+def find_units(moment: CaseMoment) -> CaseUnits:
     """Return the units of one case as known at one moment.
 
     Parameters
@@ -114,7 +114,7 @@ class _Groups:
         return members.values()
 
 
-def _join_days(moment: Moment, usable: Int64, groups: _Groups) -> None:
+def _join_days(moment: CaseMoment, usable: Int64, groups: _Groups) -> None:
     """Join single records of one kind, from one case, by one actor, on one day."""
     events, rows = moment.history.events, moment.rows
     members = {places[0]: places for places in groups.list(usable)}
@@ -124,7 +124,7 @@ def _join_days(moment: Moment, usable: Int64, groups: _Groups) -> None:
     groups.join_equal(single, list(zip(*(c.tolist() for c in columns), days, strict=True)), None)
 
 
-def _day(moment: Moment, us: int) -> str:
+def _day(moment: CaseMoment, us: int) -> str:
     return to_datetime(us, moment.history.time_zone).isoformat()[:_DAY_LENGTH]
 
 
@@ -136,12 +136,12 @@ def _follow(following: Int32) -> Int32:
     return latest
 
 
-def _describe(moment: Moment, places: list[int], latest: Int32) -> Unit:
+def _describe(moment: CaseMoment, places: list[int], latest: Int32) -> IncidentGroup:
     events, rows = moment.history.events, moment.rows
     members = np.flatnonzero(np.isin(latest, places)).tolist()
     keys = events.event_id[rows]
     occurred = events.occurred_at[rows][places]
-    return Unit(
+    return IncidentGroup(
         sentence=_name(moment, places),
         records=tuple(str(keys[place]) for place in members),
         first_us=int(occurred[0]),
@@ -149,7 +149,7 @@ def _describe(moment: Moment, places: list[int], latest: Int32) -> Unit:
     )
 
 
-def _name(moment: Moment, places: list[int]) -> str:
+def _name(moment: CaseMoment, places: list[int]) -> str:
     events, rows = moment.history.events, moment.rows
     kinds = [events.kind.values[code] for code in events.kind.codes[rows][places]]
     labels = list(dict.fromkeys(name_kind(moment.catalogue, kind) for kind in kinds))

@@ -14,11 +14,11 @@ import numpy as np
 
 from features.contract.arrays import Float64
 from features.engine.measurement import measure
-from features.evidence.records import Moment
+from features.evidence.records import CaseMoment
 from features.history.columns import History
 from features.history.subsets import keep_events
 from models.bundle.folder import Bundle
-from models.explanations.incident_groups import CaseUnits, Unit, find_units
+from models.explanations.incident_groups import CaseUnits, IncidentGroup, find_units
 from models.explanations.shapley import Bools, list_subsets, share_out
 from models.wording.sentences import CLEAR, say
 
@@ -53,7 +53,7 @@ class IncidentShare:
         Whether the score mainly rests on it.
     """
 
-    unit: Unit
+    unit: IncidentGroup
     share: float
     alone: float
     left_out: float
@@ -147,7 +147,7 @@ def explain_incidents(
         If an outcome has no model.
     """
     names = tuple(bundle.outcomes if outcomes is None else outcomes)
-    found = find_units(Moment(history, bundle.catalogue, case, as_of_us))
+    found = find_units(CaseMoment(history, bundle.catalogue, case, as_of_us))
     lattice = _Lattice(bundle, history, case, as_of_us, found)
     n_units = len(found.units)
     first = lattice.worth(_first_sets(n_units), names)

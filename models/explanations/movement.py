@@ -34,7 +34,7 @@ _LEAST_SHARE: Final = 0.005
 
 
 @dataclass(frozen=True)
-class Moment:
+class MovementEnd:
     """One case as it was scored.
 
     Parameters
@@ -80,7 +80,7 @@ class Movement:
     sentence: str
 
 
-def explain_movement(before: Moment, after: Moment) -> tuple[Movement, ...]:
+def explain_movement(before: MovementEnd, after: MovementEnd) -> tuple[Movement, ...]:
     """Return why the scores of one case moved, for each outcome that both bundles model.
 
     Raises
@@ -108,7 +108,7 @@ def explain_movement(before: Moment, after: Moment) -> tuple[Movement, ...]:
     )
 
 
-def _lay_out(before: Moment, after: Moment) -> tuple[Side, Side]:
+def _lay_out(before: MovementEnd, after: MovementEnd) -> tuple[Side, Side]:
     """Return the case's events and facts as they stand at the two moments."""
     old = only_case(before.history, before.case)
     new = only_case(after.history, after.case)
@@ -120,7 +120,7 @@ def _lay_out(before: Moment, after: Moment) -> tuple[Side, Side]:
 
 
 def _measure_all(
-    before: Moment, after: Moment, sides: tuple[Side, Side], names: list[str]
+    before: MovementEnd, after: MovementEnd, sides: tuple[Side, Side], names: list[str]
 ) -> Float64:
     """Return the log-odds of every setting, shape ``(32, n_outcomes)``."""
     settings = list_subsets(_MODEL)
@@ -151,7 +151,7 @@ def _read_as(values: Float64, source: Bundle, reader: Bundle) -> Float64:
 
 
 def _make_variants(
-    before: Moment, after: Moment, sides: tuple[Side, Side], settings: Bools
+    before: MovementEnd, after: MovementEnd, sides: tuple[Side, Side], settings: Bools
 ) -> History:
     """Return a history in which each setting of records and time is a case of its own."""
     events, facts = sides
@@ -205,7 +205,9 @@ def _before(occurred: Int64, then_us: int, now_us: int) -> Int64:
     return found
 
 
-def _describe_change(before: Moment, after: Moment, outcome: str, log_odds: Float64) -> str:
+def _describe_change(
+    before: MovementEnd, after: MovementEnd, outcome: str, log_odds: Float64
+) -> str:
     """Return the two probabilities in words, each with its day."""
     zone = after.history.time_zone
     ends = [

@@ -14,7 +14,7 @@ from scipy.special import expit
 from features.catalogue.declarations import DAY_US, Indicator
 from features.contract.arrays import MISSING, Int64
 from features.engine.measurement import measure
-from features.evidence.records import Moment, records_behind
+from features.evidence.records import CaseMoment, records_behind
 from features.history.columns import History
 from features.history.subsets import keep_events, take_cases
 from models.bundle.folder import Bundle
@@ -91,7 +91,7 @@ def find_settling(bundle: Bundle, history: History, case: int, as_of_us: int) ->
 def _find_disputes(
     bundle: Bundle, history: History, case: int, as_of_us: int
 ) -> tuple[Dispute, ...]:
-    moment = Moment(history, bundle.catalogue, case, as_of_us)
+    moment = CaseMoment(history, bundle.catalogue, case, as_of_us)
     found = find_units(moment)
     disputed = [n for n, rows in enumerate(found.rows) if _differ(moment, rows)]
     kept = [_views(moment, found.rows[n]) for n in disputed]
@@ -111,7 +111,7 @@ def _find_disputes(
     return tuple(disputes)
 
 
-def _differ(moment: Moment, rows: Int64) -> bool:
+def _differ(moment: CaseMoment, rows: Int64) -> bool:
     """Say whether the views of one incident differ in kind, value or detail."""
     events, first = moment.history.events, moment.rows.start
     at = first + rows
@@ -135,7 +135,7 @@ def _differ(moment: Moment, rows: Int64) -> bool:
     return len(set(recorded)) > 1
 
 
-def _views(moment: Moment, rows: Int64) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _views(moment: CaseMoment, rows: Int64) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     """Return which events stand: as recorded, then with each view of one incident by itself."""
     views = moment.history.events.view.codes[moment.rows][rows]
     kept = [moment.usable()]

@@ -29,7 +29,7 @@ from models.ranking.reasons_text import Explained, describe_reasons, list_unansw
 
 
 @dataclass(frozen=True)
-class Standing:
+class RankedCases:
     """The order of cases, before reasons are worded.
 
     Parameters
@@ -97,7 +97,7 @@ class Ranking:
     bundle: Bundle
     history: History
     as_of_us: int
-    standing: Standing
+    standing: RankedCases
 
     def __len__(self) -> int:
         return len(self.standing.case)
@@ -193,7 +193,7 @@ def rank_cases(
     return rank(bundle, history, as_of_us, cases).list_first(top)
 
 
-def order_cases(bundle: Bundle, history: History, as_of_us: int, cases: Int64) -> Standing:
+def order_cases(bundle: Bundle, history: History, as_of_us: int, cases: Int64) -> RankedCases:
     """Measure and order cases by priority: the larger of as recorded and with custody ended.
 
     Parameters
@@ -227,7 +227,7 @@ def order_cases(bundle: Bundle, history: History, as_of_us: int, cases: Int64) -
     outcomes = list(recorded.by_outcome)
     shares = np.array([recorded.by_outcome[name] for name in outcomes])
     leading = shares.argmax(axis=0) if outcomes else np.zeros(len(cases), dtype=np.int64)
-    return Standing(
+    return RankedCases(
         case=cases[order],
         values=values[order],
         priority=priority[order],
@@ -361,5 +361,5 @@ def _mark_file(ranking: Ranking, place: int) -> tuple[str, ...]:
     return familiarity.mark(standing.values[place], n_records).sentences
 
 
-def _log_odds_at(standing: Standing, place: int) -> dict[str, float]:
+def _log_odds_at(standing: RankedCases, place: int) -> dict[str, float]:
     return {name: float(column[place]) for name, column in standing.log_odds.items()}

@@ -18,7 +18,7 @@ from models.ranking.reasons_text import MOST_UP
 
 
 @dataclass(frozen=True)
-class Agreement:
+class ReasonAgreement:
     """How far two lists of top reasons agree, over many cases.
 
     Parameters
@@ -119,7 +119,7 @@ def _places(priority: Mapping[str, float], other: Mapping[str, float]) -> dict[s
 
 def measure_served_churn(
     before: Bundle, after: Bundle, history: History, as_of_us: int, cases: Int64
-) -> Agreement:
+) -> ReasonAgreement:
     """Return how far the reasons that people would read agree between two models.
 
     A case's reasons are those of the outcome that leads its priority, in either model, and are
@@ -168,7 +168,7 @@ def _ranks(cases: Int64) -> Int64:
     return found
 
 
-def measure_churn(before: Bundle, after: Bundle, values: Float64, outcome: str) -> Agreement:
+def measure_churn(before: Bundle, after: Bundle, values: Float64, outcome: str) -> ReasonAgreement:
     """Return how far the reasons of the same cases agree between two models.
 
     Parameters
@@ -195,7 +195,9 @@ def measure_churn(before: Bundle, after: Bundle, values: Float64, outcome: str) 
     return _compare(*(_top_reasons(bundle, values, outcome) for bundle in (before, after)))
 
 
-def measure_agreement(bundle: Bundle, values: Float64, twins: Float64, outcome: str) -> Agreement:
+def measure_agreement(
+    bundle: Bundle, values: Float64, twins: Float64, outcome: str
+) -> ReasonAgreement:
     """Return how far reasons agree between cases and their near-identical twins.
 
     Parameters
@@ -224,9 +226,9 @@ def _top_reasons(bundle: Bundle, values: Float64, outcome: str) -> Int64:
     return np.where(np.take_along_axis(shares, order, axis=1) > 0, order, -1)
 
 
-def _compare(a: Int64, b: Int64) -> Agreement:
+def _compare(a: Int64, b: Int64) -> ReasonAgreement:
     common = ((a[:, :, None] == b[:, None, :]) & (a >= 0)[:, :, None]).sum(axis=(1, 2))
     either = (a >= 0).sum(axis=1) + (b >= 0).sum(axis=1) - common
     overlap = np.where(either > 0, common / np.maximum(either, 1), 1.0)
     same = a[:, 0] == b[:, 0]
-    return Agreement(len(a), float(overlap.mean()), float(same.mean()))
+    return ReasonAgreement(len(a), float(overlap.mean()), float(same.mean()))

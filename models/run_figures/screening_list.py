@@ -115,7 +115,7 @@ class CapacityPlan:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PlannerFigures:
     """Plans by capacity, over the same stream of ``weeks`` weeks."""
 
     weeks: int | None = None
@@ -184,7 +184,7 @@ class ListFigures:
     missed: Mapping[str, MissedFigures] = field(default_factory=dict)
     weights: tuple[WeightChange, ...] = ()
     custody: CustodyPrecaution | None = None
-    planner: Plan | None = None
+    planner: PlannerFigures | None = None
     lengths: Mapping[str, ListLengths] = field(default_factory=dict)
 
 

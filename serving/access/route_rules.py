@@ -30,7 +30,7 @@ SCOPES: Final = (
 
 
 @dataclass(frozen=True)
-class Rule:
+class RouteRule:
     """Who may call a route.
 
     Parameters
@@ -61,26 +61,26 @@ class Rule:
     keeps_nothing: bool = False
 
 
-_PUBLIC: Final = Rule(public=True)
-_LOOK: Final = Rule(READERS, "cases:read", looks=True)
-_LIST: Final = Rule(READERS, "lists:read", looks=True)
-_LIST_OUT: Final = Rule(READERS, "lists:read", "disclosure", looks=True)
-_DUTY: Final = Rule(READERS, "duty:read", looks=True)
-_DECIDE: Final = Rule(DECIDERS, operation="alteration")
-_OPEN: Final = Rule(OPENERS, operation="alteration")
-_MOVE: Final = Rule(MOVERS, operation="combination")
-_SEND: Final = Rule(SENDERS[:-1], "records:write", "collection")
-_FIGURES: Final = Rule(EVERYBODY, "figures:read", whole_unit=True)
-_ACKNOWLEDGE: Final = Rule(("duty", ADMINISTRATOR), operation="alteration")
-_READ_FIRST: Final = Rule((*DECIDERS, ADMINISTRATOR), operation="alteration")
-_OVERSEE: Final = Rule((AUDITOR,), looks=True, whole_unit=True)
-_SEE_LOOKS: Final = Rule((*DECIDERS, AUDITOR), looks=True)
+_PUBLIC: Final = RouteRule(public=True)
+_LOOK: Final = RouteRule(READERS, "cases:read", looks=True)
+_LIST: Final = RouteRule(READERS, "lists:read", looks=True)
+_LIST_OUT: Final = RouteRule(READERS, "lists:read", "disclosure", looks=True)
+_DUTY: Final = RouteRule(READERS, "duty:read", looks=True)
+_DECIDE: Final = RouteRule(DECIDERS, operation="alteration")
+_OPEN: Final = RouteRule(OPENERS, operation="alteration")
+_MOVE: Final = RouteRule(MOVERS, operation="combination")
+_SEND: Final = RouteRule(SENDERS[:-1], "records:write", "collection")
+_FIGURES: Final = RouteRule(EVERYBODY, "figures:read", whole_unit=True)
+_ACKNOWLEDGE: Final = RouteRule(("duty", ADMINISTRATOR), operation="alteration")
+_READ_FIRST: Final = RouteRule((*DECIDERS, ADMINISTRATOR), operation="alteration")
+_OVERSEE: Final = RouteRule((AUDITOR,), looks=True, whole_unit=True)
+_SEE_LOOKS: Final = RouteRule((*DECIDERS, AUDITOR), looks=True)
 
-RULES: Final[Mapping[tuple[str, str], Rule]] = {
+RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     # Signing in and out; who one is.
     ("POST", "/v1/sign-in"): _PUBLIC,
     ("POST", "/v1/sign-out"): _PUBLIC,
-    ("GET", "/v1/me"): Rule(EVERYBODY, "cases:read"),
+    ("GET", "/v1/me"): RouteRule(EVERYBODY, "cases:read"),
     ("GET", "/sign-in"): _PUBLIC,
     ("POST", "/sign-in"): _PUBLIC,
     ("GET", "/sign-in/begin"): _PUBLIC,
@@ -89,18 +89,22 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     # Records in.
     ("POST", "/v1/records"): _SEND,
     ("POST", "/v1/imports"): _SEND,
-    ("GET", "/v1/imports"): Rule((*SENDERS[:-1], DATA_SCIENTIST), "records:write", whole_unit=True),
-    ("GET", "/v1/imports/{import_key}"): Rule(
+    ("GET", "/v1/imports"): RouteRule(
+        (*SENDERS[:-1], DATA_SCIENTIST), "records:write", whole_unit=True
+    ),
+    ("GET", "/v1/imports/{import_key}"): RouteRule(
         (*SENDERS[:-1], DATA_SCIENTIST), "records:write", whole_unit=True
     ),
     ("PUT", "/v1/imports/{import_key}/rows"): _SEND,
-    ("GET", "/v1/imports/{import_key}/rejects"): Rule(
+    ("GET", "/v1/imports/{import_key}/rejects"): RouteRule(
         SENDERS[:-1], "records:write", looks=True, whole_unit=True
     ),
-    ("GET", "/v1/imports/{import_key}/rejects.csv"): Rule(
+    ("GET", "/v1/imports/{import_key}/rejects.csv"): RouteRule(
         SENDERS[:-1], "records:write", "disclosure", looks=True, whole_unit=True
     ),
-    ("POST", "/v1/scores"): Rule((*READERS, DATA_SCIENTIST), "scores:compute", keeps_nothing=True),
+    ("POST", "/v1/scores"): RouteRule(
+        (*READERS, DATA_SCIENTIST), "scores:compute", keeps_nothing=True
+    ),
     # The list and every open case.
     ("POST", "/v1/sittings"): _OPEN,
     ("GET", "/v1/sittings"): _LIST,
@@ -139,7 +143,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/cases/{key}/first-view"): _OPEN,
     ("POST", "/v1/cases/{key}/merge"): _MOVE,
     ("POST", "/v1/cases/{key}/split"): _MOVE,
-    ("POST", "/v1/cases/{key}/transfer"): Rule(MOVERS, operation="alteration"),
+    ("POST", "/v1/cases/{key}/transfer"): RouteRule(MOVERS, operation="alteration"),
     # Sealed cases.
     ("GET", "/v1/sealed"): _LIST,
     ("POST", "/v1/cases/{key}/seal"): _DECIDE,
@@ -158,20 +162,22 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     # Figures of the whole unit, and the model.
     ("GET", "/v1/flags"): _FIGURES,
     ("GET", "/v1/findings"): _FIGURES,
-    ("GET", "/v1/model"): Rule(EVERYBODY, "figures:read"),
-    ("GET", "/v1/promotions"): Rule(EVERYBODY, "figures:read"),
-    ("POST", "/v1/ordering"): Rule(("duty", ADMINISTRATOR), operation="alteration"),
+    ("GET", "/v1/model"): RouteRule(EVERYBODY, "figures:read"),
+    ("GET", "/v1/promotions"): RouteRule(EVERYBODY, "figures:read"),
+    ("POST", "/v1/ordering"): RouteRule(("duty", ADMINISTRATOR), operation="alteration"),
     ("GET", "/v1/rescoring"): _FIGURES,
-    ("GET", "/models"): Rule(EVERYBODY),
-    ("POST", "/models/ordering"): Rule(("duty", ADMINISTRATOR), operation="alteration"),
-    ("GET", "/data"): Rule(("reviewer", DATA_SCIENTIST, AUDITOR, ADMINISTRATOR), whole_unit=True),
+    ("GET", "/models"): RouteRule(EVERYBODY),
+    ("POST", "/models/ordering"): RouteRule(("duty", ADMINISTRATOR), operation="alteration"),
+    ("GET", "/data"): RouteRule(
+        ("reviewer", DATA_SCIENTIST, AUDITOR, ADMINISTRATOR), whole_unit=True
+    ),
     # Oversight.
     ("GET", "/v1/audit/lines"): _OVERSEE,
     ("GET", "/v1/audit/unusual"): _OVERSEE,
-    ("GET", "/v1/audit/check"): Rule((AUDITOR, ADMINISTRATOR)),
+    ("GET", "/v1/audit/check"): RouteRule((AUDITOR, ADMINISTRATOR)),
     ("GET", "/oversight"): _OVERSEE,
     # Help.
-    ("GET", "/help"): Rule(EVERYBODY),
+    ("GET", "/help"): RouteRule(EVERYBODY),
     ("GET", "/accessibility"): _PUBLIC,
     ("GET", "/example"): _PUBLIC,
     ("GET", "/print.css"): _PUBLIC,

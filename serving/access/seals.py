@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select
 
 from serving.access.roles import need_decider
 from serving.access.visibility import make_hidden, may_see_case
-from serving.errors import Problem, ServiceError, invalid
+from serving.errors import RequestProblem, ServiceError, invalid
 from serving.persons import Person, read_person
 from serving.standing.standings import StandingRules
 from serving.store.database import Writing, make_key
@@ -164,17 +164,17 @@ def _check(connection: Connection, case_key: str, person: Person) -> None:
         raise make_hidden()
 
 
-def _find_problems(person: Person, named: frozenset[str]) -> list[Problem]:
+def _find_problems(person: Person, named: frozenset[str]) -> list[RequestProblem]:
     found = []
     if not LEAST_PEOPLE <= len(named) <= MOST_PEOPLE:
         remedy = f"name {LEAST_PEOPLE} to {MOST_PEOPLE} people by what the sign-in knows them"
-        found.append(Problem(where="people", code="too_few_people", remedy=remedy))
+        found.append(RequestProblem(where="people", code="too_few_people", remedy=remedy))
     if person.subject not in named:
         remedy = "name yourself as well: whoever seals a case stays answerable for it"
-        found.append(Problem(where="people", code="not_yourself", remedy=remedy))
+        found.append(RequestProblem(where="people", code="not_yourself", remedy=remedy))
     if any(not one or len(one) > _MOST_LETTERS or not one.isprintable() for one in named):
         remedy = "write each as the person's own page shows it"
-        found.append(Problem(where="people", code="unusable_name", remedy=remedy))
+        found.append(RequestProblem(where="people", code="unusable_name", remedy=remedy))
     return found
 
 

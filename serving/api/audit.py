@@ -9,9 +9,22 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from serving.oversight.access_log import AuditLine, LinesPage, Wanted, read_lines, read_looks_at
+from serving.oversight.access_log import (
+    AuditLine,
+    EntryFilter,
+    LinesPage,
+    read_lines,
+    read_looks_at,
+)
 from serving.oversight.audit_verification import list_problems, verify_tail
-from serving.oversight.unusual_access import Busy, Crowded, Limits, Looker, Period, find_unusual
+from serving.oversight.unusual_access import (
+    AccessPeriod,
+    Busy,
+    Crowded,
+    Limits,
+    Looker,
+    find_unusual,
+)
 from serving.persons import Person, SignedIn
 from serving.service import ServiceDep
 from serving.store.acts import Operation
@@ -152,7 +165,7 @@ def list_audit_lines(
     cursor: _Cursor = None,
 ) -> LinesOut:
     """Return lines of one book, the latest first."""
-    wanted = Wanted(book, case, subject, operation, cursor, limit)
+    wanted = EntryFilter(book, case, subject, operation, cursor, limit)
     face = Clockface(service.need_unit().time_zone)
     return _describe_page(read_lines(service.need_store(), wanted), face)
 
@@ -167,12 +180,16 @@ def list_looks(
     return _describe_page(found, face)
 
 
-@router.get("/audit/unusual", responses=describe_errors(401, 403, 422, 503))
-def tell_unusual(service: ServiceDep, person: SignedIn, days: _Days = 28) -> UnusualOut:
+@router.get(
+    "/audit/unusual",
+    responses=describe_errors(401, 403, 422, 503),
+    operation_id="tell_unusual_v1_audit_unusual_get",
+)
+def describe_unusual(service: ServiceDep, person: SignedIn, days: _Days = 28) -> UnusualOut:
     """Return the looking of the last days that somebody ought to ask about."""
     store, face = service.need_store(), Clockface(service.need_unit().time_zone)
     now_us = store.clock()
-    found = find_unusual(store, Period(now_us - days * _DAY_US, now_us + 1), Limits())
+    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1), Limits())
     return UnusualOut(
         note=NOTE,
         since=face.show(found.period.from_us),

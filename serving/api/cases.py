@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from serving.api.decisions import CaseKey, Cursor, Limit
 from serving.decisions.case_view import describe_case
-from serving.decisions.caseload import Wanted, read_caseload
+from serving.decisions.caseload import CaseloadFilter, read_caseload
 from serving.decisions.drafts import NO_NUL
 from serving.decisions.outputs import CaseloadOut, CaseOut
 from serving.decisions.versions import write_tag
@@ -43,7 +43,7 @@ def list_caseload(
     """Return the managed cases and what changed on each since its latest decision."""
     store, unit = service.need_store(), service.need_unit()
     with store.reading() as connection:
-        wanted = Wanted(owner, area, order, limit, cursor, sight_of(request, connection))
+        wanted = CaseloadFilter(owner, area, order, limit, cursor, sight_of(request, connection))
         rules, now_us = make_rules(service.settings), store.clock()
         found = read_caseload(connection, wanted, unit, rules, now_us)
     note_shown(request, (one.key for one in found.cases))

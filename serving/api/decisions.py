@@ -15,7 +15,7 @@ from serving.decisions.corrections import (
     read_correction,
     read_open_corrections,
 )
-from serving.decisions.deciding import Act, decide
+from serving.decisions.deciding import DecisionRequest, decide
 from serving.decisions.drafts import DecisionIn
 from serving.decisions.history import read_decision, read_decisions
 from serving.decisions.outputs import (
@@ -82,7 +82,7 @@ def make_decision(
     Nothing but this closes a case, takes one on or discharges a flag.
     """
     need_decider(person)
-    unit, act = service.need_unit(), Act(key, person, draft, read_tag(if_match))
+    unit, act = service.need_unit(), DecisionRequest(key, person, draft, read_tag(if_match))
     with service.need_store().writing() as writing:
         decided = decide(writing, act, unit, make_rules(service.settings))
         told = read_decision(writing.connection, decided.decision_key, unit)

@@ -13,7 +13,7 @@ from features.catalogue.declarations import Flag
 from features.contract.moments import format_moment
 from serving.flags import duty, first_reads
 from serving.flags.flag_shares import MOST_SHARE, FlagShare, count_open, flag_shares
-from serving.persons import SignedIn, tell_person
+from serving.persons import SignedIn, describe_person
 from serving.schemas import PersonOut, Strict
 from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
@@ -206,7 +206,7 @@ def record_read(key: Key, said: NoteIn, service: ServiceDep, person: SignedIn) -
         read = first_reads.record_first_read(writing, key, person, said.note, rules)
     return FirstReadOut(
         key=key,
-        person=tell_person(read.person),
+        person=describe_person(read.person),
         read_at=format_moment(read.read_at_us, service.need_unit().time_zone),
         note=read.note,
     )
@@ -272,7 +272,7 @@ def _describe_item(item: duty.DutyItem, flags: dict[str, Flag], zone: str) -> Du
 def _describe_seen(seen: duty.Acknowledgement, zone: str) -> AcknowledgementOut:
     return AcknowledgementOut(
         raising_key=seen.raising_key,
-        person=tell_person(seen.person),
+        person=describe_person(seen.person),
         acknowledged_at=format_moment(seen.at_us, zone),
         note=seen.note,
         procedure=duty.PROCEDURE,

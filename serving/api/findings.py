@@ -80,8 +80,8 @@ class FindingsOut(BaseModel):
     agreement_with_reasons: AgreementOut
 
 
-@router.get("/findings", responses=_ERRORS)
-def tell_findings(service: ServiceDep, person: SignedIn) -> FindingsOut:
+@router.get("/findings", responses=_ERRORS, operation_id="tell_findings_v1_findings_get")
+def describe_findings(service: ServiceDep, person: SignedIn) -> FindingsOut:
     """Return hits, misses, waits and agreement over all sittings."""
     store, unit = service.need_store(), service.need_unit()
     found = read_findings(store, service.champion.find(), unit, store.clock())

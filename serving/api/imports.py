@@ -33,7 +33,7 @@ from serving.intake.progress import (
     list_rejects,
     need_import,
 )
-from serving.intake.row_lines import Line, LineSplitter, normalise_rows, read_line
+from serving.intake.row_lines import LineSplitter, RowLine, normalise_rows, read_line
 from serving.lists.csv_export import disarm
 from serving.persons import Person, SignedIn
 from serving.service import Service, ServiceDep
@@ -131,7 +131,7 @@ async def add_rows(
                     await to_thread.run_sync(taker.take)
     except ClientDisconnect:
         # What was committed stays; the rest comes with the next request.
-        return await to_thread.run_sync(taker.tell)
+        return await to_thread.run_sync(taker.describe)
     for line in splitter.end():
         taker.add(line)
     return await to_thread.run_sync(taker.finish, last)
@@ -180,7 +180,7 @@ class _Taker:
         self._service, self._key, self._person = service, import_key, person
         self._store, self._unit = service.need_store(), service.need_unit()
         self._done = start
-        self._lines: list[Line] = []
+        self._lines: list[RowLine] = []
         self._size = 0
         self._changed: set[str] = set()
 
@@ -191,7 +191,7 @@ class _Taker:
         check_importer(imported, self._person)
         check_rows(imported, self._done + 1)
 
-    def add(self, line: Line) -> bool:
+    def add(self, line: RowLine) -> bool:
         """Take a line and say whether a chunk is full."""
         self._lines.append(line)
         self._size += len(line.content)
@@ -216,7 +216,7 @@ class _Taker:
         if len(self._changed) <= _MOST_SCORED:
             self._changed |= taken.changed_keys
 
-    def tell(self) -> ImportOut:
+    def describe(self) -> ImportOut:
         """Tell how far the import is."""
         with self._store.reading() as connection:
             return _describe(need_import(connection, self._key), self._unit)

@@ -9,7 +9,7 @@ from features.contract.json_text import is_storable
 from serving.access.roles import need_mover
 from serving.api.records import score_changed
 from serving.api.schemas_records import MergeIn, MoveOut, SplitIn, TransferIn
-from serving.errors import Problem, invalid
+from serving.errors import RequestProblem, invalid
 from serving.intake.moves import Move, merge_cases, split_case, transfer_case
 from serving.persons import SignedIn
 from serving.service import Service, ServiceDep
@@ -85,7 +85,9 @@ def transfer(key: _Key, asked: TransferIn, person: SignedIn, service: ServiceDep
 
 def _check_texts(**texts: str | None) -> None:
     problems = [
-        Problem(where=name, code="not_storable", remedy="write a text without control characters")
+        RequestProblem(
+            where=name, code="not_storable", remedy="write a text without control characters"
+        )
         for name, text in texts.items()
         if text is not None and (not text.strip() or not is_storable(text))
     ]

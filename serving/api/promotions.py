@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from features.contract.moments import format_moment
 from serving.persons import SignedIn
 from serving.promotions.record import (
-    Step,
+    PromotionStep,
     StepName,
     find_promotion,
     find_use,
@@ -113,7 +113,7 @@ def list_promotions(
     told = [one for one in reversed(steps) if one.stored_seq < cursor]
     return PromotionsOut(
         in_use=None if bundle_id is None else _describe_use(steps, bundle_id, since_us, unit),
-        fault=service.champion.fault or tell_fault(line.in_use, bundle_id),
+        fault=service.champion.fault or describe_fault(line.in_use, bundle_id),
         before=list(line.before),
         waiting=[_describe(one, unit) for one in find_waiting(steps)],
         steps=[_describe(one, unit) for one in told[:limit]],
@@ -121,7 +121,7 @@ def list_promotions(
     )
 
 
-def tell_fault(recorded: str | None, read: str | None) -> str | None:
+def describe_fault(recorded: str | None, read: str | None) -> str | None:
     """Return a sentence where the model that is read is not the one that was promoted."""
     if recorded == read:
         return None
@@ -134,7 +134,7 @@ def tell_fault(recorded: str | None, read: str | None) -> str | None:
 
 
 def _describe_use(
-    steps: tuple[Step, ...], bundle_id: str, since_us: int | None, unit: Unit
+    steps: tuple[PromotionStep, ...], bundle_id: str, since_us: int | None, unit: Unit
 ) -> InUseOut:
     put, (promoted, proposed) = find_use(steps, bundle_id), find_promotion(steps, bundle_id)
     since = since_us if put is None else put.at_us
@@ -148,7 +148,7 @@ def _describe_use(
     )
 
 
-def _describe(step: Step, unit: Unit) -> StepOut:
+def _describe(step: PromotionStep, unit: Unit) -> StepOut:
     return StepOut(
         key=step.key,
         step=step.name,

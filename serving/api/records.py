@@ -11,7 +11,7 @@ from features.contract.rejects import Rejects
 from features.intake.normalisation import Clock
 from serving.access.roles import may_turn_cases, need_sender
 from serving.api.schemas_records import RecordsIn, RecordsOut
-from serving.errors import Problem, ServiceError, invalid
+from serving.errors import RequestProblem, ServiceError, invalid
 from serving.intake.chunks import Chunk, take_at_once
 from serving.intake.row_lines import RawRow, make_raw_row, normalise_rows
 from serving.persons import SignedIn
@@ -101,11 +101,11 @@ def _lay_out(asked: RecordsIn) -> tuple[list[RawRow], list[str]]:
     return rows, [place for _, _, place in found]
 
 
-def _locate(rejects: Rejects, places: Sequence[str]) -> list[Problem]:
+def _locate(rejects: Rejects, places: Sequence[str]) -> list[RequestProblem]:
     """Return where in the request each reject stands."""
     told = rejects.frame[["row", "column", "code", "remedy"]].sort_values(["row", "column"])
     return [
-        Problem(
+        RequestProblem(
             where=f"{places[int(row) - 1]}.{column}".rstrip("."), code=str(code), remedy=str(remedy)
         )
         for row, column, code, remedy in told.itertuples(index=False)

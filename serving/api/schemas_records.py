@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.errors import Problem
+from serving.errors import RequestProblem
 from serving.schemas import CaseIn, EventIn, FactIn, Strict
 from serving.store.opaque_keys import KEY_PATTERN
 
@@ -60,7 +60,9 @@ class RecordsOut(BaseModel):
     repeats: int = Field(description="Rows that were here already, word for word.")
     conflicts: int = Field(description="Rows that contradict what is stored; that one stands.")
     rejects: int
-    not_taken: list[Problem] = Field(description="Each row that was not stored, in its place.")
+    not_taken: list[RequestProblem] = Field(
+        description="Each row that was not stored, in its place."
+    )
     warnings: dict[str, int]
     scored: int = Field(description="Cases that were scored anew; 0 where no model is in use.")
 

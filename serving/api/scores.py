@@ -14,7 +14,7 @@ from features.history.vocabulary import REMEDIES, UNKNOWN_FACT, UNKNOWN_KIND, ch
 from features.intake.contract_folder import ContractFolder, assemble_folder
 from models.ranking.advice import Advice, RankedList
 from models.ranking.order import rank_cases
-from serving.errors import Problem, ServiceError, invalid
+from serving.errors import RequestProblem, ServiceError, invalid
 from serving.schemas import (
     AdviceOut,
     NotRankedOut,
@@ -87,7 +87,9 @@ def _read_as_of(asked: ScoreRequest) -> int:
     try:
         find_zone(asked.time_zone)
     except Exception as error:
-        problem = Problem(where="time_zone", code="unknown_zone", remedy="write an IANA name")
+        problem = RequestProblem(
+            where="time_zone", code="unknown_zone", remedy="write an IANA name"
+        )
         raise invalid([problem]) from error
     if asked.as_of is None:
         return _now_us()
@@ -95,7 +97,9 @@ def _read_as_of(asked: ScoreRequest) -> int:
         return parse_date(asked.as_of, asked.time_zone)
     except ValueError:
         remedy = "write an ISO 8601 date or time"
-        raise invalid([Problem(where="as_of", code="unreadable_moment", remedy=remedy)]) from None
+        raise invalid(
+            [RequestProblem(where="as_of", code="unreadable_moment", remedy=remedy)]
+        ) from None
 
 
 def _check_size(asked: ScoreRequest, service: Service) -> None:
@@ -127,7 +131,7 @@ def _lay_out(asked: ScoreRequest) -> dict[str, list[dict[str, object]]]:
     }
 
 
-def _locate(folder: ContractFolder, asked: ScoreRequest) -> list[Problem]:
+def _locate(folder: ContractFolder, asked: ScoreRequest) -> list[RequestProblem]:
     """Return rejected rows by their place in the request; no value is repeated."""
     places = {"cases": [f"cases[{number}]" for number in range(len(asked.cases))]}
     for table in ("events", "facts"):
@@ -137,7 +141,7 @@ def _locate(folder: ContractFolder, asked: ScoreRequest) -> list[Problem]:
             for row in range(len(getattr(case, table)))
         ]
     return [
-        Problem(
+        RequestProblem(
             where=f"{places[row['table']][row['row'] - 1]}.{row['column']}".rstrip("."),
             code=row["code"],
             remedy=row["remedy"],

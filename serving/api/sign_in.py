@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field
 
-from serving.persons import SignedIn, tell_person
+from serving.persons import SignedIn, describe_person
 from serving.schemas import PersonOut, Strict
 from serving.web.error_answers import describe_errors
 from serving.web.sign_in import name_person, sign_in, sign_out
@@ -53,7 +53,7 @@ def begin_session(who: SignInIn, request: Request, response: Response) -> Person
     """
     person = name_person(who.name, who.role, who.agency, who.areas)
     sign_in(request, response, person)
-    return tell_person(person)
+    return describe_person(person)
 
 
 @router.post("/sign-out", status_code=204, responses=describe_errors(403))
@@ -66,4 +66,4 @@ def end_session(request: Request, response: Response) -> None:
 def read_me(person: SignedIn) -> MeOut:
     """Return who is signed in."""
     areas = None if person.areas is None else sorted(person.areas)
-    return MeOut(**tell_person(person).model_dump(), subject=person.subject, areas=areas)
+    return MeOut(**describe_person(person).model_dump(), subject=person.subject, areas=areas)

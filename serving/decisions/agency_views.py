@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select
 from serving.access.roles import need_decider
 from serving.decisions.drafts import Key, Words
 from serving.decisions.outputs import ViewOut, ViewsOut
-from serving.errors import Problem, invalid
+from serving.errors import RequestProblem, invalid
 from serving.persons import Person
 from serving.schemas import Strict
 from serving.store.case_keys import need_case
@@ -63,11 +63,13 @@ def _check_references(connection: Connection, case_key: str, view: ViewIn) -> No
     )
     if view.decision_key is not None and connection.execute(decision).one_or_none() is None:
         remedy = "name one of this case"
-        problems.append(Problem(where="decision_key", code="not_of_this_case", remedy=remedy))
+        problems.append(
+            RequestProblem(where="decision_key", code="not_of_this_case", remedy=remedy)
+        )
     sitting = select(sittings.c.sitting_key).where(sittings.c.sitting_key == view.sitting_key)
     if view.sitting_key is not None and connection.execute(sitting).one_or_none() is None:
         remedy = "name a sitting, or none"
-        problems.append(Problem(where="sitting_key", code="unknown", remedy=remedy))
+        problems.append(RequestProblem(where="sitting_key", code="unknown", remedy=remedy))
     if problems:
         raise invalid(problems)
 

@@ -63,7 +63,7 @@ class RecordTeller:
         self._face = face
         self._now_us = now_us
 
-    def tell(
+    def describe(
         self,
         folder: ContractFolder,
         case_key: str,
@@ -85,15 +85,15 @@ class RecordTeller:
         events = _of_case(folder.events, case_key)
         apart = is_kept_apart(events["source"], events["handling"])
         ours = apart & (events["source"] == agency)
-        told = [self._tell_event(row) for row in _list_rows(events[~apart | ours])]
-        told += [self._tell_fact(row) for row in _list_rows(_of_case(folder.facts, case_key))]
+        told = [self._describe_event(row) for row in _list_rows(events[~apart | ours])]
+        told += [self._describe_fact(row) for row in _list_rows(_of_case(folder.facts, case_key))]
         links = _of_case(folder.links, case_key)
         links = links[~links["linked_case_id"].isin(list(hidden))]
-        told += [self._tell_link(row) for row in _list_rows(links)]
+        told += [self._describe_link(row) for row in _list_rows(links)]
         told.sort(key=lambda pair: pair[0], reverse=True)
         return [record for _, record in told], int(ours.sum())
 
-    def _tell_event(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
+    def _describe_event(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
         until = row["occurred_until"]
         return (int(row["occurred_at"]), row["event_id"]), RecordOut(
             table="events",
@@ -111,7 +111,7 @@ class RecordTeller:
             **{name: row[name] for name in _EVENT_TEXTS},
         )
 
-    def _tell_fact(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
+    def _describe_fact(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
         name = row["name"]
         known = self._catalogue.facts.get(name) if self._catalogue else None
         return (int(row["recorded_at"]), row["fact_id"]), RecordOut(
@@ -127,7 +127,7 @@ class RecordTeller:
             **_NO_TEXTS,
         )
 
-    def _tell_link(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
+    def _describe_link(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
         kind = row["kind"]
         label = "link withdrawn" if kind == RETRACTED else f"linked case: {_plain(kind)}"
         return (int(row["recorded_at"]), row["link_id"]), RecordOut(

@@ -10,7 +10,7 @@ import numpy as np
 
 from features.catalogue.declarations import Catalogue
 from features.contract.arrays import MISSING
-from features.evidence.records import Interval, Moment, state_intervals
+from features.evidence.records import CaseMoment, Interval, state_intervals
 from features.history.columns import History
 from serving.decisions.outputs import SpanOut
 from serving.store.row_text import Clockface
@@ -36,15 +36,15 @@ def find_spans(
     """
     if len(history) == 0:
         return []
-    moment = Moment(history, catalogue, _FIRST_CASE, as_of_us)
+    moment = CaseMoment(history, catalogue, _FIRST_CASE, as_of_us)
     return [
-        _tell(moment, state, interval, face)
+        _describe(moment, state, interval, face)
         for state in catalogue.states
         for interval in state_intervals(moment, state)
     ]
 
 
-def _tell(moment: Moment, state: str, interval: Interval, face: Clockface) -> SpanOut:
+def _describe(moment: CaseMoment, state: str, interval: Interval, face: Clockface) -> SpanOut:
     keys = np.asarray(moment.history.events.event_id[moment.rows])
     detail = moment.history.events.detail
     code = int(detail.codes[moment.rows][interval.first])

@@ -113,14 +113,14 @@ def describe_case(
     teller = RecordTeller(catalogue, told.advice, Clockface(unit.time_zone), now_us)
     hidden = EVERYTHING.hidden if person is None else find_sight(connection, person).hidden
     agency = None if person is None else person.agency
-    records, n_apart = teller.tell(folder, case_key, agency=agency, hidden=hidden)
+    records, n_apart = teller.describe(folder, case_key, agency=agency, hidden=hidden)
     flags = standing_flags(connection, [case_key]).get(case_key, [])
     past = read_decisions(connection, case_key, unit, size=MOST_DECISIONS, withheld=withheld)
     return CaseOut(
-        **_tell_standing(row, unit, now_us),
+        **_describe_standing(row, unit, now_us),
         synthetic=unit.synthetic,
-        first_read=_tell_first_read(row, unit),
-        flags=[_tell_flag(flag, catalogue, unit) for flag in flags],
+        first_read=_describe_first_read(row, unit),
+        flags=[_describe_flag(flag, catalogue, unit) for flag in flags],
         ask_first=_list_questions(told),
         bundle_id=None if in_use is None else in_use.id,
         withheld=withheld,
@@ -160,7 +160,7 @@ def _need_standing(connection: Connection, case_key: str) -> Row[Any]:
     return found
 
 
-def _tell_standing(row: Row[Any], unit: Unit, now_us: int) -> dict[str, Any]:
+def _describe_standing(row: Row[Any], unit: Unit, now_us: int) -> dict[str, Any]:
     face = Clockface(unit.time_zone)
     since = row.waiting_since_us
     return {
@@ -196,11 +196,11 @@ def _read_advice(folders: CaseFolders, service: Service, row: Row[Any], *, withh
     ranking = rank(bundle, then.moment.history, score.as_of_us, np.zeros(1, dtype=np.int64))
     (advice,) = ranking.advise([0])
     is_behind = row.record_seq > row.known_seq
-    out = _tell_advice(advice, score, bundle, service.need_unit(), is_behind=is_behind)
+    out = _describe_advice(advice, score, bundle, service.need_unit(), is_behind=is_behind)
     return _Told(advice, bundle, out, None, None if is_behind else then.moment.history)
 
 
-def _tell_advice(
+def _describe_advice(
     advice: Advice, score: StoredScore, bundle: Bundle, unit: Unit, *, is_behind: bool
 ) -> CaseAdviceOut:
     told = dataclasses.asdict(advice)
@@ -240,7 +240,7 @@ def _list_questions(told: _Told) -> list[str]:
     return list(found.get(told.advice.case_id, ()))
 
 
-def _tell_flag(flag: StandingFlag, catalogue: Catalogue | None, unit: Unit) -> CaseFlagOut:
+def _describe_flag(flag: StandingFlag, catalogue: Catalogue | None, unit: Unit) -> CaseFlagOut:
     wording: Mapping[str, str] = (
         {one.name: one.wording for one in catalogue.flags} if catalogue else {}
     )
@@ -257,7 +257,7 @@ def _tell_flag(flag: StandingFlag, catalogue: Catalogue | None, unit: Unit) -> C
     )
 
 
-def _tell_first_read(row: Row[Any], unit: Unit) -> FirstReadOut:
+def _describe_first_read(row: Row[Any], unit: Unit) -> FirstReadOut:
     face = Clockface(unit.time_zone)
     return FirstReadOut(
         due=face.show(row.first_read_due_us),
@@ -300,13 +300,13 @@ def _read_places(
             opened_at=face.show(row.opened_at_us),
             position=None if row.sitting_key in unviewed else row.position,
             first_view=row.view,
-            **_tell_draw(row, withheld=row.sitting_key in unviewed | drawn_in),
+            **_describe_draw(row, withheld=row.sitting_key in unviewed | drawn_in),
         )
         for row in rows
     ]
 
 
-def _tell_draw(row: Row[Any], *, withheld: bool) -> dict[str, Any]:
+def _describe_draw(row: Row[Any], *, withheld: bool) -> dict[str, Any]:
     """Return why a case was on a list: only ranks of the first cases are kept, so they tell too."""
     names = ("rule", "by_lot", "probability", "rank")
     return {name: None if withheld else getattr(row, name) for name in names}

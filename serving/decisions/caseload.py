@@ -40,7 +40,7 @@ _now: Final = scores.alias("score_now")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CaseloadFilter:
     """Which part of the caseload is asked for.
 
     Parameters
@@ -67,7 +67,7 @@ class Wanted:
 
 
 def read_caseload(
-    connection: Connection, wanted: Wanted, unit: Unit, rules: StandingRules, now_us: int
+    connection: Connection, wanted: CaseloadFilter, unit: Unit, rules: StandingRules, now_us: int
 ) -> CaseloadOut:
     """Return managed cases and what changed on them.
 
@@ -102,7 +102,7 @@ def read_caseload(
     )
 
 
-def _is_wanted(wanted: Wanted) -> ColumnElement[bool]:
+def _is_wanted(wanted: CaseloadFilter) -> ColumnElement[bool]:
     conditions = [standings.c.state == "managed", wanted.sight.of_standings()]
     if wanted.owner is not None:
         conditions.append(standings.c.owner == wanted.owner)
@@ -161,7 +161,9 @@ def _select_cases(connection: Connection, blind: frozenset[str]) -> "Select[Any]
     )
 
 
-def _select_page(connection: Connection, wanted: Wanted, blind: frozenset[str]) -> "Select[Any]":
+def _select_page(
+    connection: Connection, wanted: CaseloadFilter, blind: frozenset[str]
+) -> "Select[Any]":
     query = _select_cases(connection, blind).where(_is_wanted(wanted)).limit(wanted.size + 1)
     key = standings.c.case_key
     after = None if wanted.cursor is None else _find(connection, wanted, wanted.cursor, blind)
@@ -183,7 +185,9 @@ def _select_page(connection: Connection, wanted: Wanted, blind: frozenset[str]) 
     return query.order_by(change.desc(), key)
 
 
-def _find(connection: Connection, wanted: Wanted, case_key: str, blind: frozenset[str]) -> Row[Any]:
+def _find(
+    connection: Connection, wanted: CaseloadFilter, case_key: str, blind: frozenset[str]
+) -> Row[Any]:
     """Return the case that a cursor names: a key alone, so that an address says nothing."""
     if not wanted.sight.keep_listed(connection, [case_key]):
         raise make_bad_cursor()

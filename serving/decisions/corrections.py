@@ -220,10 +220,10 @@ def _read(
         .limit(size)
     )
     face = Clockface(unit.time_zone)
-    return [_tell(row, face) for row in connection.execute(query)]
+    return [_describe(row, face) for row in connection.execute(query)]
 
 
-def _tell(row: Row[Any], face: Clockface) -> CorrectionOut:
+def _describe(row: Row[Any], face: Clockface) -> CorrectionOut:
     answer = None
     if row.a_answer is not None:
         answer = AnswerOut(

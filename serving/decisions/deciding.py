@@ -14,7 +14,7 @@ from features.contract.moments import to_datetime
 from serving.decisions.drafts import DecisionIn, check_draft
 from serving.decisions.lifecycle import append_turns, list_turns, read_course
 from serving.decisions.versions import check_version
-from serving.errors import Problem, ServiceError, invalid
+from serving.errors import RequestProblem, ServiceError, invalid
 from serving.flags.first_reads import add_first_read
 from serving.flags.flags import discharge
 from serving.intake.records import find_companions
@@ -39,7 +39,7 @@ _WITHHELD: Final = (
 
 
 @dataclass(frozen=True)
-class Act:
+class DecisionRequest:
     """Somebody decides on a case.
 
     Parameters
@@ -68,7 +68,7 @@ class Decided:
     version: int
 
 
-def decide(writing: Writing, act: Act, unit: Unit, rules: StandingRules) -> Decided:
+def decide(writing: Writing, act: DecisionRequest, unit: Unit, rules: StandingRules) -> Decided:
     """Record a decision, and what follows from it.
 
     The flags that it names are discharged, the case's records say that it was taken on, handed
@@ -118,7 +118,9 @@ def decide(writing: Writing, act: Act, unit: Unit, rules: StandingRules) -> Deci
     return Decided(key, version)
 
 
-def _check_references(connection: Connection, act: Act, head: int) -> Iterator[Problem]:
+def _check_references(
+    connection: Connection, act: DecisionRequest, head: int
+) -> Iterator[RequestProblem]:
     """Check that what the draft names is there, all in one query."""
     draft = act.draft
     is_score = and_(scores.c.score_key == draft.score_key, scores.c.case_key == act.case_key)
@@ -146,10 +148,12 @@ def _check_references(connection: Connection, act: Act, head: int) -> Iterator[P
     found = connection.execute(select(*(holds for _, _, holds in given))).one()
     for (where, (code, remedy), _), holds in zip(given, found, strict=True):
         if not holds:
-            yield Problem(where=where, code=code, remedy=remedy)
+            yield RequestProblem(where=where, code=code, remedy=remedy)
 
 
-def _check_flags(act: Act, open_flags: Collection[tuple[str, str]]) -> Iterator[Problem]:
+def _check_flags(
+    act: DecisionRequest, open_flags: Collection[tuple[str, str]]
+) -> Iterator[RequestProblem]:
     """Check that no flag is left open on a case that is closed."""
     if not act.draft.closes:
         return
@@ -159,10 +163,10 @@ def _check_flags(act: Act, open_flags: Collection[tuple[str, str]]) -> Iterator[
             f"name every flag that stands, with each of its records ({n_left} not named), "
             "or leave the case open"
         )
-        yield Problem(where="discharges", code="flag_stands", remedy=remedy)
+        yield RequestProblem(where="discharges", code="flag_stands", remedy=remedy)
 
 
-def _store(writing: Writing, act: Act, version: int) -> str:
+def _store(writing: Writing, act: DecisionRequest, version: int) -> str:
     draft, key = act.draft, make_key()
     seq = writing.take_seq(1 + len(draft.reasons))
     writing.connection.execute(
@@ -179,7 +183,7 @@ def _store(writing: Writing, act: Act, version: int) -> str:
             review_on=draft.review_on,
             note=draft.note,
             reverses=draft.reverses,
-            routes=draft.ways.tell(),
+            routes=draft.ways.describe(),
             stored_seq=seq,
             **act.person.columns(),
         )

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from serving.access.roles import HEALTH, need_decider
-from serving.errors import Problem, ServiceError, invalid
+from serving.errors import RequestProblem, ServiceError, invalid
 from serving.persons import Person
 from serving.schemas import Strict
 from serving.store.opaque_keys import KEY_PATTERN
@@ -82,7 +82,7 @@ class WaysIn(Strict):
     further_enquiry: FurtherEnquiryIn | None = None
     no_further_action: NoFurtherActionIn | None = None
 
-    def tell(self) -> dict[str, dict[str, Any]]:
+    def describe(self) -> dict[str, dict[str, Any]]:
         """Return what was said of each way that is gone."""
         return self.model_dump(exclude_none=True)
 
@@ -166,41 +166,45 @@ def check_draft(draft: DecisionIn, person: Person, today: dt.date) -> None:
         raise invalid(problems)
 
 
-def _check_ways(draft: DecisionIn) -> Iterator[Problem]:
-    ways = draft.ways.tell()
+def _check_ways(draft: DecisionIn) -> Iterator[RequestProblem]:
+    ways = draft.ways.describe()
     if not ways:
-        yield Problem(where="ways", code="no_way", remedy="name one way at least")
+        yield RequestProblem(where="ways", code="no_way", remedy="name one way at least")
     if draft.closes and len(ways) > 1:
         remedy = "take no further action alone, or not at all"
-        yield Problem(where=f"ways.{NO_FURTHER_ACTION}", code="stands_alone", remedy=remedy)
+        yield RequestProblem(where=f"ways.{NO_FURTHER_ACTION}", code="stands_alone", remedy=remedy)
     for condition in ("clinically_indicated", "motivated"):
         if ways.get("therapeutic_assessment", {}).get(condition) is False:
-            yield Problem(
+            yield RequestProblem(
                 where=f"ways.therapeutic_assessment.{condition}",
                 code="not_met",
                 remedy="decide so where it is clinically indicated and the person is motivated",
             )
 
 
-def _check_review(draft: DecisionIn, today: dt.date) -> Iterator[Problem]:
+def _check_review(draft: DecisionIn, today: dt.date) -> Iterator[RequestProblem]:
     if draft.closes:
         for name in ("owner", "review_on"):
             if getattr(draft, name) is not None:
                 remedy = "leave it out: no further action closes the case"
-                yield Problem(where=name, code="not_with_closing", remedy=remedy)
+                yield RequestProblem(where=name, code="not_with_closing", remedy=remedy)
         return
     if draft.owner is None:
-        yield Problem(where="owner", code="missing", remedy="name who has the case from now on")
+        yield RequestProblem(
+            where="owner", code="missing", remedy="name who has the case from now on"
+        )
     if draft.review_on is None:
         remedy = "name the date on which the case is looked at again"
-        yield Problem(where="review_on", code="missing", remedy=remedy)
+        yield RequestProblem(where="review_on", code="missing", remedy=remedy)
         return
     day = _read_day(draft.review_on)
     if day is None:
-        yield Problem(where="review_on", code="unreadable_date", remedy="write a date: 2026-04-01")
+        yield RequestProblem(
+            where="review_on", code="unreadable_date", remedy="write a date: 2026-04-01"
+        )
     elif not today < day <= today + dt.timedelta(days=MOST_REVIEW_DAYS):
         remedy = f"name a date after today and within {MOST_REVIEW_DAYS} days"
-        yield Problem(where="review_on", code="out_of_range", remedy=remedy)
+        yield RequestProblem(where="review_on", code="out_of_range", remedy=remedy)
 
 
 def _read_day(text: str) -> dt.date | None:
@@ -211,17 +215,17 @@ def _read_day(text: str) -> dt.date | None:
     return day if day.isoformat() == text else None
 
 
-def _check_views(draft: DecisionIn) -> Iterator[Problem]:
+def _check_views(draft: DecisionIn) -> Iterator[RequestProblem]:
     seen = draft.agrees_with_score != "not_seen"
     if seen and draft.score_key is None:
         remedy = "name the score that was seen, or say that none was"
-        yield Problem(where="score_key", code="missing", remedy=remedy)
+        yield RequestProblem(where="score_key", code="missing", remedy=remedy)
     if draft.reasons and not seen:
         remedy = "say whether you agree with the score, or leave its reasons out"
-        yield Problem(where="reasons", code="score_not_seen", remedy=remedy)
+        yield RequestProblem(where="reasons", code="score_not_seen", remedy=remedy)
     told: set[tuple[str, str]] = set()
     for number, reason in enumerate(draft.reasons):
         if (reason.outcome, reason.indicator) in told:
             remedy = "speak of each reason once"
-            yield Problem(where=f"reasons[{number}]", code="said_twice", remedy=remedy)
+            yield RequestProblem(where=f"reasons[{number}]", code="said_twice", remedy=remedy)
         told.add((reason.outcome, reason.indicator))

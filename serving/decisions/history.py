@@ -60,7 +60,7 @@ def read_decisions(
     is_first = cursor is None and shown
     return DecisionsOut(
         version=shown[0].version if is_first else read_version(connection, case_key),
-        decisions=_tell_all(connection, shown, unit, withheld=withheld),
+        decisions=_describe_all(connection, shown, unit, withheld=withheld),
         next_cursor=shown[-1].decision_key if len(found) > size else None,
     )
 
@@ -68,7 +68,7 @@ def read_decisions(
 def read_decision(connection: Connection, decision_key: str, unit: Unit) -> DecisionOut:
     """Return one decision, which is there."""
     query = _select_decisions().where(decisions.c.decision_key == decision_key)
-    return _tell_all(connection, [connection.execute(query).one()], unit, withheld=False)[0]
+    return _describe_all(connection, [connection.execute(query).one()], unit, withheld=False)[0]
 
 
 def _select_decisions() -> Select[Any]:
@@ -95,7 +95,7 @@ def _find_version(connection: Connection, case_key: str, decision_key: str) -> i
     return int(version)
 
 
-def _tell_all(
+def _describe_all(
     connection: Connection, rows: Sequence[Row[Any]], unit: Unit, *, withheld: bool
 ) -> list[DecisionOut]:
     keys = [row.decision_key for row in rows]

@@ -19,7 +19,7 @@ from features.intake.contract_folder import ContractFolder
 from features.intake.integrity import SUPERSESSION, check_integrity
 from features.intake.normalisation import FILE, ROW
 from models.bundle.folder import Bundle
-from models.ranking.order import Standing, order_cases
+from models.ranking.order import RankedCases, order_cases
 from serving.decisions.outputs import BesideOut, WithoutOut
 from serving.store.database import Unit
 from serving.store.histories import read_case_folder
@@ -106,7 +106,7 @@ def leave_out(folder: ContractFolder, doubted: Doubted) -> tuple[ContractFolder,
     return replaced, sorted(gone)
 
 
-def _score(bundle: Bundle, folder: ContractFolder, case_key: str, as_of_us: int) -> Standing:
+def _score(bundle: Bundle, folder: ContractFolder, case_key: str, as_of_us: int) -> RankedCases:
     history = assemble_history(folder)
     case = np.flatnonzero(history.case_id == case_key).astype(np.int64)
     return order_cases(bundle, history, as_of_us, case)

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from features.contract.moments import format_moment
-from serving.errors import Problem, ServiceError
+from serving.errors import RequestProblem, ServiceError
 from serving.store.schema import decisions, unit
 
 _TAG: Final = re.compile(r'"v(0|[1-9]\d{0,8})"')
@@ -70,13 +70,13 @@ def check_version(connection: Connection, case_key: str, seen: int | None, versi
         "decided_meanwhile",
         "the case is not as it was read",
         "read the case again and decide on what it says now",
-        _tell_since(connection, case_key, seen, version),
+        _describe_since(connection, case_key, seen, version),
     )
 
 
-def _tell_since(
+def _describe_since(
     connection: Connection, case_key: str, seen: int | None, version: int
-) -> list[Problem]:
+) -> list[RequestProblem]:
     first = version if seen is None else min(seen + 1, version)
     columns = (decisions.c[name] for name in ("version", "person", "role", "agency"))
     query = (
@@ -87,7 +87,7 @@ def _tell_since(
     )
     zone = connection.execute(select(unit.c.time_zone)).scalar_one()
     return [
-        Problem(
+        RequestProblem(
             where=f"v{row.version}",
             code="decided",
             remedy=f"{row.person} ({row.role}, {row.agency}) decided at "

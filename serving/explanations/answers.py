@@ -30,11 +30,11 @@ from serving.explanations.outputs import (
     ScoreThenOut,
 )
 from serving.explanations.texts import (
+    describe_file,
+    describe_incidents,
+    describe_ledger,
+    describe_movement,
     put_first,
-    tell_file,
-    tell_incidents,
-    tell_ledger,
-    tell_movement,
 )
 from serving.schemas import ReasonOut
 
@@ -56,7 +56,7 @@ def answer_reasons(asked: Explaining, score_key: str | None) -> ReasonsOut:
         counter_reasons=[ReasonOut(**dataclasses.asdict(one)) for one in advice.counter_reasons],
         families=list(families),
         unknowns=list(advice.unknowns),
-        file=tell_file(report_file(bundle, history, case, as_of_us)),
+        file=describe_file(report_file(bundle, history, case, as_of_us)),
     )
 
 
@@ -69,7 +69,7 @@ def answer_incidents(asked: Explaining, score_key: str | None) -> IncidentsOut:
     return IncidentsOut(
         **asked.describe(then),
         outcomes=[
-            tell_incidents(one, then, asked.face)
+            describe_incidents(one, then, asked.face)
             for one in put_first(then.score.leading_outcome, found)
         ],
     )
@@ -94,10 +94,10 @@ def answer_movement(asked: Explaining, score_key: str | None, from_key: str | No
             engine_version=before.score.engine_version,
         ),
         outcomes=[
-            tell_movement(one, before, after)
+            describe_movement(one, before, after)
             for one in put_first(after.score.leading_outcome, moved)
         ],
-        rank=None if ledger is None else tell_ledger(ledger, asked.face),
+        rank=None if ledger is None else describe_ledger(ledger, asked.face),
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from features.contract.visibility import is_kept_apart
 from models.bundle.folder import Bundle
-from models.explanations.facade import Moment
+from models.explanations.facade import MovementEnd
 from serving.explanations.case_folders import CaseFolders
 from serving.explanations.stored_scores import StoredScore
 
@@ -27,7 +27,7 @@ class FileThen:
     """
 
     score: StoredScore
-    moment: Moment
+    moment: MovementEnd
     kept_apart: frozenset[str]
 
     @property
@@ -54,7 +54,7 @@ def read_file_then(folders: CaseFolders, bundle: Bundle, score: StoredScore) -> 
     """
     key = score.case_key
     folder, history = folders.assemble(score.as_of_us, score.known_seq)
-    moment = Moment(bundle, history, 0, score.as_of_us)
+    moment = MovementEnd(bundle, history, 0, score.as_of_us)
     return FileThen(score, moment, _find_kept_apart(folder.events, key))
 
 

@@ -25,10 +25,10 @@ from serving.explanations.files_then import FileThen
 from serving.explanations.ledgers import find_ledger
 from serving.explanations.outputs import FileOut, OutcomeIncidentsOut, OutcomeMovementOut, RankOut
 from serving.explanations.texts import (
-    tell_file,
-    tell_incidents,
-    tell_ledger,
-    tell_movement,
+    describe_file,
+    describe_incidents,
+    describe_ledger,
+    describe_movement,
 )
 
 MOST_AT_ONCE: Final = 200
@@ -118,15 +118,15 @@ def explain_on_page(asked: Explaining, score_key: str, *, whole: bool = False) -
     has_model = then.score.leading_outcome in moment.bundle.outcomes
     settling = Settling(list_open_questions(*asks), (), ()) if left_out else find_settling(*asks)
     return PagePart(
-        incidents=_tell_incidents(asked, then) if has_model and not left_out else None,
+        incidents=_describe_incidents(asked, then) if has_model and not left_out else None,
         left_out=left_out,
-        **_tell_movement(asked, then),
-        **_tell_settling(then, settling),
-        file=tell_file(report_file(*asks)),
+        **_describe_movement(asked, then),
+        **_describe_settling(then, settling),
+        file=describe_file(report_file(*asks)),
     )
 
 
-def _tell_incidents(asked: Explaining, then: FileThen) -> OutcomeIncidentsOut:
+def _describe_incidents(asked: Explaining, then: FileThen) -> OutcomeIncidentsOut:
     moment = then.moment
     (found,) = explain_incidents(
         moment.bundle,
@@ -135,10 +135,10 @@ def _tell_incidents(asked: Explaining, then: FileThen) -> OutcomeIncidentsOut:
         moment.as_of_us,
         [then.score.leading_outcome],
     )
-    return tell_incidents(found, then, asked.face)
+    return describe_incidents(found, then, asked.face)
 
 
-def _tell_movement(asked: Explaining, after: FileThen) -> dict[str, Any]:
+def _describe_movement(asked: Explaining, after: FileThen) -> dict[str, Any]:
     told: dict[str, Any] = dict.fromkeys(("movement", "since", "rank", "why_no_movement"))
     try:
         before = asked.open_earlier(after.score)
@@ -147,15 +147,15 @@ def _tell_movement(asked: Explaining, after: FileThen) -> dict[str, Any]:
     told["since"] = asked.face.show(before.score.as_of_us)
     unit = asked.service.need_unit()
     ledger = find_ledger(asked.connection, before.score, after.score, unit)
-    told["rank"] = None if ledger is None else tell_ledger(ledger, asked.face)
+    told["rank"] = None if ledger is None else describe_ledger(ledger, asked.face)
     leading = after.score.leading_outcome
     for one in explain_movement(before.moment, after.moment):
         if one.outcome == leading:
-            return told | {"movement": tell_movement(one, before, after)}
+            return told | {"movement": describe_movement(one, before, after)}
     return told | {"why_no_movement": "the two models have no outcome in common"}
 
 
-def _tell_settling(then: FileThen, settling: Settling) -> dict[str, Any]:
+def _describe_settling(then: FileThen, settling: Settling) -> dict[str, Any]:
     leading = then.score.leading_outcome
     return {
         "questions": tuple(

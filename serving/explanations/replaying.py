@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from models.bundle.folder import Bundle
 from models.explanations.facade import CaseExplanation, IncidentReasons, explain_case
-from models.ranking.order import Standing, order_cases
+from models.ranking.order import RankedCases, order_cases
 from serving.explanations.case_folders import CaseFolders
 from serving.explanations.files_then import FileThen, read_file_then
 from serving.explanations.stored_scores import StoredScore
@@ -27,7 +27,7 @@ Verdict = Literal["equal", "close", "different"]
 
 
 @dataclass(frozen=True)
-class Difference:
+class ScoreDifference:
     """A number, or the leading outcome, that did not come out as it was stored.
 
     ``stored`` and ``now`` are numbers, or names as texts; ``None`` where one of the two is not
@@ -60,7 +60,7 @@ class Replay:
     """
 
     score: StoredScore
-    differences: tuple[Difference, ...]
+    differences: tuple[ScoreDifference, ...]
     explanation: CaseExplanation | None
 
     @property
@@ -93,7 +93,7 @@ def replay_score(connection: Connection, bundle: Bundle, score: StoredScore, uni
     folders = CaseFolders(connection, score.case_key, unit)
     then = read_file_then(folders, bundle, score)
     if not then.is_there:
-        return Replay(score, (Difference("records of the case", "there", None),), None)
+        return Replay(score, (ScoreDifference("records of the case", "there", None),), None)
     moment = then.moment
     standing = order_cases(bundle, moment.history, score.as_of_us, np.zeros(1, dtype=np.int64))
     found = tuple(one for one in _compare(score, bundle, standing) if one.stored != one.now)
@@ -101,15 +101,17 @@ def replay_score(connection: Connection, bundle: Bundle, score: StoredScore, uni
     return Replay(score, found, _leave_out_apart(explanation, then))
 
 
-def _compare(score: StoredScore, bundle: Bundle, standing: Standing) -> Iterator[Difference]:
-    yield Difference("catalogue", score.catalogue_digest, bundle.catalogue.digest)
-    yield Difference("leading outcome", score.leading_outcome, standing.leading[0])
-    yield Difference("priority", score.priority, float(standing.priority[0]))
+def _compare(
+    score: StoredScore, bundle: Bundle, standing: RankedCases
+) -> Iterator[ScoreDifference]:
+    yield ScoreDifference("catalogue", score.catalogue_digest, bundle.catalogue.digest)
+    yield ScoreDifference("leading outcome", score.leading_outcome, standing.leading[0])
+    yield ScoreDifference("priority", score.priority, float(standing.priority[0]))
     recorded = float(standing.as_recorded[0])
-    yield Difference("priority as recorded", score.priority_as_recorded, recorded)
+    yield ScoreDifference("priority as recorded", score.priority_as_recorded, recorded)
     for name in sorted({*score.log_odds, *standing.log_odds}):
         now = float(standing.log_odds[name][0]) if name in standing.log_odds else None
-        yield Difference(f"log-odds of {name}", score.log_odds.get(name), now)
+        yield ScoreDifference(f"log-odds of {name}", score.log_odds.get(name), now)
 
 
 def _leave_out_apart(explanation: CaseExplanation, then: FileThen) -> CaseExplanation:

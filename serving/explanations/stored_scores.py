@@ -71,7 +71,7 @@ def read_scores(
     if before_seq is not None:
         query = query.where(scores.c.stored_seq < before_seq)
     rows = connection.execute(query.order_by(scores.c.stored_seq.desc()).limit(size))
-    return [_tell(row) for row in rows]
+    return [_describe(row) for row in rows]
 
 
 @read_once
@@ -79,7 +79,7 @@ def _read_recent(connection: Connection, case_key: str) -> tuple[StoredScore, ..
     """Return a case's latest scores: what most questions about its scores can be answered from."""
     query = select(scores).where(scores.c.case_key == case_key)
     rows = connection.execute(query.order_by(scores.c.stored_seq.desc()).limit(N_RECENT))
-    return tuple(_tell(row) for row in rows)
+    return tuple(_describe(row) for row in rows)
 
 
 def find_score(connection: Connection, case_key: str, score_key: str) -> StoredScore | None:
@@ -166,10 +166,10 @@ def _find_newest_record(connection: Connection, score: StoredScore) -> int:
 
 
 def _read(row: Row[Any] | None) -> StoredScore | None:
-    return None if row is None else _tell(row)
+    return None if row is None else _describe(row)
 
 
-def _tell(row: Row[Any]) -> StoredScore:
+def _describe(row: Row[Any]) -> StoredScore:
     return StoredScore(
         key=row.score_key,
         case_key=row.case_key,

@@ -34,7 +34,7 @@ def put_first(outcome: str, found: Iterable[_Told]) -> list[_Told]:
     return sorted(found, key=lambda one: one.outcome != outcome)
 
 
-def tell_file(report: FileReport) -> FileOut:
+def describe_file(report: FileReport) -> FileOut:
     """Tell what is said of the file itself."""
     mark = report.mark
     return FileOut(
@@ -45,7 +45,7 @@ def tell_file(report: FileReport) -> FileOut:
     )
 
 
-def tell_incidents(
+def describe_incidents(
     reasons: IncidentReasons, then: FileThen, face: Clockface
 ) -> OutcomeIncidentsOut:
     """Tell the incidents behind one outcome's score."""
@@ -54,14 +54,14 @@ def tell_incidents(
         sentence=reasons.sentence,
         log_odds=reasons.log_odds,
         answers=reasons.answers,
-        shares=[_tell_incident(one, then, face) for one in reasons.shown],
+        shares=[_describe_incident(one, then, face) for one in reasons.shown],
         pattern=reasons.pattern,
         others=reasons.others,
         n_units=reasons.n_units,
     )
 
 
-def _tell_incident(one: IncidentShare, then: FileThen, face: Clockface) -> IncidentOut:
+def _describe_incident(one: IncidentShare, then: FileThen, face: Clockface) -> IncidentOut:
     return IncidentOut(
         sentence=one.unit.sentence,
         first_at=face.show(one.unit.first_us),
@@ -74,18 +74,18 @@ def _tell_incident(one: IncidentShare, then: FileThen, face: Clockface) -> Incid
     )
 
 
-def tell_movement(movement: Movement, before: FileThen, after: FileThen) -> OutcomeMovementOut:
+def describe_movement(movement: Movement, before: FileThen, after: FileThen) -> OutcomeMovementOut:
     """Tell why one outcome's score moved."""
     return OutcomeMovementOut(
         outcome=movement.outcome,
         sentence=movement.sentence,
         before=movement.before,
         after=movement.after,
-        shares=[_tell_switch(share, before, after) for share in movement.shares],
+        shares=[_describe_switch(share, before, after) for share in movement.shares],
     )
 
 
-def _tell_switch(share: SwitchShare, before: FileThen, after: FileThen) -> SwitchOut:
+def _describe_switch(share: SwitchShare, before: FileThen, after: FileThen) -> SwitchOut:
     records = before.name_records(after.name_records(share.records))
     return SwitchOut(
         switch=share.switch,  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ def _tell_switch(share: SwitchShare, before: FileThen, after: FileThen) -> Switc
     )
 
 
-def tell_ledger(found: ListLedger, face: Clockface) -> RankOut:
+def describe_ledger(found: ListLedger, face: Clockface) -> RankOut:
     """Tell why the case's place changed between two lists."""
     return RankOut(
         before_sitting=found.before.key,

@@ -18,7 +18,7 @@ from features.evidence.records import records_of
 from features.history.columns import History
 from models.bundle.plans import compile_flags
 from models.ranking.order import measure_flags
-from serving.errors import Problem, ServiceError
+from serving.errors import RequestProblem, ServiceError
 from serving.flags.deliveries import add_deliveries
 from serving.standing.record_fates import IN_FORCE, read_record_fates
 from serving.store.database import Writing, make_key
@@ -331,7 +331,7 @@ def _refuse(numbers: Sequence[int]) -> ServiceError:
         f"{len(numbers)} named {noun} not stand on this case",
         "read the case again; somebody may have decided meanwhile",
         [
-            Problem(where=f"discharges[{n}]", code="flag_not_standing", remedy=remedy)
+            RequestProblem(where=f"discharges[{n}]", code="flag_not_standing", remedy=remedy)
             for n in numbers
         ],
     )

@@ -194,7 +194,7 @@ def _read_cases(connection: Connection, keys: Sequence[str]) -> tuple[UrgentCase
             some[0].case_id,
             some[0].area,
             tuple(
-                _tell(row, named.get(name), fates.get(name, IN_FORCE))
+                _describe(row, named.get(name), fates.get(name, IN_FORCE))
                 for row in sorted(some, key=lambda one: one.acknowledged_at_us is not None)
                 for name in [(row.case_key, row.record_id)]
             ),
@@ -204,7 +204,7 @@ def _read_cases(connection: Connection, keys: Sequence[str]) -> tuple[UrgentCase
     )
 
 
-def _tell(row: Row[Any], record: NamedRecord | None, fate: str) -> UrgentFlag:
+def _describe(row: Row[Any], record: NamedRecord | None, fate: str) -> UrgentFlag:
     at_us = row.acknowledged_at_us
     return UrgentFlag(
         raising_key=row.raising_key,

@@ -4,7 +4,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from serving.access.route_rules import Rule
+from serving.access.route_rules import RouteRule
 from serving.health.readiness import Readiness
 from serving.identity.addresses import is_loopback
 from serving.persons import need_person
@@ -12,7 +12,7 @@ from serving.schemas import HealthOut, ReadyOut
 from serving.web.gate import check_rule
 from serving.web.sign_in import is_local
 
-_METRICS = Rule((), "metrics:read")
+_METRICS = RouteRule((), "metrics:read")
 
 
 def add_probes(app: FastAPI, registry: CollectorRegistry, readiness: Readiness) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Table, exists, func, select, u
 from serving.standing.standings import StandingRules, check_standings
 from serving.store import schema
 from serving.store.database import Store
-from serving.store.upgrading import Finding, check_looks, check_schema
+from serving.store.upgrading import SchemaFault, check_looks, check_schema
 
 _NOT_OF_CASES: Final = (
     "case_keys",
@@ -29,7 +29,7 @@ _KEYS: Final = (
 _BACKUP: Final = "restore the store from a backup"
 
 
-def check_store(store: Store, rules: StandingRules | None = None) -> list[Finding]:
+def check_store(store: Store, rules: StandingRules | None = None) -> list[SchemaFault]:
     """Return everything that is not as it should be, each with what mends it; nothing is changed.
 
     Where the schema itself is not right, nothing else is looked at.
@@ -43,7 +43,7 @@ def check_store(store: Store, rules: StandingRules | None = None) -> list[Findin
         wrong = check_standings(connection, rules, now_us=store.clock())
     if wrong:
         found.append(
-            Finding(
+            SchemaFault(
                 f"{len(wrong):,} cases stand elsewhere than their records say",
                 "run `caselight db upgrade`, which works all standings out again",
             )
@@ -51,7 +51,7 @@ def check_store(store: Store, rules: StandingRules | None = None) -> list[Findin
     return found
 
 
-def _check_order(connection: Connection) -> list[Finding]:
+def _check_order(connection: Connection) -> list[SchemaFault]:
     """Check that no place in the order of rows is past its head, or lost.
 
     Where cases were disposed of their rows' places are empty, and rightly so.
@@ -68,14 +68,14 @@ def _check_order(connection: Connection) -> list[Finding]:
         select(func.count(places.c.stored_seq.distinct()), func.max(places.c.stored_seq))
     ).one()
     if (seen[1] or 0) > head:
-        return [Finding("rows stand past the head of the order of rows", _BACKUP)]
+        return [SchemaFault("rows stand past the head of the order of rows", _BACKUP)]
     disposed = connection.execute(select(func.count()).select_from(schema.disposals)).scalar_one()
     if seen[0] < head and not disposed:
-        return [Finding(f"{head - seen[0]:,} places in the order of rows are empty", _BACKUP)]
+        return [SchemaFault(f"{head - seen[0]:,} places in the order of rows are empty", _BACKUP)]
     return []
 
 
-def _check_references(connection: Connection) -> list[Finding]:
+def _check_references(connection: Connection) -> list[SchemaFault]:
     """Check that every row of a case has its case, and that keys lead somewhere."""
     found = []
     tables = schema.metadata.tables
@@ -101,7 +101,7 @@ def _count(
     target: Table,
     *,
     but_for: ColumnElement[bool] | None = None,
-) -> list[Finding]:
+) -> list[SchemaFault]:
     """Count the rows whose ``column`` is not the key of any row of ``target``, but for some."""
     own = table.c[column]
     key = next(iter(target.primary_key.columns))
@@ -112,7 +112,7 @@ def _count(
     if n_lost == 0:
         return []
     problem = f"{n_lost:,} rows of {table.name} name a row of {target.name} that is not there"
-    return [Finding(problem, _BACKUP)]
+    return [SchemaFault(problem, _BACKUP)]
 
 
 def count_waiting_corrections(connection: Connection) -> int:

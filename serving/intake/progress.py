@@ -67,7 +67,7 @@ def begin_import(
         writing.take_seq(0)  # two who begin at once begin the same
         row = writing.connection.execute(query).one_or_none()
         if row is not None:
-            return _tell(row)
+            return _describe(row)
         begun = add_import(writing, person, source_digest, rows_total)
         writing.note(operation="collection")
         return begun
@@ -104,7 +104,7 @@ def add_import(
         )
         .returning(schema.imports)
     )
-    return _tell(writing.connection.execute(made).one())
+    return _describe(writing.connection.execute(made).one())
 
 
 def need_import(connection: Connection, import_key: str) -> Imported:
@@ -119,7 +119,7 @@ def need_import(connection: Connection, import_key: str) -> Imported:
     row = connection.execute(query).one_or_none()
     if row is None:
         raise ImportRefusedError("no_import", "there is no import of that key; begin one")
-    return _tell(row)
+    return _describe(row)
 
 
 def list_imports(connection: Connection, *, after: str | None, limit: int) -> list[Imported]:
@@ -136,7 +136,7 @@ def list_imports(connection: Connection, *, after: str | None, limit: int) -> li
                 (imports.c.begun_at_us == last.begun_at_us) & (imports.c.import_key > after),
             )
         )
-    return [_tell(row) for row in connection.execute(query)]
+    return [_describe(row) for row in connection.execute(query)]
 
 
 def list_rejects(
@@ -212,10 +212,10 @@ def note_progress(writing: Writing, import_key: str, **columns: Any) -> Imported
     """Set columns of an import, which is there; return how far it is then."""
     imports = schema.imports
     changed = update(imports).where(imports.c.import_key == import_key).values(columns)
-    return _tell(writing.connection.execute(changed.returning(imports)).one())
+    return _describe(writing.connection.execute(changed.returning(imports)).one())
 
 
-def _tell(row: Row[Any]) -> Imported:
+def _describe(row: Row[Any]) -> Imported:
     return Imported(
         import_key=row.import_key,
         source_digest=row.source_digest,

@@ -35,7 +35,7 @@ PLACE: Final = "rows"
 
 
 @dataclass(frozen=True)
-class Line:
+class RowLine:
     """One line of a stream: its text, or the head of one that is too long."""
 
     content: bytes
@@ -49,7 +49,7 @@ class LineSplitter:
         self._parts: list[bytes] = []
         self._size = 0
 
-    def feed(self, some: bytes) -> Iterator[Line]:
+    def feed(self, some: bytes) -> Iterator[RowLine]:
         """Yield the lines that are whole with these bytes."""
         *whole, rest = some.split(b"\n")
         for part in whole:
@@ -57,14 +57,14 @@ class LineSplitter:
             yield from self.end()
         self._add(rest)
 
-    def end(self) -> Iterator[Line]:
+    def end(self) -> Iterator[RowLine]:
         """Yield what is left as the last line."""
         content, too_long = b"".join(self._parts), self._size > MOST_LINE_BYTES
         self._parts, self._size = [], 0
         if too_long:
-            yield Line(content[:_KEPT_OF_LONG_LINE], too_long=True)
+            yield RowLine(content[:_KEPT_OF_LONG_LINE], too_long=True)
         elif content.strip():
-            yield Line(content)
+            yield RowLine(content)
 
     def _add(self, part: bytes) -> None:
         if self._size <= MOST_LINE_BYTES:
@@ -85,7 +85,7 @@ class RawRow:
     code: str = ""
 
 
-def read_line(number: int, line: Line) -> RawRow:
+def read_line(number: int, line: RowLine) -> RawRow:
     """Read one line of a stream; whatever it holds, a row comes out."""
     if line.too_long:
         return _refuse(number, line, "line_too_long")
@@ -98,7 +98,7 @@ def read_line(number: int, line: Line) -> RawRow:
     return _read_content(number, line, content)
 
 
-def _read_content(number: int, line: Line, content: object) -> RawRow:
+def _read_content(number: int, line: RowLine, content: object) -> RawRow:
     if not isinstance(content, dict) or content.keys() != {"table", "row"}:
         return _refuse(number, line, "not_a_row")
     name, cells = content["table"], content["row"]
@@ -114,7 +114,7 @@ def make_raw_row(number: int, table: str, cells: Mapping[str, object]) -> RawRow
     return RawRow(number, table, cells, _find_fault(table, cells))
 
 
-def _refuse(number: int, line: Line, code: str) -> RawRow:
+def _refuse(number: int, line: RowLine, code: str) -> RawRow:
     text = line.content.decode("utf-8", errors="backslashreplace")
     return RawRow(number, "", {"(line)": text}, code)
 

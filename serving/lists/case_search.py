@@ -34,7 +34,7 @@ class FoundCase:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCases:
     """What a search found.
 
     Parameters
@@ -49,7 +49,7 @@ class Found:
     more: bool = False
 
 
-def find_cases(connection: Connection, number: str, sight: Sight) -> Found:
+def find_cases(connection: Connection, number: str, sight: Sight) -> FoundCases:
     """Return the cases in sight whose number is, or begins or ends with, what was typed.
 
     People remember the end of a number. Capital and small letters are alike. Nothing is found for
@@ -57,7 +57,7 @@ def find_cases(connection: Connection, number: str, sight: Sight) -> Found:
     """
     typed = number.strip().lower()
     if not typed:
-        return Found(())
+        return FoundCases(())
     told = func.lower(case_keys.c.case_id)
     query = (
         select(case_keys.c.case_key, case_keys.c.case_id, standings.c.area, standings.c.state)
@@ -73,5 +73,5 @@ def find_cases(connection: Connection, number: str, sight: Sight) -> Found:
     cases = tuple(FoundCase(*row) for row in connection.execute(query))
     same = tuple(one for one in cases if one.case_id.lower() == typed)
     if len(same) == 1:
-        return Found(same)
-    return Found(cases[:MOST_FOUND], more=len(cases) > MOST_FOUND)
+        return FoundCases(same)
+    return FoundCases(cases[:MOST_FOUND], more=len(cases) > MOST_FOUND)

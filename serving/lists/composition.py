@@ -22,7 +22,7 @@ accuracy to which a score is computed again elsewhere (promise 7)."""
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ListCandidate:
     """A case that awaits a decision or returned.
 
     Parameters
@@ -66,10 +66,10 @@ class Pools:
     """
 
     n_eligible: int
-    drawn: tuple[Candidate, ...]
-    waited: tuple[Candidate, ...]
-    flagged: tuple[Candidate, ...]
-    prior: tuple[Candidate, ...]
+    drawn: tuple[ListCandidate, ...]
+    waited: tuple[ListCandidate, ...]
+    flagged: tuple[ListCandidate, ...]
+    prior: tuple[ListCandidate, ...]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Place:
         Whether a lot gave it one of the last places.
     """
 
-    candidate: Candidate
+    candidate: ListCandidate
     rule: Rule
     probability: float | None = None
     by_lot: bool = False
@@ -100,15 +100,15 @@ class Composition:
     """A list, in the order in which the rules matched, and the flagged cases without a place."""
 
     places: tuple[Place, ...]
-    overflow: tuple[Candidate, ...]
+    overflow: tuple[ListCandidate, ...]
 
 
-def by_wait(candidate: Candidate) -> tuple[int, str]:
+def by_wait(candidate: ListCandidate) -> tuple[int, str]:
     """Return what orders by wait, longest first."""
     return candidate.waiting_since_us, candidate.key
 
 
-def by_flag(candidate: Candidate) -> tuple[bool, int, float, str]:
+def by_flag(candidate: ListCandidate) -> tuple[bool, int, float, str]:
     """Return what orders flagged cases: urgent ones first, then by the oldest flag.
 
     Among those whose flags are equally old the higher priority comes first, and then the key.
@@ -117,7 +117,7 @@ def by_flag(candidate: Candidate) -> tuple[bool, int, float, str]:
     return not candidate.n_urgent, candidate.flagged_since_us or 0, priority, candidate.key
 
 
-def by_priority(candidate: Candidate) -> tuple[float, str]:
+def by_priority(candidate: ListCandidate) -> tuple[float, str]:
     """Return what orders scored cases by priority, highest first."""
     return -(candidate.priority or 0.0), candidate.key
 
@@ -128,7 +128,7 @@ def lowest_alike(priority: float, tolerance: float) -> float:
 
 
 def gather(
-    eligible: Iterable[Candidate], division: Division, *, ordering: Ordering, seed: str
+    eligible: Iterable[ListCandidate], division: Division, *, ordering: Ordering, seed: str
 ) -> Pools:
     """Return the pools of cases that are all in memory; the store's are read by queries."""
     cases = sorted(eligible, key=by_wait)
@@ -176,7 +176,7 @@ def compose(
     places = [Place(case, "random", chance) for case in pools.drawn[: division.random]]
     taken = {place.candidate.key for place in places}
 
-    def take(pool: Sequence[Candidate], size: int, rule: Rule) -> None:
+    def take(pool: Sequence[ListCandidate], size: int, rule: Rule) -> None:
         free = [case for case in pool if case.key not in taken][:size]
         places.extend(Place(case, rule) for case in free)
         taken.update(case.key for case in free)
@@ -193,7 +193,7 @@ def compose(
 
 
 def _give_in_order(
-    free: Sequence[Candidate], size: int, ordering: Ordering, seed: str, tolerance: float
+    free: Sequence[ListCandidate], size: int, ordering: Ordering, seed: str, tolerance: float
 ) -> list[Place]:
     """Give places in the order in force; the last ones by lot where ranks cannot be told apart."""
     rule: Rule = "priority" if ordering == "model" else "waited"
@@ -214,7 +214,7 @@ def _give_in_order(
 
 
 def _find_alike(
-    free: Sequence[Candidate], last: int, ordering: Ordering, tolerance: float
+    free: Sequence[ListCandidate], last: int, ordering: Ordering, tolerance: float
 ) -> range:
     """Return the numbers of the cases that cannot be told apart from the last that has a place."""
     if ordering == "longest_wait":

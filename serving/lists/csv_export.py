@@ -45,11 +45,11 @@ def write_csv(rows: Sequence[Mapping[str, Any]], lines: Sequence[str]) -> str:
     writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     writer.writerows([disarm(line)] for line in lines)
     writer.writerow(COLUMNS)
-    writer.writerows([disarm(_tell(row)[name]) for name in COLUMNS] for row in rows)
+    writer.writerows([disarm(_describe(row)[name]) for name in COLUMNS] for row in rows)
     return text.getvalue()
 
 
-def _tell(row: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(row: Mapping[str, Any]) -> dict[str, Any]:
     estimates = {one["outcome"]: one["probability"] for one in row["estimates"]}
     leading = estimates.get(row["leading_outcome"])
     return {

@@ -43,7 +43,7 @@ class Telling:
 
 
 @dataclass(frozen=True)
-class Incident:
+class LatestIncident:
     """An incident as its views tell it.
 
     Parameters
@@ -65,7 +65,7 @@ class Incident:
 class LatestIncidents:
     """The latest incidents of a case, the latest first, and how many there are in all."""
 
-    incidents: tuple[Incident, ...] = ()
+    incidents: tuple[LatestIncident, ...] = ()
     n_incidents: int = 0
 
 
@@ -90,7 +90,7 @@ def read_latest_incidents(
         found.setdefault(row.case_key, {}).setdefault(row.incident, []).append(row)
     return {
         case_key: LatestIncidents(
-            tuple(map(_tell, incidents.values())), next(iter(incidents.values()))[0].n_incidents
+            tuple(map(_describe, incidents.values())), next(iter(incidents.values()))[0].n_incidents
         )
         for case_key, incidents in found.items()
     }
@@ -145,9 +145,9 @@ def _select_shown(
     )
 
 
-def _tell(rows: Sequence[Row[Any]]) -> Incident:
+def _describe(rows: Sequence[Row[Any]]) -> LatestIncident:
     tellings = (Telling(row.view or _RECORDED, row.kind, row.source, row.detail) for row in rows)
-    return Incident(
+    return LatestIncident(
         at_us=rows[0].at_us,
         tellings=tuple(dict.fromkeys(tellings)),
         is_disclosable=all(may_be_disclosed(row.handling) for row in rows),

@@ -59,7 +59,7 @@ def read_rows(
     for position, row in enumerate(found, 1):
         blind = bool(row.blind) or row.case_key in moved
         viewed = row.view is not None and row.case_key not in moved
-        told = _tell(row, position, blind and not viewed, unit)
+        told = _describe(row, position, blind and not viewed, unit)
         rows.append(withhold(told, blind=blind, viewed=viewed, drawn=drawn))
     return rows
 
@@ -100,7 +100,7 @@ def _rows_of(sitting_key: str, sight: Sight) -> Select[Any]:
     )
 
 
-def _tell(row: Row[Any], position: int, withheld: bool, unit: Unit) -> dict[str, Any]:
+def _describe(row: Row[Any], position: int, withheld: bool, unit: Unit) -> dict[str, Any]:
     return {
         "position": position,
         "key": row.case_key,
@@ -147,14 +147,14 @@ def read_overflow(
             .limit(batch)
         )
         rows = connection.execute(query).all()
-        found += [_tell_overflow(row, unit) for row in rows if row.listed]
+        found += [_describe_overflow(row, unit) for row in rows if row.listed]
         if len(rows) < batch:
             break
         after, batch = rows[-1].stored_seq, _GROWTH * batch
     return found[:size]
 
 
-def _tell_overflow(row: Row[Any], unit: Unit) -> dict[str, Any]:
+def _describe_overflow(row: Row[Any], unit: Unit) -> dict[str, Any]:
     return {
         "key": row.case_key,
         "case_id": row.case_id,

@@ -133,8 +133,8 @@ def read_page(
     covered = _read_blind(connection, filters, blind) if cursor is None else []
     ids = _read_ids(connection, [row.case_key for row in (*told, *covered)])
     return Page(
-        [_tell(row, ids, unit, now_us, blind=False) for row in told],
-        [_tell(row, ids, unit, now_us, blind=True) for row in covered],
+        [_describe(row, ids, unit, now_us, blind=False) for row in told],
+        [_describe(row, ids, unit, now_us, blind=True) for row in covered],
         _make_cursor(found[:size]) if len(found) > size else None,
     )
 
@@ -266,7 +266,7 @@ def _read_ids(connection: Connection, keys: Sequence[str]) -> dict[str, str | No
     return {row.case_key: row.case_id for row in connection.execute(query)}
 
 
-def _tell(
+def _describe(
     row: Row[Any], ids: dict[str, str | None], unit: Unit, now_us: int, *, blind: bool
 ) -> dict[str, Any]:
     zone, since = unit.time_zone, row.waiting_since_us

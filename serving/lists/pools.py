@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 from serving.access.visibility import EVERYTHING, Sight
 from serving.lists.composition import (
     TOLD_APART,
-    Candidate,
+    ListCandidate,
     Ordering,
     Pools,
     by_flag,
@@ -71,7 +71,7 @@ def read_pools(
     )
 
 
-def _read_prior(connection: Connection, size: int, tolerance: float) -> tuple[Candidate, ...]:
+def _read_prior(connection: Connection, size: int, tolerance: float) -> tuple[ListCandidate, ...]:
     """Return the highest priorities, and on to the last that is like the last of them."""
     scored = standings.c.priority.is_not(None)
     order = (standings.c.priority.desc(), standings.c.case_key)
@@ -84,8 +84,8 @@ def _read_prior(connection: Connection, size: int, tolerance: float) -> tuple[Ca
 
 
 def _read_longest(
-    connection: Connection, waited: Sequence[Candidate], size: int
-) -> tuple[Candidate, ...]:
+    connection: Connection, waited: Sequence[ListCandidate], size: int
+) -> tuple[ListCandidate, ...]:
     """Return the longest waits, and all that began when the last of them did."""
     first = list(waited)
     if len(first) == size:
@@ -104,20 +104,20 @@ def _read_first(
     order: Sequence[ColumnElement[Any]],
     size: int | None,
     *where: ColumnElement[bool],
-) -> list[Candidate]:
+) -> list[ListCandidate]:
     """Return the first cases of each state: one query each, so that the index gives the order."""
-    found: list[Candidate] = []
+    found: list[ListCandidate] = []
     for state in ELIGIBLE:
         query = select(*_COLUMNS).where(standings.c.state == state, *where)
         found += _read(connection, query.order_by(*order).limit(size))
     return found
 
 
-def _read(connection: Connection, query: Select[Any]) -> list[Candidate]:
-    return [Candidate(*row) for row in connection.execute(query)]
+def _read(connection: Connection, query: Select[Any]) -> list[ListCandidate]:
+    return [ListCandidate(*row) for row in connection.execute(query)]
 
 
-def _read_numbered(connection: Connection, number: int, counts: Sequence[int]) -> Candidate:
+def _read_numbered(connection: Connection, number: int, counts: Sequence[int]) -> ListCandidate:
     """Return the case with a number: awaiting cases first, each state by arrival, then key.
 
     The index holds no keys, so that first the moment of arrival is found, and then the case among

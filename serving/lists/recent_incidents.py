@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, select
 
 from features.catalogue.declarations import Catalogue
 from features.contract.arrays import MISSING
-from features.evidence.records import Moment, state_intervals
+from features.evidence.records import CaseMoment, state_intervals
 from features.history.columns import History
 from serving.lists.latest_incidents import LatestIncidents, read_latest_incidents
 from serving.standing.standings import StandingRules
@@ -41,7 +41,7 @@ class LastingState:
 
 
 @dataclass(frozen=True)
-class LatestDecision:
+class ListedDecision:
     """The latest decision on a case, without what was said of the score.
 
     Parameters
@@ -71,7 +71,7 @@ class Lately:
 
     incidents: Mapping[str, LatestIncidents]
     states: Mapping[str, tuple[LastingState, ...]]
-    decisions: Mapping[str, LatestDecision]
+    decisions: Mapping[str, ListedDecision]
 
 
 def read_lately(
@@ -110,7 +110,7 @@ def read_lately(
 
 def read_latest_decisions(
     connection: Connection, case_keys: Collection[str]
-) -> dict[str, LatestDecision]:
+) -> dict[str, ListedDecision]:
     """Return the latest decision on some cases; a case without one is left out."""
     latest = and_(
         decisions.c.case_key == standings.c.case_key, decisions.c.version == standings.c.version
@@ -121,7 +121,7 @@ def read_latest_decisions(
         .where(is_among(connection, standings.c.case_key, case_keys))
     )
     return {
-        row.case_key: LatestDecision(
+        row.case_key: ListedDecision(
             decided_at_us=row.decided_at_us,
             person=row.person,
             role=row.role,
@@ -160,13 +160,13 @@ def find_lasting_states(
     """
     found = {}
     for number, case_key in enumerate(history.case_id):
-        lasting = _find_lasting(Moment(history, catalogue, number, now_us), rules)
+        lasting = _find_lasting(CaseMoment(history, catalogue, number, now_us), rules)
         if lasting:
             found[str(case_key)] = lasting
     return found
 
 
-def _find_lasting(moment: Moment, rules: StandingRules) -> tuple[LastingState, ...]:
+def _find_lasting(moment: CaseMoment, rules: StandingRules) -> tuple[LastingState, ...]:
     events, rows = moment.history.events, moment.rows
     kinds, details = events.kind.codes[rows], events.detail.codes[rows]
     found: dict[tuple[str, int], LastingState] = {}

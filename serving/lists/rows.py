@@ -74,7 +74,7 @@ def read_flags(
 
 
 @dataclass(frozen=True)
-class Moment:
+class SnapshotMoment:
     """When a list is made, and what its rows are told against.
 
     Parameters
@@ -92,7 +92,7 @@ class Moment:
 def take_snapshots(
     connection: Connection,
     seats: Sequence[Seat],
-    moment: Moment,
+    moment: SnapshotMoment,
     unit: Unit,
     bundle: Bundle | None,
     advise: Advise,
@@ -132,7 +132,7 @@ def _read_standings(connection: Connection, keys: Sequence[str]) -> dict[str, An
     return {key: found[key] for key in keys}
 
 
-def _describe(row: Any, moment: Moment, unit: Unit) -> dict[str, Any]:
+def _describe(row: Any, moment: SnapshotMoment, unit: Unit) -> dict[str, Any]:
     zone, now_us = unit.time_zone, moment.now_us
     since = int(row.waiting_since_us)
     return {

@@ -15,12 +15,19 @@ from features.engine.measurement import ENGINE_VERSION
 from models.bundle.folder import Bundle
 from serving.access.roles import need_opener
 from serving.lists.blind_review import Seat, seat
-from serving.lists.composition import TOLD_APART, Candidate, Composition, Ordering, Pools, compose
+from serving.lists.composition import (
+    TOLD_APART,
+    Composition,
+    ListCandidate,
+    Ordering,
+    Pools,
+    compose,
+)
 from serving.lists.draws import Division, Shares, divide_places, make_seed
 from serving.lists.pools import count_states, read_pools
-from serving.lists.rows import Advise, Moment, Snapshot, read_flags, take_snapshots
+from serving.lists.rows import Advise, Snapshot, SnapshotMoment, read_flags, take_snapshots
 from serving.lists.sittings import Sitting, current_sitting
-from serving.lists.waiting_times import count_waited_places, read_flow, tell_waits
+from serving.lists.waiting_times import count_waited_places, describe_waits, read_flow
 from serving.persons import Person
 from serving.settings import Settings
 from serving.standing.states import OPEN
@@ -156,7 +163,7 @@ def _compose(
     )
     composition = compose(pools, division, ordering=ordering, seed=seed, tolerance=tolerance)
     seats = seat(composition.places, terms.blind_share, seed)
-    moment = Moment(now_us, before.opened_at_us if before else None)
+    moment = SnapshotMoment(now_us, before.opened_at_us if before else None)
     outside = [case.key for case in composition.overflow]
     return _Draft(
         composition,
@@ -244,7 +251,7 @@ def _describe_waits(
     connection: Connection, pools: Pools, n_listed: int, terms: Terms, now_us: int
 ) -> dict[str, Any]:
     longest_us = pools.waited[0].waiting_since_us if pools.waited else now_us
-    waits = tell_waits(
+    waits = describe_waits(
         read_flow(connection, now_us),
         capacity=terms.capacity,
         n_waiting=pools.n_eligible,
@@ -257,7 +264,7 @@ def _describe_waits(
     return asdict(waits) | {"words": list(waits.words)}
 
 
-def _describe_overflow(outside: Sequence[Candidate], unit: Unit) -> dict[str, Any]:
+def _describe_overflow(outside: Sequence[ListCandidate], unit: Unit) -> dict[str, Any]:
     oldest = min((case.flagged_since_us or 0 for case in outside), default=None)
     return {
         "n_cases": len(outside),

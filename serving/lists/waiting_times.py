@@ -145,7 +145,7 @@ def count_waited_places(capacity: int, shares: Shares, *, longest_wait_first: bo
     return Fraction(capacity * sure, SHARES_OF)
 
 
-def tell_waits(
+def describe_waits(
     flow: Flow,
     *,
     capacity: int,

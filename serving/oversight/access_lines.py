@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from serving.oversight.access_log import AuditLine, Wanted, read_lines
+from serving.oversight.access_log import AuditLine, EntryFilter, read_lines
 from serving.oversight.audit_verification import reading_book
 from serving.store.audit_lines import Book
 from serving.store.database import Store
@@ -39,7 +39,7 @@ class Day:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundEntries:
     """Some lines, the latest first, and the cursor of those before them."""
 
     lines: tuple[AuditLine, ...]
@@ -78,7 +78,7 @@ def _list_people(connection: Connection, book: Book) -> Sequence[Known]:
     return found
 
 
-def find_lines(store: Store, wanted: Wanted, day: Day | None) -> Found:
+def find_lines(store: Store, wanted: EntryFilter, day: Day | None) -> FoundEntries:
     """Return a page of lines, of one day where one is named.
 
     Lines are numbered in their order and not by the clock, which may be set back: the day's first
@@ -86,18 +86,20 @@ def find_lines(store: Store, wanted: Wanted, day: Day | None) -> Found:
     """
     if day is None:
         page = read_lines(store, wanted)
-        return Found(page.lines, page.next_before)
+        return FoundEntries(page.lines, page.next_before)
     first, last = _find_numbers(store, wanted.book, day)
     if first is None or last is None:
-        return Found((), None)
+        return FoundEntries((), None)
     before = last + 1 if wanted.before is None else min(wanted.before, last + 1)
     page = read_lines(
         store,
-        Wanted(wanted.book, wanted.case_key, wanted.subject, wanted.operation, before, wanted.size),
+        EntryFilter(
+            wanted.book, wanted.case_key, wanted.subject, wanted.operation, before, wanted.size
+        ),
     )
     kept = tuple(one for one in page.lines if day.from_us <= one.at_us < day.until_us)
     more = page.next_before is not None and page.next_before > first
-    return Found(kept, page.next_before if more else None)
+    return FoundEntries(kept, page.next_before if more else None)
 
 
 def _find_numbers(store: Store, book: Book, day: Day) -> tuple[int | None, int | None]:

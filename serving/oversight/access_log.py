@@ -72,7 +72,7 @@ class AuditLine:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EntryFilter:
     """Which lines are asked for; what is ``None`` does not matter.
 
     Parameters
@@ -107,7 +107,7 @@ class LinesPage:
     next_before: int | None
 
 
-def read_lines(store: Store, wanted: Wanted) -> LinesPage:
+def read_lines(store: Store, wanted: EntryFilter) -> LinesPage:
     """Return a page of a book's lines, the latest first."""
     covering: Sequence[int] = ()
     if wanted.case_key is not None and wanted.book == CHANGES:
@@ -116,7 +116,7 @@ def read_lines(store: Store, wanted: Wanted) -> LinesPage:
     with reading_book(store, wanted.book) as connection:
         query = _select(connection, wanted, covering).order_by(_LINES.number.desc())
         found = connection.execute(query.limit(wanted.size + 1)).all()
-    lines = tuple(_tell(row) for row in found[: wanted.size])
+    lines = tuple(_describe(row) for row in found[: wanted.size])
     return LinesPage(lines, lines[-1].number if len(found) > wanted.size else None)
 
 
@@ -124,10 +124,10 @@ def read_looks_at(
     store: Store, case_key: str, *, before: int | None = None, size: int = 50
 ) -> LinesPage:
     """Return who looked at a case, on its own or among others, the latest first."""
-    return read_lines(store, Wanted(LOOKS, case_key=case_key, before=before, size=size))
+    return read_lines(store, EntryFilter(LOOKS, case_key=case_key, before=before, size=size))
 
 
-def _select(connection: Connection, wanted: Wanted, covering: Sequence[int]) -> Select[Any]:
+def _select(connection: Connection, wanted: EntryFilter, covering: Sequence[int]) -> Select[Any]:
     query = select(audit_lines).where(_LINES.book == wanted.book)
     if wanted.before is not None:
         query = query.where(_LINES.number < wanted.before)
@@ -179,6 +179,6 @@ def _find_covering(connection: Connection, case_key: str) -> Sequence[int]:
     return [int(number) for number in found.scalars() if number is not None]
 
 
-def _tell(row: Row[Any]) -> AuditLine:
+def _describe(row: Row[Any]) -> AuditLine:
     told = {name: value for name, value in row._mapping.items() if name != "mac"}
     return AuditLine(**{**told, "done": bool(row.done), "cases": tuple(row.cases or ())})

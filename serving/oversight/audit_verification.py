@@ -81,7 +81,7 @@ def verify_store(
             with reading_book(store, book) as connection:
                 found.append(_verify(connection, store.audit_key, book, known))
         except SQLAlchemyError:
-            found.append(_tell_unread(book))
+            found.append(_describe_unread(book))
     return found
 
 
@@ -91,7 +91,7 @@ def _verify(connection: Connection, key: bytes, book: Book, heads: Mapping[int, 
     walk.end(find_head(connection, book))
     if book == CHANGES:
         _check_rows(connection, walk)
-    return _tell(walk, 1)
+    return _describe(walk, 1)
 
 
 def verify_tail(store: Store, book: Book, n_lines: int) -> Verified:
@@ -103,10 +103,10 @@ def verify_tail(store: Store, book: Book, n_lines: int) -> Verified:
         with reading_book(store, book) as connection:
             return _verify_tail(connection, store.audit_key, book, n_lines)
     except SQLAlchemyError:
-        return _tell_unread(book)
+        return _describe_unread(book)
 
 
-def _tell_unread(book: Book) -> Verified:
+def _describe_unread(book: Book) -> Verified:
     fault = Fault(book, 1, "missing", "the book is missing or cannot be read")
     return Verified(book, 1, 0, 0, (fault,), 1)
 
@@ -124,7 +124,7 @@ def _verify_tail(connection: Connection, key: bytes, book: Book, n_lines: int) -
     )
     _read_lines(connection, walk, book, before)
     walk.end(find_head(connection, book))
-    return _tell(walk, before + 1)
+    return _describe(walk, before + 1)
 
 
 def _find_mac(connection: Connection, key: bytes, book: Book, number: int) -> str | None:
@@ -182,7 +182,7 @@ def _check_rows(connection: Connection, walk: Walk) -> None:
             )
 
 
-def _tell(walk: Walk, first_number: int) -> Verified:
+def _describe(walk: Walk, first_number: int) -> Verified:
     walk.name_moved()
     return Verified(
         walk.book,

@@ -20,7 +20,7 @@ _NEVER: Final = (
 
 
 @dataclass(frozen=True)
-class Entry:
+class CardEntry:
     """One heading with what is said under it, and what the unit has to fill in."""
 
     heading: str
@@ -29,7 +29,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Told:
+class CardValue:
     """What both texts rest on.
 
     Parameters
@@ -50,15 +50,15 @@ class Told:
     is_synthetic: bool
 
 
-def write_card(told: Told) -> tuple[Entry, ...]:
+def write_card(told: CardValue) -> tuple[CardEntry, ...]:
     """Return the model card (Mitchell and others 2019)."""
     bundle = told.bundle
     return (
-        Entry("What it is", (_describe_models(bundle), _describe_order(bundle))),
-        Entry("Made for", ("The order in which specialists screen cases; people decide.",)),
-        Entry("Never for", (_NEVER,)),
-        Entry("What it learnt from", (_describe_learning(told),), ()),
-        Entry(
+        CardEntry("What it is", (_describe_models(bundle), _describe_order(bundle))),
+        CardEntry("Made for", ("The order in which specialists screen cases; people decide.",)),
+        CardEntry("Never for", (_NEVER,)),
+        CardEntry("What it learnt from", (_describe_learning(told),), ()),
+        CardEntry(
             "What is left out on purpose",
             (
                 "Protected characteristics, psychosis, personality and employment; health records "
@@ -66,16 +66,16 @@ def write_card(told: Told) -> tuple[Entry, ...]:
                 "on a list.",
             ),
         ),
-        Entry("How well it does", _describe_performance(told)),
-        Entry("What it cannot say", _describe_limits(told)),
+        CardEntry("How well it does", _describe_performance(told)),
+        CardEntry("What it cannot say", _describe_limits(told)),
     )
 
 
-def write_record(told: Told) -> tuple[Entry, ...]:
+def write_record(told: CardValue) -> tuple[CardEntry, ...]:
     """Return the transparency record, under the headings of the standard."""
     bundle, settings = told.bundle, told.settings
     return (
-        Entry(
+        CardEntry(
             "Owner",
             (),
             (
@@ -84,7 +84,7 @@ def write_record(told: Told) -> tuple[Entry, ...]:
                 "where the public can ask about it",
             ),
         ),
-        Entry(
+        CardEntry(
             "Purpose",
             (
                 "To suggest in which order open cases are looked at by specialists, with the "
@@ -93,14 +93,16 @@ def write_record(told: Told) -> tuple[Entry, ...]:
             ),
             ("why the unit uses it, and what was tried before",),
         ),
-        Entry("How it is used in decisions", _describe_use(settings), ("the written procedure",)),
-        Entry("Data", _describe_data(told), ("legal basis, sharing agreements and retention",)),
-        Entry(
+        CardEntry(
+            "How it is used in decisions", _describe_use(settings), ("the written procedure",)
+        ),
+        CardEntry("Data", _describe_data(told), ("legal basis, sharing agreements and retention",)),
+        CardEntry(
             "Performance",
             _describe_performance(told),
             ("results of running it silently on the unit's own histories before first use",),
         ),
-        Entry(
+        CardEntry(
             "Risks",
             (
                 "A case far down the list could be passed over: some places are drawn at random "
@@ -116,7 +118,7 @@ def write_record(told: Told) -> tuple[Entry, ...]:
             ),
             ("data protection and equality impact assessments, with dates",),
         ),
-        Entry(
+        CardEntry(
             "Oversight",
             (
                 "A model is put to use by two people, after checks that are kept with it. The duty "
@@ -153,7 +155,7 @@ def _describe_order(bundle: Bundle) -> str:
     )
 
 
-def _describe_learning(told: Told) -> str:
+def _describe_learning(told: CardValue) -> str:
     what = "invented case histories" if told.is_synthetic else "the case histories of one unit"
     n = told.bundle.reference.n_cases
     return (
@@ -162,7 +164,7 @@ def _describe_learning(told: Told) -> str:
     )
 
 
-def _describe_performance(told: Told) -> tuple[str, ...]:
+def _describe_performance(told: CardValue) -> tuple[str, ...]:
     if told.is_synthetic:
         return (
             "No figure. The model was learnt from, or is used on, invented cases: how well it "
@@ -174,7 +176,7 @@ def _describe_performance(told: Told) -> tuple[str, ...]:
     return (*verdicts, *told.performance.places) or ("The run measured nothing of it.",)
 
 
-def _describe_limits(told: Told) -> tuple[str, ...]:
+def _describe_limits(told: CardValue) -> tuple[str, ...]:
     said = told.performance.cannot_say if told.performance is not None else ()
     if not said:
         return ("The run does not state its limits: read it as if it answered nothing of these.",)
@@ -195,7 +197,7 @@ def _describe_use(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _describe_data(told: Told) -> tuple[str, ...]:
+def _describe_data(told: CardValue) -> tuple[str, ...]:
     facts = len(told.bundle.catalogue.facts)
     return (
         "Dated records of what happened and when the unit came to know, and the answers to "

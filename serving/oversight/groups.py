@@ -20,7 +20,7 @@ from serving.oversight.run_words import (
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownGroup:
     """One figure by group: a chart where any group can be told, and the table beside it."""
 
     chart: RowChart | None
@@ -46,7 +46,7 @@ class Audit:
 
     words: str
     primary: Figures | None
-    shown: tuple[Shown, ...]
+    shown: tuple[ShownGroup, ...]
     notes: tuple[str, ...]
 
 
@@ -102,7 +102,7 @@ def describe_audit(audit: AuditFigures | None) -> Audit | None:
     )
 
 
-def _show(groups: list[_Group]) -> tuple[Shown, ...]:
+def _show(groups: list[_Group]) -> tuple[ShownGroup, ...]:
     return (
         _show_share(
             groups,
@@ -134,7 +134,7 @@ def _show_share(
     title: str,
     columns: tuple[str, ...],
     count: _Count,
-) -> Shown:
+) -> ShownGroup:
     rows, lines = [], []
     for one in groups:
         share = one.figures.get(measure)
@@ -151,7 +151,7 @@ def _show_share(
 _EVEN: Final = 1.0
 
 
-def _show_held(groups: list[_Group]) -> Shown:
+def _show_held(groups: list[_Group]) -> ShownGroup:
     """Return outcomes seen for each one that was estimated: 1 is even."""
     rows, lines = [], []
     for one in groups:
@@ -177,10 +177,10 @@ def _put(
     *,
     limit: tuple[float, str] | None = None,
     is_dot: bool = False,
-) -> Shown:
+) -> ShownGroup:
     says = "; ".join(f"{one.label}, {one.shown}" for one in rows) + "."
     chart = draw_rows(key, title, says, rows, limit=limit, is_dot=is_dot) if rows else None
-    return Shown(chart, Figures(title, columns, tuple(lines)))
+    return ShownGroup(chart, Figures(title, columns, tuple(lines)))
 
 
 def _name(characteristic: str, group: str) -> str:

@@ -85,7 +85,7 @@ class Keeper:
         for work in working:
             if work is not None:
                 work.join(max(until_s - time.monotonic(), 0.0))
-        return {name: self._tell(name) for name in wanted}
+        return {name: self._describe(name) for name in wanted}
 
     def _begin(self, name: Hashable, make: Callable[[], Any]) -> threading.Thread | None:
         """Have an answer worked out unless it is fresh; return what is worth waiting for."""
@@ -113,7 +113,7 @@ class Keeper:
             entry.made_at_s, entry.cost_s = now_s, now_s - begun_s
             entry.work = None
 
-    def _tell(self, name: Hashable) -> Kept:
+    def _describe(self, name: Hashable) -> Kept:
         with self._lock:
             entry = self._entries[name]
             return Kept(entry.answer, entry.work is not None, entry.has_failed)

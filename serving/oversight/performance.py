@@ -12,7 +12,7 @@ from models.bundle.folder import Bundle
 from models.charts.marks import Figures
 from models.run_figures.ranking import CapacityFigures
 from models.run_figures.run import RunFacts, RunFigures
-from models.run_figures.screening_list import Plan
+from models.run_figures.screening_list import PlannerFigures
 from serving.oversight.at_capacity import AtCapacity, describe_at_capacity
 from serving.oversight.calibration import ShownCalibration, show_calibration, tabulate_strata
 from serving.oversight.groups import Audit, describe_audit
@@ -30,7 +30,7 @@ _WARNING_MARKS: Final = ("NOT SHOWN", "NO MODEL", "NO SIGNAL")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ReportedVerdict:
     """What the run says first of one outcome: what it is about, the verdict, and by how much."""
 
     about: str
@@ -40,7 +40,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ReportedFinding:
     """A sentence that the run concluded by itself."""
 
     words: str
@@ -84,8 +84,8 @@ class Performance:
     tested_on: str
     extract_on: str
     is_synthetic: bool
-    verdicts: tuple[Verdict, ...]
-    findings: tuple[Finding, ...]
+    verdicts: tuple[ReportedVerdict, ...]
+    findings: tuple[ReportedFinding, ...]
     cannot_say: tuple[str, ...]
     at_capacity: AtCapacity | None
     groups: tuple[Figures, ...]
@@ -131,7 +131,7 @@ def describe_performance(run: RunFigures, bundle: Bundle, capacity: int) -> Perf
     made = run.run or RunFacts()
     labels = {one.name: one.label for one in bundle.catalogue.outcomes}
     at_capacity = describe_at_capacity(run, labels, capacity)
-    plan = _describe_plan(run.list.planner or Plan(), capacity)
+    plan = _describe_plan(run.list.planner or PlannerFigures(), capacity)
     holding = tuple(x for name, label in labels.items() for x in show_calibration(run, name, label))
     strata = tuple(x for name, label in labels.items() for x in tabulate_strata(run, name, label))
     worth = tuple(x for name, label in labels.items() for x in show_net_benefit(run, name, label))
@@ -174,7 +174,7 @@ def describe_performance(run: RunFigures, bundle: Bundle, capacity: int) -> Perf
     )
 
 
-def _read_verdicts(run: RunFigures, labels: Mapping[str, str]) -> tuple[Verdict, ...]:
+def _read_verdicts(run: RunFigures, labels: Mapping[str, str]) -> tuple[ReportedVerdict, ...]:
     found = []
     for line in run.headlines:
         about, _, rest = line.partition(": ")
@@ -184,12 +184,12 @@ def _read_verdicts(run: RunFigures, labels: Mapping[str, str]) -> tuple[Verdict,
             warns = any(mark in verdict for mark in _WARNING_MARKS)
             # Written in capitals for a page of figures; here the words are enough.
             said = verdict.capitalize() if verdict.isupper() else verdict
-            found.append(Verdict(labels.get(name, about), said, figures, warns))
+            found.append(ReportedVerdict(labels.get(name, about), said, figures, warns))
     return tuple(sorted(found, key=lambda one: not one.is_warning))
 
 
-def _read_findings(run: RunFigures) -> tuple[Finding, ...]:
-    found = [Finding(one.words, one.is_warning) for one in run.findings if one.words]
+def _read_findings(run: RunFigures) -> tuple[ReportedFinding, ...]:
+    found = [ReportedFinding(one.words, one.is_warning) for one in run.findings if one.words]
     return tuple(sorted(found, key=lambda one: not one.is_warning))
 
 
@@ -221,7 +221,7 @@ def _tabulate_groups(run: RunFigures, labels: Mapping[str, str]) -> tuple[Figure
     return tuple(told)
 
 
-def _describe_plan(plan: Plan, capacity: int) -> str:
+def _describe_plan(plan: PlannerFigures, capacity: int) -> str:
     """Return the plan nearest to the unit's places, and for how many it is where it is not theirs.
 
     It is a play of the queue, so that a plan of another length is told as what it is.

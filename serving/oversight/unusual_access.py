@@ -31,7 +31,7 @@ _CLOSED: Final = ("closed", "sealed:closed")
 
 
 @dataclass(frozen=True)
-class Period:
+class AccessPeriod:
     """From a moment, inclusive, until another, exclusive; microseconds UTC."""
 
     from_us: int
@@ -155,7 +155,7 @@ class Unusual:
         Looks at cases with an answer or a detail that is the person's own name.
     """
 
-    period: Period
+    period: AccessPeriod
     limits: Limits
     n_looks: int
     n_persons: int
@@ -185,7 +185,7 @@ class _Tally:
         if case_key is not None:
             self.cases[case_key] = max(self.cases.get(case_key, at_us), at_us)
 
-    def tell(self, person: Person) -> Looker:
+    def describe(self, person: Person) -> Looker:
         return Looker(person, self.n_looks, tuple(sorted(self.cases)), self.first_us, self.last_us)
 
 
@@ -201,9 +201,9 @@ class _Tallies:
     late: dict[str, _Tally] = field(default_factory=lambda: defaultdict(_Tally))
     persons: dict[str, Person] = field(default_factory=dict)
 
-    def tell(self, tallies: Mapping[str, _Tally]) -> tuple[Looker, ...]:
+    def describe(self, tallies: Mapping[str, _Tally]) -> tuple[Looker, ...]:
         """Return whose looks these are, by name: in no order of size."""
-        told = [tally.tell(self.persons[who]) for who, tally in tallies.items()]
+        told = [tally.describe(self.persons[who]) for who, tally in tallies.items()]
         return tuple(sorted(told, key=lambda one: (one.person.name, one.person.subject)))
 
     def keep(self, case_keys: Mapping[str, Collection[str]]) -> tuple[Looker, ...]:
@@ -216,10 +216,10 @@ class _Tallies:
                 tally.add(key, seen[key])
             if keys:
                 kept[who] = tally
-        return self.tell(kept)
+        return self.describe(kept)
 
 
-def find_unusual(store: Store, period: Period, limits: Limits | None = None) -> Unusual:
+def find_unusual(store: Store, period: AccessPeriod, limits: Limits | None = None) -> Unusual:
     """Return the looking of a period that somebody ought to ask about.
 
     Parameters
@@ -248,10 +248,10 @@ def find_unusual(store: Store, period: Period, limits: Limits | None = None) -> 
         limits=limits,
         n_looks=sum(tally.n_looks for tally in found.opened.values()),
         n_persons=len(found.opened),
-        refused=found.tell(found.refused),
+        refused=found.describe(found.refused),
         busy=find_busy({found.persons[who]: len(keys) for who, keys in by_person.items()}, limits),
         crowded=find_crowded(by_person.values(), limits),
-        out_of_hours=found.tell(found.late),
+        out_of_hours=found.describe(found.late),
         closed=found.keep(
             {
                 who: [key for key, at_us in tally.cases.items() if closed.get(key, at_us) < at_us]
@@ -309,7 +309,9 @@ def is_out_of_hours(at_us: int, time_zone: str, limits: Limits) -> bool:
     return not limits.first_hour <= local.hour < limits.last_hour
 
 
-def _count(connection: Connection, period: Period, limits: Limits, time_zone: str) -> _Tallies:
+def _count(
+    connection: Connection, period: AccessPeriod, limits: Limits, time_zone: str
+) -> _Tallies:
     found = _Tallies()
     query = (
         select(
@@ -336,7 +338,7 @@ def _count(connection: Connection, period: Period, limits: Limits, time_zone: st
     return found
 
 
-def _is_within(period: Period) -> ColumnElement[bool]:
+def _is_within(period: AccessPeriod) -> ColumnElement[bool]:
     return (_LINES.at_us >= period.from_us) & (_LINES.at_us < period.until_us)
 
 

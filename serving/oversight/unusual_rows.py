@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from serving.oversight.unusual_access import Limits, Looker, Period, Unusual, find_unusual
+from serving.oversight.unusual_access import AccessPeriod, Limits, Looker, Unusual, find_unusual
 from serving.persons import Person
 from serving.store.database import Store
 from serving.store.row_text import Clockface
@@ -40,7 +40,7 @@ class StandsOut:
 
 
 @dataclass(frozen=True)
-class Standing:
+class UnusualRow:
     """What stands out over a period.
 
     Parameters
@@ -66,7 +66,7 @@ class Standing:
     n_more: int
 
 
-def read_standing(store: Store, face: Clockface, days: int) -> Standing:
+def read_standing(store: Store, face: Clockface, days: int) -> UnusualRow:
     """Return what stands out among the looks of the last days.
 
     Parameters
@@ -79,9 +79,9 @@ def read_standing(store: Store, face: Clockface, days: int) -> Standing:
         How many days until now.
     """
     now_us = store.clock()
-    found = find_unusual(store, Period(now_us - days * _DAY_US, now_us + 1), Limits())
+    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1), Limits())
     rows = gather_rows(found, face)
-    return Standing(
+    return UnusualRow(
         since=face.show(found.period.from_us),
         until=face.show(now_us),
         n_looks=found.n_looks,
@@ -101,7 +101,7 @@ def gather_rows(found: Unusual, face: Clockface) -> list[StandsOut]:
         (found.sealed, "opened cases that are sealed now"),
         (found.closed, "opened cases after these were closed"),
     )
-    rows = [_tell_looks(one, words, face) for lookers, words in by_rule for one in lookers]
+    rows = [_describe_looks(one, words, face) for lookers, words in by_rule for one in lookers]
     rows += [
         StandsOut(
             one.person,
@@ -120,10 +120,10 @@ def gather_rows(found: Unusual, face: Clockface) -> list[StandsOut]:
         for one in found.crowded
     ]
     late = f"opened cases outside {limits.first_hour}:00 to {limits.last_hour}:00 on working days"
-    return rows + [_tell_looks(one, late, face) for one in found.out_of_hours]
+    return rows + [_describe_looks(one, late, face) for one in found.out_of_hours]
 
 
-def _tell_looks(one: Looker, words: str, face: Clockface) -> StandsOut:
+def _describe_looks(one: Looker, words: str, face: Clockface) -> StandsOut:
     return StandsOut(
         one.person,
         f"{words}: {one.n_looks:,} time{'' if one.n_looks == 1 else 's'}",

@@ -66,7 +66,7 @@ def _describe(
     rose, said = describe_move(one)
     return {
         "case": one,
-        "news": words.tell_news(news, dated=True),
+        "news": words.describe_news(news, dated=True),
         "flags": [word_flag(flags, name) for name in one.new_flags],
         "move": said,
         "is_changed": bool(news or one.new_flags or rose),

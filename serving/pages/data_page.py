@@ -65,14 +65,14 @@ def show_data(
     )
 
 
-def tell_days(days: int | None) -> str:
+def describe_days(days: int | None) -> str:
     """Return a delay in words: the same day, 1 day, 12 days."""
     if days is None:
         return NOTHING
     return "the same day" if days == 0 else f"{days:,} day{'' if days == 1 else 's'}"
 
 
-def tell_share(share: float) -> str:
+def describe_share(share: float) -> str:
     """Return a share as a count out of a hundred; what is there is never told as none."""
     return "fewer than 1" if 0 < share < 0.01 else f"{100 * share:.0f}"  # noqa: PLR2004
 
@@ -109,7 +109,7 @@ def _say(rows: list[Row]) -> str:
 
 def _draw_flags(found: FlagsOut) -> RowChart | None:
     rows = [
-        Row(one.wording, 100 * one.share, f"{tell_share(one.share)} in 100")
+        Row(one.wording, 100 * one.share, f"{describe_share(one.share)} in 100")
         for one in found.flags
         if one.cases
     ]
@@ -126,7 +126,7 @@ def _tabulate_flags(found: FlagsOut) -> Figures:
             one.wording,
             "urgent" if one.urgent else "review",
             f"{one.cases:,}",
-            tell_share(one.share) if found.n_open else "no open case",
+            describe_share(one.share) if found.n_open else "no open case",
             "yes: it tells few cases apart" if one.asks_review else "no",
         )
         for one in found.flags
@@ -155,8 +155,8 @@ def _draw_delays(found: Delays) -> RowChart | None:
 
 def _describe_span(median_days: int, ninth_decile_days: int) -> str:
     if ninth_decile_days == 0:
-        return tell_days(0)
-    return f"{median_days:,} to {tell_days(ninth_decile_days)}"
+        return describe_days(0)
+    return f"{median_days:,} to {describe_days(ninth_decile_days)}"
 
 
 def _tabulate_delays(found: Delays) -> Figures:
@@ -164,8 +164,8 @@ def _tabulate_delays(found: Delays) -> Figures:
         (
             (one.source or "not recorded").replace("_", " "),
             f"{one.n:,}",
-            tell_days(one.median_days),
-            tell_days(one.ninth_decile_days),
+            describe_days(one.median_days),
+            describe_days(one.ninth_decile_days),
             f"{one.n_early:,}",
         )
         for one in found.sources
@@ -182,7 +182,7 @@ def _tabulate_delays(found: Delays) -> Figures:
 
 def _draw_missing(found: Missing) -> RowChart | None:
     rows = [
-        Row(one.question, 100 * one.share, f"{tell_share(one.share)} in 100")
+        Row(one.question, 100 * one.share, f"{describe_share(one.share)} in 100")
         for one in found.questions
     ]
     if not rows:
@@ -193,7 +193,7 @@ def _draw_missing(found: Missing) -> RowChart | None:
 
 def _tabulate_missing(found: Missing) -> Figures:
     lines = tuple(
-        (one.question, f"{one.n_cases:,}", tell_share(one.share)) for one in found.questions
+        (one.question, f"{one.n_cases:,}", describe_share(one.share)) for one in found.questions
     )
     columns = ("Question", "Open cases on which nobody asked", "Of 100")
     return Figures("Key questions never asked", columns, lines)

@@ -117,12 +117,12 @@ def _describe_cases(service: Service, page: UrgentPage, now_us: int) -> list[dic
     words = ListWords(catalogue, zone)
     wording = {flag.name: flag for flag in catalogue.flags} if catalogue else {}
 
-    def tell_flag(one: UrgentFlag) -> dict[str, Any]:
+    def describe_flag(one: UrgentFlag) -> dict[str, Any]:
         seen = one.acknowledgement
         return {
             "key": one.raising_key,
             "wording": word_flag(wording, one.flag),
-            "record": words.tell_record(one.record, raised_at_us=one.raised_at_us)
+            "record": words.describe_record(one.record, raised_at_us=one.raised_at_us)
             if one.record
             else None,
             "fate": one.fate,
@@ -136,8 +136,8 @@ def _describe_cases(service: Service, page: UrgentPage, now_us: int) -> list[dic
             "seen_at": None if seen is None else format_moment(seen.at_us, zone),
         }
 
-    def tell(one: UrgentCase) -> dict[str, Any]:
-        flags = [tell_flag(flag) for flag in one.flags]
+    def describe(one: UrgentCase) -> dict[str, Any]:
+        flags = [describe_flag(flag) for flag in one.flags]
         return {
             "key": one.key,
             "case_id": one.case_id,
@@ -147,4 +147,4 @@ def _describe_cases(service: Service, page: UrgentPage, now_us: int) -> list[dic
             "is_late": any(flag["late"] for flag in flags),
         }
 
-    return [tell(one) for one in page.cases]
+    return [describe(one) for one in page.cases]

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from serving.errors import ErrorBody, Problem
+from serving.errors import ErrorBody, RequestProblem
 
 _BY_CODE: Final = {
     "no_way": ("way-enforcement", "Choose what is to be done: one way at least"),
@@ -43,26 +43,26 @@ MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:[+-]\d\d:\d\d
 
 
 @dataclass(frozen=True)
-class Told:
+class ProblemText:
     """One thing to correct: the field it leads to, and what to do."""
 
     anchor: str
     words: str
 
 
-def tell_problems(body: ErrorBody) -> list[Told]:
+def describe_problems(body: ErrorBody) -> list[ProblemText]:
     """Return what is to be corrected, each once, in the order of the form."""
     found = [_describe(problem) for problem in body.problems]
     return list(dict.fromkeys(found))
 
 
-def _describe(problem: Problem) -> Told:
+def _describe(problem: RequestProblem) -> ProblemText:
     if problem.code in _BY_CODE:
-        return Told(*_BY_CODE[problem.code])
+        return ProblemText(*_BY_CODE[problem.code])
     place = next((name for name in _BY_PLACE if name in problem.where.split(".")), None)
     if place is not None:
-        return Told(*_BY_PLACE[place])
+        return ProblemText(*_BY_PLACE[place])
     if problem.code == "decided":
-        return Told("decisions", problem.remedy[:1].upper() + problem.remedy[1:])
+        return ProblemText("decisions", problem.remedy[:1].upper() + problem.remedy[1:])
     words = f"{problem.where.replace('_', ' ').replace('.', ', ')}: {problem.remedy}"
-    return Told("decide", words[:1].upper() + words[1:])
+    return ProblemText("decide", words[:1].upper() + words[1:])

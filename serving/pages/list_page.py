@@ -13,7 +13,7 @@ from serving.lists.new_records import find_since, read_news
 from serving.lists.sitting_opening import make_terms, open_sitting
 from serving.lists.sittings import current_sitting
 from serving.pages.case.decision_form import WAY_WORDS
-from serving.pages.list_words import RULES, ListWords, tell_briefly
+from serving.pages.list_words import RULES, ListWords, format_row
 from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.scoring.ordering import read_ordering
@@ -72,11 +72,11 @@ def show_list(
         next_row=next((row for row in rows if not row["decided"]), None),
         outside=outside,
         rules=RULES,
-        news={key: words.tell_news(found) for key, found in news.items()},
+        news={key: words.describe_news(found) for key, found in news.items()},
         news_since=since.words,
         flag_states=flag_states,
         ways=WAY_WORDS,
-        briefly=tell_briefly,
+        briefly=format_row,
         say=say,
         may_open=person.role in OPENERS,
     )

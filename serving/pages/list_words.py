@@ -11,7 +11,7 @@ from features.contract.moments import to_datetime
 from models.ranking.advice import Estimate
 from models.wording.sentences import describe_briefly
 from serving.flags.named_records import Name, NamedRecord
-from serving.lists.latest_incidents import Incident, Telling
+from serving.lists.latest_incidents import LatestIncident, Telling
 from serving.lists.new_records import NewKind, News
 from serving.lists.recent_incidents import LastingState
 from serving.pages.rendering import describe_day
@@ -49,7 +49,7 @@ class ListWords:
         self._catalogue = catalogue
         self._zone = time_zone
 
-    def tell_news(self, news: News | None, *, dated: bool = False) -> str:
+    def describe_news(self, news: News | None, *, dated: bool = False) -> str:
         """Return what is new of a case; empty where nothing is.
 
         Parameters
@@ -68,14 +68,14 @@ class ListWords:
         told += _describe_answers(news.kinds, sum(one.n for one in events[MOST_KINDS:]))
         return ", ".join(told)
 
-    def tell_records(
+    def describe_records(
         self, case_key: str, record_ids: Iterable[str], named: Mapping[Name, NamedRecord]
     ) -> list[str]:
         """Return records as day and kind; those that are not told to everybody are left out."""
         found = [named[name] for key in record_ids if (name := (case_key, key)) in named]
-        return [self.tell_record(one) for one in found]
+        return [self.describe_record(one) for one in found]
 
-    def tell_record(self, record: NamedRecord, *, raised_at_us: int | None = None) -> str:
+    def describe_record(self, record: NamedRecord, *, raised_at_us: int | None = None) -> str:
         """Return when a record happened and what it is.
 
         Parameters
@@ -94,7 +94,7 @@ class ListWords:
             return f"{day}, the answer to: {self._ask(record.kind)}"
         return f"{day}, {self._label(record.kind)}"
 
-    def tell_incident(self, incident: Incident) -> str:
+    def describe_incident(self, incident: LatestIncident) -> str:
         """Return when an incident happened and what each view calls it, none called true."""
         heard: dict[str, list[str]] = {}
         for view in _SPEAKERS:
@@ -108,16 +108,16 @@ class ListWords:
         marked = "" if incident.is_disclosable else "; not for disclosure"
         return f"{describe_day(incident.at_us, self._zone)}: {words}{marked}"
 
-    def tell_day(self, us: int) -> str:
+    def describe_day(self, us: int) -> str:
         """Return the day of a moment (microseconds UTC) in the unit's zone."""
         return describe_day(us, self._zone)
 
-    def tell_state(self, state: LastingState) -> str:
+    def describe_state(self, state: LastingState) -> str:
         """Return what lasts and since when."""
         detail = "" if state.detail in (None, state.state) else f" ({_plain(str(state.detail))})"
         return f"{_plain(state.state)}{detail} since {describe_day(state.since_us, self._zone)}"
 
-    def _call(self, one: Telling, incident: Incident) -> str:
+    def _call(self, one: Telling, incident: LatestIncident) -> str:
         """Return what a record calls an incident: of a classification its class.
 
         The kind stands beside the class where nobody else calls the incident so.
@@ -180,7 +180,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else f'{noun}s'}"
 
 
-def tell_briefly(row: Mapping[str, Any], outcome: str | None = None) -> str:
+def format_row(row: Mapping[str, Any], outcome: str | None = None) -> str:
     """Return an estimate of a list's row in short, with what is estimated and within what time.
 
     Parameters

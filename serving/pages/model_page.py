@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from serving.api.models import OrderingIn, post_ordering, read_model
 from serving.api.promotions import PromotionsOut, list_promotions
 from serving.errors import ServiceError
-from serving.oversight.card import Entry, Told, write_card, write_record
+from serving.oversight.card import CardEntry, CardValue, write_card, write_record
 from serving.oversight.metrics import read_figures
 from serving.oversight.performance import Performance, describe_performance
 from serving.pages.rendering import render
@@ -55,7 +55,7 @@ ORDERING_WORDS: Final = {
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownModel:
     """What is told of the model in use beyond the record of promotions.
 
     Parameters
@@ -72,8 +72,8 @@ class Shown:
 
     performance: Performance | None = None
     why_none: str | None = None
-    card: tuple[Entry, ...] = ()
-    record: tuple[Entry, ...] = ()
+    card: tuple[CardEntry, ...] = ()
+    record: tuple[CardEntry, ...] = ()
     is_synthetic: bool = False
 
 
@@ -144,7 +144,7 @@ def _show(
         given=given or {},
         step_words=STEP_WORDS,
         gate_words=GATE_WORDS,
-        about=functools.partial(tell_about, labels=_name_outcomes(service)),
+        about=functools.partial(describe_about, labels=_name_outcomes(service)),
         ordering_words=ORDERING_WORDS,
         is_first=cursor == _LAST_SEQ,
     )
@@ -161,7 +161,7 @@ def _find_gates(told: PromotionsOut) -> list[Any]:
     return []
 
 
-def tell_about(about: str, *, labels: Mapping[str, str]) -> str:
+def describe_about(about: str, *, labels: Mapping[str, str]) -> str:
     """Return what a check was about, in words; ``labels`` are those of the outcomes."""
     if about == "bundle":
         return "the whole model"
@@ -185,17 +185,17 @@ def _point(problem: ServiceError | None) -> list[dict[str, str]]:
     return [{"anchor": anchor, "words": f"{words[:1].upper()}{words[1:]}"}]
 
 
-def _describe(service: Service) -> Shown:
+def _describe(service: Service) -> ShownModel:
     bundle = service.champion.find()
     if bundle is None:
-        return Shown()
+        return ShownModel()
     with service.need_store().reading() as connection:
         judged = find_figures(read_steps(connection), bundle.id)
     found = read_figures(service.settings, bundle.id, judged)
     capacity = service.settings.capacity
     performance = None if found.why_none else describe_performance(found.run, bundle, capacity)
     is_synthetic = service.need_unit().synthetic or bool(performance and performance.is_synthetic)
-    rests_on = Told(bundle, service.settings, performance, is_synthetic)
-    return Shown(
+    rests_on = CardValue(bundle, service.settings, performance, is_synthetic)
+    return ShownModel(
         performance, found.why_none, write_card(rests_on), write_record(rests_on), is_synthetic
     )

@@ -16,12 +16,12 @@ from serving.api.findings import NOTE as FINDINGS_NOTE
 from serving.oversight.access_lines import (
     LINES_PER_PAGE,
     Day,
-    Found,
+    FoundEntries,
     Known,
     find_lines,
     find_people,
 )
-from serving.oversight.access_log import AuditLine, Wanted
+from serving.oversight.access_log import AuditLine, EntryFilter
 from serving.oversight.kept_answers import Kept, keeper_of
 from serving.oversight.unusual_rows import MANY_CASES, read_standing
 from serving.pages.rendering import render
@@ -108,7 +108,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Problem:
+class PageProblem:
     """What is to be corrected, and the field that it is about."""
 
     anchor: str
@@ -119,9 +119,9 @@ class Problem:
 class Answer:
     """Lines that were asked for; ``people`` are those who share the name that was asked for."""
 
-    found: Found | None = None
+    found: FoundEntries | None = None
     people: tuple[Known, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[PageProblem, ...] = ()
 
 
 @router.get("/oversight", response_class=HTMLResponse)
@@ -229,25 +229,25 @@ def _answer(service: Service, asked: Asked, cursor: int | None) -> Answer:
     problems = []
     if asked.case and not is_key(asked.case):
         problems.append(
-            Problem(
+            PageProblem(
                 "case", "Write the case's key, as its page's address has it; the page leads here"
             )
         )
     day = _read_day(asked.day, service.need_unit().time_zone)
     if asked.day and day is None:
-        problems.append(Problem("day", "Write the day such as 2026-11-02"))
+        problems.append(PageProblem("day", "Write the day such as 2026-11-02"))
     if problems:
         return Answer(problems=tuple(problems))
     people = find_people(store, asked.book, asked.person) if asked.person else ()
     if asked.person and len(people) != 1:
-        return Answer(Found((), None), people)
+        return Answer(FoundEntries((), None), people)
     return Answer(_find(store, asked, people, day, cursor), people)
 
 
 def _find(
     store: Store, asked: Asked, people: tuple[Known, ...], day: Day | None, cursor: int | None
-) -> Found:
-    wanted = Wanted(
+) -> FoundEntries:
+    wanted = EntryFilter(
         asked.book,
         case_key=asked.case or None,
         subject=people[0].subject if people else None,
@@ -268,7 +268,7 @@ def _read_day(text: str, time_zone: str) -> Day | None:
         return None
 
 
-def tell_route(route: str) -> str:
+def describe_route(route: str) -> str:
     """Return what somebody did, by the route or the command that they did it by."""
     if route.startswith("caselight "):
         return f"called {route} on the command line"
@@ -284,7 +284,7 @@ def _describe(line: AuditLine, face: Clockface) -> dict[str, Any]:
         "subject": line.subject,
         "role": line.role,
         "agency": line.agency,
-        "did": tell_route(line.route),
+        "did": describe_route(line.route),
         "done": line.done,
         "operation": line.operation,
         "purpose": line.purpose,

@@ -9,10 +9,10 @@ from models.wording.sentences import say
 from serving.access.roles import OPENERS
 from serving.lists.clinic_pack import Pack, pick_latest, read_pack
 from serving.lists.latest_incidents import LatestIncidents
-from serving.lists.recent_incidents import Lately, LatestDecision
+from serving.lists.recent_incidents import Lately, ListedDecision
 from serving.lists.sittings import current_sitting
 from serving.pages.case.decision_form import WAY_WORDS
-from serving.pages.list_words import RULES, ListWords, tell_briefly
+from serving.pages.list_words import RULES, ListWords, format_row
 from serving.pages.print_marks import MARKING
 from serving.pages.rendering import render
 from serving.persons import SignedIn
@@ -50,7 +50,7 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
         rules=RULES,
         news_since=pack.since.words,
         ways=WAY_WORDS,
-        briefly=tell_briefly,
+        briefly=format_row,
         marking=MARKING,
         say=say,
     )
@@ -61,9 +61,9 @@ def _describe_sheet(row: dict[str, Any], pack: Pack, words: ListWords) -> dict[s
     moved the score up.
     """
 
-    def tell(one: dict[str, Any]) -> dict[str, Any]:
+    def describe(one: dict[str, Any]) -> dict[str, Any]:
         picked = pick_latest(one["records"])
-        latest = words.tell_records(row["key"], picked, pack.named)
+        latest = words.describe_records(row["key"], picked, pack.named)
         n_records = len([key for key in one["records"] if key])
         return one | {
             # Two views of one incident read alike here.
@@ -73,11 +73,11 @@ def _describe_sheet(row: dict[str, Any], pack: Pack, words: ListWords) -> dict[s
         }
 
     return _describe_lately(row["key"], pack.lately, words) | {
-        "news": words.tell_news(pack.news.get(row["key"]), dated=True),
-        "flags": [tell(flag) for flag in row["flags"]],
-        "reasons": [tell(reason) for reason in row["reasons"]],
+        "news": words.describe_news(pack.news.get(row["key"]), dated=True),
+        "flags": [describe(flag) for flag in row["flags"]],
+        "reasons": [describe(reason) for reason in row["reasons"]],
         "counter_reasons": row.get("counter_reasons") or [],
-        "estimates": [tell_briefly(row, one["outcome"]) for one in row["estimates"]],
+        "estimates": [format_row(row, one["outcome"]) for one in row["estimates"]],
         "unknowns": row.get("unknowns") or [one for one in (row["unknown"],) if one],
     }
 
@@ -87,17 +87,17 @@ def _describe_lately(key: str, lately: Lately, words: ListWords) -> dict[str, An
     found = lately.incidents.get(key, LatestIncidents())
     decision = lately.decisions.get(key)
     return {
-        "incidents": [words.tell_incident(one) for one in found.incidents],
+        "incidents": [words.describe_incident(one) for one in found.incidents],
         "n_incidents": found.n_incidents,
-        "states": [words.tell_state(one) for one in lately.states.get(key, ())],
+        "states": [words.describe_state(one) for one in lately.states.get(key, ())],
         "decision": decision and _describe_decision(decision, words),
     }
 
 
-def _describe_decision(one: LatestDecision, words: ListWords) -> dict[str, Any]:
+def _describe_decision(one: ListedDecision, words: ListWords) -> dict[str, Any]:
     ways = [WAY_WORDS[way][0].partition(":")[0] for way in one.ways if way in WAY_WORDS]
     return {
-        "day": words.tell_day(one.decided_at_us),
+        "day": words.describe_day(one.decided_at_us),
         "by": f"{one.person} ({one.role.replace('_', ' ')}, {one.agency})",
         "ways": "; ".join(ways),
         "owner": one.owner,

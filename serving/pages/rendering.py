@@ -17,7 +17,7 @@ from features.errors import ConfigError
 from models.ranking.advice import Estimate
 from models.wording.sentences import describe_estimate, describe_push, format_probability
 from serving.errors import ServiceError
-from serving.pages.error_words import MOMENT, tell_problems
+from serving.pages.error_words import MOMENT, describe_problems
 from serving.service import service_of
 from serving.web.error_answers import STATUSES
 
@@ -94,13 +94,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["frequency"] = tell_estimate
+    environment.filters["frequency"] = format_estimate
     environment.filters["chance"] = format_probability
     environment.filters["moment"] = describe_moment
     environment.filters["dated"] = lambda text: MOMENT.sub(
         lambda found: describe_moment(found[0]), text
     )
-    environment.filters["problems"] = tell_problems
+    environment.filters["problems"] = describe_problems
     environment.filters["day"] = describe_day
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["words"] = lambda text: str(text).replace("_", " ")
@@ -114,7 +114,7 @@ def _environment() -> Environment:
     return environment
 
 
-def tell_estimate(estimate: Estimate | Mapping[str, Any]) -> str:
+def format_estimate(estimate: Estimate | Mapping[str, Any]) -> str:
     """Return an estimate in its one fixed format, from an answer or from a list's snapshot."""
     if isinstance(estimate, Mapping):
         estimate = Estimate(**estimate)

@@ -20,7 +20,7 @@ _ENDINGS: Final = ("approved", "withdrawn")
 
 
 @dataclass(frozen=True)
-class Step:
+class PromotionStep:
     """One step of the record.
 
     Parameters
@@ -74,14 +74,14 @@ class Step:
         return tuple(one for one in self.gates if one.get("verdict") != "passed")
 
 
-def read_steps(connection: Connection) -> tuple[Step, ...]:
+def read_steps(connection: Connection) -> tuple[PromotionStep, ...]:
     """Return every step in the order in which they were taken."""
     query = select(promotions).order_by(promotions.c.stored_seq)
     return tuple(_read(row) for row in connection.execute(query))
 
 
-def _read(row: Row[Any]) -> Step:
-    return Step(
+def _read(row: Row[Any]) -> PromotionStep:
+    return PromotionStep(
         key=row.promotion_key,
         name=row.step,
         bundle_id=row.bundle_id,
@@ -100,7 +100,7 @@ def _read(row: Row[Any]) -> Step:
 
 
 @dataclass(frozen=True)
-class Line:
+class PromotionLine:
     """The bundles one can go back to and the one in use, in the order of their promotions.
 
     What was gone back from is no longer in it: it takes two people to put it to use again.
@@ -119,7 +119,7 @@ class Line:
         return self.bundle_ids[-2::-1]
 
 
-def follow(steps: Sequence[Step]) -> Line:
+def follow(steps: Sequence[PromotionStep]) -> PromotionLine:
     """Return what the steps amount to.
 
     The first step that put a bundle to use may name one before it that no step is about: it was
@@ -133,23 +133,25 @@ def follow(steps: Sequence[Step]) -> Line:
             line = [*(one for one in line if one != step.bundle_id), step.bundle_id]
         elif step.name == "rolled_back":
             line = line[: line.index(step.bundle_id) + 1] if step.bundle_id in line else line
-    return Line(tuple(line))
+    return PromotionLine(tuple(line))
 
 
-def find_waiting(steps: Sequence[Step]) -> tuple[Step, ...]:
+def find_waiting(steps: Sequence[PromotionStep]) -> tuple[PromotionStep, ...]:
     """Return the proposals that nobody has answered yet, in order."""
     ended = {step.proposal_key for step in steps if step.name in _ENDINGS}
     return tuple(step for step in steps if step.name == "proposed" and step.key not in ended)
 
 
-def find_use(steps: Sequence[Step], bundle_id: str) -> Step | None:
+def find_use(steps: Sequence[PromotionStep], bundle_id: str) -> PromotionStep | None:
     """Return the last step that put a bundle to use or went back to it."""
     names = (*PUT_TO_USE, "rolled_back")
     found = (one for one in reversed(steps) if one.name in names and one.bundle_id == bundle_id)
     return next(found, None)
 
 
-def find_promotion(steps: Sequence[Step], bundle_id: str) -> tuple[Step | None, Step | None]:
+def find_promotion(
+    steps: Sequence[PromotionStep], bundle_id: str
+) -> tuple[PromotionStep | None, PromotionStep | None]:
     """Return the last step that put a bundle to use for the first time, and what was proposed."""
     found = (one for one in reversed(steps) if one.name in PUT_TO_USE)
     promoted = next((one for one in found if one.bundle_id == bundle_id), None)
@@ -159,7 +161,7 @@ def find_promotion(steps: Sequence[Step], bundle_id: str) -> tuple[Step | None, 
     return promoted, next(proposals, None)
 
 
-def find_figures(steps: Sequence[Step], bundle_id: str) -> str | None:
+def find_figures(steps: Sequence[PromotionStep], bundle_id: str) -> str | None:
     """Return the digest of a bundle's figures as they were judged last; ``None`` where no step
     judged any.
     """

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from features.contract.json_text import is_storable
 from serving.persons import Person
-from serving.promotions.record import Step, StepName, find_waiting, follow, read_steps
+from serving.promotions.record import PromotionStep, StepName, find_waiting, follow, read_steps
 from serving.promotions.rights import (
     PromotionRefusedError,
     need_approver,
@@ -28,7 +28,7 @@ MOST_LETTERS: Final = 2_000
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ProposedBundle:
     """A bundle as it was judged.
 
     Parameters
@@ -71,7 +71,9 @@ class Said:
 _NOTHING: Final = Said()
 
 
-def propose(writing: Writing, person: Person, candidate: Candidate, said: Said = _NOTHING) -> str:
+def propose(
+    writing: Writing, person: Person, candidate: ProposedBundle, said: Said = _NOTHING
+) -> str:
     """Propose a bundle; return the proposal's key.
 
     Raises
@@ -95,7 +97,7 @@ def put_unsigned(
     writing: Writing,
     unit: Unit,
     person: Person,
-    candidate: Candidate,
+    candidate: ProposedBundle,
     said: Said = _NOTHING,
 ) -> str:
     """Put a bundle to use on a synthetic store, by nobody who signed in; return the row's key.
@@ -116,7 +118,7 @@ def put_unsigned(
 def note_refusal(
     writing: Writing,
     person: Person,
-    candidate: Candidate,
+    candidate: ProposedBundle,
     said: Said = _NOTHING,
     *,
     proposal_key: str | None = None,
@@ -129,7 +131,11 @@ def note_refusal(
 
 
 def approve(
-    writing: Writing, person: Person, proposal: Step, figures_digest: str, said: Said = _NOTHING
+    writing: Writing,
+    person: Person,
+    proposal: PromotionStep,
+    figures_digest: str,
+    said: Said = _NOTHING,
 ) -> str:
     """Approve another person's proposal; return the row's key.
 
@@ -171,7 +177,7 @@ def approve(
     return _add(writing, "approved", person, _Row.answering(proposal), said)
 
 
-def withdraw(writing: Writing, person: Person, proposal: Step, said: Said) -> str:
+def withdraw(writing: Writing, person: Person, proposal: PromotionStep, said: Said) -> str:
     """Withdraw a proposal, one's own or another's; return the row's key.
 
     Raises
@@ -185,7 +191,7 @@ def withdraw(writing: Writing, person: Person, proposal: Step, said: Said) -> st
     return _add(writing, "withdrawn", person, _Row.answering(proposal), said)
 
 
-def choose_return(steps: Sequence[Step], bundle_id: str | None) -> str:
+def choose_return(steps: Sequence[PromotionStep], bundle_id: str | None) -> str:
     """Return the bundle to go back to: the one before, or one of those before it that is named.
 
     Raises
@@ -259,7 +265,7 @@ class _Row:
     gates: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
-    def of(cls, candidate: Candidate, proposal_key: str | None = None) -> "_Row":
+    def of(cls, candidate: ProposedBundle, proposal_key: str | None = None) -> "_Row":
         return cls(
             candidate.bundle_id,
             candidate.figures_digest,
@@ -270,7 +276,7 @@ class _Row:
         )
 
     @classmethod
-    def answering(cls, proposal: Step) -> "_Row":
+    def answering(cls, proposal: PromotionStep) -> "_Row":
         return cls(
             proposal.bundle_id,
             proposal.figures_digest,
@@ -281,13 +287,13 @@ class _Row:
         )
 
 
-def _lock(writing: Writing) -> tuple[Step, ...]:
+def _lock(writing: Writing) -> tuple[PromotionStep, ...]:
     """Return the steps once nobody else can take one before this transaction ends."""
     writing.take_seq(0)
     return read_steps(writing.connection)
 
 
-def _check_candidate(steps: Sequence[Step], candidate: Candidate) -> None:
+def _check_candidate(steps: Sequence[PromotionStep], candidate: ProposedBundle) -> None:
     in_use = follow(steps).in_use
     if candidate.bundle_id in (in_use, candidate.replaces):
         raise PromotionRefusedError("in_use", "this bundle is in use already")

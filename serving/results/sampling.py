@@ -27,7 +27,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Missed:
+class MissedEstimate:
     """Cases with the outcome that were eligible and not on the list, as the draw estimates them.
 
     A case counts once for each sitting at which it was not on the list.
@@ -77,7 +77,9 @@ def bound_share(n_reached: int, n: int, confidence: float = CONFIDENCE) -> float
     return float(betaincinv(n_reached + 1, n - n_reached, confidence))
 
 
-def estimate_missed(draws: Sequence[Draw], n_listed_reached: int, n_not_listed: int) -> Missed:
+def estimate_missed(
+    draws: Sequence[Draw], n_listed_reached: int, n_not_listed: int
+) -> MissedEstimate:
     """Estimate what the list missed from the cases that chance put on it.
 
     Draws of which nothing is known are taken to be like the others. The bound takes the rate of the
@@ -96,9 +98,9 @@ def estimate_missed(draws: Sequence[Draw], n_listed_reached: int, n_not_listed: 
     known = [draw for draw in draws if draw.reached is not None]
     reached = [draw for draw in known if draw.reached]
     if not known:
-        return Missed(None, None, None, len(draws), 0, 0, n_not_listed)
+        return MissedEstimate(None, None, None, len(draws), 0, 0, n_not_listed)
     total = sum(1 / draw.probability for draw in reached) * len(draws) / len(known)
-    return Missed(
+    return MissedEstimate(
         upper=bound_share(len(reached), len(known)) * n_not_listed,
         estimate=max(total - n_listed_reached, 0.0),
         total=total,

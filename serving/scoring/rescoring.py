@@ -16,7 +16,7 @@ from features.engine.measurement import ENGINE_VERSION
 from features.history.columns import History
 from models.bundle.contributions import explain
 from models.bundle.folder import Bundle
-from models.ranking.order import Standing, order_cases
+from models.ranking.order import RankedCases, order_cases
 from serving.flags.flags import raise_flags
 from serving.scoring.bundle_uses import note_first_use
 from serving.standing.case_facts import find_merged
@@ -41,7 +41,7 @@ class _Scored:
     history: History
     as_of_us: int
     known_seq: int
-    standing: Standing
+    standing: RankedCases
     families: tuple[str | None, ...]
 
 
@@ -197,7 +197,7 @@ def _leave_there(
     return list(connection.execute(query).scalars())
 
 
-def lead_families(bundle: Bundle, standing: Standing) -> tuple[str | None, ...]:
+def lead_families(bundle: Bundle, standing: RankedCases) -> tuple[str | None, ...]:
     """Return for each case the family that moved its leading outcome up most; ``None`` where none
     did, or no outcome has a model.
     """

@@ -186,8 +186,8 @@ def _reasons_to_reopen(facts: CaseFacts, shut_at_us: int) -> Iterator[tuple[int,
     turn, decision = facts.turn, facts.decision
     if decision is not None:
         new = [one for one in facts.records if one.stored_seq > decision.seen_seq]
-        yield from _tell_flags(facts, decision)
-        yield from _tell_merge(facts, decision)
+        yield from _describe_flags(facts, decision)
+        yield from _describe_merge(facts, decision)
     else:
         assert turn is not None
         new = [one for one in facts.records if _follows(one, turn)]
@@ -214,11 +214,13 @@ def _reasons_to_review(
     """Give what brings a managed case back, each with its moment."""
     if decision.due_at_us <= now_us:
         yield decision.due_at_us, "review_due"
-    yield from _tell_flags(facts, decision)
-    yield from _tell_merge(facts, decision)
+    yield from _describe_flags(facts, decision)
+    yield from _describe_merge(facts, decision)
 
 
-def _tell_flags(facts: CaseFacts, decision: LatestDecision) -> Iterator[tuple[int, ReturnedFor]]:
+def _describe_flags(
+    facts: CaseFacts, decision: LatestDecision
+) -> Iterator[tuple[int, ReturnedFor]]:
     """Give the standing flags that the decision could not know of.
 
     An urgent one may come to hold of an older record by time alone (a release within days). Nobody
@@ -231,7 +233,9 @@ def _tell_flags(facts: CaseFacts, decision: LatestDecision) -> Iterator[tuple[in
             yield one.raised_at_us, "flag"
 
 
-def _tell_merge(facts: CaseFacts, decision: LatestDecision) -> Iterator[tuple[int, ReturnedFor]]:
+def _describe_merge(
+    facts: CaseFacts, decision: LatestDecision
+) -> Iterator[tuple[int, ReturnedFor]]:
     """Give the merge whose records the decision could not know of."""
     one = facts.taken_in
     if one is not None and one.stored_seq > decision.seen_seq:

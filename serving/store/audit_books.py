@@ -10,8 +10,8 @@ from features.errors import ConfigError
 from serving.store.audit_lines import (
     COLUMNS,
     NUMBER_AT,
+    AuditEntry,
     Book,
-    Entry,
     make_first_mac,
     make_mac,
 )
@@ -58,7 +58,7 @@ def has_books(connection: Connection) -> bool:
 
 
 def append_lines(
-    connection: Connection, key: bytes, book: Book, entries: Sequence[Entry], at_us: int
+    connection: Connection, key: bytes, book: Book, entries: Sequence[AuditEntry], at_us: int
 ) -> None:
     """Add lines at the end of a book, behind the lock on its head row.
 

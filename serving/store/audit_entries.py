@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from serving.store.acts import Act, Operation, current_act
-from serving.store.audit_lines import Entry
+from serving.store.audit_lines import AuditEntry
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,18 @@ class Ledger:
         )
         self._notes.append(_Note(act, tuple(cases), self._last_seq))
 
-    def list_entries(self) -> list[Entry]:
+    def list_entries(self) -> list[AuditEntry]:
         """Return the lines that the transaction owes: none where it stored and noted nothing."""
         if not self._notes:
             if self._first_seq is None:
                 return []
-            return [Entry(current_act(), first_seq=self._first_seq, last_seq=self._last_seq)]
+            return [AuditEntry(current_act(), first_seq=self._first_seq, last_seq=self._last_seq)]
         entries, first = [], self._first_seq
         for note in self._notes:
             last = self._last_seq if note is self._notes[-1] else note.last_seq
             if first is None or last is None or last < first:
-                entries.append(Entry(note.act, cases=note.cases))
+                entries.append(AuditEntry(note.act, cases=note.cases))
                 continue
-            entries.append(Entry(note.act, cases=note.cases, first_seq=first, last_seq=last))
+            entries.append(AuditEntry(note.act, cases=note.cases, first_seq=first, last_seq=last))
             first = last + 1
         return entries

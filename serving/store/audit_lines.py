@@ -33,7 +33,7 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), de
 
 
 @dataclass(frozen=True)
-class Entry:
+class AuditEntry:
     """What a line is to say, but for its number and the moment.
 
     Parameters

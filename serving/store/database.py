@@ -16,7 +16,7 @@ from serving.store.acts import Operation, current_act
 from serving.store.audit_books import append_lines, check_key, find_head, has_books
 from serving.store.audit_entries import Ledger
 from serving.store.audit_keys import find_audit_key
-from serving.store.audit_lines import CHANGES, LOOKS, Entry
+from serving.store.audit_lines import CHANGES, LOOKS, AuditEntry
 from serving.store.engines import WRITES, find_file, make_database, make_looks_engine
 from serving.store.read_once import KEPT
 from serving.store.schema import KEY_LENGTH, standings, unit
@@ -172,7 +172,7 @@ class Writing:
             head = update(unit).where(unit.c.id == 1).values(last_seq=self._owed.head)
             self.connection.execute(head)
 
-    def owed_lines(self) -> Sequence[Entry]:
+    def owed_lines(self) -> Sequence[AuditEntry]:
         """Return the lines of the book of changes that the transaction owes at its end."""
         return self._ledger.list_entries()
 
@@ -252,7 +252,7 @@ class Store:
         ServiceError
             If it cannot be recorded (503): then nothing may be shown.
         """
-        entry = Entry(current_act(), done=done, cases=tuple(cases))
+        entry = AuditEntry(current_act(), done=done, cases=tuple(cases))
         options: dict[str, Any] = {WRITES: True}
         try:
             with (

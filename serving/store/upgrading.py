@@ -132,31 +132,33 @@ def _read_steps() -> ScriptDirectory:
 
 
 @dataclass(frozen=True)
-class Finding:
+class SchemaFault:
     """One thing that is not as it should be, and what mends it."""
 
     problem: str
     remedy: str
 
 
-def check_schema(store: Store) -> list[Finding]:
+def check_schema(store: Store) -> list[SchemaFault]:
     """Return what is not as this version expects: steps not taken, tables changed, no triggers."""
-    found: list[Finding] = []
+    found: list[SchemaFault] = []
     try:
         with store.reading() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             if context.get_current_revision() != _read_steps().get_current_head():
-                return [Finding("the schema is not up to date", "run `caselight db upgrade`")]
+                return [SchemaFault("the schema is not up to date", "run `caselight db upgrade`")]
             found += _compare(context, metadata)
             found += _check_triggers(connection, APPEND_ONLY)
     except SQLAlchemyError as error:
         found.append(
-            Finding(f"the database cannot be read ({type(error).__name__})", "check that it runs")
+            SchemaFault(
+                f"the database cannot be read ({type(error).__name__})", "check that it runs"
+            )
         )
     return found
 
 
-def check_looks(store: Store) -> list[Finding]:
+def check_looks(store: Store) -> list[SchemaFault]:
     """Return what is not as it should be with the tables of the book of looks.
 
     On a server they are the store's own, and :func:`check_schema` has looked at them.
@@ -170,7 +172,7 @@ def check_looks(store: Store) -> list[Finding]:
             return found + _check_triggers(connection, (audit_lines.name,))
     except SQLAlchemyError:
         return [
-            Finding(
+            SchemaFault(
                 "the book of looks beside the store is missing or cannot be read",
                 "restore it from a backup; where there is none, `caselight db upgrade` begins "
                 "another and says so in the book of changes",
@@ -178,15 +180,15 @@ def check_looks(store: Store) -> list[Finding]:
         ]
 
 
-def _compare(context: MigrationContext, wanted: MetaData) -> list[Finding]:
+def _compare(context: MigrationContext, wanted: MetaData) -> list[SchemaFault]:
     return [
-        Finding(f"the schema differs: {difference[0]}", "restore the schema from a backup")
+        SchemaFault(f"the schema differs: {difference[0]}", "restore the schema from a backup")
         for difference in compare_metadata(context, wanted)
         if isinstance(difference, tuple)
     ]
 
 
-def _check_triggers(connection: Connection, tables: Iterable[str]) -> list[Finding]:
+def _check_triggers(connection: Connection, tables: Iterable[str]) -> list[SchemaFault]:
     if connection.dialect.name == "sqlite":
         query = "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'"
     else:
@@ -201,7 +203,7 @@ def _check_triggers(connection: Connection, tables: Iterable[str]) -> list[Findi
     missing = sorted({table for table, _ in wanted - there})
     present = set(inspect(connection).get_table_names())
     return [
-        Finding(
+        SchemaFault(
             f"table {table} can be changed: its triggers are gone", "restore them from a backup"
         )
         for table in missing

@@ -14,7 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import CaselightError
 from serving import errors
-from serving.errors import ErrorBody, ErrorResponse, Problem, RefusedError, ServiceError, invalid
+from serving.errors import (
+    ErrorBody,
+    ErrorResponse,
+    RefusedError,
+    RequestProblem,
+    ServiceError,
+    invalid,
+)
 from serving.schemas import field_names
 
 _log = structlog.get_logger("caselight.service")
@@ -162,10 +169,10 @@ def _parameter_names(app: FastAPI) -> frozenset[str]:
     )
 
 
-def _describe(problem: Any, names: frozenset[str]) -> Problem:
+def _describe(problem: Any, names: frozenset[str]) -> RequestProblem:
     kind = str(problem["type"])
     remedy = _REMEDIES.get(kind, "check the field against /openapi.json")
-    return Problem(where=_place(problem["loc"], names), code=kind, remedy=remedy)
+    return RequestProblem(where=_place(problem["loc"], names), code=kind, remedy=remedy)
 
 
 def _place(location: Sequence[str | int], names: frozenset[str]) -> str:

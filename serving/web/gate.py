@@ -13,7 +13,7 @@ from fastapi import Request
 from sqlalchemy import Connection, select
 from starlette.concurrency import run_in_threadpool
 
-from serving.access.route_rules import RULES, Rule
+from serving.access.route_rules import RULES, RouteRule
 from serving.access.visibility import Sight, find_sight, make_hidden, may_see_case
 from serving.errors import ServiceError
 from serving.persons import MACHINE, Person, need_person
@@ -113,7 +113,7 @@ def _is_for_anybody(request: Request) -> bool:
     return nobody and entrance is not None and entrance.organisation is None
 
 
-def check_rule(person: Person, rule: Rule) -> None:
+def check_rule(person: Person, rule: RouteRule) -> None:
     """Check that a person's role and areas, or a program's scopes, let them call a route.
 
     Raises

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import ConfigError
-from serving.errors import ErrorBody, Problem, ServiceError, invalid
+from serving.errors import ErrorBody, RequestProblem, ServiceError, invalid
 from serving.identity.addresses import is_loopback
 from serving.identity.cookies import SESSION, name_session
 from serving.identity.groups import MOST_AREA_CHARACTERS
@@ -253,16 +253,16 @@ def name_person(name: str, role: str, agency: str, areas: Sequence[str] | None =
     problems = []
     if tidied is None:
         remedy = f"write your name in at most {MOST_NAME_CHARACTERS} characters"
-        problems.append(Problem(where="name", code="unusable_name", remedy=remedy))
+        problems.append(RequestProblem(where="name", code="unusable_name", remedy=remedy))
     for where, given, known in (("role", role, ROLES), ("agency", agency, AGENCIES)):
         if given not in known:
             remedy = f"write one of {', '.join(known)}"
-            problems.append(Problem(where=where, code=f"unknown_{where}", remedy=remedy))
+            problems.append(RequestProblem(where=where, code=f"unknown_{where}", remedy=remedy))
     named = [area.strip() for area in areas or () if area.strip()]
     printable = all(area.isprintable() for area in named)
     if len(named) > MOST_AREAS or len("".join(named)) > MOST_AREA_CHARACTERS or not printable:
         remedy = f"name at most {MOST_AREAS} areas, or leave them out for every area"
-        problems.append(Problem(where="areas", code="unusable_areas", remedy=remedy))
+        problems.append(RequestProblem(where="areas", code="unusable_areas", remedy=remedy))
     if problems or tidied is None:
         raise invalid(problems)
     return Person(tidied, role, agency, areas=frozenset(named) or None)

@@ -28,7 +28,7 @@ TURNS: Final = ("reopened", *CLOSING_KINDS, "taken_on", "handed_back")
 
 
 @dataclass(frozen=True)
-class Span:
+class RecordedSpan:
     """Which records belong to a part.
 
     Parameters
@@ -73,7 +73,7 @@ def read_records(folder: Path) -> Records:
     )
 
 
-def write_cut(records: Records, out: Path, span: Span) -> None:
+def write_cut(records: Records, out: Path, span: RecordedSpan) -> None:
     """Write the records of a span as a contract folder drawn at the span's end.
 
     Whom a case is about goes with the case. The folder's manifest is written last.
@@ -107,7 +107,7 @@ def _moments(table: pa.Table) -> pa.ChunkedArray:
     return table["recorded_at"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
 
 
-def _select(name: str, table: pa.Table, cases: pa.Table, span: Span) -> pa.Table:
+def _select(name: str, table: pa.Table, cases: pa.Table, span: RecordedSpan) -> pa.Table:
     if name == "people":
         return _of_cases(table, _within(cases, span))
     kept = _within(_of_cases(table, cases), span)
@@ -124,7 +124,7 @@ def _of_cases(table: pa.Table, cases: pa.Table, *, others: bool = False) -> pa.T
     return table.filter(pc.invert(among) if others else among)
 
 
-def _within(table: pa.Table, span: Span) -> pa.Table:
+def _within(table: pa.Table, span: RecordedSpan) -> pa.Table:
     moments = _moments(table)
     inside = pc.less(moments, span.before_us)
     if span.from_us is not None:

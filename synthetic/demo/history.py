@@ -22,7 +22,7 @@ from synthetic.demo.between_sittings import (
     seal_one,
     see_to_flags,
 )
-from synthetic.demo.cuts import Records, Span, write_cut
+from synthetic.demo.cuts import RecordedSpan, Records, write_cut
 from synthetic.demo.sittings import begin_sitting, doubt_record, hold_sitting
 from synthetic.demo.team import Team
 from synthetic.demo.weeks import FRIDAY, MONDAY, SITTINGS, THURSDAY, TUESDAY, Weeks
@@ -74,7 +74,7 @@ class Example:
         now_us = self.weeks.at(week, weekday, _IMPORTED_AT)
         before_us = {after: one for one, after in pairwise(moments)}.get(now_us)
         extract_us = self.records.manifest.extract_at_us
-        span = Span(
+        span = RecordedSpan(
             before_us=min(now_us, extract_us),
             from_us=before_us,
             referred_from_us=self.weeks.referred_from_us,
@@ -120,10 +120,10 @@ def live_through(
     example = Example(team, weeks, records, folder, say)
     _take_over(example)
     for week in range(1, SITTINGS):
-        _tell_week(example, week, "a sitting, and the days after it")
+        _describe_week(example, week, "a sitting, and the days after it")
         _meet(example, week)
         _go_on(example, week)
-    _tell_week(example, SITTINGS, "today's sitting")
+    _describe_week(example, SITTINGS, "today's sitting")
     _begin_today(example)
 
 
@@ -132,7 +132,7 @@ def find_now(weeks: Weeks) -> int:
     return weeks.at(SITTINGS, MONDAY, ENDS_AT)
 
 
-def _tell_week(example: Example, week: int, what: str) -> None:
+def _describe_week(example: Example, week: int, what: str) -> None:
     day = to_datetime(example.weeks.at(week, MONDAY), example.weeks.time_zone)
     example.say(f"the example unit, {day.day} {day:%B}: {what}")
 
@@ -140,7 +140,7 @@ def _tell_week(example: Example, week: int, what: str) -> None:
 def _take_over(example: Example) -> None:
     """Take in what is on record, and go through the cases that the unit has known for long."""
     team, weeks = example.team, example.weeks
-    _tell_week(example, 0, "its cases are gone through")
+    _describe_week(example, 0, "its cases are gone through")
     example.take_in(0, MONDAY)
     acknowledge_flags(team, leave=_LEFT_TO_ACKNOWLEDGE)
     team.clock.go_to(weeks.at(0, MONDAY, "09:30"))

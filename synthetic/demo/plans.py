@@ -40,7 +40,7 @@ _One = TypeVar("_One")
 
 
 @dataclass(frozen=True)
-class Chance:
+class DemoChance:
     """Where chance comes from, for one case on one occasion.
 
     Parameters
@@ -51,12 +51,12 @@ class Chance:
 
     seed: int
 
-    def on(self, case_id: str, occasion: str) -> "Draw":
+    def on(self, case_id: str, occasion: str) -> "DemoDraw":
         """Return the draws of a case on an occasion."""
-        return Draw(open_draw(str(self.seed), f"{occasion} {case_id}").random(16).tolist())
+        return DemoDraw(open_draw(str(self.seed), f"{occasion} {case_id}").random(16).tolist())
 
 
-class Draw:
+class DemoDraw:
     """Draws in order: what one settles is settled by no other.
 
     Parameters
@@ -82,7 +82,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Plan:
+class DemoPlan:
     """What a person decides; ``owner`` and ``review_days`` are ``None`` where they close a case."""
 
     person: Person
@@ -102,7 +102,7 @@ class Judged:
     note: str | None = None
 
 
-def plan_decision(case: SeenCase, draw: Draw) -> Plan:
+def plan_decision(case: SeenCase, draw: DemoDraw) -> DemoPlan:
     """Return what is decided on a case.
 
     A case on which nothing new was recorded for four weeks, with no urgent flag, is closed; every
@@ -110,15 +110,15 @@ def plan_decision(case: SeenCase, draw: Draw) -> Plan:
     """
     if case.quiet_days >= QUIET_DAYS and not case.n_urgent:
         closer = draw.pick((SCREENER, DETECTIVE, ADVOCATE))
-        return Plan(closer, {NO_FURTHER_ACTION: {"reason": draw.pick(words.CLOSING)}})
+        return DemoPlan(closer, {NO_FURTHER_ACTION: {"reason": draw.pick(words.CLOSING)}})
     ways = _find_ways(case, draw)
     person, owner = _find_people(ways, draw)
     review_days = draw.days(14, 28) if case.n_urgent else draw.days(28, 77)
     note = draw.pick(words.NOTES) if draw.happens(0.3) else None
-    return Plan(person, ways, owner, review_days, note)
+    return DemoPlan(person, ways, owner, review_days, note)
 
 
-def _find_ways(case: SeenCase, draw: Draw) -> dict[str, dict[str, Any]]:
+def _find_ways(case: SeenCase, draw: DemoDraw) -> dict[str, dict[str, Any]]:
     ways: dict[str, dict[str, Any]] = {}
     if case.kinds & _BREACHES:
         ways["enforcement"] = {"what": draw.pick(words.ENFORCEMENT)}
@@ -134,7 +134,7 @@ def _find_ways(case: SeenCase, draw: Draw) -> dict[str, dict[str, Any]]:
     return ways
 
 
-def _find_people(ways: Mapping[str, Any], draw: Draw) -> tuple[Person, str]:
+def _find_people(ways: Mapping[str, Any], draw: DemoDraw) -> tuple[Person, str]:
     """Return who decides and who has the case from then on."""
     if "therapeutic_assessment" in ways:
         return PSYCHOLOGIST, PSYCHOLOGIST.name
@@ -145,7 +145,7 @@ def _find_people(ways: Mapping[str, Any], draw: Draw) -> tuple[Person, str]:
     return SCREENER, draw.pick((DETECTIVE, SCREENER, PROBATION)).name
 
 
-def judge_score(row: Mapping[str, Any], draw: Draw) -> Judged:
+def judge_score(row: Mapping[str, Any], draw: DemoDraw) -> Judged:
     """Return what a person thinks of the score of a list's row, and of its first reasons.
 
     Parameters
@@ -163,7 +163,7 @@ def judge_score(row: Mapping[str, Any], draw: Draw) -> Judged:
     return Judged("yes" if agrees else "no", reasons, row["score_key"], note)
 
 
-def _judge_reason(reason: Mapping[str, Any], draw: Draw) -> ReasonViewIn:
+def _judge_reason(reason: Mapping[str, Any], draw: DemoDraw) -> ReasonViewIn:
     agrees = not draw.happens(0.2)
     return ReasonViewIn(
         outcome=reason["outcome"],
@@ -173,7 +173,7 @@ def _judge_reason(reason: Mapping[str, Any], draw: Draw) -> ReasonViewIn:
     )
 
 
-def view_first(case: SeenCase, draw: Draw) -> str:
+def view_first(case: SeenCase, draw: DemoDraw) -> str:
     """Return a person's first view of a case, before anything of the model is shown."""
     if case.is_flagged:
         return "look_now"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from features.contract.moments import to_datetime
-from serving.decisions.deciding import Act as Deciding
+from serving.decisions.deciding import DecisionRequest as Deciding
 from serving.decisions.deciding import decide
 from serving.decisions.drafts import DecisionIn
 from serving.decisions.versions import read_version
@@ -26,7 +26,7 @@ from serving.store.histories import read_head
 from serving.worker.worker import work_once
 from synthetic.demo.cases import SeenCase, read_cases
 from synthetic.demo.people import IMPORTER
-from synthetic.demo.plans import Chance, Judged, Plan
+from synthetic.demo.plans import DemoChance, DemoPlan, Judged
 from synthetic.demo.weeks import FRIDAY, StagedClock
 
 ROUTE = "caselight demo"
@@ -49,14 +49,14 @@ class Team:
 
     service: Service
     clock: StagedClock
-    chance: Chance
+    chance: DemoChance
 
     @classmethod
     def at(cls, service: Service, now_us: int, seed: int) -> "Team":
         """Return a team for whom it is ``now_us``, microseconds UTC."""
         clock = StagedClock(now_us)
         store = replace(service.need_store(), clock=clock)
-        return cls(replace(service, store=store), clock, Chance(seed))
+        return cls(replace(service, store=store), clock, DemoChance(seed))
 
     @property
     def store(self) -> Store:
@@ -108,7 +108,7 @@ class Team:
     def decide(
         self,
         case: SeenCase,
-        plan: Plan,
+        plan: DemoPlan,
         judged: Judged = Judged(),  # noqa: B008  # frozen, and without state
         sitting: Sitting | None = None,
     ) -> str:
@@ -127,7 +127,7 @@ class Team:
             return decide(writing, act, self.unit, self.rules).decision_key
 
     def _draft(
-        self, key: str, plan: Plan, judged: Judged, sitting: Sitting | None
+        self, key: str, plan: DemoPlan, judged: Judged, sitting: Sitting | None
     ) -> tuple[DecisionIn, int]:
         with self.store.reading() as connection:
             seen_seq, version = read_head(connection), read_version(connection, key)

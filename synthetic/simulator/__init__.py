@@ -5,7 +5,7 @@ a case (its fixation, its aggression, the acts nobody recorded) is never written
 what was likely to come of it stands in a folder of its own that nothing that trains reads.
 """
 
-from synthetic.simulator.unit import Unit, make_unit, stream_unit
+from synthetic.simulator.unit import SyntheticUnit, make_unit, stream_unit
 from synthetic.simulator.writing import simulate_unit, write_truths
 
-__all__ = ["Unit", "make_unit", "simulate_unit", "stream_unit", "write_truths"]
+__all__ = ["SyntheticUnit", "make_unit", "simulate_unit", "stream_unit", "write_truths"]

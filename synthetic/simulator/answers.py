@@ -69,8 +69,8 @@ def draw_answers(courses: Courses, words: Vocabulary, chance: Chance) -> Answers
     question = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
     blocks.append(_ask_again(_stack(blocks), question, words, chance))
     blocks.append(_ask(cases, "prior_offence_types", numbers[types], words, chance))
-    blocks.append(_tell_separation(courses, words, chance))
-    blocks.append(_tell_release(courses, words, chance))
+    blocks.append(_describe_separation(courses, words, chance))
+    blocks.append(_describe_release(courses, words, chance))
     return _in_order(_stack(blocks))
 
 
@@ -169,7 +169,7 @@ def _ask_again(first: Answers, question: Ints, words: Vocabulary, chance: Chance
     )
 
 
-def _tell_separation(courses: Courses, words: Vocabulary, chance: Chance) -> Answers:
+def _describe_separation(courses: Courses, words: Vocabulary, chance: Chance) -> Answers:
     """Return the date of separation that some former partners give."""
     cases = courses.cases
     told = chance.happens(set_by.ASKED, "separation date", cases["number"])
@@ -178,7 +178,7 @@ def _tell_separation(courses: Courses, words: Vocabulary, chance: Chance) -> Ans
     return _dates("separation_date", cases["number"][place], days, known, words, chance)
 
 
-def _tell_release(courses: Courses, words: Vocabulary, chance: Chance) -> Answers:
+def _describe_release(courses: Courses, words: Vocabulary, chance: Chance) -> Answers:
     """Return release dates, told at the start of custody or later."""
     marks = courses.marks
     number = count_within(marks["case"])

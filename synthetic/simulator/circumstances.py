@@ -12,9 +12,9 @@ from synthetic.simulator.logs import MARK_KINDS
 from synthetic.simulator.rows import (
     Bools,
     Codes,
+    EventRows,
     Floats,
     Ints,
-    Rows,
     Vocabulary,
     count_within,
     make_rows,
@@ -26,7 +26,7 @@ STATES: Final = ("order", "bail", "custody")
 _DETAILS: Final = {"order": ORDER_KINDS, "bail": ("bail",), "custody": ("remand", "sentence")}
 
 
-def record_response(courses: Courses, words: Vocabulary, chance: Chance) -> Rows:
+def record_response(courses: Courses, words: Vocabulary, chance: Chance) -> EventRows:
     """Return starts and ends of restraints, notices of release, steps, and the unit's own work."""
     marks, number = courses.marks, count_within(courses.marks["case"])
 
@@ -45,7 +45,7 @@ def record_response(courses: Courses, words: Vocabulary, chance: Chance) -> Rows
     return rows.take((rows.recorded < 0.0) & (rows.occurred < departs))
 
 
-def record_victim(courses: Courses, words: Vocabulary, chance: Chance) -> Rows:
+def record_victim(courses: Courses, words: Vocabulary, chance: Chance) -> EventRows:
     """Return what was forced on the victim, withdrawn support and the end of follow-up."""
     cases, states = courses.cases, courses.states
     number, referral = cases["number"], cases["referral"]
@@ -76,7 +76,9 @@ def record_victim(courses: Courses, words: Vocabulary, chance: Chance) -> Rows:
     return rows.take((rows.recorded < 0.0) & (rows.occurred <= last))
 
 
-def record_lifecycle(courses: Courses, rows: Rows, words: Vocabulary, chance: Chance) -> Rows:
+def record_lifecycle(
+    courses: Courses, rows: EventRows, words: Vocabulary, chance: Chance
+) -> EventRows:
     """Return openings, closures by a person after quiet, reopenings by a new record, transfers.
 
     A case is not closed while the unit manages it.
@@ -119,7 +121,9 @@ def _is_managed(courses: Courses, case: Ints, day: Floats) -> Bools:
     return managed
 
 
-def _step_rows(kind: str, steps: Records, number: Ints, words: Vocabulary, chance: Chance) -> Rows:
+def _step_rows(
+    kind: str, steps: Records, number: Ints, words: Vocabulary, chance: Chance
+) -> EventRows:
     """Return steps of one kind that police or a court took."""
     case, day = steps["case"], steps["day"]
     return make_rows(
@@ -134,7 +138,7 @@ def _step_rows(kind: str, steps: Records, number: Ints, words: Vocabulary, chanc
 
 def _spell_rows(
     state: str, spells: Records, number: Ints, details: Codes, words: Vocabulary, chance: Chance
-) -> list[Rows]:
+) -> list[EventRows]:
     """Return the start and the end of each spell."""
     case = spells["case"]
     court: dict[str, Any] = {
@@ -154,7 +158,7 @@ def _spell_rows(
     ]
 
 
-def _notice_rows(custody: Records, number: Ints, words: Vocabulary, chance: Chance) -> Rows:
+def _notice_rows(custody: Records, number: Ints, words: Vocabulary, chance: Chance) -> EventRows:
     """Return notices that release is due."""
     case, until = custody["case"], custody["until"]
     sent = chance.happens(set_by.RELEASE_NOTICE, "notice", case, number)
@@ -171,7 +175,7 @@ def _notice_rows(custody: Records, number: Ints, words: Vocabulary, chance: Chan
     )
 
 
-def _work_rows(managed: Records, words: Vocabulary) -> Rows:
+def _work_rows(managed: Records, words: Vocabulary) -> EventRows:
     """Return when the unit took cases on and handed them back."""
     unit = {"source": words.code("unit"), "reporter_role": words.code("screening_officer")}
     return stack_rows(
@@ -184,7 +188,7 @@ def _work_rows(managed: Records, words: Vocabulary) -> Rows:
 
 def _victim_rows(
     courses: Courses, day: Floats, kind: str, words: Vocabulary, chance: Chance
-) -> Rows:
+) -> EventRows:
     """Return rows of one kind about the victim, for the cases whose day is finite."""
     place = np.flatnonzero(np.isfinite(day))
     case, day = courses.cases["number"][place], day[place]
@@ -201,7 +205,7 @@ def _victim_rows(
     )
 
 
-def _lifecycle_rows(kind: str, case: Ints, day: Floats, words: Vocabulary) -> Rows:
+def _lifecycle_rows(kind: str, case: Ints, day: Floats, words: Vocabulary) -> EventRows:
     """Return rows about the case itself, by a named role."""
     return make_rows(
         case,

@@ -107,7 +107,7 @@ middle rank, and the further log gain of grave acts. Set."""
 
 
 @dataclass(frozen=True)
-class Act:
+class ActKind:
     """One kind of act.
 
     Parameters
@@ -140,30 +140,30 @@ _IN_PERSON: Final = (("in_person", 1.0),)
 _ONLINE: Final = (("social_media", 3.0), ("email", 1.0))
 
 ACTS: Final = (
-    Act("call", 20.0, 1, 0.08, means=(("phone", 1.0),)),
-    Act("message", 28.0, 1, 0.08, means=_WRITTEN),
-    Act("letter", 2.5, 2, 0.30, means=(("post", 1.0),)),
-    Act("gift", 2.0, 2, 0.30, means=(("post", 1.0), ("in_person", 1.0))),
-    Act("approach", 5.0, 3, 0.22, means=_IN_PERSON),
-    Act("home_visit", 7.0, 3, 0.22, 0.2, means=_IN_PERSON),
-    Act("following", 2.5, 4, 0.25, 0.3),
-    Act("loitering", 4.5, 3, 0.20, 0.2),
-    Act("watching", 3.5, 4, 0.20, 0.2),
-    Act("material_published", 2.0, 3, 0.30, means=_ONLINE),
-    Act("impersonation", 0.8, 3, 0.30, means=_ONLINE),
-    Act("account_access", 2.0, 3, 0.25, means=_ONLINE),
-    Act("spyware", 0.4, 4, 0.40),
-    Act("third_party_recruited", 0.3, 2, 0.30),
-    Act("tracking_device", 0.25, 5, 0.50),
-    Act("property_damage", 1.0, 5, 0.60, 0.6),
-    Act("entry_to_home", 0.3, 7, 0.70, 0.6),
-    Act("pet_harm", 0.15, 6, 0.60, 0.6),
-    Act("threat_of_violence", 3.2, 6, 0.40, 0.7, means=_SAID),
-    Act("threat_to_kill", 0.7, 8, 0.55, 0.8, means=_SAID),
-    Act("threat_to_children", 0.15, 8, 0.55, 0.8, means=_SAID),
-    Act("assault", 1.65, 8, 0.75, 1.0, means=_IN_PERSON),
-    Act("strangulation", 0.05, 10, 0.80, 1.1, means=_IN_PERSON),
-    Act("sexual_violence", 0.05, 9, 0.60, 1.0, means=_IN_PERSON),
+    ActKind("call", 20.0, 1, 0.08, means=(("phone", 1.0),)),
+    ActKind("message", 28.0, 1, 0.08, means=_WRITTEN),
+    ActKind("letter", 2.5, 2, 0.30, means=(("post", 1.0),)),
+    ActKind("gift", 2.0, 2, 0.30, means=(("post", 1.0), ("in_person", 1.0))),
+    ActKind("approach", 5.0, 3, 0.22, means=_IN_PERSON),
+    ActKind("home_visit", 7.0, 3, 0.22, 0.2, means=_IN_PERSON),
+    ActKind("following", 2.5, 4, 0.25, 0.3),
+    ActKind("loitering", 4.5, 3, 0.20, 0.2),
+    ActKind("watching", 3.5, 4, 0.20, 0.2),
+    ActKind("material_published", 2.0, 3, 0.30, means=_ONLINE),
+    ActKind("impersonation", 0.8, 3, 0.30, means=_ONLINE),
+    ActKind("account_access", 2.0, 3, 0.25, means=_ONLINE),
+    ActKind("spyware", 0.4, 4, 0.40),
+    ActKind("third_party_recruited", 0.3, 2, 0.30),
+    ActKind("tracking_device", 0.25, 5, 0.50),
+    ActKind("property_damage", 1.0, 5, 0.60, 0.6),
+    ActKind("entry_to_home", 0.3, 7, 0.70, 0.6),
+    ActKind("pet_harm", 0.15, 6, 0.60, 0.6),
+    ActKind("threat_of_violence", 3.2, 6, 0.40, 0.7, means=_SAID),
+    ActKind("threat_to_kill", 0.7, 8, 0.55, 0.8, means=_SAID),
+    ActKind("threat_to_children", 0.15, 8, 0.55, 0.8, means=_SAID),
+    ActKind("assault", 1.65, 8, 0.75, 1.0, means=_IN_PERSON),
+    ActKind("strangulation", 0.05, 10, 0.80, 1.1, means=_IN_PERSON),
+    ActKind("sexual_violence", 0.05, 9, 0.60, 1.0, means=_IN_PERSON),
 )
 """The milder acts stand first. Order of frequency and severity: Baum and others 2009, Leicester
 survey 2005 and the study of 924 helpline cases 2021 (messages lowest, damage and death threats

@@ -5,10 +5,10 @@ import numpy as np
 from synthetic.simulator import circumstances, recording
 from synthetic.simulator.chance import Chance
 from synthetic.simulator.course import Courses
-from synthetic.simulator.rows import NONE, Rows, Vocabulary, stack_rows
+from synthetic.simulator.rows import NONE, EventRows, Vocabulary, stack_rows
 
 
-def record_events(courses: Courses, words: Vocabulary, chance: Chance, *, plain: bool) -> Rows:
+def record_events(courses: Courses, words: Vocabulary, chance: Chance, *, plain: bool) -> EventRows:
     """Return the rows by case and, within a case, in the order in which they were recorded."""
     # Acts come first, because their corrections point to places.
     acts = recording.record_acts(courses.acts, words, chance, plain=plain)

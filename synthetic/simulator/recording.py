@@ -12,9 +12,9 @@ from synthetic.simulator.rows import (
     NO_TEXT,
     NONE,
     Codes,
+    EventRows,
     Floats,
     Ints,
-    Rows,
     Vocabulary,
     count_within,
     make_rows,
@@ -22,7 +22,7 @@ from synthetic.simulator.rows import (
 )
 
 
-def record_acts(acts: Records, words: Vocabulary, chance: Chance, *, plain: bool) -> Rows:
+def record_acts(acts: Records, words: Vocabulary, chance: Chance, *, plain: bool) -> EventRows:
     """Return the recorded acts with weapons, breaches, further views and what became of them.
 
     An incident of several rows has the act's number; an act recorded once has none. Corrections
@@ -47,7 +47,9 @@ def record_acts(acts: Records, words: Vocabulary, chance: Chance, *, plain: bool
     return _correct(rows, acts[origin], words, chance)
 
 
-def record_reports(courses: Courses, acts: Rows, words: Vocabulary, chance: Chance) -> Rows:
+def record_reports(
+    courses: Courses, acts: EventRows, words: Vocabulary, chance: Chance
+) -> EventRows:
     """Return reports: the one that led to the referral, earlier ones, and some of later acts."""
     cases = courses.cases
     everyone = cases["number"]
@@ -81,7 +83,7 @@ def record_reports(courses: Courses, acts: Rows, words: Vocabulary, chance: Chan
     )
 
 
-def record_triggers(courses: Courses, words: Vocabulary, chance: Chance) -> Rows:
+def record_triggers(courses: Courses, words: Vocabulary, chance: Chance) -> EventRows:
     """Return the unsettling events that the unit heard of."""
     number = count_within(courses.marks["case"])
     chosen = courses.marks["kind"] == MARK_KINDS.index("trigger")
@@ -96,7 +98,7 @@ def record_triggers(courses: Courses, words: Vocabulary, chance: Chance) -> Rows
     )
 
 
-def record_warnings(courses: Courses, words: Vocabulary, chance: Chance) -> Rows:
+def record_warnings(courses: Courses, words: Vocabulary, chance: Chance) -> EventRows:
     """Return signs of crisis that come to light after recorded acts."""
     acts = courses.acts
     acts = acts[acts["recorded"] < 0.0]
@@ -148,7 +150,7 @@ def draw_words(
     return words.codes([name for name, _ in shares])[place]
 
 
-def _main_rows(acts: Records, words: Vocabulary, chance: Chance, plain: bool) -> Rows:
+def _main_rows(acts: Records, words: Vocabulary, chance: Chance, plain: bool) -> EventRows:
     """Return one row for each recorded act.
 
     Until the calendar makes days of them, ``until`` is the moment itself for acts that are known to
@@ -181,7 +183,7 @@ def _main_rows(acts: Records, words: Vocabulary, chance: Chance, plain: bool) ->
     )
 
 
-def _correct(rows: Rows, acts: Records, words: Vocabulary, chance: Chance) -> Rows:
+def _correct(rows: EventRows, acts: Records, words: Vocabulary, chance: Chance) -> EventRows:
     """Return the rows followed by corrections and retractions; ``acts`` has each row's act."""
     fixed = np.maximum(acts["corrected"], rows.recorded + 0.01)
     gone = np.maximum(acts["retracted"], rows.recorded + 0.01)
@@ -214,7 +216,7 @@ def _warning_rows(
     number: Ints,
     words: Vocabulary,
     chance: Chance,
-) -> Rows:
+) -> EventRows:
     """Return rows of one kind of sign, numbered past the incidents of acts."""
     return make_rows(
         case,

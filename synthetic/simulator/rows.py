@@ -40,7 +40,7 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
-class Rows:
+class EventRows:
     """Columns of equal length ``(n_rows,)``.
 
     ``case`` is the case's number, ``occurred``, ``recorded`` and ``until`` are days before the
@@ -70,12 +70,12 @@ class Rows:
     def __len__(self) -> int:
         return len(self.case)
 
-    def take(self, chosen: Ints | Bools) -> "Rows":
+    def take(self, chosen: Ints | Bools) -> "EventRows":
         """Return the chosen rows, by position or by mask."""
         parts = {column.name: getattr(self, column.name)[chosen] for column in fields(self)}
-        return Rows(**parts)
+        return EventRows(**parts)
 
-    def with_columns(self, **columns: npt.NDArray[np.generic] | int | float) -> "Rows":
+    def with_columns(self, **columns: npt.NDArray[np.generic] | int | float) -> "EventRows":
         """Return these rows with some columns replaced; a number fills its whole column."""
         filled = {
             name: np.full(len(self), column, dtype=getattr(self, name).dtype)
@@ -91,14 +91,14 @@ def make_rows(
     occurred: Floats,
     recorded: Floats,
     **columns: npt.NDArray[np.generic] | int | float,
-) -> Rows:
+) -> EventRows:
     """Return rows whose other columns are empty unless given."""
     count = len(case)
     no_text = np.full(count, NO_TEXT, dtype=np.int16)
     nothing = np.full(count, np.nan)
     no_number = np.full(count, NONE, dtype=np.int64)
-    text = {column.name: no_text for column in fields(Rows)[7:]}
-    rows = Rows(
+    text = {column.name: no_text for column in fields(EventRows)[7:]}
+    rows = EventRows(
         case=np.asarray(case, dtype=np.int64),
         occurred=np.asarray(occurred, dtype=np.float64),
         recorded=np.asarray(recorded, dtype=np.float64),
@@ -111,13 +111,13 @@ def make_rows(
     return rows.with_columns(**columns)
 
 
-def stack_rows(blocks: Sequence[Rows]) -> Rows:
+def stack_rows(blocks: Sequence[EventRows]) -> EventRows:
     """Return all blocks as one."""
     parts = {
         column.name: np.concatenate([getattr(block, column.name) for block in blocks])
-        for column in fields(Rows)
+        for column in fields(EventRows)
     }
-    return Rows(**parts)
+    return EventRows(**parts)
 
 
 def count_within(case: Ints) -> Ints:

@@ -23,7 +23,7 @@ from synthetic.simulator.columns import (
 )
 from synthetic.simulator.course import Courses, draw_courses
 from synthetic.simulator.event_rows import record_events
-from synthetic.simulator.rows import Codes, Ints, Rows, Vocabulary, count_within
+from synthetic.simulator.rows import Codes, EventRows, Ints, Vocabulary, count_within
 from synthetic.simulator.settings import World, find_world, to_switches
 from synthetic.simulator.shadows import add_shadows, draw_shadows
 
@@ -36,7 +36,7 @@ _TEXT_COLUMNS: Final = (
 
 
 @dataclass(frozen=True)
-class Unit:
+class SyntheticUnit:
     """What a synthetic unit, or a chunk of its cases, holds: Arrow tables in contract columns."""
 
     cases: pa.Table
@@ -69,7 +69,7 @@ def list_chunks(n_cases: int, chunk_cases: int) -> Sequence[Ints]:
 
 def stream_unit(
     n_cases: int, seed: int, *, world: str = "standard", chunk_cases: int = CHUNK_CASES
-) -> Iterator[Unit]:
+) -> Iterator[SyntheticUnit]:
     """Yield a synthetic unit in chunks, each of whole cases; memory holds one chunk.
 
     Parameters
@@ -94,12 +94,12 @@ def stream_unit(
         yield make_chunk(numbers, n_cases, seed, chosen)
 
 
-def make_unit(n_cases: int, seed: int, *, world: str = "standard") -> Unit:
+def make_unit(n_cases: int, seed: int, *, world: str = "standard") -> SyntheticUnit:
     """Return a whole synthetic unit in memory; the parameters are those of `stream_unit`."""
     return next(stream_unit(n_cases, seed, world=world, chunk_cases=MOST_CASES))
 
 
-def make_chunk(numbers: Ints, n_cases: int, seed: int, world: World) -> Unit:
+def make_chunk(numbers: Ints, n_cases: int, seed: int, world: World) -> SyntheticUnit:
     """Return the cases ``numbers`` (consecutive) of a unit of ``n_cases``."""
     courses = draw_courses(numbers, n_cases, seed, to_switches(world), 0.0)
     chance = Chance(seed)
@@ -108,7 +108,7 @@ def make_chunk(numbers: Ints, n_cases: int, seed: int, world: World) -> Unit:
         return unit
     shadow_seed, others = draw_shadows(numbers, n_cases, seed, to_switches(world))
     shadow = _make_tables(others, Chance(shadow_seed), world)
-    return Unit(
+    return SyntheticUnit(
         cases=unit.cases,
         events=add_shadows(EVENTS, unit.events, shadow.events),
         facts=add_shadows(FACTS, unit.facts, shadow.facts),
@@ -116,7 +116,7 @@ def make_chunk(numbers: Ints, n_cases: int, seed: int, world: World) -> Unit:
     )
 
 
-def _make_tables(courses: Courses, chance: Chance, world: World) -> Unit:
+def _make_tables(courses: Courses, chance: Chance, world: World) -> SyntheticUnit:
     """Return what the unit holds of cases."""
     words = Vocabulary()
     rows = record_events(courses, words, chance, plain=world.follows_rule)
@@ -124,7 +124,7 @@ def _make_tables(courses: Courses, chance: Chance, world: World) -> Unit:
     people = answers.draw_people(courses.cases, words, chance)
     cases = _case_table(courses, chance)
     texts = pa.array(words.words, pa.string())
-    return Unit(
+    return SyntheticUnit(
         cases=cases,
         events=_repeat_some(_event_table(rows, texts), rows.case, chance),
         facts=_fact_table(facts, texts),
@@ -149,7 +149,7 @@ def _case_table(courses: Courses, chance: Chance) -> pa.Table:
     return _in_contract(CASES, columns)
 
 
-def _event_table(rows: Rows, texts: pa.Array) -> pa.Table:
+def _event_table(rows: EventRows, texts: pa.Array) -> pa.Table:
     """Return the events table; acts known to the day alone begin and end with that day."""
     occurred_us = to_microseconds(rows.occurred)
     day_only = ~np.isnan(rows.until)

@@ -9,10 +9,12 @@ from synthetic.simulator import constants as set_by
 from synthetic.simulator.acts import MILDER, ORDER_KINDS, THREATS, VIOLENCE
 from synthetic.simulator.chance import Chance
 from synthetic.simulator.course import Records
-from synthetic.simulator.rows import Bools, Codes, Ints, Rows, Vocabulary
+from synthetic.simulator.rows import Bools, Codes, EventRows, Ints, Vocabulary
 
 
-def weapon_rows(main: Rows, acts: Records, words: Vocabulary, chance: Chance) -> tuple[Rows, Ints]:
+def weapon_rows(
+    main: EventRows, acts: Records, words: Vocabulary, chance: Chance
+) -> tuple[EventRows, Ints]:
     """Return a second row for threats and violence with a weapon."""
     draw = chance.uniform("weapon", acts["case"], acts["number"])
     mentioned = THREATS[acts["named"]] & (draw < set_by.WEAPON_MENTIONED)
@@ -22,7 +24,7 @@ def weapon_rows(main: Rows, acts: Records, words: Vocabulary, chance: Chance) ->
     return main.take(place).with_columns(kind=kind), place
 
 
-def breach_rows(main: Rows, acts: Records, words: Vocabulary) -> tuple[Rows, Ints]:
+def breach_rows(main: EventRows, acts: Records, words: Vocabulary) -> tuple[EventRows, Ints]:
     """Return a second row for acts that are recorded as a breach as well."""
     place = np.flatnonzero(acts["breach_recorded"])
     order = acts["order_kind"][place]
@@ -33,7 +35,9 @@ def breach_rows(main: Rows, acts: Records, words: Vocabulary) -> tuple[Rows, Int
     return main.take(place).with_columns(kind=kind, detail=details[order], until=np.nan), place
 
 
-def account_rows(main: Rows, acts: Records, words: Vocabulary, chance: Chance) -> tuple[Rows, Ints]:
+def account_rows(
+    main: EventRows, acts: Records, words: Vocabulary, chance: Chance
+) -> tuple[EventRows, Ints]:
     """Return what the victim says of some incidents: often graver than the record."""
     place = np.flatnonzero(_has_view(acts, set_by.ACCOUNT_VIEW, "account", chance))
     rows, number = main.take(place), acts["number"][place]
@@ -50,8 +54,8 @@ def account_rows(main: Rows, acts: Records, words: Vocabulary, chance: Chance) -
 
 
 def classification_rows(
-    main: Rows, acts: Records, words: Vocabulary, chance: Chance
-) -> tuple[Rows, Ints]:
+    main: EventRows, acts: Records, words: Vocabulary, chance: Chance
+) -> tuple[EventRows, Ints]:
     """Return what the officer called some incidents: sometimes a milder act."""
     place = np.flatnonzero(_has_view(acts, set_by.CLASSIFICATION_VIEW, "classified", chance))
     rows, number = main.take(place), acts["number"][place]

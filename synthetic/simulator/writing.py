@@ -14,7 +14,13 @@ from synthetic.simulator.acts import EXTRACT_US
 from synthetic.simulator.settings import find_world, hash_constants
 from synthetic.simulator.shadow_catalogue import write_shadow_catalogue
 from synthetic.simulator.truth import LEAST_RUNS, find_truth, to_table
-from synthetic.simulator.unit import CHUNK_CASES, Unit, check_request, list_chunks, make_chunk
+from synthetic.simulator.unit import (
+    CHUNK_CASES,
+    SyntheticUnit,
+    check_request,
+    list_chunks,
+    make_chunk,
+)
 
 TABLES: Final = ("cases", "events", "facts", "people")
 TRUTH_FOLDER: Final = "truth"
@@ -119,7 +125,7 @@ def write_truths(
     pq.write_table(pa.concat_tables(tables), folder / TRUTH_FILE, compression="zstd")
 
 
-def _write_table(unit: Unit, name: str, path: Path) -> str:
+def _write_table(unit: SyntheticUnit, name: str, path: Path) -> str:
     """Write one table of a chunk and return the file's hash."""
     path.parent.mkdir(exist_ok=True)
     pq.write_table(getattr(unit, name), path, compression="zstd")

@@ -10,30 +10,30 @@ from models.ranking.advice import Advice, RankedList, Reason
 from models.wording.sentences import describe_estimate
 
 
-def tell_list(ranked: RankedList, history: History) -> str:
+def describe_list(ranked: RankedList, history: History) -> str:
     """Return the cases of a list in words; each reason with how many records it opens, and when."""
     lines = [f"{len(ranked.advices)} of {ranked.advices[0].n_ranked:,} cases", ranked.advisory]
     for advice in ranked.advices:
         lines += ["", f"Place {advice.rank}, priority {advice.priority:.2f}"]
-        lines += [f"  {line}" for line in _tell_case(advice, history, ranked.time_zone)]
+        lines += [f"  {line}" for line in _describe_case(advice, history, ranked.time_zone)]
     return "\n".join(lines) + "\n"
 
 
-def _tell_case(advice: Advice, history: History, zone: str) -> Iterator[str]:
+def _describe_case(advice: Advice, history: History, zone: str) -> Iterator[str]:
     for estimate in advice.estimates:
         yield f"{estimate.label}: {describe_estimate(estimate)}"
     yield from (f"flag: {flag.wording}" for flag in advice.flags)
     yield from (f"mark: {mark}" for mark in advice.marks)
     years = _find_years(history, advice.case_id, zone)
     yield "moved the score up:"
-    yield from (f"  {_tell_reason(reason, years)}" for reason in advice.reasons)
+    yield from (f"  {_describe_reason(reason, years)}" for reason in advice.reasons)
     if advice.counter_reasons:
         yield "moved the score down:"
-        yield from (f"  {_tell_reason(reason, years)}" for reason in advice.counter_reasons)
+        yield from (f"  {_describe_reason(reason, years)}" for reason in advice.counter_reasons)
     yield from (f"not known: {unknown.sentence}" for unknown in advice.unknowns[:2])
 
 
-def _tell_reason(reason: Reason, years: dict[str, int]) -> str:
+def _describe_reason(reason: Reason, years: dict[str, int]) -> str:
     found = sorted({years[key] for key in reason.records})
     opened = "no record: it is about what is not on file"
     if found:

@@ -15,7 +15,7 @@ from caselight.inputs import load
 from features.contract.moments import parse_date
 from models.bundle.folder import load_bundle
 from models.ranking.order import rank_cases
-from tests.test_caselight.plain_list import tell_list
+from tests.test_caselight.plain_list import describe_list
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).with_name("chicago_2012_first_five.txt")
@@ -106,7 +106,7 @@ def test_the_first_five_of_2012_are_as_they_were_read_and_agreed_with(made):
     history = load(made / "unit").history
     as_of_us = parse_date("2012-01-01", history.time_zone)
     ranked = rank_cases(bundle, history, as_of_us, top=5)
-    told = tell_list(ranked, history)
+    told = describe_list(ranked, history)
     if os.environ.get("CASELIGHT_GOLDEN") == "write":
         GOLDEN.write_text(told, encoding="utf-8")
     assert told == GOLDEN.read_text(encoding="utf-8")

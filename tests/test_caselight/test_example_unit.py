@@ -189,13 +189,13 @@ def test_the_same_unit_begins_the_same(
     monkeypatch.setattr("synthetic.demo.history._begin_today", lambda example: None)
     again = _open(tmp_path / "unit.db", small_unit.bundle, example.weeks)
     live_through(again, example.records, tmp_path / "weeks", lambda message: None)
-    told = _tell_decisions(again)
+    told = _describe_decisions(again)
     again.need_store().close()
     assert told
-    assert told == _tell_decisions(example.service)[: len(told)]
+    assert told == _describe_decisions(example.service)[: len(told)]
 
 
-def _tell_decisions(service: Service) -> list[tuple[Any, ...]]:
+def _describe_decisions(service: Service) -> list[tuple[Any, ...]]:
     decisions, keys = schema.decisions.c, schema.case_keys.c
     query = (
         select(

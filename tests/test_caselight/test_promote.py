@@ -15,7 +15,7 @@ from sqlalchemy import select
 from caselight.__main__ import run
 from features.catalogue.file import load_catalogue
 from models.bundle.folder import load_bundle
-from serving.promotions.record import Step, find_waiting, follow, read_steps
+from serving.promotions.record import PromotionStep, find_waiting, follow, read_steps
 from serving.store.database import open_store
 from serving.store.schema import audit_lines
 from serving.store.upgrading import upgrade
@@ -82,7 +82,7 @@ class Place:
         upgrade(store, synthetic=synthetic)
         store.close()
 
-    def read(self) -> tuple[Step, ...]:
+    def read(self) -> tuple[PromotionStep, ...]:
         """Return every step on record."""
         store = open_store(self.address)
         try:

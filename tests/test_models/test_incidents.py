@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from features.contract.moments import parse_date
 from features.engine.measurement import measure
-from features.evidence.records import Moment
+from features.evidence.records import CaseMoment
 from features.history.extent import count_known_records
 from models.explanations.facade import list_families
 from models.explanations.incident_groups import find_units
@@ -76,7 +76,7 @@ def test_every_record_in_force_is_in_one_unit(bundles, rows_of):
     known = count_known_records(history, cases, moments)
     answers = count_known_records(facts_alone, cases, moments)
     for case in cases:
-        found = find_units(Moment(history, catalogue, int(case), AS_OF))
+        found = find_units(CaseMoment(history, catalogue, int(case), AS_OF))
         places = np.concatenate([np.empty(0, dtype=int), *found.rows])
         assert len(places) == len(set(places.tolist())) == known[case] - answers[case]
 
@@ -96,7 +96,7 @@ def units_of(rows_of, bundles):
         empty = rows_of(0, 0)
         case = {"case_id": "C", "recorded_at": "2026-01-01"}
         history = dataclasses.replace(empty, cases=[case], events=events).assemble()
-        moment = Moment(history, bundles[0].catalogue, 0, AS_OF)
+        moment = CaseMoment(history, bundles[0].catalogue, 0, AS_OF)
         return [(u.sentence, u.records) for u in find_units(moment).units]
 
     return find

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from features.catalogue.file import parse_catalogue
 from features.engine.measurement import measure
-from models.explanations.movement import SWITCHES, Moment, explain_movement
+from models.explanations.movement import SWITCHES, MovementEnd, explain_movement
 from models.explanations.rank_ledger import explain_rank
 from models.ranking.order import estimate_log_odds
 from models.wording.sentences import say
@@ -67,7 +67,9 @@ def test_shares_add_up_from_score_to_score(bundles, other, rows_of, seed, first,
     old, new = rows.stored_before(THEN, late).assemble(), rows.stored_before(NOW).assemble()
     after = other if changed else bundles[second]
     for case in range(len(new)):
-        told = check(Moment(bundles[first], old, case, us(THEN)), Moment(after, new, case, us(NOW)))
+        told = check(
+            MovementEnd(bundles[first], old, case, us(THEN)), MovementEnd(after, new, case, us(NOW))
+        )
         for shares in told.values():
             if after is bundles[first]:
                 assert shares["model"].share == 0
@@ -79,7 +81,7 @@ def test_what_stands_still_moves_nothing(bundles, rows_of):
     """At one moment with one store and one model every share is zero and says so."""
     history = rows_of(4, 40).assemble()
     for case in range(len(history)):
-        moment = Moment(bundles[0], history, case, us(NOW))
+        moment = MovementEnd(bundles[0], history, case, us(NOW))
         for shares in check(moment, moment).values():
             assert {share.share for share in shares.values()} == {0.0}
             assert shares["model"].sentence == say("switch_unmoved", what=say("switch_model"))
@@ -109,8 +111,8 @@ def moved(bundles, rows_of):
         old = rows.stored_before(as_of[0], not_stored).assemble()
         new = rows.stored_before(as_of[1]).assemble()
         return check(
-            Moment(bundles[0], old, 0, us(as_of[0])),
-            Moment(bundles[0], new, 0, us(as_of[1])),
+            MovementEnd(bundles[0], old, 0, us(as_of[0])),
+            MovementEnd(bundles[0], new, 0, us(as_of[1])),
         )["violence"]
 
     return explain
@@ -153,8 +155,8 @@ def test_the_moments_are_of_one_case_in_order(bundles, rows_of):
     """Two cases, or a later moment before an earlier one, are refused."""
     history = rows_of(1, 2).assemble()
     first, second = (
-        Moment(bundles[0], history, 0, us(THEN)),
-        Moment(bundles[0], history, 0, us(NOW)),
+        MovementEnd(bundles[0], history, 0, us(THEN)),
+        MovementEnd(bundles[0], history, 0, us(NOW)),
     )
     with pytest.raises(ValueError, match="swap"):
         explain_movement(second, first)
@@ -169,7 +171,10 @@ def test_a_record_that_is_gone_from_the_store_is_told_as_a_correction(bundles, r
     kept = [row for row in rows.events if int(row["event_id"][-1]) % 3]
     new = dataclasses.replace(rows, events=kept).stored_before(NOW).assemble()
     for case in range(len(new)):
-        check(Moment(bundles[1], old, case, us(THEN)), Moment(bundles[1], new, case, us(NOW)))
+        check(
+            MovementEnd(bundles[1], old, case, us(THEN)),
+            MovementEnd(bundles[1], new, case, us(NOW)),
+        )
 
 
 ORDERS = st.lists(st.sampled_from("abcdefghij"), unique=True, max_size=8)

@@ -9,7 +9,7 @@ import pytest
 from features.catalogue.declarations import DAY_US, FactType
 from features.contract.moments import parse_date
 from features.engine.measurement import measure
-from features.evidence.records import Moment
+from features.evidence.records import CaseMoment
 from models.explanations import plain_text
 from models.explanations.facade import explain_case, find_settling
 from models.explanations.incident_groups import find_units
@@ -125,7 +125,7 @@ def test_views_that_differ_are_in_dispute(bundles, rows_of):
     scores = estimate(bundles[0], history, 0)
     for one in told.disputes[0].ranges:
         assert one.low <= scores[one.outcome] <= one.high
-    assert len(find_units(Moment(history, bundles[0].catalogue, 0, AS_OF)).units) == 2
+    assert len(find_units(CaseMoment(history, bundles[0].catalogue, 0, AS_OF)).units) == 2
 
 
 def test_a_date_on_which_a_record_leaves_is_the_last_on_which_it_counts(bundles, rows_of):

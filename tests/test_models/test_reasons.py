@@ -13,7 +13,7 @@ from features.history.assembly import assemble_history
 from features.intake.contract_folder import read_folder
 from models.bundle.folder import load_bundle
 from models.explanations.facade import (
-    Moment,
+    MovementEnd,
     explain,
     explain_case,
     measure_agreement,
@@ -23,7 +23,7 @@ from models.explanations.plain_text import WIDTH, render_case
 from models.ranking.advice import Reason
 from models.ranking.order import rank
 from models.ranking.reasons_text import find_usual, first_columns
-from models.ranking.stability import Agreement
+from models.ranking.stability import ReasonAgreement
 
 AS_OF = parse_date("2026-06-01", "Europe/London")
 
@@ -48,7 +48,7 @@ def told(bundle, history):
     found = []
     for advice in rank(bundle, history, as_of).advise(range(8)):
         case = ids.index(advice.case_id)
-        before = Moment(bundle, history, case, as_of - 28 * DAY_US)
+        before = MovementEnd(bundle, history, case, as_of - 28 * DAY_US)
         found.append(explain_case(bundle, history, case, as_of, before=before, advice=advice))
     return found
 
@@ -154,7 +154,9 @@ def test_a_day_later_with_nothing_new_the_reasons_are_the_same(bundle, history):
         agreement = measure_agreement(bundle, today, later, outcome)
         assert agreement.n == len(history)
         assert agreement.overlap > 0.9
-        assert measure_agreement(bundle, today, today, outcome) == Agreement(len(history), 1.0, 1.0)
+        assert measure_agreement(bundle, today, today, outcome) == ReasonAgreement(
+            len(history), 1.0, 1.0
+        )
 
 
 def test_churn_is_the_share_of_reasons_that_differ(bundle, bundles, history):

@@ -53,7 +53,7 @@ def open_browser(
     app.include_router(page_router)
 
     @app.get("/who")
-    def tell(request: Request) -> dict[str, Any]:
+    def describe(request: Request) -> dict[str, Any]:
         """Return everything that is known of who asks."""
         person = need_person(request)
         areas, scopes = person.areas, person.scopes

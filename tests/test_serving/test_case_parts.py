@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from serving.decisions.case_news import CaseNews
 from serving.decisions.outputs import SpanOut
 from serving.pages.case.chart import draw_case
-from serving.pages.case.news import tell_news
+from serving.pages.case.news import describe_news
 from serving.pages.case.record_names import RecordNames
 from serving.pages.case.record_words import (
     describe_kind,
@@ -19,8 +19,14 @@ from serving.pages.case.record_words import (
     describe_speaker,
     describe_time,
 )
-from serving.pages.case.standing import tell_standing
-from serving.pages.case.timeline import PART_SIZE, Entry, group_incidents, lay_out, number_records
+from serving.pages.case.standing import describe_standing
+from serving.pages.case.timeline import (
+    PART_SIZE,
+    TimelineEntry,
+    group_incidents,
+    lay_out,
+    number_records,
+)
 from serving.schemas import RecordOut
 
 TODAY = dt.date(2026, 11, 2)
@@ -156,7 +162,7 @@ def test_news_is_told_by_incident_with_the_last_to_happen_and_the_late() -> None
     ]
     new = {"E1", "E2", "E4", "F1", "F2", "HIDDEN"}
     found = CaseNews(frozenset(new), 1_792_972_800_000_000, "")
-    news = tell_news(found, number_records(records), "Europe/London")
+    news = describe_news(found, number_records(records), "Europe/London")
     assert news.since == "since the decision of 26 October 2026"
     assert set(news.kinds) == {("a call", 1), ("a threat", 1), ("an answer to a question", 1)}
     assert (news.n_records, news.n_late) == (4, 1)
@@ -173,15 +179,15 @@ def test_a_record_is_named_with_whose_words_it_is() -> None:
     ]
     entries = number_records(told)
     names = RecordNames(entries, lay_out(entries), "KEY")
-    assert [names.tell_briefly(one.record_id) for one in told] == [
+    assert [names.describe_briefly(one.record_id) for one in told] == [
         "23 October 2026, a call",
         "23 October 2026, a call (the victim's account)",
         "23 October 2026, a call (the officer's classification)",
         "23 October 2026, a call (the classification of housing)",
     ]
-    assert names.tell_speaker("E1") == "the record: a call"
+    assert names.describe_speaker("E1") == "the record: a call"
     assert "E9" not in names
-    assert names.tell("E9") == "E9"
+    assert names.describe("E9") == "E9"
 
 
 def test_where_the_subject_stands_is_told_first() -> None:
@@ -197,14 +203,14 @@ def test_where_the_subject_stands_is_told_first() -> None:
         span("order", "2026-09-01", None),
         span("managed", "2026-10-20", None, "S3"),
     ]
-    told = tell_standing(spans, number_records(records), TODAY, {"taken_on"})
+    told = describe_standing(spans, number_records(records), TODAY, {"taken_on"})
     assert told.spans == (
         "custody ended 30 October 2026",
         "order since 1 September 2026, no end on record",
     )
     assert told.last_act is not None
     assert told.last_act.record.record_id == "E1"
-    assert tell_standing([], [], TODAY, ()).last_act is None
+    assert describe_standing([], [], TODAY, ()).last_act is None
 
 
 @pytest.mark.parametrize(
@@ -293,4 +299,4 @@ def test_a_case_without_events_has_no_chart_and_an_empty_timeline() -> None:
     fact = number_records([record("F1", "2026-10-01", table="facts", occurred_at=None)])
     assert draw_case(fact, [], TODAY) is None
     assert lay_out(fact).months == ()
-    assert group_incidents([Entry(0, fact[0].record)]) == ()
+    assert group_incidents([TimelineEntry(0, fact[0].record)]) == ()

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from serving.app import create_app
 from serving.oversight.unasked import read_unasked
-from serving.pages.data_page import tell_days, tell_share
+from serving.pages.data_page import describe_days, describe_share
 from serving.settings import make_settings
 from serving.store.database import open_store
 from serving.store.upgrading import upgrade
@@ -125,7 +125,7 @@ def test_shares_of_flags_and_questions_are_those_of_the_open_cases(
     told = read_text(part_of(page, "flags"))
     for one in flags["flags"]:
         kind = "urgent" if one["urgent"] else "review"
-        assert f"{one['wording']} {kind} {one['cases']:,} {tell_share(one['share'])}" in told
+        assert f"{one['wording']} {kind} {one['cases']:,} {describe_share(one['share'])}" in told
     assert f"all {flags['n_open']} of them" in read_text(part_of(page, "unasked"))
 
 
@@ -161,12 +161,12 @@ def test_the_questions_never_asked_agree_with_the_engine(
 )
 def test_a_delay_is_told_as_people_say_it(days: int | None, said: str) -> None:
     """Days in words, and what cannot be told as that."""
-    assert tell_days(days).startswith(said)
+    assert describe_days(days).startswith(said)
 
 
 def test_a_small_share_is_never_told_as_none() -> None:
     """One case in a thousand is fewer than one in a hundred, and not nought."""
-    assert [tell_share(one) for one in (0.0, 0.001, 0.01, 0.154)] == [
+    assert [describe_share(one) for one in (0.0, 0.001, 0.01, 0.154)] == [
         "0",
         "fewer than 1",
         "1",

@@ -16,13 +16,13 @@ from models.run_figures.codec import decode
 from models.run_figures.run import RunFigures, read_run_figures
 from models.run_figures.screening_list import RankIntervals
 from serving.oversight.at_capacity import describe_at_capacity
-from serving.oversight.card import Told, write_card, write_record
+from serving.oversight.card import CardValue, write_card, write_record
 from serving.oversight.groups import describe_audit
 from serving.oversight.metrics import read_figures
 from serving.oversight.performance import describe_performance
 from serving.oversight.rank_intervals import show_rank_intervals
 from serving.oversight.run_words import format_needed
-from serving.pages.model_page import tell_about
+from serving.pages.model_page import describe_about
 from serving.settings import make_settings
 from tests.test_serving.reading_pages import part_of, read_text
 
@@ -59,13 +59,13 @@ def test_the_page_says_that_its_figures_are_invented_and_the_card_has_none(
         assert not [line for line in figures if line in said]
 
 
-def make_told(unit: Any, *, is_synthetic: bool) -> Told:
+def make_told(unit: Any, *, is_synthetic: bool) -> CardValue:
     """Return what the card of the unit's own model rests on."""
     settings = make_settings(bundle=unit.bundle_path)
     found = read_figures(settings, unit.bundle.id, None)
     assert found.why_none is None
     told = describe_performance(found.run, unit.bundle, settings.capacity)
-    return Told(unit.bundle, settings, told, is_synthetic=is_synthetic)
+    return CardValue(unit.bundle, settings, told, is_synthetic=is_synthetic)
 
 
 def test_figures_of_a_real_unit_enter_card_and_record(unit: Any) -> None:
@@ -293,7 +293,7 @@ def test_what_a_check_was_about_is_told_in_plain_words() -> None:
     """The whole model, an outcome by its words, and a comparison by what it asks."""
     labels = {"breach": "breach of conditions recorded"}
     told = [
-        tell_about(one, labels=labels)
+        describe_about(one, labels=labels)
         for one in ("bundle", "breach", "recall_at_capacity by victim sex", "some_thing")
     ]
     assert told == [

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from serving.access.route_rules import RULES
 from serving.app import create_app
 from serving.oversight.kept_answers import Keeper, Kept
-from serving.pages.oversight_page import ROUTE_WORDS, tell_route
+from serving.pages.oversight_page import ROUTE_WORDS, describe_route
 from serving.settings import make_settings
 from serving.store.database import open_store
 from serving.store.upgrading import upgrade
@@ -242,7 +242,7 @@ def test_every_act_that_a_page_offers_has_words() -> None:
         if (rule.looks or method == "POST") and path != "/sign-out"
     ]
     assert [one for one in acts if one not in ROUTE_WORDS] == []
-    assert tell_route("caselight seal") == "called caselight seal on the command line"
+    assert describe_route("caselight seal") == "called caselight seal on the command line"
 
 
 @pytest.mark.browser

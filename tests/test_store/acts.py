@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from serving.api.cases import router as cases_router
 from serving.api.decisions import router as decisions_router
-from serving.decisions.deciding import Act, Decided, decide
+from serving.decisions.deciding import Decided, DecisionRequest, decide
 from serving.decisions.drafts import DecisionIn
 from serving.persons import Person
 from serving.scoring.model_in_use import Champion
@@ -83,7 +83,7 @@ def decide_now(
     with store.writing() as writing:
         if not given["seen_seq"]:
             given = given | {"seen_seq": read_head(writing.connection)}
-        act = Act(key, person, DecisionIn.model_validate(given), version)
+        act = DecisionRequest(key, person, DecisionIn.model_validate(given), version)
         return decide(writing, act, store.read_unit(), RULES)
 
 

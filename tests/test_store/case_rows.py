@@ -103,7 +103,7 @@ def score_row(row: Mapping[str, Any], seq: int) -> dict[str, Any]:
     }
 
 
-def tell_nothing(*_: Any) -> dict[str, Any]:
+def describe_nothing(*_: Any) -> dict[str, Any]:
     """Tell no advice: there is no model."""
     return {}
 
@@ -112,7 +112,7 @@ def open_list(
     store: Store, terms: Terms | None = None, person: Person = ANNE, **more: Any
 ) -> Opened:
     """Open a sitting without a model."""
-    return open_sitting(store, UNIT, terms or Terms(), person, None, tell_nothing, **more)
+    return open_sitting(store, UNIT, terms or Terms(), person, None, describe_nothing, **more)
 
 
 def read_places(store: Store, sitting_key: str) -> list[Any]:

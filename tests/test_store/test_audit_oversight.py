@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from serving.oversight.access_log import Wanted, read_lines, read_looks_at
+from serving.oversight.access_log import EntryFilter, read_lines, read_looks_at
 from serving.oversight.unusual_access import (
+    AccessPeriod,
     Limits,
-    Period,
     find_busy,
     find_crowded,
     find_unusual,
@@ -45,7 +45,7 @@ def at(text: str) -> int:
 
 def find(store: Store, **limits: Any) -> Any:
     now_us = store.clock()
-    return find_unusual(store, Period(now_us - 28 * DAY_US, now_us + 1), Limits(**limits))
+    return find_unusual(store, AccessPeriod(now_us - 28 * DAY_US, now_us + 1), Limits(**limits))
 
 
 def name(found: Any) -> list[tuple[str, tuple[str, ...]]]:
@@ -82,7 +82,7 @@ def test_a_look_outside_the_period_is_not_counted(books: Store, clock: Any) -> N
         moments.append(clock.now_us)
         look(books, ANNE, case_key=KEY, done=False)
         clock.pass_days(1)
-    period = Period(moments[1], moments[2])
+    period = AccessPeriod(moments[1], moments[2])
     assert [one.n_looks for one in find_unusual(books, period).refused] == [1]
 
 
@@ -234,10 +234,10 @@ def test_lines_are_read_by_person_and_operation(books: Store) -> None:
         change(books, person)
     with acting(Act(ANNE, "disclosure", "GET /v1/test", recipient="SYN agency")):
         books.look()
-    found = read_lines(books, Wanted("changes", subject=ANNE.subject))
+    found = read_lines(books, EntryFilter("changes", subject=ANNE.subject))
     assert [one.number for one in found.lines] == [3, 1]
-    assert read_lines(books, Wanted("changes", operation="disclosure")).lines == ()
-    (line,) = read_lines(books, Wanted(LOOKS, operation="disclosure")).lines
+    assert read_lines(books, EntryFilter("changes", operation="disclosure")).lines == ()
+    (line,) = read_lines(books, EntryFilter(LOOKS, operation="disclosure")).lines
     assert (line.recipient, line.cases) == ("SYN agency", ())
 
 
@@ -246,9 +246,9 @@ def test_a_line_of_many_rows_is_found_by_the_case_of_a_row(books: Store) -> None
     change(books)
     key, other = add_case(books, "A"), add_case(books, "B")
     decide_now(books, key)
-    lines = read_lines(books, Wanted("changes")).lines
+    lines = read_lines(books, EntryFilter("changes")).lines
     assert {one.case_key for one in lines} == {None}
-    of_key = read_lines(books, Wanted("changes", case_key=key)).lines
-    of_other = read_lines(books, Wanted("changes", case_key=other)).lines
+    of_key = read_lines(books, EntryFilter("changes", case_key=key)).lines
+    of_other = read_lines(books, EntryFilter("changes", case_key=other)).lines
     assert [one.number for one in of_other] == [3]
     assert {one.number for one in of_key} == {2, *(one.number for one in lines if one.number > 3)}

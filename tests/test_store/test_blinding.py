@@ -23,7 +23,7 @@ from serving.lists.blind_review import (
     seat,
     withhold,
 )
-from serving.lists.composition import Candidate, Place, Rule
+from serving.lists.composition import ListCandidate, Place, Rule
 from serving.lists.draws import Shares
 from serving.lists.listed import read_rows
 from serving.lists.sitting_opening import Terms
@@ -59,7 +59,7 @@ MIXED = Terms(capacity=15, shares=Shares(4, 6, 8), blind_share=0.0)
 def place(number: int, rule: Rule, urgent: int = 0) -> Place:
     """Return a place on a list."""
     since = NOW_US if urgent else None
-    return Place(Candidate(name_case(number), float(number), NOW_US, since, urgent), rule)
+    return Place(ListCandidate(name_case(number), float(number), NOW_US, since, urgent), rule)
 
 
 LIST = [

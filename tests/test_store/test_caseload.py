@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from serving.decisions.caseload import Wanted, _select_page
+from serving.decisions.caseload import CaseloadFilter, _select_page
 from serving.decisions.outputs import ManagedOut
 from serving.pages.caseload_page import describe_move
 from serving.standing.standings import refresh_standings
@@ -234,7 +234,7 @@ def test_the_page_of_reviews_is_read_by_an_index(store: Store) -> None:
         if not store.is_sqlite:  # an empty table would be read whole
             for way in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
                 connection.execute(text(f"SET LOCAL enable_{way} = off"))
-        page = _select_page(connection, Wanted(), frozenset({"x"})).compile(
+        page = _select_page(connection, CaseloadFilter(), frozenset({"x"})).compile(
             connection, compile_kwargs={"literal_binds": True}
         )
         plan = [str(row[-1]) for row in connection.execute(text(f"{explain} {page}"))]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from serving.lists.composition import Candidate, Composition, Ordering, compose, gather
+from serving.lists.composition import Composition, ListCandidate, Ordering, compose, gather
 from serving.lists.draws import SHARES_OF, Division, Shares, divide_places
 from serving.lists.pools import read_pools
 from serving.store.database import Store
@@ -23,19 +23,19 @@ def case(
     waits: int = 0,
     flagged: int | None = None,
     urgent: int = 0,
-) -> Candidate:
+) -> ListCandidate:
     """Return a candidate that waits, and is flagged, since so many days ago."""
     since = None if flagged is None else NOW_US - flagged * DAY_US
-    return Candidate(name_case(number), priority, NOW_US - waits * DAY_US, since, urgent)
+    return ListCandidate(name_case(number), priority, NOW_US - waits * DAY_US, since, urgent)
 
 
-def many(size: int, **given_: object) -> list[Candidate]:
+def many(size: int, **given_: object) -> list[ListCandidate]:
     """Return cases, the higher numbers with the higher priority and the shorter wait."""
     return [case(n, priority=float(n), waits=size - n, **given_) for n in range(size)]  # type: ignore[arg-type]
 
 
 def listed(
-    cases: list[Candidate],
+    cases: list[ListCandidate],
     division: Division = THIRTY,
     *,
     seed: str = "a",
@@ -271,7 +271,7 @@ _CANDIDATES = st.lists(
     tolerance=st.sampled_from([0.0, 1e-9, 0.5]),
 )
 def test_every_list_keeps_the_rules(
-    cases: list[Candidate],
+    cases: list[ListCandidate],
     capacity: int,
     shares: Shares,
     seed: str,
@@ -300,7 +300,9 @@ def test_every_list_keeps_the_rules(
 
 
 @given(cases=_CANDIDATES, seed=st.text(max_size=3))
-def test_nobody_without_a_place_had_a_higher_priority(cases: list[Candidate], seed: str) -> None:
+def test_nobody_without_a_place_had_a_higher_priority(
+    cases: list[ListCandidate], seed: str
+) -> None:
     """Who gets a place by priority is at least as high as everybody left out with a score."""
     division = divide_places(10, Shares(), seed)
     found = listed(cases, division, seed=seed)
@@ -331,7 +333,7 @@ def test_the_store_gives_the_same_list_as_memory(
     away += [stand(600 + n, state="closed", priority=99.0, days=90) for n in range(20)]
     put(store, rows + away)
     cases = [
-        Candidate(
+        ListCandidate(
             row["case_key"],
             row["priority"],
             row["waiting_since_us"],

@@ -47,7 +47,7 @@ def noting_statements(app: FastAPI) -> Iterator[list[str]]:
             event.remove(engine, "before_cursor_execute", note)
 
 
-def tell(answer: Any) -> tuple[Any, ...]:
+def describe(answer: Any) -> tuple[Any, ...]:
     """Return everything of an answer that could tell one case from another."""
     fields = {name: value for name, value in answer.headers.items() if name not in _PER_ANSWER}
     lengths = {name: len(answer.headers.get(name, "")) for name in _PER_ANSWER[:2]}
@@ -58,7 +58,7 @@ def ask(app: FastAPI, client: TestClient, method: str, path: str) -> tuple[Any, 
     """Return an answer and the statements that it took."""
     with noting_statements(app) as statements:
         answer = call(client, method, path)
-    return tell(answer), statements
+    return describe(answer), statements
 
 
 def test_nothing_of_an_answer_tells_a_hidden_case_from_none(app: FastAPI, store: Store) -> None:
@@ -120,7 +120,7 @@ def test_what_names_a_hidden_case_elsewhere_takes_the_same_work(app: FastAPI, st
     for key in ("z" * 24, hidden):
         with noting_statements(app) as statements:
             answer = client.post(f"/v1/cases/{own}/merge", json={"into": key, "why": "same"})
-        told.append((tell(answer), list(statements)))
+        told.append((describe(answer), list(statements)))
     assert told[0] == told[1]
 
 

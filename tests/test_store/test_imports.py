@@ -10,7 +10,13 @@ from serving.intake import folder_imports as imports
 from serving.intake.chunks import Chunk, take_chunk
 from serving.intake.folder_imports import import_folder
 from serving.intake.progress import Imported, ImportRefusedError, begin_import, list_rejects
-from serving.intake.row_lines import MOST_LINE_BYTES, Line, LineSplitter, normalise_rows, read_line
+from serving.intake.row_lines import (
+    MOST_LINE_BYTES,
+    LineSplitter,
+    RowLine,
+    normalise_rows,
+    read_line,
+)
 from serving.settings import Settings
 from serving.standing.standings import StandingRules
 from serving.store.database import Store
@@ -226,7 +232,7 @@ def test_invented_and_real_records_do_not_mix(store: Store, tmp_path: Path) -> N
 
 
 def make_chunk(first: int, *lines: str) -> Chunk:
-    rows = [read_line(first + at, Line(line.encode())) for at, line in enumerate(lines)]
+    rows = [read_line(first + at, RowLine(line.encode())) for at, line in enumerate(lines)]
     return Chunk(first, first + len(lines) - 1, normalise_rows(rows, CLOCK))
 
 

@@ -96,13 +96,13 @@ def test_the_pack_has_a_sheet_for_each_case_and_no_narrative(app: FastAPI, store
     assert (line.route, line.operation, line.cases) == ("GET /pack", "disclosure", [own])
 
 
-def tell_incidents(store: Store, *keys: str) -> list[list[str]]:
+def describe_incidents(store: Store, *keys: str) -> list[list[str]]:
     """Return what is told of the latest incidents of some cases."""
     with store.reading() as connection:
         found = read_latest_incidents(connection, keys, StandingRules(), NOW_US)
     words = ListWords(None, "Europe/London")
     return [
-        [words.tell_incident(one) for one in found[key].incidents] if key in found else []
+        [words.describe_incident(one) for one in found[key].incidents] if key in found else []
         for key in keys
     ]
 
@@ -126,7 +126,7 @@ def test_an_incident_is_told_as_each_view_calls_it(store: Store) -> None:
         }.items()
     ]
     send(store, {"events": [*one, *both]})
-    assert tell_incidents(store, key) == [
+    assert describe_incidents(store, key) == [
         [
             "1 June 2025: threat and weapon (record), threat (victim), public order (officer), "
             "contact called stalking (probation); not for disclosure",
@@ -152,7 +152,7 @@ def test_the_latest_incidents_are_told_and_nothing_that_is_kept_apart(store: Sto
     ]
     corrected = make_event("C", kind="call", supersedes="D9", recorded_at="2025-06-03")
     send(store, {"events": [*days, *apart, corrected | {"occurred_at": "2025-05-09"}]})
-    assert tell_incidents(store, key, quiet) == [
+    assert describe_incidents(store, key, quiet) == [
         [
             "9 May 2025: call (record)",
             *(f"{day} May 2025: contact (record)" for day in range(8, 9 - MOST_INCIDENTS, -1)),

@@ -131,7 +131,7 @@ def test_on_a_case_its_own_latest_decision_draws_the_line(store: Store, clock: A
 )  # fmt: skip
 def test_news_in_words(news: News | None, said: str) -> None:
     """Kinds with their numbers, answers together, the rest counted."""
-    assert ListWords(None, "Europe/London").tell_news(news) == said
+    assert ListWords(None, "Europe/London").describe_news(news) == said
 
 
 def test_a_span_is_told_in_its_largest_unit() -> None:
@@ -139,7 +139,7 @@ def test_a_span_is_told_in_its_largest_unit() -> None:
     told = [describe_span(us) for us in (0, 60_000_000, 7_200_000_000, 3 * DAY_US)]
     assert told == ["0 minutes", "1 minute", "2 hours", "3 days"]
     assert (
-        ListWords(None, "Europe/London").tell_news(
+        ListWords(None, "Europe/London").describe_news(
             News((NewKind("events", "call", 2, NOW_US),)), dated=True
         )
         == "call (2, the latest 25 February 2026)"

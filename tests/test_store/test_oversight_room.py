@@ -10,7 +10,7 @@ from features.catalogue.file import load_catalogue
 from features.contract.moments import parse_date
 from serving.access.seals import seal_case
 from serving.oversight.access_lines import Day, find_lines, find_people
-from serving.oversight.access_log import Wanted
+from serving.oversight.access_log import EntryFilter
 from serving.oversight.delays import LEAST_RECORDS, read_delays
 from serving.oversight.sampling import draw_cases
 from serving.oversight.unasked import read_unasked
@@ -181,7 +181,7 @@ def find_day(store: Store, day: str, **more: Any) -> Any:
     """Return the lines of one day by the clock of London."""
     after = (dt.date.fromisoformat(day) + dt.timedelta(days=1)).isoformat()
     return find_lines(
-        store, Wanted(LOOKS, **more), Day(parse_date(day, ZONE), parse_date(after, ZONE))
+        store, EntryFilter(LOOKS, **more), Day(parse_date(day, ZONE), parse_date(after, ZONE))
     )
 
 
@@ -200,7 +200,7 @@ def test_the_lines_of_a_day_are_its_own(store: Store, clock: Any) -> None:
     rest = find_day(store, days[1], size=2, before=first.next_before)
     assert ([one.number for one in rest.lines], rest.next_before) == ([4], None)
     assert find_day(store, "2020-01-01").lines == ()
-    assert len(find_lines(store, Wanted(LOOKS), None).lines) == 9
+    assert len(find_lines(store, EntryFilter(LOOKS), None).lines) == 9
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from features.contract.moments import format_moment
 from serving.api.promotions import router
 from serving.persons import MACHINE, ROLES, Person
-from serving.promotions.record import Step, find_figures, find_waiting, follow, read_steps
+from serving.promotions.record import PromotionStep, find_figures, find_waiting, follow, read_steps
 from serving.promotions.rights import (
     PromotionRefusedError,
     need_approver,
@@ -22,7 +22,7 @@ from serving.promotions.rights import (
 )
 from serving.promotions.steps import (
     MOST_LETTERS,
-    Candidate,
+    ProposedBundle,
     Said,
     approve,
     choose_return,
@@ -53,10 +53,12 @@ def make_gate(verdict: str = "passed", name: str = "calibration", **more: Any) -
     return plain | {"limit": "near 1", "words": "violence: 1.0", "may_be_accepted": False} | more
 
 
-def make_candidate(letter: str, replaces: str | None = None, *gates: dict[str, Any]) -> Candidate:
+def make_candidate(
+    letter: str, replaces: str | None = None, *gates: dict[str, Any]
+) -> ProposedBundle:
     """Return a judged bundle whose id is a letter over and over."""
     about = {"catalogue": "stalking", "trained_for": "2026-08-03", "outcomes": ["violence"]}
-    return Candidate(
+    return ProposedBundle(
         bundle_id=letter * 64,
         figures_digest=f"figures of {letter}",
         replaces=None if replaces is None else replaces * 64,
@@ -65,7 +67,7 @@ def make_candidate(letter: str, replaces: str | None = None, *gates: dict[str, A
     )
 
 
-def read(store: Store) -> tuple[Step, ...]:
+def read(store: Store) -> tuple[PromotionStep, ...]:
     """Return every step."""
     with store.reading() as connection:
         return read_steps(connection)
@@ -78,8 +80,8 @@ def in_use(store: Store) -> str | None:
 
 
 def propose_now(
-    store: Store, candidate: Candidate, person: Person = ANNE, said: Said | None = None
-) -> Step:
+    store: Store, candidate: ProposedBundle, person: Person = ANNE, said: Said | None = None
+) -> PromotionStep:
     """Propose a bundle and return the proposal."""
     with store.writing() as writing:
         key = propose(writing, person, candidate, said or Said(why="autumn retraining"))
@@ -87,7 +89,7 @@ def propose_now(
 
 
 def approve_now(
-    store: Store, proposal: Step, person: Person = BEN, said: Said | None = None
+    store: Store, proposal: PromotionStep, person: Person = BEN, said: Said | None = None
 ) -> None:
     """Approve a proposal whose figures are what they were."""
     with store.writing() as writing:
@@ -193,7 +195,7 @@ def test_what_a_gate_refuses_is_not_proposed(store: Store) -> None:
         with refused("gates_refuse"):
             propose_now(store, candidate, said=said)
     with refused("gates_refuse"):
-        propose_now(store, Candidate("c" * 64, "d", None, {}, ()))
+        propose_now(store, ProposedBundle("c" * 64, "d", None, {}, ()))
     proposal = propose_now(store, soft, said=accepted)
     assert proposal.despite == "the rule misses breaches"
     with refused("not_acknowledged"):
@@ -380,7 +382,7 @@ def live(store: Store, small_unit: Any, tmp_path: Path) -> tuple[str, Champion]:
     """Return a real bundle's id, put to use by two people, and what the service reads."""
     bundle = promote(small_unit.bundle, tmp_path / "models")
     made = make_candidate("a", None, make_gate(), make_gate("not judged", "audit"))
-    candidate = Candidate(bundle.id, "f", None, made.about, made.gates)
+    candidate = ProposedBundle(bundle.id, "f", None, made.about, made.gates)
     proposal = propose_now(store, candidate, said=Said(why="first model"))
     approve_now(store, proposal, said=KNOWN)
     return bundle.id, Champion(tmp_path / "models", None)
@@ -412,7 +414,7 @@ def test_the_api_tells_what_waits_and_what_came_before(
     """Proposals that wait, bundles to go back to, and a model that the record does not know."""
     bundle_id, champion = live
     next_one = make_candidate("b")
-    next_one = Candidate(next_one.bundle_id, "g", bundle_id, next_one.about, next_one.gates)
+    next_one = ProposedBundle(next_one.bundle_id, "g", bundle_id, next_one.about, next_one.gates)
     proposal = propose_now(store, next_one)
     assert [one["key"] for one in ask(store, champion).json()["waiting"]] == [proposal.key]
     approve_now(store, proposal)

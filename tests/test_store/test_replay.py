@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from caselight.__main__ import run
-from serving.explanations.replaying import Difference, Replay
+from serving.explanations.replaying import Replay, ScoreDifference
 from serving.explanations.stored_scores import StoredScore
 from serving.intake.moves import merge_cases
 from serving.store.database import Store
@@ -187,6 +187,6 @@ def make_score() -> StoredScore:
 )
 def test_within_a_billionth_is_told_from_the_same(stored: Any, now: Any, verdict: str) -> None:
     """What differs by no more than 1e-9 is close, and everything beyond is different."""
-    found = Difference("it", stored, now)
+    found = ScoreDifference("it", stored, now)
     assert Replay(make_score(), (found,), None).verdict == verdict
     assert Replay(make_score(), (), None).verdict == "equal"

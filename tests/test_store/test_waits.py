@@ -10,15 +10,15 @@ from sqlalchemy import insert
 
 from serving.lists.draws import Shares
 from serving.lists.sittings import Sitting
-from serving.lists.waiting_times import Flow, Waits, count_waited_places, read_flow, tell_waits
+from serving.lists.waiting_times import Flow, Waits, count_waited_places, describe_waits, read_flow
 from serving.store.database import Store, make_key
 from serving.store.schema import decisions
 from tests.test_store.case_rows import ANNE, DAY_US, NOW_US, name_case, open_list, put, stand
 
 
-def tell(arriving: int, waiting: int, *, places: int = 30, sure: int = 6) -> Waits:
+def describe(arriving: int, waiting: int, *, places: int = 30, sure: int = 6) -> Waits:
     """Tell of a unit where so many arrive a week, over eight weeks."""
-    return tell_waits(
+    return describe_waits(
         Flow(8, 8 * arriving, 0, 8 * places),
         capacity=places,
         n_waiting=waiting,
@@ -29,7 +29,7 @@ def tell(arriving: int, waiting: int, *, places: int = 30, sure: int = 6) -> Wai
 
 def test_arrivals_above_capacity_are_told() -> None:
     """With 45 arriving and 30 places the queue grows by 15, and the wait has both bounds."""
-    waits = tell(45, 119)
+    waits = describe(45, 119)
     assert (waits.fits, waits.growth_per_week) == (False, 15)
     assert (waits.weeks_at_least, waits.weeks_at_most) == (4, 20)
     assert waits.words == (
@@ -58,14 +58,14 @@ def test_bounds_of_a_wait(
     """The places of the longest wait bound a wait, or those that arrivals leave over; with neither
     there is no bound, and that is said.
     """
-    waits = tell(arriving, waiting, sure=sure)
+    waits = describe(arriving, waiting, sure=sure)
     assert (waits.weeks_at_least, waits.weeks_at_most) == (least, most)
     assert waits.words[-1].endswith(last)
 
 
 def test_no_case_waits() -> None:
     """An empty queue is told as one."""
-    assert tell(0, 0).words[0] == "No case waits."
+    assert describe(0, 0).words[0] == "No case waits."
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_told_bounds_hold_in_a_queue(arriving: int, waiting: int, places: int, s
     go to: all to cases before it, or all to cases after it.
     """
     sure = min(sure, places)
-    waits = tell(arriving, waiting, places=places, sure=sure)
+    waits = describe(arriving, waiting, places=places, sure=sure)
     for passed_over in (False, True):
         ahead, behind, week = waiting, max(arriving - 1, 0), 1
         while week <= 600:

@@ -20,7 +20,7 @@ from models.run_figures.codec import encode
 from training.audit import audit_list, pair_characteristics, read_characteristics
 from training.audit.characteristics import group_cases, pair_groups
 from training.audit.disclosure import LEAST_SHOWN, hide_counts
-from training.audit.measures import Measure
+from training.audit.measures import GroupMeasure
 from training.audit.wording import FEWER, RECORDED_LESS, TOO_FEW, VERDICTS, WITHHELD
 from training.figures.multiplicity import correct_holm
 
@@ -101,8 +101,8 @@ def test_figures_are_those_of_fairlearn(seed):
             group = found[" and ".join(features), label]
             assert group.n in (None, int(row["n"]))
             for name in list(metrics)[1:]:
-                if group.figures[Measure(name)] is not None:
-                    assert group.figures[Measure(name)].value == pytest.approx(row[name])
+                if group.figures[GroupMeasure(name)] is not None:
+                    assert group.figures[GroupMeasure(name)].value == pytest.approx(row[name])
                     compared += 1
     assert compared > 20
 
@@ -115,12 +115,12 @@ def test_exposure_and_calibration_by_their_definitions(cases, audit):
         inside = cases["characteristics"]["victim sex"] == label
         figures = flatten(audit)["victim sex", label].figures
         expected = exposure[inside].mean() / exposure.mean()
-        assert figures[Measure.EXPOSURE].value == pytest.approx(expected)
+        assert figures[GroupMeasure.EXPOSURE].value == pytest.approx(expected)
         ratio = cases["y_true"][inside].sum() / cases["probability"][inside].sum()
-        one = figures[Measure.OBSERVED_OVER_EXPECTED]
+        one = figures[GroupMeasure.OBSERVED_OVER_EXPECTED]
         assert one.value == pytest.approx(ratio)
         assert one.low < ratio < one.high
-        level = figures[Measure.CALIBRATION_INTERCEPT].value
+        level = figures[GroupMeasure.CALIBRATION_INTERCEPT].value
         fitted = 1 / (1 + np.exp(-(cases["score"][inside] + level)))
         assert fitted.sum() == pytest.approx(cases["y_true"][inside].sum())
 
@@ -133,7 +133,7 @@ def test_the_intercepts_standard_error_is_the_textbook_one():
     inside = cases["characteristics"]["victim sex"] == "male"
     p = cases["probability"][inside]
     textbook = 1 / np.sqrt((p * (1 - p)).sum())
-    one = group.figures[Measure.CALIBRATION_INTERCEPT]
+    one = group.figures[GroupMeasure.CALIBRATION_INTERCEPT]
     assert (one.high - one.low) / (2 * 1.96) == pytest.approx(textbook, rel=0.1)
 
 
@@ -144,7 +144,7 @@ def test_a_group_is_held_against_all_others(cases, audit):
     for label in ("a", "b", "c"):
         inside = ethnicity == label
         others = ~inside & np.array([value is not None for value in ethnicity])
-        one = flatten(audit)["victim ethnicity", label].comparisons[Measure.BASE_RATE]
+        one = flatten(audit)["victim ethnicity", label].comparisons[GroupMeasure.BASE_RATE]
         assert one.estimate == pytest.approx(y_true[inside].mean() - y_true[others].mean())
         assert one.low < one.estimate < one.high
 
@@ -255,19 +255,19 @@ def test_suppression_holds(n_small, seed):
         n, positives = int(inside.sum()), int(cases["y_true"][inside].sum())
         assert group.n is None or group.n == n >= 10
         assert group.positives is None or group.positives == positives >= 10
-        rates = [group.figures[name] for name in Measure if name in group.figures]
+        rates = [group.figures[name] for name in GroupMeasure if name in group.figures]
         if n < 100:
             assert group.verdict == TOO_FEW
             assert rates == [None] * len(rates)
             assert all(one.verdict == TOO_FEW for one in group.comparisons.values())
         if positives < 20:
-            assert group.figures[Measure.RECALL] is None
-            assert group.figures[Measure.OBSERVED_OVER_EXPECTED] is None
-        if positives < 20 and Measure.RECALL in group.comparisons:
-            assert group.comparisons[Measure.RECALL].verdict == TOO_FEW
+            assert group.figures[GroupMeasure.RECALL] is None
+            assert group.figures[GroupMeasure.OBSERVED_OVER_EXPECTED] is None
+        if positives < 20 and GroupMeasure.RECALL in group.comparisons:
+            assert group.comparisons[GroupMeasure.RECALL].verdict == TOO_FEW
         if group.positives is None:
-            assert group.figures[Measure.BASE_RATE] is None
-            assert group.figures[Measure.MISSED_CASE_RATE] is None
+            assert group.figures[GroupMeasure.BASE_RATE] is None
+            assert group.figures[GroupMeasure.MISSED_CASE_RATE] is None
     assert sum(groups["victim sex", of].n is None for of in ("other", "male", "female")) != 1
     told = groups["victim sex", "other"].rounded.n
     assert told == (FEWER if n_small < 10 else n_small)
@@ -324,8 +324,8 @@ def test_none_on_the_list_is_not_taken_for_certain():
     score = np.where(ethnicity == "c", -9.0, cases["score"])
     group = flatten(audit_list(**cases | {"score": score}))["victim ethnicity", "c"]
     assert group.n > 100
-    assert group.figures[Measure.SELECTION_RATE].value == 0.0
-    assert group.comparisons[Measure.SELECTION_RATE].verdict == TOO_FEW
+    assert group.figures[GroupMeasure.SELECTION_RATE].value == 0.0
+    assert group.comparisons[GroupMeasure.SELECTION_RATE].verdict == TOO_FEW
 
 
 def test_at_most_three_comparisons_are_fixed_beforehand(cases, audit):
@@ -343,7 +343,7 @@ def test_at_most_three_comparisons_are_fixed_beforehand(cases, audit):
         for name, one in group.comparisons.items()
     }
     fixed = {key for key, role in roles.items() if role == "fixed beforehand"}
-    assert fixed == {(("victim sex", of), Measure.RECALL) for of in ("female", "male")}
+    assert fixed == {(("victim sex", of), GroupMeasure.RECALL) for of in ("female", "male")}
 
 
 def test_two_groups_are_one_comparison(audit):
@@ -383,7 +383,7 @@ def test_fewer_and_graver_records_are_a_question_not_a_proof(cases):
     words = found.recorded_less[0].describe()
     assert RECORDED_LESS in words
     assert "shows nothing by itself" in words
-    share = flatten(found)["victim ethnicity", "c"].comparisons[Measure.RECORDED_SHARE]
+    share = flatten(found)["victim ethnicity", "c"].comparisons[GroupMeasure.RECORDED_SHARE]
     assert (share.verdict, share.estimate < 0) == ("differs", True)
     plain = audit_list(**cases, n_records=n_records, n_grave=random.binomial(n_records, 0.2))
     assert plain.recorded_less == ()
@@ -409,9 +409,9 @@ def test_a_list_without_estimates_or_cases_is_audited_as_far_as_it_goes(cases):
     """Without probabilities calibration is left out; without cases there is nothing to tell."""
     found = audit_list(**cases | {"probability": None})
     for group in flatten(found).values():
-        assert Measure.OBSERVED_OVER_EXPECTED not in group.figures
-        assert Measure.CALIBRATION_INTERCEPT not in group.figures
-        assert Measure.RECALL in group.figures
+        assert GroupMeasure.OBSERVED_OVER_EXPECTED not in group.figures
+        assert GroupMeasure.CALIBRATION_INTERCEPT not in group.figures
+        assert GroupMeasure.RECALL in group.figures
     nobody = {name: cases[name][:0] for name in ("y_true", "probability", "score", "person")}
     none = {name: of[:0] for name, of in cases["characteristics"].items()}
     empty = audit_list(**cases | nobody | {"characteristics": none})

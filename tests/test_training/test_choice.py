@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.fitting.candidates import Candidate
-from training.fitting.choice import Period, choose
+from training.fitting.choice import BacktestPeriod, choose
 
 N = 400
 
@@ -12,7 +12,7 @@ N = 400
 def period(name, random, strengths, people=None):
     """Return a period whose candidates see the truth with the given strengths."""
     truth = random.normal(size=N)
-    return Period(
+    return BacktestPeriod(
         name=name,
         y_true=random.random(N) < 1 / (1 + np.exp(-truth)),
         person=np.arange(N) if people is None else people,
@@ -40,7 +40,7 @@ def test_equal_candidates_give_the_simplest():
     one = period("1", random, {Candidate.BOOSTED: 1.0})
     nearly = one.scores[Candidate.BOOSTED] + random.normal(scale=1e-3, size=N)
     scores = {Candidate.RULE: nearly, Candidate.BOOSTED: one.scores[Candidate.BOOSTED]}
-    choice = choose([Period("1", one.y_true, one.person, scores)], 200, 1)
+    choice = choose([BacktestPeriod("1", one.y_true, one.person, scores)], 200, 1)
     assert choice.picked is Candidate.RULE
 
 
@@ -50,8 +50,8 @@ def test_means_and_distances_by_hand():
     best = np.array([3.0, 1.0, 2.0, 0.0])  # both periods: 4 of 4 pairs in order
     half = np.array([3.0, 1.0, 0.0, 2.0])  # 2 of 4 pairs
     periods = [
-        Period("a", y_true, np.arange(4), {Candidate.RULE: best, Candidate.BOOSTED: best}),
-        Period("b", y_true, np.arange(4), {Candidate.RULE: half, Candidate.BOOSTED: best}),
+        BacktestPeriod("a", y_true, np.arange(4), {Candidate.RULE: best, Candidate.BOOSTED: best}),
+        BacktestPeriod("b", y_true, np.arange(4), {Candidate.RULE: half, Candidate.BOOSTED: best}),
     ]
     choice = choose(periods, 50, 1)
     assert choice.mean_auc == {Candidate.RULE: pytest.approx(0.75), Candidate.BOOSTED: 1.0}
@@ -70,5 +70,7 @@ def test_the_same_people_are_drawn_in_every_period():
 
 def test_periods_of_one_class_say_nothing():
     """Where no period holds both outcomes nothing is picked."""
-    one = Period("1", np.zeros(3, dtype=bool), np.arange(3), {Candidate.RULE: np.arange(3.0)})
+    one = BacktestPeriod(
+        "1", np.zeros(3, dtype=bool), np.arange(3), {Candidate.RULE: np.arange(3.0)}
+    )
     assert choose([one], 10, 1) is None

@@ -20,8 +20,8 @@ from features.intake.contract_folder import read_folder
 from models.bundle.folder import load_bundle
 from models.ranking.order import cohort_cases, order_cases, rank
 from models.ranking.stability import (
-    Agreement,
     ListChurn,
+    ReasonAgreement,
     list_first,
     measure_list_churn,
     measure_served_churn,
@@ -47,7 +47,7 @@ from training.gates import (
 from training.gates.performance import judge_performance
 
 LIMITS = load_limits()
-STILL = Measured(ListChurn(400, 30, ((29, 33),)), Agreement(31, 0.9, 0.95))
+STILL = Measured(ListChurn(400, 30, ((29, 33),)), ReasonAgreement(31, 0.9, 0.95))
 Change = Callable[[dict[str, Any]], None]
 
 
@@ -315,7 +315,7 @@ def test_a_list_that_turns_over_is_refused(report: Callable[..., Reported]) -> N
     not judged.
     """
 
-    def judge_list(listed: ListChurn | None, reasons: Agreement | None) -> Gate:
+    def judge_list(listed: ListChurn | None, reasons: ReasonAgreement | None) -> Gate:
         measured = Measured(listed, reasons)
         gates = judge(report(), report(), LIMITS, measured, for_synthetic=True, is_first=False)
         return pick(gates, "churn")
@@ -323,11 +323,11 @@ def test_a_list_that_turns_over_is_refused(report: Callable[..., Reported]) -> N
     def leave(n: int) -> ListChurn:
         return ListChurn(400, 30, tuple((place, place + 30) for place in range(1, n + 1)))
 
-    calm = Agreement(30, 0.8, 0.9)
+    calm = ReasonAgreement(30, 0.8, 0.9)
     assert judge_list(leave(15), calm).verdict is Verdict.PASSED
     assert judge_list(leave(16), calm).verdict is Verdict.REFUSED
-    assert judge_list(leave(0), Agreement(30, 0.4, 0.5)).verdict is Verdict.PASSED
-    assert judge_list(leave(0), Agreement(30, 0.4, 0.49)).verdict is Verdict.REFUSED
+    assert judge_list(leave(0), ReasonAgreement(30, 0.4, 0.5)).verdict is Verdict.PASSED
+    assert judge_list(leave(0), ReasonAgreement(30, 0.4, 0.49)).verdict is Verdict.REFUSED
     assert judge_list(None, None).verdict is Verdict.NOT_JUDGED
     assert judge_list(ListChurn(30, 30, ()), calm).verdict is Verdict.NOT_JUDGED
 

@@ -17,7 +17,7 @@ from features.history.in_force import rows_in_force
 from features.intake.contract_folder import read_folder
 from models.bundle.folder import Bundle, load_bundle, make_reference
 from training.checks.additions import Addition, vary, widen_kinds
-from training.checks.reversals import Movement, find_reversals
+from training.checks.reversals import ColumnMovement, find_reversals
 from training.checks.score_falls import attribute_falls, report_monotonicity
 from training.config import load_config
 from training.fitting.models import TrainingRows, fit_outcome
@@ -147,36 +147,39 @@ def test_constrained_counts_never_lower_a_score(teach, folder, small_unit):
 @pytest.mark.parametrize(
     ("expression", "movement"),
     [
-        ("direction: open, measure: gap_median, of: {kind: threat}", Movement.OPEN),
-        ("direction: open, measure: gap_cv, of: {kind: conduct}", Movement.OPEN),
-        ("direction: open, measure: slope, of: {kind: conduct}", Movement.OPEN),
-        ("direction: open, measure: days_since_first, of: {kind: threat}", Movement.OPEN),
+        ("direction: open, measure: gap_median, of: {kind: threat}", ColumnMovement.OPEN),
+        ("direction: open, measure: gap_cv, of: {kind: conduct}", ColumnMovement.OPEN),
+        ("direction: open, measure: slope, of: {kind: conduct}", ColumnMovement.OPEN),
+        ("direction: open, measure: days_since_first, of: {kind: threat}", ColumnMovement.OPEN),
         (
             "direction: open, measure: first_use, field: kind, of: {kind: conduct}, within: 28d",
-            Movement.OPEN,
+            ColumnMovement.OPEN,
         ),
         (
             "direction: open, measure: share, of: {kind: contact}, among: {kind: conduct}",
-            Movement.OPEN,
+            ColumnMovement.OPEN,
         ),
         (
             "direction: open, measure: rate_ratio, of: {kind: conduct}, within: 28d, against: 90d",
-            Movement.OPEN,
+            ColumnMovement.OPEN,
         ),
         (
             "direction: open, measure: quiet_then_return, of: {kind: conduct}, quiet: 60d",
-            Movement.OPEN,
+            ColumnMovement.OPEN,
         ),
         (
             "direction: open, measure: disagreement, field: kind, of: {kind: conduct}",
-            Movement.OPEN,
+            ColumnMovement.OPEN,
         ),
         (
             "direction: open, measure: time_between, of: {kind: call}, and: {kind: threat}",
-            Movement.OPEN,
+            ColumnMovement.OPEN,
         ),
-        ("direction: lowers, measure: count, of: {kind: threat}", Movement.AGAINST),
-        ("direction: raises, measure: days_since_last, of: {kind: conduct}", Movement.AGAINST),
+        ("direction: lowers, measure: count, of: {kind: threat}", ColumnMovement.AGAINST),
+        (
+            "direction: raises, measure: days_since_last, of: {kind: conduct}",
+            ColumnMovement.AGAINST,
+        ),
         ("direction: raises, measure: count, of: {kind: threat}, within: 28d", None),
         ("direction: lowers, measure: days_since_last, of: {kind: threat}", None),
         ("direction: open, measure: gap_median, of: {kind: contact}", None),

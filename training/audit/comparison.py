@@ -9,7 +9,7 @@ from scipy.stats import norm
 from features.contract.arrays import Float64
 from models.run_figures.audit import ComparisonFigures, RoundedFigure
 from training.audit import wording
-from training.audit.measures import DEFINITIONS, Definition, Measure, Scale, describe
+from training.audit.measures import DEFINITIONS, Definition, GroupMeasure, Scale, describe
 
 LEVEL: Final = 0.05
 LEAST_EXPECTED: Final = 5.0
@@ -56,7 +56,7 @@ class Comparison:
         The verdict in a sentence.
     """
 
-    measure: Measure
+    measure: GroupMeasure
     scale: Scale
     estimate: float | None
     low: float | None
@@ -116,7 +116,7 @@ class Sides:
     other_bottom: Float64
 
 
-def compare(measure: Measure, sides: Sides, role: str) -> Comparison:
+def compare(measure: GroupMeasure, sides: Sides, role: str) -> Comparison:
     """Compare a group with the other cases; the correction is made afterwards by :func:`settle`.
 
     The standard error is that of the resamples. For a share it is never taken below that of
@@ -156,7 +156,7 @@ def _least_error(definition: Definition, sides: Sides) -> float:
     return float(np.sqrt(spread))
 
 
-def assess(measure: Measure, scale: Scale, gap: float, error: float, role: str) -> Comparison:
+def assess(measure: GroupMeasure, scale: Scale, gap: float, error: float, role: str) -> Comparison:
     """Return a comparison from a gap (of logarithms for a ratio) and its standard error."""
     if not error > 0.0:
         return too_few(measure, role)
@@ -172,7 +172,7 @@ def assess(measure: Measure, scale: Scale, gap: float, error: float, role: str) 
     )
 
 
-def too_few(measure: Measure, role: str) -> Comparison:
+def too_few(measure: GroupMeasure, role: str) -> Comparison:
     """Return a comparison that cannot be made, which is never a pass."""
     definition = DEFINITIONS.get(measure)
     return Comparison(

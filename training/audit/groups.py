@@ -21,7 +21,7 @@ from training.audit.comparison import (
     too_few,
 )
 from training.audit.disclosure import LEAST_PEOPLE, LEAST_POSITIVES, LEAST_SHOWN, Hidden
-from training.audit.measures import DEFINITIONS, Measure, Needs, Quantity, Reveals, Scale
+from training.audit.measures import DEFINITIONS, GroupMeasure, Needs, Quantity, Reveals, Scale
 from training.audit.sums import GroupSums
 from training.figures.logit import LogitFit, fit_logit, to_log_odds
 
@@ -54,8 +54,8 @@ class GroupAudit:
     n_words: str | None
     positives: int | None
     positives_words: str | None
-    figures: Mapping[Measure, Figure | None]
-    comparisons: Mapping[Measure, Comparison]
+    figures: Mapping[GroupMeasure, Figure | None]
+    comparisons: Mapping[GroupMeasure, Comparison]
     verdict: str | None
 
     @property
@@ -74,7 +74,7 @@ class GroupAudit:
 
 
 @dataclass(frozen=True)
-class Rows:
+class GroupRows:
     """The cases, for what is not a sum; ``probability`` is ``None`` where there is none."""
 
     y_true: Bools
@@ -89,11 +89,11 @@ class GroupedRows:
     The first row of ``sums`` is of the cases as they are, the others of the resamples.
     """
 
-    rows: Rows
+    rows: GroupRows
     grouping: Grouping
     sums: GroupSums
     hidden: Hidden
-    primary: frozenset[Measure]
+    primary: frozenset[GroupMeasure]
 
 
 def audit_groups(found: GroupedRows) -> tuple[GroupAudit, ...]:
@@ -106,8 +106,8 @@ def _audit_group(found: GroupedRows, code: int) -> GroupAudit:
     others = _find_others(found.grouping, code)
     enough = min(_count_people(found.rows, inside), _count_people(found.rows, others))
     is_own_enough = _count_people(found.rows, inside) >= LEAST_PEOPLE
-    measures = [name for name in Measure if _is_measured(found, name)]
-    figures: dict[Measure, Figure | None] = dict.fromkeys(measures)
+    measures = [name for name in GroupMeasure if _is_measured(found, name)]
+    figures: dict[GroupMeasure, Figure | None] = dict.fromkeys(measures)
     if is_own_enough:
         figures = {name: _make(found, code, name, inside) for name in measures}
     comparisons = {}
@@ -152,11 +152,11 @@ def _is_compared(grouping: Grouping, code: int) -> bool:
     return grouping.parts is None or bool(grouping.is_known[code])
 
 
-def _count_people(rows: Rows, inside: Bools) -> int:
+def _count_people(rows: GroupRows, inside: Bools) -> int:
     return int(np.count_nonzero(np.bincount(rows.column[inside])))
 
 
-def _is_measured(found: GroupedRows, name: Measure) -> bool:
+def _is_measured(found: GroupedRows, name: GroupMeasure) -> bool:
     definition = DEFINITIONS.get(name)
     if definition is None:
         # Of pairs, observed over expected says the same, and a fit for each would take too long.
@@ -165,7 +165,7 @@ def _is_measured(found: GroupedRows, name: Measure) -> bool:
     return definition.top in found.sums and definition.bottom in found.sums
 
 
-def _has_enough(found: GroupedRows, name: Measure, sums: Mapping[Quantity, float]) -> bool:
+def _has_enough(found: GroupedRows, name: GroupMeasure, sums: Mapping[Quantity, float]) -> bool:
     definition = DEFINITIONS.get(name)
     if definition is None:
         negatives = sums[Quantity.CASES] - sums[Quantity.POSITIVES]
@@ -176,7 +176,7 @@ def _has_enough(found: GroupedRows, name: Measure, sums: Mapping[Quantity, float
     return sums[counted] >= LEAST_POSITIVES
 
 
-def _is_revealing(found: GroupedRows, code: int, name: Measure, *, compared: bool) -> bool:
+def _is_revealing(found: GroupedRows, code: int, name: GroupMeasure, *, compared: bool) -> bool:
     """Whether a figure, or its comparison, would give a hidden count away."""
     definition = DEFINITIONS.get(name)
     reveals = Reveals.NOTHING if definition is None else definition.reveals
@@ -189,7 +189,7 @@ def _own_sums(found: GroupedRows, code: int) -> dict[Quantity, float]:
     return {name: float(of[0, code]) for name, of in found.sums.by_quantity.items()}
 
 
-def _make(found: GroupedRows, code: int, name: Measure, inside: Bools) -> Figure | None:
+def _make(found: GroupedRows, code: int, name: GroupMeasure, inside: Bools) -> Figure | None:
     if not _has_enough(found, name, _own_sums(found, code)):
         return None
     if _is_revealing(found, code, name, compared=False):
@@ -203,12 +203,12 @@ def _make(found: GroupedRows, code: int, name: Measure, inside: Bools) -> Figure
     top, bottom = found.sums[definition.top], found.sums[definition.bottom]
     with np.errstate(divide="ignore", invalid="ignore"):
         values = top[:, code] / (bottom[:, -1] if definition.of_all else bottom[:, code])
-        if name is Measure.EXPOSURE:
+        if name is GroupMeasure.EXPOSURE:
             values = values / (top[:, -1] / bottom[:, -1])
     return make_figure(values[0], values[1:])
 
 
-def _fit_intercepts(rows: Rows, probability: Float64, *sides: Bools) -> LogitFit | None:
+def _fit_intercepts(rows: GroupRows, probability: Float64, *sides: Bools) -> LogitFit | None:
     """Fit the calibration in the large of each side, with the log-odds as offset.
 
     0 is calibrated, above 0 more happens than was estimated. One fit holds all sides, since a
@@ -221,7 +221,7 @@ def _fit_intercepts(rows: Rows, probability: Float64, *sides: Bools) -> LogitFit
 
 
 def _compare(
-    found: GroupedRows, code: int, name: Measure, role: str, inside: Bools, others: Bools
+    found: GroupedRows, code: int, name: GroupMeasure, role: str, inside: Bools, others: Bools
 ) -> Comparison:
     grouping = found.grouping
     codes = np.arange(len(grouping.labels))

@@ -19,8 +19,8 @@ from training.audit import wording
 from training.audit.characteristics import Grouping, Values, make_groupings
 from training.audit.comparison import Comparison, settle
 from training.audit.disclosure import Hidden, hide_counts
-from training.audit.groups import GroupAudit, GroupedRows, Rows, audit_groups
-from training.audit.measures import DEFINITIONS, Measure, Quantity, Scale, describe
+from training.audit.groups import GroupAudit, GroupedRows, GroupRows, audit_groups
+from training.audit.measures import DEFINITIONS, GroupMeasure, Quantity, Scale, describe
 from training.audit.recording import RecordedLess, find_recorded_less
 from training.audit.sums import AuditRows, GroupSums, add_up
 from training.figures.multiplicity import correct_holm
@@ -52,7 +52,7 @@ class PrimaryResult:
     """A comparison that was fixed beforehand, or why it could not be made (no ``comparison``)."""
 
     characteristic: str
-    measure: Measure
+    measure: GroupMeasure
     group: str | None
     comparison: Comparison | None
 
@@ -163,7 +163,7 @@ def audit_list(
     """
     fixed = _read_primary(primary)
     people, column = np.unique(person, return_inverse=True)
-    rows = Rows(y_true, probability, column.astype(np.int64))
+    rows = GroupRows(y_true, probability, column.astype(np.int64))
     added = _gather(y_true, probability, n_records, n_grave, happens)
     _check_lengths(len(y_true), score, person, *added.values(), *characteristics.values())
     if capacity < 1 or n_draws < 2:  # noqa: PLR2004
@@ -192,7 +192,7 @@ def audit_list(
     )
 
 
-def _read_primary(primary: Sequence[tuple[str, str]]) -> list[tuple[Measure, str]]:
+def _read_primary(primary: Sequence[tuple[str, str]]) -> list[tuple[GroupMeasure, str]]:
     if len(primary) > MOST_PRIMARY:
         raise ConfigError(
             f"primary_audit names {len(primary)} comparisons; at most {MOST_PRIMARY} are fixed "
@@ -200,7 +200,7 @@ def _read_primary(primary: Sequence[tuple[str, str]]) -> list[tuple[Measure, str
         )
     compared = [
         name
-        for name in Measure
+        for name in GroupMeasure
         if name not in DEFINITIONS or DEFINITIONS[name].scale is not Scale.NONE
     ]
     if not {measure for measure, _ in primary} <= {name.value for name in compared}:
@@ -208,7 +208,7 @@ def _read_primary(primary: Sequence[tuple[str, str]]) -> list[tuple[Measure, str
             "primary_audit names a measure that the audit does not compare; use one of "
             + ", ".join(name.value for name in compared)
         )
-    return [(Measure(measure), characteristic) for measure, characteristic in primary]
+    return [(GroupMeasure(measure), characteristic) for measure, characteristic in primary]
 
 
 def _gather(
@@ -237,10 +237,10 @@ def _check_lengths(n: int, *arrays: npt.NDArray[np.generic]) -> None:
 
 
 def _audit_all(
-    rows: Rows,
+    rows: GroupRows,
     groupings: Sequence[Grouping],
     sums: GroupSums,
-    fixed: Sequence[tuple[Measure, str]],
+    fixed: Sequence[tuple[GroupMeasure, str]],
 ) -> list[CharacteristicAudit]:
     audited, hidden, start = [], dict[str, Hidden](), 0
     for one in groupings:
@@ -257,7 +257,7 @@ def _audit_all(
     return audited
 
 
-_Key = tuple[str, str, Measure]
+_Key = tuple[str, str, GroupMeasure]
 
 
 def _correct(
@@ -270,7 +270,7 @@ def _correct(
     is_mirrored = {one.name: one.parts is None and one.is_known.sum() == 2 for one in groupings}  # noqa: PLR2004
     known = {one.name: dict(zip(one.labels, one.is_known, strict=True)) for one in groupings}
 
-    def key(one: CharacteristicAudit, group: GroupAudit, name: Measure) -> _Key:
+    def key(one: CharacteristicAudit, group: GroupAudit, name: GroupMeasure) -> _Key:
         is_twin = is_mirrored[one.characteristic] and known[one.characteristic][group.group]
         return one.characteristic, "" if is_twin else group.group, name
 
@@ -303,7 +303,7 @@ def _correct(
 
 
 def _gather_primary(
-    fixed: Sequence[tuple[Measure, str]], audited: Sequence[CharacteristicAudit]
+    fixed: Sequence[tuple[GroupMeasure, str]], audited: Sequence[CharacteristicAudit]
 ) -> tuple[PrimaryResult, ...]:
     results = []
     for measure, characteristic in fixed:

@@ -22,7 +22,7 @@ class Quantity(Enum):
     MISSED = "missed"
 
 
-class Measure(StrEnum):
+class GroupMeasure(StrEnum):
     """A figure of one group; the values are the names used in settings and in ``metrics.json``."""
 
     SHARE_OF_CASES = "share_of_cases"
@@ -95,7 +95,7 @@ class Definition:
 
 _Q = Quantity
 DEFINITIONS: Final = {
-    Measure.SHARE_OF_CASES: Definition(
+    GroupMeasure.SHARE_OF_CASES: Definition(
         "share of all cases",
         _Q.CASES,
         _Q.CASES,
@@ -103,7 +103,7 @@ DEFINITIONS: Final = {
         reveals=Reveals.CASES,
         of_all=True,
     ),
-    Measure.SHARE_OF_PLACES: Definition(
+    GroupMeasure.SHARE_OF_PLACES: Definition(
         "share of all places",
         _Q.PLACES,
         _Q.PLACES,
@@ -111,7 +111,7 @@ DEFINITIONS: Final = {
         reveals=Reveals.CASES,
         of_all=True,
     ),
-    Measure.SELECTION_RATE: Definition(
+    GroupMeasure.SELECTION_RATE: Definition(
         "share of cases with a place",
         _Q.PLACES,
         _Q.CASES,
@@ -119,7 +119,7 @@ DEFINITIONS: Final = {
         is_share=True,
         reveals=Reveals.CASES,
     ),
-    Measure.RECALL: Definition(
+    GroupMeasure.RECALL: Definition(
         "share of outcomes found on the list",
         _Q.FOUND,
         _Q.POSITIVES,
@@ -127,21 +127,21 @@ DEFINITIONS: Final = {
         is_share=True,
         needs=Needs.POSITIVES,
     ),
-    Measure.EXPOSURE: Definition(
+    GroupMeasure.EXPOSURE: Definition(
         "standing near the top of the list",
         _Q.EXPOSURE,
         _Q.CASES,
         Scale.RATIO,
         reveals=Reveals.CASES,
     ),
-    Measure.OBSERVED_OVER_EXPECTED: Definition(
+    GroupMeasure.OBSERVED_OVER_EXPECTED: Definition(
         "outcomes observed over those expected",
         _Q.POSITIVES,
         _Q.EXPECTED,
         Scale.RATIO,
         needs=Needs.POSITIVES,
     ),
-    Measure.MISSED_CASE_RATE: Definition(
+    GroupMeasure.MISSED_CASE_RATE: Definition(
         "share with the outcome among cases without a place",
         _Q.MISSED,
         _Q.OUTSIDE,
@@ -149,7 +149,7 @@ DEFINITIONS: Final = {
         is_share=True,
         reveals=Reveals.POSITIVES,
     ),
-    Measure.BASE_RATE: Definition(
+    GroupMeasure.BASE_RATE: Definition(
         "share with the outcome",
         _Q.POSITIVES,
         _Q.CASES,
@@ -157,15 +157,17 @@ DEFINITIONS: Final = {
         is_share=True,
         reveals=Reveals.POSITIVES,
     ),
-    Measure.RECORDS_PER_CASE: Definition("records per case", _Q.RECORDS, _Q.CASES, Scale.RATIO),
-    Measure.GRAVE_SHARE: Definition(
+    GroupMeasure.RECORDS_PER_CASE: Definition(
+        "records per case", _Q.RECORDS, _Q.CASES, Scale.RATIO
+    ),
+    GroupMeasure.GRAVE_SHARE: Definition(
         "share of grave records",
         _Q.GRAVE,
         _Q.RECORDS,
         Scale.DIFFERENCE,
         is_share=True,
     ),
-    Measure.RECORDED_SHARE: Definition(
+    GroupMeasure.RECORDED_SHARE: Definition(
         "share recorded of the outcomes that happened",
         _Q.TOLD,
         _Q.HAPPENED,
@@ -179,7 +181,7 @@ Joachims 2018), so that 1 is even. The missed-case rate is that of Grogger and o
 INTERCEPT_WORDS: Final = "calibration"
 
 
-def describe(measure: Measure) -> str:
+def describe(measure: GroupMeasure) -> str:
     """Return what a measure is called in a sentence."""
     found = DEFINITIONS.get(measure)
     return INTERCEPT_WORDS if found is None else found.words

@@ -11,7 +11,7 @@ from models.run_figures.audit import RecordedLessFigures
 from training.audit import wording
 from training.audit.comparison import cut
 from training.audit.groups import GroupAudit
-from training.audit.measures import Measure
+from training.audit.measures import GroupMeasure
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def find_recorded_less(
     """Return the groups of which both signs were found, after the correction."""
     found = []
     for one in groups:
-        records = one.comparisons.get(Measure.RECORDS_PER_CASE)
-        grave = one.comparisons.get(Measure.GRAVE_SHARE)
+        records = one.comparisons.get(GroupMeasure.RECORDS_PER_CASE)
+        grave = one.comparisons.get(GroupMeasure.GRAVE_SHARE)
         if records is None or grave is None:
             continue
         if records.estimate is None or grave.estimate is None:

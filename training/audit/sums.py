@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from features.contract.arrays import Float64, Int64
 from training.audit.characteristics import Grouping
 from training.audit.measures import Quantity
-from training.figures.capacity import Ranking, rank_cases, weight_rows
+from training.figures.capacity import RankedOutcomes, rank_cases, weight_rows
 from training.figures.resampling import Counts
 
 Bools = npt.NDArray[np.bool_]
@@ -123,7 +123,7 @@ def _most_ranks(rows: AuditRows, draws: Counts) -> int:
     return int((draws.astype(np.float64) @ size).max(initial=0.0))
 
 
-def _expose(ranking: Ranking, weights: Float64, prefix: Float64) -> Float64:
+def _expose(ranking: RankedOutcomes, weights: Float64, prefix: Float64) -> Float64:
     """Return the exposure of each case's copies: the sum of ``1 / log2(1 + rank)`` over them; a tie
     shares that of its ranks.
     """

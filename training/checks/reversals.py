@@ -30,7 +30,7 @@ _HISTORIES_AT_ONCE: Final = 400
 _WAYS: Final = ("up", "down", "appears", "vanishes")
 
 
-class Movement(StrEnum):
+class ColumnMovement(StrEnum):
     """How an added event moves a column that a model sees."""
 
     AGAINST = "against its direction"
@@ -57,7 +57,7 @@ class Reversal:
 
     indicator: str
     kind: str
-    movement: Movement
+    movement: ColumnMovement
     up: int
     down: int
     appears: int
@@ -170,9 +170,9 @@ class _Moves:
             for number, kind in ordered
         )
 
-    def _movement(self, number: int) -> Movement:
+    def _movement(self, number: int) -> ColumnMovement:
         constrained = self.encoding.constraint[self.encoding.indicator == number].any()
-        return Movement.AGAINST if constrained else Movement.OPEN
+        return ColumnMovement.AGAINST if constrained else ColumnMovement.OPEN
 
 
 def _way(before: float, after: float) -> str:

@@ -69,7 +69,7 @@ class Attribution:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ScoreFall:
     """What adding one event of a kind did to one score.
 
     Parameters
@@ -123,11 +123,11 @@ class MonotonicityReport:
     as_of_us: int
     n_cases: int
     n_variants: int
-    outcomes: tuple[Finding, ...]
-    order: tuple[Finding, ...]
+    outcomes: tuple[ScoreFall, ...]
+    order: tuple[ScoreFall, ...]
 
     @property
-    def falls(self) -> tuple[Finding, ...]:
+    def falls(self) -> tuple[ScoreFall, ...]:
         """Findings in which anything fell."""
         return tuple(found for found in (*self.outcomes, *self.order) if found.lowered)
 
@@ -288,8 +288,10 @@ class _Tally:
 
 def _finding(
     outcome: str | None, kind: str, count: _Count, guilty: tuple[Attribution, ...] = ()
-) -> Finding:
-    return Finding(outcome, kind, count.tried, count.lowered, count.largest, count.example, guilty)
+) -> ScoreFall:
+    return ScoreFall(
+        outcome, kind, count.tried, count.lowered, count.largest, count.example, guilty
+    )
 
 
 def attribute_falls(bundle: Bundle, outcome: str, old: Float64, new: Float64) -> Int64:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from features.catalogue.declarations import DAY_US, Catalogue, Cohort, Selector
+from features.catalogue.declarations import DAY_US, Catalogue, CohortRule, Selector
 from features.contract.arrays import MISSING, Float64, Int64
 from features.contract.tables import RESERVED_KINDS
 from features.engine.measurement import Queries, compile_expressions, compile_plan, measure_queries
@@ -118,7 +118,7 @@ def _find_corrections(events: Events, rows: Int64, case: Int64) -> Int64:
 
 def _meeting(history: History, catalogue: Catalogue, landmarks: Landmarks) -> Landmarks:
     """Keep the rows that the cohort's expression takes in as well."""
-    cohort: Cohort = catalogue.cohort
+    cohort: CohortRule = catalogue.cohort
     if cohort.expression is None or not len(landmarks):
         return landmarks
     plan = compile_expressions(catalogue, [NamedExpression(("cohort",), cohort.expression)])

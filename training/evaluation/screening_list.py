@@ -15,7 +15,12 @@ from features.history.columns import History
 from models.bundle.folder import Bundle
 from models.ranking.order import order_cases
 from models.ranking.priority import expected_harm
-from models.run_figures.screening_list import CustodyPrecaution, ListFigures, MissedFigures, Plan
+from models.run_figures.screening_list import (
+    CustodyPrecaution,
+    ListFigures,
+    MissedFigures,
+    PlannerFigures,
+)
 from training.cohorts.landmarks import NEWLY_REFERRED, RETURNED, Landmarks
 from training.cohorts.training_rows import Cohort
 from training.config import TrainingConfig
@@ -179,7 +184,7 @@ def _first(priority: Float64, capacity: int) -> Bools:
 
 def plan_ahead(
     listed: TestedList, evaluated: Mapping[str, EvaluatedOutcome], config: TrainingConfig
-) -> Plan | None:
+) -> PlannerFigures | None:
     """Play years of lists with cases that arrive as they did in the last four weeks.
 
     Each week brings as many newly referred and returned cases as a week did on average, drawn with

@@ -55,7 +55,7 @@ class Missed:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class RankedOutcomes:
     """Cases in the order of a score, highest first, with their ties.
 
     Parameters
@@ -117,12 +117,12 @@ class Ranking:
         return found
 
 
-def rank_cases(score: Float64) -> Ranking:
+def rank_cases(score: Float64) -> RankedOutcomes:
     """Return the order of a score, highest first."""
     values, tie = np.unique(-score, return_inverse=True)
     order = np.argsort(tie, kind="stable").astype(np.int64)
     starts = np.searchsorted(tie[order], np.arange(len(values))).astype(np.int64)
-    return Ranking(order, tie[order].astype(np.int64), starts)
+    return RankedOutcomes(order, tie[order].astype(np.int64), starts)
 
 
 def weight_rows(draws: Counts, column: Int64) -> Iterator[Float64]:
@@ -195,7 +195,7 @@ class _Rows:
     column: Int64
 
     @cached_property
-    def ranking(self) -> Ranking:
+    def ranking(self) -> RankedOutcomes:
         return rank_cases(self.score)
 
     def take(self, chosen: Bools) -> "_Rows":

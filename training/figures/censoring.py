@@ -20,7 +20,7 @@ COMPETING: Final = 2
 
 
 @dataclass(frozen=True)
-class Curve:
+class IncidenceCurve:
     """A step function of time; it holds ``value[i]`` from ``time[i]`` on.
 
     Parameters
@@ -57,9 +57,9 @@ class Incidence:
     At every moment ``outcome + competing + free`` is 1.
     """
 
-    outcome: Curve
-    competing: Curve
-    free: Curve
+    outcome: IncidenceCurve
+    competing: IncidenceCurve
+    free: IncidenceCurve
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class FollowUp:
     cause: Int64
 
 
-def kaplan_meier(time: Float64, happened: Bools) -> Curve:
+def kaplan_meier(time: Float64, happened: Bools) -> IncidenceCurve:
     """Return the share that an event has not yet befallen (Kaplan and Meier 1958).
 
     Parameters
@@ -90,7 +90,7 @@ def kaplan_meier(time: Float64, happened: Bools) -> Curve:
         Whether that ended with the event. At one moment events come before other ends.
     """
     moments, events, at_risk = _tabulate(time, happened)
-    return Curve(moments, _multiply(1.0 - events / at_risk), 1.0)
+    return IncidenceCurve(moments, _multiply(1.0 - events / at_risk), 1.0)
 
 
 def weigh_by_censoring(time: Float64, known: Bools) -> Float64:
@@ -114,7 +114,7 @@ def weigh_by_censoring(time: Float64, known: Bools) -> Float64:
     ended = np.bincount(np.searchsorted(moments, time[known]), minlength=len(moments))
     exposed = at_risk - ended
     factors = 1.0 - np.divide(censored, exposed, out=np.zeros(len(moments)), where=exposed > 0)
-    not_censored = Curve(moments, _multiply(factors), 1.0)
+    not_censored = IncidenceCurve(moments, _multiply(factors), 1.0)
     weights = np.zeros(len(time))
     weights[known] = 1.0 / not_censored.before(time[known])
     return weights
@@ -151,8 +151,8 @@ def accumulate_incidence(time: Float64, cause: Int64) -> Incidence:
     parts = []
     for one in (OUTCOME, COMPETING):
         events = np.bincount(np.searchsorted(moments, time[cause == one]), minlength=len(moments))
-        parts.append(Curve(moments, np.cumsum(free_before * events / at_risk), 0.0))
-    return Incidence(parts[0], parts[1], Curve(moments, free, 1.0))
+        parts.append(IncidenceCurve(moments, np.cumsum(free_before * events / at_risk), 0.0))
+    return Incidence(parts[0], parts[1], IncidenceCurve(moments, free, 1.0))
 
 
 def follow_up(labels: Labels, as_of_us: Int64) -> FollowUp:

@@ -13,7 +13,7 @@ from models.bundle.encoding import Encoding
 from models.run_figures.fitting import Tuned
 from training.config import TrainingConfig
 from training.fitting.candidates import Candidate, fit_candidate
-from training.fitting.choice import Choice, Period, choose
+from training.fitting.choice import BacktestPeriod, Choice, choose
 from training.fitting.models import TrainingRows, split_by_person
 from training.fitting.tuning import TuningPeriod, tune
 from training.options import Progress, TuningBudget
@@ -113,7 +113,7 @@ def run_backtest(
     if tuned is not None:
         settings[Candidate.TUNED] = tuned.settings
     scored = [
-        Period(
+        BacktestPeriod(
             name=one.name,
             y_true=one.rows.test.y_true,
             person=one.rows.test.person,

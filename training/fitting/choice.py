@@ -26,7 +26,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Period:
+class BacktestPeriod:
     """One back-test period: cases of one origin, scored by candidates fitted before it.
 
     Parameters
@@ -100,7 +100,7 @@ class Choice:
         )
 
 
-def choose(periods: Sequence[Period], n_draws: int, seed: int) -> Choice | None:
+def choose(periods: Sequence[BacktestPeriod], n_draws: int, seed: int) -> Choice | None:
     """Apply the written rule.
 
     Parameters
@@ -144,12 +144,12 @@ def choose(periods: Sequence[Period], n_draws: int, seed: int) -> Choice | None:
     )
 
 
-def _auc(period: Period, name: Candidate) -> float:
+def _auc(period: BacktestPeriod, name: Candidate) -> float:
     return float(roc_auc_score(period.y_true, period.scores[name]))
 
 
 def _resample(
-    periods: Sequence[Period], candidates: Sequence[Candidate], n_draws: int, seed: int
+    periods: Sequence[BacktestPeriod], candidates: Sequence[Candidate], n_draws: int, seed: int
 ) -> dict[Candidate, Float64]:
     """Return each candidate's mean AUC in each resample of people."""
     people = np.unique(np.concatenate([one.person for one in periods]))

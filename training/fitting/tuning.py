@@ -75,7 +75,7 @@ def tune(
         settings = _suggest(trial)
         return _mean_auc(outcome, periods, catalogue, encoding, config, settings)
 
-    def tell(study: "optuna.Study", _: object) -> None:
+    def describe(study: "optuna.Study", _: object) -> None:
         now = time.monotonic()
         if now - told[0] >= _TOLD_EVERY_S:
             told[0] = now
@@ -91,7 +91,7 @@ def tune(
     try:
         if wanted:
             study.optimize(
-                judge, n_trials=wanted, timeout=60 * budget.minutes, callbacks=[tell], catch=()
+                judge, n_trials=wanted, timeout=60 * budget.minutes, callbacks=[describe], catch=()
             )
     except KeyboardInterrupt:
         stopped = "interrupted"

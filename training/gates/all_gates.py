@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from models.ranking.stability import Agreement, ListChurn
+from models.ranking.stability import ListChurn, ReasonAgreement
 from training.config import PromotionLimits
 from training.gates.calibration_and_audit import judge_audit, judge_calibration, judge_run
 from training.gates.churn import judge_churn
@@ -27,7 +27,7 @@ class Measured:
     """
 
     listed: ListChurn | None = None
-    reasons: Agreement | None = None
+    reasons: ReasonAgreement | None = None
     paired: Mapping[str, PairedFigures] = field(default_factory=dict)
 
 

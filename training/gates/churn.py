@@ -1,12 +1,12 @@
 """Whether the list and its reasons would hold still enough for those who read them."""
 
-from models.ranking.stability import Agreement, ListChurn
+from models.ranking.stability import ListChurn, ReasonAgreement
 from training.config import PromotionLimits
 from training.gates.verdict import Gate, Verdict, settle
 
 
 def judge_churn(
-    listed: ListChurn | None, reasons: Agreement | None, limits: PromotionLimits
+    listed: ListChurn | None, reasons: ReasonAgreement | None, limits: PromotionLimits
 ) -> Gate:
     """Hold who leaves the list, and whose first reason changes, against the limits.
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from features.contract.arrays import Float64, Int64
 from features.errors import ConfigError
-from models.run_figures.screening_list import CapacityPlan, Plan
+from models.run_figures.screening_list import CapacityPlan, PlannerFigures
 from training.planning.waiting_queue import NOT, give_places, join, list_stays, open_queue
 
 Bools = npt.NDArray[np.bool_]
@@ -70,7 +70,7 @@ def plan_capacity(
     seed: int,
     capacities: Sequence[int] = DEFAULT_CAPACITIES,
     never_weeks: int = 26,
-) -> Plan:
+) -> PlannerFigures:
     """Play the queue at each capacity.
 
     Parameters
@@ -98,7 +98,7 @@ def plan_capacity(
     for capacity in capacities:
         stays = _play(stream, capacity, np.random.default_rng(seed))
         plans.append(_summarise(stays, stream.n_weeks, capacity, horizon_weeks, never_weeks))
-    return Plan(stream.n_weeks, horizon_weeks, never_weeks, tuple(plans))
+    return PlannerFigures(stream.n_weeks, horizon_weeks, never_weeks, tuple(plans))
 
 
 def reserve(capacity: int) -> tuple[int, int]:

@@ -58,7 +58,7 @@ class Break:
 
 
 @dataclass(frozen=True)
-class Step:
+class RateStep:
     """A step in one family's rate: month number, size, and p value uncorrected for families."""
 
     month: int
@@ -114,7 +114,7 @@ def find_breaks(
 
 def find_steps(
     records: Float64, expected: Float64, *, seed: int, significance: float
-) -> tuple[Step, ...]:
+) -> tuple[RateStep, ...]:
     """Return the steps of a monthly rate, the clearest first, none where it only drifts.
 
     The log of records over expected is fitted by a line and a curve in time (gradual drift), and by
@@ -133,7 +133,7 @@ def find_steps(
     significance
         Level of each search.
     """
-    found: list[Step] = []
+    found: list[RateStep] = []
     if not _is_enough(records, expected):
         return ()
     log_rate = np.log((records + _SMOOTHING) / expected)
@@ -157,7 +157,7 @@ def _is_enough(records: Float64, expected: Float64) -> bool:
 
 def _find_clearest(
     log_rate: Float64, weight: Float64, given: Sequence[int], noise: Float64
-) -> Step | None:
+) -> RateStep | None:
     scan = _Scan(weight, given)
     if not len(scan.months):
         return None
@@ -165,7 +165,7 @@ def _find_clearest(
     best = int(statistic[0].argmax())
     by_chance = scan.look(noise)[0].max(axis=1)
     p_value = (1 + int((by_chance >= statistic[0, best]).sum())) / (len(noise) + 1)
-    return Step(int(scan.months[best]), float(np.exp(size[0, best])), p_value)
+    return RateStep(int(scan.months[best]), float(np.exp(size[0, best])), p_value)
 
 
 def _weigh_months(records: Float64, log_rate: Float64) -> Float64:

@@ -13,7 +13,7 @@ from models.run_figures.audit import (
 )
 from models.run_figures.run import RunFigures
 from training.audit import wording
-from training.audit.measures import DEFINITIONS, INTERCEPT_WORDS, Measure
+from training.audit.measures import DEFINITIONS, INTERCEPT_WORDS, GroupMeasure
 from training.report.parts import Block, Part, Section, Words, keep
 from training.report.tables import (
     AUC,
@@ -23,8 +23,8 @@ from training.report.tables import (
     POINTS,
     RATIO,
     Cell,
+    ReportTable,
     Style,
-    Table,
     make_table,
     plain,
     say,
@@ -36,14 +36,14 @@ _COUNT_WORDS: Final = {wording.FEWER: wording.FEWER, wording.WITHHELD: "withheld
 """How a count is told that may not be shown; a note under the table says why."""
 _P: Final = Style(3)
 _SHOWN: Final = (
-    Measure.SHARE_OF_CASES,
-    Measure.SHARE_OF_PLACES,
-    Measure.SELECTION_RATE,
-    Measure.RECALL,
-    Measure.EXPOSURE,
-    Measure.OBSERVED_OVER_EXPECTED,
-    Measure.MISSED_CASE_RATE,
-    Measure.BASE_RATE,
+    GroupMeasure.SHARE_OF_CASES,
+    GroupMeasure.SHARE_OF_PLACES,
+    GroupMeasure.SELECTION_RATE,
+    GroupMeasure.RECALL,
+    GroupMeasure.EXPOSURE,
+    GroupMeasure.OBSERVED_OVER_EXPECTED,
+    GroupMeasure.MISSED_CASE_RATE,
+    GroupMeasure.BASE_RATE,
 )
 """Columns of the table of figures; the others stand among the comparisons."""
 
@@ -101,9 +101,9 @@ def _mark(verdict: str) -> str:
 
 
 def _describe(measure: str) -> str:
-    if measure not in list(Measure):
+    if measure not in list(GroupMeasure):
         return plain(measure)
-    found = DEFINITIONS.get(Measure(measure))
+    found = DEFINITIONS.get(GroupMeasure(measure))
     return INTERCEPT_WORDS if found is None else found.words
 
 
@@ -141,12 +141,12 @@ def _describe_characteristic(one: CharacteristicFigures) -> Part:
 
 
 def _style(measure: str) -> Style:
-    found = DEFINITIONS.get(Measure(measure)) if measure in list(Measure) else None
+    found = DEFINITIONS.get(GroupMeasure(measure)) if measure in list(GroupMeasure) else None
     is_share = found is not None and (found.is_share or found.of_all)
     return IN_100 if is_share else RATIO
 
 
-def _tabulate_groups(name: str, groups: Sequence[GroupFigures]) -> Table:
+def _tabulate_groups(name: str, groups: Sequence[GroupFigures]) -> ReportTable:
     measures = [
         measure for measure in _SHOWN if any(one.figures.get(measure) is not None for one in groups)
     ]
@@ -169,7 +169,7 @@ def _show_rounded(found: RoundedFigure | None, style: Style) -> Cell:
     return show_between(found.value, found.low, found.high, style)
 
 
-def _head(measure: Measure) -> str:
+def _head(measure: GroupMeasure) -> str:
     words = DEFINITIONS[measure].words
     words = words[0].upper() + words[1:]
     return f"{words}, in 100" if _style(measure.value) is IN_100 else f"{words} (1 is even)"
@@ -198,7 +198,7 @@ def _compare(group: GroupFigures, found: ComparisonFigures) -> list[Cell]:
     ]
 
 
-def _tabulate_comparisons(name: str, rows: list[list[Cell]]) -> Table:
+def _tabulate_comparisons(name: str, rows: list[list[Cell]]) -> ReportTable:
     columns = ["Group and figure", "Measured in", "Held against the other cases", "p, seen alone"]
     columns += ["p, corrected", "Role", "Verdict"]
     # What was fixed beforehand stands first.

@@ -16,7 +16,7 @@ from training.report.tables import (
     IN_100,
     RATIO,
     Cell,
-    Table,
+    ReportTable,
     make_table,
     plain,
     say,
@@ -127,7 +127,7 @@ def _describe_readings(run: RunFigures) -> Part:
     )
 
 
-def _tabulate(outcome: str, found: OutcomeFigures) -> Table:
+def _tabulate(outcome: str, found: OutcomeFigures) -> ReportTable:
     rows = [_row("as recorded (headline)", found)]
     if found.censored:
         rows.append(_row("only cases followed to the end", found.censored))

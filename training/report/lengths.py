@@ -6,7 +6,15 @@ from typing import Final
 from models.run_figures.run import RunFigures
 from models.run_figures.screening_list import ListLengths, PlacesFind
 from training.report.parts import Part
-from training.report.tables import COUNT, IN_100, Table, make_table, plain, show, show_interval
+from training.report.tables import (
+    COUNT,
+    IN_100,
+    ReportTable,
+    make_table,
+    plain,
+    show,
+    show_interval,
+)
 
 _ORDERS: Final = {
     "list": "the list's order",
@@ -32,7 +40,7 @@ def show_lengths(run: RunFigures) -> Part:
     )
 
 
-def _tabulate(outcome: str, orders: Mapping[str, tuple[PlacesFind, ...]]) -> Table:
+def _tabulate(outcome: str, orders: Mapping[str, tuple[PlacesFind, ...]]) -> ReportTable:
     measured = {order: {one.places: one for one in orders.get(order, ())} for order in _ORDERS}
     rows = [
         [

@@ -12,7 +12,7 @@ from models.run_figures.screening_list import (
     CustodyPrecaution,
     ListFigures,
     MissedFigures,
-    Plan,
+    PlannerFigures,
 )
 from training.report.lengths import show_lengths
 from training.report.parts import Beside, Block, Part, Section, Words, keep, name_mark
@@ -22,8 +22,8 @@ from training.report.tables import (
     IN_100,
     ONE,
     Cell,
+    ReportTable,
     Style,
-    Table,
     count,
     make_table,
     plain,
@@ -94,7 +94,7 @@ def _sort_groups(figures: CapacityFigures) -> list[GroupAtCapacity]:
     return sorted(figures.groups, key=lambda one: order.get(one.group, -1))
 
 
-def _tabulate_groups(caption: str, figures: CapacityFigures) -> Table:
+def _tabulate_groups(caption: str, figures: CapacityFigures) -> ReportTable:
     rows = [
         [
             say(plain(one.group)),
@@ -246,7 +246,7 @@ def _describe_custody(found: ListFigures) -> Part:
 
 
 def _describe_planner(found: ListFigures) -> Part:
-    plan = found.planner or Plan()
+    plan = found.planner or PlannerFigures()
     plans = plan.capacities
     never = plan.never_weeks or 0
     if not plans:

@@ -14,7 +14,7 @@ from training.report.tables import (
     AUC,
     COUNT,
     IN_100,
-    Table,
+    ReportTable,
     make_table,
     plain,
     say,
@@ -116,7 +116,7 @@ def _draw(outcome: str, periods: Sequence[str], candidates: _Candidates) -> Bloc
     )
 
 
-def _tabulate(outcome: str, choice: ChoiceFigures, candidates: _Candidates) -> Table:
+def _tabulate(outcome: str, choice: ChoiceFigures, candidates: _Candidates) -> ReportTable:
     periods = choice.periods
     rows = []
     for name, one in candidates:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from models.charts.curves import BandChart, CurveChart
 from models.charts.marks import HoldsChart, RowChart
-from training.report.tables import Table
+from training.report.tables import ReportTable
 
 Chart = RowChart | HoldsChart | CurveChart | BandChart
 
@@ -24,10 +24,10 @@ class Beside:
     """A chart with the table of its figures beside it, or under it where there is no room."""
 
     chart: Chart
-    table: Table
+    table: ReportTable
 
 
-Block = Words | Table | Chart | Beside
+Block = Words | ReportTable | Chart | Beside
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from training.report.tables import (
     IN_100,
     RATIO,
     Cell,
+    ReportTable,
     Style,
-    Table,
     make_table,
     plain,
     say,
@@ -149,7 +149,7 @@ def _row_of(one: Reliability) -> list[Cell]:
     ]
 
 
-def _tabulate_strata(outcome: str, rows: list[list[Cell]]) -> Table:
+def _tabulate_strata(outcome: str, rows: list[list[Cell]]) -> ReportTable:
     columns = ["Part", "Cases", "With the outcome", "Estimated, in 100", "Seen, in 100"]
     columns += ["Intercept", "Slope"]
     return make_table(f"Calibration by part, outcome: {plain(outcome)}", columns, rows)
@@ -237,7 +237,7 @@ def _draw_benefit(outcome: str, found: DecisionCurve) -> Block:
     )
 
 
-def _tabulate_benefit(outcome: str, found: DecisionCurve) -> Table:
+def _tabulate_benefit(outcome: str, found: DecisionCurve) -> ReportTable:
     curves = found.curves
     rivals = [name for name in ("rfs", "logistic", "all", "none") if curves.get(name)]
     rows = []

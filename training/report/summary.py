@@ -14,7 +14,7 @@ from training.report.tables import (
     AUC,
     COUNT,
     IN_100,
-    Table,
+    ReportTable,
     make_table,
     plain,
     say,
@@ -104,7 +104,7 @@ def describe_glance(run: RunFigures) -> Section:
     )
 
 
-def _tabulate(run: RunFigures) -> Table:
+def _tabulate(run: RunFigures) -> ReportTable:
     rows = []
     for outcome in run.outcome_names:
         for origin, found in run.outcomes.get(outcome, {}).items():

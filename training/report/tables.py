@@ -84,7 +84,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """A table: the first cell of each row names it.
 
     Parameters
@@ -125,12 +125,12 @@ class Table:
 
 def make_table(
     caption: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *notes: str
-) -> Table:
+) -> ReportTable:
     """Return a table, with a note on missing figures where there are any."""
     kept = tuple(tuple(row) for row in rows)
     has_gaps = any(cell.text == NOTHING for row in kept for cell in row)
     gap = (f"{NOTHING} means: too few to tell, or not defined here.",) if has_gaps else ()
-    return Table(caption, tuple(columns), kept, (*notes, *gap))
+    return ReportTable(caption, tuple(columns), kept, (*notes, *gap))
 
 
 def say(text: str) -> Cell:

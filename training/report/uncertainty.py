@@ -13,8 +13,8 @@ from training.report.tables import (
     ONE,
     POINTS,
     RATIO,
+    ReportTable,
     Style,
-    Table,
     make_table,
     plain,
     say,
@@ -133,7 +133,7 @@ def _describe_parts(found: list[tuple[str, TruthFigures]]) -> Part:
     )
 
 
-def _tabulate_parts(name: str, parts: tuple[TruthPart, ...]) -> Table:
+def _tabulate_parts(name: str, parts: tuple[TruthPart, ...]) -> ReportTable:
     rows = [
         [
             say(f"part {number}"),

@@ -13,7 +13,7 @@ from typing import Final
 
 from models.charts.marks import find_round
 from serving.decisions.outputs import SpanOut
-from serving.pages.case.timeline import Entry, group_incidents
+from serving.pages.case.timeline import TimelineEntry, group_incidents
 from serving.pages.rendering import describe_day_of
 
 WIDTH: Final = 480
@@ -46,7 +46,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Span:
+class ChartSpan:
     """One time in a state, with its place in the state's row."""
 
     x: float
@@ -60,7 +60,7 @@ class Lane:
 
     state: str
     y: float
-    spans: tuple[Span, ...]
+    spans: tuple[ChartSpan, ...]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class CaseChart:
 
 
 def draw_case(
-    entries: Sequence[Entry], spans: Sequence[SpanOut], today: dt.date
+    entries: Sequence[TimelineEntry], spans: Sequence[SpanOut], today: dt.date
 ) -> CaseChart | None:
     """Give every bar and span its place; ``None`` where nothing dated is on record.
 
@@ -203,10 +203,10 @@ def _draw_lanes(spans: Sequence[SpanOut], axis: _Axis, today: dt.date) -> tuple[
     )
 
 
-def _draw_span(span: SpanOut, axis: _Axis, today: dt.date) -> Span:
+def _draw_span(span: SpanOut, axis: _Axis, today: dt.date) -> ChartSpan:
     x = axis.place(_read_day(span.started_at))
     end = axis.place(_read_day(span.ended_at) if span.ended_at else today)
-    return Span(x, round(max(end - x, _LEAST), 1), describe_span(span))
+    return ChartSpan(x, round(max(end - x, _LEAST), 1), describe_span(span))
 
 
 def describe_span(span: SpanOut) -> str:

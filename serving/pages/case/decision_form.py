@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 
 from serving.decisions.drafts import DecisionIn
 from serving.decisions.versions import read_tag
-from serving.errors import Problem, invalid
+from serving.errors import RequestProblem, invalid
 
 WAY_WORDS: Final = {
     "enforcement": ("Enforcement", "What is to be done (optional)"),
@@ -61,25 +61,25 @@ def read_decision_form(form: FormData) -> tuple[DecisionIn, int | None]:
         places = {str(part) for one in error.errors() for part in one["loc"][:2]}
         raise invalid(
             [
-                Problem(where=place, code="missing", remedy=_REMEDIES.get(place, "check it"))
+                RequestProblem(where=place, code="missing", remedy=_REMEDIES.get(place, "check it"))
                 for place in sorted(places - {"ways"} or places)
             ]
         ) from None
 
 
-def _find_missing(content: dict[str, Any]) -> Iterator[Problem]:
+def _find_missing(content: dict[str, Any]) -> Iterator[RequestProblem]:
     """Yield everything that was left empty, so that it is all told at once."""
     if not content["ways"]:
-        yield Problem(where="ways", code="no_way", remedy="name one way at least")
+        yield RequestProblem(where="ways", code="no_way", remedy="name one way at least")
     for way, said in content["ways"].items():
         if way in _REMEDIES and said[_WORDS_OF.get(way, "what")] is None:
-            yield Problem(where=way, code="missing", remedy=_REMEDIES[way])
+            yield RequestProblem(where=way, code="missing", remedy=_REMEDIES[way])
     if "no_further_action" not in content["ways"]:
         for name in ("owner", "review_on"):
             if content[name] is None:
-                yield Problem(where=name, code="missing", remedy="fill it in")
+                yield RequestProblem(where=name, code="missing", remedy="fill it in")
     if content["agrees_with_score"] is None:
-        yield Problem(
+        yield RequestProblem(
             where="agrees_with_score", code="missing", remedy=_REMEDIES["agrees_with_score"]
         )
 

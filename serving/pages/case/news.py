@@ -8,7 +8,7 @@ from typing import Final
 from serving.decisions.case_news import CaseNews
 from serving.decisions.case_records import NOT_ASKED
 from serving.pages.case.record_words import count_days_late
-from serving.pages.case.timeline import Entry
+from serving.pages.case.timeline import TimelineEntry
 from serving.pages.rendering import describe_day
 
 MOST_KINDS: Final = 6
@@ -18,7 +18,7 @@ LATE_DAYS: Final = 28
 
 
 @dataclass(frozen=True)
-class News:
+class CaseNewsText:
     """Records that are new.
 
     Parameters
@@ -43,12 +43,14 @@ class News:
     n_further: int
     n_records: int
     n_late: int
-    latest: tuple[Entry, ...]
+    latest: tuple[TimelineEntry, ...]
     whole_file: bool
     n_file: int
 
 
-def tell_news(found: CaseNews, entries: Sequence[Entry], time_zone: str) -> News:
+def describe_news(
+    found: CaseNews, entries: Sequence[TimelineEntry], time_zone: str
+) -> CaseNewsText:
     """Return what is new among the records that the page shows.
 
     Parameters
@@ -68,7 +70,7 @@ def tell_news(found: CaseNews, entries: Sequence[Entry], time_zone: str) -> News
     since = found.words
     if found.decided_at_us is not None:
         since = f"since the decision of {describe_day(found.decided_at_us, time_zone)}"
-    return News(
+    return CaseNewsText(
         since=since,
         kinds=tuple(counted[:MOST_KINDS]),
         n_further=max(len(counted) - MOST_KINDS, 0),
@@ -80,10 +82,10 @@ def tell_news(found: CaseNews, entries: Sequence[Entry], time_zone: str) -> News
     )
 
 
-def _is_told(entry: Entry) -> bool:
+def _is_told(entry: TimelineEntry) -> bool:
     """Whether a record tells something: that a question was not asked tells nothing."""
     return entry.record.table != "facts" or entry.record.value != NOT_ASKED
 
 
-def _name(entry: Entry) -> str:
+def _name(entry: TimelineEntry) -> str:
     return "an answer to a question" if entry.record.table == "facts" else entry.record.label

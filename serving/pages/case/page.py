@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from serving.api.decisions import CaseKey
 from serving.decisions.agency_views import ViewIn, give_view
 from serving.decisions.corrections import CorrectionIn, ask_correction, find_record
-from serving.decisions.deciding import Act, decide
+from serving.decisions.deciding import DecisionRequest, decide
 from serving.decisions.score_without_record import Doubted
 from serving.errors import ServiceError
 from serving.flags.first_reads import record_first_read
@@ -63,7 +63,7 @@ def make_decision(
     try:
         draft, version = read_decision_form(form)
         with service.need_store().writing() as writing:
-            act = Act(key, person, draft, version)
+            act = DecisionRequest(key, person, draft, version)
             decide(writing, act, service.need_unit(), make_rules(service.settings))
     except ServiceError as error:
         happened = Happened(problem=error, given=form)

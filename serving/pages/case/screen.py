@@ -28,11 +28,11 @@ from serving.lists.sittings import current_sitting
 from serving.pages.case import record_words
 from serving.pages.case.chart import describe_span, draw_case
 from serving.pages.case.decision_form import WAY_WORDS
-from serving.pages.case.news import tell_news
+from serving.pages.case.news import describe_news
 from serving.pages.case.record_names import RecordNames
-from serving.pages.case.standing import tell_standing
-from serving.pages.case.timeline import Entry, lay_out, number_records
-from serving.pages.error_words import tell_problems
+from serving.pages.case.standing import describe_standing
+from serving.pages.case.timeline import TimelineEntry, lay_out, number_records
+from serving.pages.error_words import describe_problems
 from serving.pages.list_words import RULES as PLACE_WORDS
 from serving.pages.rendering import render
 from serving.service import Service, service_of
@@ -137,7 +137,7 @@ def show_screen(
         section="" if read.place else "cases",
         done=happened.done,
         problem=problem.body if problem else None,
-        wrong={one.anchor: one.words for one in tell_problems(problem.body)} if problem else {},
+        wrong={one.anchor: one.words for one in describe_problems(problem.body)} if problem else {},
         given=happened.given,
         version=write_tag(case.version),
         views=VIEW_WORDS,
@@ -188,10 +188,10 @@ def _describe_records(read: _Read, narrowing: Narrowing, service: Service) -> di
         "timeline": timeline,
         "chart": draw_case(entries, case.spans, today),
         "span_words": describe_span,
-        "standing": tell_standing(
+        "standing": describe_standing(
             case.spans, entries, today, make_rules(service.settings).work_kinds
         ),
-        "news": tell_news(read.news, entries, unit.time_zone),
+        "news": describe_news(read.news, entries, unit.time_zone),
         "answers": [one for one in entries if one.record.table == "facts"],
         "links": [one for one in entries if one.record.table == "links"],
         "names": RecordNames(entries, timeline, case.key),
@@ -199,7 +199,7 @@ def _describe_records(read: _Read, narrowing: Narrowing, service: Service) -> di
     }
 
 
-def _find_evidence(entries: tuple[Entry, ...]) -> dict[str, list[str]]:
+def _find_evidence(entries: tuple[TimelineEntry, ...]) -> dict[str, list[str]]:
     """Return for each indicator the keys of the records behind it that are shown."""
     found: dict[str, list[str]] = {}
     for entry in entries:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from serving.decisions.outputs import SpanOut
-from serving.pages.case.timeline import Entry
+from serving.pages.case.timeline import TimelineEntry
 from serving.pages.rendering import describe_day_of
 
 LATELY_DAYS: Final = 28
@@ -14,7 +14,7 @@ LATELY_DAYS: Final = 28
 
 
 @dataclass(frozen=True)
-class Standing:
+class CurrentPosition:
     """What holds now.
 
     Parameters
@@ -26,12 +26,15 @@ class Standing:
     """
 
     spans: tuple[str, ...]
-    last_act: Entry | None
+    last_act: TimelineEntry | None
 
 
-def tell_standing(
-    spans: Sequence[SpanOut], entries: Sequence[Entry], today: dt.date, work_kinds: Collection[str]
-) -> Standing:
+def describe_standing(
+    spans: Sequence[SpanOut],
+    entries: Sequence[TimelineEntry],
+    today: dt.date,
+    work_kinds: Collection[str],
+) -> CurrentPosition:
     """Return what holds today.
 
     Parameters
@@ -52,7 +55,7 @@ def tell_standing(
         if _is_recent(span, today) and kinds.get(span.records[0]) not in work_kinds
     ]
     acts = (entry for entry in entries if entry.record.is_act and entry.record.in_force)
-    return Standing(tuple(dict.fromkeys(told)), next(acts, None))
+    return CurrentPosition(tuple(dict.fromkeys(told)), next(acts, None))
 
 
 def _is_recent(span: SpanOut, today: dt.date) -> bool:

@@ -19,7 +19,7 @@ With it a page stays well under 200 kB."""
 
 
 @dataclass(frozen=True)
-class Entry:
+class TimelineEntry:
     """A record with its place among all records of the case, the latest being 0."""
 
     number: int
@@ -27,19 +27,19 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Line:
+class TimelineLine:
     """What one view says of an incident."""
 
     words: str
-    entries: tuple[Entry, ...]
+    entries: tuple[TimelineEntry, ...]
 
 
 @dataclass(frozen=True)
-class Incident:
+class TimelineIncident:
     """Records of one incident: when it happened, and a line for each view."""
 
     time: str
-    lines: tuple[Line, ...]
+    lines: tuple[TimelineLine, ...]
 
     @property
     def is_behind(self) -> bool:
@@ -52,7 +52,7 @@ class Month:
     """A month's incidents, the latest first."""
 
     title: str
-    incidents: tuple[Incident, ...]
+    incidents: tuple[TimelineIncident, ...]
 
 
 @dataclass(frozen=True)
@@ -92,21 +92,23 @@ class Timeline:
         return f"/cases/{key}?part={part}{place}"
 
 
-def number_records(records: Sequence[RecordOut]) -> tuple[Entry, ...]:
+def number_records(records: Sequence[RecordOut]) -> tuple[TimelineEntry, ...]:
     """Return all records of a case, the latest first, each with its number."""
-    return tuple(Entry(number, record) for number, record in enumerate(records))
+    return tuple(TimelineEntry(number, record) for number, record in enumerate(records))
 
 
-def group_incidents(entries: Sequence[Entry]) -> tuple[tuple[Entry, ...], ...]:
+def group_incidents(entries: Sequence[TimelineEntry]) -> tuple[tuple[TimelineEntry, ...], ...]:
     """Return the events by incident, each where its latest record stands."""
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[TimelineEntry]] = {}
     for entry in entries:
         if entry.record.table == "events":
             found.setdefault(str(entry.record.incident_id), []).append(entry)
     return tuple(map(tuple, found.values()))
 
 
-def lay_out(entries: Sequence[Entry], *, part: int = 1, behind: str | None = None) -> Timeline:
+def lay_out(
+    entries: Sequence[TimelineEntry], *, part: int = 1, behind: str | None = None
+) -> Timeline:
     """Lay out a part of a case's events.
 
     Parameters
@@ -137,10 +139,10 @@ def lay_out(entries: Sequence[Entry], *, part: int = 1, behind: str | None = Non
 
 
 def _divide(
-    incidents: Sequence[tuple[Entry, ...]],
-) -> Iterator[list[tuple[Entry, ...]]]:
+    incidents: Sequence[tuple[TimelineEntry, ...]],
+) -> Iterator[list[tuple[TimelineEntry, ...]]]:
     """Yield incidents in parts of ``PART_SIZE`` records, none divided."""
-    part: list[tuple[Entry, ...]] = []
+    part: list[tuple[TimelineEntry, ...]] = []
     n_records = 0
     for incident in incidents:
         part.append(incident)
@@ -152,8 +154,8 @@ def _divide(
         yield part
 
 
-def _describe_months(incidents: Sequence[tuple[Entry, ...]]) -> Iterator[Month]:
-    months: dict[str, list[Incident]] = {}
+def _describe_months(incidents: Sequence[tuple[TimelineEntry, ...]]) -> Iterator[Month]:
+    months: dict[str, list[TimelineIncident]] = {}
     for incident in incidents:
         at = dt.datetime.fromisoformat(str(incident[0].record.occurred_at))
         months.setdefault(f"{at:%B %Y}", []).append(_describe_incident(incident))
@@ -161,11 +163,11 @@ def _describe_months(incidents: Sequence[tuple[Entry, ...]]) -> Iterator[Month]:
         yield Month(title, tuple(found))
 
 
-def _describe_incident(incident: Sequence[Entry]) -> Incident:
-    lines: dict[str, list[Entry]] = {}
+def _describe_incident(incident: Sequence[TimelineEntry]) -> TimelineIncident:
+    lines: dict[str, list[TimelineEntry]] = {}
     for view in VIEW_WORDS:
         for one in incident:
             if (one.record.view or "recorded") == view:
                 lines.setdefault(describe_speaker(one.record), []).append(one)
-    told = tuple(Line(words, tuple(said)) for words, said in lines.items())
-    return Incident(describe_time(incident[0].record), told)
+    told = tuple(TimelineLine(words, tuple(said)) for words, said in lines.items())
+    return TimelineIncident(describe_time(incident[0].record), told)
