@@ -20,8 +20,8 @@ from serving.intake.folder_imports import import_folder
 from serving.oversight.audit_verification import verify_store
 from serving.persons import Person
 from serving.settings import Settings
-from serving.store.acts import SERVICE, Act, acting
 from serving.store.audit_lines import CHANGES, LOOKS, AuditEntry, Book, make_mac
+from serving.store.current_act import SERVICE, Act, acting
 from serving.store.database import Store, make_key, open_store
 from serving.store.engines import WRITES
 from serving.store.schema import audit_heads, audit_lines, orderings, unit

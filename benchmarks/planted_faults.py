@@ -75,7 +75,7 @@ FAULTS: Final = (
         "tests/test_training/test_labels.py",
     ),
     Fault(
-        "features/evidence/records.py",
+        "features/evidence/records_behind.py",
         "met &= value >= selector.value_min",
         "met &= value > selector.value_min",
         "tests/test_features/test_engine_oracle.py",

@@ -26,9 +26,9 @@ from models.run_figures.run import RunFigures
 from models.run_figures.screening_list import ManagedTruth
 from synthetic.simulator import constants as set_by
 from synthetic.simulator import make_unit
-from synthetic.simulator.settings import WORLDS
 from synthetic.simulator.shadow_catalogue import write_shadow_catalogue
 from synthetic.simulator.truth import find_truth
+from synthetic.simulator.worlds import WORLDS
 from training.audit import read_characteristics
 from training.config import TrainingConfig, load_config
 from training.options import RunOptions

@@ -31,7 +31,7 @@ from features.catalogue.file import load_catalogue  # noqa: E402
 from features.contract.moments import parse_date  # noqa: E402
 from features.contract.tables import ACTORS, RESERVED_KINDS  # noqa: E402
 from features.engine.measurement import compile_plan, measure  # noqa: E402
-from features.evidence.records import records_behind  # noqa: E402
+from features.evidence.records_behind import records_behind  # noqa: E402
 from features.history.assembly import assemble_history  # noqa: E402  # the line above makes it importable
 from features.intake.contract_folder import assemble_folder  # noqa: E402
 from models.wording.sentences import describe_value, format_number  # noqa: E402

@@ -11,13 +11,13 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
-from serving.description import describe_security
 from serving.flags.deliveries import read_webhooks
 from serving.health.probes import add_probes
 from serving.health.readiness import Readiness
 from serving.health.store_metrics import StoreFigures, WorkSeen
 from serving.identity.issuer import Issuer
 from serving.identity.sign_in_parts import Entrance, open_entrance
+from serving.openapi import describe_security
 from serving.pages.rendering import check_assets, install_page_errors
 from serving.routes import ROUTERS
 from serving.scoring.model_in_use import Champion

@@ -21,13 +21,13 @@ from training.cohorts.origins import OriginRun, plan_dates, plan_events
 from training.cohorts.splits import check_dates, roll_origins
 from training.cohorts.training_rows import Cohort
 from training.config import TrainingConfig
-from training.description import describe_run
 from training.evaluation.evaluated_origin import EvaluatedOrigin
 from training.evaluation.outcome import evaluate_outcome
 from training.evaluation.tested_cohort import prepare_test
 from training.fitting.fitted_outcome import SharedByOutcomes, fit_at_origin
 from training.options import Progress, RunOptions
 from training.practice.breaks import Break, find_breaks
+from training.run_description import describe_run
 
 __all__ = ["TrainingResult", "check_dates", "train", "train_at_events"]
 

@@ -73,7 +73,7 @@ def export(
 ) -> None:
     """Write every record as a contract folder with the cases' real identifiers, for training."""
     from serving.persons import Person
-    from serving.store.acts import Act, acting
+    from serving.store.current_act import Act, acting
     from serving.store.export import export_folder
 
     opened = open_named_store(store)
@@ -99,7 +99,7 @@ def import_(
     from serving.intake.folder_imports import import_folder
     from serving.persons import Person
     from serving.settings import make_settings
-    from serving.store.acts import Act, acting
+    from serving.store.current_act import Act, acting
 
     if not folder.is_dir():
         raise ConfigError("there is no contract folder there; make one with `caselight import`")

@@ -135,7 +135,7 @@ def _make_store(kept: DemoFolder, records: "Records", weeks: "Weeks") -> dict[st
     Where a store is there it is brought up to date, and left as people left it. One whose weeks
     were not lived through, since the command was stopped, is made anew.
     """
-    from synthetic.demo.history import find_now
+    from synthetic.demo.five_weeks import find_now
 
     named = _name_service(kept, kept.store, find_now(weeks), weeks)
     if kept.store.exists():
@@ -180,7 +180,7 @@ def _upgrade(named: dict[str, object], weeks: "Weeks") -> None:
 def _live_through(kept: DemoFolder, records: "Records", named: dict[str, object]) -> None:
     from serving.app import open_service
     from serving.settings import make_settings
-    from synthetic.demo.history import live_through
+    from synthetic.demo.five_weeks import live_through
 
     # Invented weeks send no messages about flags and export no heads of the audit log.
     quiet = {"webhook_url": None, "sealed_webhook_url": None, "audit_heads_dir": None}
@@ -204,7 +204,7 @@ def _deploy(kept: DemoFolder, named: dict[str, object]) -> None:
     from serving.promotions.record import follow, read_steps
     from serving.promotions.steps import Said
     from serving.settings import make_settings
-    from serving.store.acts import Act, acting
+    from serving.store.current_act import Act, acting
     from serving.store_opening import open_unit
     from training.gates import read_reported
 

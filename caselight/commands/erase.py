@@ -22,7 +22,7 @@ def erase(
     from caselight.actor import find_actor
     from serving.access.roles import ADMINISTRATOR
     from serving.settings import make_settings
-    from serving.store.acts import Act, acting
+    from serving.store.current_act import Act, acting
     from serving.store.erasing import erase_identifier
 
     settings = make_settings(database_url=need_address(store))

@@ -24,7 +24,7 @@ def seal(
     from serving.access.seals import name_others
     from serving.errors import ServiceError
     from serving.settings import make_settings
-    from serving.store.acts import Act, acting
+    from serving.store.current_act import Act, acting
 
     settings = make_settings(database_url=need_address(store))
     opened = open_named_store(store)

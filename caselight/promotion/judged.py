@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caselight.inputs import say
-from caselight.promotion.measures import (
+from caselight.promotion.measured import (
     describe_candidate,
     measure_in_folder,
     measure_in_store,

@@ -69,7 +69,7 @@ def open_session(
         If the store or the folder is not named or cannot be used, or nobody may act.
     """
     from serving.settings import make_settings
-    from serving.store.acts import Act, acting
+    from serving.store.current_act import Act, acting
     from serving.store_opening import open_unit
 
     if store is None:

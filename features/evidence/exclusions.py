@@ -1,8 +1,8 @@
 """An indicator explained: its value, the records behind it, and why every other one is left out.
 
-:mod:`features.evidence.records` says which records made a value; this says of each other record of
-the case the first reason for which it did not, in one fixed order, so that nothing has to be
-believed.
+:mod:`features.evidence.records_behind` says which records made a value; this says of each other
+record of the case the first reason for which it did not, in one fixed order, so that nothing has to
+be believed.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from features.contract.visibility import is_health
 from features.engine.measurement import measure
 from features.engine.plan import NamedExpression, compile_expressions, state_kinds
 from features.errors import ConfigError
-from features.evidence.records import CaseMoment, Mask, records_of, state_intervals
+from features.evidence.records_behind import CaseMoment, Mask, records_of, state_intervals
 from features.history.columns import Coded, History
 from features.history.in_force import next_versions
 

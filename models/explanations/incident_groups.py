@@ -14,7 +14,7 @@ import numpy as np
 from features.catalogue.declarations import Catalogue
 from features.contract.arrays import MISSING, Int32, Int64
 from features.contract.moments import to_datetime
-from features.evidence.records import CaseMoment, state_intervals
+from features.evidence.records_behind import CaseMoment, state_intervals
 from features.history.in_force import next_versions
 from models.wording.sentences import say
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from features.contract.arrays import Float64
 from features.engine.measurement import measure
-from features.evidence.records import CaseMoment
+from features.evidence.records_behind import CaseMoment
 from features.history.columns import History
 from features.history.subsets import keep_events
 from models.bundle.folder import Bundle

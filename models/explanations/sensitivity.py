@@ -14,7 +14,7 @@ from scipy.special import expit
 from features.catalogue.declarations import DAY_US, Indicator
 from features.contract.arrays import MISSING, Int64
 from features.engine.measurement import measure
-from features.evidence.records import CaseMoment, records_behind
+from features.evidence.records_behind import CaseMoment, records_behind
 from features.history.columns import History
 from features.history.subsets import keep_events, take_cases
 from models.bundle.folder import Bundle

@@ -14,7 +14,7 @@ from features.catalogue.declarations import Catalogue, Flag
 from features.contract.arrays import MISSING, Float64, Int64
 from features.engine.measurement import ENGINE_VERSION, measure
 from features.engine.plan import Plan
-from features.evidence.records import records_of
+from features.evidence.records_behind import records_of
 from features.history.columns import History
 from features.history.extent import count_known_records
 from features.history.open_cases import open_cases

@@ -7,7 +7,7 @@ import numpy as np
 
 from features.catalogue.declarations import Catalogue, Direction, Indicator, Measure
 from features.contract.arrays import Float64
-from features.evidence.records import records_behind
+from features.evidence.records_behind import records_behind
 from features.history.columns import History
 from models.bundle.folder import Reference
 from models.ranking.advice import Reason, Unknown

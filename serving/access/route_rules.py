@@ -10,7 +10,7 @@ from typing import Final
 
 from serving.access.roles import ADMINISTRATOR, DECIDERS, MOVERS, OPENERS, SENDERS
 from serving.persons import ROLES
-from serving.store.acts import Operation
+from serving.store.current_act import Operation
 
 AUDITOR: Final = "auditor"
 DATA_SCIENTIST: Final = "data_scientist"

@@ -27,8 +27,8 @@ from serving.oversight.unusual_access import (
 )
 from serving.persons import Person, SignedIn
 from serving.service import ServiceDep
-from serving.store.acts import Operation
 from serving.store.audit_lines import BOOKS, Book
+from serving.store.current_act import Operation
 from serving.store.opaque_keys import KEY_PATTERN
 from serving.store.row_text import Clockface
 from serving.web.error_answers import describe_errors

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from serving.api.decisions import CaseKey, Cursor, Limit
+from serving.decisions.case_versions import write_tag
 from serving.decisions.case_view import describe_case
 from serving.decisions.caseload import CaseloadFilter, read_caseload
 from serving.decisions.drafts import NO_NUL
 from serving.decisions.outputs import CaseloadOut, CaseOut
-from serving.decisions.versions import write_tag
 from serving.persons import SignedIn
 from serving.service import ServiceDep
 from serving.standing.standings import make_rules

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from serving.access.roles import need_decider
 from serving.decisions.agency_views import ViewIn, give_view, read_views
+from serving.decisions.case_versions import read_tag, write_tag
 from serving.decisions.corrections import (
     AnswerIn,
     CorrectionIn,
@@ -17,7 +18,6 @@ from serving.decisions.corrections import (
 )
 from serving.decisions.deciding import DecisionRequest, decide
 from serving.decisions.drafts import DecisionIn
-from serving.decisions.history import read_decision, read_decisions
 from serving.decisions.outputs import (
     AskedOut,
     CorrectionOut,
@@ -27,8 +27,8 @@ from serving.decisions.outputs import (
     ViewOut,
     ViewsOut,
 )
+from serving.decisions.past_decisions import read_decision, read_decisions
 from serving.decisions.score_without_record import Doubted, score_without
-from serving.decisions.versions import read_tag, write_tag
 from serving.lists.blind_review import is_blind
 from serving.persons import SignedIn
 from serving.service import Service, ServiceDep

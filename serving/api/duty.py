@@ -96,7 +96,7 @@ class FlagsOut(BaseModel):
     flags: list[FlagShareOut]
 
 
-class FirstReadOut(BaseModel):
+class DueFirstReadOut(BaseModel):
     """Who read a case first, and when."""
 
     key: str
@@ -199,12 +199,12 @@ def read_flags(service: ServiceDep, person: SignedIn) -> FlagsOut:
     "/cases/{key}/first-read",
     responses=describe_errors(400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
-def record_read(key: Key, said: NoteIn, service: ServiceDep, person: SignedIn) -> FirstReadOut:
+def record_read(key: Key, said: NoteIn, service: ServiceDep, person: SignedIn) -> DueFirstReadOut:
     """Record that a named person has read a new case, whatever its score; once."""
     rules = make_rules(service.settings)
     with service.need_store().writing() as writing:
         read = first_reads.record_first_read(writing, key, person, said.note, rules)
-    return FirstReadOut(
+    return DueFirstReadOut(
         key=key,
         person=describe_person(read.person),
         read_at=format_moment(read.read_at_us, service.need_unit().time_zone),

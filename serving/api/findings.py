@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.contract.moments import format_moment
 from serving.persons import SignedIn
-from serving.results.reading import read_findings
+from serving.results.all_results import read_findings
 from serving.results.waits import WaitFindings
 from serving.service import ServiceDep
 from serving.web.error_answers import describe_errors

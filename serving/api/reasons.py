@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from serving.api.decisions import CaseKey
-from serving.explanations.answers import (
+from serving.explanations.explained_score import start_explaining
+from serving.explanations.outputs import IncidentsOut, MovementOut, OpenQuestionsOut, ReasonsOut
+from serving.explanations.score_answers import (
     answer_incidents,
     answer_movement,
     answer_questions,
     answer_reasons,
 )
-from serving.explanations.explained_score import start_explaining
-from serving.explanations.outputs import IncidentsOut, MovementOut, OpenQuestionsOut, ReasonsOut
 from serving.persons import SignedIn
 from serving.service import ServiceDep
 from serving.store.opaque_keys import KEY_PATTERN

@@ -10,7 +10,7 @@ import numpy as np
 
 from features.catalogue.declarations import Catalogue
 from features.contract.arrays import MISSING
-from features.evidence.records import CaseMoment, Interval, state_intervals
+from features.evidence.records_behind import CaseMoment, Interval, state_intervals
 from features.history.columns import History
 from serving.decisions.outputs import SpanOut
 from serving.store.row_text import Clockface

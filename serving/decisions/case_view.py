@@ -22,7 +22,6 @@ from serving.decisions.agency_views import read_views
 from serving.decisions.case_records import RecordTeller
 from serving.decisions.case_spans import find_spans
 from serving.decisions.corrections import read_case_corrections
-from serving.decisions.history import read_decisions
 from serving.decisions.outputs import (
     CaseAdviceOut,
     CaseFlagOut,
@@ -31,6 +30,7 @@ from serving.decisions.outputs import (
     PlaceOut,
     SpanOut,
 )
+from serving.decisions.past_decisions import read_decisions
 from serving.explanations.case_folders import CaseFolders
 from serving.explanations.files_then import read_file_then
 from serving.explanations.stored_scores import StoredScore, find_score

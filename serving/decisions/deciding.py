@@ -11,9 +11,9 @@ from typing import Final
 from sqlalchemy import Connection, and_, exists, insert, literal, select
 
 from features.contract.moments import to_datetime
+from serving.decisions.case_versions import check_version
 from serving.decisions.drafts import DecisionIn, check_draft
 from serving.decisions.lifecycle import append_turns, list_turns, read_course
-from serving.decisions.versions import check_version
 from serving.errors import RequestProblem, ServiceError, invalid
 from serving.flags.first_reads import add_first_read
 from serving.flags.flags import discharge

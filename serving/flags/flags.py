@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
 from features.catalogue.declarations import Catalogue
 from features.engine.plan import Plan
-from features.evidence.records import records_of
+from features.evidence.records_behind import records_of
 from features.history.columns import History
 from models.bundle.plans import compile_flags
 from models.ranking.order import measure_flags

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from features.contract.yaml_file import Entry, read_yaml, version
 from features.errors import ConfigError
-from serving.identity.groups import AccessTable
+from serving.identity.access_groups import AccessTable
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from features.errors import ConfigError
 from serving.identity.access_file import load_access_file
+from serving.identity.access_groups import AccessTable
 from serving.identity.addresses import PublicAddress, check_issuer, read_public_url
-from serving.identity.groups import AccessTable
 from serving.settings import Settings
 
 

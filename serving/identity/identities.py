@@ -6,8 +6,8 @@ from typing import Any, Final
 import structlog
 
 from serving.errors import ServiceError
+from serving.identity.access_groups import AccessTable
 from serving.identity.claims import read_client, read_scopes
-from serving.identity.groups import AccessTable
 from serving.persons import MACHINE, Person
 
 MOST_NAME_CHARACTERS: Final = 100

@@ -18,8 +18,8 @@ from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 from features.contract.json_text import JsonError, read_json
 from serving.clock import Clock, read_clock
 from serving.errors import ServiceError
+from serving.identity.access_groups import read_texts
 from serving.identity.addresses import is_trustworthy
-from serving.identity.groups import read_texts
 
 Key = RSAKey | ECKey | OKPKey
 

@@ -17,7 +17,7 @@ from features.catalogue.declarations import DAY_US
 from features.contract.moments import format_moment
 from serving.access.visibility import EVERYTHING, Sight
 from serving.lists.blind_review import find_blind, withhold
-from serving.lists.rows import is_new
+from serving.lists.list_rows import is_new
 from serving.standing.states import OPEN
 from serving.store.database import Unit
 from serving.store.opaque_keys import is_key, make_bad_cursor

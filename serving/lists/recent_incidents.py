@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, select
 
 from features.catalogue.declarations import Catalogue
 from features.contract.arrays import MISSING
-from features.evidence.records import CaseMoment, state_intervals
+from features.evidence.records_behind import CaseMoment, state_intervals
 from features.history.columns import History
 from serving.lists.latest_incidents import LatestIncidents, read_latest_incidents
 from serving.standing.standings import StandingRules

@@ -24,8 +24,8 @@ from serving.lists.composition import (
     compose,
 )
 from serving.lists.draws import Division, Shares, divide_places, make_seed
+from serving.lists.list_rows import Advise, Snapshot, SnapshotMoment, read_flags, take_snapshots
 from serving.lists.pools import count_states, read_pools
-from serving.lists.rows import Advise, Snapshot, SnapshotMoment, read_flags, take_snapshots
 from serving.lists.sittings import Sitting, current_sitting
 from serving.lists.waiting_times import count_waited_places, describe_waits, read_flow
 from serving.persons import Person

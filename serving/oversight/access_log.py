@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 
 from serving.oversight.audit_verification import reading_book
-from serving.store.acts import Operation
 from serving.store.audit_lines import CHANGES, LOOKS, Book
+from serving.store.current_act import Operation
 from serving.store.database import Store
 from serving.store.lookups import is_among
 from serving.store.schema import audit_lines, metadata

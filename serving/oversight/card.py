@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.bundle.folder import Bundle
-from serving.oversight.performance import Performance
+from serving.oversight.reported_performance import Performance
 from serving.oversight.run_words import join_words
 from serving.settings import Settings
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, case, func, select
 
 from features.catalogue.declarations import DAY_US
 from features.contract.tables import RESERVED_KINDS
-from serving.oversight.sampling import SAMPLE_CASES, Sample, draw_cases
+from serving.oversight.case_sample import SAMPLE_CASES, Sample, draw_cases
 from serving.store.lookups import is_among
 from serving.store.record_conditions import is_for_all
 from serving.store.schema import events
@@ -72,7 +72,7 @@ def read_delays(
     over_days
         Over how long.
     size
-        From how many cases at most; see :mod:`serving.oversight.sampling`.
+        From how many cases at most; see :mod:`serving.oversight.case_sample`.
     """
     since_us = now_us - over_days * DAY_US
     sample = draw_cases(connection, is_open=False, size=size)

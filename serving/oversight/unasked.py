@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from features.catalogue.declarations import Catalogue
-from serving.oversight.sampling import SAMPLE_CASES, Sample, draw_cases
+from serving.oversight.case_sample import SAMPLE_CASES, Sample, draw_cases
 from serving.store.lookups import is_among
 from serving.store.schema import facts
 
@@ -45,7 +45,7 @@ def read_unasked(
     now_us
         The moment, microseconds UTC; answers recorded strictly before it count.
     size
-        From how many open cases at most; see :mod:`serving.oversight.sampling`.
+        From how many open cases at most; see :mod:`serving.oversight.case_sample`.
     """
     sample = draw_cases(connection, is_open=True, size=size)
     questions = {fact.name: fact.question for fact in catalogue.facts.values() if fact.key_question}

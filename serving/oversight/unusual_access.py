@@ -19,8 +19,8 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from features.contract.moments import to_datetime
 from serving.persons import MACHINE, Person
-from serving.store.acts import SERVICE
 from serving.store.audit_lines import LOOKS
+from serving.store.current_act import SERVICE
 from serving.store.database import Store
 from serving.store.lookups import is_among
 from serving.store.schema import audit_lines, events, facts, seals, standings

@@ -14,7 +14,7 @@ from serving.api.promotions import PromotionsOut, list_promotions
 from serving.errors import ServiceError
 from serving.oversight.card import CardEntry, CardValue, write_card, write_record
 from serving.oversight.metrics import read_figures
-from serving.oversight.performance import Performance, describe_performance
+from serving.oversight.reported_performance import Performance, describe_performance
 from serving.pages.rendering import render
 from serving.persons import Person, SignedIn
 from serving.promotions.record import find_figures, read_steps

@@ -27,7 +27,7 @@ from serving.oversight.unusual_rows import MANY_CASES, read_standing
 from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.results.agreement import BELOW, FIRST, LAST, MIDDLE, NO_LIST, NO_RANK, Agreement
-from serving.results.reading import Findings, read_findings
+from serving.results.all_results import Findings, read_findings
 from serving.service import Service, ServiceDep
 from serving.store.audit_lines import CHANGES, LOOKS, Book
 from serving.store.database import Store

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from serving.store.acts import Act, Operation, current_act
 from serving.store.audit_lines import AuditEntry
+from serving.store.current_act import Act, Operation, current_act
 
 
 @dataclass(frozen=True)

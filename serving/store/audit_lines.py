@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from serving.store.acts import Act
+from serving.store.current_act import Act
 from serving.store.schema import audit_lines
 
 Book = Literal["changes", "looks"]

@@ -12,11 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from features.errors import ConfigError
 from serving.clock import Clock, read_clock
 from serving.errors import ServiceError
-from serving.store.acts import Operation, current_act
 from serving.store.audit_books import append_lines, check_key, find_head, has_books
 from serving.store.audit_entries import Ledger
 from serving.store.audit_keys import find_audit_key
 from serving.store.audit_lines import CHANGES, LOOKS, AuditEntry
+from serving.store.current_act import Operation, current_act
 from serving.store.engines import WRITES, find_file, make_database, make_looks_engine
 from serving.store.read_once import KEPT
 from serving.store.schema import KEY_LENGTH, standings, unit

@@ -15,9 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from features.contract.moments import find_zone
 from features.errors import ConfigError
-from serving.store.acts import SERVICE, Act, acting
 from serving.store.audit_books import LOOKS_BEGUN_ANEW, begin_book, check_key, find_head, has_books
 from serving.store.audit_lines import BOOKS, CHANGES, LOOKS
+from serving.store.current_act import SERVICE, Act, acting
 from serving.store.database import Store, Writing
 from serving.store.engines import WRITES, make_looks_engine
 from serving.store.schema import APPEND_ONLY, audit_heads, audit_lines, metadata, unit

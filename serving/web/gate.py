@@ -18,7 +18,7 @@ from serving.access.visibility import Sight, find_sight, make_hidden, may_see_ca
 from serving.errors import ServiceError
 from serving.persons import MACHINE, Person, need_person
 from serving.service import service_of
-from serving.store.acts import Act, begin_act
+from serving.store.current_act import Act, begin_act
 from serving.store.database import Store
 from serving.store.opaque_keys import is_key
 from serving.store.schema import correction_requests, flag_raisings, scores

@@ -18,9 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import ConfigError
 from serving.errors import ErrorBody, RequestProblem, ServiceError, invalid
+from serving.identity.access_groups import MOST_AREA_CHARACTERS
 from serving.identity.addresses import is_loopback
 from serving.identity.cookies import SESSION, name_session
-from serving.identity.groups import MOST_AREA_CHARACTERS
 from serving.identity.identities import MOST_NAME_CHARACTERS, tidy_name
 from serving.identity.sessions import Session, Sessions
 from serving.identity.sign_in_parts import Entrance, Organisation, open_entrance

@@ -10,9 +10,9 @@ from serving.flags.duty import DutyItem, acknowledge, read_queue
 from serving.flags.first_reads import UnreadCase, read_unread, record_first_read
 from serving.scoring.rescoring import score_cases
 from synthetic.demo import words
-from synthetic.demo.cases import SeenCase
 from synthetic.demo.people import DETECTIVE, DUTY, PSYCHOLOGIST, SCREENER
 from synthetic.demo.plans import plan_decision
+from synthetic.demo.seen_cases import SeenCase
 from synthetic.demo.team import Team
 
 _MOST_ACKNOWLEDGING_MINUTES: Final = 15

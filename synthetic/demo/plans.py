@@ -12,8 +12,8 @@ from serving.decisions.drafts import NO_FURTHER_ACTION, ReasonViewIn
 from serving.lists.draws import open_draw
 from serving.persons import Person
 from synthetic.demo import words
-from synthetic.demo.cases import SeenCase
 from synthetic.demo.people import ADVOCATE, DETECTIVE, PROBATION, PSYCHOLOGIST, SCREENER
+from synthetic.demo.seen_cases import SeenCase
 
 QUIET_DAYS: Final = 28
 """From so many days without a new record on a case may be closed."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from features.contract.moments import to_datetime
+from serving.decisions.case_versions import read_version
 from serving.decisions.deciding import DecisionRequest as Deciding
 from serving.decisions.deciding import decide
 from serving.decisions.drafts import DecisionIn
-from serving.decisions.versions import read_version
 from serving.flags.flags import standing_flags
 from serving.intake.folder_imports import import_folder
 from serving.lists.sitting_opening import make_terms, open_sitting
@@ -20,13 +20,13 @@ from serving.persons import Person
 from serving.scoring.stored_advice import advise_scores
 from serving.service import Service
 from serving.standing.standings import StandingRules, make_rules
-from serving.store.acts import Act, Operation, acting
+from serving.store.current_act import Act, Operation, acting
 from serving.store.database import Store, Unit, Writing
 from serving.store.histories import read_head
 from serving.worker.worker import work_once
-from synthetic.demo.cases import SeenCase, read_cases
 from synthetic.demo.people import IMPORTER
 from synthetic.demo.plans import DemoChance, DemoPlan, Judged
+from synthetic.demo.seen_cases import SeenCase, read_cases
 from synthetic.demo.weeks import FRIDAY, StagedClock
 
 ROUTE = "caselight demo"

@@ -13,8 +13,8 @@ from synthetic.simulator.logs import Logs, make_logs
 from synthetic.simulator.population import CASE, draw_case, place_referrals
 from synthetic.simulator.process import advance
 from synthetic.simulator.rows import Floats, Ints
-from synthetic.simulator.settings import Switches
 from synthetic.simulator.state import STATE, begin
+from synthetic.simulator.worlds import Switches
 
 Records = npt.NDArray[np.void]
 _ACTS_A_CASE: Final = 40

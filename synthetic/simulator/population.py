@@ -23,7 +23,7 @@ from synthetic.simulator.chance import (
     draw_uniform,
     pick_place,
 )
-from synthetic.simulator.durations import draw_length
+from synthetic.simulator.episode_durations import draw_length
 from synthetic.simulator.rows import Bools, Floats, Ints
 
 CASE: Final = np.dtype(

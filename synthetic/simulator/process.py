@@ -14,7 +14,7 @@ from synthetic.simulator import constants as set_by
 from synthetic.simulator.acts import TRIGGER_KINDS
 from synthetic.simulator.chance import draw_exponential, draw_uniform
 from synthetic.simulator.conduct import commit_act, rank_record
-from synthetic.simulator.durations import draw_length, draw_return_beyond
+from synthetic.simulator.episode_durations import draw_length, draw_return_beyond
 from synthetic.simulator.logs import TRIGGER, write_mark
 from synthetic.simulator.population import FORMER_PARTNER
 from synthetic.simulator.response import begin_order, convict, decide, screen

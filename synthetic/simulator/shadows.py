@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from features.contract.tables import RESERVED_KINDS, RETRACTED, Table
 from synthetic.simulator.course import Courses, draw_courses
 from synthetic.simulator.rows import Ints
-from synthetic.simulator.settings import Switches
+from synthetic.simulator.worlds import Switches
 
 PREFIX: Final = "shadow_"
 _OTHER_SEED: Final = 0x5AD0

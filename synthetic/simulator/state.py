@@ -12,7 +12,7 @@ from numba import njit
 from synthetic.simulator import constants as set_by
 from synthetic.simulator.acts import DEPARTURES_A_DAY
 from synthetic.simulator.chance import draw_between, draw_exponential, start_stream
-from synthetic.simulator.durations import (
+from synthetic.simulator.episode_durations import (
     SHORT,
     draw_length_beyond,
     draw_once_beyond,

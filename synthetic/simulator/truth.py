@@ -17,14 +17,14 @@ from numba import njit
 from features.errors import ConfigError
 from synthetic.simulator import constants as set_by
 from synthetic.simulator.acts import DAY_US, EXTRACT_US
-from synthetic.simulator.columns import make_keys, make_moments
+from synthetic.simulator.arrow_columns import make_keys, make_moments
 from synthetic.simulator.compiled import compiled
 from synthetic.simulator.course import draw_courses
 from synthetic.simulator.logs import OUTCOMES, make_logs
 from synthetic.simulator.process import advance
 from synthetic.simulator.rows import Bools, Ints
-from synthetic.simulator.settings import Switches, find_world, to_switches
 from synthetic.simulator.state import STATE, draw_future
+from synthetic.simulator.worlds import Switches, find_world, to_switches
 from training.known_truth import Truth
 
 HORIZON_DAYS: Final = 90.0

@@ -10,10 +10,9 @@ import pyarrow.compute
 
 from features.contract.tables import CASES, EVENTS, FACTS, PEOPLE, Form, Table
 from features.errors import ConfigError
-from synthetic.simulator import answers
 from synthetic.simulator import constants as set_by
-from synthetic.simulator.chance import Chance
-from synthetic.simulator.columns import (
+from synthetic.simulator import question_answers as answers
+from synthetic.simulator.arrow_columns import (
     find_whole_days,
     make_dates,
     make_keys,
@@ -21,11 +20,12 @@ from synthetic.simulator.columns import (
     make_texts,
     to_microseconds,
 )
+from synthetic.simulator.chance import Chance
 from synthetic.simulator.course import Courses, draw_courses
 from synthetic.simulator.event_rows import record_events
 from synthetic.simulator.rows import Codes, EventRows, Ints, Vocabulary, count_within
-from synthetic.simulator.settings import World, find_world, to_switches
 from synthetic.simulator.shadows import add_shadows, draw_shadows
+from synthetic.simulator.worlds import World, find_world, to_switches
 
 MOST_CASES: Final = 1_000_000
 CHUNK_CASES: Final = 50_000
@@ -79,7 +79,7 @@ def stream_unit(
     seed
         0 or more. Each case is drawn by itself from it, so that chunks change nothing.
     world
-        Name of a world of :data:`synthetic.simulator.settings.WORLDS`.
+        Name of a world of :data:`synthetic.simulator.worlds.WORLDS`.
     chunk_cases
         Most cases in a chunk.
 

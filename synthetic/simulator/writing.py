@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 from features.contract.manifest import Manifest, TableEntry, hash_file, write_manifest
 from synthetic.simulator import constants as set_by
 from synthetic.simulator.acts import EXTRACT_US
-from synthetic.simulator.settings import find_world, hash_constants
 from synthetic.simulator.shadow_catalogue import write_shadow_catalogue
 from synthetic.simulator.truth import LEAST_RUNS, find_truth, to_table
 from synthetic.simulator.unit import (
@@ -21,6 +20,7 @@ from synthetic.simulator.unit import (
     list_chunks,
     make_chunk,
 )
+from synthetic.simulator.worlds import find_world, hash_constants
 
 TABLES: Final = ("cases", "events", "facts", "people")
 TRUTH_FOLDER: Final = "truth"
@@ -55,7 +55,7 @@ def simulate_unit(
     progress
         Called with a sentence before each step.
     world
-        Name of a world of :data:`synthetic.simulator.settings.WORLDS`.
+        Name of a world of :data:`synthetic.simulator.worlds.WORLDS`.
     chunk_cases
         Most cases made at a time.
 

@@ -29,7 +29,7 @@ from serving.store import schema
 from serving.store.database import open_store
 from serving.store.upgrading import upgrade
 from synthetic.demo.cuts import Records, read_records
-from synthetic.demo.history import find_now, live_through
+from synthetic.demo.five_weeks import find_now, live_through
 from synthetic.demo.people import DETECTIVE, DUTY
 from synthetic.demo.weeks import SITTINGS, Weeks
 from synthetic.simulator import simulate_unit
@@ -185,8 +185,8 @@ def test_the_same_unit_begins_the_same(
     example: Example, small_unit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What people decide before the first lot is drawn follows from the records and the seed."""
-    monkeypatch.setattr("synthetic.demo.history.SITTINGS", 1)
-    monkeypatch.setattr("synthetic.demo.history._begin_today", lambda example: None)
+    monkeypatch.setattr("synthetic.demo.five_weeks.SITTINGS", 1)
+    monkeypatch.setattr("synthetic.demo.five_weeks._begin_today", lambda example: None)
     again = _open(tmp_path / "unit.db", small_unit.bundle, example.weeks)
     live_through(again, example.records, tmp_path / "weeks", lambda message: None)
     told = _describe_decisions(again)

@@ -11,7 +11,7 @@ from features.contract.moments import parse_date
 from features.engine.columnar import build_history, read_columns
 from features.engine.measurement import compile_plan, measure
 from features.errors import DataContractError
-from features.evidence.records import records_behind
+from features.evidence.records_behind import records_behind
 
 START = parse_date("2025-01-01", "UTC")
 HOUR = 3_600_000_000

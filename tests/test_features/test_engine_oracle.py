@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from features.catalogue.file import parse_catalogue
 from features.engine.measurement import Queries, compile_plan, measure, measure_queries
-from features.evidence.records import records_of
+from features.evidence.records_behind import records_of
 from features.history.assembly import assemble_history
 from features.history.open_cases import open_cases
 

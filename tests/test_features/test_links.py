@@ -6,7 +6,7 @@ import pytest
 from features.catalogue.declarations import Selector
 from features.contract.moments import parse_date
 from features.engine.measurement import compile_plan, measure
-from features.evidence.records import records_behind
+from features.evidence.records_behind import records_behind
 from features.history.assembly import assemble_history
 from features.history.open_cases import open_cases
 from features.intake.contract_folder import assemble_folder

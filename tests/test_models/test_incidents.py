@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from features.contract.moments import parse_date
 from features.engine.measurement import measure
-from features.evidence.records import CaseMoment
+from features.evidence.records_behind import CaseMoment
 from features.history.extent import count_known_records
 from models.explanations.facade import list_families
 from models.explanations.incident_groups import find_units

@@ -9,7 +9,7 @@ import pytest
 from features.catalogue.declarations import DAY_US, FactType
 from features.contract.moments import parse_date
 from features.engine.measurement import measure
-from features.evidence.records import CaseMoment
+from features.evidence.records_behind import CaseMoment
 from models.explanations import plain_text
 from models.explanations.facade import explain_case, find_settling
 from models.explanations.incident_groups import find_units

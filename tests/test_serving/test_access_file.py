@@ -7,7 +7,7 @@ import pytest
 
 from features.errors import CatalogueError, ConfigError
 from serving.identity.access_file import load_access_file, parse_access_file
-from serving.identity.groups import DEFAULT_CONTACT, AccessTable
+from serving.identity.access_groups import DEFAULT_CONTACT, AccessTable
 from tests.test_serving.issuers import ACCESS
 
 LEAST = """\

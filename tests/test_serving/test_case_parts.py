@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from serving.decisions.case_news import CaseNews
 from serving.decisions.outputs import SpanOut
 from serving.pages.case.chart import draw_case
+from serving.pages.case.current_position import describe_standing
 from serving.pages.case.news import describe_news
 from serving.pages.case.record_names import RecordNames
 from serving.pages.case.record_words import (
@@ -19,7 +20,6 @@ from serving.pages.case.record_words import (
     describe_speaker,
     describe_time,
 )
-from serving.pages.case.standing import describe_standing
 from serving.pages.case.timeline import (
     PART_SIZE,
     TimelineEntry,

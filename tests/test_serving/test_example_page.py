@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from caselight.commands.demo import SYNTHETIC_CASES
 from features.history.columns import History
 from serving.pages.rendering import describe_day
-from synthetic.demo.history import find_now
+from synthetic.demo.five_weeks import find_now
 from synthetic.demo.people import DETECTIVE, PSYCHOLOGIST
 from synthetic.demo.weeks import Weeks
 from tests.test_serving.browsing import SIZES, list_violations, make_viewport

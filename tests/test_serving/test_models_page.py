@@ -19,8 +19,8 @@ from serving.oversight.at_capacity import describe_at_capacity
 from serving.oversight.card import CardValue, write_card, write_record
 from serving.oversight.groups import describe_audit
 from serving.oversight.metrics import read_figures
-from serving.oversight.performance import describe_performance
 from serving.oversight.rank_intervals import show_rank_intervals
+from serving.oversight.reported_performance import describe_performance
 from serving.oversight.run_words import format_needed
 from serving.pages.model_page import describe_about
 from serving.settings import make_settings

@@ -12,9 +12,9 @@ from serving.errors import ServiceError
 from serving.intake.checks import check_store
 from serving.oversight.audit_verification import reading_book, verify_store
 from serving.persons import Person
-from serving.store.acts import Act, acting
 from serving.store.audit_books import LOOKS_BEGUN_ANEW
 from serving.store.audit_lines import CHANGES, LOOKS, Book
+from serving.store.current_act import Act, acting
 from serving.store.database import Store, Writing, make_key
 from serving.store.engines import WRITES, find_file, name_looks_file
 from serving.store.schema import audit_heads, audit_lines, case_keys, orderings

@@ -16,8 +16,8 @@ from serving.oversight.unusual_access import (
     is_out_of_hours,
 )
 from serving.persons import MACHINE, Person
-from serving.store.acts import SERVICE, Act, acting
 from serving.store.audit_lines import LOOKS
+from serving.store.current_act import SERVICE, Act, acting
 from serving.store.database import Store, make_key
 from serving.store.schema import seals
 from tests.test_store.acts import add_case, decide_now, write_closing

@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
 from serving.decisions.agency_views import ViewIn, give_view, read_views
-from serving.decisions.history import read_decisions
+from serving.decisions.past_decisions import read_decisions
 from serving.errors import ServiceError
 from serving.flags.first_reads import ensure_first_read
 from serving.flags.flags import standing_flags

@@ -10,7 +10,7 @@ from features.errors import ConfigError
 from features.intake.contract_folder import read_folder
 from serving.intake.checks import check_store
 from serving.persons import Person
-from serving.store.acts import Act, acting
+from serving.store.current_act import Act, acting
 from serving.store.database import Store
 from serving.store.erasing import erase_identifier
 from serving.store.export import export_folder

@@ -3,7 +3,7 @@
 from typing import Any
 
 from serving.store.database import Store
-from synthetic.demo.cases import find_record, read_cases
+from synthetic.demo.seen_cases import find_record, read_cases
 from tests.test_store.acts import add_case, decide_now
 from tests.test_store.sent_rows import make_event, send
 

@@ -27,8 +27,8 @@ from serving.results.agreement import (
     read_reason_agreement,
     read_score_agreement,
 )
-from serving.results.outcomes import OutcomeFindings, read_outcomes
-from serving.results.sampling import Draw, bound_share, estimate_missed
+from serving.results.missed_cases import Draw, bound_share, estimate_missed
+from serving.results.reached_outcomes import OutcomeFindings, read_outcomes
 from serving.results.waits import WaitFindings, read_waits
 from serving.scoring.model_in_use import Champion
 from serving.service import Service

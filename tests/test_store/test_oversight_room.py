@@ -11,13 +11,13 @@ from features.contract.moments import parse_date
 from serving.access.seals import seal_case
 from serving.oversight.access_lines import Day, find_lines, find_people
 from serving.oversight.access_log import EntryFilter
+from serving.oversight.case_sample import draw_cases
 from serving.oversight.delays import LEAST_RECORDS, read_delays
-from serving.oversight.sampling import draw_cases
 from serving.oversight.unasked import read_unasked
 from serving.persons import Person
 from serving.standing.standings import refresh_standings
-from serving.store.acts import Act, acting
 from serving.store.audit_lines import LOOKS
+from serving.store.current_act import Act, acting
 from serving.store.database import Store
 from tests.test_store.sent_rows import key_of, make_case, make_event, make_fact, send
 

@@ -19,7 +19,7 @@ from serving.errors import ServiceError
 from serving.persons import MACHINE, ROLES, Person
 from serving.routes import ROUTERS
 from serving.standing.standings import refresh_standings
-from serving.store.acts import Act, acting
+from serving.store.current_act import Act, acting
 from serving.store.database import Store, make_key
 from serving.store.histories import read_history
 from serving.store.schema import (

@@ -20,7 +20,7 @@ from models.run_figures.codec import encode
 from training.audit import audit_list, pair_characteristics, read_characteristics
 from training.audit.characteristics import group_cases, pair_groups
 from training.audit.disclosure import LEAST_SHOWN, hide_counts
-from training.audit.measures import GroupMeasure
+from training.audit.group_measures import GroupMeasure
 from training.audit.wording import FEWER, RECORDED_LESS, TOO_FEW, VERDICTS, WITHHELD
 from training.figures.multiplicity import correct_holm
 

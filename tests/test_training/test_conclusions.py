@@ -17,6 +17,6 @@ def test_a_world_s_trap_is_found(world):
 
 def test_every_world_has_its_check():
     """No world stands without a check of what a report must find in it."""
-    from synthetic.simulator.settings import WORLDS
+    from synthetic.simulator.worlds import WORLDS
 
     assert set(CHECKS) == set(WORLDS)

@@ -29,7 +29,7 @@ from training.practice.breaks import Break
 from training.report import render_report, write_report
 from training.report.listing import cut_ranks
 from training.report.page import OPTIONAL
-from training.report.tables import AUC, COUNT, GAIN, IN_100, NOTHING
+from training.report.report_tables import AUC, COUNT, GAIN, IN_100, NOTHING
 
 CANARY = "CASE-4711-CANARY"
 

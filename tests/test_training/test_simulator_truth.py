@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from features.errors import ConfigError
 from synthetic.simulator import simulate_unit, stream_unit, write_truths
 from synthetic.simulator.course import draw_courses
-from synthetic.simulator.settings import WORLDS, to_switches
 from synthetic.simulator.truth import OUTCOMES, find_truth
+from synthetic.simulator.worlds import WORLDS, to_switches
 
 AS_OF_US = pd.Timestamp("2026-03-01", tz="Europe/London").value // 1_000
 COLUMNS = [

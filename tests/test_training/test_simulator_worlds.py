@@ -20,8 +20,8 @@ from features.history.open_cases import open_cases
 from features.intake.contract_folder import read_folder
 from models.bundle.baselines import rank_quantiles, sum_ranks
 from synthetic.simulator import simulate_unit
-from synthetic.simulator.settings import WORLDS, find_world, to_switches
 from synthetic.simulator.truth import find_truth
+from synthetic.simulator.worlds import WORLDS, find_world, to_switches
 from training.known_truth import Truth
 
 N_CASES, SEED = 4_000, 5

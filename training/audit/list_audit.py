@@ -17,11 +17,11 @@ from features.errors import ConfigError
 from models.run_figures.audit import AuditFigures, CharacteristicFigures, PrimaryFigures
 from training.audit import wording
 from training.audit.characteristics import Grouping, Values, make_groupings
-from training.audit.comparison import Comparison, settle
 from training.audit.disclosure import Hidden, hide_counts
-from training.audit.groups import GroupAudit, GroupedRows, GroupRows, audit_groups
-from training.audit.measures import DEFINITIONS, GroupMeasure, Quantity, Scale, describe
-from training.audit.recording import RecordedLess, find_recorded_less
+from training.audit.group_comparison import Comparison, settle
+from training.audit.group_figures import GroupAudit, GroupedRows, GroupRows, audit_groups
+from training.audit.group_measures import DEFINITIONS, GroupMeasure, Quantity, Scale, describe
+from training.audit.recording_signs import RecordedLess, find_recorded_less
 from training.audit.sums import AuditRows, GroupSums, add_up
 from training.figures.multiplicity import correct_holm
 from training.figures.resampling import draw_people_by_person

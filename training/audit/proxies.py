@@ -18,8 +18,8 @@ from features.contract.arrays import Float64, Int64
 from models.run_figures.audit import CharacteristicProxies, GroupProxyFigures, ProxyFigures
 from training.audit import wording
 from training.audit.characteristics import Values, group_cases
-from training.audit.comparison import Figure, make_figure
 from training.audit.disclosure import LEAST_PEOPLE
+from training.audit.group_comparison import Figure, make_figure
 from training.figures.resampling import draw_people_by_person, resampled_auc
 
 Bools = npt.NDArray[np.bool_]

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from features.contract.arrays import Float64, Int64
 from training.audit.characteristics import Grouping
-from training.audit.measures import Quantity
+from training.audit.group_measures import Quantity
 from training.figures.capacity import RankedOutcomes, rank_cases, weight_rows
 from training.figures.resampling import Counts
 

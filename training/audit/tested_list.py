@@ -10,7 +10,7 @@ from features.engine.measurement import Queries, compile_expressions, measure_qu
 from features.engine.plan import NamedExpression
 from features.history.columns import History
 from training.audit import ListAudit, Proxies, audit_list, find_proxies
-from training.audit.measures import GroupMeasure as AuditMeasure
+from training.audit.group_measures import GroupMeasure as AuditMeasure
 from training.audit.wording import DIFFERS
 from training.cohorts.landmarks import Landmarks
 from training.config import TrainingConfig

@@ -13,9 +13,9 @@ from models.run_figures.audit import (
 )
 from models.run_figures.run import RunFigures
 from training.audit import wording
-from training.audit.measures import DEFINITIONS, INTERCEPT_WORDS, GroupMeasure
+from training.audit.group_measures import DEFINITIONS, INTERCEPT_WORDS, GroupMeasure
 from training.report.parts import Block, Part, Section, Words, keep
-from training.report.tables import (
+from training.report.report_tables import (
     AUC,
     COUNT,
     GAIN,

@@ -10,7 +10,7 @@ from models.run_figures.ranking import (
 )
 from models.run_figures.run import RunFigures
 from training.report.parts import Block, Part, Section, keep
-from training.report.tables import (
+from training.report.report_tables import (
     AUC,
     COUNT,
     IN_100,

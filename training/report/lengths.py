@@ -6,7 +6,7 @@ from typing import Final
 from models.run_figures.run import RunFigures
 from models.run_figures.screening_list import ListLengths, PlacesFind
 from training.report.parts import Part
-from training.report.tables import (
+from training.report.report_tables import (
     COUNT,
     IN_100,
     ReportTable,

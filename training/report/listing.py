@@ -16,8 +16,7 @@ from models.run_figures.screening_list import (
 )
 from training.report.lengths import show_lengths
 from training.report.parts import Beside, Block, Part, Section, Words, keep, name_mark
-from training.report.summary import CANDIDATES
-from training.report.tables import (
+from training.report.report_tables import (
     COUNT,
     IN_100,
     ONE,
@@ -31,6 +30,7 @@ from training.report.tables import (
     show,
     show_interval,
 )
+from training.report.summary import CANDIDATES
 
 _GROUPS: Final = ("newly_referred", "returned", "all")
 """Order of the groups: nobody has looked at the first yet."""

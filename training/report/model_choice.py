@@ -9,8 +9,7 @@ from models.run_figures.fitting import CandidateFigures, ChoiceFigures, Training
 from models.run_figures.run import RunFigures
 from training.report.parts import Block, Part, Section, Words, keep, name_mark
 from training.report.provenance import IS_SETTING
-from training.report.summary import CANDIDATES
-from training.report.tables import (
+from training.report.report_tables import (
     AUC,
     COUNT,
     IN_100,
@@ -21,6 +20,7 @@ from training.report.tables import (
     show,
     show_difference,
 )
+from training.report.summary import CANDIDATES
 
 _COIN: Final = 0.5
 _Candidates = list[tuple[str, CandidateFigures]]

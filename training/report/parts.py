@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from models.charts.curves import BandChart, CurveChart
 from models.charts.marks import HoldsChart, RowChart
-from training.report.tables import ReportTable
+from training.report.report_tables import ReportTable
 
 Chart = RowChart | HoldsChart | CurveChart | BandChart
 

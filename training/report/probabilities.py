@@ -13,8 +13,7 @@ from models.run_figures.ranking import (
 )
 from models.run_figures.run import RunFigures
 from training.report.parts import Beside, Block, Part, Section, keep, name_mark
-from training.report.summary import CANDIDATES
-from training.report.tables import (
+from training.report.report_tables import (
     COUNT,
     IN_100,
     RATIO,
@@ -28,6 +27,7 @@ from training.report.tables import (
     show_between,
     show_interval,
 )
+from training.report.summary import CANDIDATES
 
 _BRIER: Final = Style(4)
 _LOG_ODDS: Final = Style(2, is_signed=True)

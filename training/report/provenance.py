@@ -9,7 +9,7 @@ from models.run_figures.fitting import DatedBreak
 from models.run_figures.run import OriginOpening, RunFacts, RunFigures, Setting
 from training.config import TrainingConfig
 from training.report.parts import Block, Part, Section, Words, keep
-from training.report.tables import COUNT, RATIO, Cell, Style, make_table, plain, say, show
+from training.report.report_tables import COUNT, RATIO, Cell, Style, make_table, plain, say, show
 
 _DECLARED: Final = tuple(field.name for field in fields(TrainingConfig))
 _P: Final = Style(4)

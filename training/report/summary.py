@@ -10,7 +10,7 @@ from models.run_figures.ranking import Evaluation
 from models.run_figures.run import RunFigures
 from training.evaluation.headlines import NO_MODEL, NO_SIGNAL, NOT_SHOWN
 from training.report.parts import Block, Part, Section, Words, keep, name_mark
-from training.report.tables import (
+from training.report.report_tables import (
     AUC,
     COUNT,
     IN_100,

@@ -6,7 +6,7 @@ from models.charts.curves import Band, draw_bands
 from models.run_figures.run import RunFigures
 from models.run_figures.screening_list import RankIntervals, TruthFigures, TruthPart
 from training.report.parts import Beside, Part, Section, keep, name_mark
-from training.report.tables import (
+from training.report.report_tables import (
     AUC,
     COUNT,
     IN_100,

@@ -6,8 +6,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
+from serving.decisions.case_versions import read_tag
 from serving.decisions.drafts import DecisionIn
-from serving.decisions.versions import read_tag
 from serving.errors import RequestProblem, invalid
 
 WAY_WORDS: Final = {

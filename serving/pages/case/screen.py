@@ -14,10 +14,10 @@ from serving.access.roles import DECIDERS, OPENERS
 from serving.access.seals import read_seal
 from serving.access.visibility import Sight
 from serving.decisions.case_news import CaseNews, find_case_news
+from serving.decisions.case_versions import write_tag
 from serving.decisions.case_view import describe_case
 from serving.decisions.outputs import CaseOut, WithoutOut
 from serving.decisions.score_without_record import Doubted, score_without
-from serving.decisions.versions import write_tag
 from serving.errors import ServiceError
 from serving.explanations.case_folders import CaseFolders
 from serving.explanations.explained_score import Explaining
@@ -27,10 +27,10 @@ from serving.lists.blind_review import VIEWS, blind_sitting
 from serving.lists.sittings import current_sitting
 from serving.pages.case import record_words
 from serving.pages.case.chart import describe_span, draw_case
+from serving.pages.case.current_position import describe_standing
 from serving.pages.case.decision_form import WAY_WORDS
 from serving.pages.case.news import describe_news
 from serving.pages.case.record_names import RecordNames
-from serving.pages.case.standing import describe_standing
 from serving.pages.case.timeline import TimelineEntry, lay_out, number_records
 from serving.pages.error_words import describe_problems
 from serving.pages.list_words import RULES as PLACE_WORDS

@@ -10,9 +10,9 @@ from serving.lists.blind_review import record_first_view
 from serving.lists.listed import read_rows
 from serving.lists.sittings import Sitting
 from synthetic.demo import words
-from synthetic.demo.cases import SeenCase, find_record
 from synthetic.demo.people import ADVOCATE, DETECTIVE, PSYCHOLOGIST, SCREENER
 from synthetic.demo.plans import judge_score, plan_decision, view_first
+from synthetic.demo.seen_cases import SeenCase, find_record
 from synthetic.demo.team import Team
 
 _LEFT: Final = 0.07

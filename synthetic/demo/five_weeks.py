@@ -23,7 +23,7 @@ from synthetic.demo.between_sittings import (
     see_to_flags,
 )
 from synthetic.demo.cuts import RecordedSpan, Records, write_cut
-from synthetic.demo.sittings import begin_sitting, doubt_record, hold_sitting
+from synthetic.demo.held_sittings import begin_sitting, doubt_record, hold_sitting
 from synthetic.demo.team import Team
 from synthetic.demo.weeks import FRIDAY, MONDAY, SITTINGS, THURSDAY, TUESDAY, Weeks
 

@@ -9,7 +9,7 @@ from scipy.stats import norm
 from features.contract.arrays import Float64
 from models.run_figures.audit import ComparisonFigures, RoundedFigure
 from training.audit import wording
-from training.audit.measures import DEFINITIONS, Definition, GroupMeasure, Scale, describe
+from training.audit.group_measures import DEFINITIONS, Definition, GroupMeasure, Scale, describe
 
 LEVEL: Final = 0.05
 LEAST_EXPECTED: Final = 5.0

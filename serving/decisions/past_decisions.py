@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, select
 
+from serving.decisions.case_versions import read_version
 from serving.decisions.outputs import DecisionOut, DecisionsOut, DischargeOut, ReasonViewOut
-from serving.decisions.versions import read_version
 from serving.store.database import Unit
 from serving.store.lookups import is_among
 from serving.store.opaque_keys import make_bad_cursor

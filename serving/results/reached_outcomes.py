@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from features.catalogue.declarations import Catalogue, Outcome
 from features.contract.arrays import Int64
 from features.engine.outcomes import horizon_end, label_landmarks
-from serving.results.sampling import Draw, MissedEstimate, estimate_missed
+from serving.results.missed_cases import Draw, MissedEstimate, estimate_missed
 from serving.store.database import Unit
 from serving.store.histories import read_history
 from serving.store.schema import list_places, sittings

@@ -11,7 +11,7 @@ from serving.results.agreement import (
     read_reason_agreement,
     read_score_agreement,
 )
-from serving.results.outcomes import OutcomeFindings, read_outcomes
+from serving.results.reached_outcomes import OutcomeFindings, read_outcomes
 from serving.results.waits import WaitFindings, read_waits
 from serving.store.database import Store, Unit
 

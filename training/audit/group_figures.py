@@ -10,7 +10,8 @@ from features.contract.arrays import Float64, Int64
 from models.run_figures.audit import GroupFigures
 from training.audit import wording
 from training.audit.characteristics import Grouping
-from training.audit.comparison import (
+from training.audit.disclosure import LEAST_PEOPLE, LEAST_POSITIVES, LEAST_SHOWN, Hidden
+from training.audit.group_comparison import (
     Comparison,
     Figure,
     Sides,
@@ -20,8 +21,7 @@ from training.audit.comparison import (
     make_figure,
     too_few,
 )
-from training.audit.disclosure import LEAST_PEOPLE, LEAST_POSITIVES, LEAST_SHOWN, Hidden
-from training.audit.measures import DEFINITIONS, GroupMeasure, Needs, Quantity, Reveals, Scale
+from training.audit.group_measures import DEFINITIONS, GroupMeasure, Needs, Quantity, Reveals, Scale
 from training.audit.sums import GroupSums
 from training.figures.logit import LogitFit, fit_logit, to_log_odds
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from models.run_figures.audit import RecordedLessFigures
 from training.audit import wording
-from training.audit.comparison import cut
-from training.audit.groups import GroupAudit
-from training.audit.measures import GroupMeasure
+from training.audit.group_comparison import cut
+from training.audit.group_figures import GroupAudit
+from training.audit.group_measures import GroupMeasure
 
 
 @dataclass(frozen=True)
