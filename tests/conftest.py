@@ -73,7 +73,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the database server that was started for the run, once all who used it have ended."""
     if hasattr(config, "workerinput"):
         return  # others of the run may ask it still
-    from tests.test_store.postgresql_server import end_server
+    from tests.test_serving.postgresql_server import end_server
 
     end_server(config._tmp_path_factory)
 

@@ -25,6 +25,30 @@ from serving.store.database import open_store
 from serving.store.upgrading import upgrade
 from tests.run_folder import make_once
 from tests.test_serving.browsing import Seen, Visitors, launched, listening
+from tests.test_serving.stores import (
+    address,
+    clock,
+    databases,
+    made_sqlite,
+    new_address,
+    open_another,
+    postgresql,
+    store,
+    template,
+)
+
+# Fixtures of a real store, which every room's tests may ask for.
+__all__ = [
+    "address",
+    "clock",
+    "databases",
+    "made_sqlite",
+    "new_address",
+    "open_another",
+    "postgresql",
+    "store",
+    "template",
+]
 
 ORIGIN = "http://127.0.0.1"
 CAPACITY = 6  # fewer than the open cases, so that most of them are not on the list
@@ -230,7 +254,7 @@ def example() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def address(make_app: Callable[..., FastAPI]) -> Iterator[str]:
+def service_address(make_app: Callable[..., FastAPI]) -> Iterator[str]:
     """Return the address of a service over a store of the file's own, on a free port."""
     with listening(make_app()) as found:
         yield found
@@ -244,9 +268,9 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, address: str) -> Iterator[Visitors]:
+def open_page(browser: Browser, service_address: str) -> Iterator[Visitors]:
     """Return a way to open pages as somebody; a complaint or another machine fails the test."""
-    visitors = Visitors(browser, address)
+    visitors = Visitors(browser, service_address)
     yield visitors
     visitors.leave()
 
