@@ -1,4 +1,4 @@
-"""Where the marks of a chart stand; ``templates/charts.html`` draws them as inline SVG.
+"""Where the marks of a chart stand; ``templates/macros.html`` draws them as inline SVG.
 
 A chart is 400 units wide, about as wide as a telephone shows it, and its letters are as large there
 as the page's own. It never stands alone: the same figures are in a table beside it. What differs
