@@ -53,13 +53,15 @@ def _borrow_events(folder: ContractFolder) -> pd.DataFrame:
         return own
     there = links.rename(columns={"linked_case_id": "other"})
     back = links.rename(columns={"case_id": "other", "linked_case_id": "case_id"})
-    columns = ["case_id", "other", "kind", "recorded_at", "ended_at", SUPERSEDED_AT]
+    columns = ["link_id", "case_id", "other", "kind", "recorded_at", "ended_at", SUPERSEDED_AT]
     pairs = pd.concat([there[columns], back[columns]], ignore_index=True)
     pairs = pairs[
         pairs["case_id"].isin(folder.cases["case_id"]) & (pairs["case_id"] != pairs["other"])
     ]
     pairs = pairs.rename(columns={"case_id": "seen_by", "kind": "via"})
-    pairs = pairs.assign(link=np.arange(len(pairs)))
+    # The numbers settle ties below, so that they must not depend on the order of rows.
+    pairs = pairs.sort_values(["seen_by", "other", "link_id"], kind="stable")
+    pairs = pairs.assign(link=np.arange(len(pairs))).drop(columns="link_id")
     met = pairs.merge(folder.events, left_on="other", right_on="case_id", suffixes=("_of_link", ""))
     met = met[met["ended_at"].isna() | (met["occurred_at"] < met["ended_at"])]
     incident = met["incident_id"].where(met["incident_id"].notna(), met["event_id"])
@@ -83,18 +85,20 @@ def _assemble_events(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Events:
     occurred_at = frame["occurred_at"].to_numpy(dtype=np.int64)
     recorded_at = frame["recorded_at"].to_numpy(dtype=np.int64)
     event_id = frame["event_id"].to_numpy(dtype=object)
-    order = _sort((case, occurred_at, recorded_at), event_id)
+    superseded_at = frame[SUPERSEDED_AT].to_numpy(dtype=np.int64)
+    link = frame["link"].to_numpy(dtype=np.int64)
+    # Through two versions of a link one event is seen twice, under one identifier.
+    order = _sort((case, occurred_at, recorded_at), event_id, then=(superseded_at, link))
     case = case[order]
     coded = {name: _take(_code(frame[name]), order) for name in CODED_COLUMNS}
     pointer = _point(case, len(cases))
-    link = frame["link"].to_numpy(dtype=np.int64)[order]
     named = frame[SUPERSEDED_BY].to_numpy(dtype=object)[order]
     return Events(
         pointer=pointer,
         occurred_at=occurred_at[order],
         recorded_at=recorded_at[order],
-        superseded_at=frame[SUPERSEDED_AT].to_numpy(dtype=np.int64)[order],
-        superseded_by=_place_next(pointer, (case, link), event_id[order], named),
+        superseded_at=superseded_at[order],
+        superseded_by=_place_next(pointer, (case, link[order]), event_id[order], named),
         value=frame["value"].to_numpy(dtype=np.float64)[order],
         incident=_number_incidents(frame, order, case),
         measured=may_be_measured(frame).to_numpy(dtype=np.bool_)[order],
@@ -123,12 +127,16 @@ def _assemble_facts(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Facts:
     )
 
 
-def _sort(keys: tuple[npt.NDArray[np.integer[Any]], ...], ids: npt.NDArray[np.object_]) -> Int64:
-    """Return the order by ``keys``, first one first, then by identifier.
+def _sort(
+    keys: tuple[npt.NDArray[np.integer[Any]], ...],
+    ids: npt.NDArray[np.object_],
+    then: tuple[Int64, ...] = (),
+) -> Int64:
+    """Return the order by ``keys``, first one first, then by identifier, then by ``then``.
 
     Identifiers are compared only where all keys are equal: comparing text is slow and ties are few.
     """
-    order = np.lexsort(keys[::-1])
+    order = np.lexsort((*then[::-1], *keys[::-1]))
     tied = np.ones(max(len(order) - 1, 0), dtype=np.bool_)
     for key in keys:
         placed = key[order]

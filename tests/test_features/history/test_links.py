@@ -68,6 +68,19 @@ def test_a_linked_event_counts_once_event_and_link_are_known(catalogue_of, as_of
     assert values(catalogue_of, history, as_of)[0][1] == linked
 
 
+def test_the_order_of_a_corrected_links_rows_changes_nothing():
+    """An event seen through both versions of a link stands in one order, however rows came."""
+    versions = [
+        LINK | {"link_id": "l4", "recorded_at": "2025-01-05"},
+        LINK | {"link_id": "l2", "recorded_at": "2025-01-06", "supersedes": "l4"},
+    ]
+    one, other = (history_with(some).events for some in (versions, versions[::-1]))
+    twins = [str(key) for key in one.event_id].count("D/d1")
+    assert twins == 2
+    for name in ("event_id", "recorded_at", "superseded_at", "superseded_by"):
+        assert getattr(one, name).tolist() == getattr(other, name).tolist(), name
+
+
 def test_an_ended_or_withdrawn_link_shows_no_more(catalogue_of):
     """What occurred after a link ended is not seen, nor anything once it was withdrawn."""
     ended = history_with([LINK | {"recorded_at": "2025-03-05", "ended_at": "2025-04-01"}])
