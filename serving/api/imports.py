@@ -40,6 +40,7 @@ from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
 from serving.store.database import Store, Unit
 from serving.store.opaque_keys import KEY_PATTERN
+from serving.store.paging import cut_page
 from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
@@ -84,11 +85,11 @@ def read_all(
     """List imports, the latest first."""
     unit = service.need_unit()
     with service.need_store().reading() as connection:
-        found = list_imports(connection, after=cursor, limit=limit)
-    more = len(found) == limit
+        found = list_imports(connection, after=cursor, limit=limit + 1)
+    page = cut_page(found, limit, lambda one: one.import_key)
     return ImportsOut(
-        imports=[_describe(one, unit) for one in found],
-        next_cursor=found[-1].import_key if more else None,
+        imports=[_describe(one, unit) for one in page.items],
+        next_cursor=page.next_cursor,
     )
 
 
@@ -149,10 +150,11 @@ def read_rejects(
     store = service.need_store()
     with store.reading() as connection:
         reader = _find_reader(connection, need_import(connection, import_key), person)
-        found = list_rejects(connection, import_key, after=cursor, limit=limit)
+        found = list_rejects(connection, import_key, after=cursor, limit=limit + 1)
+    page = cut_page(found, limit, lambda row: int(row.number))
     return RejectsOut(
-        rejects=[RejectOut.model_validate(_describe_reject(row, reader)) for row in found],
-        next_cursor=found[-1].number if len(found) == limit else None,
+        rejects=[RejectOut.model_validate(_describe_reject(row, reader)) for row in page.items],
+        next_cursor=page.next_cursor,
     )
 
 

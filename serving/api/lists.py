@@ -34,6 +34,7 @@ from serving.scoring.stored_advice import advise_scores
 from serving.service import Service, ServiceDep
 from serving.store.database import Unit
 from serving.store.opaque_keys import KEY_PATTERN, make_bad_cursor
+from serving.store.paging import cut_page
 from serving.web.error_answers import describe_errors
 from serving.web.gate import note_shown, sight_of
 
@@ -95,10 +96,10 @@ def read_sittings(
         if cursor is not None and after is None:
             raise make_bad_cursor()
         found = list_sittings(connection, limit + 1, after=after)
-        described = _describe_all(connection, found[:limit], current, unit)
-    told = [SittingOut(**one) for one in described]
+        page = cut_page(found, limit, lambda one: one.key)
+        described = _describe_all(connection, page.items, current, unit)
     return SittingsOut(
-        sittings=told, next_cursor=told[-1].sitting_key if len(found) > limit else None
+        sittings=[SittingOut(**one) for one in described], next_cursor=page.next_cursor
     )
 
 

@@ -26,6 +26,7 @@ from serving.service import ServiceDep
 from serving.standing.states import OPEN
 from serving.store.database import Unit
 from serving.store.opaque_keys import KEY_PATTERN
+from serving.store.paging import cut_page
 from serving.store.schema import cases, standings
 from serving.web.error_answers import describe_errors
 
@@ -219,9 +220,10 @@ def list_scores(
             raise _make_absent("case")
         found = read_scores(connection, key, size=limit + 1, before_seq=cursor)
         withheld = is_blind(connection, key)
+    page = cut_page(found, limit, lambda one: one.stored_seq)
     return StoredScoresOut(
-        scores=[_describe(one, service.need_unit(), withheld=withheld) for one in found[:limit]],
-        next_cursor=found[limit - 1].stored_seq if len(found) > limit else None,
+        scores=[_describe(one, service.need_unit(), withheld=withheld) for one in page.items],
+        next_cursor=page.next_cursor,
     )
 
 

@@ -22,6 +22,7 @@ from serving.promotions.record import (
 from serving.scoring.bundle_uses import read_use
 from serving.service import ServiceDep
 from serving.store.database import Unit
+from serving.store.paging import cut_page
 from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["models"])
@@ -110,14 +111,15 @@ def list_promotions(
         steps = read_steps(connection)
         since_us = None if bundle_id is None else read_use(connection, bundle_id)
     line = follow(steps)
-    told = [one for one in reversed(steps) if one.stored_seq < cursor]
+    earlier = [one for one in reversed(steps) if one.stored_seq < cursor]
+    page = cut_page(earlier, limit, lambda one: one.stored_seq)
     return PromotionsOut(
         in_use=None if bundle_id is None else _describe_use(steps, bundle_id, since_us, unit),
         fault=service.champion.fault or describe_fault(line.in_use, bundle_id),
         before=list(line.before),
         waiting=[_describe(one, unit) for one in find_waiting(steps)],
-        steps=[_describe(one, unit) for one in told[:limit]],
-        next_cursor=told[limit - 1].stored_seq if len(told) > limit else None,
+        steps=[_describe(one, unit) for one in page.items],
+        next_cursor=page.next_cursor,
     )
 
 

@@ -31,6 +31,7 @@ from serving.standing.standings import StandingRules
 from serving.store.database import Unit
 from serving.store.lookups import is_among
 from serving.store.opaque_keys import make_bad_cursor
+from serving.store.paging import cut_page
 from serving.store.row_text import Clockface
 from serving.store.schema import case_keys, decisions, scores, standings
 
@@ -91,14 +92,14 @@ def read_caseload(
     """
     blind = find_blind(connection)
     found = connection.execute(_select_page(connection, wanted, blind)).all()
-    shown = found[: wanted.size]
+    page = cut_page(found, wanted.size, lambda row: str(row.case_key))
     count = select(func.count()).select_from(standings).where(_is_wanted(wanted))
     return CaseloadOut(
         n_managed=int(connection.execute(count).scalar_one()),
         as_of=Clockface(unit.time_zone).show(now_us),
         synthetic=unit.synthetic,
-        cases=_describe(connection, shown, unit, rules, blind),
-        next_cursor=shown[-1].case_key if len(found) > wanted.size else None,
+        cases=_describe(connection, page.items, unit, rules, blind),
+        next_cursor=page.next_cursor,
     )
 
 

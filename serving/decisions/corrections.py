@@ -21,6 +21,7 @@ from serving.schemas import Strict
 from serving.store.case_keys import need_case
 from serving.store.database import Unit, Writing, make_key
 from serving.store.opaque_keys import make_bad_cursor
+from serving.store.paging import cut_page
 from serving.store.record_conditions import is_for_all
 from serving.store.row_text import Clockface, name_actor
 from serving.store.schema import RECORDS, correction_answers, correction_requests
@@ -195,11 +196,12 @@ def read_open_corrections(
             raise make_bad_cursor()
         condition = and_(condition, _requests.stored_seq > seq)
     found = _read(connection, condition, unit, size + 1)
+    page = cut_page(found, size, lambda one: one.request_key)
     count = select(func.count()).select_from(correction_requests).where(wanted)
     return CorrectionsOut(
-        corrections=found[:size],
+        corrections=list(page.items),
         n_open=int(connection.execute(count).scalar_one()),
-        next_cursor=found[size - 1].request_key if len(found) > size else None,
+        next_cursor=page.next_cursor,
     )
 
 

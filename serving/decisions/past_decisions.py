@@ -10,6 +10,7 @@ from serving.decisions.outputs import DecisionOut, DecisionsOut, DischargeOut, R
 from serving.store.database import Unit
 from serving.store.lookups import is_among
 from serving.store.opaque_keys import make_bad_cursor
+from serving.store.paging import cut_page
 from serving.store.row_text import Clockface, name_actor
 from serving.store.schema import decision_reasons, decisions, discharges, flag_raisings
 
@@ -55,13 +56,12 @@ def read_decisions(
     )
     if cursor is not None:
         query = query.where(decisions.c.version < _find_version(connection, case_key, cursor))
-    found = connection.execute(query).all()
-    shown = found[:size]
-    is_first = cursor is None and shown
+    page = cut_page(connection.execute(query).all(), size, lambda row: str(row.decision_key))
+    is_first = cursor is None and page.items
     return DecisionsOut(
-        version=shown[0].version if is_first else read_version(connection, case_key),
-        decisions=_describe_all(connection, shown, unit, withheld=withheld),
-        next_cursor=shown[-1].decision_key if len(found) > size else None,
+        version=page.items[0].version if is_first else read_version(connection, case_key),
+        decisions=_describe_all(connection, page.items, unit, withheld=withheld),
+        next_cursor=page.next_cursor,
     )
 
 

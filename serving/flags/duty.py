@@ -4,6 +4,7 @@ It stands outside the list's capacity. An acknowledgement says that a person has
 decides nothing and discharges nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -17,6 +18,7 @@ from serving.persons import Person, read_person
 from serving.standing.record_fates import IN_FORCE, read_record_fates
 from serving.store.database import Writing
 from serving.store.opaque_keys import is_key, make_bad_cursor
+from serving.store.paging import Page, cut_page
 from serving.store.schema import acknowledgements, case_keys, flag_raisings, unit
 
 MOST_ITEMS: Final = 500
@@ -76,7 +78,7 @@ class DutyItem:
 
 
 @dataclass(frozen=True)
-class DutyQueue:
+class DutyQueue(Page["DutyItem", str]):
     """Part of the queue, and how long all of it is.
 
     Parameters
@@ -85,15 +87,11 @@ class DutyQueue:
         Not acknowledged first, then acknowledged and still standing; of each those due first.
     n_waiting, n_overdue, n_acknowledged
         Raisings in the whole queue; ``n_overdue`` are among ``n_waiting``.
-    next_cursor
-        Where the next part begins; ``None`` after the last.
     """
 
-    items: tuple[DutyItem, ...]
     n_waiting: int
     n_overdue: int
     n_acknowledged: int
-    next_cursor: str | None
 
 
 def read_queue(
@@ -129,14 +127,14 @@ def read_queue(
     for one in _SECTIONS[_SECTIONS.index(section) :]:
         place = after if one == section else None
         found += _read_section(connection, one, place, size + 1 - len(found), sight)
-    shown = found[:size]
+    page = cut_page(found, size, _write_cursor)
     waiting, overdue, acknowledged = _count(connection, now_us, sight)
     return DutyQueue(
-        items=_describe(connection, shown, now_us),
+        items=_describe(connection, page.items, now_us),
         n_waiting=waiting,
         n_overdue=overdue,
         n_acknowledged=acknowledged,
-        next_cursor=_write_cursor(shown[-1]) if len(found) > size else None,
+        next_cursor=page.next_cursor,
     )
 
 
@@ -194,7 +192,9 @@ def _count(connection: Connection, now_us: int, sight: Sight) -> tuple[int, int,
     return numbers[0], numbers[1], numbers[2]
 
 
-def _describe(connection: Connection, rows: list[Row[Any]], now_us: int) -> tuple[DutyItem, ...]:
+def _describe(
+    connection: Connection, rows: Sequence[Row[Any]], now_us: int
+) -> tuple[DutyItem, ...]:
     fates = read_record_fates(connection, [(row.case_key, row.record_id) for row in rows])
     return tuple(
         DutyItem(

@@ -17,6 +17,7 @@ from serving.standing.standings import StandingRules
 from serving.standing.states import plain_state
 from serving.store.database import Writing
 from serving.store.opaque_keys import is_key, make_bad_cursor
+from serving.store.paging import Page, cut_page
 from serving.store.schema import case_keys, cases, first_reads, standings, unit
 
 MOST_ITEMS: Final = 500
@@ -61,7 +62,7 @@ class UnreadCase:
 
 
 @dataclass(frozen=True)
-class UnreadCases:
+class UnreadCases(Page["UnreadCase", str]):
     """Part of the unread cases, due first, and how many there are in all.
 
     Parameters
@@ -70,14 +71,10 @@ class UnreadCases:
         The cases of this part.
     n_due, n_overdue
         Unread cases whose time runs, and those whose time has passed.
-    next_cursor
-        Where the next part begins; ``None`` after the last.
     """
 
-    items: tuple[UnreadCase, ...]
     n_due: int
     n_overdue: int
-    next_cursor: str | None
 
 
 def record_first_read(
@@ -250,15 +247,18 @@ def _read_part(
         .order_by(_due, standings.c.case_key)
         .limit(size + 1)
     )
-    found = connection.execute(query).all()
-    shown = found[:size]
+    # A key alone: a moment of a case in an address would be case data.
+    page = cut_page(connection.execute(query).all(), size, _name_row)
     return UnreadCases(
-        items=tuple(_describe(row, now_us) for row in shown),
+        items=tuple(_describe(row, now_us) for row in page.items),
         n_due=_count(connection, _due > now_us, in_sight),
         n_overdue=_count(connection, _due <= now_us, in_sight),
-        # A key alone: a moment of a case in an address would be case data.
-        next_cursor=shown[-1].case_key if len(found) > size else None,
+        next_cursor=page.next_cursor,
     )
+
+
+def _name_row(row: Row[Any]) -> str:
+    return str(row.case_key)
 
 
 def _after(

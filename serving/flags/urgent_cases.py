@@ -18,6 +18,7 @@ from serving.persons import read_person
 from serving.standing.record_fates import IN_FORCE, read_record_fates
 from serving.store.lookups import is_among
 from serving.store.opaque_keys import is_key, make_bad_cursor
+from serving.store.paging import Page, cut_page
 from serving.store.schema import acknowledgements, case_keys, flag_raisings, standings
 
 CASES_PER_PAGE: Final = 30
@@ -84,22 +85,18 @@ class UrgentCounts:
 
 
 @dataclass(frozen=True)
-class UrgentPage:
+class UrgentPage(Page["UrgentCase", str]):
     """Part of the queue by case.
 
     Parameters
     ----------
-    cases
+    items
         Those with a flag that nobody has seen first; of each those due first.
     counts
         Of the whole queue.
-    next_cursor
-        Where the next part begins; ``None`` after the last.
     """
 
-    cases: tuple[UrgentCase, ...]
     counts: UrgentCounts
-    next_cursor: str | None
 
 
 def read_urgent(
@@ -123,12 +120,12 @@ def read_urgent(
     ServiceError
         If the cursor is none (422).
     """
-    found = _read_order(connection, sight, cursor)
-    keys = [row.case_key for row in found[:CASES_PER_PAGE]]
+    keys = [str(row.case_key) for row in _read_order(connection, sight, cursor)]
+    page = cut_page(keys, CASES_PER_PAGE, str)
     return UrgentPage(
-        cases=_read_cases(connection, keys),
+        items=_read_cases(connection, page.items),
         counts=_count(connection, now_us, sight),
-        next_cursor=keys[-1] if len(found) > CASES_PER_PAGE else None,
+        next_cursor=page.next_cursor,
     )
 
 

@@ -61,7 +61,7 @@ class Filters:
 
 
 @dataclass(frozen=True)
-class Page:
+class OpenCasesPage:
     """Some open cases.
 
     Parameters
@@ -89,7 +89,7 @@ def read_page(
     order: Order,
     size: int,
     cursor: str | None = None,
-) -> Page:
+) -> OpenCasesPage:
     """Read some open cases.
 
     Those that have what is ordered by, a score or a wait, come first; then the rest by arrival.
@@ -132,7 +132,7 @@ def read_page(
     told = [row for _, row in found[:size]]
     covered = _read_blind(connection, filters, blind) if cursor is None else []
     ids = _read_ids(connection, [row.case_key for row in (*told, *covered)])
-    return Page(
+    return OpenCasesPage(
         [_describe(row, ids, unit, now_us, blind=False) for row in told],
         [_describe(row, ids, unit, now_us, blind=True) for row in covered],
         _make_cursor(found[:size]) if len(found) > size else None,

@@ -94,7 +94,7 @@ def _show(
     with store.reading() as connection:
         sitting = current_sitting(connection)
         page = read_urgent(connection, now_us, sight_of(request, connection), cursor)
-    note_shown(request, (one.key for one in page.cases))
+    note_shown(request, (one.key for one in page.items))
     return render(
         request,
         "urgent.html",
@@ -147,4 +147,4 @@ def _describe_cases(service: Service, page: UrgentPage, now_us: int) -> list[dic
             "is_late": any(flag["late"] for flag in flags),
         }
 
-    return [describe(one) for one in page.cases]
+    return [describe(one) for one in page.items]
