@@ -90,20 +90,20 @@ class Handler(BaseHTTPRequestHandler):
             parts = urlsplit(self.path)
             asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
             if parts.path.startswith("/control"):
-                return self._describe({"counts": self.state.counts, "kid": self.state.kid})
+                return self._answer({"counts": self.state.counts, "kid": self.state.kid})
             if self.state.is_down:
-                return self._describe({}, 503)
+                return self._answer({}, 503)
             if parts.path == "/.well-known/openid-configuration":
                 self.state.counts["discovery"] += 1
-                return self._describe(self._describe())
+                return self._answer(self._describe())
             if parts.path == "/jwks":
                 self.state.counts["jwks"] += 1
-                return self._describe(self._list_keys())
+                return self._answer(self._list_keys())
             if parts.path == "/authorize":
                 return self._authorize(asked)
             if parts.path == "/end":
                 return self._lead(asked["post_logout_redirect_uri"])
-            self._describe({}, 404)
+            self._answer({}, 404)
 
     def do_POST(self) -> None:
         """Answer whoever brings a code, or a test that sets something."""
@@ -112,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
             if self.path == "/token":
                 self.state.counts["token"] += 1
                 asked = {name: values[0] for name, values in parse_qs(body.decode()).items()}
-                return self._describe({}, 503) if self.state.is_down else self._exchange(asked)
+                return self._answer({}, 503) if self.state.is_down else self._exchange(asked)
             self._control(json.loads(body))
 
     def _control(self, asked: dict[str, Any]) -> None:
@@ -125,8 +125,8 @@ class Handler(BaseHTTPRequestHandler):
             for name, value in asked.items():
                 setattr(self.state, name, value)
         elif verb == "sign":
-            return self._describe({"token": self.state.sign(asked["claims"], asked["header"])})
-        self._describe({})
+            return self._answer({"token": self.state.sign(asked["claims"], asked["header"])})
+        self._answer({})
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -165,7 +165,7 @@ class Handler(BaseHTTPRequestHandler):
             or begun["redirect_uri"] != asked.get("redirect_uri")
             or self.headers.get("authorization") != f"Basic {secret}"
         ):
-            return self._describe({"error": "invalid_grant"}, 400)
+            return self._answer({"error": "invalid_grant"}, 400)
         now_s = self.state.now()
         claims = {
             "iss": self.address,
@@ -176,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
         }
         claims |= self.state.person | self.state.claims
         claims = {name: value for name, value in claims.items() if value is not None}
-        self._describe(
+        self._answer(
             {
                 "access_token": secrets.token_urlsafe(8),
                 "token_type": "Bearer",
@@ -184,7 +184,7 @@ class Handler(BaseHTTPRequestHandler):
             }
         )
 
-    def _describe(self, told: dict[str, Any], status: int = 200) -> None:
+    def _answer(self, told: dict[str, Any], status: int = 200) -> None:
         body = json.dumps(told).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")

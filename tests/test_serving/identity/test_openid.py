@@ -1,6 +1,7 @@
 """Signing in through an OpenID provider: there and back once, as oneself, and out everywhere."""
 
 import hashlib
+import html
 import json
 import re
 import threading
@@ -140,7 +141,7 @@ def test_the_cookies_are_bound_to_the_service(browser: TestClient, issuer: Issue
 
 def test_the_page_of_the_sign_in_has_one_way(browser: TestClient) -> None:
     """The page offers the organisation's account alone: no form, no name, no script needed."""
-    page = browser.get("/sign-in").text
+    page = html.unescape(browser.get("/sign-in").text)
 
     assert page.count("Sign in with your organisation's account") == 1
     assert 'href="/sign-in/begin"' in page

@@ -155,8 +155,10 @@ def test_deciding_does_not_lose_the_place(open_page: Callable[..., Page]) -> Non
     page.get_by_label("Looked at again on").fill("2026-12-01")
     page.get_by_label("I did not look at it").check()
     page.evaluate("document.getElementById('answers').scrollIntoView()")
+    button = page.get_by_role("button", name="Record the decision")
+    button.scroll_into_view_if_needed()  # as a person would, to press it
     before = page.evaluate("window.scrollY")
-    page.get_by_role("button", name="Record the decision").click()
+    button.click()
 
     expect(page.get_by_role("heading", name="Recorded")).to_be_in_viewport()
     assert "behind=" in page.url
