@@ -138,6 +138,11 @@ def draw_curves(
         Names of 0, 1, 2, ... on the axis across, where it is not one of numbers.
     least
         Where the axis up begins; what lies below is not drawn.
+
+    Returns
+    -------
+    CurveChart
+        Every curve with its place, in units of the drawing.
     """
     points = [point for one in curves for point in one.points]
     end_x = float(max(len(names) - 1, 1))
@@ -183,7 +188,20 @@ def _join(points: Sequence[tuple[float, float] | None]) -> str:
 
 
 def draw_bands(key: str, title: str, says: str, bands: Sequence[Band]) -> BandChart:
-    """Give every band its place, the first place above; see :class:`BandChart`."""
+    """Give every band its place, the first place above; see :class:`BandChart`.
+
+    Parameters
+    ----------
+    key, title, says
+        See :class:`BandChart`.
+    bands
+        The intervals, by the place of their case; ranks from 1.
+
+    Returns
+    -------
+    BandChart
+        Every band with its place, in units of the drawing.
+    """
     end = find_round(max((one.high for one in bands), default=1.0))
 
     def x_of(rank: float) -> float:

@@ -164,6 +164,11 @@ def draw_rows(
         A value that means something, and its words.
     is_dot
         See :class:`RowChart`.
+
+    Returns
+    -------
+    RowChart
+        Every row with its place, in units of the drawing.
     """
     known = [x for row in rows for x in (row.value, row.high) if x is not None]
     end = most if most is not None else find_round(max([*known, limit[0] if limit else 0.0]))
@@ -183,7 +188,20 @@ def draw_rows(
 
 
 def draw_holds(key: str, title: str, says: str, points: Sequence[Point]) -> HoldsChart:
-    """Give every point its place; both axes run from 0 to the same end, in 100."""
+    """Give every point its place; both axes run from 0 to the same end, in 100.
+
+    Parameters
+    ----------
+    key, title, says
+        See :class:`HoldsChart`.
+    points
+        What was estimated and seen, as shares from 0 to 1.
+
+    Returns
+    -------
+    HoldsChart
+        Every point with its place, in units of the drawing.
+    """
     seen = [x for one in points for x in (one.estimated, one.seen, one.high) if x is not None]
     end = min(find_round(100 * max(seen, default=1.0)), 100.0) / 100
 

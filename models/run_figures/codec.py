@@ -44,6 +44,11 @@ def encode(value: object) -> object:
     ----------
     value
         A dataclass, mapping, tuple, list, enumeration member, number, text or ``None``.
+
+    Returns
+    -------
+    object
+        Mappings, lists, texts and numbers alone.
     """
     if is_dataclass(value):
         return {

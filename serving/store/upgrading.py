@@ -173,7 +173,7 @@ def check_looks(store: Store) -> list[SchemaFault]:
     except SQLAlchemyError:
         return [
             SchemaFault(
-                "the book of looks beside the store is missing or cannot be read",
+                "the access log beside the store is missing or cannot be read",
                 "restore it from a backup; where there is none, `caselight db upgrade` begins "
                 "another and says so in the book of changes",
             )

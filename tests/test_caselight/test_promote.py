@@ -15,6 +15,8 @@ from sqlalchemy import select
 from caselight.__main__ import run
 from features.catalogue.file import load_catalogue
 from models.bundle.folder import load_bundle
+from models.run_figures.codec import decode
+from models.run_figures.run import RunFigures
 from serving.promotions.record import PromotionStep, find_waiting, follow, read_steps
 from serving.store.database import open_store
 from serving.store.schema import audit_lines
@@ -563,7 +565,9 @@ def test_the_registrys_champion_is_what_was_approved(
 
     folder, bundle_id = place.make_bundle("bundle")
     metrics = json.loads((Path(folder) / "metrics.json").read_text())
-    result = TrainingResult(bundle_id, (), (), metrics)
+    figures = decode(RunFigures, metrics)
+    assert figures is not None
+    result = TrainingResult(bundle_id, (), (), figures)
     uri = f"sqlite:///{place.root / 'mlflow.db'}"
 
     def register(**said: Any) -> Any:

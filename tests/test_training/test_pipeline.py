@@ -12,6 +12,8 @@ from features.errors import ConfigError, LeakageError
 from features.history.assembly import assemble_history
 from features.intake.contract_folder import read_folder
 from models.bundle.folder import load_bundle
+from models.run_figures.codec import decode
+from models.run_figures.run import RunFigures
 from training.config import load_config
 from training.fitting.models import split_by_person
 from training.pipeline import check_dates, train
@@ -176,7 +178,9 @@ def test_the_registry_serves_the_same_scores(
 
     bundle = load_bundle(small_unit.bundle)
     metrics = json.loads((small_unit.bundle / "metrics.json").read_text())
-    result = TrainingResult(bundle.id, tuple(metrics["headlines"]), (), metrics)
+    figures = decode(RunFigures, metrics)
+    assert figures is not None
+    result = TrainingResult(bundle.id, tuple(metrics["headlines"]), (), figures)
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     if within_project:  # as `mlflow run` calls us: in a run, and an experiment, of its own
         opened = mlflow.MlflowClient(uri).create_run("0").info.run_id
