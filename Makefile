@@ -28,7 +28,7 @@ test: setup ## Run every test
 	@$(VENV)/python scripts/test.py
 
 test-fast: setup ## Run the tests that need little time: on SQLite alone, without a browser
-	@$(VENV)/python scripts/test.py -m "not (long or postgresql or browser or real_data)"
+	@$(VENV)/python scripts/test.py -m "not (long or postgresql or browser or nginx or real_data)"
 
 check: setup ## Format, lint, types, direction of imports, locks, insecure patterns
 	$(VENV)/ruff format --check .

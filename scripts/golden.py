@@ -36,8 +36,9 @@ CHICAGO: Final = (
 COMPARED: Final = ("*.parquet", "*.jsonl", "*.csv", "*.json", "*.txt", "*.yaml", "*.html")
 IGNORED: Final = {
     "openings.jsonl": "holds the time of the run",
+    "mlartifacts": "copies of the bundle under names that MLflow draws",
 }
-"""File names that are not compared, with the reason."""
+"""Files and folders that are not compared, by name, with the reason."""
 IGNORED_KEYS: Final[dict[str, str]] = {}
 """Keys of JSON files that are not compared, with the reason."""
 
@@ -82,7 +83,8 @@ def run_commands(commands: tuple[str, ...], out: Path, **named: Path) -> None:
 def list_files(folder: Path) -> list[Path]:
     """Return the files to compare, relative to the folder, in order of name."""
     found = {path for pattern in COMPARED for path in folder.rglob(pattern)}
-    return sorted(path.relative_to(folder) for path in found if path.name not in IGNORED)
+    relative = (path.relative_to(folder) for path in found)
+    return sorted(path for path in relative if IGNORED.keys().isdisjoint(path.parts))
 
 
 def list_differences(before: Path, after: Path) -> list[str]:

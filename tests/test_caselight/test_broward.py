@@ -21,6 +21,8 @@ from features.intake.contract_folder import read_folder
 from features.intake.mapping import load_mapping
 from training.cohorts.landmarks import group_cases, measure_landmarks, take_at_events
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "examples" / "broward" / "README.md"
 MAPPING = ROOT / "examples" / "broward" / "mapping.yaml"

@@ -17,6 +17,8 @@ from models.bundle.folder import load_bundle
 from models.ranking.order import rank_cases
 from tests.test_caselight.plain_list import describe_list
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).with_name("chicago_2012_first_five.txt")
 README = ROOT / "examples" / "chicago" / "README.md"

@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 
 from caselight.__main__ import app, run
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 SKIPPED = {".venv", "node_modules", ".cache", "var"}
 DOCUMENTS = sorted(

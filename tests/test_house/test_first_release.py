@@ -21,6 +21,8 @@ from features.catalogue.file import load_catalogue
 from models.bundle.folder import load_bundle
 from models.ranking.order import estimate_log_odds
 
+pytestmark = pytest.mark.long
+
 ARCHIVE = Path(__file__).with_name("first_release.tar.xz")
 MADE_IN = "/caselight/var/first_release"
 PLACES = (

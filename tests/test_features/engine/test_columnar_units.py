@@ -20,6 +20,8 @@ from features.history.assembly import assemble_history
 from features.intake.contract_folder import read_folder
 from synthetic.simulator import simulate_unit
 
+pytestmark = pytest.mark.long
+
 ZONE = "Europe/London"
 EXTRACT = parse_date("2025-12-31", ZONE)
 START = parse_date("2025-01-01", ZONE)

@@ -28,6 +28,8 @@ from features.evidence.records_behind import records_of
 from features.history.assembly import assemble_history
 from features.history.open_cases import open_cases
 
+pytestmark = pytest.mark.long
+
 # ------------------------------------------------------------------------------------ the oracle
 
 LONDON = ZoneInfo("Europe/London")

@@ -15,6 +15,8 @@ from features.evidence.exclusions import Why, explain_indicator, find_case, find
 from features.history.assembly import assemble_history
 from features.intake.contract_folder import assemble_folder
 
+pytestmark = pytest.mark.long
+
 AS_OF = "2025-06-01"
 COUNT = "measure: count, of: {kind: threat}"
 DAY = 86_400_000_000

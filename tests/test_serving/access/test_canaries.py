@@ -31,6 +31,8 @@ from tests.test_serving.entered import (
 )
 from tests.test_serving.sent_rows import key_of, make_case, make_event, make_fact, make_link, send
 
+pytestmark = pytest.mark.long
+
 CANARY = "CANARY7731"
 _PLAIN = (Form.ID, Form.CODE, Form.TEXT)
 _TIES = ("case_id", "linked_case_id", "supersedes", "kind", "name", "area")

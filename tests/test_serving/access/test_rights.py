@@ -34,6 +34,8 @@ from tests.test_serving.acts import add_score
 from tests.test_serving.entered import close_application, enter, fill_path, make_application
 from tests.test_serving.sent_rows import key_of, make_case, make_event, make_link, send
 
+pytestmark = pytest.mark.long
+
 OWN, OTHER = "Warrington", "Halton"
 INSIDER = Person("SYN Insider", "reviewer", "police")
 SECOND = Person("SYN Second", "screener", "health")

@@ -20,6 +20,8 @@ from tests.test_serving.acts import (
     write_closing,
 )
 
+pytestmark = pytest.mark.long
+
 STRANGER = "s" * 24
 CANARY = "CanaryNightjar"
 NOW = "2026-02-25 06:13:20+00:00"

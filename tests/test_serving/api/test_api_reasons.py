@@ -26,6 +26,8 @@ from tests.test_serving.acts import SCREENER, add_case, add_score, add_sitting
 from tests.test_serving.explained import add_rows, latest_of, score_now
 from tests.test_serving.scored import Scored, fill
 
+pytestmark = pytest.mark.long
+
 STRANGER = "s" * 24
 NAMES = ("reasons", "incidents", "movement", "open-questions")
 TEMPLATES = Path(__file__).parents[3] / "serving" / "templates" / "case"

@@ -16,6 +16,8 @@ from tests.test_serving.entrances import write_settings
 from tests.test_serving.issuers import Issuer
 from tests.test_serving.server_process import ROOT, Server, run_over_copy, sign_in, write_request
 
+pytestmark = pytest.mark.long
+
 CONFIGURATION = """\
 # A description cannot say that a cursor or a key must exist, that two dates must fit each other, or
 # which version of a case a decision was made on: these refusals of a request of the right shape are

@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 from features.history.open_cases import open_cases
 from models.ranking.order import rank_cases
 
+pytestmark = pytest.mark.long
+
 ORIGIN = "http://127.0.0.1"
 KEY = re.compile(r"[A-Za-z0-9_-]{24}")
 ListWhole = Callable[[TestClient], list[dict[str, Any]]]

@@ -25,6 +25,8 @@ from tests.test_serving.sent_rows import (
     send,
 )
 
+pytestmark = pytest.mark.long
+
 UNIT_ROWS = {
     "cases": [make_case("A"), make_case("B")],
     "events": [make_event("E1"), make_event("E1", "B", kind="threat", value=2.5)],

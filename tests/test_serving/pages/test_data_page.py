@@ -17,6 +17,8 @@ from serving.store.database import open_store
 from serving.store.upgrading import upgrade
 from tests.test_serving.reading_pages import part_of, read_text
 
+pytestmark = pytest.mark.long
+
 NDJSON = {"content-type": "application/x-ndjson"}
 CANARY = "SYN-CANARY-4711"
 

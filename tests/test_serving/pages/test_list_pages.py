@@ -20,6 +20,8 @@ from tests.test_serving.entered import close_application, enter, make_applicatio
 from tests.test_serving.reading_pages import read_text
 from tests.test_serving.sent_rows import make_event, send
 
+pytestmark = pytest.mark.long
+
 HOUR_US = 3_600_000_000
 
 

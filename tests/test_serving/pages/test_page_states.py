@@ -15,7 +15,7 @@ from tests.test_serving.browsing import (
     open_folds,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 Go = Callable[[Page], object]
 MOST_BYTES = 200_000

@@ -11,7 +11,7 @@ from pypdf import PdfReader
 
 from tests.test_serving.browsing import Visitors, listening, make_viewport
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 N_DECIDED = 5
 MOST_TABS = 400

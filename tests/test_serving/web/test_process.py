@@ -18,6 +18,8 @@ from features.errors import ConfigError
 from serving.app import create_app
 from serving.settings import check_loopback, make_settings
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[3]
 ORIGIN = "http://127.0.0.1"
 HEAVY = {"dask", "distributed", "matplotlib", "mlflow", "shap", "training"}

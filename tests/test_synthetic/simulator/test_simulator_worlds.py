@@ -24,6 +24,8 @@ from synthetic.simulator.truth import find_truth
 from synthetic.simulator.worlds import WORLDS, find_world, to_switches
 from training.known_truth import Truth
 
+pytestmark = pytest.mark.long
+
 N_CASES, SEED = 4_000, 5
 AS_OF_US = [
     pd.Timestamp(day, tz="Europe/London").value // 1_000 for day in ("2025-09-01", "2026-03-01")

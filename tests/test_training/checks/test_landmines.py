@@ -17,6 +17,8 @@ from features.intake.contract_folder import ContractFolder, assemble_folder, rea
 from training.checks.leakage import EARNEST, Reading, search_leaks
 from training.checks.planted_records import Mine, find_training_date
 
+pytestmark = pytest.mark.long
+
 DAY = 86_400_000_000
 OUTCOMES = ("persistence", "breach", "violence", "serious_harm")
 

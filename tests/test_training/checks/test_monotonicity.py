@@ -22,6 +22,8 @@ from training.checks.score_falls import attribute_falls, report_monotonicity
 from training.config import load_config
 from training.fitting.models import TrainingRows, fit_outcome
 
+pytestmark = pytest.mark.long
+
 GRAVE = ("threat", "breach", "violence")
 
 FRAME = """

@@ -4,6 +4,8 @@ import pytest
 
 from benchmarks.worlds import CHECKS, run_world
 
+pytestmark = pytest.mark.long
+
 QUICK = ("no-signal", "rule-suffices", "selective-management", "recording-bias", "recording-break")
 
 

@@ -31,6 +31,8 @@ from training.report.listing import cut_ranks
 from training.report.page import OPTIONAL
 from training.report.report_tables import AUC, COUNT, GAIN, IN_100, NOTHING
 
+pytestmark = pytest.mark.long
+
 CANARY = "CASE-4711-CANARY"
 
 
