@@ -51,9 +51,9 @@ FAULTS: Final = (
         "tests/test_features",
     ),
     Fault(
-        "features/history/open_cases.py",
-        "(events.recorded_at < as_of_us)",
-        "(events.recorded_at <= as_of_us)",
+        "features/history/in_force.py",
+        "return (recorded_at < as_of_us) &",
+        "return (recorded_at <= as_of_us) &",
         "tests/test_features tests/test_training/cohorts/test_cohorts.py",
     ),
     Fault(
@@ -207,9 +207,9 @@ FAULTS: Final = (
         "tests/test_training/figures/test_net_benefit.py",
     ),
     Fault(
-        "features/history/open_cases.py",
-        "(events.superseded_at >= as_of_us)",
-        "(events.superseded_at > as_of_us)",
+        "features/history/in_force.py",
+        "& (superseded_at >= as_of_us)",
+        "& (superseded_at > as_of_us)",
         "tests/test_features tests/test_training/cohorts/test_cohorts.py",
     ),
     Fault(
