@@ -160,8 +160,8 @@ FAULTS: Final = (
     ),
     Fault(
         "serving/access/visibility.py",
-        "        if case_key in self.hidden:\n            return False\n",
-        "",
+        "return bool(found.named)",
+        "return True",
         "tests/test_serving/access/test_rights.py tests/test_serving/access/test_hidden_cases.py",
     ),
     Fault(
@@ -174,7 +174,7 @@ FAULTS: Final = (
         "serving/flags/flags.py",
         "return self.urgent and any(one.acknowledged_at_us is None for one in self.records)",
         "return self.urgent and all(one.acknowledged_at_us is None for one in self.records)",
-        "tests/test_serving/flags/test_flags.py tests/test_serving/pages/test_list_pages.py",
+        "tests/test_serving/flags/test_flags.py tests/test_serving/api/test_api_cases.py",
     ),
     Fault(
         "serving/decisions/drafts.py",

@@ -47,12 +47,6 @@ class Sight:
         """Return whether a case of this area is in sight, were it not sealed."""
         return self.areas is None or area in self.areas
 
-    def may_see(self, case_key: str, area: str | None) -> bool:
-        """Return whether a case is in sight: a seal that names a person counts in every area."""
-        if case_key in self.hidden:
-            return False
-        return case_key in self.named or self.covers(area)
-
     def of_standings(self) -> ColumnElement[bool]:
         """Return the condition that a row of ``standings`` is of an area in sight."""
         return true() if self.areas is None else standings.c.area.in_(sorted(self.areas))
