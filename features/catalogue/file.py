@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from features.catalogue.declarations import Catalogue, Kind, find_state
-from features.contract.yaml_file import Found, Plain, Section, read_yaml
+from features.contract.yaml_file import Found, Plain, Section, read_content, read_yaml
 from features.contract.yaml_file import Path as YamlPath
-from features.errors import ConfigError
 
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "catalogues"
 
@@ -29,14 +28,9 @@ def load_catalogue(name_or_path: str | Path) -> Catalogue:
     shipped = SHIPPED / f"{name_or_path}.yaml"
     if not path.suffix and shipped.is_file():
         path = shipped
-    try:
-        content = path.read_bytes()
-    except OSError:
-        names = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
-        raise ConfigError(
-            f"there is no catalogue file there; name a YAML file or one of: {names}"
-        ) from None
-    return parse_catalogue(content, path.name)
+    names = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
+    absent = f"there is no catalogue file there; name a YAML file or one of: {names}"
+    return parse_catalogue(read_content(path, absent), path.name)
 
 
 def parse_catalogue(content: bytes, name: str) -> Catalogue:
@@ -53,6 +47,11 @@ def parse_catalogue(content: bytes, name: str) -> Catalogue:
     ------
     CatalogueError
         With every problem found, in line order.
+
+    Returns
+    -------
+    Catalogue
+        With its text, and the SHA-256 of that text as its digest.
     """
     catalogue = read_yaml(content, name, Catalogue, read_vocabulary)
     text = content.decode("utf-8-sig")

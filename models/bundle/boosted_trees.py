@@ -51,7 +51,13 @@ class OutcomeModel:
 
     @cached_property
     def booster(self) -> "lightgbm.Booster":
-        """The parsed model."""
+        """The parsed model.
+
+        Raises
+        ------
+        ArtefactError
+            If the text is not in LightGBM's format, or names other columns than the catalogue.
+        """
         import lightgbm
 
         try:

@@ -43,13 +43,29 @@ class LogitFit:
         ----------
         weights
             Shape ``(k,)``.
+
+        Returns
+        -------
+        value, error : float
+            In log-odds.
         """
         variance = float(weights @ self.covariance @ weights)
         return float(weights @ self.coefficients), math.sqrt(max(variance, 0.0))
 
 
 def to_log_odds(probability: Float64) -> Float64:
-    """Return the log-odds of probabilities, same shape; 0 and 1 are finite."""
+    """Return the log-odds of probabilities; 0 and 1 are finite.
+
+    Parameters
+    ----------
+    probability
+        Any shape, from 0 to 1.
+
+    Returns
+    -------
+    ndarray
+        Same shape, at most 27.7 from 0.
+    """
     return np.asarray(logit(np.clip(probability, _CLIP, 1 - _CLIP)))
 
 
