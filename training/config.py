@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator
 
-from features.contract.yaml_file import Entry, Share, Text, read_yaml, version
+from features.contract.yaml_file import Entry, Share, Text, read_content, read_yaml, version
 from features.errors import CatalogueError, ConfigError
 from models.run_figures.run import Setting
 

@@ -251,6 +251,8 @@ _WINDOW_OF: Final[Mapping[str, tuple[str, ...]]] = {
     Measure.DAYS_IN_STATE: ("within", "since"),
     Measure.LAST_FACT: (),
 }
+# Missing for other reasons than that nothing happened: wherever the missing value were placed, some
+# record could lower a score (ADR 3).
 _NEVER_CONSTRAINED: Final = (
     Measure.SHARE,
     Measure.GAP_MEDIAN,
@@ -559,6 +561,7 @@ class Priority(Entry):
 def _check_horizons(priority: Priority, info: ValidationInfo) -> Priority:
     named = {rung.outcome for rung in priority.ladder}
     outcomes = info.data.get("outcomes", ())
+    # Priority adds up harm over one horizon; probabilities of several do not add up.
     if len({outcome.horizon for outcome in outcomes if outcome.name in named}) > 1:
         raise ValueError("the outcomes of the ladder have several horizons; give them one")
     return priority

@@ -286,7 +286,9 @@ def _compile_conditions(column: str, selectors: Sequence[Selector]) -> Condition
         )
 
     values = sorted({value for some in named for value in some})
+    # Longest first: what begins with it also begins with every shorter one that its class holds.
     beginnings = sorted({p for some in prefixes for p in some}, key=lambda p: (-len(p), p))
+    # The class of an empty cell, which meets only selectors that ask nothing of the column.
     rows = {tuple(free): 0}
     place = {value: rows.setdefault(meets(value, True), len(rows)) for value in values}
     begun = [(p, rows.setdefault(meets(p, False), len(rows))) for p in beginnings]

@@ -322,6 +322,7 @@ class _EventSorting:
         events, rows, as_of = moment.history.events, moment.rows, moment.as_of_us
         everything = np.ones(len(self.at), dtype=np.bool_)
         retracts = np.asarray(self.kind == RETRACTED, dtype=np.bool_)
+        # Strict as in the engine: a correction made at the moment itself was not known then.
         replaced = events.superseded_at[rows] < as_of
         withdrawn = (self.next_versions != MISSING) & retracts[self.next_versions]
         apart = ~events.measured[rows] & ~retracts
@@ -417,6 +418,7 @@ class _EventSorting:
             return np.asarray(self.at < start)
         outside = np.zeros(len(self.at), dtype=np.bool_)
         for interval in state_intervals(self.moment, str(self.expression.state)):
+            # An interval leaves its end out, so that one that ends at the start holds nothing.
             if interval.end_us <= start:
                 outside[[e for e in (interval.first, interval.last) if e is not None]] = True
         return outside
@@ -462,6 +464,7 @@ class _EventSorting:
                 repeats |= dict.fromkeys(rows[:-1], rows[-1])
             elif measure in _ONCE_BY_LARGEST:
                 largest = max(rows, key=lambda row: np.nan_to_num(self.value[row], nan=-np.inf))
+                # A slope takes the moment of the first record and the value of the largest.
                 kept = {largest, rows[0]} if measure is Measure.SLOPE else {largest}
                 repeats |= {row: largest for row in rows if row not in kept}
         return repeats

@@ -142,6 +142,7 @@ class OutcomeModel:
     @cached_property
     def base_log_odds(self) -> float:
         """The log-odds before any column is considered: the trees' expected value, calibrated."""
+        # Any row will do: the expected value is the same for all.
         row = np.zeros((1, len(self.columns)))
         expected = float(np.asarray(self.booster.predict(row, pred_contrib=True))[0, -1])
         return self.calibration.intercept + self.calibration.slope * expected

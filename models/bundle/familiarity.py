@@ -93,8 +93,8 @@ class Familiarity:
 
         Returns
         -------
-        ndarray
-            See the class.
+        FileMark
+            Thin, strange, neither or both.
         """
         answered = int((~np.isnan(values[self.questions])).sum()) if len(self.questions) else None
         few_answers = answered is not None and answered < self.least_answered

@@ -187,6 +187,7 @@ def write_bundle(
             "files": hashes,
         }
     )
+    # Removed first and written last: a folder that was left half written is no bundle.
     (folder / "bundle.json").unlink(missing_ok=True)
     for name, text in contents.items():
         _write(folder / name, text)
@@ -304,6 +305,7 @@ def _read_reference(entry: Mapping[str, Any]) -> Reference:
 def _rfs_to_json(rule: RfsBaseline) -> dict[str, object]:
     return {
         "columns": list(rule.columns),
+        # JSON has no infinity either; null is read back as never.
         "quantiles": _nullable(np.where(np.isinf(rule.quantiles), np.nan, rule.quantiles)),
         "intercept": rule.calibration.intercept,
         "slope": rule.calibration.slope,
@@ -326,6 +328,7 @@ def _nullable(values: Float64) -> list[list[float | None]]:
 
 
 def _dump(content: object) -> str:
+    # Sorted: the same content must give the same bytes, and so the same id.
     return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 

@@ -161,6 +161,7 @@ def _slopes(
                 break
             at = best
         found[place] = slope
+    # Rising but for rounding, and steps that fall would be refused when they are read.
     return np.maximum.accumulate(np.clip(found, 0.0, 1.0))
 
 

@@ -158,6 +158,7 @@ def _make_variants(
     then_us, now_us = before.as_of_us, after.as_of_us
     same = np.full(len(settings), after.case, dtype=np.int64)
     by_then = ~settings[:, [_TIME]] & ~events.known
+    # mypy cannot tell that this side is of events: facts happen at no moment.
     moved = np.where(by_then, _before(events.table.occurred_at, then_us, now_us), 0)  # type: ignore[union-attr]
     occurred = np.where(by_then, moved, events.table.occurred_at)  # type: ignore[union-attr]
     history = after.history

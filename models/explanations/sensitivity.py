@@ -123,6 +123,7 @@ def _differ(moment: CaseMoment, rows: Int64) -> bool:
             sorted(
                 zip(
                     events.kind.codes[some].tolist(),
+                    # Two unknown values agree; as NaN each would differ from itself.
                     np.nan_to_num(events.value[some], nan=-1.0).tolist(),
                     events.detail.codes[some].tolist(),
                     strict=True,

@@ -73,6 +73,7 @@ def find_usual(
     if np.isnan(low) or np.isnan(high):
         return _NOTHING_USUAL
     shown = [show_value(catalogue, indicator, value) for value in (low, high)]
+    # Both answers are usual, and to say so would tell nothing.
     if shown == ["no", "yes"]:
         return Usual(low, high, "")
     if shown[0] == shown[1]:

@@ -158,6 +158,7 @@ def _served_reasons(
         if len(rows):
             found = _top_reasons(bundle, standing.values[rows], outcome)
             tops[rows, : found.shape[1]] = np.where(found >= 0, numbers[found], -1)
+    # From the order of priority back to that of `cases`, which both models share.
     return tops[np.argsort(standing.case, kind="stable")[_ranks(cases)]]
 
 

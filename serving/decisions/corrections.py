@@ -84,6 +84,7 @@ def find_record(connection: Connection, case_key: str, record_id: str) -> Doubte
     """
     for table in _NAMES:
         doubted = Doubted(case_key, table, record_id)
+        # PostgreSQL refuses a query with a NUL character.
         if "\0" not in record_id and _is_shown(connection, doubted):
             return doubted
     raise _make_absent()

@@ -21,7 +21,7 @@ MOST_REVIEW_DAYS: Final = 366
 """A managed case is looked at again within a year: a later date would be none (promise 2)."""
 NO_FURTHER_ACTION: Final = "no_further_action"
 NO_NUL: Final = r"^[^\x00]*$"
-"""PostgreSQL keeps no text with the letter of number 0."""
+"""PostgreSQL keeps no text with a NUL character."""
 Words = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000, pattern=NO_NUL),
@@ -212,6 +212,7 @@ def _read_day(text: str) -> dt.date | None:
         day = dt.date.fromisoformat(text)
     except ValueError:
         return None
+    # The parser takes other spellings, such as 20260401; one is stored.
     return day if day.isoformat() == text else None
 
 

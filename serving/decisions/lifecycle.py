@@ -158,6 +158,7 @@ def append_turns(
         "handling": "unit",
     }
     rows = [
+        # Padded: of records of one moment the key decides, and a later decision must sort last.
         given | {"kind": kind, "event_id": f"decision-{version:06d}-{number}-{kind}-{decision_key}"}
         for number, kind in enumerate(kinds)
     ]

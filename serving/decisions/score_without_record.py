@@ -92,6 +92,7 @@ def leave_out(folder: ContractFolder, doubted: Doubted) -> tuple[ContractFolder,
     own = frame[frame["case_id"] == doubted.case_key]
     gone = {doubted.record_id}
     while True:
+        # A correction whose record is gone would count as a record of its own.
         more = set(own[table.id_column][own["supersedes"].isin(gone)]) - gone
         if not more:
             break

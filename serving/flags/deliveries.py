@@ -182,6 +182,7 @@ def _deliver(
         status = asyncio.run(_send(webhook, message, timeout_s))
         _note(store, message, status, now_us)
         sent, failed = sent + (status == "delivered"), failed + (status != "delivered")
+        # The receiver is away: every further message would wait out its time as well.
         if status in _NO_ANSWER:
             break
     return Delivered(sent, failed)
@@ -227,6 +228,7 @@ def _claim_next(store: Store, now_us: int, *, sealed: bool) -> _Message | None:
         if connection.execute(due).first() is None:
             return None  # a look does not hold up those who write
     with store.writing() as writing:
+        # A second worker takes the next message instead of waiting for this one.
         locked = due.with_for_update(skip_locked=True, of=deliveries)
         row = writing.connection.execute(locked).first()
         if row is None:

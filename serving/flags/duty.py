@@ -262,6 +262,7 @@ def acknowledge(
             "sign in with the duty role, or tell the person on duty",
         )
     _check_urgent(writing.connection, raising_key)
+    # Others wait from here: of two who acknowledge at once the first stands.
     seq = writing.take_seq()
     there = writing.connection.execute(
         select(acknowledgements).where(acknowledgements.c.raising_key == raising_key)

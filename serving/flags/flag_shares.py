@@ -61,6 +61,7 @@ def flag_shares(connection: Connection) -> list[FlagShare]:
     )
     n_open = count_open(connection)
     return [
+        # Never a division by zero: each row has an open case.
         FlagShare(row.flag, bool(row.urgent), row.cases, row.cases / n_open)
         for row in connection.execute(query)
     ]

@@ -143,6 +143,7 @@ def raise_flags(
     """
     keys = sorted(set(case_keys))
     found = _find_raised(catalogue, plan or compile_flags(catalogue), history, keys, as_of_us)
+    # Looked up before a row number is taken: from then on all others who write wait.
     if not _leave_new(writing.connection, found):
         return []
     first = writing.take_seq(len(found))
@@ -247,6 +248,7 @@ def collect_standing(
             _describe_record(row, fates.get((case_key, row.record_id), IN_FORCE))
             for row in raisings
         )
+        # By its latest raising: a later catalogue may have changed whether the flag is urgent.
         urgent = bool(raisings[-1].urgent)
         found.setdefault(case_key, []).append(StandingFlag(case_key, flag, urgent, records))
     return found

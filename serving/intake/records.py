@@ -118,7 +118,11 @@ def append_rows(
     _store(writing, kept, keys, import_key)
     new_keys = frozenset(kept["cases"]["case_id"]) if "cases" in kept else frozenset()
     changed = frozenset(
-        key for name, frame in kept.items() if name != "people" for key in frame["case_id"]
+        # People are for the audit alone: they move no case and are in no score.
+        key
+        for name, frame in kept.items()
+        if name != "people"
+        for key in frame["case_id"]
     )
     forwarded = forward_rows(writing, kept) if keys.some_merged else {}
     if forwarded:

@@ -93,6 +93,7 @@ def seat(places: Sequence[Place], share: float, seed: str) -> tuple[Seat, ...]:
     seed
         The sitting's seed.
     """
+    # By key, so that the same seed draws the same cases whatever order they came in.
     ordered = sorted(places, key=lambda place: place.candidate.key)
     matched, chance = _match(ordered, seed)
     source = open_draw(seed, "blind share")
@@ -101,6 +102,7 @@ def seat(places: Sequence[Place], share: float, seed: str) -> tuple[Seat, ...]:
         key = place.candidate.key
         by_match = 1.0 if place.rule == "random" else chance.get(key, 0.0)
         blind = place.rule == "random" or key in matched or bool(number < share)
+        # Either draw makes a row blind, and they are independent.
         seats.append(Seat(place, blind, 1 - (1 - share) * (1 - by_match)))
     return _order(seats, places, seed)
 
@@ -281,6 +283,7 @@ def record_first_view(
             "not_blind", "the case is shown whole already", "give a decision instead"
         )
     wanted = connection.execute(_wanted_of(case_key)).scalars().all()
+    # A view serves every recent sitting that wants one of the case: it is a first view only once.
     for key in (sitting_key, *(other for other in wanted if other != sitting_key)):
         _store_view(writing, key, case_key, person, view)
 
@@ -303,6 +306,7 @@ def _store_view(
         .on_conflict_do_nothing()
         .returning(first_views.c.case_key)
     ).one_or_none()
+    # Somebody was first. The same view sent again by the same person is no conflict.
     if stored is not None:
         return
     stands = connection.execute(

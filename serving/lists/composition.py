@@ -204,6 +204,7 @@ def _give_in_order(
     n_lots = size - n_sure
     if len(alike) == n_lots:
         return [Place(case, rule) for case in free[:size]]
+    # By key: the lot rests on the seed and on who takes part, not on the order of the pool.
     among = sorted((free[number] for number in alike), key=lambda case: case.key)
     drawn = {case.key for case in draw_some(among, n_lots, seed, "last places")}
     return [Place(case, rule) for case in free[:n_sure]] + [

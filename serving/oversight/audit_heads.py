@@ -222,6 +222,7 @@ def _put(path: Path, content: bytes, head: SignedHead, key: bytes) -> bool:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        # A link never overwrites: a head that was exported stays what it was.
         os.link(beside, path)
     except FileExistsError:
         there = _read(path, key)

@@ -82,6 +82,8 @@ def append_lines(
     ConfigError
         If the book has no head.
     """
+    # Of two transactions the second numbers its lines after the first's. SQLite has no such lock
+    # and needs none: one writes at a time.
     head = connection.execute(_select_head(book).with_for_update()).one_or_none()
     if head is None:
         raise ConfigError(
@@ -119,6 +121,7 @@ def check_key(connection: Connection, key: bytes, book: Book) -> None:
     lines = select(*COLUMNS, audit_lines.c.mac).where(audit_lines.c.book == book).limit(_TRIED)
     last = lines.order_by(audit_lines.c.number.desc())
     first = lines.order_by(audit_lines.c.number)
+    # Oldest first, since a mac is made with the one before it.
     if _has_one_that_fits(key, book, reversed(_read(connection, last))):
         return
     if _has_one_that_fits(key, book, _read(connection, first)):

@@ -116,6 +116,7 @@ class Walk:
 
     def take(self, rows: Iterable[Sequence[Any]]) -> None:
         """Go on along some lines, in the order of their numbers; the mac stands last in each."""
+        # The common case is written out without a call: there is an entry for every page shown.
         key, digest = self.key, hmac.digest
         for row in rows:
             *values, mac = row

@@ -29,6 +29,7 @@ def _mark(cell: object) -> dict[str, str]:
     return {"not a value": repr(cell)}
 
 
+# Without spaces and escapes: whoever checks the chain may make the bytes in any language.
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_mark)
 
 

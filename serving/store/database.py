@@ -260,6 +260,8 @@ class Store:
                 connection.begin(),
             ):
                 append_lines(connection, self.audit_key, LOOKS, [entry], self.clock())
+        # Nothing is shown that was not logged; the database's words are left out, as they may hold
+        # case data.
         except (SQLAlchemyError, ConfigError):
             raise ServiceError(
                 "look_not_recorded",
@@ -294,6 +296,7 @@ def _keep_fresh(writing: Writing) -> None:
     """Let the transaction find what it owes wherever it reads that itself."""
 
     def settle(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        # By the text of the statement: no query of the transaction can forget to ask.
         if standings.name in statement:
             writing.refresh_touched()
         if unit.c.last_seq.name in statement:
@@ -304,8 +307,11 @@ def _keep_fresh(writing: Writing) -> None:
 
 @contextmanager
 def _read(engine: Engine) -> Iterator[Connection]:
+    # Begun empty with the transaction: what is kept is never older than what it sees.
     options: dict[str, Any] = {KEPT: {}}
     if engine.dialect.name != "sqlite":
+        # One state for all queries of an answer; by default PostgreSQL gives each query its own. A
+        # transaction of SQLite has one anyway.
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect().execution_options(**options) as connection:
         try:

@@ -78,6 +78,7 @@ def make_looks_engine(engine: Engine, *, may_make: bool = False) -> Engine:
     if database is None:
         return engine
     address = name_looks_file(database).absolute().as_uri()
+    # A file that was removed is not made again in silence: only an upgrade makes one, and says so.
     mode = "rwc" if may_make else "rw"
     return _make_sqlite(URL.create("sqlite", database=address, query={"mode": mode, "uri": "true"}))
 
@@ -99,16 +100,21 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
+        # The driver would begin transactions by itself, and only before a write.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
+        # With less, the last commits of a write-ahead log may be lost in a power cut.
         cursor.execute("PRAGMA synchronous = FULL")
+        # SQLite checks references only on connections that ask for it.
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA temp_store = MEMORY")  # no case data in temporary files
+        # A negative number is of KiB, not of pages.
         cursor.execute("PRAGMA cache_size = -65536")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(WRITES, False)
+        # A transaction that began as a reader cannot go on to write if another wrote meanwhile.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -61,6 +61,7 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
         with store.writing() as writing:
             connection = writing.connection
             if not store.is_sqlite:  # SQLite's writing transaction is exclusive already
+                # The number means nothing but must be the same in every process and version.
                 connection.execute(text("SELECT pg_advisory_xact_lock(7302018)"))
             _refuse_later(connection)
             command.upgrade(_configure(connection), "head")
@@ -97,6 +98,7 @@ def _begin_books(store: Store, writing: Writing) -> None:
         return
     check_key(connection, key, CHANGES)
     head = find_head(connection, CHANGES)
+    # A store in use always had an access log, so one that is made now replaces one that was lost.
     if _make_looks(store) and head is not None and head.number > 0:
         with acting(Act(SERVICE, "alteration", LOOKS_BEGUN_ANEW)):
             writing.note()
@@ -195,6 +197,7 @@ def _check_triggers(connection: Connection, tables: Iterable[str]) -> list[Schem
         query = (
             "SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
             "JOIN pg_namespace n ON n.oid = c.relnamespace "
+            # A trigger may be there and be disabled.
             "WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND n.nspname = current_schema()"
         )
     found = connection.execute(text(query))

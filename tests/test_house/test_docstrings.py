@@ -70,6 +70,6 @@ FUNCTIONS = dict(list_functions())
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_docstring_says_what_comes_in_and_what_comes_back(name):
     """A function of three parameters or more (a figure's: of any) describes them and what it
-    returns; one that describes its parameters describes what it returns; one that raises says so.
+    returns; one that describes its parameters says what it returns; one that raises says so.
     """
     assert find_missing(name, FUNCTIONS[name]) == set()

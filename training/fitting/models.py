@@ -192,6 +192,7 @@ def boosting_parameters(
         "monotone_constraints": encoding.constraint.tolist(),
         "seed": config.seed,
         "deterministic": True,
+        # Left to itself LightGBM times both layouts and takes the faster, so that runs may differ.
         "force_row_wise": True,
         "num_threads": 1 if n_rows < _FEW_ROWS else 0,
         "verbosity": -1,

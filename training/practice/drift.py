@@ -243,7 +243,7 @@ def compare_windows(
     seen, error = fit.contrast(np.eye(size)[place[recent.start_us]] - against)
     fluctuation = _fluctuation(fit, np.array([place[one.start_us] for one in earlier]))
     interval = (seen - Z_95 * error, seen + Z_95 * error)
-    shift = _draw_in(seen, error, fluctuation)
+    shift = _shrink(seen, error, fluctuation)
     return dataclasses.replace(
         blank,
         shift=shift,
@@ -254,7 +254,8 @@ def compare_windows(
     )
 
 
-def _draw_in(seen: float, error: float, fluctuation: float) -> float:
+def _shrink(seen: float, error: float, fluctuation: float) -> float:
+    # No shift where its interval contains zero, and else half of what stands out (ADR 11).
     if abs(seen) <= Z_95 * error:
         return 0.0
     return LASTING_SHARE * seen * max(0.0, 1 - (error**2 + fluctuation**2) / seen**2)

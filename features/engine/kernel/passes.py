@@ -73,6 +73,7 @@ def _fill_row(
     n_ops = len(ops.measure)
     for o in range(n_ops):
         measure = ops.measure[o]
+        # Two numbers a measure: some mark twice, and no mark may be read by the next one.
         stamp = 2 * (q * n_ops + o)
         start = np.int64(0)
         if ops.window[o] >= 0:
