@@ -72,6 +72,7 @@ def _assess(
         return Reliability(stratum, level, n, note=TOO_FEW)
     log_odds = to_log_odds(probability)
     ones = np.ones((n, 1))
+    # The log-odds as an offset hold the slope at 1: what is left is too high or too low as a whole.
     in_the_large = fit_logit(y_true, ones, person, log_odds)
     line = fit_logit(y_true, np.column_stack([ones, log_odds]), person, np.zeros(n))
     intercept, intercept_interval = _figure(in_the_large, np.array([1.0]))

@@ -114,6 +114,7 @@ class RankedOutcomes:
         """
         size = self.sum_ties(weights)
         before = np.cumsum(size, axis=0) - size
+        # A tie of which nobody was drawn has no copies, and the share is then 0.
         share = np.clip(places - before, 0.0, size) / np.maximum(size, 1.0)
         return self.spread(share)
 
@@ -137,6 +138,7 @@ class RankedOutcomes:
         """Whether each place is the last of its tie, shape ``(n,)``."""
         found = np.zeros(len(self.tie), dtype=np.bool_)
         found[self.starts[1:] - 1] = True
+        # By a slice, since there may be no place at all.
         found[-1:] = True
         return found
 
@@ -267,6 +269,7 @@ def _evaluate_group(
     name: str, chosen: Bools, everyone: _Rows, capacity: int, draws: Counts
 ) -> GroupAtCapacity:
     alone = everyone.take(chosen)
+    # A resample that draws everybody once: the figure comes by the code of its interval.
     once = np.ones((1, draws.shape[1]), dtype=np.uint8)
     inside = np.ones(len(alone.y_true), dtype=bool)
     points = [

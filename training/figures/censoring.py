@@ -155,6 +155,7 @@ def weigh_by_censoring(time: Float64, known: Bools) -> Float64:
     moments, censored, at_risk = _tabulate(time, ~known)
     ended = np.bincount(np.searchsorted(moments, time[known]), minlength=len(moments))
     exposed = at_risk - ended
+    # Where all who were left had the outcome nobody could be censored, and the factor is 1.
     factors = 1.0 - np.divide(censored, exposed, out=np.zeros(len(moments)), where=exposed > 0)
     not_censored = IncidenceCurve(moments, _multiply(factors), 1.0)
     weights = np.zeros(len(time))

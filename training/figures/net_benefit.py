@@ -102,6 +102,7 @@ class _Rows:
         ``(n_draws, n_cuts)``, of acting where so many thresholds are reached.
         """
         size = len(cut) + 1
+        # Thresholds reached and outcome as one number, so that one pass counts both.
         once = np.bincount(2 * reached + self.y_true, minlength=2 * size)
         drawn = count_drawn(2 * reached + self.y_true, 2 * size, self.draws, self.column)
         # The lowest threshold is acted on where at least one is reached.

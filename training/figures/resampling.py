@@ -237,6 +237,7 @@ def count_wins(by_person: Any, person: Any, outcome: Any, is_last: Any) -> Any:
     alone = True
     for row in range(len(person)):
         drawn = by_person[person[row]]
+        # Most rows share their score with no other and need no sums of a tie.
         if alone and is_last[row]:
             if outcome[row]:
                 for d in range(n_draws):
