@@ -27,7 +27,6 @@ def cache_folder() -> Path | None:
         status = folder.stat()
     except (OSError, RuntimeError):
         return None
-    # Loading compiled code runs it: whoever may write here could run theirs as the service.
     private = not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     owned = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
     return folder if private and owned and os.access(folder, os.W_OK) else None
@@ -58,7 +57,6 @@ def _fingerprint() -> str:
 
     source = b"".join(path.read_bytes() for path in compiled_sources())
     digest = hashlib.sha256(source + numba.__version__.encode())
-    # Keeps versions apart and defends nothing: who may write here is checked by the caller.
     return digest.hexdigest()[:16]
 
 

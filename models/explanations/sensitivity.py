@@ -59,7 +59,7 @@ class Leaving:
 
 
 @dataclass(frozen=True)
-class Settling:
+class Sensitivity:
     """What could change the score; for the screen alone."""
 
     questions: tuple[OpenQuestion, ...]
@@ -67,7 +67,7 @@ class Settling:
     leavings: tuple[Leaving, ...]
 
 
-def find_settling(bundle: Bundle, history: History, case: int, as_of_us: int) -> Settling:
+def find_sensitivity(bundle: Bundle, history: History, case: int, as_of_us: int) -> Sensitivity:
     """Return what could change the score of one case; for the screen alone.
 
     Parameters
@@ -77,11 +77,11 @@ def find_settling(bundle: Bundle, history: History, case: int, as_of_us: int) ->
 
     Returns
     -------
-    Settling
+    Sensitivity
         Disputed incidents, and dates ahead on which records leave a period.
     """
     history, case = take_cases(history, np.array([case])), 0
-    return Settling(
+    return Sensitivity(
         questions=list_open_questions(bundle, history, case, as_of_us),
         disputes=_find_disputes(bundle, history, case, as_of_us),
         leavings=_find_leavings(bundle, history, case, as_of_us),

@@ -43,6 +43,8 @@ from training.checks.additions import (
 TOGETHER: Final = "(several together)"
 """Named where a fall is made by several indicators and by none of them alone."""
 _CASES_AT_ONCE: Final = 25
+_WRITTEN_ATTRIBUTIONS: Final = "guilty"
+"""Key of a fall's attributions in the report's JSON, which keeps the name it always had."""
 Bools = npt.NDArray[np.bool_]
 
 
@@ -84,9 +86,9 @@ class ScoreFall:
         In log-odds; for the priority, as a share of what it was.
     example
         The largest fall in words; empty where there is none.
-    guilty
-        Indicators by number of falls; none are named for the priority, which falls only where an
-        outcome does.
+    attributions
+        Responsible indicators by number of falls; none are named for the priority, which falls only
+        where an outcome does.
     """
 
     outcome: str | None
@@ -95,7 +97,7 @@ class ScoreFall:
     lowered: int
     largest_fall: float
     example: str
-    guilty: tuple[Attribution, ...] = ()
+    attributions: tuple[Attribution, ...] = ()
 
     @property
     def share(self) -> float:
@@ -133,7 +135,16 @@ class MonotonicityReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as it is written to JSON."""
-        return dataclasses.asdict(self)
+        return {
+            field.name: [_write_fall(one) for one in held] if isinstance(held, tuple) else held
+            for field in dataclasses.fields(self)
+            for held in [getattr(self, field.name)]
+        }
+
+
+def _write_fall(fall: ScoreFall) -> dict[str, Any]:
+    written = dataclasses.asdict(fall)
+    return written | {_WRITTEN_ATTRIBUTIONS: written.pop("attributions")}
 
 
 def report_monotonicity(
@@ -216,7 +227,7 @@ class _Tally:
         self.kinds = tuple(kinds)
         self.outcomes = {(name, kind): _Count() for name in bundle.outcomes for kind in kinds}
         self.order = {kind: _Count() for kind in kinds}
-        self.guilty: dict[tuple[str, str, str], _Count] = {}
+        self.responsible: dict[tuple[str, str, str], _Count] = {}
         self.n_variants = 0
 
     def take(self, variants: Variants, as_of_us: int) -> None:
@@ -260,7 +271,7 @@ class _Tally:
                 told = f": {name} {describe_change(old[place, column], new[place, column])}"
             told = one.describe() + told
             self.outcomes[outcome, one.kind].note(float(fall[place]), told)
-            count = self.guilty.setdefault((outcome, one.kind, name), _Count())
+            count = self.responsible.setdefault((outcome, one.kind, name), _Count())
             count.note(float(fall[place]), told)
 
     def close(self, as_of_us: int, n_cases: int) -> MonotonicityReport:
@@ -271,26 +282,26 @@ class _Tally:
             n_cases=n_cases,
             n_variants=self.n_variants,
             outcomes=tuple(
-                _finding(outcome, kind, count, self._guilt(outcome, kind))
+                _finding(outcome, kind, count, self._list_responsible(outcome, kind))
                 for (outcome, kind), count in self.outcomes.items()
             ),
             order=tuple(_finding(None, kind, count) for kind, count in self.order.items()),
         )
 
-    def _guilt(self, outcome: str, kind: str) -> tuple[Attribution, ...]:
+    def _list_responsible(self, outcome: str, kind: str) -> tuple[Attribution, ...]:
         found = [
             Attribution(name, count.lowered, count.largest, count.example)
-            for (of, under, name), count in self.guilty.items()
+            for (of, under, name), count in self.responsible.items()
             if (of, under) == (outcome, kind)
         ]
-        return tuple(sorted(found, key=lambda guilt: (-guilt.times, guilt.indicator)))
+        return tuple(sorted(found, key=lambda one: (-one.times, one.indicator)))
 
 
 def _finding(
-    outcome: str | None, kind: str, count: _Count, guilty: tuple[Attribution, ...] = ()
+    outcome: str | None, kind: str, count: _Count, attributions: tuple[Attribution, ...] = ()
 ) -> ScoreFall:
     return ScoreFall(
-        outcome, kind, count.tried, count.lowered, count.largest, count.example, guilty
+        outcome, kind, count.tried, count.lowered, count.largest, count.example, attributions
     )
 
 

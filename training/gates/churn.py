@@ -2,7 +2,7 @@
 
 from models.ranking.stability import ListChurn, ReasonAgreement
 from training.config import PromotionLimits
-from training.gates.verdict import Gate, Verdict, settle
+from training.gates.verdict import Gate, Verdict, give_verdict
 
 
 def judge_churn(
@@ -38,7 +38,7 @@ def judge_churn(
         f"{_describe_places(listed)}; {changed:.0%} of {reasons.n} cases on either list have "
         f"another first reason, and {reasons.overlap:.0%} of the first five are the same"
     )
-    return Gate("churn", "bundle", settle(is_within), told, limit, words)
+    return Gate("churn", "bundle", give_verdict(is_within), told, limit, words)
 
 
 def _describe_places(listed: ListChurn) -> str:
