@@ -160,7 +160,7 @@ def _check_flags(
     n_left = len(set(open_flags) - {(one.flag, one.record_id) for one in act.draft.discharges})
     if n_left:
         remedy = (
-            f"name every flag that stands, with each of its records ({n_left} not named), "
+            f"name every open flag, with each of its records ({n_left} not named), "
             "or leave the case open"
         )
         yield RequestProblem(where="discharges", code="flag_stands", remedy=remedy)

@@ -326,11 +326,11 @@ def _read_open(connection: Connection, case_key: str) -> dict[tuple[str, str], s
 
 
 def _refuse(numbers: Sequence[int]) -> ServiceError:
-    remedy = "name a flag that stands and a record that raised it, as the case shows them"
-    noun = "flag does" if len(numbers) == 1 else "flags do"
+    remedy = "name an open flag and a record that raised it, as the case shows them"
+    noun = "flag is" if len(numbers) == 1 else "flags are"
     return ServiceError(
         "flag_not_standing",
-        f"{len(numbers)} named {noun} not stand on this case",
+        f"{len(numbers)} named {noun} not open on this case",
         "read the case again; somebody may have decided meanwhile",
         [
             RequestProblem(where=f"discharges[{n}]", code="flag_not_standing", remedy=remedy)

@@ -1,7 +1,7 @@
-"""Lines of the audit books as a person of oversight asks for them: by name, case and day.
+"""Lines of the audit log as a person of oversight asks for them: by name, case and day.
 
 A person may be named as the sign-in knows them or as they are called. The names that stand in a
-book are found by walking an index from one person to the next, however long the book.
+log are found by walking an index from one person to the next, however long the log.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _MOST_PEOPLE: Final = 2_000
 
 @dataclass(frozen=True)
 class Known:
-    """Somebody who stands in a book: by what the sign-in knows them, and as they are called."""
+    """Somebody named in a log: by what the sign-in knows them, and as they are called."""
 
     subject: str
     name: str
@@ -56,11 +56,11 @@ def find_people(store: Store, book: Book, said: str) -> tuple[Known, ...]:
 
 
 def _list_people(connection: Connection, book: Book) -> Sequence[Known]:
-    """Return everybody who stands in a book, each under the name of their latest line."""
+    """Return everybody named in a log, each under the name of their latest line."""
     found: list[Known] = []
     after = ""
     while len(found) < _MOST_PEOPLE:
-        # Over both books: asked for one alone, a database reads every line of it.
+        # Over both logs: asked for one alone, a database reads every line of it.
         query = select(func.min(_LINES.subject)).where(_LINES.subject > after)
         subject = connection.execute(query).scalar()
         if subject is None:

@@ -1,4 +1,4 @@
-"""Reading the audit books: pages of lines, and who looked at a case."""
+"""Reading the audit log: pages of lines, and who looked at a case."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _LINES = audit_lines.c
 
 @dataclass(frozen=True)
 class AuditLine:
-    """One line of a book, as it is read.
+    """One line of a log, as it is read.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class EntryFilter:
     Parameters
     ----------
     book
-        Of which book.
+        Of which log.
     case_key
         Lines that name the case, and lines of changes whose rows are the case's.
     subject
@@ -108,7 +108,7 @@ class LinesPage:
 
 
 def read_lines(store: Store, wanted: EntryFilter) -> LinesPage:
-    """Return a page of a book's lines, the latest first."""
+    """Return a page of a log's lines, the latest first."""
     covering: Sequence[int] = ()
     if wanted.case_key is not None and wanted.book == CHANGES:
         with store.reading() as connection:

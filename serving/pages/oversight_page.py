@@ -136,7 +136,7 @@ def show_oversight(
     days: Annotated[str, Query(max_length=4)] = "28",
     cursor: Annotated[int | None, Query(ge=1, le=_MOST_NUMBER)] = None,
 ) -> HTMLResponse:
-    """Show lines of the audit books, what is unusual in them, and whether they are whole."""
+    """Show lines of the audit log, what is unusual in it, and whether it is whole."""
     period = int(days) if days in {str(one) for one in PERIODS} else PERIODS[1]
     named: Book = CHANGES if book == CHANGES else LOOKS
     asked = Asked(named, who.strip(), case.strip(), day.strip(), period)

@@ -1,4 +1,4 @@
-"""What an open transaction will say of itself in the book of changes."""
+"""What an open transaction will say of itself in the log of changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

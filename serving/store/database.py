@@ -173,7 +173,7 @@ class Writing:
             self.connection.execute(head)
 
     def owed_lines(self) -> Sequence[AuditEntry]:
-        """Return the lines of the book of changes that the transaction owes at its end."""
+        """Return the lines of the log of changes that the transaction owes at its end."""
         return self._ledger.list_entries()
 
 
@@ -186,9 +186,9 @@ class Store:
     engine
         The database.
     looks
-        The database of the book of looks: on SQLite a file of its own, else the same.
+        The database of the access log: on SQLite a file of its own, else the same.
     audit_key
-        What the lines of both books are chained with.
+        What the lines of both logs are chained with.
     clock
         What time it is.
     """
@@ -211,7 +211,7 @@ class Store:
 
     @contextmanager
     def reading_looks(self) -> Iterator[Connection]:
-        """Open a transaction that sees one state of the book of looks, and writes nothing."""
+        """Open a transaction that sees one state of the access log, and writes nothing."""
         with _read(self.looks) as connection:
             yield connection
 
@@ -219,7 +219,7 @@ class Store:
     def writing(self) -> Iterator[Writing]:
         """Open a transaction that may write; it is committed where the block ends without error.
 
-        What it stored is told in the book of changes, in the same transaction: both are there
+        What it stored is told in the log of changes, in the same transaction: both are there
         afterwards, or neither.
         """
         options: dict[str, Any] = {WRITES: True}
@@ -238,7 +238,7 @@ class Store:
                 append_lines(connection, self.audit_key, CHANGES, owed, writing.now_us)
 
     def look(self, *, cases: Sequence[str] = (), done: bool = True) -> None:
-        """Write into the book of looks what the act that is going on shows, before it is shown.
+        """Write into the access log what the act that is going on shows, before it is shown.
 
         Parameters
         ----------
@@ -265,7 +265,7 @@ class Store:
         except (SQLAlchemyError, ConfigError):
             raise ServiceError(
                 "look_not_recorded",
-                "the look could not be recorded, so nothing is shown",
+                "the access could not be logged, so nothing is shown",
                 "tell the operator to run `caselight audit verify`",
             ) from None
 
@@ -336,10 +336,10 @@ def open_store(
     clock
         What time it is.
     audit_key
-        What the audit books are chained with; found by
+        What the audit log is chained with; found by
         :func:`serving.store.audit_keys.find_audit_key` where absent.
     any_key
-        Open it even if the books do not fit the key, to tell what is wrong with them.
+        Open it even if the logs do not fit the key, to tell what is wrong with them.
 
     Raises
     ------
@@ -361,7 +361,7 @@ def open_store(
 
 
 def _has_begun(engine: Engine) -> bool:
-    """Return whether the store's book of changes was begun; no file is made by asking."""
+    """Return whether the store's log of changes was begun; no file is made by asking."""
     file = find_file(engine)
     if file is not None and not file.exists():
         return False

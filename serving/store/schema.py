@@ -546,7 +546,7 @@ audit_heads = Table(
     Column("number", BigInteger, nullable=False),
     Column("mac", String(64), nullable=False),
 )
-"""The last line of each book; locked last by a transaction that adds one."""
+"""The last line of each log; locked last by a transaction that adds one."""
 
 # --- worked out from the rest -----------------------------------------------------------------
 

@@ -27,7 +27,7 @@ _STEPS: Final = Path(__file__).with_name("migrations")
 _LOOKS_TABLES: Final = MetaData(naming_convention=metadata.naming_convention)
 for _table in (audit_lines, audit_heads):
     _table.to_metadata(_LOOKS_TABLES)
-"""What SQLite's file of looks holds: the tables of the books, and nothing else."""
+"""What SQLite's file of accesses holds: the tables of the logs, and nothing else."""
 
 
 def _configure(connection: Connection) -> Config:
@@ -51,7 +51,7 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
     ------
     ConfigError
         If the zone is not known, the database cannot be reached or was made by a later version, or
-        its audit books were written with another key.
+        its audit log was written with another key.
     """
     try:
         find_zone(time_zone)
@@ -84,10 +84,10 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
 
 
 def _begin_books(store: Store, writing: Writing) -> None:
-    """Begin the audit books that are not there.
+    """Begin the log of changes or the access log where it is not there.
 
-    A store that has seen changes and has no book of looks has lost it: another is begun, and a line
-    in the book of changes says so for good.
+    A store that has seen changes and has no access log has lost it: another is begun, and a line
+    in the log of changes says so for good.
     """
     connection, key = writing.connection, store.audit_key
     begin_book(connection, key, CHANGES)
@@ -161,7 +161,7 @@ def check_schema(store: Store) -> list[SchemaFault]:
 
 
 def check_looks(store: Store) -> list[SchemaFault]:
-    """Return what is not as it should be with the tables of the book of looks.
+    """Return what is not as it should be with the tables of the access log.
 
     On a server they are the store's own, and :func:`check_schema` has looked at them.
     """
@@ -177,7 +177,7 @@ def check_looks(store: Store) -> list[SchemaFault]:
             SchemaFault(
                 "the access log beside the store is missing or cannot be read",
                 "restore it from a backup; where there is none, `caselight db upgrade` begins "
-                "another and says so in the book of changes",
+                "another and says so in the log of changes",
             )
         ]
 
