@@ -86,7 +86,7 @@ def describe_reversals(reversals: "tuple[Reversal, ...]", catalogue: str) -> str
 
 
 def describe_report(report: "MonotonicityReport", as_of: str) -> str:
-    """Return the report as a table, then each score's responsible indicators with an example."""
+    """Return the report as a table, then each score's guilty indicators with an example."""
     head = ("score", "kind added", "tried", "lowered", "share", "largest fall", "by")
     found = (*report.outcomes, *report.order)
     rows = [head, *(_row(finding) for finding in found)]
@@ -98,9 +98,7 @@ def describe_report(report: "MonotonicityReport", as_of: str) -> str:
         *(_align(row, widths) for row in rows),
     ]
     for outcome in dict.fromkeys(finding.outcome for finding in found):
-        lines += _describe_attributions(
-            outcome, [f for f in found if f.outcome == outcome and f.lowered]
-        )
+        lines += _describe_guilt(outcome, [f for f in found if f.outcome == outcome and f.lowered])
     return "\n".join(lines)
 
 
@@ -112,7 +110,7 @@ def _row(finding: "ScoreFall") -> tuple[str, ...]:
         f"{finding.lowered:,}",
         f"{finding.share:.1%}",
         f"{finding.largest_fall:.3g}" if finding.lowered else "-",
-        ", ".join(f"{one.indicator} {one.times:,}" for one in finding.attributions),
+        ", ".join(f"{guilt.indicator} {guilt.times:,}" for guilt in finding.guilty),
     )
 
 
@@ -123,18 +121,18 @@ def _align(row: tuple[str, ...], widths: list[int]) -> str:
     return "  ".join([*cells, *row[6:]]).rstrip()
 
 
-def _describe_attributions(outcome: str | None, lowered: "list[ScoreFall]") -> list[str]:
+def _describe_guilt(outcome: str | None, lowered: "list[ScoreFall]") -> list[str]:
     """Tell the largest fall of one score by each indicator, over all kinds."""
     if not lowered:
         return []
     if outcome is None:
         return ["priority:", f"  {max(lowered, key=lambda found: found.largest_fall).example}"]
-    attributions = [one for found in lowered for one in found.attributions]
+    guilty = [guilt for found in lowered for guilt in found.guilty]
     lines = [f"{outcome}:"]
-    for name in sorted({one.indicator for one in attributions}):
-        some = [one for one in attributions if one.indicator == name]
-        worst = max(some, key=lambda one: one.largest_fall)
-        times = sum(one.times for one in some)
+    for name in sorted({guilt.indicator for guilt in guilty}):
+        some = [guilt for guilt in guilty if guilt.indicator == name]
+        worst = max(some, key=lambda guilt: guilt.largest_fall)
+        times = sum(guilt.times for guilt in some)
         lines.append(f"  {name}: falls {times:,}, largest {worst.largest_fall:.3g}")
         lines.append(f"    {worst.example}")
     return lines

@@ -1,4 +1,4 @@
-"""The audit log as people of oversight read it: lines, unusual looking, looks at one case.
+"""The audit books as people of oversight read them: lines, unusual looking, looks at one case.
 
 What is told here are keys of cases, never their identifiers. Who may ask is in the table of rights.
 """
@@ -36,7 +36,7 @@ from serving.web.error_answers import describe_errors
 router = APIRouter(prefix="/v1", tags=["audit"])
 MOST_ROWS: Final = 200
 CHECKED_LINES: Final = 2_000
-"""Lines at the end of each log that are verified while somebody waits for the answer."""
+"""Lines at the end of each book that are verified while somebody waits for the answer."""
 _DAY_US: Final = 86_400_000_000
 _MOST_NUMBER: Final = 2**63 - 1
 _CaseKey = Annotated[str, Path(pattern=KEY_PATTERN)]
@@ -63,7 +63,7 @@ class WhoOut(BaseModel):
 
 
 class LineOut(WhoOut):
-    """One line of a log."""
+    """One line of a book."""
 
     book: Book
     number: int
@@ -135,7 +135,7 @@ class UnusualOut(BaseModel):
 
 
 class BookCheckOut(BaseModel):
-    """The end of one log, verified now."""
+    """The end of one book, verified now."""
 
     book: Book
     first_number: int
@@ -146,7 +146,7 @@ class BookCheckOut(BaseModel):
 
 
 class CheckOut(BaseModel):
-    """The ends of both logs; `caselight audit verify` walks them whole."""
+    """The ends of both books; `caselight audit verify` walks them whole."""
 
     whole: bool = Field(description="Whether nothing is wrong with what was looked at.")
     most_lines: int = Field(description="Lines of each book that were looked at, at most.")
@@ -164,7 +164,7 @@ def list_audit_lines(
     limit: _Limit = 50,
     cursor: _Cursor = None,
 ) -> LinesOut:
-    """Return lines of one log, the latest first."""
+    """Return lines of one book, the latest first."""
     wanted = EntryFilter(book, case, subject, operation, cursor, limit)
     face = Clockface(service.need_unit().time_zone)
     return _describe_page(read_lines(service.need_store(), wanted), face)
@@ -209,7 +209,7 @@ def describe_unusual(service: ServiceDep, person: SignedIn, days: _Days = 28) ->
 
 @router.get("/audit/check", responses=describe_errors(401, 403, 503))
 def check_audit(service: ServiceDep, person: SignedIn) -> CheckOut:
-    """Verify the end of both logs now, and say how many lines that was."""
+    """Verify the end of both books now, and say how many lines that was."""
     store = service.need_store()
     found = [verify_tail(store, book, CHECKED_LINES) for book in BOOKS]
     return CheckOut(

@@ -339,7 +339,7 @@ def open_store(
         What the audit log is chained with; found by
         :func:`serving.store.audit_keys.find_audit_key` where absent.
     any_key
-        Open it even if the logs do not fit the key, to tell what is wrong with them.
+        Open it even if the books do not fit the key, to tell what is wrong with them.
 
     Raises
     ------

@@ -43,8 +43,6 @@ from training.checks.additions import (
 TOGETHER: Final = "(several together)"
 """Named where a fall is made by several indicators and by none of them alone."""
 _CASES_AT_ONCE: Final = 25
-_WRITTEN_ATTRIBUTIONS: Final = "guilty"
-"""Key of a fall's attributions in the report's JSON, which keeps the name it always had."""
 Bools = npt.NDArray[np.bool_]
 
 
@@ -86,9 +84,9 @@ class ScoreFall:
         In log-odds; for the priority, as a share of what it was.
     example
         The largest fall in words; empty where there is none.
-    attributions
-        Responsible indicators by number of falls; none are named for the priority, which falls only
-        where an outcome does.
+    guilty
+        Responsible indicators by number of falls, under the older word that the report's JSON has;
+        none are named for the priority, which falls only where an outcome does.
     """
 
     outcome: str | None
@@ -97,7 +95,7 @@ class ScoreFall:
     lowered: int
     largest_fall: float
     example: str
-    attributions: tuple[Attribution, ...] = ()
+    guilty: tuple[Attribution, ...] = ()
 
     @property
     def share(self) -> float:
@@ -135,16 +133,7 @@ class MonotonicityReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as it is written to JSON."""
-        return {
-            field.name: [_write_fall(one) for one in held] if isinstance(held, tuple) else held
-            for field in dataclasses.fields(self)
-            for held in [getattr(self, field.name)]
-        }
-
-
-def _write_fall(fall: ScoreFall) -> dict[str, Any]:
-    written = dataclasses.asdict(fall)
-    return written | {_WRITTEN_ATTRIBUTIONS: written.pop("attributions")}
+        return dataclasses.asdict(self)
 
 
 def report_monotonicity(
@@ -298,11 +287,9 @@ class _Tally:
 
 
 def _finding(
-    outcome: str | None, kind: str, count: _Count, attributions: tuple[Attribution, ...] = ()
+    outcome: str | None, kind: str, count: _Count, found: tuple[Attribution, ...] = ()
 ) -> ScoreFall:
-    return ScoreFall(
-        outcome, kind, count.tried, count.lowered, count.largest, count.example, attributions
-    )
+    return ScoreFall(outcome, kind, count.tried, count.lowered, count.largest, count.example, found)
 
 
 def attribute_falls(bundle: Bundle, outcome: str, old: Float64, new: Float64) -> Int64:

@@ -124,17 +124,16 @@ def test_a_planted_reversal_is_found_and_named(planted, folder, small_unit):
     for found in report.outcomes:
         assert 0 < found.lowered < found.tried
         assert found.largest_fall > 0.1
-        assert [one.indicator for one in found.attributions] == ["threat_gap"]
-        (attribution,) = found.attributions
-        assert attribution.times == found.lowered
-        assert attribution.largest_fall == found.largest_fall
-        assert attribution.example.startswith(f"{found.kind} ")
-        assert "threat_gap " in attribution.example
-        assert " -> " in attribution.example
+        assert [guilt.indicator for guilt in found.guilty] == ["threat_gap"]
+        (guilt,) = found.guilty
+        assert guilt.times == found.lowered
+        assert guilt.largest_fall == found.largest_fall
+        assert guilt.example.startswith(f"{found.kind} ")
+        assert "threat_gap " in guilt.example
+        assert " -> " in guilt.example
     for found in report.order:
         assert 0 < found.lowered < found.tried
         assert 0 < found.largest_fall < 1
-    assert all(one["guilty"] and "attributions" not in one for one in report.to_dict()["outcomes"])
 
 
 def test_constrained_counts_never_lower_a_score(teach, folder, small_unit):
@@ -202,7 +201,7 @@ def test_what_an_added_threat_can_move(expression, movement):
 
 
 def test_the_indicator_that_lowers_is_told_from_those_that_moved(planted):
-    """Where several indicators move, the responsible one is that whose old value mends the fall."""
+    """Where several indicators move, the guilty one is that whose old value mends the fall."""
     columns = planted.catalogue.columns
     old, new = np.zeros((2, 1, len(columns)))
     old[0, columns.index("threat_gap")], new[0, columns.index("threat_gap")] = 90.0, 1.0
@@ -210,8 +209,8 @@ def test_the_indicator_that_lowers_is_told_from_those_that_moved(planted):
         old[0, columns.index(name)], new[0, columns.index(name)] = before, after
     model, encode = planted.outcomes["more"], planted.encoding.encode
     assert model.log_odds(encode(new))[0] < model.log_odds(encode(old))[0] - 0.1
-    (responsible,) = attribute_falls(planted, "more", old, new)
-    assert planted.catalogue.indicators[responsible].name == "threat_gap"
+    (guilty,) = attribute_falls(planted, "more", old, new)
+    assert planted.catalogue.indicators[guilty].name == "threat_gap"
 
 
 def test_kinds_come_with_all_below_them():
