@@ -161,6 +161,7 @@ def measure_queries(
         for part in parts:
             _measure_part(plan, bound, queries, part, output)
         return output
+    # Threads suffice: the compiled pass lets go of the interpreter's lock (ADR 2).
     with ThreadPoolExecutor(workers) as pool:
         tasks = [pool.submit(_measure_part, plan, bound, queries, p, output) for p in parts]
         for task in tasks:

@@ -298,6 +298,7 @@ class _EventSorting:
         checks = self._check()
         left_out = []
         for row in np.flatnonzero(self.listed & ~self.behind):
+            # The last of the reasons is true of every record, so that one is always found.
             why = next(why for why, mask in checks if mask[row])
             left_out.append(self._describe(int(row), why))
         return behind, tuple(left_out)

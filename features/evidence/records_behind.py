@@ -292,6 +292,7 @@ def _match_ends(opened: list[int], closed: list[int], at: Int64, as_of_us: int) 
     for start in opened:
         was_open = any(interval.start_us < at[start] <= interval.end_us for interval in intervals)
         after = [end for end in closed if at[end] > at[start]]
+        # As the pass has it: an end of the same moment closes what had been open, else this start.
         if not was_open and any(at[end] == at[start] for end in closed):
             continue
         last = after[0] if after else None

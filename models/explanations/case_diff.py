@@ -85,6 +85,7 @@ def lay_side_by_side(
     until[stored] = before.superseded_at[of_then[stored]]
     known = stored & (table.recorded_at < then_us)
     now = in_force(table.recorded_at, table.superseded_at, now_us)
+    # Rows that the later history has no more are not in force in it.
     now[len(new) :] = False
     corrects = _find_corrections(after, known, now_us)
     side = Side(table, known & (until >= then_us), now, known, corrects)

@@ -75,6 +75,7 @@ def _wrap(text: str, indent: str) -> list[str]:
 
 def _signed(share: float) -> str:
     """Return a share with its sign; what shows as nothing has none to show."""
+    # Adding 0 makes 0 of minus 0.
     return f"{round(share, 2) + 0.0:+.2f}"
 
 

@@ -119,6 +119,7 @@ def _change(connection: Connection, blind: frozenset[str]) -> ColumnElement[Any]
     """
     rise = _now.c.priority - _then.c.priority
     told = and_(
+        # The priorities of two models say nothing of what changed in the case.
         _now.c.bundle_id == _then.c.bundle_id,
         rise > 0,
         ~is_among(connection, standings.c.case_key, blind),

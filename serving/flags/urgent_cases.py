@@ -137,6 +137,7 @@ def _stands(connection: Connection, sight: Sight) -> ColumnElement[bool]:
 def _read_order(connection: Connection, sight: Sight, cursor: str | None) -> list[Row[Any]]:
     """Return the keys of cases in order, one more than a page holds."""
     seen = acknowledgements.c.raising_key.is_not(None)
+    # Without an else it is NULL for flags that were acknowledged, which the minimum leaves out.
     waiting_due = func.min(case((~seen, flag_raisings.c.due_at_us)))
     cases = (
         select(

@@ -34,6 +34,7 @@ from serving.persons import Person
 FLOW_SECONDS: Final = 600
 """How long a person may take at the provider."""
 SCOPE: Final = "openid profile"
+# One key signs sessions as well: by the salt neither passes for the other.
 _SALT: Final = "caselight sign-in under way"
 _SECRET_BYTES: Final = 32
 _SECOND_US: Final = 1_000_000

@@ -141,6 +141,7 @@ def open_sitting(
 
 
 def _same_day(one_us: int, other_us: int, unit: Unit) -> bool:
+    # By the unit's own calendar: its day does not end at midnight UTC.
     days = [to_datetime(us, unit.time_zone).date() for us in (one_us, other_us)]
     return days[0] == days[1]
 

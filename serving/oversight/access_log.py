@@ -151,6 +151,7 @@ def names_case(connection: Connection, case_key: str) -> ColumnElement[bool]:
     stands between quotation marks.
     """
     text, quoted = cast(_LINES.cases, Text), literal(f'"{case_key}"')
+    # Not LIKE, which takes the _ of a key for any character.
     place = func.instr if connection.dialect.name == "sqlite" else func.strpos
     return or_(_LINES.case_key == case_key, place(text, quoted) > 0)
 

@@ -169,6 +169,7 @@ def read_heads(key: bytes, folder: Path) -> HeadsThere:
 
 
 def _latest(heads: Iterable[SignedHead]) -> list[SignedHead]:
+    # They come sorted by number, so that the last one of each log is kept.
     return list({one.book: one for one in heads}.values())
 
 

@@ -183,6 +183,7 @@ class _Tally:
         self.last_us = max(self.last_us, at_us)
         self.n_looks += 1
         if case_key is not None:
+            # The latest: it shows whether the case was opened after it had been closed.
             self.cases[case_key] = max(self.cases.get(case_key, at_us), at_us)
 
     def describe(self, person: Person) -> Looker:
@@ -327,6 +328,7 @@ def _count(
         .where(or_(_LINES.case_key.is_not(None), _LINES.done.is_(False)))
     )
     for row in connection.execute(query, execution_options={"yield_per": _ROWS_A_TIME}):
+        # By role as well: people are compared with the others of the role that they had then.
         who = f"{row.role}|{row.subject}"
         found.persons[who] = Person(row.person, row.role, row.agency, row.subject)
         if not row.done:
@@ -367,6 +369,7 @@ def _find_sealed(connection: Connection, keys: Sequence[str]) -> set[str]:
 def _find_named(connection: Connection, name: str, keys: Collection[str]) -> set[str]:
     """Return the cases, among some, that have an answer or a detail that is a person's name."""
     told = " ".join(name.split())
+    # In every spelling, since SQLite's lower-case function knows ASCII alone.
     spellings = {told, told.lower(), told.upper(), told.title(), told.casefold()}
     found: set[str] = set()
     if not told:

@@ -112,6 +112,7 @@ events = Table(
     *(Column(name, Text) for name in ("detail", "handling", "supersedes", "narrative")),
     Column("import_key", _Key),
     _stored(index=True),
+    # The rows of a case then lie together, and a case is read whole.
     sqlite_with_rowid=False,
 )
 facts = Table(
@@ -521,6 +522,7 @@ audit_lines = Table(
     Column("done", Boolean, nullable=False),
     *_person(),
     Column("case_key", _Key, index=True),
+    # NULL, which queries ask for, and not the text that JSON writes for nothing.
     Column("cases", JSON(none_as_null=True)),
     Column("route", Text, nullable=False),
     Column("recipient", Text),

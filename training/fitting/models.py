@@ -106,6 +106,7 @@ def fit_outcome(
     raw = np.empty(len(rows.y_true))
     for booster, (_, held_out) in zip(fitted.boosters, folds, strict=True):
         x = rows.encode(encoding, held_out)
+        # By the fold that never saw the person: on rows it has seen a model is too sure of itself.
         raw[held_out] = booster.predict(x, raw_score=True, num_iteration=rounds)
     whole = lightgbm.train(parameters, data, num_boost_round=rounds)
     text = whole.model_to_string(num_iteration=rounds)

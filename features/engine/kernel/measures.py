@@ -369,6 +369,7 @@ def measure_list(
     if measure == _COUNT:
         if shared:
             return float(_count_incidents(events, scratch, n, a, b, first, stamp))
+        # Where no two records share an incident each is one, and nothing has to be marked.
         return float(b - a)
     if measure in (_LAST, _FIRST):
         if b == a:

@@ -168,6 +168,8 @@ def measure_events(
         hi = find_first(events.occurred_at, first, end, cut) - first
         every_version = scratch.known_from[hi] < known and scratch.known_until[hi] >= known
         if not (every_version and laid_out):
+            # Where all versions are in force, one layout of all events serves the case's other
+            # moments too.
             until = end if every_version else first + hi
             lay_out(events, selectors, scratch, first, until, known, every_version)
             laid_out = every_version
