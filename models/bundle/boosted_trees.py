@@ -156,4 +156,5 @@ def _numbers(text: str, name: str) -> Float64:
 
 def _threads(x: Float64) -> int:
     """One thread for a few rows, where starting more costs more than it saves."""
+    # 0 leaves the number to LightGBM, which takes all processors.
     return 1 if len(x) < _FEW_ROWS else 0

@@ -193,6 +193,7 @@ def _present(side: Side, settings: Bools) -> Bools:
 
 
 def _recorded(side: Side, settings: Bools, then_us: int) -> Int64:
+    # As if it had been known then, which is strictly before the moment.
     early = np.minimum(side.table.recorded_at, then_us - 1)
     return np.where(settings[:, [_TIME]], side.table.recorded_at, early)
 

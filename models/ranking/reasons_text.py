@@ -119,6 +119,7 @@ def describe_reasons(
     silences: list[Unknown] = []
     for number in np.argsort(-np.abs(contribution), kind="stable"):
         share = float(contribution[number])
+        # Sorted by size: whatever follows is smaller still.
         if abs(share) < _LEAST_CONTRIBUTION or (len(up) >= MOST_UP and len(down) >= MOST_DOWN):
             break
         indicator = catalogue.indicators[number]
@@ -196,6 +197,7 @@ def list_unanswered(catalogue: Catalogue, values: Float64) -> tuple[Unknown, ...
         if indicator.expression.measure is not Measure.LAST_FACT or not np.isnan(values[column]):
             continue
         fact = catalogue.facts[str(indicator.expression.fact)]
+        # The column beside an answer says whether the question was asked.
         state = "asked_in_vain" if values[column + 1] == 1.0 else "not_asked"
         sentence = say(state, question=fact.question)
         found.append(Unknown(indicator.name, sentence, fact.key_question))

@@ -230,6 +230,7 @@ def _top_reasons(bundle: Bundle, values: Float64, outcome: str) -> Int64:
 def _compare(a: Int64, b: Int64) -> ReasonAgreement:
     common = ((a[:, :, None] == b[:, None, :]) & (a >= 0)[:, :, None]).sum(axis=(1, 2))
     either = (a >= 0).sum(axis=1) + (b >= 0).sum(axis=1) - common
+    # Two files without any reason agree.
     overlap = np.where(either > 0, common / np.maximum(either, 1), 1.0)
     same = a[:, 0] == b[:, 0]
     return ReasonAgreement(len(a), float(overlap.mean()), float(same.mean()))

@@ -84,6 +84,7 @@ class RecordTeller:
         """
         events = _of_case(folder.events, case_key)
         apart = is_kept_apart(events["source"], events["handling"])
+        # What an agency keeps to itself is for its own people (ADR 20).
         ours = apart & (events["source"] == agency)
         told = [self._describe_event(row) for row in _list_rows(events[~apart | ours])]
         told += [self._describe_fact(row) for row in _list_rows(_of_case(folder.facts, case_key))]

@@ -31,6 +31,7 @@ def read_tag(if_match: str | None) -> int | None:
     ServiceError
         If no version is named (428).
     """
+    # A star means any version, and nobody decides on what they have not read.
     if if_match is None or if_match.strip() in ("", "*"):
         raise ServiceError(
             "version_needed",

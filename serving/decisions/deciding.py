@@ -114,6 +114,7 @@ def decide(writing: Writing, act: DecisionRequest, unit: Unit, rules: StandingRu
         add_first_read(writing, act.case_key, act.person, None, rules)
     turns = list_turns(course, closes=draft.closes)
     append_turns(writing, act.case_key, (version, key), turns)
+    # Linked cases too: what is recorded here is measured there.
     writing.touch(find_companions(connection, [act.case_key]) | {act.case_key}, rules)
     return Decided(key, version)
 

@@ -31,6 +31,7 @@ _Name = Annotated[
 ]
 _Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,200}$")]
 Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+# Within the 64 bits of the column that it is compared with.
 _MOST_SEQ: Final = 2**62
 
 

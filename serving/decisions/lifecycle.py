@@ -154,6 +154,7 @@ def append_turns(
         "recorded_at": writing.now_us,
         "view": "recorded",
         "source": _SOURCE,
+        # Left empty, it would be the subject (ADR 5).
         "actor": "unknown",
         "handling": "unit",
     }

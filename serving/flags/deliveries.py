@@ -285,6 +285,7 @@ def _name_status(status: int) -> str:
 
 def _note(store: Store, message: _Message, status: str, now_us: int) -> None:
     """Keep how sending went, unless the claim has lapsed and the message is another's."""
+    # No power above the sixth is needed: 2 ** 6 minutes is above the longest wait already.
     wait_minutes = min(2 ** min(message.attempts - 1, 6), _MOST_WAIT_MINUTES)
     is_done = status == "delivered"
     with store.writing() as writing:

@@ -177,6 +177,7 @@ def _find_raised(
     wanted = np.array(case_keys, dtype=object)
     cases = np.searchsorted(history.case_id, wanted)
     there = cases < len(history)
+    # A place may lie past the end; only one within can be compared.
     there[there] = history.case_id[cases[there]] == wanted[there]
     if not there.all():
         raise KeyError("a case is not in the history")

@@ -30,6 +30,7 @@ from serving.store.lookups import is_among, list_pairs
 
 RETENTION_CLASS: Final = "standard"
 """Class of a case that nobody has given another one."""
+# No file has a NUL in its name, so that no row that came is taken for a stored one.
 _STORED: Final = "\0stored"
 """Stands for the file of a row that is in the store already."""
 _ELSEWHERE: Final = "\0elsewhere"
@@ -110,6 +111,7 @@ def append_rows(
     repeats, rejects = 0, []
     for name, frame in given.items():
         known = keys.known | set(kept["cases"]["case_id"] if "cases" in kept else ())
+        # To the sender a case that they may not see is one that is not there (ADR 20).
         known -= set(hidden)
         found = _sort_rows(writing.connection, name, keys.put(frame), known, hidden)
         kept[name] = found.frame

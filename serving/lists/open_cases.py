@@ -120,6 +120,7 @@ def read_page(
     numbers = [number for number, one in enumerate(segments) if one.kind == kind]
     named = _name_cases(connection, kind, keys)
     apart = blind | filters.sight.hidden | filters.sight.named
+    # A cursor that goes on from a withheld case would show where it is in the order (ADR 15).
     if not numbers or not apart.isdisjoint(named):
         raise make_bad_cursor()
     found: list[tuple[_Segment, Row[Any]]] = []

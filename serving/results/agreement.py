@@ -100,6 +100,7 @@ def _find_band() -> ColumnElement[str]:
         (list_places.c.sitting_key.is_(None), NO_LIST),
         (or_(sittings.c.ordering != _BY_MODEL, list_places.c.score_key.is_(None)), NO_RANK),
         (or_(rank.is_(None), rank > capacity), BELOW),
+        # Multiplied, so that a third of the places is exact in whole numbers.
         (_THIRDS * rank <= capacity, FIRST),
         (_THIRDS * rank <= 2 * capacity, MIDDLE),
         else_=LAST,

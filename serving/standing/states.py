@@ -171,6 +171,7 @@ def is_shut(facts: CaseFacts) -> bool:
         return turn is not None and turn.closes
     if decision.owner is not None:
         return False
+    # An opening counts only where it was stored after the decision that closed the case.
     return turn is None or turn.closes or turn.stored_seq <= decision.stored_seq
 
 

@@ -162,12 +162,14 @@ class Writing:
     def refresh_touched(self) -> None:
         """Refresh the standings of the cases that were touched so far."""
         while self._owed.touched:
+            # Taken out first: a refresh reads the table itself, and that leads here again.
             refresher, keys = self._owed.touched.pop(0)
             refresher.refresh(self, keys)
 
     def store_head(self) -> None:
         """Write into the head row how far places in the order were given."""
         if self._owed.is_ahead:
+            # Noted before the statement, which names the column and so leads here again.
             self._owed.is_ahead = False
             head = update(unit).where(unit.c.id == 1).values(last_seq=self._owed.head)
             self.connection.execute(head)

@@ -161,6 +161,7 @@ def _leave_out_sealed(
         .where(is_among(connection, table.case_key, ends), _is_before(table.stored_seq, known_seq))
         .order_by(table.stored_seq)
     )
+    # In the order of rows: the latest seal of a case replaces the earlier ones.
     latest = {row.case_key: row.sealed for row in connection.execute(query)}
     sealed = [key for key, is_sealed in latest.items() if is_sealed]
     return links[~links["case_id"].isin(sealed) & ~links["linked_case_id"].isin(sealed)]

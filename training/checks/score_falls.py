@@ -234,6 +234,7 @@ class _Tally:
                 for outcome in self.bundle.outcomes:
                     self.outcomes[outcome, one.kind].tried += 1
         before = priority[variants.base]
+        # A priority of 0 cannot fall, and must not be divided by.
         share = (before - priority) / np.maximum(np.abs(before), np.finfo(np.float64).tiny)
         for row in np.flatnonzero(changed & (share > LEAST_FALL)):
             one = addition_of(variants, int(row))

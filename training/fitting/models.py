@@ -237,6 +237,7 @@ def fit_logistic(rows: TrainingRows, config: TrainingConfig) -> LogisticBaseline
     count = np.maximum(known.sum(axis=0), 1)
     middle = np.where(known, logged, 0.0).sum(axis=0) / count
     spread = np.sqrt((np.where(known, logged - middle, 0.0) ** 2).sum(axis=0) / count)
+    # A column that never varies says nothing, and must not divide by 0.
     scale = np.where(spread > 0, spread, 1.0)
     regression = LogisticRegression(C=config.logistic_penalty_c, solver="newton-cholesky")
     regression.fit(logistic_design(values, middle, scale), y_true)

@@ -66,6 +66,7 @@ def _judge_calibration(candidate: Reported, limits: PromotionLimits, outcome: st
 
 
 def _reaches(interval: tuple[float, float], target: float, margin: float) -> bool:
+    # The interval and not the estimate: the fewer the cases, the less this can refuse (ADR 19).
     return interval[0] - margin <= target <= interval[1] + margin
 
 

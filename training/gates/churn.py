@@ -19,6 +19,7 @@ def judge_churn(
         f"at most {limits.most_list_change:.0%} of the list's places go to other cases, and at "
         f"most {limits.most_reason_change:.0%} of first reasons are others"
     )
+    # Where all cases fit on the list nobody can leave it.
     if listed is None or reasons is None or listed.n <= listed.n_places:
         words = "there are too few open cases to tell what becomes of the list and its reasons"
         return Gate("churn", "bundle", Verdict.NOT_JUDGED, {}, limit, words)
