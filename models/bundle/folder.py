@@ -221,6 +221,7 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     manifest = _parse(manifest_bytes)
     if manifest.get("format") != FORMAT:
         raise ArtefactError(f"the bundle is not of format {FORMAT}; {_REMEDY}")
+    # Another engine measures other values than those that the model learnt from.
     if manifest.get("engine_version") != ENGINE_VERSION:
         raise ArtefactError(f"the bundle is of another engine than {ENGINE_VERSION}; train again")
     contents = _read_files(path, manifest.get("files"))
@@ -249,6 +250,7 @@ def _read_files(path: Path, stated: object) -> dict[str, bytes]:
     for name, digest in stated.items():
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise ArtefactError(f"the bundle names a file outside itself; {_REMEDY}")
+        # Read once: what is used is what was held against its checksum.
         contents[name] = _read(path / name)
         if _sha256(contents[name]) != digest:
             raise ArtefactError(f"{name} of the bundle was changed; {_REMEDY}")

@@ -223,6 +223,8 @@ def order_cases(bundle: Bundle, history: History, as_of_us: int, cases: Int64) -
         if ended is not known:
             free = measure(ended, bundle.plan, as_of_us).values
             without = _harm(bundle, free, estimate_log_odds(bundle, free))
+            # A precaution of the order alone: estimates and reasons stay those of the file as it
+            # is.
             priority = np.maximum(priority, without.priority)
     # Ties by the number of the case: the order does not depend on how the cases were given.
     order = np.lexsort((cases, -priority))

@@ -94,6 +94,7 @@ def decide(writing: Writing, act: DecisionRequest, unit: Unit, rules: StandingRu
         what is not there (422). Nothing is recorded then.
     """
     draft, connection = act.draft, writing.connection
+    # Before the lock: what needs no database makes nobody wait.
     check_draft(draft, act.person, to_datetime(writing.now_us, unit.time_zone).date())
     head = writing.take_seq(0) - 1  # others wait from here, so that what is read stays as it is
     course = read_course(connection, act.case_key, writing.now_us, rules)

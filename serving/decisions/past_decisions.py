@@ -109,6 +109,7 @@ def _describe_all(
             version=row.version,
             decided_at=face.show(row.decided_at_us),
             sitting_key=row.sitting_key,
+            # What somebody agreed with would show what the model says (ADR 15).
             score_key=None if withheld else row.score_key,
             seen_seq=row.seen_seq,
             agrees_with_score=None if withheld else _AGREEMENT[row.agrees_with_score],  # type: ignore[arg-type]

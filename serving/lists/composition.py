@@ -173,6 +173,7 @@ def compose(
         Priorities nearer than this, relative to their size, cannot be told apart.
     """
     chance = division.chance_to_be_drawn(pools.n_eligible)
+    # With its chance: only so can the draw show what the rest of the list misses (ADR 15).
     places = [Place(case, "random", chance) for case in pools.drawn[: division.random]]
     taken = {place.candidate.key for place in places}
 
@@ -188,6 +189,7 @@ def compose(
     places.extend(last)
     taken.update(place.candidate.key for place in last)
     take(pools.waited, division.capacity - len(places), "waited")
+    # Shown above the list: no flag is lost for want of a place (design section 9).
     overflow = tuple(case for case in pools.flagged if case.key not in taken)
     return Composition(tuple(places), overflow)
 

@@ -130,6 +130,7 @@ def open_sitting(
     need_opener(person)
     now_us = store.clock()
     with store.reading() as connection:
+        # Composed before anybody has to wait; `_store` sees whether another list came first.
         before = current_sitting(connection)
         if before is not None and again is None and _same_day(before.opened_at_us, now_us, unit):
             return Opened(before, is_new=False)

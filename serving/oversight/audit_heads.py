@@ -109,6 +109,7 @@ def take_head(store: Store, book: Book) -> SignedHead:
     ConfigError
         If its last lines do not hold.
     """
+    # A head signed over a broken end would vouch for it.
     if verify_tail(store, book, TAIL_LINES).n_faults:
         raise ConfigError(
             f"the end of the {BOOK_WORDS[book]} does not hold, and no head is signed; run "
@@ -207,6 +208,7 @@ def _write(head: SignedHead, key: bytes) -> bytes:
 def _read(path: Path, key: bytes) -> SignedHead | None:
     try:
         with path.open("rb") as file:
+            # A head has a few hundred bytes: a larger file is none, and is not read whole.
             said: Any = json.loads(file.read(_MOST_BYTES))
         head = SignedHead(said["book"], said["number"], said["mac"], said["at_us"])
         plain = [type(one) for one in (head.book, head.number, head.mac, head.at_us)]

@@ -295,6 +295,7 @@ def find_crowded(opened: Iterable[Collection[str]], limits: Limits) -> tuple[Cro
         if n < limits.least_persons:
             continue
         others = list(counts)
+        # Held against the other cases: its own number must not raise the median.
         others.remove(n)
         median = statistics.median(others) if others else 0.0
         if n > limits.times_median * median:
@@ -325,6 +326,7 @@ def _count(
             _LINES.agency,
         )
         .where(_LINES.book == LOOKS, _is_within(period), _LINES.subject != SERVICE.subject)
+        # An access that was granted and names no case of its own, such as a list, opened none.
         .where(or_(_LINES.case_key.is_not(None), _LINES.done.is_(False)))
     )
     for row in connection.execute(query, execution_options={"yield_per": _ROWS_A_TIME}):

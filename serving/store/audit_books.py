@@ -35,6 +35,7 @@ class Head:
 def begin_book(connection: Connection, key: bytes, book: Book) -> bool:
     """Begin a log that has neither head nor lines; return whether it was begun now."""
     line = select(audit_lines.c.number).where(audit_lines.c.book == book).limit(1)
+    # Lines without a head mean that it was removed: it is not made again in silence.
     if find_head(connection, book) or connection.execute(line).first():
         return False
     mac = make_first_mac(key, book)

@@ -49,6 +49,7 @@ def make_database(url: str) -> Engine:
 
 def _is_file(url: URL) -> bool:
     name = url.database or ":memory:"
+    # In memory each connection would have a store of its own.
     return not name.startswith((":memory:", "file:"))
 
 

@@ -112,7 +112,7 @@ events = Table(
     *(Column(name, Text) for name in ("detail", "handling", "supersedes", "narrative")),
     Column("import_key", _Key),
     _stored(index=True),
-    # The rows of a case then lie together, and a case is read whole.
+    # Kept in the order of its key: the rows of a case, which are read together, lie together.
     sqlite_with_rowid=False,
 )
 facts = Table(

@@ -267,6 +267,7 @@ def _fit_windows(windows: Sequence[Window]) -> LogitFit | None:
     number = np.repeat(np.arange(len(windows)), sizes)
     columns = (number[:, None] == np.arange(len(windows))).astype(np.float64)
     log_odds = np.concatenate([one.log_odds for one in windows])
+    # Without differences the slope's column would repeat those of the windows.
     if np.ptp(log_odds) > 0:
         columns = np.column_stack([columns, log_odds])
     return fit_logit(

@@ -159,6 +159,7 @@ def measure_events(
                 latest_cut = max(latest_cut, query_cut[later])
                 later += 1
             first = events.pointer[case]
+            # What happened after the last of its moments counts at none of them.
             end = find_first(events.occurred_at, first, events.pointer[case + 1], latest_cut)
             shared = note_versions(events, scratch, first, end)
             note_signatures(events, scratch, first, end)
