@@ -251,8 +251,6 @@ _WINDOW_OF: Final[Mapping[str, tuple[str, ...]]] = {
     Measure.DAYS_IN_STATE: ("within", "since"),
     Measure.LAST_FACT: (),
 }
-# Missing for other reasons than that nothing happened: wherever the missing value were placed, some
-# record could lower a score (ADR 3).
 _NEVER_CONSTRAINED: Final = (
     Measure.SHARE,
     Measure.GAP_MEDIAN,

@@ -283,7 +283,6 @@ def record_first_view(
             "not_blind", "the case is shown whole already", "give a decision instead"
         )
     wanted = connection.execute(_wanted_of(case_key)).scalars().all()
-    # A view serves every recent sitting that wants one of the case: it is a first view only once.
     for key in (sitting_key, *(other for other in wanted if other != sitting_key)):
         _store_view(writing, key, case_key, person, view)
 
@@ -306,7 +305,6 @@ def _store_view(
         .on_conflict_do_nothing()
         .returning(first_views.c.case_key)
     ).one_or_none()
-    # Somebody was first. The same view sent again by the same person is no conflict.
     if stored is not None:
         return
     stands = connection.execute(

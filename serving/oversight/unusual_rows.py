@@ -79,7 +79,6 @@ def read_standing(store: Store, face: Clockface, days: int) -> UnusualRow:
         How many days until now.
     """
     now_us = store.clock()
-    # The period leaves its end out, and an access of this very moment is to count.
     found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1), Limits())
     rows = gather_rows(found, face)
     return UnusualRow(

@@ -99,7 +99,6 @@ def estimate_missed(
     reached = [draw for draw in known if draw.reached]
     if not known:
         return MissedEstimate(None, None, None, len(draws), 0, 0, n_not_listed)
-    # Those of which nothing is known yet are taken to be like the others.
     total = sum(1 / draw.probability for draw in reached) * len(draws) / len(known)
     return MissedEstimate(
         upper=bound_share(len(reached), len(known)) * n_not_listed,

@@ -35,7 +35,6 @@ def make_database(url: str) -> Engine:
         if parsed.get_backend_name() == "sqlite" and _is_file(parsed):
             return _make_sqlite(parsed)
         if parsed.get_backend_name() == "postgresql":
-            # Asked whether it is alive before it is used: the database may have been restarted.
             return create_engine(
                 parsed, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True
             )

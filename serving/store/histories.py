@@ -110,7 +110,6 @@ def _read(
         cases=_read_rows(connection, "cases", asked + companions, known_seq),
         **sound,
         links=links,
-        # Characteristics are for the audit alone: no history holds them (promise 9).
         people=empty_frame(PEOPLE).drop(columns=[FILE, ROW]),
         rejects=join_rejects(rejects),
         repeats=0,

@@ -27,7 +27,7 @@ _STEPS: Final = Path(__file__).with_name("migrations")
 _LOOKS_TABLES: Final = MetaData(naming_convention=metadata.naming_convention)
 for _table in (audit_lines, audit_heads):
     _table.to_metadata(_LOOKS_TABLES)
-"""What SQLite's file of accesses holds: the tables of the logs, and nothing else."""
+"""What SQLite's file of the access log holds: the tables of the audit log, and nothing else."""
 
 
 def _configure(connection: Connection) -> Config:
