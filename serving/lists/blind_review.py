@@ -305,6 +305,7 @@ def _store_view(
         .on_conflict_do_nothing()
         .returning(first_views.c.case_key)
     ).one_or_none()
+    # Somebody was first. The same view sent again by the same person is no conflict.
     if stored is not None:
         return
     stands = connection.execute(

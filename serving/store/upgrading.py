@@ -87,7 +87,7 @@ def _begin_books(store: Store, writing: Writing) -> None:
     """Begin the log of changes or the access log where it is not there.
 
     A store that has seen changes and has no access log has lost it: another is begun, and a line
-    in the log of changes says so for good.
+    in the book of changes says so for good.
     """
     connection, key = writing.connection, store.audit_key
     begin_book(connection, key, CHANGES)
