@@ -81,7 +81,7 @@ class Entry:
 
     The keyword arguments of a subclass say how a field is written where that is not its name:
     another key, ``one|other`` for either of two, ``outer.inner`` for a key of a mapping below, a
-    subclass whose own keys stand among these, or ``""`` for what the file does not hold.
+    subclass whose own keys are among these, or ``""`` for what the file does not hold.
     """
 
     _written: ClassVar[Mapping[str, Written]] = {}
@@ -341,7 +341,7 @@ def read_yaml(
 
 
 def _find(told: Path, lines: Mapping[Path, int]) -> Path:
-    """Return the part of a path that stands in the file: pydantic names steps of its own."""
+    """Return the part of a path that is in the file: pydantic names steps of its own."""
     path: Path = ()
     for step in told:
         whole = [one for one in (step, str(step).removesuffix(".")) if (*path, one) in lines]

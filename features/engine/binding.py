@@ -25,7 +25,7 @@ class EventArrays(NamedTuple):
 
     ``coded`` are the codes of ``CODED_COLUMNS``, then ``via``; ``n_codes`` how many distinct values
     each has whose values are counted. The signature of an event adds up, for every ``column``,
-    ``classes[class_start + code]``; it stands in ``signature`` instead where a plan has too many
+    ``classes[class_start + code]``; it is in ``signature`` instead where a plan has too many
     to list. ``state`` and ``edge`` say for each kind which state it touches, and 1 for a start or 2
     for an end; their last place is that of no kind.
     """
@@ -128,7 +128,7 @@ def _plain(codes: Int32) -> Int32:
 
 def _classify(plan: Plan, columns: list[Coded], used: list[int]) -> tuple[list[int], list[int]]:
     """Return what each value of each used column counts in a signature, and where column by column
-    the first value stands; the empty cell stands before it.
+    the first value is; the empty cell is before it.
     """
     starts, classes = [], []
     for n in used:

@@ -1,6 +1,6 @@
 """Outcomes as labels: future events, known late, sometimes never knowable (design section 4).
 
-What is labelled is the recorded outcome under past practice. Beside it stand the estimands of
+What is labelled is the recorded outcome under past practice. Beside it are the estimands of
 design section 8: the outcome before the unit takes a case on, the outcome while at liberty, and
 bounds for what withdrawn support may hide.
 """

@@ -238,7 +238,7 @@ def explain_indicator(
     Returns
     -------
     Explanation
-        Every record of the case's table stands in it exactly once.
+        Every record of the case's table is in it exactly once.
 
     Raises
     ------

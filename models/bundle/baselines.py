@@ -1,4 +1,4 @@
-"""The two simple rules that stand beside every model (promise 12)."""
+"""The two simple rules that are measured beside every model (promise 12)."""
 
 from dataclasses import dataclass
 

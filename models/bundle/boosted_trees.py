@@ -35,7 +35,7 @@ class OutcomeModel:
     calibration
         Line from raw scores to log-odds.
     average
-        Share of training cases with the outcome: the average that a probability stands beside.
+        Share of training cases with the outcome: the average that a probability is shown beside.
     columns
         Names of the model's columns.
     venn_abers

@@ -17,7 +17,7 @@ from features.history.in_force import in_force, next_versions
 
 @dataclass(frozen=True)
 class Side:
-    """Where one table's rows of a case stand at two moments.
+    """One table's rows of a case at two moments.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def only_case(history: History, case: int) -> tuple[Events, Facts]:
 
 
 def repeat_rows(table: Any, kept: Bools, **replaced: Int64) -> Any:
-    """Return a table of one case for each row of ``kept``, in force as they stand.
+    """Return a table of one case for each row of ``kept``, in force as they are.
 
     Parameters
     ----------

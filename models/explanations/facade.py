@@ -5,7 +5,7 @@ history at a moment. All numbers come from the log-odds that are served, so that
 adds up to what another does:
 
 - :func:`explain_case`: all of it for one case;
-- :func:`list_families`: exact shares by family; single reasons stand in the case's advice;
+- :func:`list_families`: exact shares by family; single reasons are in the case's advice;
 - :func:`explain_incidents`: the incidents on which a score rests;
 - :func:`explain_movement`, :func:`explain_rank`: why a case moved, and why its place did;
 - :func:`list_open_questions`: what is not known, and how far each answer could move the score;

@@ -17,7 +17,7 @@ from models.wording.sentences import describe_estimate, describe_push, say
 
 WIDTH: Final = 100
 MOST_KEYS: Final = 6
-"""More keys than this are counted; all of them stand in the explanation itself."""
+"""More keys than this are counted; all of them are in the explanation itself."""
 
 
 def render_case(explanation: CaseExplanation, catalogue: Catalogue, time_zone: str) -> str:

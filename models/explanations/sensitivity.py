@@ -137,7 +137,7 @@ def _differ(moment: CaseMoment, rows: Int64) -> bool:
 
 
 def _views(moment: CaseMoment, rows: Int64) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """Return which events stand: as recorded, then with each view of one incident by itself."""
+    """Return which events count: as recorded, then with each view of one incident by itself."""
     views = moment.history.events.view.codes[moment.rows][rows]
     kept = [moment.usable()]
     for view in np.unique(views):

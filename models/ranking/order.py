@@ -91,7 +91,7 @@ class Ranking:
     as_of_us
         The moment, microseconds UTC, exclusive on both clocks.
     standing
-        Where the cases stand.
+        The cases in their order.
     """
 
     bundle: Bundle

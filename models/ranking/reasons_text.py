@@ -50,7 +50,7 @@ _NOTHING_USUAL: Final = Usual(None, None, "")
 def find_usual(
     catalogue: Catalogue, reference: Reference, indicator: Indicator, column: int
 ) -> Usual:
-    """Return what is usual for an indicator whose values stand in ``column``.
+    """Return what is usual for an indicator whose values are in ``column``.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def _silence(catalogue: Catalogue, indicator: Indicator, value: float) -> Unknow
 
 
 def first_columns(catalogue: Catalogue) -> list[int]:
-    """Return where each indicator's first column stands in the indicator matrix."""
+    """Return where each indicator's first column is in the indicator matrix."""
     positions, at = [], 0
     for indicator in catalogue.indicators:
         positions.append(at)

@@ -95,7 +95,7 @@ def measure_list_churn(
 def list_first(
     before: Mapping[str, float], after: Mapping[str, float], capacity: int
 ) -> tuple[str, ...]:
-    """Return the cases that stand on either list of :func:`measure_list_churn`, in order.
+    """Return the cases on either list of :func:`measure_list_churn`, in order.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The sealed cases that name a person, each with where it stands: nobody else would see to them."""
+"""The sealed cases that name a person, each with its status: nobody else would see to them."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,9 @@ class SealedCase:
     case_key, case_id, area
         The case; ``case_id`` is ``None`` once that was erased.
     state, waiting_since, owner, review_on
-        Where it stands.
+        Its case status.
     n_flags, n_urgent
-        Review flags and urgent flags that stand.
+        Open review flags and open urgent flags.
     first_read_due, first_read_overdue
         Until when somebody is to read it first; ``None`` and ``False`` once somebody has.
     """

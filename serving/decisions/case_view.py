@@ -139,7 +139,7 @@ def describe_case(
 
 
 def _need_standing(connection: Connection, case_key: str) -> Row[Any]:
-    """Return where the case stands and who read it first, with the state of the store that is."""
+    """Return the case status and who read it first, with the state of the store that is."""
     query = (
         select(
             standings,

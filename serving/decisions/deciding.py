@@ -73,7 +73,7 @@ def decide(writing: Writing, act: DecisionRequest, unit: Unit, rules: StandingRu
 
     The flags that it names are discharged, the case's records say that it was taken on, handed
     back, closed or reopened, and who decides first has read it first. One that closes the case
-    names every flag that stands, with each of its records.
+    names every open flag, with each of its records.
 
     Parameters
     ----------

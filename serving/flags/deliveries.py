@@ -98,7 +98,7 @@ def read_webhooks(settings: Settings) -> dict[bool, Webhook]:
     """Return where messages go: of ordinary cases under ``False``, of sealed ones under ``True``.
 
     A receiver of all messages would learn that there is a sealed case, so that those of sealed
-    cases go to an address of their own or nowhere: they stand on the page of the people named.
+    cases go to an address of their own or nowhere: they are on the page of the people named.
 
     Raises
     ------

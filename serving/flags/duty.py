@@ -102,7 +102,7 @@ def read_queue(
     size: int = MOST_ITEMS,
     sight: Sight = EVERYTHING,
 ) -> DutyQueue:
-    """Return the urgent flags that stand: those nobody acknowledged first, oldest due first.
+    """Return the open urgent flags: those nobody acknowledged first, oldest due first.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Flags: raised by records, and standing until a decision names the record.
+"""Flags: raised by records, and open until a decision names the record.
 
-A raising is one row per case, flag and record. A flag stands while one of its records is not
+A raising is one row per case, flag and record. A flag is open while one of its records is not
 discharged, whatever its window says later and whatever became of the record since: time alone takes
 nothing off the list, and a correction is for a person to weigh.
 """
@@ -64,7 +64,7 @@ class FlagRecord:
 
 @dataclass(frozen=True)
 class StandingFlag:
-    """A flag of a case that stands, with the records that hold it up, oldest raising first."""
+    """An open flag of a case, with the records that hold it open, oldest raising first."""
 
     case_key: str
     flag: str
@@ -216,7 +216,7 @@ def is_standing() -> ColumnElement[bool]:
 def standing_flags(
     connection: Connection, case_keys: Collection[str]
 ) -> dict[str, list[StandingFlag]]:
-    """Return the flags of some cases that stand, urgent ones first, then those raised first.
+    """Return the open flags of some cases, urgent ones first, then those raised first.
 
     Returns
     -------
@@ -229,7 +229,7 @@ def standing_flags(
 def collect_standing(
     connection: Connection, condition: ColumnElement[bool]
 ) -> dict[str, list[StandingFlag]]:
-    """Return the flags whose raisings meet a condition and stand; see :func:`standing_flags`."""
+    """Return the open flags whose raisings meet a condition; see :func:`standing_flags`."""
     query = (
         select(flag_raisings, acknowledgements.c.acknowledged_at_us, acknowledgements.c.person)
         .outerjoin(acknowledgements, acknowledgements.c.raising_key == flag_raisings.c.raising_key)
@@ -276,7 +276,7 @@ def discharge(
     *,
     raisings: Mapping[tuple[str, str], str] | None = None,
 ) -> list[str]:
-    """Discharge exactly the named flags and records of a case; the others stand.
+    """Discharge exactly the named flags and records of a case; the others stay open.
 
     The caller brings the case's standing up to date.
 
@@ -299,7 +299,7 @@ def discharge(
     Raises
     ------
     ServiceError
-        If one of them does not stand (422); nothing is discharged then.
+        If one of them is not open (422); nothing is discharged then.
     """
     pairs = list(named)
     if not pairs:

@@ -1,6 +1,6 @@
-"""The duty queue by case: all urgent flags of a case that stand, together, overdue ones first.
+"""The duty queue by case: all open urgent flags of a case together, overdue ones first.
 
-A case is where its flag that is due first stands, and all its flags stand with it, those that
+A case has the place of its flag that is due first, and all its flags are with it, those that
 somebody has seen as well. Nothing here acknowledges anything.
 """
 
@@ -53,7 +53,7 @@ class UrgentFlag:
 
 @dataclass(frozen=True)
 class UrgentCase:
-    """A case with urgent flags that stand.
+    """A case with open urgent flags.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class UrgentPage(Page["UrgentCase", str]):
 def read_urgent(
     connection: Connection, now_us: int, sight: Sight, cursor: str | None = None
 ) -> UrgentPage:
-    """Return cases with urgent flags that stand, those due longest first.
+    """Return cases with open urgent flags, those due longest first.
 
     Parameters
     ----------

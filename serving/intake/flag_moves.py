@@ -1,6 +1,6 @@
-"""Flags that stand on a case that is merged: they stand on the other case from then on.
+"""Open flags of a case that is merged: they are of the other case from then on.
 
-Nobody decides on a merged case, so that what stood on it would stand for ever, in the duty role's
+Nobody decides on a merged case, so that what is open on it would stay open for ever, in the duty role's
 queue as well.
 """
 

@@ -81,7 +81,7 @@ def append_rows(
     rules: StandingRules | None = None,
     hidden: Collection[str] = (),
 ) -> Appended:
-    """Store rows, and work out again where their cases stand, in one transaction.
+    """Store rows, and work out the status of their cases again, in one transaction.
 
     A row whose ``supersedes`` names a record that is not here yet is kept. One that names a record
     which only another case has is a reject: where identifiers are used again from case to case,
@@ -93,7 +93,7 @@ def append_rows(
         The open transaction. Other writers wait from here on until it ends.
     tables
         Normalised frames (:func:`features.intake.normalisation.normalise`) by the contract's names,
-        with the cases' own identifiers; ``_file`` and ``_row`` say in rejects where each row stood.
+        with the cases' own identifiers; ``_file`` and ``_row`` say in rejects where each row was.
     unit
         What holds for the whole store.
     import_key
