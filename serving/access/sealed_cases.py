@@ -1,4 +1,4 @@
-"""The sealed cases that name a person, each with its status: nobody else would see to them."""
+"""The sealed cases that name a person, each with where it stands: nobody else would see to them."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class SealedCase:
     case_key, case_id, area
         The case; ``case_id`` is ``None`` once that was erased.
     state, waiting_since, owner, review_on
-        Its case status.
+        Where it stands.
     n_flags, n_urgent
         Open review flags and open urgent flags.
     first_read_due, first_read_overdue

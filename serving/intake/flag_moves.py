@@ -1,7 +1,7 @@
 """Open flags of a case that is merged: they are of the other case from then on.
 
-Nobody decides on a merged case, so that what is open on it would stay open for ever, in the duty role's
-queue as well.
+Nobody decides on a merged case, so that what is open on it would stay open for ever, in the duty
+role's queue as well.
 """
 
 from collections.abc import Collection, Mapping, Sequence
