@@ -305,9 +305,9 @@ def _store_view(
         .on_conflict_do_nothing()
         .returning(first_views.c.case_key)
     ).one_or_none()
-    # Somebody was first. The same view sent again by the same person is no conflict.
     if stored is not None:
         return
+    # Somebody was first. The same view sent again by the same person is no conflict.
     stands = connection.execute(
         select(func.count())
         .select_from(first_views)
