@@ -262,8 +262,6 @@ class Store:
                 connection.begin(),
             ):
                 append_lines(connection, self.audit_key, LOOKS, [entry], self.clock())
-        # Nothing is shown that was not logged; the database's words are left out, as they may hold
-        # case data.
         except (SQLAlchemyError, ConfigError):
             raise ServiceError(
                 "look_not_recorded",

@@ -79,7 +79,6 @@ def make_looks_engine(engine: Engine, *, may_make: bool = False) -> Engine:
     if database is None:
         return engine
     address = name_looks_file(database).absolute().as_uri()
-    # A file that was removed is not made again in silence: only an upgrade makes one, and says so.
     mode = "rwc" if may_make else "rw"
     return _make_sqlite(URL.create("sqlite", database=address, query={"mode": mode, "uri": "true"}))
 
