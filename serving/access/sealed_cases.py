@@ -18,9 +18,9 @@ class SealedCase:
 
     Parameters
     ----------
-    case_key, case_id, area
+    key, case_id, area
         The case; ``case_id`` is ``None`` once that was erased.
-    state, waiting_since, owner, review_on
+    state, waiting_since, review_on, owner
         Where it stands.
     n_flags, n_urgent
         Review flags and urgent flags that stand.
@@ -28,13 +28,13 @@ class SealedCase:
         Until when somebody is to read it first; ``None`` and ``False`` once somebody has.
     """
 
-    case_key: str
+    key: str
     case_id: str | None
     area: str | None
     state: str
     waiting_since: str | None
-    owner: str | None
     review_on: str | None
+    owner: str | None
     n_flags: int
     n_urgent: int
     first_read_due: str | None
@@ -61,13 +61,13 @@ def read_sealed_cases(
 
     return tuple(
         SealedCase(
-            case_key=row.case_key,
+            key=row.case_key,
             case_id=row.case_id,
             area=row.area,
             state=plain_state(row.state),
             waiting_since=show(row.waiting_since_us),
-            owner=row.owner,
             review_on=row.review_on,
+            owner=row.owner,
             n_flags=row.n_flags,
             n_urgent=row.n_urgent,
             first_read_due=show(row.first_read_due_us) if row.first_read_at_us is None else None,

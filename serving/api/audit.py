@@ -4,10 +4,11 @@ What is told here are keys of cases, never their identifiers. Who may ask is in 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from serving.oversight.access_log import (
     AuditLine,
@@ -25,7 +26,7 @@ from serving.oversight.unusual_access import (
     Looker,
     find_unusual,
 )
-from serving.persons import Person, SignedIn
+from serving.persons import SignedIn
 from serving.service import ServiceDep
 from serving.store.audit_lines import BOOKS, Book
 from serving.store.current_act import Operation
@@ -53,7 +54,8 @@ NOTE: Final = (
 )
 
 
-class WhoOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class WhoOut:
     """A person, as the line names them."""
 
     person: str
@@ -62,6 +64,7 @@ class WhoOut(BaseModel):
     agency: str
 
 
+@dataclass(frozen=True, kw_only=True)
 class LineOut(WhoOut):
     """One line of a book."""
 
@@ -69,33 +72,36 @@ class LineOut(WhoOut):
     number: int
     at: str
     operation: Operation
-    done: bool = Field(description="False where it was refused.")
+    done: Annotated[bool, Field(description="False where it was refused.")]
     case_key: str | None
-    cases: list[str] = Field(description="Keys of further cases.")
-    route: str = Field(description="Method and route template, or the command.")
+    cases: Annotated[tuple[str, ...], Field(description="Keys of further cases.")]
+    route: Annotated[str, Field(description="Method and route template, or the command.")]
     recipient: str | None
     purpose: str | None
     request_id: str | None
-    first_seq: int | None = Field(description="First row that a change stored.")
+    first_seq: Annotated[int | None, Field(description="First row that a change stored.")]
     last_seq: int | None
 
 
-class LinesOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class LinesOut:
     """Lines, the latest first."""
 
-    lines: list[LineOut]
+    lines: tuple[LineOut, ...]
     next_cursor: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
 class LookerOut(WhoOut):
     """Somebody's looks that a rule is about."""
 
     n_looks: int
-    case_keys: list[str]
+    case_keys: tuple[str, ...]
     first_at: str
     last_at: str
 
 
+@dataclass(frozen=True, kw_only=True)
 class BusyOut(WhoOut):
     """Somebody who opened many more cases than the others of their role."""
 
@@ -104,7 +110,8 @@ class BusyOut(WhoOut):
     n_others: int
 
 
-class LimitsOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class LimitsOut:
     """What counts as unusual."""
 
     times_median: float
@@ -112,11 +119,12 @@ class LimitsOut(BaseModel):
     least_persons: int
     first_hour: int
     last_hour: int
-    work_days: list[int]
-    at_any_hour: list[str]
+    work_days: tuple[int, ...]
+    at_any_hour: tuple[str, ...]
 
 
-class UnusualOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class UnusualOut:
     """Looking that somebody ought to ask about; people by name, in no order of size."""
 
     note: str
@@ -125,16 +133,17 @@ class UnusualOut(BaseModel):
     limits: LimitsOut
     n_looks: int
     n_persons: int
-    refused: list[LookerOut]
-    busy: list[BusyOut]
-    crowded: list[Crowded]
-    out_of_hours: list[LookerOut]
-    closed: list[LookerOut]
-    sealed: list[LookerOut]
-    own_name: list[LookerOut]
+    refused: tuple[LookerOut, ...]
+    busy: tuple[BusyOut, ...]
+    crowded: tuple[Crowded, ...]
+    out_of_hours: tuple[LookerOut, ...]
+    closed: tuple[LookerOut, ...]
+    sealed: tuple[LookerOut, ...]
+    own_name: tuple[LookerOut, ...]
 
 
-class BookCheckOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class BookCheckOut:
     """The end of one book, verified now."""
 
     book: Book
@@ -142,15 +151,18 @@ class BookCheckOut(BaseModel):
     last_number: int
     n_lines: int
     n_faults: int
-    problems: list[str]
+    problems: tuple[str, ...]
 
 
-class CheckOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class CheckOut:
     """The ends of both books; `caselight audit verify` walks them whole."""
 
-    whole: bool = Field(description="Whether nothing is wrong with what was looked at.")
-    most_lines: int = Field(description="Lines of each book that were looked at, at most.")
-    books: list[BookCheckOut]
+    whole: Annotated[bool, Field(description="Whether nothing is wrong with what was looked at.")]
+    most_lines: Annotated[
+        int, Field(description="Lines of each book that were looked at, at most.")
+    ]
+    books: tuple[BookCheckOut, ...]
 
 
 @router.get("/audit/lines", responses=describe_errors(401, 403, 422, 503))
@@ -198,8 +210,8 @@ def describe_unusual(service: ServiceDep, person: SignedIn, days: _Days = 28) ->
         n_looks=found.n_looks,
         n_persons=found.n_persons,
         refused=_describe_lookers(found.refused, face),
-        busy=[_describe_busy(one) for one in found.busy],
-        crowded=list(found.crowded),
+        busy=tuple(_describe_busy(one) for one in found.busy),
+        crowded=found.crowded,
         out_of_hours=_describe_lookers(found.out_of_hours, face),
         closed=_describe_lookers(found.closed, face),
         sealed=_describe_lookers(found.sealed, face),
@@ -215,51 +227,48 @@ def check_audit(service: ServiceDep, person: SignedIn) -> CheckOut:
     return CheckOut(
         whole=not any(one.n_faults for one in found),
         most_lines=CHECKED_LINES,
-        books=[
+        books=tuple(
             BookCheckOut(
                 book=one.book,
                 first_number=one.first_number,
                 last_number=one.last_number,
                 n_lines=one.n_lines,
                 n_faults=one.n_faults,
-                problems=list(list_problems([one])),
+                problems=tuple(list_problems([one])),
             )
             for one in found
-        ],
+        ),
     )
 
 
 def _describe_page(found: LinesPage, face: Clockface) -> LinesOut:
     return LinesOut(
-        lines=[_describe_line(line, face) for line in found.lines], next_cursor=found.next_before
+        lines=tuple(_describe_line(line, face) for line in found.lines),
+        next_cursor=found.next_before,
     )
 
 
 def _describe_line(line: AuditLine, face: Clockface) -> LineOut:
-    told = {**vars(line), "at": face.show(line.at_us), "cases": list(line.cases)}
-    return LineOut(**{name: told[name] for name in LineOut.model_fields})
+    told = {**vars(line), "at": face.show(line.at_us)}
+    return LineOut(**{one.name: told[one.name] for one in fields(LineOut)})
 
 
-def _describe_lookers(found: Sequence[Looker], face: Clockface) -> list[LookerOut]:
-    return [
+def _describe_lookers(found: Sequence[Looker], face: Clockface) -> tuple[LookerOut, ...]:
+    return tuple(
         LookerOut(
-            **vars(_describe_person(one.person)),
+            **one.person.columns(),
             n_looks=one.n_looks,
-            case_keys=list(one.case_keys),
+            case_keys=one.case_keys,
             first_at=face.show(one.first_us),
             last_at=face.show(one.last_us),
         )
         for one in found
-    ]
-
-
-def _describe_person(person: Person) -> WhoOut:
-    return WhoOut(**person.columns())
+    )
 
 
 def _describe_busy(found: Busy) -> BusyOut:
     return BusyOut(
-        **vars(_describe_person(found.person)),
+        **found.person.columns(),
         n_cases=found.n_cases,
         median_of_others=found.median_of_others,
         n_others=found.n_others,

@@ -4,10 +4,11 @@
 ``POST /v1/cases/{key}/first-read`` and ``GET /v1/first-reads``.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
 from features.catalogue.declarations import Flag
 from features.contract.moments import format_moment
@@ -39,17 +40,19 @@ class NoteIn(Strict):
     note: Note | None = Field(default=None, max_length=_MOST_NOTE)
 
 
-class AcknowledgementOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class AcknowledgementOut:
     """Who has seen an urgent flag, and when."""
 
     raising_key: str
     person: PersonOut
     acknowledged_at: str
     note: str | None
-    procedure: str = Field(description="What this never replaces.")
+    procedure: Annotated[str, Field(description="What this never replaces.")]
 
 
-class DutyItemOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class DutyItemOut:
     """One urgent flag raised by one record."""
 
     raising_key: str
@@ -58,26 +61,30 @@ class DutyItemOut(BaseModel):
     flag: str
     wording: str
     record: str | None
-    record_fate: str = Field(description="in_force, corrected or withdrawn; the flag stands.")
+    record_fate: Annotated[
+        str, Field(description="in_force, corrected or withdrawn; the flag stands.")
+    ]
     raised_at: str
     due_at: str
     overdue: bool
     acknowledgement: AcknowledgementOut | None
 
 
-class DutyOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class DutyOut:
     """Urgent flags: not acknowledged first, then acknowledged and still standing; due first."""
 
-    procedure: str = Field(description="What the queue never replaces.")
+    procedure: Annotated[str, Field(description="What the queue never replaces.")]
     acknowledge_minutes: int
     n_waiting: int
     n_overdue: int
     n_acknowledged: int
-    items: list[DutyItemOut]
+    items: tuple[DutyItemOut, ...]
     next_cursor: str | None
 
 
-class FlagShareOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class FlagShareOut:
     """How many open cases carry a flag."""
 
     flag: str
@@ -85,18 +92,22 @@ class FlagShareOut(BaseModel):
     urgent: bool
     cases: int
     share: float
-    asks_review: bool = Field(description="Whether more open cases carry it than a flag should.")
+    asks_review: Annotated[
+        bool, Field(description="Whether more open cases carry it than a flag should.")
+    ]
 
 
-class FlagsOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class FlagsOut:
     """Every flag with the share of open cases that carries it."""
 
     n_open: int
-    most_share: float = Field(description="Above it a flag asks for its own review.")
-    flags: list[FlagShareOut]
+    most_share: Annotated[float, Field(description="Above it a flag asks for its own review.")]
+    flags: tuple[FlagShareOut, ...]
 
 
-class DueFirstReadOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class DueFirstReadOut:
     """Who read a case first, and when."""
 
     key: str
@@ -105,7 +116,8 @@ class DueFirstReadOut(BaseModel):
     note: str | None
 
 
-class UnreadOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class UnreadOut:
     """A case that nobody has read yet."""
 
     key: str
@@ -118,13 +130,14 @@ class UnreadOut(BaseModel):
     overdue: bool
 
 
-class FirstReadsOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class FirstReadsOut:
     """Cases that nobody has read yet, due first; closed ones stay until somebody has."""
 
     first_read_days: int
     n_due: int
     n_overdue: int
-    cases: list[UnreadOut]
+    cases: tuple[UnreadOut, ...]
     next_cursor: str | None
 
 
@@ -146,7 +159,7 @@ def read_duty(
         n_waiting=queue.n_waiting,
         n_overdue=queue.n_overdue,
         n_acknowledged=queue.n_acknowledged,
-        items=[_describe_item(item, flags, zone) for item in queue.items],
+        items=tuple(_describe_item(item, flags, zone) for item in queue.items),
         next_cursor=queue.next_cursor,
     )
 
@@ -181,7 +194,7 @@ def read_flags(service: ServiceDep, person: SignedIn) -> FlagsOut:
     return FlagsOut(
         n_open=n_open,
         most_share=MOST_SHARE,
-        flags=[
+        flags=tuple(
             FlagShareOut(
                 flag=one.flag,
                 wording=word_flag(flags, one.flag),
@@ -191,7 +204,7 @@ def read_flags(service: ServiceDep, person: SignedIn) -> FlagsOut:
                 asks_review=one.asks_review,
             )
             for one in found
-        ],
+        ),
     )
 
 
@@ -237,7 +250,7 @@ def read_first_reads(
         first_read_days=service.settings.first_read_days,
         n_due=found.n_due,
         n_overdue=found.n_overdue,
-        cases=[_describe_unread(case, zone) for case in found.items],
+        cases=tuple(_describe_unread(case, zone) for case in found.items),
         next_cursor=found.next_cursor,
     )
 

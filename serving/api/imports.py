@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final
 
 from anyio import to_thread
@@ -88,7 +88,7 @@ def read_all(
         found = list_imports(connection, after=cursor, limit=limit + 1)
     page = cut_page(found, limit, lambda one: one.import_key)
     return ImportsOut(
-        imports=[_describe(one, unit) for one in page.items],
+        imports=tuple(_describe(one, unit) for one in page.items),
         next_cursor=page.next_cursor,
     )
 
@@ -153,7 +153,7 @@ def read_rejects(
         found = list_rejects(connection, import_key, after=cursor, limit=limit + 1)
     page = cut_page(found, limit, lambda row: int(row.number))
     return RejectsOut(
-        rejects=[RejectOut.model_validate(_describe_reject(row, reader)) for row in page.items],
+        rejects=tuple(_describe_reject(row, reader) for row in page.items),
         next_cursor=page.next_cursor,
     )
 
@@ -268,7 +268,7 @@ def _describe(imported: Imported, unit: Unit) -> ImportOut:
 
 def _write(store: Store, import_key: str, person: Person) -> Iterator[str]:
     """Yield the rejects as CSV, some at a time, each read by itself."""
-    columns = list(RejectOut.model_fields)
+    columns = [one.name for one in fields(RejectOut)]
     after = 0
     yield _to_csv([columns])
     while True:
@@ -279,7 +279,7 @@ def _write(store: Store, import_key: str, person: Person) -> Iterator[str]:
             return
         after = found[-1].number
         told = [_describe_reject(row, reader) for row in found]
-        yield _to_csv([[_to_cell(one[name]) for name in columns] for one in told])
+        yield _to_csv([[_to_cell(getattr(one, name)) for name in columns] for one in told])
 
 
 @dataclass(frozen=True)
@@ -302,15 +302,15 @@ def _find_reader(connection: Connection, imported: Imported, person: Person) -> 
     return _Reader(imported.person == person, find_sight(connection, person).hidden)
 
 
-def _describe_reject(row: Row[Any], reader: _Reader) -> dict[str, Any]:
+def _describe_reject(row: Row[Any], reader: _Reader) -> RejectOut:
     """Return a reject, without what it held where that is kept apart.
 
     That is of health, of one agency alone, of a protected characteristic, or of a case that the
     reader does not see.
     """
     withheld = row.table == _PEOPLE or _is_kept_apart(row.source) or not reader.may_read(row)
-    source = None if withheld else row.source
-    return {**row._mapping, "source": source, "source_withheld": withheld}
+    told = {**row._mapping, "source": None if withheld else row.source, "source_withheld": withheld}
+    return RejectOut(**{one.name: told[one.name] for one in fields(RejectOut)})
 
 
 def _is_kept_apart(source: Any) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
 from features.contract.moments import format_moment, to_datetime
@@ -20,7 +21,6 @@ from serving.lists.outputs import (
     ListOut,
     OpenCaseOut,
     OpenCasesOut,
-    OverflowOut,
     SittingIn,
     SittingOut,
     SittingsOut,
@@ -44,6 +44,10 @@ _WRITES: Final = (400, 401, 403, 413, 415, 422, 503)
 _Key = Annotated[str, Path(pattern=KEY_PATTERN)]
 _Filter = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
 _Tag = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
+_LISTED: Final = TypeAdapter(ListedOut)
+_SITTING: Final = TypeAdapter(SittingOut)
+LIST: Final = TypeAdapter(ListOut)
+"""Lists are kept in plain values: a row, a sitting and a whole list are read from these."""
 _KEPT: Final[dict[str, Any]] = {"description": "The list is as the ETag named it."}
 
 
@@ -78,7 +82,7 @@ def begin_sitting(
     response.status_code = 201 if opened.is_new else 200
     with store.reading() as connection:
         (told,) = _describe_all(connection, [opened.sitting], opened.sitting, unit)
-    return SittingOut(**told)
+    return _SITTING.validate_python(told)
 
 
 @router.get("/sittings", responses=describe_errors(401, 422, 503))
@@ -99,7 +103,7 @@ def read_sittings(
         page = cut_page(found, limit, lambda one: one.key)
         described = _describe_all(connection, page.items, current, unit)
     return SittingsOut(
-        sittings=[SittingOut(**one) for one in described], next_cursor=page.next_cursor
+        sittings=tuple(map(_SITTING.validate_python, described)), next_cursor=page.next_cursor
     )
 
 
@@ -192,8 +196,8 @@ def read_cases(
     return OpenCasesOut(
         **_standing_now(service, unit, now_us),
         states=states,
-        rows=[OpenCaseOut(**row) for row in page.rows],
-        blind_rows=[OpenCaseOut(**row) for row in page.blind_rows],
+        rows=tuple(OpenCaseOut(**row) for row in page.rows),
+        blind_rows=tuple(OpenCaseOut(**row) for row in page.blind_rows),
         next_cursor=page.next_cursor,
     )
 
@@ -222,7 +226,7 @@ def give_first_view(
         sitting = _need(read_sitting(writing.connection, sitting_key))
         sight = sight_of(request, writing.connection)
         rows = read_rows(writing.connection, sitting, unit, hold_draw=True, sight=sight)
-    return next(ListedOut(**row) for row in rows if row["key"] == key)
+    return next(_LISTED.validate_python(row) for row in rows if row["key"] == key)
 
 
 def need_sitting(connection: Connection) -> Sitting:
@@ -248,14 +252,14 @@ def describe_list(
     current = current_sitting(connection)
     rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
     (told,) = _describe_all(connection, [sitting], current, unit)
-    return ListOut(
-        **told,
-        n_decided=sum(row["decided"] for row in rows),
-        n_awaiting_first_view=sum(row["withheld"] for row in rows),
-        first_overflow=[
-            OverflowOut(**row) for row in read_overflow(connection, sitting, unit, MOST_ROWS, sight)
-        ],
-        rows=[ListedOut(**row) for row in rows],
+    return LIST.validate_python(
+        {
+            **told,
+            "n_decided": sum(row["decided"] for row in rows),
+            "n_awaiting_first_view": sum(row["withheld"] for row in rows),
+            "first_overflow": read_overflow(connection, sitting, unit, MOST_ROWS, sight),
+            "rows": rows,
+        }
     )
 
 
@@ -304,7 +308,7 @@ def _standing_now(service: Service, unit: Unit, now_us: int) -> dict[str, Any]:
 
 def _answer(told: ListOut, tag: str | None) -> Response:
     """Return a list with its tag, or that it is as the tag named it."""
-    content = told.model_dump_json().encode()
+    content = LIST.dump_json(told)
     own = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": own, "Cache-Control": "private, no-cache"}
     named = {one.strip().removeprefix("W/") for one in (tag or "").split(",")}

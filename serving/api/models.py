@@ -4,10 +4,12 @@
 ``GET /v1/cases/{key}/scores``. A case that is looked at blind first shows no number here either.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 from scipy.special import expit
 from sqlalchemy import Connection, func, select
 
@@ -42,7 +44,8 @@ Key = Annotated[str, Path(pattern=KEY_PATTERN, description="An opaque key.")]
 Why = Annotated[str, AfterValidator(lambda text: text.replace("\0", "").strip())]
 
 
-class ModelledOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ModelledOut:
     """An outcome that has a model."""
 
     name: str
@@ -50,17 +53,21 @@ class ModelledOut(BaseModel):
     horizon: str
 
 
-class OrderingOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class OrderingOut:
     """The order of priority places, and who turned the switch last."""
 
-    ordering: Ordering = Field(description="What holds; the longest wait where no model is in use.")
+    ordering: Annotated[
+        Ordering, Field(description="What holds; the longest wait where no model is in use.")
+    ]
     switch: Ordering
     why: str | None
     person: str | None
     switched_at: str | None
 
 
-class ModelOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ModelOut:
     """The model in use; everything of it is empty where none is."""
 
     bundle_id: str | None
@@ -68,8 +75,8 @@ class ModelOut(BaseModel):
     catalogue: str | None
     catalogue_digest: str | None
     engine_version: str
-    outcomes: list[ModelledOut]
-    fault: str | None = Field(description="Why a newer bundle was refused.")
+    outcomes: tuple[ModelledOut, ...]
+    fault: Annotated[str | None, Field(description="Why a newer bundle was refused.")]
     ordering: OrderingOut
 
 
@@ -80,17 +87,21 @@ class OrderingIn(Strict):
     why: Why = Field(pattern=_SAYS_SOMETHING, max_length=_MOST_WHY)
 
 
-class RescoringOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RescoringOut:
     """How far the scores of cases that are not closed are behind their records."""
 
     n_open: int
-    n_behind: int = Field(description="Scored, and something came since.")
+    n_behind: Annotated[int, Field(description="Scored, and something came since.")]
     n_unscored: int
-    oldest_as_of: str | None = Field(description="The oldest score among those behind.")
-    unscored_since: str | None = Field(description="Arrival of the first case without a score.")
+    oldest_as_of: Annotated[str | None, Field(description="The oldest score among those behind.")]
+    unscored_since: Annotated[
+        str | None, Field(description="Arrival of the first case without a score.")
+    ]
 
 
-class StoredScoreOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class StoredScoreOut:
     """A score as it was given; without its numbers where the case is looked at blind first.
 
     Its key is left out then as well, since the key of a score leads on in the order of priority.
@@ -100,7 +111,9 @@ class StoredScoreOut(BaseModel):
     case_key: str
     withheld: bool
     as_of: str
-    known_seq: int = Field(description="The last row, in the store's order, that it had read.")
+    known_seq: Annotated[
+        int, Field(description="The last row, in the store's order, that it had read.")
+    ]
     occasion: str
     bundle_id: str
     catalogue_digest: str
@@ -108,14 +121,15 @@ class StoredScoreOut(BaseModel):
     priority: float | None = None
     priority_as_recorded: float | None = None
     leading_outcome: str | None = None
-    log_odds: dict[str, float] | None = None
+    log_odds: Mapping[str, float] | None = None
     probabilities: dict[str, float] | None = None
 
 
-class StoredScoresOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class StoredScoresOut:
     """Some of a case's scores, the latest first."""
 
-    scores: list[StoredScoreOut]
+    scores: tuple[StoredScoreOut, ...]
     next_cursor: int | None
 
 
@@ -133,18 +147,18 @@ def read_model(service: ServiceDep, person: SignedIn) -> ModelOut:
         catalogue=bundle.catalogue.name if bundle else None,
         catalogue_digest=bundle.catalogue.digest if bundle else None,
         engine_version=ENGINE_VERSION,
-        outcomes=_list_outcomes(bundle) if bundle else [],
+        outcomes=_list_outcomes(bundle) if bundle else (),
         fault=service.champion.fault,
         ordering=ordering,
     )
 
 
-def _list_outcomes(bundle: Bundle) -> list[ModelledOut]:
-    return [
+def _list_outcomes(bundle: Bundle) -> tuple[ModelledOut, ...]:
+    return tuple(
         ModelledOut(name=one.name, label=one.label, horizon=str(one.horizon))
         for one in bundle.catalogue.outcomes
         if one.name in bundle.outcomes
-    ]
+    )
 
 
 def _describe_ordering(connection: Connection, bundle: Bundle | None, unit: Unit) -> OrderingOut:
@@ -222,7 +236,7 @@ def list_scores(
         withheld = is_blind(connection, key)
     page = cut_page(found, limit, lambda one: one.stored_seq)
     return StoredScoresOut(
-        scores=[_describe(one, service.need_unit(), withheld=withheld) for one in page.items],
+        scores=tuple(_describe(one, service.need_unit(), withheld=withheld) for one in page.items),
         next_cursor=page.next_cursor,
     )
 
@@ -241,14 +255,13 @@ def _describe(score: StoredScore, unit: Unit, *, withheld: bool) -> StoredScoreO
     )
     if withheld:
         return told
-    return told.model_copy(
-        update={
-            "priority": score.priority,
-            "priority_as_recorded": score.priority_as_recorded,
-            "leading_outcome": score.leading_outcome or None,
-            "log_odds": score.log_odds,
-            "probabilities": {name: float(expit(odds)) for name, odds in score.log_odds.items()},
-        }
+    return replace(
+        told,
+        priority=score.priority,
+        priority_as_recorded=score.priority_as_recorded,
+        leading_outcome=score.leading_outcome or None,
+        log_odds=score.log_odds,
+        probabilities={name: float(expit(odds)) for name, odds in score.log_odds.items()},
     )
 
 

@@ -205,7 +205,7 @@ def _describe(
     unit: Unit,
     rules: StandingRules,
     blind: frozenset[str],
-) -> list[ManagedOut]:
+) -> tuple[ManagedOut, ...]:
     keys = [row.case_key for row in rows]
     new = _count_new_records(connection, keys, rules)
     flags = standing_flags(connection, keys)
@@ -214,7 +214,7 @@ def _describe(
     for row in rows:
         withheld = row.case_key in blind
         since = [one for one in flags.get(row.case_key, []) if one.newest_seq > row.decision_seq]
-        records = new.get(row.case_key, [])
+        records = new.get(row.case_key, ())
         told.append(
             ManagedOut(
                 key=row.case_key,
@@ -232,15 +232,15 @@ def _describe(
                 priority_then=None if withheld else row.priority_then,
                 priority_now=None if withheld else row.priority_now,
                 same_model=None if withheld else row.same_model,
-                new_flags=[one.flag for one in since],
+                new_flags=tuple(one.flag for one in since),
             )
         )
-    return told
+    return tuple(told)
 
 
 def _count_new_records(
     connection: Connection, keys: Sequence[str], rules: StandingRules
-) -> dict[str, list[NewRecordsOut]]:
+) -> dict[str, tuple[NewRecordsOut, ...]]:
     """Return what came since the decision had read, by kind, the most frequent first."""
     found: dict[str, list[NewKind]] = {}
     for query in count_new(connection, keys, _is_since_decision, rules):
@@ -248,7 +248,9 @@ def _count_new_records(
             one = NewKind(row.table, row.kind, row.n, row.latest_us)
             found.setdefault(row.case_key, []).append(one)
     return {
-        key: [NewRecordsOut(table=one.table, kind=one.kind, n=one.n) for one in sort_kinds(kinds)]
+        key: tuple(
+            NewRecordsOut(table=one.table, kind=one.kind, n=one.n) for one in sort_kinds(kinds)
+        )
         for key, kinds in found.items()
     }
 

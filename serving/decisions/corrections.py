@@ -153,7 +153,9 @@ def read_correction(connection: Connection, request_key: str, unit: Unit) -> Cor
     return _read(connection, _requests.request_key == request_key, unit, 1)[0]
 
 
-def read_case_corrections(connection: Connection, case_key: str, unit: Unit) -> list[CorrectionOut]:
+def read_case_corrections(
+    connection: Connection, case_key: str, unit: Unit
+) -> tuple[CorrectionOut, ...]:
     """Return the requests on a case that nobody has answered, the oldest first."""
     return _read(connection, and_(_requests.case_key == case_key, _is_open()), unit, None)
 
@@ -199,7 +201,7 @@ def read_open_corrections(
     page = cut_page(found, size, lambda one: one.request_key)
     count = select(func.count()).select_from(correction_requests).where(wanted)
     return CorrectionsOut(
-        corrections=list(page.items),
+        corrections=page.items,
         n_open=int(connection.execute(count).scalar_one()),
         next_cursor=page.next_cursor,
     )
@@ -212,7 +214,7 @@ def _is_open() -> ColumnElement[bool]:
 
 def _read(
     connection: Connection, condition: ColumnElement[bool], unit: Unit, size: int | None
-) -> list[CorrectionOut]:
+) -> tuple[CorrectionOut, ...]:
     named = ("answer", "note", "person", "role", "agency", "answered_at_us")
     query = (
         select(correction_requests, *(_answers[name].label(f"a_{name}") for name in named))
@@ -222,7 +224,7 @@ def _read(
         .limit(size)
     )
     face = Clockface(unit.time_zone)
-    return [_describe(row, face) for row in connection.execute(query)]
+    return tuple(_describe(row, face) for row in connection.execute(query))
 
 
 def _describe(row: Row[Any], face: Clockface) -> CorrectionOut:

@@ -97,12 +97,12 @@ def _find_version(connection: Connection, case_key: str, decision_key: str) -> i
 
 def _describe_all(
     connection: Connection, rows: Sequence[Row[Any]], unit: Unit, *, withheld: bool
-) -> list[DecisionOut]:
+) -> tuple[DecisionOut, ...]:
     keys = [row.decision_key for row in rows]
     reasons = {} if withheld or not keys else _read_reasons(connection, keys)
     dealt_with = _read_discharges(connection, keys) if keys else {}
     face = Clockface(unit.time_zone)
-    return [
+    return tuple(
         DecisionOut(
             **name_actor(row),
             decision_key=row.decision_key,
@@ -118,11 +118,11 @@ def _describe_all(
             note=row.note,
             reverses=row.reverses,
             reversed_by=row.reversed_by,
-            reasons=reasons.get(row.decision_key, []),
-            discharges=dealt_with.get(row.decision_key, []),
+            reasons=tuple(reasons.get(row.decision_key, ())),
+            discharges=tuple(dealt_with.get(row.decision_key, ())),
         )
         for row in rows
-    ]
+    )
 
 
 def _read_reasons(connection: Connection, keys: Sequence[str]) -> dict[str, list[ReasonViewOut]]:

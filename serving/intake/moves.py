@@ -37,7 +37,7 @@ MoveKind = Literal["merge", "split", "transfer"]
 
 @dataclass(frozen=True)
 class Move:
-    """A move that was made.
+    """A merge, split or transfer that was made.
 
     Parameters
     ----------
@@ -47,8 +47,6 @@ class Move:
         The case it was made on; the one that took records in, if any.
     records_added
         Records that were added by it, to both.
-    changed_keys
-        Cases whose history is another one now.
     """
 
     move_key: str
@@ -56,6 +54,12 @@ class Move:
     case_key: str
     other_case_key: str | None
     records_added: int
+
+
+@dataclass(frozen=True)
+class MoveMade(Move):
+    """A move, with the cases whose history is another one now."""
+
     changed_keys: frozenset[str]
 
 
@@ -68,7 +72,7 @@ def merge_cases(
     unit: Unit,
     why: str | None = None,
     rules: StandingRules | None = None,
-) -> Move:
+) -> MoveMade:
     """Merge one case into another: its records in force are copied there, and it is closed.
 
     Of answers to one question the later stands: one of the merged case is copied only where the
@@ -110,7 +114,7 @@ def split_case(
     unit: Unit,
     why: str | None = None,
     rules: StandingRules | None = None,
-) -> Move:
+) -> MoveMade:
     """Make a new case of some records of another, and withdraw them there.
 
     Parameters
@@ -163,7 +167,7 @@ def transfer_case(
     unit: Unit,
     why: str | None = None,
     rules: StandingRules | None = None,
-) -> Move:
+) -> MoveMade:
     """Hand a case to another area; it stays as open as it was.
 
     Raises
@@ -222,7 +226,7 @@ class _Mover:
         *,
         why: str | None,
         area: str | None = None,
-    ) -> Move:
+    ) -> MoveMade:
         """Store the move and its records."""
         writing = self._writing
         other = target.key if target is not None else None
@@ -246,7 +250,7 @@ class _Mover:
         if len(appended.rejects):
             # Every record was read under the lock and renamed: none can be refused.
             raise RuntimeError("records of a move were refused")
-        return Move(
+        return MoveMade(
             self.copier.move_key, kind, source.key, other, appended.added, appended.changed_keys
         )
 
