@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.ranking.advice import Estimate, RaisedFlag, Reason, Unknown
+from serving.errors import RequestProblem
 
 _EVENT: Final[dict[str, Any]] = {
     "event_id": "SYN-E1",
@@ -22,6 +23,10 @@ _FACT: Final[dict[str, Any]] = {
     "value": "yes",
     "recorded_at": "2026-03-02",
 }
+
+
+NOT_SENT: Final = Field(exclude=True)
+"""Marks a field of a response that the service needs and no caller is given."""
 
 
 class Strict(BaseModel):
@@ -161,22 +166,13 @@ class NotRankedOut:
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnmeasuredOut:
-    """A record of a request that nothing measures: where it is, why, and how to correct it."""
-
-    where: Annotated[str, Field(examples=["cases[0].events[2].kind"])]
-    code: Annotated[str, Field(examples=["unknown_kind"])]
-    remedy: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class ScoresOut(StandingOut):
     """Advice on the cases of a request, in order of priority."""
 
     repeats_ignored: int
     warnings: dict[str, int]
     unmeasured: Annotated[
-        tuple[UnmeasuredOut, ...], Field(description="The first hundred of such records.")
+        tuple[RequestProblem, ...], Field(description="The first hundred of such records.")
     ]
     not_ranked: tuple[NotRankedOut, ...]
     scores: tuple[AdviceOut, ...]

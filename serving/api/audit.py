@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import Field
 
+from serving.api.parameters import Key, Limit, LineCursor
 from serving.oversight.access_log import (
     AuditLine,
     EntryFilter,
@@ -35,18 +36,11 @@ from serving.store.row_text import Clockface
 from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["audit"])
-MOST_ROWS: Final = 200
 CHECKED_LINES: Final = 2_000
 """Lines at the end of each book that are verified while somebody waits for the answer."""
 _DAY_US: Final = 86_400_000_000
-_MOST_NUMBER: Final = 2**63 - 1
-_CaseKey = Annotated[str, Path(pattern=KEY_PATTERN)]
 _Case = Annotated[str | None, Query(pattern=KEY_PATTERN)]
 _Subject = Annotated[str | None, Query(max_length=500, pattern=r"^[^\x00]*$")]
-_Cursor = Annotated[
-    int | None, Query(ge=1, le=_MOST_NUMBER, description="next_cursor of the page before")
-]
-_Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 _Days = Annotated[int, Query(ge=1, le=366, description="Days until now that are looked at.")]
 NOTE: Final = (
     "These looks ought to be asked about; nothing here says that one was wrong. A name is found "
@@ -111,26 +105,13 @@ class BusyOut(WhoOut):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LimitsOut:
-    """What counts as unusual."""
-
-    times_median: float
-    least_cases: int
-    least_persons: int
-    first_hour: int
-    last_hour: int
-    work_days: tuple[int, ...]
-    at_any_hour: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class UnusualOut:
     """Looking that somebody ought to ask about; people by name, in no order of size."""
 
     note: str
     since: str
     until: str
-    limits: LimitsOut
+    limits: Limits
     n_looks: int
     n_persons: int
     refused: tuple[LookerOut, ...]
@@ -173,8 +154,8 @@ def list_audit_lines(
     case: _Case = None,
     subject: _Subject = None,
     operation: Operation | None = None,
-    limit: _Limit = 50,
-    cursor: _Cursor = None,
+    limit: Limit = 50,
+    cursor: LineCursor = None,
 ) -> LinesOut:
     """Return lines of one book, the latest first."""
     wanted = EntryFilter(book, case, subject, operation, cursor, limit)
@@ -184,7 +165,7 @@ def list_audit_lines(
 
 @router.get("/cases/{key}/looks", responses=describe_errors(401, 403, 404, 422, 503))
 def list_looks(
-    key: _CaseKey, service: ServiceDep, person: SignedIn, limit: _Limit = 50, cursor: _Cursor = None
+    key: Key, service: ServiceDep, person: SignedIn, limit: Limit = 50, cursor: LineCursor = None
 ) -> LinesOut:
     """Return who looked at a case, or was refused it, the latest first."""
     face = Clockface(service.need_unit().time_zone)
@@ -201,12 +182,12 @@ def describe_unusual(service: ServiceDep, person: SignedIn, days: _Days = 28) ->
     """Return the looking of the last days that somebody ought to ask about."""
     store, face = service.need_store(), Clockface(service.need_unit().time_zone)
     now_us = store.clock()
-    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1), Limits())
+    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1))
     return UnusualOut(
         note=NOTE,
         since=face.show(found.period.from_us),
         until=face.show(now_us),
-        limits=LimitsOut(**vars(found.limits)),
+        limits=found.limits,
         n_looks=found.n_looks,
         n_persons=found.n_persons,
         refused=_describe_lookers(found.refused, face),
@@ -243,8 +224,8 @@ def check_audit(service: ServiceDep, person: SignedIn) -> CheckOut:
 
 def _describe_page(found: LinesPage, face: Clockface) -> LinesOut:
     return LinesOut(
-        lines=tuple(_describe_line(line, face) for line in found.lines),
-        next_cursor=found.next_before,
+        lines=tuple(_describe_line(line, face) for line in found.items),
+        next_cursor=found.next_cursor,
     )
 
 

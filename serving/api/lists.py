@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
 from features.contract.moments import format_moment, to_datetime
 from serving.access.visibility import EVERYTHING, Sight
+from serving.api.parameters import MOST_ROWS, CaseCursor, Key, KeyCursor, Limit
 from serving.errors import ServiceError
 from serving.lists.blind_review import find_unsettled, record_first_view, withhold_division
 from serving.lists.csv_export import write_csv
@@ -19,7 +20,6 @@ from serving.lists.outputs import (
     FirstViewIn,
     ListedOut,
     ListOut,
-    OpenCaseOut,
     OpenCasesOut,
     SittingIn,
     SittingOut,
@@ -33,15 +33,12 @@ from serving.scoring.ordering import read_ordering
 from serving.scoring.stored_advice import advise_scores
 from serving.service import Service, ServiceDep
 from serving.store.database import Unit
-from serving.store.opaque_keys import KEY_PATTERN, make_bad_cursor
-from serving.store.paging import cut_page
+from serving.store.paging import cut_page, make_bad_cursor
 from serving.web.error_answers import describe_errors
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["lists"])
-MOST_ROWS: Final = 200
 _WRITES: Final = (400, 401, 403, 413, 415, 422, 503)
-_Key = Annotated[str, Path(pattern=KEY_PATTERN)]
 _Filter = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
 _Tag = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
 _LISTED: Final = TypeAdapter(ListedOut)
@@ -89,8 +86,8 @@ def begin_sitting(
 def read_sittings(
     service: ServiceDep,
     person: SignedIn,
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 20,
-    cursor: Annotated[str | None, Query(pattern=KEY_PATTERN)] = None,
+    limit: Limit = 20,
+    cursor: KeyCursor = None,
 ) -> SittingsOut:
     """Return sittings, the latest first."""
     unit = service.need_unit()
@@ -113,7 +110,7 @@ def read_sittings(
     responses={304: _KEPT, **describe_errors(401, 404, 422, 503)},
 )
 def read_past_list(
-    sitting_key: _Key, request: Request, service: ServiceDep, person: SignedIn, tag: _Tag = None
+    sitting_key: Key, request: Request, service: ServiceDep, person: SignedIn, tag: _Tag = None
 ) -> Response:
     """Return a sitting's list as it was shown, with first views and decisions."""
     with service.need_store().reading() as connection:
@@ -180,8 +177,8 @@ def read_cases(
     state: Literal["awaiting", "returned", "managed"] | None = None,
     flagged: bool | None = None,
     order: Literal["priority", "wait"] = "priority",
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
-    cursor: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
+    limit: Limit = 50,
+    cursor: CaseCursor = None,
 ) -> OpenCasesOut:
     """Return open cases, some at a time."""
     store, unit = service.need_store(), service.need_unit()
@@ -192,12 +189,12 @@ def read_cases(
         page = read_page(connection, unit, now_us, filters, order=order, size=limit, cursor=cursor)
         # Counting passes over every open case; the first page alone tells it.
         states = count_states(connection, sight) if cursor is None else None
-    note_shown(request, (row["key"] for row in (*page.rows, *page.blind_rows)))
+    note_shown(request, (row.key for row in (*page.rows, *page.blind_rows)))
     return OpenCasesOut(
         **_standing_now(service, unit, now_us),
         states=states,
-        rows=tuple(OpenCaseOut(**row) for row in page.rows),
-        blind_rows=tuple(OpenCaseOut(**row) for row in page.blind_rows),
+        rows=page.rows,
+        blind_rows=page.blind_rows,
         next_cursor=page.next_cursor,
     )
 
@@ -207,8 +204,8 @@ def read_cases(
     responses=describe_errors(404, 409, *_WRITES),
 )
 def give_first_view(
-    sitting_key: _Key,
-    key: _Key,
+    sitting_key: Key,
+    key: Key,
     given: FirstViewIn,
     request: Request,
     service: ServiceDep,

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 from scipy.special import expit
 from sqlalchemy import Connection, func, select
 
-from features.contract.moments import format_moment
 from features.engine.measurement import ENGINE_VERSION
 from models.bundle.folder import Bundle
+from serving.api.parameters import LAST_SEQ, Key, Limit, SeqCursor
 from serving.errors import ServiceError
 from serving.explanations.stored_scores import StoredScore, read_scores
 from serving.explanations.stored_scores import read_score as read_stored
@@ -27,20 +27,17 @@ from serving.scoring.ordering import Ordering, read_ordering, read_switch, switc
 from serving.service import ServiceDep
 from serving.standing.states import OPEN
 from serving.store.database import Unit
-from serving.store.opaque_keys import KEY_PATTERN
 from serving.store.paging import cut_page
+from serving.store.row_text import Clockface
 from serving.store.schema import cases, standings
 from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["models"])
-MOST_SCORES: Final = 200
 _MOST_WHY: Final = 2_000
-_LAST_SEQ: Final = 2**63 - 1
 _SAYS_SOMETHING: Final = r"[^\s\x00]"
 """At least one character that both databases can hold."""
 
 
-Key = Annotated[str, Path(pattern=KEY_PATTERN, description="An opaque key.")]
 Why = Annotated[str, AfterValidator(lambda text: text.replace("\0", "").strip())]
 
 
@@ -143,7 +140,7 @@ def read_model(service: ServiceDep, person: SignedIn) -> ModelOut:
         ordering = _describe_ordering(connection, bundle, unit)
     return ModelOut(
         bundle_id=bundle.id if bundle else None,
-        in_use_since=_show(since, unit),
+        in_use_since=Clockface(unit.time_zone).show_any(since),
         catalogue=bundle.catalogue.name if bundle else None,
         catalogue_digest=bundle.catalogue.digest if bundle else None,
         engine_version=ENGINE_VERSION,
@@ -168,7 +165,9 @@ def _describe_ordering(connection: Connection, bundle: Bundle | None, unit: Unit
         switch=read_ordering(connection),
         why=latest.why if latest is not None else None,
         person=latest.person if latest is not None else None,
-        switched_at=_show(latest.switched_at_us, unit) if latest is not None else None,
+        switched_at=None
+        if latest is None
+        else Clockface(unit.time_zone).show(latest.switched_at_us),
     )
 
 
@@ -202,8 +201,8 @@ def read_rescoring(service: ServiceDep, person: SignedIn) -> RescoringOut:
         n_open=total,
         n_behind=late[0],
         n_unscored=without[0],
-        oldest_as_of=_show(late[1], unit),
-        unscored_since=_show(without[1], unit),
+        oldest_as_of=Clockface(unit.time_zone).show_any(late[1]),
+        unscored_since=Clockface(unit.time_zone).show_any(without[1]),
     )
 
 
@@ -222,10 +221,8 @@ def list_scores(
     key: Key,
     service: ServiceDep,
     person: SignedIn,
-    cursor: Annotated[
-        int, Query(ge=1, le=_LAST_SEQ, description="``next_cursor`` of the part before.")
-    ] = _LAST_SEQ,
-    limit: Annotated[int, Query(ge=1, le=MOST_SCORES)] = 50,
+    cursor: SeqCursor = LAST_SEQ,
+    limit: Limit = 50,
 ) -> StoredScoresOut:
     """Return every score that a case was given, the latest first."""
     with service.need_store().reading() as connection:
@@ -246,7 +243,7 @@ def _describe(score: StoredScore, unit: Unit, *, withheld: bool) -> StoredScoreO
         score_key=None if withheld else score.key,
         case_key=score.case_key,
         withheld=withheld,
-        as_of=format_moment(score.as_of_us, unit.time_zone),
+        as_of=Clockface(unit.time_zone).show(score.as_of_us),
         known_seq=score.known_seq,
         occasion=score.occasion,
         bundle_id=score.bundle_id,
@@ -267,7 +264,3 @@ def _describe(score: StoredScore, unit: Unit, *, withheld: bool) -> StoredScoreO
 
 def _make_absent(what: str) -> ServiceError:
     return ServiceError("not_found", f"no {what} has this key", "take a key from /v1/list")
-
-
-def _show(us: int | None, unit: Unit) -> str | None:
-    return None if us is None else format_moment(us, unit.time_zone)

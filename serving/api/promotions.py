@@ -6,10 +6,11 @@ Read only: bundles are proposed, approved and gone back from on the command line
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import Field, TypeAdapter
 
 from features.contract.moments import format_moment
+from serving.api.parameters import LAST_SEQ, Limit, SeqCursor
 from serving.persons import SignedIn
 from serving.promotions.record import (
     PromotionStep,
@@ -27,8 +28,6 @@ from serving.store.paging import cut_page
 from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["models"])
-MOST_STEPS: Final = 200
-_LAST_SEQ: Final = 2**63 - 1
 _ERRORS: Final = describe_errors(400, 401, 403, 422, 503)
 
 
@@ -118,10 +117,8 @@ class PromotionsOut:
 def list_promotions(
     service: ServiceDep,
     person: SignedIn,
-    cursor: Annotated[
-        int, Query(ge=1, le=_LAST_SEQ, description="``next_cursor`` of the part before.")
-    ] = _LAST_SEQ,
-    limit: Annotated[int, Query(ge=1, le=MOST_STEPS)] = 50,
+    cursor: SeqCursor = LAST_SEQ,
+    limit: Limit = 50,
 ) -> PromotionsOut:
     """Return which model is in use since when and by whom, what waits, and what came before."""
     unit, bundle = service.need_unit(), service.champion.find()

@@ -21,7 +21,6 @@ from serving.schemas import (
     ScoreRequest,
     ScoresOut,
     StandingOut,
-    UnmeasuredOut,
 )
 from serving.service import Service, ServiceDep
 from serving.web.error_answers import describe_errors
@@ -150,7 +149,7 @@ def _locate(folder: ContractFolder, asked: ScoreRequest) -> list[RequestProblem]
     ]
 
 
-def _find_unmeasured(asked: ScoreRequest, catalogue: Catalogue) -> tuple[UnmeasuredOut, ...]:
+def _find_unmeasured(asked: ScoreRequest, catalogue: Catalogue) -> tuple[RequestProblem, ...]:
     """Return the records that nothing measures by their place; no word of theirs is repeated."""
     found: list[tuple[str, str]] = []
     for n, case in enumerate(asked.cases):
@@ -164,7 +163,7 @@ def _find_unmeasured(asked: ScoreRequest, catalogue: Catalogue) -> tuple[Unmeasu
                 part = "name" if code == UNKNOWN_FACT else "value"
                 found.append((f"cases[{n}].facts[{row}].{part}", code))
     return tuple(
-        UnmeasuredOut(where=where, code=code, remedy=REMEDIES[code])
+        RequestProblem(where=where, code=code, remedy=REMEDIES[code])
         for where, code in found[:_MOST_UNMEASURED]
     )
 

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from serving.access.sealed_cases import SealedCase, read_sealed_cases
 from serving.access.seals import LEAST_PEOPLE, MOST_PEOPLE, open_seal, read_seal, seal_case
-from serving.api.decisions import CaseKey
+from serving.api.parameters import Key
 from serving.decisions.drafts import NO_NUL, Words
 from serving.persons import SignedIn
 from serving.schemas import Strict
@@ -59,7 +59,7 @@ class SealedOut:
 
 
 @router.post("/cases/{key}/seal", status_code=201, responses=describe_errors(*_WRITES))
-def seal(key: CaseKey, asked: SealIn, service: ServiceDep, person: SignedIn) -> SealOut:
+def seal(key: Key, asked: SealIn, service: ServiceDep, person: SignedIn) -> SealOut:
     """Seal a case, or name others for a sealed one: nobody else sees, finds or counts it."""
     with service.need_store().writing() as writing:
         linked = seal_case(
@@ -70,7 +70,7 @@ def seal(key: CaseKey, asked: SealIn, service: ServiceDep, person: SignedIn) -> 
 
 
 @router.post("/cases/{key}/unseal", status_code=201, responses=describe_errors(*_WRITES, 409))
-def unseal(key: CaseKey, asked: UnsealIn, service: ServiceDep, person: SignedIn) -> SealOut:
+def unseal(key: Key, asked: UnsealIn, service: ServiceDep, person: SignedIn) -> SealOut:
     """Open a sealed case for everybody of its area; who may see it may do so."""
     with service.need_store().writing() as writing:
         linked = open_seal(writing, key, person, asked.why, make_rules(service.settings))

@@ -23,15 +23,14 @@ from sqlalchemy import (
 )
 
 from serving.access.visibility import EVERYTHING, Sight
-from serving.decisions.outputs import CaseloadOut, ManagedOut, NewRecordsOut
+from serving.decisions.outputs import CaseloadOut, ManagedOut
 from serving.flags.flags import standing_flags
 from serving.lists.blind_review import find_blind
 from serving.lists.new_records import NewKind, count_new, sort_kinds
 from serving.standing.standings import StandingRules
 from serving.store.database import Unit
 from serving.store.lookups import is_among
-from serving.store.opaque_keys import make_bad_cursor
-from serving.store.paging import cut_page
+from serving.store.paging import comes_after, cut_page, find_named
 from serving.store.row_text import Clockface
 from serving.store.schema import case_keys, decisions, scores, standings
 
@@ -171,12 +170,7 @@ def _select_page(
     if wanted.order == "review":
         due = standings.c.review_due_us
         if after is not None:
-            query = query.where(
-                or_(
-                    due > after.review_due_us,
-                    and_(due == after.review_due_us, key > after.case_key),
-                )
-            )
+            query = query.where(comes_after((due, key), (after.review_due_us, after.case_key)))
         return query.order_by(due, key)
     change = _change(connection, blind)
     if after is not None:
@@ -190,13 +184,12 @@ def _find(
     connection: Connection, wanted: CaseloadFilter, case_key: str, blind: frozenset[str]
 ) -> Row[Any]:
     """Return the case that a cursor names: a key alone, so that an address says nothing."""
-    if not wanted.sight.keep_listed(connection, [case_key]):
-        raise make_bad_cursor()
-    query = _select_cases(connection, blind).where(standings.c.case_key == case_key)
-    found = connection.execute(query).one_or_none()
-    if found is None or found.review_due_us is None:
-        raise make_bad_cursor()
-    return found
+    query = _select_cases(connection, blind).where(
+        standings.c.case_key == case_key,
+        standings.c.review_due_us.is_not(None),
+        *wanted.sight.of_lists(),
+    )
+    return find_named(connection, case_key, query)
 
 
 def _describe(
@@ -240,19 +233,14 @@ def _describe(
 
 def _count_new_records(
     connection: Connection, keys: Sequence[str], rules: StandingRules
-) -> dict[str, tuple[NewRecordsOut, ...]]:
+) -> dict[str, tuple[NewKind, ...]]:
     """Return what came since the decision had read, by kind, the most frequent first."""
     found: dict[str, list[NewKind]] = {}
     for query in count_new(connection, keys, _is_since_decision, rules):
         for row in connection.execute(query):
             one = NewKind(row.table, row.kind, row.n, row.latest_us)
             found.setdefault(row.case_key, []).append(one)
-    return {
-        key: tuple(
-            NewRecordsOut(table=one.table, kind=one.kind, n=one.n) for one in sort_kinds(kinds)
-        )
-        for key, kinds in found.items()
-    }
+    return {key: sort_kinds(kinds) for key, kinds in found.items()}
 
 
 def _is_since_decision(table: Table) -> ColumnElement[bool]:

@@ -16,12 +16,11 @@ from serving.decisions.drafts import NO_NUL, Words
 from serving.decisions.outputs import AnswerOut, CorrectionOut, CorrectionsOut
 from serving.decisions.score_without_record import Doubted
 from serving.errors import ServiceError
-from serving.persons import Person
+from serving.persons import Person, read_person
 from serving.schemas import Strict
 from serving.store.case_keys import need_case
 from serving.store.database import Unit, Writing, make_key
-from serving.store.opaque_keys import make_bad_cursor
-from serving.store.paging import cut_page
+from serving.store.paging import cut_page, find_named
 from serving.store.record_conditions import is_for_all
 from serving.store.row_text import Clockface, name_actor
 from serving.store.schema import RECORDS, correction_answers, correction_requests
@@ -131,10 +130,10 @@ def answer_correction(
         select(correction_answers).where(_answers.request_key == request_key)
     ).one_or_none()
     if there is not None:
-        who = f"{there.person} ({there.role}, {there.agency})"
         raise ServiceError(
             "already_answered",
-            f"{who} answered at {format_moment(there.answered_at_us, unit.time_zone)}",
+            f"{read_person(there).in_full} answered at "
+            f"{format_moment(there.answered_at_us, unit.time_zone)}",
             "ask again with a request of its own",
         )
     connection.execute(
@@ -193,10 +192,8 @@ def read_open_corrections(
         query = select(_requests.stored_seq).where(
             _requests.request_key == cursor, sight.of_key(connection, _requests.case_key)
         )
-        seq = connection.execute(query).scalar_one_or_none()
-        if seq is None:
-            raise make_bad_cursor()
-        condition = and_(condition, _requests.stored_seq > seq)
+        after = find_named(connection, cursor, query)
+        condition = and_(condition, _requests.stored_seq > after.stored_seq)
     found = _read(connection, condition, unit, size + 1)
     page = cut_page(found, size, lambda one: one.request_key)
     count = select(func.count()).select_from(correction_requests).where(wanted)

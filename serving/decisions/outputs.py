@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from models.ranking.advice import Estimate, Reason, Unknown
+from serving.lists.new_records import NewKind
+from serving.lists.outputs import StandingFlagOut
 from serving.schemas import RecordOut
 
 Agreement = Literal["yes", "no", "not_seen"]
@@ -156,15 +158,9 @@ class AskedOut:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaseFlagOut:
-    """A flag that stands until a decision names its records."""
+class CaseFlagOut(StandingFlagOut):
+    """A flag of a case, with who has seen it."""
 
-    name: str
-    urgent: bool
-    wording: str
-    records: tuple[str, ...]
-    raised_at: str
-    record_corrected: bool
     acknowledged_by: str | None
     is_unseen: Annotated[
         bool, Field(description="Whether it is urgent and duty has yet to see one of its records.")
@@ -276,15 +272,6 @@ class CaseOut:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewRecordsOut:
-    """Records of one kind that came since the latest decision."""
-
-    table: str
-    kind: str
-    n: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class ManagedOut:
     """A managed case, and what changed since the latest decision."""
 
@@ -298,7 +285,7 @@ class ManagedOut:
     decided_by: str
     version: int
     n_new_records: int
-    new_records: tuple[NewRecordsOut, ...]
+    new_records: tuple[NewKind, ...]
     withheld: bool
     priority_then: float | None
     priority_now: float | None

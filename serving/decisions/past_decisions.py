@@ -9,8 +9,7 @@ from serving.decisions.case_versions import read_version
 from serving.decisions.outputs import DecisionOut, DecisionsOut, DischargeOut, ReasonViewOut
 from serving.store.database import Unit
 from serving.store.lookups import is_among
-from serving.store.opaque_keys import make_bad_cursor
-from serving.store.paging import cut_page
+from serving.store.paging import cut_page, find_named
 from serving.store.row_text import Clockface, name_actor
 from serving.store.schema import decision_reasons, decisions, discharges, flag_raisings
 
@@ -55,7 +54,11 @@ def read_decisions(
         .limit(size + 1)
     )
     if cursor is not None:
-        query = query.where(decisions.c.version < _find_version(connection, case_key, cursor))
+        there = select(decisions.c.version).where(
+            decisions.c.decision_key == cursor, decisions.c.case_key == case_key
+        )
+        after = find_named(connection, cursor, there)
+        query = query.where(decisions.c.version < after.version)
     page = cut_page(connection.execute(query).all(), size, lambda row: str(row.decision_key))
     is_first = cursor is None and page.items
     return DecisionsOut(
@@ -83,16 +86,6 @@ def _select_decisions() -> Select[Any]:
         .limit(1)
     )
     return select(decisions, reversed_by.scalar_subquery().label("reversed_by"))
-
-
-def _find_version(connection: Connection, case_key: str, decision_key: str) -> int:
-    query = select(decisions.c.version).where(
-        decisions.c.decision_key == decision_key, decisions.c.case_key == case_key
-    )
-    version = connection.execute(query).scalar_one_or_none()
-    if version is None:
-        raise make_bad_cursor()
-    return int(version)
 
 
 def _describe_all(

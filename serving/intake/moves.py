@@ -7,7 +7,7 @@ stay as they are, since nothing before the move changes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import pandas as pd
 from sqlalchemy import Connection, insert, select
@@ -25,6 +25,7 @@ from serving.intake.move_records import (
 )
 from serving.intake.records import append_rows
 from serving.persons import Person
+from serving.schemas import NOT_SENT
 from serving.standing.case_facts import find_merged, read_case_records
 from serving.standing.standings import StandingRules
 from serving.standing.states import decide_state
@@ -47,6 +48,8 @@ class Move:
         The case it was made on; the one that took records in, if any.
     records_added
         Records that were added by it, to both.
+    changed_keys
+        Cases whose history is another one now.
     """
 
     move_key: str
@@ -54,13 +57,7 @@ class Move:
     case_key: str
     other_case_key: str | None
     records_added: int
-
-
-@dataclass(frozen=True)
-class MoveMade(Move):
-    """A move, with the cases whose history is another one now."""
-
-    changed_keys: frozenset[str]
+    changed_keys: Annotated[frozenset[str], NOT_SENT]
 
 
 def merge_cases(
@@ -72,7 +69,7 @@ def merge_cases(
     unit: Unit,
     why: str | None = None,
     rules: StandingRules | None = None,
-) -> MoveMade:
+) -> Move:
     """Merge one case into another: its records in force are copied there, and it is closed.
 
     Of answers to one question the later stands: one of the merged case is copied only where the
@@ -114,7 +111,7 @@ def split_case(
     unit: Unit,
     why: str | None = None,
     rules: StandingRules | None = None,
-) -> MoveMade:
+) -> Move:
     """Make a new case of some records of another, and withdraw them there.
 
     Parameters
@@ -167,7 +164,7 @@ def transfer_case(
     unit: Unit,
     why: str | None = None,
     rules: StandingRules | None = None,
-) -> MoveMade:
+) -> Move:
     """Hand a case to another area; it stays as open as it was.
 
     Raises
@@ -226,7 +223,7 @@ class _Mover:
         *,
         why: str | None,
         area: str | None = None,
-    ) -> MoveMade:
+    ) -> Move:
         """Store the move and its records."""
         writing = self._writing
         other = target.key if target is not None else None
@@ -250,7 +247,7 @@ class _Mover:
         if len(appended.rejects):
             # Every record was read under the lock and renamed: none can be refused.
             raise RuntimeError("records of a move were refused")
-        return MoveMade(
+        return Move(
             self.copier.move_key, kind, source.key, other, appended.added, appended.changed_keys
         )
 

@@ -58,13 +58,16 @@ class Limits:
         Roles that work at any hour.
     """
 
-    times_median: float = 3.0
-    least_cases: int = 30
-    least_persons: int = 10
-    first_hour: int = 7
-    last_hour: int = 19
-    work_days: tuple[int, ...] = (0, 1, 2, 3, 4)
-    at_any_hour: tuple[str, ...] = ("duty", MACHINE)
+    times_median: float
+    least_cases: int
+    least_persons: int
+    first_hour: int
+    last_hour: int
+    work_days: tuple[int, ...]
+    at_any_hour: tuple[str, ...]
+
+
+USUAL_LIMITS: Final = Limits(3.0, 30, 10, 7, 19, (0, 1, 2, 3, 4), ("duty", MACHINE))
 
 
 @dataclass(frozen=True)
@@ -219,7 +222,7 @@ class _Tallies:
         return self.describe(kept)
 
 
-def find_unusual(store: Store, period: AccessPeriod, limits: Limits | None = None) -> Unusual:
+def find_unusual(store: Store, period: AccessPeriod, limits: Limits = USUAL_LIMITS) -> Unusual:
     """Return the looking of a period that somebody ought to ask about.
 
     Parameters
@@ -231,7 +234,6 @@ def find_unusual(store: Store, period: AccessPeriod, limits: Limits | None = Non
     limits
         What counts as unusual.
     """
-    limits = limits or Limits()
     with store.reading_looks() as connection:
         found = _count(connection, period, limits, store.read_unit().time_zone)
     by_person = {who: set(tally.cases) for who, tally in found.opened.items()}

@@ -79,7 +79,7 @@ def read_standing(store: Store, face: Clockface, days: int) -> UnusualRow:
         How many days until now.
     """
     now_us = store.clock()
-    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1), Limits())
+    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1))
     rows = gather_rows(found, face)
     return UnusualRow(
         since=face.show(found.period.from_us),

@@ -18,7 +18,7 @@ from serving.store.audit_lines import (
 from serving.store.schema import audit_heads, audit_lines
 
 LOOKS_BEGUN_ANEW: Final = "caselight db upgrade: the book of looks was begun anew"
-"""Route of the line that tells that a store in use had no book of looks any more."""
+"""Route of the line that tells that a store in use had no access log any more."""
 _TRIED: Final = 100
 """Lines at either end of a book of which one that fits shows that the key is the book's own."""
 

@@ -186,7 +186,7 @@ class Store:
     engine
         The database.
     looks
-        The database of the book of looks: on SQLite a file of its own, else the same.
+        The database of the access log: on SQLite a file of its own, else the same.
     audit_key
         What the lines of both books are chained with.
     clock
@@ -211,7 +211,7 @@ class Store:
 
     @contextmanager
     def reading_looks(self) -> Iterator[Connection]:
-        """Open a transaction that sees one state of the book of looks, and writes nothing."""
+        """Open a transaction that sees one state of the access log, and writes nothing."""
         with _read(self.looks) as connection:
             yield connection
 
@@ -238,7 +238,7 @@ class Store:
                 append_lines(connection, self.audit_key, CHANGES, owed, writing.now_us)
 
     def look(self, *, cases: Sequence[str] = (), done: bool = True) -> None:
-        """Write into the book of looks what the act that is going on shows, before it is shown.
+        """Write into the access log what the act that is going on shows, before it is shown.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Engines: how SQLite and PostgreSQL are opened, and where SQLite's book of looks lies."""
+"""Engines: how SQLite and PostgreSQL are opened, and where SQLite's access log lies."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -59,12 +59,12 @@ def find_file(engine: Engine) -> Path | None:
 
 
 def name_looks_file(database: Path) -> Path:
-    """Return the file of the book of looks beside SQLite's: ``unit.looks.db`` for ``unit.db``."""
+    """Return the file of the access log beside SQLite's: ``unit.looks.db`` for ``unit.db``."""
     return database.with_name(f"{database.stem}.looks{database.suffix}")
 
 
 def make_looks_engine(engine: Engine, *, may_make: bool = False) -> Engine:
-    """Return the engine of the book of looks: on a server the database's own.
+    """Return the engine of the access log: on a server the database's own.
 
     Parameters
     ----------

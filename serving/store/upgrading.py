@@ -85,7 +85,7 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
 def _begin_books(store: Store, writing: Writing) -> None:
     """Begin the audit books that are not there.
 
-    A store that has seen changes and has no book of looks has lost it: another is begun, and a line
+    A store that has seen changes and has no access log has lost it: another is begun, and a line
     in the book of changes says so for good.
     """
     connection, key = writing.connection, store.audit_key
@@ -159,7 +159,7 @@ def check_schema(store: Store) -> list[SchemaFault]:
 
 
 def check_looks(store: Store) -> list[SchemaFault]:
-    """Return what is not as it should be with the tables of the book of looks.
+    """Return what is not as it should be with the tables of the access log.
 
     On a server they are the store's own, and :func:`check_schema` has looked at them.
     """
