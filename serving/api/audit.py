@@ -1,4 +1,4 @@
-"""The audit books as people of oversight read them: lines, unusual looking, looks at one case.
+"""The audit log as people of oversight read it: entries, unusual access, access to one case.
 
 What is told here are keys of cases, never their identifiers. Who may ask is in the table of rights.
 """
@@ -87,7 +87,7 @@ class LinesOut:
 
 @dataclass(frozen=True, kw_only=True)
 class LookerOut(WhoOut):
-    """Somebody's looks that a rule is about."""
+    """Somebody's accesses that a rule is about."""
 
     n_looks: int
     case_keys: tuple[str, ...]
@@ -106,7 +106,7 @@ class BusyOut(WhoOut):
 
 @dataclass(frozen=True, kw_only=True)
 class UnusualOut:
-    """Looking that somebody ought to ask about; people by name, in no order of size."""
+    """Access that somebody ought to ask about; people by name, in no order of size."""
 
     note: str
     since: str
@@ -179,7 +179,7 @@ def list_looks(
     operation_id="tell_unusual_v1_audit_unusual_get",
 )
 def describe_unusual(service: ServiceDep, person: SignedIn, days: _Days = 28) -> UnusualOut:
-    """Return the looking of the last days that somebody ought to ask about."""
+    """Return the access of the last days that somebody ought to ask about."""
     store, face = service.need_store(), Clockface(service.need_unit().time_zone)
     now_us = store.clock()
     found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1))

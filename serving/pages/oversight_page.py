@@ -35,7 +35,7 @@ from serving.store.row_text import Clockface
 
 router = APIRouter(include_in_schema=False)
 PERIODS: Final = (7, 28, 90)
-"""Days that the search for unusual looking can go back."""
+"""Days that the search for unusual access can go back."""
 _MOST_NUMBER: Final = 2**63 - 1
 _Text = Annotated[str, Query(max_length=500)]
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")

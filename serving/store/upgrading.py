@@ -27,7 +27,7 @@ _STEPS: Final = Path(__file__).with_name("migrations")
 _LOOKS_TABLES: Final = MetaData(naming_convention=metadata.naming_convention)
 for _table in (audit_lines, audit_heads):
     _table.to_metadata(_LOOKS_TABLES)
-"""What SQLite's file of looks holds: the tables of the books, and nothing else."""
+"""What SQLite's file of the access log holds: the tables of the audit log, and nothing else."""
 
 
 def _configure(connection: Connection) -> Config:
@@ -103,7 +103,7 @@ def _begin_books(store: Store, writing: Writing) -> None:
 
 
 def _make_looks(store: Store) -> bool:
-    """Make SQLite's file of looks where it is absent; return whether it was made now."""
+    """Make SQLite's file of the access log where it is absent; return whether it was made now."""
     engine = make_looks_engine(store.engine, may_make=True)
     try:
         with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
