@@ -172,7 +172,7 @@ class ScoresOut(StandingOut):
     repeats_ignored: int
     warnings: dict[str, int]
     unmeasured: Annotated[
-        tuple[RequestProblem, ...], Field(description="The first hundred of such records.")
+        tuple[RequestProblem, ...], Field(description="The first hundred of them.")
     ]
     not_ranked: tuple[NotRankedOut, ...]
     scores: tuple[AdviceOut, ...]
@@ -186,9 +186,7 @@ class RecordOut:
     record_id: str
     kind: str
     label: str
-    incident_id: Annotated[
-        str | None, Field(description="Views of one incident share it; events alone.")
-    ]
+    incident_id: Annotated[str | None, Field(description="One for all views of it; events alone.")]
     occurred_at: str | None
     occurred_until: str | None
     recorded_at: str
@@ -207,9 +205,7 @@ class RecordOut:
         bool,
         Field(description="Whether the subject, or somebody for them, did what an outcome counts."),
     ]
-    behind: Annotated[
-        tuple[str, ...], Field(description="Indicators of the reasons that it is behind.")
-    ]
+    behind: Annotated[tuple[str, ...], Field(description="Indicators whose reasons rest on it.")]
 
 
 @dataclass(frozen=True, kw_only=True)

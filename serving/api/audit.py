@@ -140,9 +140,7 @@ class CheckOut:
     """The ends of both books; `caselight audit verify` walks them whole."""
 
     whole: Annotated[bool, Field(description="Whether nothing is wrong with what was looked at.")]
-    most_lines: Annotated[
-        int, Field(description="Lines of each book that were looked at, at most.")
-    ]
+    most_lines: Annotated[int, Field(description="At most so many lines of each book were read.")]
     books: tuple[BookCheckOut, ...]
 
 

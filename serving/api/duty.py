@@ -59,9 +59,7 @@ class FlagShareOut:
     urgent: bool
     cases: int
     share: float
-    asks_review: Annotated[
-        bool, Field(description="Whether more open cases carry it than a flag should.")
-    ]
+    asks_review: Annotated[bool, Field(description="Whether more carry it than a flag should.")]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,9 +54,7 @@ class ModelledOut:
 class OrderingOut:
     """The order of priority places, and who turned the switch last."""
 
-    ordering: Annotated[
-        Ordering, Field(description="What holds; the longest wait where no model is in use.")
-    ]
+    ordering: Annotated[Ordering, Field(description="What holds; the longest wait with no model.")]
     switch: Ordering
     why: str | None
     person: str | None
@@ -92,9 +90,7 @@ class RescoringOut:
     n_behind: Annotated[int, Field(description="Scored, and something came since.")]
     n_unscored: int
     oldest_as_of: Annotated[str | None, Field(description="The oldest score among those behind.")]
-    unscored_since: Annotated[
-        str | None, Field(description="Arrival of the first case without a score.")
-    ]
+    unscored_since: Annotated[str | None, Field(description="When the first unscored one arrived.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +104,7 @@ class StoredScoreOut:
     case_key: str
     withheld: bool
     as_of: str
-    known_seq: Annotated[
-        int, Field(description="The last row, in the store's order, that it had read.")
-    ]
+    known_seq: Annotated[int, Field(description="The last row that it had read, in stored order.")]
     occasion: str
     bundle_id: str
     catalogue_digest: str

@@ -87,12 +87,8 @@ class InUseOut:
 
     bundle_id: str
     since: str | None
-    put_to_use: Annotated[
-        StepOut | None, Field(description="The last step that made it the one in use.")
-    ]
-    promoted: Annotated[
-        StepOut | None, Field(description="Its approval, or its unsigned promotion.")
-    ]
+    put_to_use: Annotated[StepOut | None, Field(description="The last step that put it in use.")]
+    promoted: Annotated[StepOut | None, Field(description="Its approval, or unsigned promotion.")]
     proposed: StepOut | None
     is_unsigned: Annotated[bool, Field(description="Nobody who signed in stands behind it.")]
 
@@ -102,12 +98,8 @@ class PromotionsOut:
     """The model in use, what waits for a second person, and every step taken."""
 
     in_use: InUseOut | None
-    fault: Annotated[
-        str | None, Field(description="What is wrong between the record and what is read.")
-    ]
-    before: Annotated[
-        tuple[str, ...], Field(description="Bundles that one can go back to, the latest first.")
-    ]
+    fault: Annotated[str | None, Field(description="Where record and what is read differ.")]
+    before: Annotated[tuple[str, ...], Field(description="Bundles to go back to, latest first.")]
     waiting: tuple[StepOut, ...]
     steps: Annotated[tuple[StepOut, ...], Field(description="Some of all steps, the latest first.")]
     next_cursor: int | None

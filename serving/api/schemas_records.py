@@ -60,17 +60,13 @@ class RecordsOut:
     import_key: str
     added: int
     repeats: Annotated[int, Field(description="Rows that were here already, word for word.")]
-    conflicts: Annotated[
-        int, Field(description="Rows that contradict what is stored; that one stands.")
-    ]
+    conflicts: Annotated[int, Field(description="Rows that contradict what is stored and stands.")]
     rejects: int
     not_taken: Annotated[
         tuple[RequestProblem, ...], Field(description="Each row that was not stored, in its place.")
     ]
     warnings: dict[str, int]
-    scored: Annotated[
-        int, Field(description="Cases that were scored anew; 0 where no model is in use.")
-    ]
+    scored: Annotated[int, Field(description="Cases scored anew; 0 where no model is in use.")]
 
 
 class ImportIn(Strict):

@@ -43,12 +43,8 @@ class SignInIn(Strict):
 class MeOut(PersonOut):
     """The person who asks, with what nobody else is told of them."""
 
-    subject: Annotated[
-        str, Field(description="What the sign-in knows you by; who seals a case asks for it.")
-    ]
-    areas: Annotated[
-        tuple[str, ...] | None, Field(description="Areas whose cases you see; null: every area.")
-    ]
+    subject: Annotated[str, Field(description="What the sign-in knows you by; a seal asks for it.")]
+    areas: Annotated[tuple[str, ...] | None, Field(description="Whose cases you see; null: all.")]
 
 
 @router.post("/sign-in", responses=_REFUSALS)

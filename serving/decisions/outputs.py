@@ -151,9 +151,7 @@ class AskedOut:
     """A correction request, and what the score would be without the record."""
 
     correction: CorrectionOut
-    withheld: Annotated[
-        bool, Field(description="Whether the score is not shown before a first view.")
-    ]
+    withheld: Annotated[bool, Field(description="Whether the score waits for a first view.")]
     without: WithoutOut | None
 
 
@@ -162,9 +160,7 @@ class CaseFlagOut(StandingFlagOut):
     """A flag of a case, with who has seen it."""
 
     acknowledged_by: str | None
-    is_unseen: Annotated[
-        bool, Field(description="Whether it is urgent and duty has yet to see one of its records.")
-    ]
+    is_unseen: Annotated[bool, Field(description="Whether urgent, and duty has not seen it all.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,26 +245,20 @@ class CaseOut:
     flags: tuple[CaseFlagOut, ...]
     ask_first: tuple[str, ...]
     bundle_id: Annotated[str | None, Field(description="The model in use.")]
-    withheld: Annotated[
-        bool, Field(description="Whether what the model says waits for a first view.")
-    ]
+    withheld: Annotated[bool, Field(description="Whether what the model says waits for a view.")]
     advice: CaseAdviceOut | None
     why_no_advice: str | None
     records: tuple[RecordOut, ...]
     n_records_kept_apart: Annotated[int, Field(description="Records that your agency alone sees.")]
     spans: Annotated[
-        tuple[SpanOut, ...], Field(description="Times in custody, on bail, under an order.")
+        tuple[SpanOut, ...], Field(description="Times in custody, on bail, on an order.")
     ]
     places: tuple[PlaceOut, ...]
     version: int
-    seen_seq: Annotated[
-        int, Field(description="The last row that was there; a decision sends it back.")
-    ]
+    seen_seq: Annotated[int, Field(description="The last row there was; a decision sends it back.")]
     decisions: Annotated[tuple[DecisionOut, ...], Field(description="The latest of them.")]
     views: ViewsOut
-    corrections: Annotated[
-        tuple[CorrectionOut, ...], Field(description="Requests without an answer.")
-    ]
+    corrections: Annotated[tuple[CorrectionOut, ...], Field(description="Requests not answered.")]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,9 +20,7 @@ class ExplainedOut:
     """
 
     key: Annotated[str, Field(description="The case.")]
-    withheld: Annotated[
-        bool, Field(description="Whether what the model says waits for a first view.")
-    ]
+    withheld: Annotated[bool, Field(description="Whether what the model says waits for a view.")]
     why_nothing: str | None
     score_key: str | None
     as_of: str | None
@@ -67,9 +65,7 @@ class IncidentOut:
     first_at: str
     last_at: str
     records: Annotated[tuple[str, ...], Field(description="Every version of its records.")]
-    share: Annotated[
-        float, Field(description="Exact share among those measured together, in log_odds.")
-    ]
+    share: Annotated[float, Field(description="Exact share of those measured together, log_odds.")]
     alone: Annotated[float, Field(description="What it adds where no other incident is on record.")]
     left_out: Annotated[float, Field(description="What is lost where it alone is left out.")]
     rests_on: Annotated[bool, Field(description="Whether the score mainly rests on it.")]

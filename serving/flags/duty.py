@@ -69,9 +69,7 @@ class DutyItem:
     flag: str
     wording: str
     record: str | None
-    record_fate: Annotated[
-        str, Field(description="in_force, corrected or withdrawn; the flag stands.")
-    ]
+    record_fate: Annotated[str, Field(description="in_force, corrected or withdrawn; flag stands.")]
     raised_at: str
     due_at: str
     overdue: bool

@@ -155,9 +155,7 @@ class ListOut(SittingOut):
 
     n_decided: int
     n_awaiting_first_view: int
-    first_overflow: Annotated[
-        tuple[OverflowOut, ...], Field(description="The first two hundred of them.")
-    ]
+    first_overflow: Annotated[tuple[OverflowOut, ...], Field(description="The first two hundred.")]
     rows: tuple[ListedOut, ...]
 
 
@@ -198,9 +196,7 @@ class OpenCaseOut:
 class OpenCasesOut(AdvisoryOut):
     """Some open cases; every one can be reached by the cursor. Blind ones stand apart, first."""
 
-    states: Annotated[
-        dict[str, int] | None, Field(description="How many are in each state; first page.")
-    ]
+    states: Annotated[dict[str, int] | None, Field(description="Cases in each state; first page.")]
     rows: tuple[OpenCaseOut, ...]
     blind_rows: tuple[OpenCaseOut, ...]
     next_cursor: str | None
