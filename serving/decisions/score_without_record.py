@@ -67,8 +67,8 @@ def score_without(
     return WithoutOut(
         bundle_id=bundle.id,
         as_of=Clockface(unit.time_zone).show(as_of_us),
-        records_left_out=left_out,
-        estimates=[
+        records_left_out=tuple(left_out),
+        estimates=tuple(
             BesideOut(
                 outcome=outcome.name,
                 label=outcome.label,
@@ -78,7 +78,7 @@ def score_without(
             )
             for outcome in bundle.catalogue.outcomes
             if outcome.name in whole.log_odds
-        ],
+        ),
         priority=float(whole.priority[0]),
         priority_without=float(without.priority[0]),
         note=NOTE,

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
-from features.catalogue.declarations import Catalogue
+from features.catalogue.declarations import Catalogue, Flag
 from features.engine.plan import Plan
 from features.evidence.records_behind import records_of
 from features.history.columns import History
@@ -95,6 +95,11 @@ class StandingFlag:
     def record_ids(self) -> tuple[str, ...]:
         """Keys of its records."""
         return tuple(record.record_id for record in self.records if record.record_id)
+
+
+def word_flag(flags: Mapping[str, Flag], name: str) -> str:
+    """Return a flag's wording; of one that the catalogue no longer has, its name in words."""
+    return flags[name].wording if name in flags else name.replace("_", " ").capitalize()
 
 
 def raise_flags(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
 
 from serving.access.visibility import Sight
 from serving.flags.duty import Acknowledgement
@@ -17,8 +17,7 @@ from serving.flags.named_records import NamedRecord, read_named_records
 from serving.persons import read_person
 from serving.standing.record_fates import IN_FORCE, read_record_fates
 from serving.store.lookups import is_among
-from serving.store.opaque_keys import is_key, make_bad_cursor
-from serving.store.paging import Page, cut_page
+from serving.store.paging import Page, comes_after, cut_page, find_named
 from serving.store.schema import acknowledgements, case_keys, flag_raisings, standings
 
 CASES_PER_PAGE: Final = 30
@@ -153,11 +152,8 @@ def _read_order(connection: Connection, sight: Sight, cursor: str | None) -> lis
     part, due, key = cases.c.part, cases.c.due, cases.c.case_key
     query = select(key, part, due).order_by(part, due, key).limit(CASES_PER_PAGE + 1)
     if cursor is not None:
-        at = connection.execute(select(part, due).where(key == cursor)).one_or_none()
-        if at is None or not is_key(cursor):
-            raise make_bad_cursor()
-        later = or_(due > at.due, and_(due == at.due, key > cursor))
-        query = query.where(or_(part > at.part, and_(part == at.part, later)))
+        at = find_named(connection, cursor, select(part, due).where(key == cursor))
+        query = query.where(comes_after((part, due, key), (at.part, at.due, cursor)))
     return list(connection.execute(query))
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from serving.oversight.access_log import AuditLine, EntryFilter, read_lines
+from serving.oversight.access_log import EntryFilter, LinesPage, read_lines
 from serving.oversight.audit_verification import reading_book
 from serving.store.audit_lines import Book
 from serving.store.database import Store
@@ -36,14 +36,6 @@ class Day:
 
     from_us: int
     until_us: int
-
-
-@dataclass(frozen=True)
-class FoundEntries:
-    """Some lines, the latest first, and the cursor of those before them."""
-
-    lines: tuple[AuditLine, ...]
-    next_before: int | None
 
 
 def find_people(store: Store, book: Book, said: str) -> tuple[Known, ...]:
@@ -78,18 +70,17 @@ def _list_people(connection: Connection, book: Book) -> Sequence[Known]:
     return found
 
 
-def find_lines(store: Store, wanted: EntryFilter, day: Day | None) -> FoundEntries:
+def find_lines(store: Store, wanted: EntryFilter, day: Day | None) -> LinesPage:
     """Return a page of lines, of one day where one is named.
 
     Lines are numbered in their order and not by the clock, which may be set back: the day's first
     and last numbers bound what is read, and what is not of the day is left out.
     """
     if day is None:
-        page = read_lines(store, wanted)
-        return FoundEntries(page.lines, page.next_before)
+        return read_lines(store, wanted)
     first, last = _find_numbers(store, wanted.book, day)
     if first is None or last is None:
-        return FoundEntries((), None)
+        return LinesPage((), None)
     before = last + 1 if wanted.before is None else min(wanted.before, last + 1)
     page = read_lines(
         store,
@@ -97,9 +88,9 @@ def find_lines(store: Store, wanted: EntryFilter, day: Day | None) -> FoundEntri
             wanted.book, wanted.case_key, wanted.subject, wanted.operation, before, wanted.size
         ),
     )
-    kept = tuple(one for one in page.lines if day.from_us <= one.at_us < day.until_us)
-    more = page.next_before is not None and page.next_before > first
-    return FoundEntries(kept, page.next_before if more else None)
+    kept = tuple(one for one in page.items if day.from_us <= one.at_us < day.until_us)
+    more = page.next_cursor is not None and page.next_cursor > first
+    return LinesPage(kept, page.next_cursor if more else None)
 
 
 def _find_numbers(store: Store, book: Book, day: Day) -> tuple[int | None, int | None]:

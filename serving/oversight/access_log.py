@@ -23,6 +23,7 @@ from serving.store.audit_lines import CHANGES, LOOKS, Book
 from serving.store.current_act import Operation
 from serving.store.database import Store
 from serving.store.lookups import is_among
+from serving.store.paging import Page, cut_page
 from serving.store.schema import audit_lines, metadata
 
 _LINES = audit_lines.c
@@ -99,12 +100,8 @@ class EntryFilter:
     size: int = 50
 
 
-@dataclass(frozen=True)
-class LinesPage:
-    """Some lines, the latest first, and the cursor of those before them."""
-
-    lines: tuple[AuditLine, ...]
-    next_before: int | None
+LinesPage = Page[AuditLine, int]
+"""Some lines, the latest first, and the cursor of those before them."""
 
 
 def read_lines(store: Store, wanted: EntryFilter) -> LinesPage:
@@ -116,8 +113,7 @@ def read_lines(store: Store, wanted: EntryFilter) -> LinesPage:
     with reading_book(store, wanted.book) as connection:
         query = _select(connection, wanted, covering).order_by(_LINES.number.desc())
         found = connection.execute(query.limit(wanted.size + 1)).all()
-    lines = tuple(_describe(row) for row in found[: wanted.size])
-    return LinesPage(lines, lines[-1].number if len(found) > wanted.size else None)
+    return cut_page([_describe(row) for row in found], wanted.size, lambda line: line.number)
 
 
 def read_looks_at(

@@ -383,4 +383,4 @@ def _check_keys(store: Store) -> None:
             if has_books(connection):
                 check_key(connection, store.audit_key, LOOKS)
     except SQLAlchemyError:
-        pass  # the book is not there: `check_store` tells it, and no look can be taken
+        pass  # the book is not there: `check_store` tells it, and no access can be logged

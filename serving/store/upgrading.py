@@ -105,7 +105,7 @@ def _begin_books(store: Store, writing: Writing) -> None:
 
 
 def _make_looks(store: Store) -> bool:
-    """Make SQLite's file of looks where it is absent; return whether it was made now."""
+    """Make SQLite's file of the access log where it is absent; return whether it was made now."""
     engine = make_looks_engine(store.engine, may_make=True)
     try:
         with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
