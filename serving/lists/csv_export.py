@@ -63,7 +63,7 @@ def _describe(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def disarm(value: object) -> str:
+def disarm(value: str | float | bool | None) -> str:
     """Return a cell's text; one that a spreadsheet would run is made plain text by a quote."""
     if value is None or isinstance(value, bool):
         return {None: "", True: "yes", False: "no"}[value]
