@@ -18,9 +18,7 @@ from serving.lists.outputs import (
     FirstViewIn,
     ListedOut,
     ListOut,
-    OpenCaseOut,
     OpenCasesOut,
-    OverflowOut,
     SittingIn,
     SittingOut,
     SittingsOut,
@@ -153,7 +151,7 @@ def read_csv(request: Request, service: ServiceDep, person: SignedIn) -> Respons
         sitting = need_sitting(connection)
         sight = sight_of(request, connection)
         rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
-    note_shown(request, (row["key"] for row in rows))
+    note_shown(request, (row.key for row in rows))
     day = to_datetime(sitting.as_of_us, unit.time_zone).date().isoformat()
     return Response(
         write_csv(rows, _say_above(sitting)),
@@ -188,12 +186,12 @@ def read_cases(
         page = read_page(connection, unit, now_us, filters, order=order, size=limit, cursor=cursor)
         # Counting passes over every open case; the first page alone tells it.
         states = count_states(connection, sight) if cursor is None else None
-    note_shown(request, (row["key"] for row in (*page.rows, *page.blind_rows)))
+    note_shown(request, (row.key for row in (*page.rows, *page.blind_rows)))
     return OpenCasesOut(
         **_standing_now(service, unit, now_us),
         states=states,
-        rows=[OpenCaseOut(**row) for row in page.rows],
-        blind_rows=[OpenCaseOut(**row) for row in page.blind_rows],
+        rows=list(page.rows),
+        blind_rows=list(page.blind_rows),
         next_cursor=page.next_cursor,
     )
 
@@ -222,7 +220,7 @@ def give_first_view(
         sitting = _need(read_sitting(writing.connection, sitting_key))
         sight = sight_of(request, writing.connection)
         rows = read_rows(writing.connection, sitting, unit, hold_draw=True, sight=sight)
-    return next(ListedOut(**row) for row in rows if row["key"] == key)
+    return next(row for row in rows if row.key == key)
 
 
 def need_sitting(connection: Connection) -> Sitting:
@@ -250,12 +248,10 @@ def describe_list(
     (told,) = _describe_all(connection, [sitting], current, unit)
     return ListOut(
         **told,
-        n_decided=sum(row["decided"] for row in rows),
-        n_awaiting_first_view=sum(row["withheld"] for row in rows),
-        first_overflow=[
-            OverflowOut(**row) for row in read_overflow(connection, sitting, unit, MOST_ROWS, sight)
-        ],
-        rows=[ListedOut(**row) for row in rows],
+        n_decided=sum(row.decided for row in rows),
+        n_awaiting_first_view=sum(row.withheld for row in rows),
+        first_overflow=read_overflow(connection, sitting, unit, MOST_ROWS, sight),
+        rows=rows,
     )
 
 

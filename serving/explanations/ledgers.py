@@ -92,7 +92,7 @@ def _read_order(connection: Connection, sitting: Sitting, unit: Unit) -> list[st
     """Return the cases of a list in order, those alone whose place in it may be shown."""
     settled = not find_unsettled(connection, [sitting.key])
     rows = read_rows(connection, sitting, unit)
-    shown = {row["key"] for row in rows if not row["withheld"] and (settled or not row["blind"])}
+    shown = {row.key for row in rows if not row.withheld and (settled or not row.blind)}
     query = (
         select(list_places.c.case_key)
         .where(list_places.c.sitting_key == sitting.key, list_places.c.rank.is_not(None))

@@ -2,11 +2,13 @@
 
 from typing import Any, Final
 
+from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, Select, and_, select
 
 from features.contract.moments import format_moment
 from serving.access.visibility import EVERYTHING, Sight
 from serving.lists.blind_review import find_blind, withhold
+from serving.lists.outputs import ListedOut, OverflowOut
 from serving.lists.sittings import Sitting
 from serving.store.database import Unit
 from serving.store.schema import (
@@ -17,6 +19,8 @@ from serving.store.schema import (
     overflow,
 )
 
+_LISTED: Final = TypeAdapter(ListedOut)
+_OVERFLOW: Final = TypeAdapter(OverflowOut)
 _FIRST_BATCH: Final = 20
 _GROWTH: Final = 4
 """How many flagged cases without a place are read at first, and how much more each time after."""
@@ -29,7 +33,7 @@ def read_rows(
     *,
     hold_draw: bool = False,
     sight: Sight = EVERYTHING,
-) -> list[dict[str, Any]]:
+) -> list[ListedOut]:
     """Return the rows of a sitting's list as they may be shown now, in the order shown.
 
     A case that is blind by another sitting is withheld on this list too, and stands last there, so
@@ -60,7 +64,8 @@ def read_rows(
         blind = bool(row.blind) or row.case_key in moved
         viewed = row.view is not None and row.case_key not in moved
         told = _describe(row, position, blind and not viewed, unit)
-        rows.append(withhold(told, blind=blind, viewed=viewed, drawn=drawn))
+        shown = withhold(told, blind=blind, viewed=viewed, drawn=drawn)
+        rows.append(_LISTED.validate_python(shown))
     return rows
 
 
@@ -126,12 +131,12 @@ def _describe(row: Row[Any], position: int, withheld: bool, unit: Unit) -> dict[
 
 def read_overflow(
     connection: Connection, sitting: Sitting, unit: Unit, size: int, sight: Sight = EVERYTHING
-) -> list[dict[str, Any]]:
+) -> list[OverflowOut]:
     """Return the first flagged cases without a place on a sitting's list, urgent ones first.
 
     They come in the order in which they were stored, which is that of the composition.
     """
-    found: list[dict[str, Any]] = []
+    found: list[OverflowOut] = []
     after, batch = 0, max(size, _FIRST_BATCH)
     # A part at a time: thousands may have no place, and few of them are told.
     while len(found) < size:
@@ -154,10 +159,11 @@ def read_overflow(
     return found[:size]
 
 
-def _describe_overflow(row: Row[Any], unit: Unit) -> dict[str, Any]:
-    return {
+def _describe_overflow(row: Row[Any], unit: Unit) -> OverflowOut:
+    told = {
         "key": row.case_key,
         "case_id": row.case_id,
         "flagged_since": format_moment(row.flagged_since_us, unit.time_zone),
         "flags": row.flags,
     }
+    return _OVERFLOW.validate_python(told)

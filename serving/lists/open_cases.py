@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
 from features.catalogue.declarations import DAY_US
@@ -18,12 +19,14 @@ from features.contract.moments import format_moment
 from serving.access.visibility import EVERYTHING, Sight
 from serving.lists.blind_review import find_blind, withhold
 from serving.lists.list_rows import is_new
+from serving.lists.outputs import OpenCaseOut
 from serving.standing.states import OPEN
 from serving.store.database import Unit
 from serving.store.opaque_keys import is_key, make_bad_cursor
 from serving.store.schema import KEY_LENGTH, case_keys, scores, standings
 
 Order = Literal["priority", "wait"]
+_OPEN_CASE: Final = TypeAdapter(OpenCaseOut)
 _SCORED, _WAITING, _REST = "s", "w", "a"
 _CURSOR_KEYS: Final = 3
 """Cases that a cursor by wait names: it goes on from the last of them that still waits."""
@@ -75,8 +78,8 @@ class OpenCasesPage:
         Where the next page goes on; ``None`` on the last.
     """
 
-    rows: list[dict[str, Any]]
-    blind_rows: list[dict[str, Any]]
+    rows: tuple[OpenCaseOut, ...]
+    blind_rows: tuple[OpenCaseOut, ...]
     next_cursor: str | None
 
 
@@ -133,8 +136,8 @@ def read_page(
     covered = _read_blind(connection, filters, blind) if cursor is None else []
     ids = _read_ids(connection, [row.case_key for row in (*told, *covered)])
     return OpenCasesPage(
-        [_describe(row, ids, unit, now_us, blind=False) for row in told],
-        [_describe(row, ids, unit, now_us, blind=True) for row in covered],
+        tuple(_describe(row, ids, unit, now_us, blind=False) for row in told),
+        tuple(_describe(row, ids, unit, now_us, blind=True) for row in covered),
         _make_cursor(found[:size]) if len(found) > size else None,
     )
 
@@ -268,7 +271,7 @@ def _read_ids(connection: Connection, keys: Sequence[str]) -> dict[str, str | No
 
 def _describe(
     row: Row[Any], ids: dict[str, str | None], unit: Unit, now_us: int, *, blind: bool
-) -> dict[str, Any]:
+) -> OpenCaseOut:
     zone, since = unit.time_zone, row.waiting_since_us
     told = {
         "key": row.case_key,
@@ -293,7 +296,7 @@ def _describe(
         "priority": row.priority,
         "score_key": row.score_key,
     }
-    return withhold(told, blind=blind, viewed=False)
+    return _OPEN_CASE.validate_python(withhold(told, blind=blind, viewed=False))
 
 
 def _make_cursor(found: Sequence[tuple[_Segment, Row[Any]]]) -> str:
