@@ -193,7 +193,7 @@ class House:
                 yield dotted
             elif dotted in seen:
                 yield f"{dotted}, which holds itself"
-            elif dotted in self.places and dotted not in LET_THROUGH:
+            elif dotted in self.places and not find_let_through(dotted):
                 yield from self.judge_alias(dotted, seen | {dotted})
         else:
             for child in ast.iter_child_nodes(node):
