@@ -33,7 +33,6 @@ LET_THROUGH = {
     "*.find_problems(context)": "pydantic hands a validator's context on without a type",
     "models.run_figures.codec.encode*": "any dataclass comes in, and plain values go out",
     "serving.identity.*(claims)": "what an identity provider signed, before its reader picks",
-    "serving.web.error_answers.describe_errors()": "the type that FastAPI takes for responses",
     "training.compilation.compiled*": "numba gives no type to what it compiles",
     "features.contract.rejects.RowAsSent": "a row before anything of it is checked, kept whole",
     "serving.store.frames.insert_columns(columns)": "cells of any table; its columns have types",
