@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
 from features.catalogue.declarations import DAY_US
@@ -26,7 +25,6 @@ from serving.store.opaque_keys import is_key, make_bad_cursor
 from serving.store.schema import KEY_LENGTH, case_keys, scores, standings
 
 Order = Literal["priority", "wait"]
-_OPEN_CASE: Final = TypeAdapter(OpenCaseOut)
 _SCORED, _WAITING, _REST = "s", "w", "a"
 _CURSOR_KEYS: Final = 3
 """Cases that a cursor by wait names: it goes on from the last of them that still waits."""
@@ -296,7 +294,7 @@ def _describe(
         "priority": row.priority,
         "score_key": row.score_key,
     }
-    return _OPEN_CASE.validate_python(withhold(told, blind=blind, viewed=False))
+    return OpenCaseOut(**withhold(told, blind=blind, viewed=False))
 
 
 def _make_cursor(found: Sequence[tuple[_Segment, Row[Any]]]) -> str:

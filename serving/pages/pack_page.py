@@ -1,5 +1,6 @@
 """The clinic pack: the list and one sheet for each case, to print or to save as PDF."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from models.wording.sentences import say
 from serving.access.roles import OPENERS
 from serving.lists.clinic_pack import Pack, pick_latest, read_pack
 from serving.lists.latest_incidents import LatestIncidents
-from serving.lists.outputs import ListedOut, StandingFlagOut
+from serving.lists.outputs import ListedOut
 from serving.lists.recent_incidents import Lately, ListedDecision
 from serving.lists.sittings import current_sitting
 from serving.pages.case.decision_form import WAY_WORDS
@@ -18,7 +19,6 @@ from serving.pages.list_words import RULES, ListWords, format_row
 from serving.pages.print_marks import MARKING
 from serving.pages.rendering import render
 from serving.persons import SignedIn
-from serving.schemas import ReasonOut
 from serving.service import ServiceDep
 from serving.standing.standings import make_rules
 from serving.web.gate import note_shown, sight_of
@@ -60,20 +60,17 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
 
 
 @dataclass(frozen=True)
-class WithRecords:
-    """A flag or a reason on a sheet, with the records behind it.
+class BehindIt:
+    """The records behind a flag or a reason, as a sheet names them.
 
     Parameters
     ----------
-    of
-        The flag or reason.
     latest
-        The latest records in words; two views of one incident read alike, and stand there once.
+        The latest in words; two views of one incident read alike, and stand there once.
     n_records, has_more
         How many there are, and whether more than the latest.
     """
 
-    of: StandingFlagOut | ReasonOut
     latest: tuple[str, ...]
     n_records: int
     has_more: bool
@@ -84,16 +81,16 @@ def _describe_sheet(row: ListedOut, pack: Pack, words: ListWords) -> dict[str, A
     moved the score up.
     """
 
-    def describe(one: StandingFlagOut | ReasonOut) -> WithRecords:
-        picked = pick_latest(one.records)
+    def describe(records: Sequence[str]) -> BehindIt:
+        picked = pick_latest(records)
         latest = words.describe_records(row.key, picked, pack.named)
-        n_records = len([key for key in one.records if key])
-        return WithRecords(one, tuple(dict.fromkeys(latest)), n_records, n_records > len(picked))
+        n_records = len([key for key in records if key])
+        return BehindIt(tuple(dict.fromkeys(latest)), n_records, n_records > len(picked))
 
     return _describe_lately(row.key, pack.lately, words) | {
         "news": words.describe_news(pack.news.get(row.key), dated=True),
-        "flags": [describe(flag) for flag in row.flags],
-        "reasons": [describe(reason) for reason in row.reasons],
+        "flags": [(flag, describe(flag.records)) for flag in row.flags],
+        "reasons": [(reason, describe(reason.records)) for reason in row.reasons],
         "counter_reasons": row.counter_reasons,
         "estimates": [format_row(row, one.outcome) for one in row.estimates],
         "unknowns": row.unknowns or [one for one in (row.unknown,) if one],

@@ -12,7 +12,6 @@ from serving.decisions.drafts import NO_FURTHER_ACTION, ReasonViewIn
 from serving.lists.draws import open_draw
 from serving.lists.outputs import ListedOut
 from serving.persons import Person
-from serving.schemas import ReasonOut
 from synthetic.demo import words
 from synthetic.demo.people import ADVOCATE, DETECTIVE, PROBATION, PSYCHOLOGIST, SCREENER
 from synthetic.demo.seen_cases import SeenCase
@@ -160,16 +159,18 @@ def judge_score(row: ListedOut, draw: DemoDraw) -> Judged:
     if row.withheld or row.score_key is None or draw.happens(0.06):
         return Judged()
     agrees = not draw.happens(0.15)
-    reasons = tuple(_judge_reason(reason, draw) for reason in row.reasons[:MOST_REASONS])
+    reasons = tuple(
+        _judge_reason(one.outcome, one.indicator, draw) for one in row.reasons[:MOST_REASONS]
+    )
     note = None if agrees else draw.pick(words.DISAGREEMENT)
     return Judged("yes" if agrees else "no", reasons, row.score_key, note)
 
 
-def _judge_reason(reason: ReasonOut, draw: DemoDraw) -> ReasonViewIn:
+def _judge_reason(outcome: str, indicator: str, draw: DemoDraw) -> ReasonViewIn:
     agrees = not draw.happens(0.2)
     return ReasonViewIn(
-        outcome=reason.outcome,
-        indicator=reason.indicator,
+        outcome=outcome,
+        indicator=indicator,
         agrees=agrees,
         note=None if agrees else draw.pick(words.REASON_DOUBTED),
     )
