@@ -180,7 +180,7 @@ def _read_rows(
             is_among(connection, column, part), _is_known(name, known_seq)
         )
         rows += connection.execute(query).all()
-    frame = make_frame(name, rows, without=left_out)
+    frame: pd.DataFrame = make_frame(name, rows, without=left_out)
     return frame
 
 
