@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
+from sqlalchemy import Row
 
 from serving.errors import ServiceError
 from serving.schemas import PersonOut
@@ -69,7 +70,7 @@ class Person:
         }
 
 
-def read_person(row: Any) -> Person:
+def read_person(row: Row[Any]) -> Person:
     """Return the person of a row that has the columns of :meth:`Person.columns`."""
     return Person(row.person, row.role, row.agency, row.subject)
 

@@ -1,5 +1,6 @@
 """``caselight monotonicity``: where one more grave event on record would lower a score."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,7 +60,7 @@ def monotonicity(
             "catalogue_digest": model.catalogue.digest,
             "as_of": shown,
             "reversals": [vars(reversal) for reversal in reversals],
-            "report": report.to_dict(),
+            "report": dataclasses.asdict(report),
         }
         out.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         print(f"written to {out.name}")

@@ -242,7 +242,7 @@ def choose_facts(source: CaseFile, target: CaseFile) -> pd.DataFrame:
 def read_people(connection: Connection, case_key: str) -> pd.DataFrame:
     """Return what the audit knows of the persons of a case."""
     query = select_rows("people").where(schema.people.c.case_key == case_key)
-    found: pd.DataFrame = make_frame("people", connection.execute(query).all())
+    found = make_frame("people", connection.execute(query).all())
     return found
 
 

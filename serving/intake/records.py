@@ -4,9 +4,9 @@ The stored row stands, whatever comes. Everything is decided behind the lock on 
 order of rows, so that several servers that store the same rows at once end as one.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from sqlalchemy import Connection, exists, select, union
@@ -283,9 +283,9 @@ def _read_pairs(
     return _mark(make_frame(name, connection.execute(query).all()))
 
 
-def _mark(frame: Any) -> pd.DataFrame:
-    marked: pd.DataFrame = frame.assign(**{FILE: _STORED, ROW: 0})
-    return marked
+def _mark(frame: pd.DataFrame) -> pd.DataFrame:
+    marks: dict[str, str | int] = {FILE: _STORED, ROW: 0}
+    return frame.assign(**marks)
 
 
 def _add_targets(
@@ -343,7 +343,7 @@ def _store(
     if not size:
         return
     seq = writing.take_seq(size)
-    columns: dict[str, Any] = {
+    columns: dict[str, Sequence[str | int]] = {
         "case_key": [key for key, _ in made],
         "case_id": [name for _, name in made],
         "retention_class": [RETENTION_CLASS] * len(made),

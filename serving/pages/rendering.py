@@ -2,7 +2,7 @@
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -14,7 +14,6 @@ from starlette.exceptions import HTTPException
 
 from features.contract.moments import to_datetime
 from features.errors import ConfigError
-from models.ranking.advice import Estimate
 from models.wording.sentences import describe_estimate, describe_push, format_probability
 from serving.errors import ServiceError
 from serving.pages.error_words import MOMENT, describe_problems
@@ -94,7 +93,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["frequency"] = format_estimate
+    environment.filters["frequency"] = describe_estimate
     environment.filters["chance"] = format_probability
     environment.filters["moment"] = describe_moment
     environment.filters["dated"] = lambda text: MOMENT.sub(
@@ -112,13 +111,6 @@ def _environment() -> Environment:
         environment.globals.update(vars(macros.module))
     environment.globals["plural"] = lambda n, one, many: f"{n:,} {one if n == 1 else many}"
     return environment
-
-
-def format_estimate(estimate: Estimate | Mapping[str, Any]) -> str:
-    """Return an estimate in its one fixed format, from an answer or from a list's snapshot."""
-    if isinstance(estimate, Mapping):
-        estimate = Estimate(**estimate)
-    return describe_estimate(estimate)
 
 
 @functools.lru_cache(maxsize=4_096)

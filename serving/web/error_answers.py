@@ -85,7 +85,7 @@ def answer(body: ErrorBody, status: int | None = None) -> JSONResponse:
     return JSONResponse({"error": asdict(body)}, status_code=status or STATUSES[body.code])
 
 
-def describe_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def describe_errors(*statuses: int) -> dict[int | str, dict[str, type[ErrorResponse]]]:
     """Return how the errors of a route are described."""
     return {status: {"model": ErrorResponse} for status in statuses}
 
