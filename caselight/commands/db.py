@@ -30,7 +30,7 @@ def upgrade(
     from serving.standing.standings import rebuild_standings
     from serving.store import upgrading
 
-    opened = open_named_store(store)
+    opened = open_named_store(store, may_make=True)
     upgrading.upgrade(opened, time_zone=time_zone, synthetic=synthetic)
     with opened.writing() as writing:
         n_cases = rebuild_standings(writing)

@@ -1,6 +1,7 @@
 """The database: transactions, the order in which rows are stored, and the lines they leave."""
 
 import secrets
+import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,14 @@ from serving.store.audit_entries import Ledger
 from serving.store.audit_keys import find_audit_key
 from serving.store.audit_lines import CHANGES, LOOKS, AuditEntry
 from serving.store.current_act import Operation, current_act
-from serving.store.engines import WRITES, find_file, make_database, make_looks_engine
+from serving.store.engines import (
+    WRITES,
+    check_encoding,
+    find_file,
+    holds_store,
+    make_database,
+    make_looks_engine,
+)
 from serving.store.read_once import KEPT
 from serving.store.schema import KEY_LENGTH, standings, unit
 
@@ -320,6 +328,7 @@ def open_store(
     clock: Clock = read_clock,
     audit_key: bytes | None = None,
     any_key: bool = False,
+    must_exist: bool = False,
 ) -> Store:
     """Open the store at a database's address.
 
@@ -334,15 +343,20 @@ def open_store(
         :func:`serving.store.audit_keys.find_audit_key` where absent.
     any_key
         Open it even if the books do not fit the key, to tell what is wrong with them.
+    must_exist
+        Refuse an address at which no store is. Else one may be made there by
+        :func:`serving.store.upgrading.upgrade`, and its audit key is made now.
 
     Raises
     ------
     ConfigError
-        If it is no address of a database that the store runs on, the database cannot be reached,
-        or the audit key is missing or another one.
+        If it is no address of a database that the store runs on, the database cannot be reached or
+        is in another encoding, there is no store, or the audit key is missing or another one.
     """
     engine = make_database(url)
     try:
+        if must_exist:
+            _need_store(engine)
         begun = _has_begun(engine)
         key = audit_key or find_audit_key(find_file(engine), begun=begun)
         store = Store(engine, make_looks_engine(engine), key, clock)
@@ -361,12 +375,29 @@ def _has_begun(engine: Engine) -> bool:
         return False
     try:
         with _read(engine) as connection:
+            check_encoding(connection)
             return has_books(connection) and find_head(connection, CHANGES) is not None
     except SQLAlchemyError as error:
-        raise ConfigError(
-            f"the store cannot be read ({type(error).__name__}); check its address, and that the "
-            "database runs"
-        ) from None
+        raise _refuse_unreadable(error) from None
+
+
+def _need_store(engine: Engine) -> None:
+    """Check that there is a store, before anything is made for it: its key, or a file."""
+    try:
+        if holds_store(engine):
+            return
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise _refuse_unreadable(error) from None
+    raise ConfigError(
+        "there is no store at that address; correct it, or make one with `caselight db upgrade`"
+    )
+
+
+def _refuse_unreadable(error: Exception) -> ConfigError:
+    return ConfigError(
+        f"the store cannot be read ({type(error).__name__}); check its address, and that the "
+        "database runs"
+    )
 
 
 def _check_keys(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""What a command says of a history before it is used: dates, stays and closed cases that mislead."""
+"""What a command says of a history before it is used: dates, stays and closed cases."""
 
 import json
 import shlex
