@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import ConfigError
 from serving.clock import Clock, read_clock
-from serving.errors import ServiceError
+from serving.errors import ServiceError, store_away
 from serving.store.audit_books import append_lines, check_key, find_head, has_books
 from serving.store.audit_entries import Ledger
 from serving.store.audit_keys import find_audit_key
@@ -23,8 +23,11 @@ from serving.store.engines import (
     check_encoding,
     find_file,
     holds_store,
+    is_away,
     make_database,
+    make_file,
     make_looks_engine,
+    name_looks_file,
 )
 from serving.store.read_once import KEPT
 from serving.store.schema import KEY_LENGTH, standings, unit
@@ -268,12 +271,18 @@ class Store:
                 connection.begin(),
             ):
                 append_lines(connection, self.audit_key, LOOKS, [entry], self.clock())
-        except (SQLAlchemyError, ConfigError):
+        except (SQLAlchemyError, ConfigError) as error:
+            if is_away(error) and self._has_looks_file():
+                raise store_away() from None
             raise ServiceError(
                 "look_not_recorded",
                 "the look could not be recorded, so nothing is shown",
                 "tell the operator to run `caselight audit verify`",
             ) from None
+
+    def _has_looks_file(self) -> bool:
+        file = find_file(self.engine)
+        return file is None or name_looks_file(file).exists()
 
     def read_unit(self) -> Unit:
         """Return what holds for the whole store.
@@ -359,6 +368,8 @@ def open_store(
             _need_store(engine)
         begun = _has_begun(engine)
         key = audit_key or find_audit_key(find_file(engine), begun=begun)
+        if not must_exist:
+            make_file(engine)
         store = Store(engine, make_looks_engine(engine), key, clock)
         if begun and not any_key:
             _check_keys(store)

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from features.errors import ConfigError
 from serving.store.schema import unit
@@ -19,6 +20,13 @@ _ADDRESS: Final = (
 )
 _DRIVERS: Final = {"sqlite": "pysqlite", "postgresql": "psycopg", "postgres": "psycopg"}
 _ENCODING: Final = "UTF8"
+_AWAY: Final = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+)
 _BUSY_S: Final = 30
 """How long a SQLite writer waits for another before it gives up."""
 
@@ -49,7 +57,7 @@ def make_database(url: str) -> Engine:
             f"the store's address names a driver that is not ours; write {plain}:// alone"
         )
     if backend == "sqlite":
-        return _make_sqlite(parsed.set(drivername="sqlite"))
+        return _make_sqlite(Path(str(parsed.database)))
     return create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         # Whatever the server, the role or the environment would choose: names are of every script.
@@ -71,6 +79,20 @@ def find_file(engine: Engine) -> Path | None:
     if engine.dialect.name != "sqlite" or engine.url.database is None:
         return None
     return Path(engine.url.database)
+
+
+def is_away(error: BaseException) -> bool:
+    """Return whether an error says that the database does not answer now: it is stopped, gone, full
+    or held by another. What is wrong with a statement is not that.
+    """
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        # The lowest byte is the kind of error; the others say more of it.
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _AWAY
+    return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
 
 
 def holds_store(engine: Engine) -> bool:
@@ -135,21 +157,48 @@ def make_looks_engine(engine: Engine, *, may_make: bool = False) -> Engine:
     database = find_file(engine)
     if database is None:
         return engine
-    address = name_looks_file(database).absolute().as_uri()
-    mode = "rwc" if may_make else "rw"
-    return _make_sqlite(URL.create("sqlite", database=address, query={"mode": mode, "uri": "true"}))
+    return _make_sqlite(name_looks_file(database), mode="rwc" if may_make else "rw")
 
 
-def _make_sqlite(url: URL) -> Engine:
+def _make_sqlite(file: Path, *, mode: str = "rw") -> Engine:
     # One connection per thread that asks: a writer never holds up a reader (WAL).
     engine = create_engine(
-        url,
-        connect_args={"timeout": _BUSY_S},
+        URL.create("sqlite", database=str(file)),
+        creator=lambda: _connect_sqlite(file, mode),
         pool_size=20,
         hide_parameters=True,  # what is bound is case data, and errors would repeat it
     )
     _prepare_sqlite(engine)
     return engine
+
+
+def _connect_sqlite(file: Path, mode: str) -> sqlite3.Connection:
+    """Open SQLite's file, which is made where the mode says so and nowhere else.
+
+    A store whose file was moved away while the service runs is away; an empty one in its place
+    would be without its records.
+    """
+    address = f"{file.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, timeout=_BUSY_S, check_same_thread=False)
+
+
+def make_file(engine: Engine) -> None:
+    """Make SQLite's file, empty, where it is absent; nothing on a server.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be made.
+    """
+    file = find_file(engine)
+    try:
+        if file is not None:
+            file.touch()
+    except OSError:
+        raise ConfigError(
+            "no store can be made at that address; name a file in a folder that is there and may "
+            "be written to"
+        ) from None
 
 
 def _prepare_sqlite(engine: Engine) -> None:
