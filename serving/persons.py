@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request
 from sqlalchemy import Row
 
-from serving.errors import ServiceError
+from serving.errors import ServiceError, store_away
 from serving.schemas import PersonOut
 
 ROLES: Final = (
@@ -86,9 +86,11 @@ def need_person(request: Request) -> Person:
     Raises
     ------
     ServiceError
-        If nobody is.
+        If nobody is (401), or the store does not answer whether their session holds (503).
     """
     person: Person | None = getattr(request.state, "person", None)
+    if person is None and getattr(request.state, "session_unknown", False):
+        raise store_away()
     if person is None:
         raise ServiceError("not_signed_in", "nobody is signed in", "sign in at /sign-in")
     return person

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caselight.inputs import load, parse_dates, say
+from caselight.inputs import load, parse_dates, report_unmeasured, say
 from features.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def monotonicity(
     dates = parse_dates(as_of, loaded.history, "--as-of")
     if len(dates) != 1:
         raise ConfigError("--as-of takes one date here")
+    report_unmeasured(loaded.history, model.catalogue, dates[0])
     say("trying the catalogue on random histories")
     reversals = find_reversals(model.catalogue, named, seed=seed)
     say("trying the model on open cases")

@@ -22,6 +22,8 @@ Edge = Literal["first", "last"]
 UNREADABLE: Final = int(np.iinfo(np.int64).min)
 EARLIEST_US: Final = -946_771_200_000_000
 """1940-01-01 UTC: nothing in a living case happened before, unless a manifest says so."""
+LATEST_AHEAD_US: Final = 20 * 366 * 86_400_000_000
+"""How far ahead of its record a date may lie: as far as a long sentence."""
 
 _ZONES_WITHOUT_PLACE: Final = ("UTC", "GMT")
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -335,8 +335,11 @@ def _read_turns(
     }
 
 
-def _when(row: Row[Any]) -> tuple[int, int, str]:
-    return row.occurred_at, row.recorded_at, row.event_id
+def _when(row: Row[Any]) -> tuple[int, int, bool, str]:
+    """Return where a lifecycle event stands in time; of two of one moment the one that opens is
+    the later, as in :func:`features.history.open_cases.open_cases`.
+    """
+    return row.occurred_at, row.recorded_at, row.kind in OPENING_KINDS, row.event_id
 
 
 def _turns(row: Row[Any], now_us: int) -> bool:
