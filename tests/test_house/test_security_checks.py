@@ -9,6 +9,8 @@ from scripts import bill_of_materials, check_security
 from scripts.check_locks import locked_versions
 from scripts.check_security import Finding
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
