@@ -18,3 +18,8 @@ def check_catalogue(
         f"{len(found.indicators)} indicators, {len(found.outcomes)} outcomes, "
         f"{len(found.flags)} flags"
     )
+    for family in found.families:
+        first, *_, last = family.members
+        print(
+            f"line {family.line}: a family of {len(family.members)} indicators, {first} to {last}"
+        )

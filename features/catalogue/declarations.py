@@ -540,6 +540,11 @@ class Priority(Entry):
     source: Text
     custody_state: State | None = None
 
+    @classmethod
+    def make_empty(cls) -> "Priority":
+        """Return the priority of a catalogue that estimates nothing."""
+        return cls(ladder=(), source="no outcomes")
+
 
 def _check_horizons(priority: Priority, info: ValidationInfo) -> Priority:
     named = {rung.outcome for rung in priority.ladder}
@@ -556,11 +561,30 @@ class _Wording(Entry):
 
 
 @dataclass(frozen=True)
-class Catalogue(Entry, rfs="baselines.rfs", digest="", text=""):
+class IndicatorFamily:
+    """Indicators that one item of a file makes.
+
+    Parameters
+    ----------
+    line
+        The item's line in the file, counted from 1.
+    members
+        Names of the indicators, in catalogue order.
+    """
+
+    line: int
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Catalogue(Entry, rfs="baselines.rfs", digest="", text="", families=""):
     """A whole checked catalogue.
 
-    ``digest`` is the SHA-256 of the file's text in UTF-8 and part of every bundle and score;
-    ``text`` is the file itself, which a bundle keeps.
+    ``text`` is the catalogue written out, families as their members and what is left out as its
+    default, which a bundle keeps: the file itself where it leaves nothing to write out. ``digest``
+    is the SHA-256 of that text in UTF-8 and part of every bundle and score. ``families`` says what
+    the file it was read from wrote short. Without ``outcomes`` it measures and trains no model;
+    with them it has a rule ``rfs`` and a ladder.
     """
 
     name: Name
@@ -577,13 +601,18 @@ class Catalogue(Entry, rfs="baselines.rfs", digest="", text=""):
     ]
     cohort: Annotated[CohortRule, Field(default_factory=CohortRule)]
     indicators: Annotated[Filled[Indicator], Field(max_length=MAX_INDICATORS)]
-    outcomes: Filled[Outcome]
+    outcomes: Annotated[Filled[Outcome], Field(default=())]
     flags: Annotated[tuple[Flag, ...], Field(default=())]
-    rfs: RfsRule
-    priority: Annotated[Priority, AfterValidator(_check_horizons)]
+    rfs: Annotated[RfsRule | None, Field(default=None)]
+    priority: Annotated[
+        Priority, AfterValidator(_check_horizons), Field(default_factory=Priority.make_empty)
+    ]
     wording: Annotated[Mapping[str, str], written_as(_Wording, lambda words, _: asdict(words))]
     digest: Annotated[str, Field(default="")]
     text: Annotated[str, Field(default="")] = field(repr=False)
+    families: Annotated[tuple[IndicatorFamily, ...], Field(default=())] = field(
+        default=(), repr=False, compare=False
+    )
     estimands: tuple[Estimand, ...] = ()
     bounded: Bound | None = None
 
@@ -591,6 +620,21 @@ class Catalogue(Entry, rfs="baselines.rfs", digest="", text=""):
     def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
         """Return what is wrong between the sections."""
         yield from context.find_problems()
+        if "outcomes" not in section:
+            return
+        if "baselines" not in section:
+            yield (
+                (),
+                (
+                    "'baselines' is missing and there is no default; "
+                    "add it, or indicators of count and days_since_last"
+                ),
+            )
+        if "priority" not in section:
+            yield (
+                (),
+                "'priority' is missing; add it: how much each outcome weighs is for you to say",
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:
