@@ -20,6 +20,5 @@ def check_catalogue(
     )
     for family in found.families:
         first, *_, last = family.members
-        print(
-            f"line {family.line}: a family of {len(family.members)} indicators, {first} to {last}"
-        )
+        n_members = len(family.members)
+        print(f"line {family.line}: {family.name} makes {n_members} indicators, {first} to {last}")

@@ -568,11 +568,14 @@ class IndicatorFamily:
     ----------
     line
         The item's line in the file, counted from 1.
+    name
+        The item's name with its placeholders.
     members
         Names of the indicators, in catalogue order.
     """
 
     line: int
+    name: str
     members: tuple[str, ...]
 
 

@@ -74,12 +74,19 @@ class FamilyError(Exception):
 
 @dataclass(frozen=True)
 class Member:
-    """One indicator of a family, its keys in the order in which they are written out.
+    """One indicator of a family.
 
-    The nodes keep their places in the file.
+    Parameters
+    ----------
+    name, family_name
+        Its name, and that of its family, with the placeholders.
+    keys
+        What it states, in the order in which it is written out; the nodes keep their places in
+        the file.
     """
 
     name: str
+    family_name: str
     keys: tuple[tuple[str, yaml.Node], ...]
 
     def read(self, key: str) -> str:
@@ -140,7 +147,9 @@ def write_members(item: yaml.MappingNode, words: Words) -> tuple[Member, ...]:
     keys = _read_keys(item)
     if "name" not in keys:
         keys["name"] = _make_name(item, keys)
-    members = tuple(islice(_Family(item, words).unfold(keys, {}), MAX_INDICATORS + 1))
+    members = tuple(
+        islice(_Family(_text(keys["name"]), words).unfold(keys, {}), MAX_INDICATORS + 1)
+    )
     if len(members) > MAX_INDICATORS:
         raise FamilyError(
             item, f"this family makes more than {MAX_INDICATORS:,} indicators; list fewer values"
@@ -150,7 +159,7 @@ def write_members(item: yaml.MappingNode, words: Words) -> tuple[Member, ...]:
 
 @dataclass(frozen=True)
 class _Family:
-    item: yaml.Node
+    name: str
     words: Words
 
     def unfold(self, keys: Keys, bound: Mapping[str, str]) -> Iterator[Member]:
@@ -182,7 +191,7 @@ class _Family:
         known = [key for key in _ORDER if key in filled]
         order = [*known, *(key for key in filled if key not in _ORDER)]
         name = _text(filled["name"])
-        return Member(name, tuple((key, filled[key]) for key in order))
+        return Member(name, self.name, tuple((key, filled[key]) for key in order))
 
     def _refuse_lists(self, keys: Keys) -> None:
         stated = {key: keys[key] for key in MEASURED if key in keys}

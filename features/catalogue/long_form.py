@@ -144,7 +144,11 @@ def write_long_form(text: str, root: yaml.Node, name: str, words: Words) -> Long
         places=places,
         items=tuple(n for n in range(len(items)) for _ in written.get(n, ("",))),
         families=tuple(
-            IndicatorFamily(items[n].start_mark.line + 1, tuple(one.name for one in members))
+            IndicatorFamily(
+                line=items[n].start_mark.line + 1,
+                name=members[0].family_name,
+                members=tuple(one.name for one in members),
+            )
             for n, members in written.items()
             if len(members) > 1
         ),
