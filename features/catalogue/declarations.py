@@ -218,7 +218,7 @@ Events = Annotated[Selector, WrapValidator(_read_events)]
 _FIELDS: Final = ("kind", "channel", "source", "view", "actor", "target", "detail")
 _DISAGREEMENT_FIELDS: Final = ("kind", "value", "detail")
 _WINDOW: Final = ("within", "since", "while")
-_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+NEEDED_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(Measure, ("of",)),
     Measure.DISTINCT: ("of", "field"),
     Measure.SHARE: ("of", "among"),
@@ -231,12 +231,12 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     Measure.LAST_FACT: ("fact",),
     Measure.DISAGREEMENT: ("of", "field"),
 }
-_WINDOW_OF: Final[Mapping[str, tuple[str, ...]]] = {
+WINDOW_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(Measure, _WINDOW),
     Measure.DAYS_IN_STATE: ("within", "since"),
     Measure.LAST_FACT: (),
 }
-_NEVER_CONSTRAINED: Final = (
+OPEN_MEASURES: Final = (
     Measure.SHARE,
     Measure.GAP_MEDIAN,
     Measure.GAP_CV,
@@ -310,14 +310,14 @@ class Expression(
     def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
         """Name the keys that the measure needs and has not, or has and does not use."""
         measure = section.get("measure")
-        if not isinstance(measure, str) or measure not in _NEEDED:
+        if not isinstance(measure, str) or measure not in NEEDED_KEYS:
             return
-        needed = _NEEDED[measure]
+        needed = NEEDED_KEYS[measure]
         for key in needed:
             if key not in section:
                 yield (), f"measure {measure} needs '{key}'"
         for key in section:
-            if key not in ("measure", *needed, *_WINDOW_OF[measure]):
+            if key not in ("measure", *needed, *WINDOW_KEYS[measure]):
                 yield (key,), f"measure {measure} does not use '{key}'; remove it"
 
 
@@ -331,7 +331,7 @@ def _check_reason(words: str) -> str:
 
 def _check_direction(direction: Direction, info: ValidationInfo) -> Direction:
     expression = info.data.get("expression")
-    if expression and expression.measure in _NEVER_CONSTRAINED and direction is not Direction.OPEN:
+    if expression and expression.measure in OPEN_MEASURES and direction is not Direction.OPEN:
         raise ValueError(
             f"measure {expression.measure} can be missing, so its direction must be open"
         )
@@ -555,7 +555,9 @@ def _check_horizons(priority: Priority, info: ValidationInfo) -> Priority:
 
 
 @dataclass(frozen=True)
-class _Wording(Entry):
+class Wording(Entry):
+    """Two statements that stand beside every list, score and report."""
+
     advisory: Text
     estimate: Text
 
@@ -610,7 +612,7 @@ class Catalogue(Entry, rfs="baselines.rfs", digest="", text="", families=""):
     priority: Annotated[
         Priority, AfterValidator(_check_horizons), Field(default_factory=Priority.make_empty)
     ]
-    wording: Annotated[Mapping[str, str], written_as(_Wording, lambda words, _: asdict(words))]
+    wording: Annotated[Mapping[str, str], written_as(Wording, lambda words, _: asdict(words))]
     digest: Annotated[str, Field(default="")]
     text: Annotated[str, Field(default="")] = field(repr=False)
     families: Annotated[tuple[IndicatorFamily, ...], Field(default=())] = field(

@@ -15,7 +15,7 @@ from typing import Any, Final
 import yaml
 
 from features.catalogue.declarations import MAX_INDICATORS, Expression, Measure
-from features.catalogue.words import EVER, Words
+from features.catalogue.words import EVER, SpokenValues
 from features.contract.yaml_file import suggest
 
 SELECTED: Final[tuple[str, ...]] = ("kind", "channel", "view", "actor", "target")
@@ -124,7 +124,7 @@ def is_short(item: yaml.Node) -> bool:
     )
 
 
-def write_members(item: yaml.MappingNode, words: Words) -> tuple[Member, ...]:
+def write_members(item: yaml.MappingNode, words: SpokenValues) -> tuple[Member, ...]:
     """Write a short item out.
 
     Parameters
@@ -160,7 +160,7 @@ def write_members(item: yaml.MappingNode, words: Words) -> tuple[Member, ...]:
 @dataclass(frozen=True)
 class _Family:
     name: str
-    words: Words
+    words: SpokenValues
 
     def unfold(self, keys: Keys, bound: Mapping[str, str]) -> Iterator[Member]:
         """Yield the members below what is bound so far: by key, the value of this member."""

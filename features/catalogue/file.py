@@ -11,7 +11,7 @@ import yaml
 
 from features.catalogue.declarations import Catalogue, Kind, find_state
 from features.catalogue.long_form import find_sections, write_long_form
-from features.catalogue.words import Words, read_words
+from features.catalogue.words import SpokenValues, read_words
 from features.contract.yaml_file import (
     Found,
     Plain,
@@ -82,11 +82,11 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _read_words(root: yaml.Node, name: str) -> Words:
+def _read_words(root: yaml.Node, name: str) -> SpokenValues:
     """Return how values are said: what the file states of it, its kinds and its questions."""
     vocabulary = read_vocabulary(take_plain(root))
     _, section = find_sections(root).get("words", (root, None))
-    return Words(
+    return SpokenValues(
         stated={} if section is None else read_words(section, name, vocabulary),
         kinds=vocabulary.kinds,
         questions=vocabulary.questions,

@@ -19,7 +19,7 @@ from features.catalogue.declarations import (
     Measure,
 )
 from features.catalogue.families import FamilyError, Member, is_short, write_members
-from features.catalogue.words import Words
+from features.catalogue.words import SpokenValues
 from features.contract.yaml_file import Plain, Section, take_plain
 from features.errors import CatalogueError, Problem
 
@@ -35,7 +35,7 @@ _SHOWN: Final = 3
 """As many members of a family are named where a problem holds for several."""
 
 
-class Place(NamedTuple):
+class FileLine(NamedTuple):
     """Where a line of the long form comes from.
 
     Parameters
@@ -67,7 +67,7 @@ class LongForm:
     """
 
     text: str
-    places: tuple[Place, ...]
+    places: tuple[FileLine, ...]
     items: tuple[int, ...]
     families: tuple[IndicatorFamily, ...]
 
@@ -102,7 +102,7 @@ class _Edit(NamedTuple):
     pieces: tuple[_Piece, ...] = ()
 
 
-def write_long_form(text: str, root: yaml.Node, name: str, words: Words) -> LongForm | None:
+def write_long_form(text: str, root: yaml.Node, name: str, words: SpokenValues) -> LongForm | None:
     """Write a catalogue out.
 
     Parameters
@@ -163,7 +163,7 @@ def find_sections(root: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
 
 
 def _write_items(
-    items: Sequence[yaml.Node], words: Words, name: str
+    items: Sequence[yaml.Node], words: SpokenValues, name: str
 ) -> dict[int, tuple[Member, ...]]:
     """Return the members of each short item, by its position."""
     written: dict[int, tuple[Member, ...]] = {}
@@ -302,15 +302,15 @@ def _apply(text: str, edits: Sequence[_Edit]) -> Iterator[_Piece]:
     yield _Piece(text[at:], line)
 
 
-def _join(pieces: Iterator[_Piece]) -> tuple[str, tuple[Place, ...]]:
+def _join(pieces: Iterator[_Piece]) -> tuple[str, tuple[FileLine, ...]]:
     """Return the whole text, and for each line the place of the last piece that writes on it."""
     texts: list[str] = []
-    places: list[Place] = [Place(1)]
+    places: list[FileLine] = [FileLine(1)]
     for text, line, member in pieces:
         texts.append(text)
         for n, part in enumerate(_BREAK.split(text)):
             # A piece that is written out belongs to its one line of the file, a copied one to many.
-            place = Place(line if member else line + n, member)
+            place = FileLine(line if member else line + n, member)
             if n:
                 places.append(place)
             elif part:

@@ -88,7 +88,7 @@ class WordsSection(Entry, while_state="while"):
 
 
 @dataclass(frozen=True)
-class Words:
+class SpokenValues:
     """What is said of each value.
 
     Parameters
