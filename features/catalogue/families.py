@@ -120,7 +120,10 @@ def is_short(item: yaml.Node) -> bool:
     if any(isinstance(node, yaml.SequenceNode | yaml.MappingNode) for node in several):
         return True
     return any(isinstance(node, yaml.MappingNode) for node in _read_selector(keys).values()) or any(
-        key in (*SELECTED, *MEASURED) for text in _walk_texts(item) for key, _ in _find_holes(text)
+        key in (*SELECTED, *MEASURED)
+        for text in _walk_texts(item)
+        if "{" in text
+        for key, _ in _find_holes(text)
     )
 
 
@@ -318,11 +321,11 @@ def _list_values(keys: Keys, key: str) -> list[tuple[yaml.Node, Keys]]:
     if node is None:
         where = f"'{key}' in 'of'" if key in SELECTED else f"'{key}'"
         raise FamilyError(keys["name"], f"the name holds {{{key}}}; state {where}")
-    if isinstance(node, yaml.MappingNode):
-        return [(value, _read_differing(value, below)) for value, below in node.value]
-    values = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    values = node.value if isinstance(node, yaml.CollectionNode) else [node]
     if not values:
         raise FamilyError(node, "an empty list means nothing; write at least one entry")
+    if isinstance(node, yaml.MappingNode):
+        return [(value, _read_differing(value, below)) for value, below in values]
     for value in values:
         if not _text(value):
             raise FamilyError(value, "write one word for each member of the family")

@@ -10,7 +10,7 @@ from typing import Final
 import yaml
 
 from features.catalogue.declarations import Catalogue, Kind, find_state
-from features.catalogue.long_form import find_sections, write_long_form
+from features.catalogue.long_form import find_sections, is_long, write_long_form
 from features.catalogue.words import SpokenValues, read_words
 from features.contract.yaml_file import (
     Found,
@@ -64,10 +64,12 @@ def parse_catalogue(content: bytes, name: str) -> Catalogue:
     Raises
     ------
     CatalogueError
-        With every problem found, in line order; those of families that cannot be written out alone.
+        With every problem found, in line order.
     """
     root, text = parse_yaml(content, name), content.decode("utf-8-sig")
-    long = write_long_form(text, root, name, _read_words(root, name))
+    long = None
+    if not is_long(root):
+        long = write_long_form(text, root, name, _read_words(root, name))
     if long is None:
         catalogue = read_node(root, name, Catalogue, read_vocabulary)
         return replace(catalogue, digest=_hash(text), text=text)
@@ -75,6 +77,8 @@ def parse_catalogue(content: bytes, name: str) -> Catalogue:
         catalogue = read_yaml(long.text.encode(), name, Catalogue, read_vocabulary)
     except CatalogueError as error:
         raise CatalogueError(name, long.locate(error.problems)) from None
+    if long.problems:
+        raise CatalogueError(name, long.problems)
     return replace(catalogue, digest=_hash(long.text), text=long.text, families=long.families)
 
 

@@ -27,6 +27,7 @@ DEFAULT_WORDING: Final[Mapping[str, Plain]] = {
     "advisory": "Advisory. For the order of review only; a named person decides.",
     "estimate": "What is estimated is the recorded outcome under past practice, not what happened.",
 }
+_DEFAULTED: Final = ("version", "name", "title", "baselines", "priority", "wording")
 _BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _REST_OF_LINE: Final = re.compile(r"[ \t]*(#[^\n\r\x85\u2028\u2029]*)?")
 _ITEM: Final = re.compile(r"^indicators\[(\d+)\]")
@@ -64,20 +65,26 @@ class LongForm:
         For each of its indicators, its position among the file's items.
     families
         The families of several members.
+    problems
+        What is wrong with items that cannot be written out; they stand in the text as they are.
     """
 
     text: str
     places: tuple[FileLine, ...]
     items: tuple[int, ...]
     families: tuple[IndicatorFamily, ...]
+    problems: tuple[Problem, ...] = ()
 
     def locate(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
-        """Return problems of the long form as problems of the file.
+        """Return problems of the long form as problems of the file, with its own.
 
         Each names the file's line and the members it holds for; equal ones of members are one.
+        What only follows from an item that could not be written out is left out.
         """
-        members: dict[Problem, list[str]] = {}
+        members: dict[Problem, list[str]] = {one: [] for one in self.problems}
         for one in problems:
+            if self.problems and self._follows(one):
+                continue
             place = self.places[min(max(one.line, 1), len(self.places)) - 1]
             where = _ITEM.sub(lambda found: f"indicators[{self.items[int(found[1])]}]", one.place)
             held = members.setdefault(Problem(place.line, where, one.message), [])
@@ -86,6 +93,14 @@ class LongForm:
             replace(one, message=f"{_list_some(held)}: {one.message}") if held else one
             for one, held in members.items()
         )
+
+    def _follows(self, problem: Problem) -> bool:
+        """Return whether a problem may be but a consequence of an item that is not written out."""
+        item = _ITEM.match(problem.place)
+        unwritten = {one.place for one in self.problems}
+        if item is None:
+            return problem.place.startswith("baselines") or "'baselines'" in problem.message
+        return f"indicators[{self.items[int(item[1])]}]" in unwritten
 
 
 class _Piece(NamedTuple):
@@ -100,6 +115,19 @@ class _Edit(NamedTuple):
     start: int
     end: int
     pieces: tuple[_Piece, ...] = ()
+
+
+def is_long(root: yaml.Node) -> bool:
+    """Return whether a file plainly has nothing to write out; most need no closer look."""
+    sections = find_sections(root)
+    if "words" in sections or any(key not in sections for key in _DEFAULTED):
+        return not sections
+    _, listed = sections.get("indicators", (root, root))
+    return not any(is_short(item) for item in _list_items(listed))
+
+
+def _list_items(listed: yaml.Node) -> list[yaml.Node]:
+    return listed.value if isinstance(listed, yaml.SequenceNode) else []
 
 
 def write_long_form(text: str, root: yaml.Node, name: str, words: SpokenValues) -> LongForm | None:
@@ -122,16 +150,14 @@ def write_long_form(text: str, root: yaml.Node, name: str, words: SpokenValues) 
     Raises
     ------
     CatalogueError
-        With what is wrong with each short item that cannot be written out.
+        If there are too many indicators, or sections within brackets have something to write out.
     """
     sections = find_sections(root)
-    if not sections:
-        return None
     _, listed = sections.get("indicators", (root, root))
-    items = listed.value if isinstance(listed, yaml.SequenceNode) else []
-    written = _write_items(items, words, name)
+    items = _list_items(listed)
+    written, problems = _write_items(items, words, name)
     missing = _complete(take_plain(root), _list_measured(items, written), name)
-    if not (written or missing or "words" in sections):
+    if not (written or problems or missing or "words" in sections):
         return None
     if _is_flow(root) or (written and _is_flow(listed)):
         raise _refuse(name, root, "write each section and each indicator on lines of its own")
@@ -152,6 +178,7 @@ def write_long_form(text: str, root: yaml.Node, name: str, words: SpokenValues) 
             for n, members in written.items()
             if len(members) > 1
         ),
+        problems=problems,
     )
 
 
@@ -164,8 +191,8 @@ def find_sections(root: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
 
 def _write_items(
     items: Sequence[yaml.Node], words: SpokenValues, name: str
-) -> dict[int, tuple[Member, ...]]:
-    """Return the members of each short item, by its position."""
+) -> tuple[dict[int, tuple[Member, ...]], tuple[Problem, ...]]:
+    """Return the members of each short item, by its position, and why some have none."""
     written: dict[int, tuple[Member, ...]] = {}
     problems: list[Problem] = []
     for n, item in enumerate(items):
@@ -176,9 +203,7 @@ def _write_items(
                 problems.append(Problem(error.line, f"indicators[{n}]", error.words))
         if sum(map(len, written.values())) > MAX_INDICATORS:
             raise _refuse(name, item, f"more than {MAX_INDICATORS:,} indicators; list fewer values")
-    if problems:
-        raise CatalogueError(name, tuple(problems))
-    return written
+    return written, tuple(problems)
 
 
 def _list_measured(

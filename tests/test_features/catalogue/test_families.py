@@ -339,6 +339,7 @@ def test_every_measure_has_words_without_any_stated(measure: Measure) -> None:
         ("{kind} {within}: {value}", "{kind} {within}", 21, "must hold {value}"),
         ("{kind} {within}: {value}", "{state}: {value}", 21, "no value here; state 'state'"),
         ("last {kind.one}", "last {kind.few}", 30, "no form 'few'"),
+        ("{kind: {rude: , late: {family: lateness}}}", "{kind: {}}", 25, "empty list"),
         ("late: {family: lateness}", "late: lateness", 25, "keys that differ"),
         ("late: {family: lateness}", "late: {familly: x}", 25, "did you mean 'family'?"),
         ("late: {family: lateness}", "late: {kind: x}", 25, "settled before"),
@@ -355,6 +356,19 @@ def test_a_mistake_in_a_family_is_told_with_line_and_members(
     found = problems_of(SHORT.replace(old, new, 1))
     assert any(at == line and words in message for at, _, message in found), found
     assert len(found) <= 4
+
+
+def test_mistakes_of_families_are_told_with_all_others() -> None:
+    """An item that cannot be written out hides no other mistake, and makes none of its own."""
+    text = SHORT.replace("[28d, 365d, ever]", "[]").replace("label: a complaint\n", "lable: x\n")
+    text = text.replace("half_life: [30d, 90d]", "half_life: [30d, 9x]")
+    text += ONE + "baselines: {rfs: {recency: rude_28d, frequency: a, severity: b, source: c}}\n"
+    assert [(line, place) for line, place, _ in problems_of(text)] == [
+        (5, "kinds.complaint"),
+        (6, "kinds.complaint.lable"),
+        (19, "indicators[0]"),
+        (34, "indicators[1].half_life"),
+    ]
 
 
 def test_places_count_items_of_the_file() -> None:
@@ -506,16 +520,14 @@ def broken_families(draw: st.DrawFn) -> str:
             st.sampled_from([*SELECTED, *MEASURED, *ODD]), st.sampled_from(ODD), max_size=2
         ),
     )
+    sections = [*data["indicators"], data["words"], data]
     for _ in range(draw(st.integers(1, 3))):
-        at = draw(st.sampled_from([*data["indicators"], data["words"], data]))
-        keys = st.sampled_from([*at, *SELECTED, *MEASURED, "of"])
+        at = draw(st.sampled_from(sections))
+        key = draw(st.sampled_from([*at, *SELECTED, *MEASURED, "of"]))
         if draw(st.booleans()):
-            at.pop(draw(keys), None)
+            at.pop(key, None)
         else:
-            at[draw(keys)] = draw(odd)
-        data.setdefault("words", {})
-        if not isinstance(data["words"], dict) or not isinstance(data.get("indicators"), list):
-            break
+            at[key] = draw(odd)
     return write(data)
 
 
