@@ -321,7 +321,7 @@ def _list_values(keys: Keys, key: str) -> list[tuple[yaml.Node, Keys]]:
     if node is None:
         where = f"'{key}' in 'of'" if key in SELECTED else f"'{key}'"
         raise FamilyError(keys["name"], f"the name holds {{{key}}}; state {where}")
-    values = node.value if isinstance(node, yaml.CollectionNode) else [node]
+    values: list[Any] = node.value if isinstance(node, yaml.CollectionNode) else [node]
     if not values:
         raise FamilyError(node, "an empty list means nothing; write at least one entry")
     if isinstance(node, yaml.MappingNode):
