@@ -91,11 +91,12 @@ def describe_reversals(reversals: "tuple[Reversal, ...]", catalogue: str) -> str
             without_verdict.append(reversal.indicator)
         else:
             by_indicator.setdefault(reversal.indicator, []).append(reversal)
-    n_against = len(by_indicator)
-    against = (
-        "1 indicator against its" if n_against == 1 else f"{n_against} indicators against their"
-    )
-    lines = [f"Catalogue {catalogue}: one such event more can move {against} direction."]
+    lines = [f"Catalogue {catalogue}: no such event can move an indicator against its direction."]
+    if n_against := len(by_indicator):
+        noun = (
+            "1 indicator against its" if n_against == 1 else f"{n_against} indicators against their"
+        )
+        lines = [f"Catalogue {catalogue}: one such event more can move {noun} direction."]
     if without_verdict:
         lines.append(_sum_up(tuple(dict.fromkeys(without_verdict))))
     for name, some in by_indicator.items():
@@ -114,8 +115,8 @@ def _sum_up(indicators: tuple[str, ...]) -> str:
     shown = ", ".join(indicators[:_SHOWN])
     more = len(indicators) - _SHOWN
     return (
-        f"{len(indicators)} more move and have no verdict, since their direction is open and a "
-        f"model may use them either way; the table says what this one does: {shown}"
+        f"No verdict on {len(indicators)} indicators that move, since their direction is open and "
+        f"a model may use them either way; the table says what this one does: {shown}"
         + (f" and {more:,} more, all of them in --out" if more > 0 else "")
     )
 

@@ -59,10 +59,12 @@ def test_indicators_without_a_verdict_are_summed_up_with_the_reason() -> None:
     told = describe_reversals((move("wrong", ColumnMovement.AGAINST), *found), "shop")
     assert len(told.splitlines()) == 5
     assert "1 indicator against its direction" in told
-    assert "60 more move and have no verdict, since their direction is open" in told
+    assert "No verdict on 60 indicators that move, since their direction is open" in told
     assert "open_4 and 55 more" in told
     assert "wrong (against its direction): up 1" in told
     assert "such as an example" in told
+    told = describe_reversals(tuple(found), "shop")
+    assert told.startswith("Catalogue shop: no such event can move an indicator against its")
 
 
 def test_a_report_of_no_case_says_why_it_has_no_verdict() -> None:
