@@ -62,6 +62,11 @@ def read_csv(
     blocks
         How much is read at once; the result is the same.
 
+    Yields
+    ------
+    Piece
+        Consecutive rows; at least one piece, which may be empty but has the columns.
+
     Raises
     ------
     DataContractError
