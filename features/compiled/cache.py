@@ -77,6 +77,7 @@ class Kernels(NamedTuple):
     """The compiled functions over columns."""
 
     read_dates: Callable[..., None]
+    group_rows: Callable[..., None]
     gather_cases: Callable[..., None]
     sort_cases: Callable[..., bool]
     sort_ties: Callable[..., None]
@@ -91,6 +92,7 @@ def kernels() -> Kernels:
 
     compiled = Kernels(
         dates.read_dates,
+        sorting.group_rows,
         sorting.gather_cases,
         sorting.sort_cases,
         sorting.sort_ties,

@@ -12,6 +12,31 @@ _FEW: Final = 64
 
 
 @njit(nogil=True)
+def group_rows(case: Int32, pointer: Int64, order: Int64) -> None:
+    """Fill ``pointer`` with each case's start and ``order`` with its rows, by counting.
+
+    Parameters
+    ----------
+    case
+        Number of each row's case, shape ``(n,)``.
+    pointer
+        Shape ``(n_cases + 1,)``.
+    order
+        Shape ``(n,)``; within a case the rows stay in their order.
+    """
+    pointer[:] = 0
+    for i in range(len(case)):
+        pointer[case[i] + 1] += 1
+    for c in range(len(pointer) - 1):
+        pointer[c + 1] += pointer[c]
+    free = pointer[:-1].copy()
+    for i in range(len(case)):
+        place = free[case[i]]
+        order[place] = i
+        free[case[i]] = place + 1
+
+
+@njit(nogil=True)
 def gather_cases(
     case: Int32, occurred_at: Int64, pointer: Int64, order: Int64, moment: Int64
 ) -> None:
