@@ -18,6 +18,7 @@ from features.contract.manifest import Manifest
 from features.contract.moments import parse_date
 from features.contract.rejects import join_rejects
 from features.contract.tables import (
+    TABLES,
     ACTORS,
     CASES,
     EVENTS,
