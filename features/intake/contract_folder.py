@@ -29,7 +29,6 @@ from features.intake.midnights import read_midnights
 from features.intake.normalisation import PLACES, Clock, Normalised, normalise
 from features.intake.reading import WORDS, type_of
 
-
 _ROWS_PER_PIECE: Final = 1_000_000
 """A unit is held whole in the end; in fewer pieces fewer dictionaries have to be made one."""
 

@@ -18,13 +18,13 @@ from features.contract.manifest import Manifest
 from features.contract.moments import parse_date
 from features.contract.rejects import join_rejects
 from features.contract.tables import (
-    TABLES,
     ACTORS,
     CASES,
     EVENTS,
     FACTS,
     LINKS,
     PEOPLE,
+    TABLES,
     Table,
 )
 from features.intake.contract_folder import ContractFolder
