@@ -186,7 +186,7 @@ def _read_words(column: Column, encoded: pa.DictionaryArray) -> ReadColumn:
         spelled = [spell(column, word) for word in given]
     words = sorted({word for word in (*spelled, column.default) if word is not None})
     number = {word: code for code, word in enumerate(words)}
-    ranks = [number.get(word, MISSING) for word in (*spelled, column.default)]  # type: ignore[arg-type]
+    ranks = [number.get(word, MISSING) for word in (*spelled, column.default)]
     codes = encoded.indices.fill_null(len(given)).to_numpy()
     held = np.take(np.array(ranks, dtype=np.int32), codes)
     return ReadColumn(_make_words(held, words), (), _find_wrong(column, words, held))
