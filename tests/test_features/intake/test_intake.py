@@ -74,7 +74,7 @@ def bring_in(tmp_path: Path):
 def test_a_mapping_fills_columns_in_every_way(bring_in):
     """Renames, constants, templates, value maps, rules and moved dates give contract rows."""
     report, folder, _ = bring_in()
-    events = folder.events.set_index("event_id")
+    events = folder.frame("events").set_index("event_id")
     columns = ["case_id", "kind", "actor", "channel", "target"]
     shown = events[columns].astype(object).where(events[columns].notna(), None)
     assert shown.loc["log-1"].tolist() == ["P1", "threat", "subject", "telephone", "partner"]
