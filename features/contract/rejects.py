@@ -21,6 +21,7 @@ COLUMNS: Final = ("table", "file", "row", "column", "code", "remedy", "source_ro
 REMEDIES: Final[Mapping[str, str]] = {
     "missing": "fill the cell; the column is required",
     "unreadable_moment": "write an ISO 8601 date or time, such as 2025-03-01 or 2025-03-01T14:30",
+    "other_date_format": "write the date as the mapping's 'format' says, or add its form there",
     "implausible_date": "correct the date; it lies before 1940, long after the extract, or was "
     "recorded after it",
     "unreadable_number": "write a finite number with a decimal point",
@@ -31,6 +32,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "ragged": "give the row as many cells as the header; check for stray commas and quotes",
     "quotes": "close every quote, and double each quote inside a quoted cell",
     "unmapped_value": "add the value to the mapping file",
+    "no_first_record": "send a record of the case, or state when the case came to be known",
     "conflict": "decide which version is right and send it as a correction (supersedes)",
     "unknown_case": "send the case first, or correct case_id",
     "supersedes_other_case": "correct 'supersedes'; it names a record of another case",

@@ -60,6 +60,7 @@ def bring_in(tmp_path: Path):
     """Import some files by the mapping."""
 
     def run(mapping: str = MAPPING, people: str = PEOPLE, log: str = LOG):
+        """Import the two files and read what was written."""
         source = tmp_path / "export"
         source.mkdir(exist_ok=True)
         (source / "people.csv").write_text(people)
