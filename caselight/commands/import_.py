@@ -33,6 +33,7 @@ def import_(
     report = import_source(source, mapping, out, progress=say)
     for one in report.sources:
         _print_source(one)
+    print(f"{_count(report.rows_read, 'row')} read")
     for table, count in report.records_written.items():
         print(f"{count:,} records in {table}")
     print(f"{report.repeats:,} repeats ignored, {report.conflicts:,} conflicts")
