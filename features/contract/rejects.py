@@ -29,8 +29,16 @@ REMEDIES: Final[Mapping[str, str]] = {
     "too_long": "shorten the cell, or move long text to the narrative",
     "not_text": "write one value in the cell, not a list or a table",
     "encoding": "save the file as UTF-8; this row holds bytes that are not",
+    "nul": "remove the NUL characters from the row; the export or the disk has damaged it",
     "ragged": "give the row as many cells as the header; check for stray commas and quotes",
     "quotes": "close every quote, and double each quote inside a quoted cell",
+    "not_json": "write one JSON object on the line, without NaN or Infinity",
+    "repeated_field": "name each field of the object once",
+    "error_cell": "correct the cell that shows an error, such as #N/A, in the workbook",
+    "formula": "open the workbook in a spreadsheet and save it, so that it stores what formulas "
+    "come to",
+    "long_number": "export the column as text: a workbook keeps 15 digits of a number and makes "
+    "zeros of the others",
     "unmapped_value": "add the value to the mapping file",
     "no_first_record": "send a record of the case, or state when the case came to be known",
     "conflict": "decide which version is right and send it as a correction (supersedes)",

@@ -1,10 +1,9 @@
-"""What reading hands on: consecutive rows of a file as Arrow columns, beside the rows that are none.
+"""What reading hands on: consecutive rows of a file as Arrow columns, and apart the bad ones.
 
 How a text file is laid out is a value of its own, so that a caller may state it or have it guessed.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -73,6 +72,8 @@ class Layout:
     sheet: str | None = None
 
 
+GUESSED: Final = Layout()
+"""Nothing is stated."""
 STRICT: Final = Layout(separator=",", encoding="utf-8")
 """The data contract's own layout: nothing is guessed."""
 
@@ -80,11 +81,6 @@ STRICT: Final = Layout(separator=",", encoding="utf-8")
 def fail(file: str, what: str) -> DataContractError:
     """Return the error of a file that cannot be read as a whole."""
     return DataContractError(f"{file}: {what}")
-
-
-def name_file(path: Path, within: Path | None) -> str:
-    """Return a file's name for messages and rejects; of a part, the name of its folder before it."""
-    return path.name if within is None else path.relative_to(within.parent).as_posix()
 
 
 def check_header(file: str, names: list[str]) -> None:

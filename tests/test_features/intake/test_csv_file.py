@@ -1,0 +1,191 @@
+"""CSV is cut into rows strictly, and how much of it Arrow may cut shows in nothing but the time."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from features.errors import DataContractError
+from features.intake.csv_file import BlockSizes, read_csv
+from features.intake.files import Piece
+
+Found = list[tuple[int, str, object]]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., Found]:
+    """Read the bytes of a CSV file, with blocks of any size."""
+
+    def read_bytes(content: bytes, separator: str = ",", largest: int = 64, **told: int) -> Found:
+        path = tmp_path / "x.csv"
+        path.write_bytes(content)
+        sizes = BlockSizes(largest, told.pop("smallest", 8))
+        options = {"rows_per_piece": 3} | told
+        pieces = read_csv(
+            path, "x.csv", separator=separator, encoding="utf-8", blocks=sizes, **options
+        )
+        return list_rows(pieces)
+
+    return read_bytes
+
+
+def list_rows(pieces: Iterator[Piece]) -> Found:
+    """Return all rows in the order of their numbers: the code, and the cells by column."""
+    found: Found = []
+    for piece in pieces:
+        assert all(kind == pa.large_string() for kind in piece.table.schema.types)
+        rows = zip(piece.rows.tolist(), piece.table.to_pylist(), strict=True)
+        found += [(number, "", cells) for number, cells in rows]
+        found += [(row.number, row.code, row.cells) for row in piece.bad]
+    return sorted(found, key=lambda row: row[0])
+
+
+def cut_by_python(content: bytes, separator: str) -> Found:
+    """Read as Python's strict reader does, line by line and with nothing beside it."""
+    lines = _Taken(content.decode("utf-8-sig", "surrogateescape"))
+    reader = csv.reader(lines, strict=True, delimiter=separator)
+    header = [name.strip() for name in next(reader)]
+    found: Found = []
+    while True:
+        lines.taken = []
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return found
+        except csv.Error:
+            _check_closed(lines.taken, separator)
+            found.append((len(found) + 1, "quotes", {"(lines)": "".join(lines.taken)}))
+            continue
+        if cells:
+            found.append((len(found) + 1, *_judge(header, cells)))
+
+
+def _check_closed(taken: list[str], separator: str) -> None:
+    try:
+        next(csv.reader([*taken, '"'], strict=True, delimiter=separator))
+    except csv.Error:
+        return
+    raise DataContractError("not closed")
+
+
+def _judge(header: list[str], cells: list[str]) -> tuple[str, dict[str, object]]:
+    text = "".join(cells)
+    code = ""
+    if len(cells) != len(header):
+        code = "ragged"
+    elif any("\ud800" <= letter <= "\udfff" for letter in text):
+        code = "encoding"
+    elif "\0" in text:
+        code = "nul"
+    named: dict[str, object] = dict(zip(header, cells, strict=False))
+    if code:
+        return code, named | (
+            {"(more cells)": cells[len(header) :]} if cells[len(header) :] else {}
+        )
+    return code, {name: cell or None for name, cell in named.items()}
+
+
+class _Taken:
+    """Lines as a file opened with ``newline=""`` gives them, and those of the current row."""
+
+    def __init__(self, text: str) -> None:
+        self._file = io.StringIO(text, newline="")
+        self.taken: list[str] = []
+
+    def __iter__(self) -> "_Taken":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._file)
+        self.taken.append(line)
+        return line
+
+
+ROW = st.sampled_from(
+    [
+        b"a,b,c\n",
+        b"a,b,c\r\n",
+        b",,\n",
+        b"1;2;3\n",
+        "é,ü,中\n".encode(),
+        b'"a","b","c"\n',
+        b'"a,b","c\nd","e ""f"""\n',
+        b'"x\r\ny",,""\n',
+        b" , ,\t\n",
+        b"NA,null,0x1\n",
+        b"a,b\n",
+        b"a,b,c,d\n",
+        b"\n",
+        b"\r\n",
+        b'a"b,c,d\n',
+        b'"a"b,c,d\n',
+        b'"open,b,c\n',
+        b'a,b,""""\n',
+        b"a,\xff,c\n",
+        b"a,b\0,c\n",
+        b"a,b,c\r",
+        b"\xef\xbb\xbfa,b,c\n",
+        b"a,\xed\xa0\x80,c\n",
+        "a,\u2028\x85\x0b,c\n".encode(),
+        b"#a,b,c\n",
+        b"\\,a\\,b\n",
+    ]
+)
+SCRAP = st.sampled_from([b'"', b",", b"\n", b"\r", b"a", b"\xc3", b'""', b";", b"\0", b" "])
+
+
+def outcome(read: Callable[[], Found]) -> Found | str:
+    """Return the rows, or that the file was refused."""
+    try:
+        return read()
+    except DataContractError:
+        return "refused"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+@given(
+    rows=st.lists(st.one_of(ROW, ROW, ROW, st.lists(SCRAP, max_size=6).map(b"".join)), max_size=14),
+    header=st.sampled_from([b"a,b,c\n", b"\xef\xbb\xbfa,b,c\r\n", b'"a","b",c\n', b"a;x,b,c\n"]),
+    largest=st.sampled_from([1, 9, 40, 200, 10_000]),
+    smallest=st.sampled_from([1, 9, 40]),
+    per_piece=st.integers(1, 5),
+)
+def test_blocks_read_by_arrow_give_what_python_cuts(
+    read, rows, header, largest, smallest, per_piece
+):
+    """On any file, whatever its blocks, the same records, rejects and numbers come out."""
+    content = header + b"".join(rows)
+    expected = outcome(lambda: cut_by_python(content, ","))
+    sizes = {"largest": largest, "smallest": smallest, "rows_per_piece": per_piece}
+    assert outcome(lambda: read(content, **sizes)) == expected
+
+
+CELL = st.sampled_from(
+    [
+        b"a\n",
+        b"a\r\n",
+        b"\n",
+        b"\r\n",
+        b'""\n',
+        b" \n",
+        b'"x\n\ny"\n',
+        b'"\n',
+        b"\xff\n",
+        b"\0\n",
+        b"a\r",
+    ]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(cells=st.lists(CELL, max_size=14), largest=st.sampled_from([1, 9, 40, 10_000]))
+def test_a_single_column_is_read_alike(read, cells, largest):
+    """Where a row is one cell, an empty one is a row and a blank line is none, on every way."""
+    content = b"a\n" + b"".join(cells)
+    expected = outcome(lambda: cut_by_python(content, ","))
+    assert outcome(lambda: read(content, largest=largest)) == expected
