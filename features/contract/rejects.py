@@ -20,7 +20,8 @@ COLUMNS: Final = ("table", "file", "row", "column", "code", "remedy", "source_ro
 
 REMEDIES: Final[Mapping[str, str]] = {
     "missing": "fill the cell; the column is required",
-    "unreadable_moment": "write an ISO 8601 date or time, such as 2025-03-01 or 2025-03-01T14:30",
+    "unreadable_moment": "write an ISO 8601 date or time, such as 2025-03-01 or 2025-03-01T14:30, "
+    "or state the form of the dates in the mapping file's 'format'",
     "other_date_format": "write the date as the mapping's 'format' says, or add its form there",
     "implausible_date": "correct the date; it lies before 1940, long after the extract, or was "
     "recorded after it",

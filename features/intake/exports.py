@@ -1,5 +1,6 @@
 """Import: another system's export becomes a contract folder; bad rows are kept apart, not lost."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from features.intake.first_records import Candidates, find_candidates, settle_ca
 from features.intake.import_report import ImportReport, Tally, count_made, count_rows, list_rows
 from features.intake.mapped_rows import Mapped, check_columns, map_rows, open_rows, write_rows
 from features.intake.mapping import ExportMapping, RecordMapping, SourceMapping, load_mapping
+from features.intake.midnights import read_midnights
 from features.intake.normalisation import Clock, Normalised, normalise
 
 Progress = Callable[[str], None]
@@ -141,11 +143,19 @@ def _read_all(source: Path, mapping: ExportMapping, report: Progress) -> _Read:
             refused += [_reject_bad(piece), *(one.rejects for one in mapped)]
             candidates += _sort_out(entry, mapped, mapping, parts)
             report(f"reading {tally.name}: {tally.rows_read:,} rows")
-    settled, unknown = settle_cases(
-        candidates, [part for name in _KNOWN_BY for part in parts[name]]
-    )
+    settled, unknown = settle_cases(candidates, _list_known(parts, mapping))
     parts[CASES.name] += settled
     return _Read(tuple(tallies), parts, join_rejects(refused), unknown)
+
+
+def _list_known(parts: Mapping[str, list[Normalised]], mapping: ExportMapping) -> list[Normalised]:
+    """Return all that says when something became known, as the checks across rows will read it."""
+    zone = mapping.manifest.time_zone
+    return [
+        part
+        for name in _KNOWN_BY
+        for part in read_midnights(TABLES[name], parts[name], zone, Counter())
+    ]
 
 
 def name_source(entry: SourceMapping) -> str:

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.contract.arrays import NEVER, Bools, Int64
 from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import CASES
 from features.intake.normalisation import FILE, ROW, Normalised
+
+_KNOWN: Final = "recorded_at"
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,8 @@ def find_candidates(cases: Normalised, records: Sequence[Normalised]) -> Candida
     Candidates
         One for each case row.
     """
-    known = _join([part.frame[[ROW, "recorded_at"]] for part in records if len(part.frame)])
-    if known is None:
-        return Candidates(cases, np.full(len(cases.frame), NEVER, dtype=np.int64))
-    first = known.groupby(ROW)["recorded_at"].min()
-    own = cases.frame[ROW].map(first).fillna(NEVER).astype("int64")
-    return Candidates(cases, own.to_numpy(dtype=np.int64))
+    known = _join([part.rows.select([ROW, _KNOWN]) for part in records])
+    return Candidates(cases, _find_first(known, ROW, cases.rows[ROW]))
 
 
 def settle_cases(
@@ -74,45 +74,62 @@ def settle_cases(
     Rejects
         Cases of which nothing is on record.
     """
-    if not candidates:
-        return [], join_rejects([])
-    order = _order(candidates)
-    known = _join([part.frame[["case_id", "recorded_at"]] for part in records if len(part.frame)])
-    first = (
-        pd.Series(dtype="int64") if known is None else known.groupby("case_id").recorded_at.min()
+    known = _join(
+        [
+            pa.table({"case_id": _write(part, "case_id"), _KNOWN: part.rows[_KNOWN]})
+            for part in records
+        ]
     )
     settled, rejects = [], []
-    for number, one in enumerate(candidates):
-        frame = one.part.frame[order[number]]
-        moments = frame["case_id"].map(first)
-        empty = moments.isna()
-        rejects.append(_reject(frame[empty]))
-        kept = frame[~empty].assign(recorded_at=moments[~empty].astype("int64"))
-        settled.append(replace(one.part, frame=kept.reset_index(drop=True)))
+    for one, chosen in zip(candidates, _choose(candidates), strict=True):
+        rows = one.part.rows.filter(pa.array(chosen))
+        first_us = _find_first(known, "case_id", _write(replace(one.part, rows=rows), "case_id"))
+        rejects.append(_reject(rows.filter(pa.array(first_us == NEVER))))
+        place = rows.column_names.index(_KNOWN)
+        rows = rows.set_column(place, _KNOWN, pa.array(first_us))
+        kept = rows.filter(pa.array(first_us != NEVER))
+        settled.append(replace(one.part, rows=kept, midnights={}))
     return settled, join_rejects(rejects)
 
 
-def _order(candidates: Sequence[Candidates]) -> list[Bools]:
+def _choose(candidates: Sequence[Candidates]) -> list[Bools]:
     """Return for each candidate's rows which of them speaks for its case."""
-    ids = pd.concat([one.part.frame["case_id"] for one in candidates], ignore_index=True)
+    if not candidates:
+        return []
+    ids = pa.chunked_array([_write(one.part, "case_id") for one in candidates])
     known = np.concatenate([one.known_us for one in candidates])
     order = np.argsort(known, kind="stable")
-    chosen = np.zeros(len(ids), dtype=np.bool_)
-    chosen[order[~ids.iloc[order].duplicated().to_numpy()]] = True
-    ends = np.cumsum([len(one.part.frame) for one in candidates])[:-1]
-    return list(np.split(chosen, ends))
+    codes = pc.dictionary_encode(ids).combine_chunks().indices.to_numpy(zero_copy_only=False)
+    _, first = np.unique(codes[order], return_index=True)
+    chosen = np.zeros(len(known), dtype=np.bool_)
+    chosen[order[first]] = True
+    return list(np.split(chosen, np.cumsum([len(one.known_us) for one in candidates])[:-1]))
 
 
-def _join(frames: list[pd.DataFrame]) -> pd.DataFrame | None:
-    return pd.concat(frames, ignore_index=True) if frames else None
+def _find_first(known: pa.Table | None, key: str, wanted: pa.ChunkedArray | pa.Array) -> Int64:
+    """Return for each wanted key the earliest moment known of it, ``NEVER`` for none."""
+    if known is None:
+        return np.full(len(wanted), NEVER, dtype=np.int64)
+    first = known.group_by(key).aggregate([(_KNOWN, "min")])
+    places = pc.index_in(wanted, value_set=first[key])
+    moments = first[f"{_KNOWN}_min"].take(places)
+    return np.asarray(moments.fill_null(int(NEVER)).to_numpy(), dtype=np.int64)
 
 
-def _reject(frame: pd.DataFrame) -> Rejects:
+def _join(tables: Sequence[pa.Table]) -> pa.Table | None:
+    return pa.concat_tables(tables) if tables else None
+
+
+def _write(part: Normalised, name: str) -> pa.Array:
+    return part.rows[name].cast(pa.large_string()).combine_chunks()
+
+
+def _reject(rows: pa.Table) -> Rejects:
     return make_rejects(
         table=CASES.name,
-        file=frame[FILE].tolist(),
-        rows=frame[ROW].tolist(),
-        column="recorded_at",
+        file=rows[FILE].to_pylist(),
+        rows=rows[ROW].to_pylist(),
+        column=_KNOWN,
         code="no_first_record",
-        sources=frame[["case_id"]].to_dict("records"),  # type: ignore[arg-type]
+        sources=[{"case_id": case} for case in rows["case_id"].to_pylist()],
     )

@@ -178,8 +178,8 @@ def count_made(
     made: Counter[tuple[str, str]] = Counter()
     for table, some in parts.items():
         for part in some:
-            for file, count in part.frame[FILE].value_counts().items():
-                made[str(file), table] += int(count)
+            for file, count in Counter(part.rows[FILE].to_pylist()).items():
+                made[str(file), table] += count
     gone = lost.frame.drop_duplicates(["table", "file", "row"])
     for table, file in zip(gone["table"], gone["file"], strict=True):
         made[str(file), str(table)] -= 1

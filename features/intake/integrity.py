@@ -263,7 +263,9 @@ def _settle_corrections(
     before = versions.recorded_at < versions.recorded_at[np.maximum(versions.target, 0)]
     early = (versions.target >= 0) & before & ~circle
     rejects = [
-        _reject(table, to_frame(table, rows.take(pa.array(versions.rows[which]))), "supersedes", code)
+        _reject(
+            table, to_frame(table, rows.take(pa.array(versions.rows[which]))), "supersedes", code
+        )
         for which, code in (
             (elsewhere, "supersedes_other_case"),
             (circle, "supersedes_cycle"),

@@ -69,6 +69,12 @@ def _check_format(form: str) -> str:
     return form
 
 
+def _refuse_nothing(text: Any) -> Any:
+    if text == "":
+        raise ValueError("write a text here; a word that means an empty cell goes to 'empty_words'")
+    return text
+
+
 DateForm = Annotated[Text, AfterValidator(_check_format)]
 Pivot = Annotated[int, Field(ge=_FIRST_YEAR, le=_LAST_YEAR)]
 
@@ -90,7 +96,7 @@ class Fill(_Chosen):
     template: Text | None = None
     rules: tuple[MappingRule, ...] = ()
     first_record: TrueFalse = False
-    values: Mapping[str, Text] | None = None
+    values: Mapping[str, Annotated[Text, BeforeValidator(_refuse_nothing)]] | None = None
     otherwise: Text = KEEP
     shift_days: int = 0
     format: Several[DateForm] = ()

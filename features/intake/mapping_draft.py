@@ -63,7 +63,7 @@ def draft_mapping(surveys: Sequence[FileSurvey]) -> Draft:
         The mapping, and the kinds that a catalogue then declares.
     """
     kinds: dict[str, str] = {}
-    lines = []
+    lines: list[str] = []
     for survey in surveys:
         names = _name_kinds(survey.kind)
         kinds |= {name: words for words, name in names.items()} or {NO_KIND: NO_KIND}

@@ -289,6 +289,7 @@ def test_a_cell_of_several_values_makes_a_record_of_each(tmp_path):
         ({"kind": "{column: kind, values: {a: x}, otherwise: rejekt}"}, "did you mean 'reject'?"),
         ({"kind": "{column: kind, values: {a: x}, otherwise: Reject}"}, "did you mean 'reject'?"),
         ({"kind": "{column: kind, values: {a: x}, otherwise: emtpy}"}, "did you mean 'empty'?"),
+        ({"kind": '{column: kind, values: {N/K: ""}}'}, "goes to 'empty_words'"),
         ({"kind": "{rules: [], otherwise: keep}"}, "'keep' needs 'column'"),
         ({"kind": '{column: kind, format: "%d/%m/%Y"}'}, "'format' is for dates"),
         ({"kind": "{constant: x, empty_words: y}"}, "'empty_words' needs 'column'"),
