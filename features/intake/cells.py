@@ -65,10 +65,18 @@ def write_cells(column: pa.ChunkedArray | pa.Array, *, place: str) -> pa.Array:
         raise refuse_type(column.type, place)
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     try:
-        written = [write(decode_cells(chunk)) for chunk in chunks]
+        written = [_write_chunk(chunk, write) for chunk in chunks]
     except pa.ArrowInvalid:
         raise _refuse_cells(plain, place) from None
+    if len(written) == 1:  # joining copies, even where there is nothing to join
+        return written[0]
     return pa.concat_arrays(written) if written else pa.array([], type=TEXT)
+
+
+def _write_chunk(chunk: pa.Array, write: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    if pa.types.is_dictionary(chunk.type):
+        return _write_chunk(chunk.dictionary, write).take(chunk.indices)
+    return write(decode_cells(chunk))
 
 
 def check_identifier(column: pa.ChunkedArray | pa.Array, *, place: str) -> None:

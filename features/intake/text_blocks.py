@@ -12,7 +12,7 @@ from features.intake.pieces import fail
 
 LONGEST_LINE: Final = 256 * 1024 * 1024
 READ_BYTES: Final = 4 * 1024 * 1024
-_MOST_UNPACKED: Final = 1024**3
+_MOST_UNPACKED: Final = 64 * 1024 * 1024
 _MOST_TIMES: Final = 800
 """Text of records packs to a tenth; only what was made to fill a disk comes near a thousandth."""
 

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from features.contract.rejects import REMEDIES
 from features.errors import DataContractError
 from features.intake.csv_file import BlockSizes, read_csv
 from features.intake.files import Piece
+from features.intake.plain_blocks import find_plain_end, parse_plain
 
 Found = list[tuple[int, str, object]]
 
@@ -189,3 +191,78 @@ def test_a_single_column_is_read_alike(read, cells, largest):
     content = b"a\n" + b"".join(cells)
     expected = outcome(lambda: cut_by_python(content, ","))
     assert outcome(lambda: read(content, largest=largest)) == expected
+
+
+@pytest.mark.parametrize(
+    ("block", "end"),
+    [
+        (b"a,b\nc,d\n", 8),
+        (b"a,b\r\n\r\nc,d", 10),
+        (b'"a\n",b\n"c""d","e"\r\n', 19),
+        (b'a,b\n"c\nd', 4),
+        (b'"a\nb",c\nd,"e\nf', 8),
+        (b'"a\nb', 0),
+        (b'a,b"c\n"\n', 0),
+        (b'"a"b,c\n', 0),
+        (b"a\0,b\n", 0),
+        (b"a\rb,c\n", 0),
+        (b"\xef\xbb\xbfa,b\n", 0),
+    ],
+)
+def test_a_block_is_plain_where_both_readers_agree(block, end):
+    """Arrow gets whole rows without anything that it would read in its own way."""
+    assert find_plain_end(block, ",") == end
+
+
+@pytest.mark.parametrize("block", [b"a,b,c\n", b"a\n", b"a,\xff\n", b"a," + b"x" * 2**21 + b"\n"])
+def test_a_block_that_is_not_as_it_should_be_is_left(block):
+    """Rows of another width, bytes that are no text and very long lines are not for Arrow."""
+    assert parse_plain(block, ["a", "b"], ",") is None
+
+
+def test_no_word_means_nothing(read):
+    """Only a cell without a letter is empty; no word, number or blank is turned into another."""
+    words = ["NA", "null", "NaN", "0012", "1e5", "true", " ", "-", "#N/A", "2024-01-01"]
+    content = "a,b\n" + "".join(f"{word},\n" for word in words)
+    assert [cells for _, _, cells in read(content.encode(), largest=10_000)] == [
+        {"a": word, "b": None} for word in words
+    ]
+
+
+def test_a_nul_makes_a_reject_with_its_own_remedy(read):
+    """A NUL character costs its row, under a code that does not blame the encoding."""
+    assert read(b"a,b\n1,x\n2,x\0y\n3,z\n") == [
+        (1, "", {"a": "1", "b": "x"}),
+        (2, "nul", {"a": "2", "b": "x\0y"}),
+        (3, "", {"a": "3", "b": "z"}),
+    ]
+    assert "NUL" in REMEDIES["nul"]
+    assert "UTF-8" not in REMEDIES["nul"]
+
+
+def test_a_comma_at_the_end_of_every_row_is_told_of_each(read):
+    """Rows with a cell more than the header are rejects, whatever that cell holds."""
+    assert [code for _, code, _ in read(b"a,b\n1,2,\n3,4,\n")] == ["ragged", "ragged"]
+
+
+def test_a_long_cell_is_read(read):
+    """A cell of many megabytes is a cell, on whichever way its block is read."""
+    long = b"x" * 5_000_000
+    rows = read(b'a,b\n1,"' + long + b'"\n2,' + long + b"\n3,z\n")
+    assert [(number, code) for number, code, _ in rows] == [(1, ""), (2, ""), (3, "")]
+    assert [len(str(cells["b"])) for _, _, cells in rows] == [len(long), len(long), 1]
+
+
+def test_lines_are_counted_for_the_message(read):
+    """The line of a quote that is never closed is told, behind blocks of every kind."""
+    content = b"a,b\n" + b"1,2\n" * 100 + b'3,"x\ny"\n' + b"4,\0\n" + b'5,"open\n' + b"6,7\n" * 50
+    with pytest.raises(DataContractError, match="a quote opened at line 105 is not closed"):
+        read(content)
+
+
+def test_the_limit_of_cells_is_put_back(read):
+    """Reading changes no setting of the process that others lean on, also where it stops midway."""
+    before = csv.field_size_limit()
+    with pytest.raises(DataContractError):
+        read(b'a,b\n1,"\n')
+    assert csv.field_size_limit() == before
