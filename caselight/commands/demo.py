@@ -292,7 +292,7 @@ def _train(kept: DemoFolder, read: Loaded, catalogue: "Catalogue") -> None:
         config=config,
         progress=say,
         options=RunOptions(
-            characteristics=read_characteristics(read.folder.people, history.case_id),
+            characteristics=read_characteristics(read.folder.frame("people"), history.case_id),
             openings=kept.root / "openings.jsonl",
             release="demonstration",
             synthetic=True,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -192,14 +191,23 @@ def _place_next(placed: _Placed, link: Int64 | None) -> Int32:
     is_named = pc.is_in(placed.ids, value_set=words.dictionary).to_numpy(zero_copy_only=False)
     candidates = np.flatnonzero(np.take(is_named, placed.order))
     ids = _to_objects(placed.ids.take(pa.array(placed.order[candidates])))
-    case = np.searchsorted(placed.pointer, np.arange(len(found)), side="right") - 1
-    inside = (case,) if link is None else (case, link[placed.order])
-    keys = pd.MultiIndex.from_arrays([*(part[candidates] for part in inside), ids])
-    wanted = pd.MultiIndex.from_arrays([*(part[naming] for part in inside), named])
-    at = keys.get_indexer(wanted)
-    naming, at = naming[at >= 0], at[at >= 0]
-    found[naming] = candidates[at] - placed.pointer[case[naming]]
+    here, there = (_inside(placed, places, link) for places in (naming, candidates))
+    place_of = dict(zip(zip(*there, ids.tolist(), strict=True), candidates.tolist(), strict=True))
+    wanted = zip(*here, named.tolist(), strict=True)
+    at = np.array([place_of.get(key, MISSING) for key in wanted], dtype=np.int64)
+    naming, at = naming[at != MISSING], at[at != MISSING]
+    found[naming] = at - placed.pointer[_case_of(placed, naming)]
     return found
+
+
+def _case_of(placed: _Placed, places: Int64) -> Int64:
+    return np.searchsorted(placed.pointer, places, side="right") - 1
+
+
+def _inside(placed: _Placed, places: Int64, link: Int64 | None) -> tuple[list[int], ...]:
+    """Return the case at each of some places, and the link through which it is seen there."""
+    case = _case_of(placed, places).tolist()
+    return (case,) if link is None else (case, link[placed.order[places]].tolist())
 
 
 def _number_incidents(placed: _Placed) -> Int32:

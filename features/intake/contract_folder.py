@@ -22,7 +22,7 @@ from features.contract.rejects import Rejects, join_rejects
 from features.contract.tables import CASES, TABLES, Form, Table
 from features.errors import DataContractError
 from features.intake.files import STRICT, SUFFIXES, BadRow, Piece, list_parts, read_pieces
-from features.intake.frames import empty_rows, to_frame
+from features.intake.frames import empty_rows, to_frame, to_rows
 from features.intake.integrity import Sound, check_integrity
 from features.intake.midnights import read_midnights
 from features.intake.normalisation import PLACES, Clock, Normalised, normalise
@@ -63,6 +63,11 @@ class ContractFolder:
     def frame(self, name: str) -> pd.DataFrame:
         """Return a table by the contract's name, as a frame."""
         return to_frame(TABLES[name], getattr(self, name))
+
+    def with_frames(self, frames: Mapping[str, pd.DataFrame]) -> "ContractFolder":
+        """Return the folder with some tables replaced; the columns are those of :meth:`frame`."""
+        tables = {name: to_rows(TABLES[name], frame) for name, frame in frames.items()}
+        return dataclasses.replace(self, **tables)
 
 
 def read_folder(path: Path, *, people: bool = False) -> ContractFolder:
@@ -126,6 +131,33 @@ def assemble_folder(
     return join_tables(manifest, {name: parts.get(name, []) for name in TABLES}, files=False)
 
 
+def fold_tables(
+    tables: Mapping[str, pa.Table], *, time_zone: str, extract_at_us: int
+) -> ContractFolder:
+    """Put tables that are held in memory through the same checks as a file's.
+
+    Parameters
+    ----------
+    tables
+        For each contract table that is there, its columns in any types that a file may hold, in any
+        order of rows.
+    time_zone, extract_at_us
+        As in a manifest.
+
+    Returns
+    -------
+    ContractFolder
+        As if the tables had been read from a folder.
+    """
+    manifest = Manifest(time_zone, extract_at_us)
+    clock = Clock(time_zone, extract_at_us)
+    parts: dict[str, list[Normalised]] = {name: [] for name in TABLES}
+    for name, table in tables.items():
+        numbers = np.arange(1, table.num_rows + 1, dtype=np.int64)
+        parts[name].append(normalise(TABLES[name], Piece(name, table, numbers), clock))
+    return join_tables(manifest, parts)
+
+
 def _make_piece(table: Table, rows: list[Mapping[str, object]]) -> Piece:
     nested = {
         number
@@ -134,9 +166,14 @@ def _make_piece(table: Table, rows: list[Mapping[str, object]]) -> Piece:
     }
     numbers = np.array([n for n in range(1, len(rows) + 1) if n not in nested], dtype=np.int64)
     held = [rows[number - 1] for number in numbers.tolist()]
+    cells = {
+        column.name: [write_cell(row.get(column.name)) for row in held] for column in table.columns
+    }
+    # A column that nobody filled is left out: most of a request's are.
     columns = {
-        column.name: pa.array([write_cell(row.get(column.name)) for row in held], pa.large_string())
-        for column in table.columns
+        name: pa.array(some, pa.large_string())
+        for name, some in cells.items()
+        if name in table.required or any(cell is not None for cell in some)
     }
     bad = tuple(BadRow(number, "not_text", {}) for number in sorted(nested))
     return Piece("request", pa.table(columns), numbers, bad)
@@ -315,6 +352,7 @@ __all__ = [
     "ContractFolder",
     "assemble_folder",
     "find_files",
+    "fold_tables",
     "join_tables",
     "read_folder",
     "write_folder",

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, exists, select, union
 
 from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import TABLES, Table
+from features.intake.frames import to_frame, to_rows
 from features.intake.integrity import SUPERSESSION, check_integrity
 from features.intake.normalisation import FILE, ROW
 from serving.intake.forwarding import forward_rows
@@ -215,10 +216,11 @@ def _sort_rows(
         fresh = fresh[~taken]
     if table.supersedes and fresh["supersedes"].notna().any():
         fresh = _add_targets(connection, table, fresh, stored)
-    sound = check_integrity(table, fresh.reset_index(drop=True), None)
+    sound = check_integrity(table, to_rows(table, fresh.reset_index(drop=True)), None)
+    settled = to_frame(table, sound.rows)
     ours = sound.rejects.frame
     rejects.append(Rejects(ours[ours["file"] != _STORED]))
-    found = sound.frame[sound.frame[FILE] != _STORED]
+    found = settled[settled[FILE] != _STORED]
     return _Sorted(
         found.drop(columns=[*SUPERSESSION], errors="ignore").reset_index(drop=True),
         repeats + sound.repeats,

@@ -310,7 +310,7 @@ def _find_corrected(
     folder = read_case_folder(
         connection, sorted(tangled), Unit(zone, synthetic=False), extract_at_us=now_us
     )
-    standing = folder.events[folder.events["superseded_at"] == NEVER]
+    standing = folder.frame("events")[folder.frame("events")["superseded_at"] == NEVER]
     in_force = set(zip(standing["case_id"], standing["event_id"], strict=True))
     return {key for key in lifecycle if key[0] in tangled} - in_force
 

@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, insert, select
 from sqlalchemy.types import JSON
 
 from features.contract.tables import TABLES, Column, Form
+from features.intake.reading import type_of
 from serving.store.schema import RECORDS
 
 _KEYS: Final = {"case_id": "case_key", "linked_case_id": "linked_case_key"}
@@ -46,6 +48,26 @@ def make_frame(name: str, rows: Sequence[Row[Any]], *, without: Collection[str] 
             for column in TABLES[name].columns
         }
     )
+
+
+def make_rows(name: str, rows: Sequence[Row[Any]], *, without: Collection[str] = ()) -> pa.Table:
+    """Return the rows of :func:`select_rows` as normalised rows; columns left out are empty."""
+    there = [column.name for column in TABLES[name].columns if column.name not in without]
+    held = dict(zip(there, zip(*rows, strict=True), strict=True)) if rows else {}
+    return pa.table(
+        {
+            column.name: _make_array(type_of(column), held.get(column.name), len(rows))
+            for column in TABLES[name].columns
+        }
+    )
+
+
+def _make_array(kind: pa.DataType, cells: Sequence[Any] | None, size: int) -> pa.Array:
+    if cells is None:
+        return pa.nulls(size, kind)
+    if pa.types.is_dictionary(kind):
+        return pa.array(cells, kind.value_type).dictionary_encode()
+    return pa.array(cells, kind)
 
 
 def _make_column(column: Column, cells: Any, size: int) -> Any:

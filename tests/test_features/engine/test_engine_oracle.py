@@ -63,7 +63,7 @@ def read_case_records(folder, case_id):
         rows = frame[frame["case_id"] == case_id].astype(object)
         return rows.where(rows.notna(), None).to_dict("records")
 
-    return {"events": read(folder.events), "facts": read(folder.facts)}
+    return {"events": read(folder.frame("events")), "facts": read(folder.frame("facts"))}
 
 
 def in_force(records, key, known):
@@ -509,11 +509,11 @@ def agrees(found, expected, rounded):
 
 def keep_records(folder, case_id, wanted):
     """The folder with one case, and of its records those with wanted identifiers."""
-    kept = {"cases": folder.cases[folder.cases["case_id"] == case_id]}
+    kept = {"cases": folder.frame("cases")[folder.frame("cases")["case_id"] == case_id]}
     for name, key in (("events", "event_id"), ("facts", "fact_id")):
-        frame = getattr(folder, name)
+        frame = folder.frame(name)
         kept[name] = frame[(frame["case_id"] == case_id) & wanted(frame[key])]
-    return replace(folder, **{name: frame.reset_index(drop=True) for name, frame in kept.items()})
+    return folder.with_frames({name: frame.reset_index(drop=True) for name, frame in kept.items()})
 
 
 # -------------------------------------------------------------------------------------- promises
@@ -575,7 +575,7 @@ def test_open_cases_are_those_whose_latest_turn_does_not_close_them(
     """A case is open from the day it is known, unless the latest turn known closed it."""
     folder = read_case_files(records)
     history = assemble_history(folder)
-    known_at = dict(zip(folder.cases["case_id"], folder.cases["recorded_at"], strict=True))
+    known_at = dict(zip(folder.frame("cases")["case_id"], folder.frame("cases")["recorded_at"], strict=True))
     for as_of in dates:
         expected = [
             number
@@ -612,7 +612,7 @@ def test_neither_other_cases_nor_other_dates_nor_the_order_of_rows_matter(
     plan = compile_plan(write_catalogue(expressions))
     together = measure(assemble_history(folder), plan, dates).values
     together = together.reshape(len(dates), len(CASES), len(plan.columns))
-    turned = replace(folder, events=folder.events[::-1], facts=folder.facts[::-1])
+    turned = folder.with_frames({name: folder.frame(name)[::-1] for name in ("events", "facts")})
     assert measure(assemble_history(turned), plan, dates).values.tobytes() == together.tobytes()
     for number, case_id in enumerate(CASES):
         history = assemble_history(keep_records(folder, case_id, lambda ids: ids.notna()))

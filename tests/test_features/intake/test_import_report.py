@@ -8,10 +8,8 @@ import pytest
 
 from caselight.__main__ import run
 from features.contract.moments import format_moment
-from features.contract.tables import TABLES
 from features.intake.contract_folder import read_folder
 from features.intake.exports import import_source
-from features.intake.frames import to_frame
 
 HEAD = "version: 1\ntime_zone: Europe/London\nextract_at: '2025-12-31'\nsources:\n"
 MAPPING = (
@@ -184,7 +182,7 @@ def test_a_case_came_to_be_known_with_its_first_record(export, tmp_path):
     )
     links = "id,known\nC2,2024-12-01\n"
     report = export(log, links, ONE_FILE)
-    cases = to_frame(TABLES["cases"], read_folder(tmp_path / "out").cases).set_index("case_id")
+    cases = read_folder(tmp_path / "out").frame("cases").set_index("case_id")
     known = {
         case: format_moment(int(us) + 1, "Europe/London")
         for case, us in cases["recorded_at"].items()

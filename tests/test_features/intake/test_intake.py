@@ -6,11 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.contract.tables import EVENTS
 from features.errors import CaselightError, CatalogueError, ConfigError, DataContractError
 from features.intake.contract_folder import read_folder
 from features.intake.exports import import_source
-from features.intake.frames import to_frame
 
 MAPPING = """version: 1
 time_zone: Europe/London
@@ -77,7 +75,7 @@ def bring_in(tmp_path: Path):
 def test_a_mapping_fills_columns_in_every_way(bring_in):
     """Renames, constants, templates, value maps, rules and moved dates give contract rows."""
     report, folder, _ = bring_in()
-    events = to_frame(EVENTS, folder.events).set_index("event_id")
+    events = folder.frame("events").set_index("event_id")
     columns = ["case_id", "kind", "actor", "channel", "target"]
     shown = events[columns].astype(object).where(events[columns].notna(), None)
     assert shown.loc["log-1"].tolist() == ["P1", "threat", "subject", "telephone", "partner"]

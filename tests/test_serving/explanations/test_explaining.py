@@ -191,7 +191,7 @@ def read_seq(store: Store) -> int:
 
 def lay_folder(folder: Any) -> Any:
     names = ("cases", "events", "facts", "links")
-    frames = [getattr(folder, name).astype(str).to_dict("records") for name in names]
+    frames = [folder.frame(name).astype(str).to_dict("records") for name in names]
     return [sorted(map(str, rows)) for rows in frames], folder.manifest
 
 

@@ -84,9 +84,9 @@ def test_no_value_and_no_label_moves(unit):
 
 def test_planting_changes_nothing_in_the_original(unit):
     """The folder and its history are the same after a search as before."""
-    before = unit.folder.events.copy(), unit.history.events.superseded_at.copy()
+    before = unit.folder.frame("events").copy(), unit.history.events.superseded_at.copy()
     search_leaks(unit.folder, unit.history, unit.catalogue, unit.dates[-1:])
-    assert unit.folder.events.equals(before[0])
+    assert unit.folder.frame("events").equals(before[0])
     assert np.array_equal(unit.history.events.superseded_at, before[1])
     assert "landmine" not in unit.history.events.event_id.astype(str).tolist()
 
