@@ -205,3 +205,28 @@ def test_files_of_one_name_in_two_folders_are_told_apart(export, tmp_path):
     assert [source.rows_refused for source in report.sources] == [0, 0, 1]
     kept = pd.read_csv(tmp_path / "out" / "rejects" / "import.csv")
     assert set(kept["file"]) == {"north/log.csv"}
+
+
+def test_each_record_of_a_row_that_a_later_check_refused_is_taken_off(export):
+    """Two people of one row whose case is not known were made and are not left in the count."""
+    people = """
+      - table: people
+        fields: {person_id: id, case_id: id, role: {constant: x}, characteristic: {constant: a}}
+      - table: people
+        fields: {person_id: id, case_id: id, role: {constant: x}, characteristic: {constant: b}}
+"""
+    log = MAPPING.index("  - file: log.csv")
+    mapping = MAPPING[:log] + "  - file: log.csv\n    records:" + people
+    report = export("id,code,day,weight\nC1,A,2025-02-01,3\nC9,A,2025-02-01,3\n", mapping=mapping)
+    assert report.sources[1].records == {"people": 2}
+    assert report.records_written["people"] == 2
+
+
+def test_a_layout_that_was_found_out_is_said(export, tmp_path, capsys):
+    """A separator or an encoding that the mapping does not state is named as the one taken."""
+    export(LOG.replace(",", ";"))
+    assert call(tmp_path) == 0
+    told = capsys.readouterr().err
+    assert "log.csv: separator ';'" in told
+    assert "state it in the mapping to be sure" in told
+    assert "cases.csv: separator" not in told
