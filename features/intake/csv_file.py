@@ -36,7 +36,7 @@ class BlockSizes:
         After something odd; one odd row costs the speed of so many bytes.
     """
 
-    largest: int = 16 * 1024 * 1024
+    largest: int = 4 * 1024 * 1024
     smallest: int = 128 * 1024
 
 
@@ -61,6 +61,11 @@ def read_csv(
         The most rows of a piece.
     blocks
         How much is read at once; the result is the same.
+
+    Yields
+    ------
+    Piece
+        Consecutive rows; at least one piece, which may be empty but has the columns.
 
     Raises
     ------
@@ -207,7 +212,9 @@ class _HeldRows:
         rows = self._join()
         while last - self.first + 1 >= self.rows_per_piece:
             yield self._cut(rows, self.first + self.rows_per_piece - 1)
-        self.waiting = [rows]
+        start = int(np.searchsorted(rows.numbers, self.first))
+        left = [row for row in rows.bad if row.number >= self.first]
+        self.waiting = [_Rows(rows.table.slice(start), rows.numbers[start:], left, last)]
 
     def take_rest(self) -> Iterator[Piece]:
         """Yield what is left; a file without a row is one piece without a row."""

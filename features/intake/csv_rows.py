@@ -82,6 +82,11 @@ def read_cells(file: str, lines: Lines, separator: str) -> Iterator[list[str] | 
     separator
         What parts the cells.
 
+    Yields
+    ------
+    list of str or None
+        The cells of a row; none of a blank line.
+
     Raises
     ------
     DataContractError
@@ -128,6 +133,11 @@ def judge_row(
         Its cells; ``None`` where quotes do not match.
     taken
         Its lines as they came.
+
+    Returns
+    -------
+    BadRow or None
+        The row with its code, or nothing where it is a good one.
     """
     if cells is None:
         return BadRow(number, "quotes", {"(lines)": "".join(taken)})

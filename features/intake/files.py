@@ -37,6 +37,11 @@ def read_pieces(
     rows_per_piece
         The most rows of a piece.
 
+    Yields
+    ------
+    Piece
+        Consecutive rows; of a folder, those of its files in order of their paths.
+
     Raises
     ------
     DataContractError

@@ -23,6 +23,11 @@ def read_parquet(path: Path, file: str, rows_per_piece: int) -> Iterator[Piece]:
     rows_per_piece
         The most rows of a piece.
 
+    Yields
+    ------
+    Piece
+        Consecutive rows; at least one piece, which may be empty but has the columns.
+
     Raises
     ------
     DataContractError

@@ -8,6 +8,7 @@ others is left to :mod:`features.intake.csv_rows`.
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pc_csv
 
@@ -57,15 +58,16 @@ def _find_quoted_end(block: bytes, separator: int) -> int:
     return end if _are_regular(content[:end], quotes, separator) else 0
 
 
-def _are_regular(content: np.ndarray, quotes: Int64, separator: int) -> bool:
+def _are_regular(content: npt.NDArray[np.uint8], quotes: Int64, separator: int) -> bool:
     """Say whether each quote opens a cell, closes one, or is one of two inside a quoted cell."""
     opening, closing = quotes[::2], quotes[1::2]
     doubled = opening[1:] - 1 == closing[:-1]
     before = np.where(opening > 0, content[opening - 1], _LINE_END)
-    starts = np.isin(before, (separator, _LINE_END))
+    starts = (before == separator) | (before == _LINE_END)
     starts[1:] |= doubled
     after = content[np.minimum(closing + 1, len(content) - 1)]
-    stops = np.isin(after, (separator, _LINE_END, _RETURN)) | (closing == len(content) - 1)
+    stops = (after == separator) | (after == _LINE_END) | (after == _RETURN)
+    stops |= closing == len(content) - 1
     stops[:-1] |= doubled
     return bool(starts.all() and stops.all())
 

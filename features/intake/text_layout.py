@@ -180,7 +180,25 @@ def find_separator(path: Path, file: str, encoding: str, stated: str | None) -> 
 
 
 def read_sample(path: Path, file: str, encoding: str) -> str:
-    """Return the first lines of a text file."""
+    """Return the first lines of a text file.
+
+    Parameters
+    ----------
+    path, file
+        The file, and its name for messages.
+    encoding
+        Its encoding.
+
+    Returns
+    -------
+    str
+        The letters of its first 256 KiB; the last line may be cut off.
+
+    Raises
+    ------
+    DataContractError
+        If it cannot be read, or is no text in that encoding.
+    """
     with open_text(path, file) as opened:
         content = opened.read(_SAMPLE_BYTES)
     errors = find_errors(encoding)

@@ -51,6 +51,11 @@ def read_workbook(path: Path, file: str, sheet: str | None, rows_per_piece: int)
     rows_per_piece
         The most rows of a piece.
 
+    Yields
+    ------
+    Piece
+        Consecutive rows; at least one piece, which may be empty but has the columns.
+
     Raises
     ------
     DataContractError
@@ -73,6 +78,18 @@ def read_workbook(path: Path, file: str, sheet: str | None, rows_per_piece: int)
 
 def find_sheet(path: Path, file: str, sheet: str | None) -> str:
     """Return the name of the sheet that is read.
+
+    Parameters
+    ----------
+    path, file
+        The workbook, and its name for messages.
+    sheet
+        The name that the caller states.
+
+    Returns
+    -------
+    str
+        The stated name, or that of the only sheet that can be seen.
 
     Raises
     ------

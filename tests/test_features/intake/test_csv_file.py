@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from features.contract.rejects import REMEDIES
 from features.errors import DataContractError
 from features.intake.csv_file import BlockSizes, read_csv
-from features.intake.files import Piece
+from features.intake.files import STRICT, Piece, read_pieces
 from features.intake.plain_blocks import find_plain_end, parse_plain
 
 Found = list[tuple[int, str, object]]
@@ -266,3 +266,16 @@ def test_the_limit_of_cells_is_put_back(read):
     with pytest.raises(DataContractError):
         read(b'a,b\n1,"\n')
     assert csv.field_size_limit() == before
+
+
+@pytest.mark.parametrize("cell", ["x" * 90, 'x"' + "x" * 88], ids=["plain", "odd"])
+def test_memory_stays_flat(tmp_path, cell):
+    """A file of any length takes the memory of a few blocks, whichever way they are read."""
+    path = tmp_path / "x.csv"
+    path.write_text("id,note\n" + "".join(f"{n},{cell}\n" for n in range(300_000)))
+    before, most = pa.total_allocated_bytes(), 0
+    for piece in read_pieces(path, STRICT, rows_per_piece=5_000):
+        assert piece.table.num_rows == 5_000
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert path.stat().st_size > 28_000_000
+    assert most < 16_000_000
