@@ -17,8 +17,8 @@ from features.catalogue.declarations import Catalogue
 from features.catalogue.file import load_catalogue
 from features.contract.arrays import Float64
 from features.history.assembly import assemble_history
-from features.intake.contract_folder import fold_tables
 from features.history.columns import History
+from features.intake.contract_folder import fold_tables
 from models.bundle.encoding import make_encoding
 from synthetic.simulator import constants as set_by
 from synthetic.simulator import stream_unit

@@ -71,9 +71,7 @@ def load(events, queries):
     cases = pa.table({"case_id": known, "recorded_at": pa.repeat(first, len(known))})
     extract_at_us = pc.max(named.column("recorded_at")).cast(pa.int64()).as_py() + 1
     tables = {"cases": cases, "events": named}
-    history = assemble_history(
-        fold_tables(tables, time_zone="UTC", extract_at_us=extract_at_us)
-    )
+    history = assemble_history(fold_tables(tables, time_zone="UTC", extract_at_us=extract_at_us))
     moments = pq.read_table(queries, columns=["as_of"])["as_of"].cast(pa.int64())
     return history, sorted(moments.unique().to_pylist())
 

@@ -81,7 +81,9 @@ def _find_targets(
             continue
         wanted = hash_text(corrected, order[p])
         at = _find(slots, hashes, wanted, _spread(wanted, len(slots)))
-        while slots[at] >= 0 and not equal_texts(ids, order[first + slots[at]], corrected, order[p]):
+        while slots[at] >= 0 and not equal_texts(
+            ids, order[first + slots[at]], corrected, order[p]
+        ):
             at = _find(slots, hashes, wanted, (at + 1) & mask)
         target[p] = first + slots[at] if slots[at] >= 0 else UNKNOWN_TARGET
         unknown = unknown or slots[at] < 0

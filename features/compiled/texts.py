@@ -33,6 +33,7 @@ class Texts(NamedTuple):
 
 @allocates_nothing
 def hash_text(texts: Texts, i: int) -> np.uint64:
+    """Return a hash of value ``i``."""
     found = _HASH_START
     for at in range(texts.start[i], texts.start[i + 1]):
         found = (found ^ np.uint64(texts.data[at])) * _HASH_FACTOR
@@ -41,6 +42,7 @@ def hash_text(texts: Texts, i: int) -> np.uint64:
 
 @allocates_nothing
 def equal_texts(a: Texts, i: int, b: Texts, j: int) -> bool:
+    """Say whether value ``i`` of one column is value ``j`` of another."""
     length = a.start[i + 1] - a.start[i]
     if b.start[j + 1] - b.start[j] != length:
         return False
@@ -65,6 +67,7 @@ def precedes(texts: Texts, i: int, j: int) -> bool:
 
 @allocates_nothing
 def is_empty(texts: Texts, i: int) -> bool:
+    """Say whether value ``i`` is empty; in a column without rows every value is."""
     return len(texts.start) == 0 or texts.start[i + 1] == texts.start[i]
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,10 @@ from features.intake.frames import empty_rows, to_frame, to_rows
 from features.intake.integrity import Sound, check_integrity
 from features.intake.midnights import read_midnights
 from features.intake.normalisation import PLACES, Clock, Normalised, normalise
+from features.intake.reading import WORDS, type_of
+
+_ROWS_PER_PIECE: Final = 1_000_000
+"""A unit is held whole in the end; in fewer pieces fewer dictionaries have to be made one."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +102,18 @@ def read_folder(path: Path, *, people: bool = False) -> ContractFolder:
     for table in wanted:
         files = find_files(path, table)
         check_hashes(path, table, files, manifest)
-        pieces = (piece for file in files for piece in read_pieces(file, STRICT))
-        parts[table.name] = [normalise(table, piece, clock) for piece in pieces]
+        parts[table.name] = [
+            normalise(table, piece, clock) for file in files for piece in _read(table, file)
+        ]
         _check_rows(table, parts[table.name], manifest)
     if not parts["cases"]:
         raise DataContractError("the table 'cases' is absent; add cases.parquet or cases.csv")
     return join_tables(manifest, parts)
+
+
+def _read(table: Table, file: Path) -> Iterator[Piece]:
+    words = [column.name for column in table.columns if type_of(column) == WORDS]
+    return read_pieces(file, STRICT, rows_per_piece=_ROWS_PER_PIECE, words=words)
 
 
 def assemble_folder(

@@ -5,7 +5,7 @@ whole is one clear error. Files are read in pieces of Arrow columns, so memory s
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,11 @@ _OTHER_WORKBOOKS: Final = (".xls", ".xlsb", ".ods", ".numbers")
 
 
 def read_pieces(
-    path: Path, layout: Layout = GUESSED, *, rows_per_piece: int = ROWS_PER_PIECE
+    path: Path,
+    layout: Layout = GUESSED,
+    *,
+    rows_per_piece: int = ROWS_PER_PIECE,
+    words: Collection[str] = (),
 ) -> Iterator[Piece]:
     """Yield the rows of a file; at least one piece, which may be empty but has the header.
 
@@ -36,6 +40,9 @@ def read_pieces(
         How its rows are laid out, as far as the caller knows; see :func:`find_layout`.
     rows_per_piece
         The most rows of a piece.
+    words
+        Columns of few distinct words, which are handed on as dictionaries where a file holds them
+        so.
 
     Yields
     ------
@@ -48,12 +55,12 @@ def read_pieces(
         If the file as a whole cannot be read. Names the file and the remedy.
     """
     if not path.is_dir():
-        yield from _read_file(path, path.name, layout, rows_per_piece)
+        yield from _read_file(path, path.name, layout, rows_per_piece, words)
         return
     names: list[str] | None = None
     for part in _list_known_parts(path):
         file = part.relative_to(path.parent).as_posix()
-        for piece in _read_file(part, file, layout, rows_per_piece):
+        for piece in _read_file(part, file, layout, rows_per_piece, words):
             found = piece.table.column_names
             names = names or found
             if sorted(found) != sorted(names):
@@ -61,11 +68,13 @@ def read_pieces(
             yield dataclasses.replace(piece, table=piece.table.select(names))
 
 
-def _read_file(path: Path, file: str, layout: Layout, rows_per_piece: int) -> Iterator[Piece]:
+def _read_file(
+    path: Path, file: str, layout: Layout, rows_per_piece: int, words: Collection[str]
+) -> Iterator[Piece]:
     found = _find_layout(path, file, layout)
     kind = _find_kind(path, file)
     if kind == "parquet":
-        yield from read_parquet(path, file, rows_per_piece)
+        yield from read_parquet(path, file, rows_per_piece, words)
     elif kind == "workbook":
         yield from read_workbook(path, file, found.sheet, rows_per_piece)
     elif kind == "json":

@@ -256,9 +256,11 @@ def _settle_corrections(
     versions = _find_versions(table, rows, joined)
     named = rows.column("supersedes").take(pa.array(versions.rows))
     states = named.is_valid().to_numpy(zero_copy_only=False)
-    elsewhere = np.zeros(len(states), dtype=np.bool_)
-    if not within_cases:
-        elsewhere = states & (versions.target < 0) & _exist(table, rows, named)
+    elsewhere = states & (versions.target < 0)
+    if within_cases or not elsewhere.any():
+        elsewhere[:] = False
+    else:
+        elsewhere[elsewhere] = _exist(table, rows, named.filter(pa.array(elsewhere)))
     circle = _find_cycles(versions.target)
     before = versions.recorded_at < versions.recorded_at[np.maximum(versions.target, 0)]
     early = (versions.target >= 0) & before & ~circle

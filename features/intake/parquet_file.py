@@ -1,6 +1,6 @@
 """Reading a Parquet file as the types that it holds; text that is none costs its own row."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ from features.intake.cells import decode_cells, empty_to_null
 from features.intake.pieces import TEXT, BadRow, Piece, check_header, fail
 
 
-def read_parquet(path: Path, file: str, rows_per_piece: int) -> Iterator[Piece]:
+def read_parquet(
+    path: Path, file: str, rows_per_piece: int, words: Collection[str] = ()
+) -> Iterator[Piece]:
     """Yield the rows of a Parquet file.
 
     Parameters
@@ -22,6 +24,8 @@ def read_parquet(path: Path, file: str, rows_per_piece: int) -> Iterator[Piece]:
         The file, and its name for messages and rejects.
     rows_per_piece
         The most rows of a piece.
+    words
+        Columns that are handed on as dictionaries of text, where they are text.
 
     Yields
     ------
@@ -34,7 +38,7 @@ def read_parquet(path: Path, file: str, rows_per_piece: int) -> Iterator[Piece]:
         If the file as a whole cannot be read.
     """
     try:
-        with pq.ParquetFile(path) as opened:
+        with pq.ParquetFile(path, read_dictionary=_find_words(path, words)) as opened:
             schema = opened.schema_arrow
             check_header(file, schema.names)
             number = 0
@@ -45,6 +49,14 @@ def read_parquet(path: Path, file: str, rows_per_piece: int) -> Iterator[Piece]:
                 yield make_piece(file, pa.RecordBatch.from_pylist([], schema=schema), 1)
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise fail(file, "this is not a whole Parquet file; export it again") from None
+
+
+def _find_words(path: Path, words: Collection[str]) -> list[str]:
+    """Return the columns among some that a file holds as text."""
+    if not words:
+        return []
+    schema = pq.read_schema(path)
+    return [field.name for field in schema if field.name in words and is_text(field.type)]
 
 
 def make_piece(file: str, batch: pa.RecordBatch, first: int) -> Piece:
@@ -62,9 +74,10 @@ def make_piece(file: str, batch: pa.RecordBatch, first: int) -> Piece:
     Returns
     -------
     Piece
-        Columns without dictionaries, run ends and views; text and bytes are ``large_string``.
+        Columns without run ends and views; text and bytes are ``large_string``, or a dictionary of
+        it where the batch holds one.
     """
-    columns = [decode_cells(column) for column in batch.columns]
+    columns = [_keep_words(column) for column in batch.columns]
     codes = np.full(batch.num_rows, "", dtype=object)
     for place, column in enumerate(columns):
         if column.type in (TEXT, pa.large_binary()):
@@ -94,6 +107,27 @@ def _read_text(column: pa.Array, codes: np.ndarray) -> pa.Array:
     if holds_nul(text):
         codes[_mark(pc.match_substring(text, "\0")) & np.equal(codes, "")] = "nul"
     return empty_to_null(text)
+
+
+def _keep_words(column: pa.Array) -> pa.Array:
+    """Return a column of words over its dictionary; decoded where a word is no text or has a NUL,
+    so that its rows can be told.
+    """
+    if not (pa.types.is_dictionary(column.type) and is_text(column.type.value_type)):
+        return decode_cells(column)
+    words = column.dictionary.cast(TEXT)
+    try:
+        words.validate(full=True)
+    except pa.ArrowInvalid:
+        return decode_cells(column)
+    if holds_nul(words):
+        return decode_cells(column)
+    return pa.DictionaryArray.from_arrays(column.indices.cast(pa.int32()), words)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Say whether a type is text."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def holds_nul(text: pa.Array) -> bool:

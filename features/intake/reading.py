@@ -177,6 +177,8 @@ def _encode(cells: pa.Array, place: str) -> pa.DictionaryArray:
 
 def _read_words(column: Column, encoded: pa.DictionaryArray) -> ReadColumn:
     """Read a column by its distinct words."""
+    if column.form is Form.ID and _trim(encoded.dictionary) is encoded.dictionary:
+        return _keep_ids(column, encoded)
     given = encoded.dictionary.to_pylist()
     if column.form is Form.ID:
         spelled = [(word or "").strip() or None for word in given]
@@ -184,10 +186,24 @@ def _read_words(column: Column, encoded: pa.DictionaryArray) -> ReadColumn:
         spelled = [spell(column, word) for word in given]
     words = sorted({word for word in (*spelled, column.default) if word is not None})
     number = {word: code for code, word in enumerate(words)}
-    ranks = [number.get(word, MISSING) for word in (*spelled, column.default)]  # type: ignore[arg-type]
+    ranks = [number.get(word, MISSING) for word in (*spelled, column.default)]
     codes = encoded.indices.fill_null(len(given)).to_numpy()
     held = np.take(np.array(ranks, dtype=np.int32), codes)
     return ReadColumn(_make_words(held, words), (), _find_wrong(column, words, held))
+
+
+def _keep_ids(column: Column, encoded: pa.DictionaryArray) -> ReadColumn:
+    """Return identifiers that are as they should be: there may be millions of them."""
+    faults: tuple[Problem, ...] = ()
+    if column.required and encoded.null_count:
+        empty = encoded.is_null().to_numpy(zero_copy_only=False)
+        faults = _name(column, "missing", empty)
+    long = pc.greater(pc.utf8_length(encoded.dictionary), MAX_TEXT_LENGTH)
+    if pc.any(long).as_py():
+        wrong = np.append(long.to_numpy(zero_copy_only=False), False)
+        codes = encoded.indices.fill_null(MISSING).to_numpy()
+        faults += _name(column, "too_long", np.take(wrong, codes))
+    return ReadColumn(encoded, (), faults)
 
 
 def _find_wrong(column: Column, words: Sequence[str], codes: Int32) -> tuple[Problem, ...]:

@@ -86,7 +86,10 @@ class RecordTeller:
         apart = is_kept_apart(events["source"], events["handling"])
         ours = apart & (events["source"] == agency)
         told = [self._describe_event(row) for row in _list_rows(events[~apart | ours])]
-        told += [self._describe_fact(row) for row in _list_rows(_of_case(folder.frame("facts"), case_key))]
+        told += [
+            self._describe_fact(row)
+            for row in _list_rows(_of_case(folder.frame("facts"), case_key))
+        ]
         links = _of_case(folder.frame("links"), case_key)
         links = links[~links["linked_case_id"].isin(list(hidden))]
         told += [self._describe_link(row) for row in _list_rows(links)]

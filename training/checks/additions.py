@@ -1,6 +1,5 @@
 """One more event on record: the ways to add it to a history, and the histories with it."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple

@@ -116,7 +116,8 @@ def plant(site: Site, mine: Mine) -> tuple[History, int]:
     clock = Clock(manifest.time_zone, manifest.extract_at_us, manifest.earliest_us)
     parts: dict[str, list[Normalised]] = {}
     for name, table in TABLES.items():
-        own = folder.frame(name)[list(table.column_names)].assign(**{FILE: "", ROW: 0})
+        own = folder.frame(name)[list(table.column_names)]
+        own[FILE], own[ROW] = "", 0
         parts[name] = [Normalised(to_rows(table, own), no_rejects(), {}, {})]
     for table, frames in _MAKERS[mine](site).items():
         if frames:

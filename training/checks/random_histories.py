@@ -24,6 +24,7 @@ from features.contract.tables import (
     FACTS,
     LINKS,
     PEOPLE,
+    TABLES,
     Table,
 )
 from features.intake.contract_folder import ContractFolder

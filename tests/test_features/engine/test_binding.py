@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numba.extending import is_jitted
 
+from features.compiled.cache import compiled_sources, kernels
 from features.contract.moments import parse_date
 from features.engine import plan as plans
-from features.compiled.cache import compiled_sources, kernels
 from features.engine.compilation import passes
 from features.engine.measurement import compile_plan, measure
 from features.engine.warming import compile_engine

@@ -13,7 +13,6 @@ import json
 import math
 import statistics
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -575,7 +574,9 @@ def test_open_cases_are_those_whose_latest_turn_does_not_close_them(
     """A case is open from the day it is known, unless the latest turn known closed it."""
     folder = read_case_files(records)
     history = assemble_history(folder)
-    known_at = dict(zip(folder.frame("cases")["case_id"], folder.frame("cases")["recorded_at"], strict=True))
+    known_at = dict(
+        zip(folder.frame("cases")["case_id"], folder.frame("cases")["recorded_at"], strict=True)
+    )
     for as_of in dates:
         expected = [
             number

@@ -1,6 +1,5 @@
 """Every record of a case is either behind a value or left out for one stated reason."""
 
-import dataclasses
 import math
 
 import numpy as np

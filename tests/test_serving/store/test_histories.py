@@ -103,7 +103,10 @@ def test_a_corrected_link_is_no_link_any_more(store: Store) -> None:
     with store.reading() as connection:
         folder = read_case_folder(connection, [key], UNIT, extract_at_us=NOW_US)
     assert folder.frame("links")["link_id"].tolist() == ["L1"]
-    assert folder.frame("links")["superseded_at"].tolist() == folder.frame("links")["recorded_at"].tolist()
+    assert (
+        folder.frame("links")["superseded_at"].tolist()
+        == folder.frame("links")["recorded_at"].tolist()
+    )
 
 
 @pytest.mark.parametrize("asked", [[], ["nobody".ljust(24, "-")]])
