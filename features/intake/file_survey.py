@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -98,9 +98,22 @@ class FileSurvey:
 
     @property
     def kind(self) -> ColumnSurvey | None:
-        """The category that by its name says what happened; of several, that with most values."""
-        named = [one for one in self.categories if name_fits(one.name, _KIND)]
-        return max(named, key=lambda one: one.distinct, default=None)
+        """The category that by its name says what happened; of several, one that is filled in every
+        row, and of those that with most values.
+        """
+        return max(
+            self.kinds, key=lambda one: (one.filled == self.rows, one.distinct), default=None
+        )
+
+    @property
+    def kinds(self) -> list[ColumnSurvey]:
+        """Categories that by their name say what happened."""
+        return [one for one in self.categories if name_fits(one.name, _KIND)]
+
+    @property
+    def is_cases(self) -> bool:
+        """Whether each row is a case, and nothing says what happened."""
+        return self.is_one_row_a_case and self.kind is None
 
     @property
     def categories(self) -> list[ColumnSurvey]:
@@ -183,13 +196,12 @@ def _find_case(survey: FileSurvey, shared: set[str]) -> FileSurvey:
     repeated = [name for name, one in found.items() if one.distinct < survey.rows]
     named = [name for name in found if name in shared or name_fits(name, _CASE)]
     ordered = _prefer([*dict.fromkeys([*named, *repeated])], _CASE, IDENTIFIER)
-    first = next(iter(ordered), None)
-    return FileSurvey(
-        **{
-            **vars(survey),
-            "case_columns": tuple(ordered),
-            "is_one_row_a_case": first is not None and found[first].distinct == survey.rows,
-        }
+    unique = [name for name in ordered if found[name].distinct == survey.rows]
+    is_one_row_a_case = ordered[:1] == unique[:1] != []
+    return replace(
+        survey,
+        case_columns=tuple(unique if is_one_row_a_case else ordered),
+        is_one_row_a_case=is_one_row_a_case,
     )
 
 

@@ -19,6 +19,7 @@ NO_KIND: Final = "incident"
 """The kind of every record where no category says more."""
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*")
 _LONGEST_NAME: Final = 60
+_LINE_ENDS: Final = "\x85\u2028\u2029"
 _HEAD: Final = f"""\
 # A draft by `caselight init`. Lines with {CHOOSE} are refused until you have written your choice in
 # their place: the files cannot settle them. Every key is described in docs/mapping.md.
@@ -66,10 +67,15 @@ def draft_mapping(surveys: Sequence[FileSurvey]) -> Draft:
     lines: list[str] = []
     for survey in surveys:
         names = _name_kinds(survey.kind)
-        kinds |= {name: words for words, name in names.items()} or {NO_KIND: NO_KIND}
-        lines += _write_source(survey, names)
+        if not survey.is_cases:
+            kinds |= {name: words for words, name in names.items()} or {NO_KIND: NO_KIND}
+        lines += _write_source(survey, names, any(one.is_cases for one in surveys))
     text = _HEAD + "\n".join(lines) + "\n"
-    return Draft(text, kinds, sum(f" {CHOOSE}" in line for line in text.splitlines()[3:]))
+    return Draft(
+        text,
+        kinds or {NO_KIND: NO_KIND},
+        sum(f" {CHOOSE}" in line for line in text.splitlines()[3:]),
+    )
 
 
 def _name_kinds(column: ColumnSurvey | None) -> dict[str, str]:
@@ -86,17 +92,21 @@ def _name_kinds(column: ColumnSurvey | None) -> dict[str, str]:
     return names
 
 
-def _write_source(survey: FileSurvey, kinds: Mapping[str, str]) -> Iterator[str]:
+def _write_source(survey: FileSurvey, kinds: Mapping[str, str], has_cases: bool) -> Iterator[str]:
+    """Write one file; where another one says what the cases are, its rows make none."""
     seen = f"{survey.rows:,} rows" if survey.is_whole else f"the first {survey.rows:,} rows"
     yield f"  - file: {quote(survey.file)}      # looked at: {seen}"
     yield from _write_layout(survey)
     yield from _write_dates(survey)
     yield "    records:"
-    if survey.is_one_row_a_case and survey.kind is None:
+    if survey.is_cases:
         yield from _write_case(survey, "the day on which the case came to be known")
+        yield from _write_unread(survey)
         return
     yield from _write_event(survey, kinds)
     yield from _write_unread(survey)
+    if has_cases:
+        return
     yield "      # The day on which a case came to be known is that of its first record."
     yield from _write_case(survey, "")
 
@@ -175,7 +185,8 @@ def _write_event(survey: FileSurvey, kinds: Mapping[str, str]) -> Iterator[str]:
 
 def _write_unread(survey: FileSurvey) -> Iterator[str]:
     kind = [survey.kind.name] if survey.kind else []
-    read = {*survey.keys[:1], *survey.case_columns, *survey.list_dates(), *kind, *survey.areas}
+    key = [] if survey.is_cases else survey.keys[:1]
+    read = {*key, *survey.case_columns[:1], *survey.list_dates(), *kind, *survey.areas}
     unread = [quote(one.name) for one in survey.columns if one.name not in read]
     if unread:
         yield f"      # Read by nothing yet: {', '.join(unread)}"
@@ -195,6 +206,9 @@ def _write_kind(survey: FileSurvey, kinds: Mapping[str, str]) -> Iterator[str]:
     for value, name in kinds.items():
         yield f"              {quote_always(value)}: {name}"
     yield "            otherwise: reject"
+    others = ", ".join(quote(one.name) for one in survey.kinds if one is not column)
+    if others:
+        yield f"          # kind might also be: {others}"
 
 
 def _write_case(survey: FileSurvey, known: str) -> Iterator[str]:
@@ -253,4 +267,8 @@ def quote(text: str) -> str:
 
 def quote_always(text: str) -> str:
     """Return a text in the quotes of YAML."""
-    return json.dumps(text, ensure_ascii=False)
+    quoted = json.dumps(text, ensure_ascii=False)
+    # YAML takes these for ends of lines, also inside quotes.
+    for sign in _LINE_ENDS:
+        quoted = quoted.replace(sign, f"\\u{ord(sign):04x}")
+    return quoted
