@@ -51,6 +51,7 @@ format: setup ## Format and sort imports
 docs: setup ## Write the pages of docs that follow from the code and from examples
 	@$(VENV)/python scripts/indicators.py
 	@$(VENV)/python scripts/contract_docs.py
+	@$(VENV)/python scripts/catalogue_grammar.py
 
 pictures: setup ## Make the pictures of the pages in docs/pictures anew
 	@$(VENV)/python scripts/pictures.py

@@ -39,6 +39,22 @@ def load(path: Path, *, people: bool = False) -> Loaded:
     return Loaded(folder, assemble_history(folder))
 
 
+def load_trainable(name: str) -> "Catalogue":
+    """Load a catalogue by name or path that states what is to be estimated.
+
+    Raises
+    ------
+    ConfigError
+        If it only measures.
+    """
+    from features.catalogue.file import load_catalogue
+
+    catalogue = load_catalogue(name)
+    if not catalogue.outcomes:
+        raise ConfigError("the catalogue states nothing to estimate; add the section 'outcomes'")
+    return catalogue
+
+
 def report_rejects(folder: "ContractFolder", path: Path) -> None:
     """Write rejected rows beside the data and say how many there are."""
     if not len(folder.rejects):

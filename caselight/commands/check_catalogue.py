@@ -18,3 +18,7 @@ def check_catalogue(
         f"{len(found.indicators)} indicators, {len(found.outcomes)} outcomes, "
         f"{len(found.flags)} flags"
     )
+    for family in found.families:
+        first, *_, last = family.members
+        n_members = len(family.members)
+        print(f"line {family.line}: {family.name} makes {n_members} indicators, {first} to {last}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caselight.inputs import load, parse_dates, report_unmeasured, say
+from caselight.inputs import load, load_trainable, parse_dates, report_unmeasured, say
 
 if TYPE_CHECKING:
     from training.checks.leakage import Search, Sweep
@@ -22,10 +22,9 @@ def landmines(
 ) -> None:
     """Plant later knowledge in a copy of the records; exit with 1 if a value or a label moves."""
     from caselight.commands.demo import choose_dates
-    from features.catalogue.file import load_catalogue
     from training.checks.leakage import search_leaks
 
-    measured = load_catalogue(catalogue)
+    measured = load_trainable(catalogue)
     loaded = load(directory)
     history = loaded.history
     if as_of is None:

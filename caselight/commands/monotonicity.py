@@ -9,11 +9,12 @@ import typer
 from caselight.inputs import load, parse_dates, say
 from features.errors import ConfigError
 
+_SHOWN = 5
+"""As many indicators without a verdict are named."""
+
 if TYPE_CHECKING:
     from training.checks.reversals import Reversal
     from training.checks.score_falls import MonotonicityReport, ScoreFall
-
-_DEFAULT_KINDS = "threat,breach,violence"
 
 
 def monotonicity(
@@ -22,22 +23,30 @@ def monotonicity(
     as_of: Annotated[str, typer.Option(help="DATE; 00:00 in the folder's time zone.")],
     cases: Annotated[int, typer.Option(min=1, help="How many open cases to try, at most.")] = 200,
     kinds: Annotated[
-        str, typer.Option(help="Kinds to add, parted by commas; kinds below them are tried too.")
-    ] = _DEFAULT_KINDS,
+        str | None,
+        typer.Option(
+            help="Kinds to add, parted by commas; kinds below them are tried too. Without it those "
+            "of the catalogue's graver outcomes and urgent flags."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Settles which cases are tried.")] = 0,
     out: Annotated[Path | None, typer.Option(help="File: .json.")] = None,
 ) -> None:
     """Add one event to open cases in many ways; report which scores fall and by which indicator."""
     from features.contract.moments import format_moment
     from models.bundle.folder import load_bundle
-    from training.checks.additions import widen_kinds
+    from training.checks.additions import list_grave_kinds, widen_kinds
     from training.checks.reversals import find_reversals
     from training.checks.score_falls import report_monotonicity
 
     if out is not None and out.suffix != ".json":
         raise ConfigError("--out takes a name ending in .json")
     model = load_bundle(bundle)
-    named = tuple(dict.fromkeys(kind.strip() for kind in kinds.split(",") if kind.strip()))
+    if kinds is None:
+        named = list_grave_kinds(model.catalogue)
+        say(f"adding {', '.join(named)}; other kinds with --kinds")
+    else:
+        named = tuple(dict.fromkeys(kind.strip() for kind in kinds.split(",") if kind.strip()))
     if not named:
         raise ConfigError("--kinds takes kinds of the catalogue, parted by commas")
     widen_kinds(model.catalogue, named)
@@ -66,13 +75,30 @@ def monotonicity(
 
 
 def describe_reversals(reversals: "tuple[Reversal, ...]", catalogue: str) -> str:
-    """Return in words what an added event can move in a catalogue, one paragraph per indicator."""
+    """Return in words what an added event can move in a catalogue.
+
+    One paragraph for each indicator that it can move against its direction; those whose direction
+    is open get no verdict, and are summed up.
+    """
+    from training.checks.reversals import ColumnMovement
+
     if not reversals:
         return f"Catalogue {catalogue}: no such event can move an indicator the wrong way."
     by_indicator: dict[str, list[Reversal]] = {}
+    without_verdict = []
     for reversal in reversals:
-        by_indicator.setdefault(reversal.indicator, []).append(reversal)
-    lines = [f"Catalogue {catalogue}: one such event more can move {len(by_indicator)} indicators."]
+        if reversal.movement is ColumnMovement.OPEN:
+            without_verdict.append(reversal.indicator)
+        else:
+            by_indicator.setdefault(reversal.indicator, []).append(reversal)
+    lines = [f"Catalogue {catalogue}: no such event can move an indicator against its direction."]
+    if n_against := len(by_indicator):
+        noun = (
+            "1 indicator against its" if n_against == 1 else f"{n_against} indicators against their"
+        )
+        lines = [f"Catalogue {catalogue}: one such event more can move {noun} direction."]
+    if without_verdict:
+        lines.append(_sum_up(tuple(dict.fromkeys(without_verdict))))
     for name, some in by_indicator.items():
         moved = ", ".join(
             f"{way} {sum(getattr(one, way) for one in some):,}"
@@ -85,8 +111,23 @@ def describe_reversals(reversals: "tuple[Reversal, ...]", catalogue: str) -> str
     return "\n".join(lines)
 
 
+def _sum_up(indicators: tuple[str, ...]) -> str:
+    shown = ", ".join(indicators[:_SHOWN])
+    more = len(indicators) - _SHOWN
+    return (
+        f"No verdict on {len(indicators)} indicators that move, since their direction is open and "
+        f"a model may use them either way; the table says what this one does: {shown}"
+        + (f" and {more:,} more, all of them in --out" if more > 0 else "")
+    )
+
+
 def describe_report(report: "MonotonicityReport", as_of: str) -> str:
     """Return the report as a table, then each score's guilty indicators with an example."""
+    if not report.n_variants:
+        return (
+            f"Model {report.bundle_id[:12]}: no score has a verdict, since the cohort has no open "
+            f"case as known at {as_of}; choose another --as-of."
+        )
     head = ("score", "kind added", "tried", "lowered", "share", "largest fall", "by")
     found = (*report.outcomes, *report.order)
     rows = [head, *(_row(finding) for finding in found)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from caselight.inputs import load, parse_dates, parse_span, report_unmeasured, say
+from caselight.inputs import load, load_trainable, parse_dates, parse_span, report_unmeasured, say
 from features.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -106,13 +106,12 @@ def train(
 
     The bundle in --out is that of the last test date. The report beside it is one HTML file.
     """
-    from features.catalogue.file import load_catalogue
     from training.config import DEFAULT_PATH, load_config
     from training.options import RunOptions
     from training.pipeline import train as train_at_dates
     from training.pipeline import train_at_events
 
-    measured = load_catalogue(catalogue)
+    measured = load_trainable(catalogue)
     choices = load_config(config or DEFAULT_PATH)
     read = load(directory, people=audit)
     history = read.history

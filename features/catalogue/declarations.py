@@ -218,7 +218,7 @@ Events = Annotated[Selector, WrapValidator(_read_events)]
 _FIELDS: Final = ("kind", "channel", "source", "view", "actor", "target", "detail")
 _DISAGREEMENT_FIELDS: Final = ("kind", "value", "detail")
 _WINDOW: Final = ("within", "since", "while")
-_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+NEEDED_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(Measure, ("of",)),
     Measure.DISTINCT: ("of", "field"),
     Measure.SHARE: ("of", "among"),
@@ -231,12 +231,12 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     Measure.LAST_FACT: ("fact",),
     Measure.DISAGREEMENT: ("of", "field"),
 }
-_WINDOW_OF: Final[Mapping[str, tuple[str, ...]]] = {
+WINDOW_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(Measure, _WINDOW),
     Measure.DAYS_IN_STATE: ("within", "since"),
     Measure.LAST_FACT: (),
 }
-_NEVER_CONSTRAINED: Final = (
+OPEN_MEASURES: Final = (
     Measure.SHARE,
     Measure.GAP_MEDIAN,
     Measure.GAP_CV,
@@ -310,14 +310,14 @@ class Expression(
     def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
         """Name the keys that the measure needs and has not, or has and does not use."""
         measure = section.get("measure")
-        if not isinstance(measure, str) or measure not in _NEEDED:
+        if not isinstance(measure, str) or measure not in NEEDED_KEYS:
             return
-        needed = _NEEDED[measure]
+        needed = NEEDED_KEYS[measure]
         for key in needed:
             if key not in section:
                 yield (), f"measure {measure} needs '{key}'"
         for key in section:
-            if key not in ("measure", *needed, *_WINDOW_OF[measure]):
+            if key not in ("measure", *needed, *WINDOW_KEYS[measure]):
                 yield (key,), f"measure {measure} does not use '{key}'; remove it"
 
 
@@ -331,7 +331,7 @@ def _check_reason(words: str) -> str:
 
 def _check_direction(direction: Direction, info: ValidationInfo) -> Direction:
     expression = info.data.get("expression")
-    if expression and expression.measure in _NEVER_CONSTRAINED and direction is not Direction.OPEN:
+    if expression and expression.measure in OPEN_MEASURES and direction is not Direction.OPEN:
         raise ValueError(
             f"measure {expression.measure} can be missing, so its direction must be open"
         )
@@ -540,6 +540,11 @@ class Priority(Entry):
     source: Text
     custody_state: State | None = None
 
+    @classmethod
+    def make_empty(cls) -> "Priority":
+        """Return the priority of a catalogue that estimates nothing."""
+        return cls(ladder=(), source="no outcomes")
+
 
 def _check_horizons(priority: Priority, info: ValidationInfo) -> Priority:
     named = {rung.outcome for rung in priority.ladder}
@@ -550,17 +555,41 @@ def _check_horizons(priority: Priority, info: ValidationInfo) -> Priority:
 
 
 @dataclass(frozen=True)
-class _Wording(Entry):
+class Wording(Entry):
+    """Two statements that stand beside every list, score and report."""
+
     advisory: Text
     estimate: Text
 
 
 @dataclass(frozen=True)
-class Catalogue(Entry, rfs="baselines.rfs", digest="", text=""):
+class IndicatorFamily:
+    """Indicators that one item of a file makes.
+
+    Parameters
+    ----------
+    line
+        The item's line in the file, counted from 1.
+    name
+        The item's name with its placeholders.
+    members
+        Names of the indicators, in catalogue order.
+    """
+
+    line: int
+    name: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Catalogue(Entry, rfs="baselines.rfs", digest="", text="", families=""):
     """A whole checked catalogue.
 
-    ``digest`` is the SHA-256 of the file's text in UTF-8 and part of every bundle and score;
-    ``text`` is the file itself, which a bundle keeps.
+    ``text`` is the catalogue written out, families as their members and what is left out as its
+    default, which a bundle keeps: the file itself where it leaves nothing to write out. ``digest``
+    is the SHA-256 of that text in UTF-8 and part of every bundle and score. ``families`` says what
+    the file it was read from wrote short. Without ``outcomes`` it measures and trains no model;
+    with them it has a rule ``rfs`` and a ladder.
     """
 
     name: Name
@@ -577,13 +606,18 @@ class Catalogue(Entry, rfs="baselines.rfs", digest="", text=""):
     ]
     cohort: Annotated[CohortRule, Field(default_factory=CohortRule)]
     indicators: Annotated[Filled[Indicator], Field(max_length=MAX_INDICATORS)]
-    outcomes: Filled[Outcome]
+    outcomes: Annotated[Filled[Outcome], Field(default=())]
     flags: Annotated[tuple[Flag, ...], Field(default=())]
-    rfs: RfsRule
-    priority: Annotated[Priority, AfterValidator(_check_horizons)]
-    wording: Annotated[Mapping[str, str], written_as(_Wording, lambda words, _: asdict(words))]
+    rfs: Annotated[RfsRule | None, Field(default=None)]
+    priority: Annotated[
+        Priority, AfterValidator(_check_horizons), Field(default_factory=Priority.make_empty)
+    ]
+    wording: Annotated[Mapping[str, str], written_as(Wording, lambda words, _: asdict(words))]
     digest: Annotated[str, Field(default="")]
     text: Annotated[str, Field(default="")] = field(repr=False)
+    families: Annotated[tuple[IndicatorFamily, ...], Field(default=())] = field(
+        default=(), repr=False, compare=False
+    )
     estimands: tuple[Estimand, ...] = ()
     bounded: Bound | None = None
 
@@ -591,6 +625,21 @@ class Catalogue(Entry, rfs="baselines.rfs", digest="", text=""):
     def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
         """Return what is wrong between the sections."""
         yield from context.find_problems()
+        if "outcomes" not in section:
+            return
+        if "baselines" not in section:
+            yield (
+                (),
+                (
+                    "'baselines' is missing and there is no default; "
+                    "add it, or indicators of count and days_since_last"
+                ),
+            )
+        if "priority" not in section:
+            yield (
+                (),
+                "'priority' is missing; add it: how much each outcome weighs is for you to say",
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:

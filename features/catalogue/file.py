@@ -7,10 +7,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 from features.catalogue.declarations import Catalogue, Kind, find_state
-from features.contract.yaml_file import Found, Plain, Section, read_yaml
+from features.catalogue.long_form import find_sections, is_long, write_long_form
+from features.catalogue.words import SpokenValues, read_words
+from features.contract.yaml_file import (
+    Found,
+    Plain,
+    Section,
+    parse_yaml,
+    read_node,
+    read_yaml,
+    take_plain,
+)
 from features.contract.yaml_file import Path as YamlPath
-from features.errors import ConfigError
+from features.errors import CatalogueError, ConfigError
 
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "catalogues"
 
@@ -40,7 +52,7 @@ def load_catalogue(name_or_path: str | Path) -> Catalogue:
 
 
 def parse_catalogue(content: bytes, name: str) -> Catalogue:
-    """Read a catalogue from its bytes.
+    """Read a catalogue from its bytes, families and defaults written out first.
 
     Parameters
     ----------
@@ -54,9 +66,35 @@ def parse_catalogue(content: bytes, name: str) -> Catalogue:
     CatalogueError
         With every problem found, in line order.
     """
-    catalogue = read_yaml(content, name, Catalogue, read_vocabulary)
-    text = content.decode("utf-8-sig")
-    return replace(catalogue, digest=hashlib.sha256(text.encode()).hexdigest(), text=text)
+    root, text = parse_yaml(content, name), content.decode("utf-8-sig")
+    long = None
+    if not is_long(root):
+        long = write_long_form(text, root, name, _read_words(root, name))
+    if long is None:
+        catalogue = read_node(root, name, Catalogue, read_vocabulary)
+        return replace(catalogue, digest=_hash(text), text=text)
+    try:
+        catalogue = read_yaml(long.text.encode(), name, Catalogue, read_vocabulary)
+    except CatalogueError as error:
+        raise CatalogueError(name, long.locate(error.problems)) from None
+    if long.problems:
+        raise CatalogueError(name, long.problems)
+    return replace(catalogue, digest=_hash(long.text), text=long.text, families=long.families)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read_words(root: yaml.Node, name: str) -> SpokenValues:
+    """Return how values are said: what the file states of it, its kinds and its questions."""
+    vocabulary = read_vocabulary(take_plain(root))
+    _, section = find_sections(root).get("words", (root, None))
+    return SpokenValues(
+        stated={} if section is None else read_words(section, name, vocabulary),
+        kinds=vocabulary.kinds,
+        questions=vocabulary.questions,
+    )
 
 
 @dataclass(frozen=True)
@@ -68,7 +106,7 @@ class FieldVocabulary:
     """
 
     tree: tuple[tuple[YamlPath, Kind], ...]
-    facts: frozenset[str]
+    questions: Mapping[str, str]
     names: Mapping[str, tuple[tuple[YamlPath, str], ...]]
 
     @cached_property
@@ -78,6 +116,11 @@ class FieldVocabulary:
         for _, kind in self.tree:
             kinds.setdefault(kind.name, kind)
         return kinds
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """Names of the facts."""
+        return frozenset(self.questions)
 
     @cached_property
     def states(self) -> frozenset[str]:
@@ -156,7 +199,10 @@ def read_vocabulary(data: Plain) -> FieldVocabulary:
     lists = {name: root.get(name, []) for name in ("indicators", "outcomes", "estimands")}
     return FieldVocabulary(
         tree=tuple(_walk_kinds(root.get("kinds", {}), ("kinds",))),
-        facts=frozenset(_section(root.get("facts", {}))),
+        questions={
+            name: question if isinstance(question := _section(fact).get("question"), str) else name
+            for name, fact in _section(root.get("facts", {})).items()
+        },
         names={name: tuple(_walk_names(items, name)) for name, items in lists.items()}
         | {"ladder": tuple(_walk_names(ladder, "ladder"))},
     )

@@ -275,9 +275,25 @@ def read_yaml(
         With every problem found, in line order. Alone if the file is not YAML, is too large or
         deep, or uses anchors or aliases.
     """
+    return read_node(parse_yaml(content, name), name, form, context)
+
+
+def read_node(
+    node: yaml.Node,
+    name: str,
+    form: type[T],
+    context: Callable[[Plain], object] = lambda data: None,
+) -> T:
+    """Read a document that :func:`parse_yaml` gave into a class, as :func:`read_yaml` does.
+
+    Raises
+    ------
+    CatalogueError
+        With every problem found, in line order.
+    """
     lines: dict[Path, int] = {(): 1}
     problems: list[Problem] = []
-    data = _take(_parse(content, name), (), lines, problems)
+    data = _take(node, (), lines, problems)
     try:
         read: T = find_adapter(form).validate_python(data, context=context(data))
     except ValidationError as error:
@@ -304,6 +320,11 @@ def _place(path: Path) -> str:
     return steps.strip(".") or "file"
 
 
+def take_plain(node: yaml.Node) -> Plain:
+    """Return a node as texts, lists and mappings, whatever is wrong with it."""
+    return _take(node, (), {}, [])
+
+
 def _take(node: yaml.Node, path: Path, lines: dict[Path, int], problems: list[Problem]) -> Plain:
     """Return a node as texts, lists and mappings, and note the line of each path below it."""
     if isinstance(node, yaml.SequenceNode):
@@ -327,7 +348,14 @@ def _take(node: yaml.Node, path: Path, lines: dict[Path, int], problems: list[Pr
     return section
 
 
-def _parse(content: bytes, name: str) -> yaml.Node:
+def parse_yaml(content: bytes, name: str) -> yaml.Node:
+    """Return the top node of a file's one document.
+
+    Raises
+    ------
+    CatalogueError
+        If the file is not YAML, is empty, too large or deep, or uses anchors or aliases.
+    """
     if len(content) > MAX_BYTES:
         raise _refuse_file(name, 0, f"the file is larger than {MAX_BYTES:,} bytes; shorten it")
     try:

@@ -205,12 +205,13 @@ def find_indicator(catalogue: Catalogue, name: str) -> Indicator:
     Raises
     ------
     ConfigError
-        If there is none; names that are close are listed.
+        If there is none; names that are close are listed, or the members of a family.
     """
     known = {indicator.name: indicator for indicator in catalogue.indicators}
     if name in known:
         return known[name]
-    close = difflib.get_close_matches(name, known, n=3)
+    families = {family.name: family.members for family in catalogue.families}
+    close = families.get(name, ()) or difflib.get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else "its file lists them"
     raise ConfigError(f"the catalogue '{catalogue.name}' has no indicator of that name; {hint}")
 

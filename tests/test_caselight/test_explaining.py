@@ -120,3 +120,47 @@ def test_a_date_after_the_extract_is_refused(small_unit, capfd):
     command = ["landmines", str(small_unit.folder), "--catalogue", "stalking"]
     assert run([*command, "--as-of", "2199-01-01"]) == 2
     assert "extract" in capfd.readouterr().err
+
+
+def test_members_of_a_family_are_found_by_name_and_by_the_name_of_the_family(
+    small_unit, busy_case, tmp_path, capfd
+):
+    """A member is explained like any indicator; the family's own name lists its members."""
+    catalogue = tmp_path / "short.yaml"
+    catalogue.write_text(
+        "kinds: {threat: {label: threats}, contact: {label: contacts}}\n"
+        "indicators:\n  - {of: {kind: [threat, contact]}, within: [28d, ever]}\n"
+    )
+    assert run(["check-catalogue", str(catalogue)]) == 0
+    told = capfd.readouterr().out
+    assert "4 indicators, 0 outcomes" in told
+    assert "line 3: {kind}_{within} makes 4 indicators, threat_28d to contact_ever" in told
+    command = ["explain-indicator", str(small_unit.folder), busy_case]
+    chosen = ["--as-of", "2026-10-01", "--catalogue", str(catalogue)]
+    assert run([*command, "contact_ever", *chosen]) == 0
+    assert "contacts on record: " in capfd.readouterr().out
+    assert run([*command, "{kind}_{within}", *chosen]) == 2
+    assert "threat_28d or threat_ever or contact_28d" in capfd.readouterr().err
+
+
+def test_a_catalogue_of_kinds_and_indicators_measures_and_trains_nothing(
+    small_unit, tmp_path, capfd
+):
+    """`caselight features` needs no more; `caselight train` asks for outcomes in one line."""
+    catalogue = tmp_path / "short.yaml"
+    catalogue.write_text(
+        "kinds: {threat: {label: threats}}\n"
+        "indicators:\n  - {of: {kind: threat}, within: [28d, ever]}\n"
+    )
+    chosen = ["--catalogue", str(catalogue)]
+    out = tmp_path / "out.parquet"
+    command = ["features", str(small_unit.folder), *chosen, "--as-of", "2026-10-01"]
+    assert run([*command, "--out", str(out)]) == 0
+    assert list(pd.read_parquet(out).columns) == ["case_id", "as_of", "threat_28d", "threat_ever"]
+    capfd.readouterr()
+    command = ["train", str(small_unit.folder), *chosen, "--out", str(tmp_path / "bundle")]
+    command += ["--train-as-of", "2026-08-01", "--test-as-of", "2026-09-01"]
+    assert run(command) == 2
+    assert "add the section 'outcomes'" in capfd.readouterr().err
+    assert run(["landmines", str(small_unit.folder), *chosen]) == 2
+    assert "add the section 'outcomes'" in capfd.readouterr().err

@@ -11,6 +11,9 @@ import pandas as pd
 from features.catalogue.declarations import (
     DAY_US,
     Catalogue,
+    Direction,
+    Measure,
+    Selector,
     find_state,
 )
 from features.contract.arrays import NEVER, Float64, Int64
@@ -102,6 +105,42 @@ def widen_kinds(catalogue: Catalogue, kinds: Sequence[str]) -> tuple[str, ...]:
         found.append(name)
         waiting += reversed(below.get(name, []))
     return tuple(dict.fromkeys(found))
+
+
+def list_grave_kinds(catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the kinds of event that a catalogue declares to be grave, gravest first.
+
+    They are the kinds of its outcomes from the top of the ladder down, of its other outcomes, and
+    those counted by its urgent flags, as far as an indicator measures them. The kinds of the
+    mildest outcome are left out: it takes in nearly everything. Where nothing is left they are the
+    kinds of which the indicators say that more of them raises risk.
+    """
+    outcomes = {outcome.name: outcome for outcome in catalogue.outcomes}
+    climbed = [rung.outcome for rung in reversed(catalogue.priority.ladder) if rung.outcome]
+    mildest = _find_tops(catalogue, outcomes[climbed[-1]].of) if climbed else ()
+    selectors = [outcomes[name].of for name in dict.fromkeys([*climbed, *outcomes])]
+    flagged = [flag.expression for flag in catalogue.flags if flag.urgent]
+    selectors += [one.of for one in flagged if one.measure is Measure.COUNT and one.of]
+    measured = [one for one in catalogue.indicators if one.expression.of is not None]
+    seen = {kind for one in measured if one.expression.of for kind in one.expression.of.kind}
+    grave = [kind for one in selectors if one.actor for kind in _find_tops(catalogue, one)]
+    found = [kind for kind in grave if kind in seen and kind not in mildest]
+    if not found:
+        raising = [one for one in measured if one.direction is Direction.RAISES]
+        found = [
+            kind
+            for one in raising or measured
+            if one.expression.of
+            for kind in _find_tops(catalogue, one.expression.of)
+        ]
+    return tuple(dict.fromkeys(found))
+
+
+def _find_tops(catalogue: Catalogue, selector: Selector) -> tuple[str, ...]:
+    """Return the kinds of a selector that no other kind of it takes in."""
+    kinds = catalogue.kinds
+    named = [kind for kind in selector.kind if kind in kinds]
+    return tuple(kind for kind in named if kinds[kind].parent not in named)
 
 
 class Variants(NamedTuple):

@@ -53,6 +53,7 @@ def fit_candidate(
         Settings of LightGBM for :attr:`Candidate.TUNED`.
     """
     if candidate is Candidate.RULE:
+        assert catalogue.rfs is not None, "a catalogue with outcomes has a rule"
         return fit_rfs(rows, catalogue.rfs, catalogue.columns).raw
     if candidate is Candidate.LOGISTIC:
         return fit_logistic(rows, config).probability

@@ -188,7 +188,7 @@ def fit_at_origin(
         outcome=outcome,
         rows=rows,
         boosted=None,
-        rfs=fit_rfs(rows, catalogue.rfs, catalogue.columns) if mixed else None,
+        rfs=fit_rfs(rows, catalogue.rfs, catalogue.columns) if mixed and catalogue.rfs else None,
         logistic=fit_logistic(rows, config) if mixed else None,
         backtest=backtest,
         idle=find_uninformative(outcome.name, rows, catalogue, encoding, config)
