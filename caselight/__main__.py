@@ -21,6 +21,7 @@ from caselight.commands import (
     explain_indicator,
     features,
     import_,
+    init,
     landmines,
     monotonicity,
     promote,
@@ -46,6 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("simulate")(simulate.simulate)
+app.command("init")(init.init)
 app.command("import")(import_.import_)
 app.command("features")(features.features)
 app.command("train")(train.train)

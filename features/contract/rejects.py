@@ -23,7 +23,9 @@ RowAsSent = Mapping[str, object]
 
 REMEDIES: Final[Mapping[str, str]] = {
     "missing": "fill the cell; the column is required",
-    "unreadable_moment": "write an ISO 8601 date or time, such as 2025-03-01 or 2025-03-01T14:30",
+    "unreadable_moment": "write an ISO 8601 date or time, such as 2025-03-01 or 2025-03-01T14:30, "
+    "or state the form of the dates in the mapping file's 'format'",
+    "other_date_format": "write the date as the mapping's 'format' says, or add its form there",
     "implausible_date": "correct the date; it lies before 1940, long after the extract, or was "
     "recorded after it",
     "unreadable_number": "write a finite number with a decimal point",
@@ -42,6 +44,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "long_number": "export the column as text: a workbook keeps 15 digits of a number and makes "
     "zeros of the others",
     "unmapped_value": "add the value to the mapping file",
+    "no_first_record": "send a record of the case, or state when the case came to be known",
     "conflict": "decide which version is right and send it as a correction (supersedes)",
     "unknown_case": "send the case first, or correct case_id",
     "supersedes_other_case": "correct 'supersedes'; it names a record of another case",

@@ -68,7 +68,7 @@ def label_late(history, catalogue, outcome, as_of_us, cases, known_us):
 @pytest.fixture(scope="module")
 def searched(unit):
     """Search the small unit once; return what was found, and what it held before."""
-    before = unit.folder.events.copy(), unit.history.events.superseded_at.copy()
+    before = unit.folder.frame("events").copy(), unit.history.events.superseded_at.copy()
     return search_leaks(unit.folder, unit.history, unit.catalogue, unit.dates), before
 
 
@@ -92,7 +92,7 @@ def test_no_value_and_no_label_moves(unit, searched):
 def test_planting_changes_nothing_in_the_original(unit, searched):
     """The folder and its history are the same after a search as before."""
     _, before = searched
-    assert unit.folder.events.equals(before[0])
+    assert unit.folder.frame("events").equals(before[0])
     assert np.array_equal(unit.history.events.superseded_at, before[1])
     assert "landmine" not in unit.history.events.event_id.astype(str).tolist()
 
