@@ -98,7 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
     install_handlers(app)
     install_page_errors(app)
     for router in ROUTERS:
-        # Left by the gate before the answer goes out, so that no look is shown that was not logged.
+        # Left by the gate before the answer goes out: nothing is shown whose access was not logged.
         app.include_router(
             router,
             dependencies=[Depends(pass_gate, scope="function")],

@@ -4,9 +4,10 @@ Names of unknown fields, path parts, headers and values are a caller's data: non
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from features.errors import CaselightError
 
@@ -52,24 +53,27 @@ ErrorCode = (
 """
 
 
-class RequestProblem(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RequestProblem:
     """One thing wrong in a request: where, a stable code, and how to correct it."""
 
-    where: str = Field(examples=["cases[0].events[2].occurred_at"])
-    code: str = Field(examples=["unreadable_moment"])
-    remedy: str = Field(examples=["write an ISO 8601 date or time"])
+    where: Annotated[str, Field(examples=["cases[0].events[2].occurred_at"])]
+    code: Annotated[str, Field(examples=["unreadable_moment"])]
+    remedy: Annotated[str, Field(examples=["write an ISO 8601 date or time"])]
 
 
-class ErrorBody(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ErrorBody:
     """What went wrong, in words that hold nothing of the request."""
 
-    code: str = Field(examples=["invalid_request"])
-    message: str = Field(examples=["the request holds 1 problem"])
-    remedy: str = Field(examples=["correct the problems listed and send it again"])
-    problems: list[RequestProblem] = []
+    code: Annotated[str, Field(examples=["invalid_request"])]
+    message: Annotated[str, Field(examples=["the request holds 1 problem"])]
+    remedy: Annotated[str, Field(examples=["correct the problems listed and send it again"])]
+    problems: tuple[RequestProblem, ...] = ()
 
 
-class ErrorResponse(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ErrorResponse:
     """The shape of every error."""
 
     error: ErrorBody
@@ -109,7 +113,7 @@ class ServiceError(Exception):
     ) -> None:
         super().__init__(code)
         self.code = code
-        self.body = ErrorBody(code=code, message=message, remedy=remedy, problems=list(problems))
+        self.body = ErrorBody(code=code, message=message, remedy=remedy, problems=tuple(problems))
 
 
 def invalid(problems: Sequence[RequestProblem]) -> ServiceError:

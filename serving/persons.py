@@ -54,6 +54,11 @@ class Person:
         if not self.subject:
             object.__setattr__(self, "subject", f"local:{self.name.casefold()}")
 
+    @property
+    def in_full(self) -> str:
+        """The name with the role and the agency."""
+        return f"{self.name} ({self.role}, {self.agency})"
+
     def columns(self) -> dict[str, str]:
         """Return what the store keeps with everything that the person does."""
         return {

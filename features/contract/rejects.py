@@ -141,6 +141,7 @@ def write_rejects(rejects: Rejects, folder: Path, stage: str) -> str:
     place = folder / FOLDER
     place.mkdir(mode=0o700, exist_ok=True)
     path = place / f"{stage}.csv"
+    # A file that is there keeps its mode, and others might read it: it is made anew.
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:

@@ -25,7 +25,7 @@ class EventArrays(NamedTuple):
 
     ``coded`` are the codes of ``CODED_COLUMNS``, then ``via``; ``n_codes`` how many distinct values
     each has whose values are counted. The signature of an event adds up, for every ``column``,
-    ``classes[class_start + code]``; it stands in ``signature`` instead where a plan has too many
+    ``classes[class_start + code]``; it is in ``signature`` instead where a plan has too many
     to list. ``state`` and ``edge`` say for each kind which state it touches, and 1 for a start or 2
     for an end; their last place is that of no kind.
     """
@@ -84,6 +84,7 @@ def bind(plan: Plan, history: History) -> Binding:
     signature, matches = _NO_CODES, plan.matches
     if matches is None:
         signature, matches = _sign(plan, columns, len(events))
+    # An event without a kind has the code -1, which reads the last entry.
     edges = [*(plan.edges.get(kind, _NO_EDGE) for kind in events.kind.values), _NO_EDGE]
     return Binding(
         events=EventArrays(
@@ -95,6 +96,7 @@ def bind(plan: Plan, history: History) -> Binding:
             value=events.value,
             incident=events.incident,
             coded=tuple([_plain(column.codes) for column in columns]),  # type: ignore[arg-type]
+            # Sizes the marks of values already counted: columns that no measure counts need none.
             n_codes=_int32([len(columns[n].values) if n in plan.fields else 0 for n in _NUMBERS]),
             n_details=len(events.detail.values),
             columns=_int32(used),
@@ -126,11 +128,12 @@ def _plain(codes: Int32) -> Int32:
 
 def _classify(plan: Plan, columns: list[Coded], used: list[int]) -> tuple[list[int], list[int]]:
     """Return what each value of each used column counts in a signature, and where column by column
-    the first value stands; the empty cell stands before it.
+    the first value is; the empty cell is before it.
     """
     starts, classes = [], []
     for n in used:
         asked, stride = plan.conditions[_COLUMNS[n]], plan.strides[_COLUMNS[n]]
+        # One before where the column starts, where the code -1 of an empty cell finds it.
         classes.append(asked.empty * stride)
         starts.append(len(classes))
         classes += [asked.classify(value) * stride for value in columns[n].values]
@@ -147,6 +150,7 @@ def _sign(plan: Plan, columns: list[Coded], size: int) -> tuple[Int32, Matches]:
         asked = plan.conditions[name]
         classes = np.array([*map(asked.classify, column.values), asked.empty], dtype=np.int64)
         pairs = number * len(asked.met) + classes[column.codes]
+        # Numbered anew after each column: the products of all classes could outgrow the type.
         distinct, number = np.unique(pairs, return_inverse=True)
         before, its_class = np.divmod(distinct, len(asked.met))
         met = met[before] & asked.met[its_class]

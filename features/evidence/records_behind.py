@@ -42,6 +42,7 @@ class CaseMoment:
         return np.asarray(
             events.measured[rows]
             & in_force(events.recorded_at[rows], events.superseded_at[rows], as_of)
+            # Strict on both clocks: the moment itself is not yet past.
             & (events.occurred_at[rows] < as_of)
         )
 
@@ -53,6 +54,7 @@ class CaseMoment:
             column = getattr(events, name)
             wanted = _condition(selector, name)
             if wanted is not None:
+                # The last place is that of an empty cell, code -1, which meets no condition.
                 allowed = np.array([*(wanted(value) for value in column.values), False])
                 met &= allowed[column.codes[self.rows]]
         via = events.via
@@ -60,6 +62,7 @@ class CaseMoment:
         met &= linked[via.codes[self.rows]]
         value = events.value[self.rows]
         if selector.value_min is not None:
+            # An unknown value compares false and so lies within no limits, as in the engine.
             met &= value >= selector.value_min
         if selector.value_max is not None:
             met &= value <= selector.value_max
@@ -210,6 +213,7 @@ def _first_sights(moment: CaseMoment, expression: Expression, found: Int64, star
 
 def _largest(moment: CaseMoment, found: Int64) -> Int64:
     value = moment.history.events.value[moment.rows][found]
+    # Where none states a value, the missing one rests on all of them.
     if not len(found) or np.isnan(value).all():
         return found
     return np.asarray(found[value == np.nanmax(value)])
@@ -245,6 +249,7 @@ def _fact_behind(moment: CaseMoment, name: str) -> tuple[str, ...]:
         (facts.name.codes[rows] == facts.name.values.index(name))
         & in_force(facts.recorded_at[rows], facts.superseded_at[rows], moment.as_of_us)
     )
+    # Of several answers in force the last one holds.
     return tuple(facts.fact_id[rows][found[-1:]])
 
 
@@ -287,6 +292,7 @@ def _match_ends(opened: list[int], closed: list[int], at: Int64, as_of_us: int) 
     for start in opened:
         was_open = any(interval.start_us < at[start] <= interval.end_us for interval in intervals)
         after = [end for end in closed if at[end] > at[start]]
+        # As the pass has it: an end of the same moment closes what had been open, else this start.
         if not was_open and any(at[end] == at[start] for end in closed):
             continue
         last = after[0] if after else None

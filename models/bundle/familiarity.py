@@ -90,6 +90,11 @@ class Familiarity:
             Shape ``(n_columns,)``, a row of the indicator matrix.
         n_records
             Events and facts of the case known at that moment.
+
+        Returns
+        -------
+        FileMark
+            Thin, strange, neither or both.
         """
         answered = int((~np.isnan(values[self.questions])).sum()) if len(self.questions) else None
         few_answers = answered is not None and answered < self.least_answered

@@ -1,4 +1,4 @@
-"""Whether a store is whole: its schema, its order, its references, and where cases stand."""
+"""Whether a store is whole: its schema, its order, its references, and the status of cases."""
 
 from typing import Final
 

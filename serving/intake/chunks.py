@@ -5,6 +5,7 @@ never stored again, and one that was not leaves nothing behind.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -244,6 +245,6 @@ def _clean(cell: Any) -> Any:
         return [_clean(inner) for inner in cell]
     if isinstance(cell, str):
         return cell.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(cell, float) and cell - cell != 0:
+    if isinstance(cell, float) and not math.isfinite(cell):
         return str(cell)
     return cell

@@ -232,6 +232,7 @@ def choose_facts(source: CaseFile, target: CaseFile) -> pd.DataFrame:
     last = source.facts.sort_values(order).drop_duplicates("name", keep="last")
     known = target.facts.groupby("name")["recorded_at"].max().to_dict()
     later = [
+        # Before every moment, where the target has no answer to the question.
         recorded_at > known.get(name, UNREADABLE)
         for name, recorded_at in zip(last["name"], last["recorded_at"], strict=True)
     ]

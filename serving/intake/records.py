@@ -30,6 +30,7 @@ from serving.store.lookups import is_among, list_pairs
 
 RETENTION_CLASS: Final = "standard"
 """Class of a case that nobody has given another one."""
+# No file has a NUL in its name, so that no row that came is taken for a stored one.
 _STORED: Final = "\0stored"
 """Stands for the file of a row that is in the store already."""
 _ELSEWHERE: Final = "\0elsewhere"
@@ -80,7 +81,7 @@ def append_rows(
     rules: StandingRules | None = None,
     hidden: Collection[str] = (),
 ) -> Appended:
-    """Store rows, and work out again where their cases stand, in one transaction.
+    """Store rows, and work out the status of their cases again, in one transaction.
 
     A row whose ``supersedes`` names a record that is not here yet is kept. One that names a record
     which only another case has is a reject: where identifiers are used again from case to case,
@@ -92,7 +93,7 @@ def append_rows(
         The open transaction. Other writers wait from here on until it ends.
     tables
         Normalised frames (:func:`features.intake.normalisation.normalise`) by the contract's names,
-        with the cases' own identifiers; ``_file`` and ``_row`` say in rejects where each row stood.
+        with the cases' own identifiers; ``_file`` and ``_row`` say in rejects where each row was.
     unit
         What holds for the whole store.
     import_key
@@ -110,6 +111,7 @@ def append_rows(
     repeats, rejects = 0, []
     for name, frame in given.items():
         known = keys.known | set(kept["cases"]["case_id"] if "cases" in kept else ())
+        # To the sender a case that they may not see is one that is not there (ADR 20).
         known -= set(hidden)
         found = _sort_rows(writing.connection, name, keys.put(frame), known, hidden)
         kept[name] = found.frame
@@ -118,7 +120,11 @@ def append_rows(
     _store(writing, kept, keys, import_key)
     new_keys = frozenset(kept["cases"]["case_id"]) if "cases" in kept else frozenset()
     changed = frozenset(
-        key for name, frame in kept.items() if name != "people" for key in frame["case_id"]
+        # People are for the audit alone: they move no case and are in no score.
+        key
+        for name, frame in kept.items()
+        if name != "people"
+        for key in frame["case_id"]
     )
     forwarded = forward_rows(writing, kept) if keys.some_merged else {}
     if forwarded:

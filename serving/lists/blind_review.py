@@ -93,6 +93,7 @@ def seat(places: Sequence[Place], share: float, seed: str) -> tuple[Seat, ...]:
     seed
         The sitting's seed.
     """
+    # By key, so that the same seed draws the same cases whatever order they came in.
     ordered = sorted(places, key=lambda place: place.candidate.key)
     matched, chance = _match(ordered, seed)
     source = open_draw(seed, "blind share")
@@ -101,6 +102,7 @@ def seat(places: Sequence[Place], share: float, seed: str) -> tuple[Seat, ...]:
         key = place.candidate.key
         by_match = 1.0 if place.rule == "random" else chance.get(key, 0.0)
         blind = place.rule == "random" or key in matched or bool(number < share)
+        # Either draw makes a row blind, and they are independent.
         seats.append(Seat(place, blind, 1 - (1 - share) * (1 - by_match)))
     return _order(seats, places, seed)
 
@@ -305,6 +307,7 @@ def _store_view(
     ).one_or_none()
     if stored is not None:
         return
+    # Somebody was first. The same view sent again by the same person is no conflict.
     stands = connection.execute(
         select(func.count())
         .select_from(first_views)

@@ -130,6 +130,7 @@ def open_sitting(
     need_opener(person)
     now_us = store.clock()
     with store.reading() as connection:
+        # Composed before anybody has to wait; `_store` sees whether another list came first.
         before = current_sitting(connection)
         if before is not None and again is None and _same_day(before.opened_at_us, now_us, unit):
             return Opened(before, is_new=False)
@@ -141,6 +142,7 @@ def open_sitting(
 
 
 def _same_day(one_us: int, other_us: int, unit: Unit) -> bool:
+    # By the unit's own calendar: its day does not end at midnight UTC.
     days = [to_datetime(us, unit.time_zone).date() for us in (one_us, other_us)]
     return days[0] == days[1]
 

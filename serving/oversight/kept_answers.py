@@ -96,6 +96,8 @@ class Keeper:
                     target=self._work_out, args=(entry, make), name="oversight", daemon=True
                 )
                 entry.work.start()
+            # An earlier answer is there and a new one would not come in time: the page shows that
+            # one.
             is_slow = entry.answer is not None and entry.cost_s > self._wait_s
             return None if is_slow else entry.work
 

@@ -25,7 +25,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/pack", response_class=HTMLResponse)
 def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLResponse:
-    """Show the pack of the current sitting: a look at every case on its list."""
+    """Show the pack of the current sitting: an access to every case on its list."""
     unit = service.need_unit()
     bundle = service.champion.find()
     catalogue = bundle.catalogue if bundle else None

@@ -109,6 +109,7 @@ def read_case_records(
     raisings = _read_raisings(connection, there)
     made = {
         key: CaseFacts(
+            # A date alone is the last microsecond of its day, which may not be over.
             arrived_at_us=min(row["recorded_at"], now_us),
             turn=turns.get(key),
             decision=_make_decision(row),
@@ -127,6 +128,8 @@ def read_case_records(
             record_seq=max(row["stored_seq"], *(row[name] or 0 for name in _LAST_SEQS)),
             score=None if row["score_key"] is None else row,
             first_read_at_us=row["read_at_us"],
+            # Days for a first read count from the import: a store filled with years of history
+            # would begin with all of it overdue (ADR 14).
             known_since_us=max(made[key].arrived_at_us, row["begun_at_us"] or 0),
             sealed=bool(row["sealed"]),
             kept=_read_kept(row),
@@ -258,6 +261,7 @@ def _read_turns(
     for row in rows:
         if (row.case_key, row.event_id) in corrected or not _turns(row, now_us):
             continue
+        # A record alone merges a case only where it came with it; else people do (ADR 14).
         if row.kind == _MERGED and row.import_key != there[row.case_key]["import_key"]:
             continue
         before = latest.get(row.case_key)
@@ -304,6 +308,7 @@ def _find_corrected(
     for row in corrections:
         if row.kind in _LIFECYCLE or (row.case_key, row.supersedes) in lifecycle:
             tangled.add(row.case_key)
+    # Only where a correction touches these records is the whole history of a case read.
     if not tangled:
         return set()
     zone = there[next(iter(tangled))]["time_zone"]

@@ -16,7 +16,7 @@ _PROBLEMS: Final[Mapping[FaultKind, str]] = {
     "reordered": "it is not in its place",
     "foreign": "it does not belong where it is, or was written with another key",
     "unknown": "it cannot be checked: the line before it is lost",
-    "head": "the book's head is missing or does not name its last line",
+    "head": "the head is missing or does not name the last line",
 }
 """Kinds that are the same words everywhere; of the others the numbers are given."""
 _NAMES: Final = [column.name for column in COLUMNS]
@@ -33,7 +33,7 @@ _MOST_SUSPECTS: Final = 50
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with a book.
+    """One thing that is wrong with a log.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ class _Held:
 
 @dataclass
 class Walk:
-    """A pass along one book.
+    """A pass along one log.
 
     Parameters
     ----------
     key, book
-        The audit key, and which book.
+        The audit key, and which log.
     mac
         The mac before the first line that is read; ``None`` where it was lost.
     before
@@ -116,6 +116,7 @@ class Walk:
 
     def take(self, rows: Iterable[Sequence[Any]]) -> None:
         """Go on along some lines, in the order of their numbers; the mac stands last in each."""
+        # The common case is written out without a call: there is an entry for every page shown.
         key, digest = self.key, hmac.digest
         for row in rows:
             *values, mac = row
@@ -152,7 +153,7 @@ class Walk:
                 self.note(
                     self.number + 1,
                     "truncated",
-                    f"the book ends before line {number:,}, whose head was exported",
+                    f"the log ends before line {number:,}, whose head was exported",
                 )
 
     def name_moved(self) -> None:

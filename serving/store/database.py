@@ -162,18 +162,20 @@ class Writing:
     def refresh_touched(self) -> None:
         """Refresh the standings of the cases that were touched so far."""
         while self._owed.touched:
+            # Taken out first: a refresh reads the table itself, and that leads here again.
             refresher, keys = self._owed.touched.pop(0)
             refresher.refresh(self, keys)
 
     def store_head(self) -> None:
         """Write into the head row how far places in the order were given."""
         if self._owed.is_ahead:
+            # Noted before the statement, which names the column and so leads here again.
             self._owed.is_ahead = False
             head = update(unit).where(unit.c.id == 1).values(last_seq=self._owed.head)
             self.connection.execute(head)
 
     def owed_lines(self) -> Sequence[AuditEntry]:
-        """Return the lines of the book of changes that the transaction owes at its end."""
+        """Return the lines of the log of changes that the transaction owes at its end."""
         return self._ledger.list_entries()
 
 
@@ -186,9 +188,9 @@ class Store:
     engine
         The database.
     looks
-        The database of the book of looks: on SQLite a file of its own, else the same.
+        The database of the access log: on SQLite a file of its own, else the same.
     audit_key
-        What the lines of both books are chained with.
+        What the lines of both logs are chained with.
     clock
         What time it is.
     """
@@ -211,7 +213,7 @@ class Store:
 
     @contextmanager
     def reading_looks(self) -> Iterator[Connection]:
-        """Open a transaction that sees one state of the book of looks, and writes nothing."""
+        """Open a transaction that sees one state of the access log, and writes nothing."""
         with _read(self.looks) as connection:
             yield connection
 
@@ -219,7 +221,7 @@ class Store:
     def writing(self) -> Iterator[Writing]:
         """Open a transaction that may write; it is committed where the block ends without error.
 
-        What it stored is told in the book of changes, in the same transaction: both are there
+        What it stored is told in the log of changes, in the same transaction: both are there
         afterwards, or neither.
         """
         options: dict[str, Any] = {WRITES: True}
@@ -238,7 +240,7 @@ class Store:
                 append_lines(connection, self.audit_key, CHANGES, owed, writing.now_us)
 
     def look(self, *, cases: Sequence[str] = (), done: bool = True) -> None:
-        """Write into the book of looks what the act that is going on shows, before it is shown.
+        """Write into the access log what the act that is going on shows, before it is shown.
 
         Parameters
         ----------
@@ -263,7 +265,7 @@ class Store:
         except (SQLAlchemyError, ConfigError):
             raise ServiceError(
                 "look_not_recorded",
-                "the look could not be recorded, so nothing is shown",
+                "the access could not be logged, so nothing is shown",
                 "tell the operator to run `caselight audit verify`",
             ) from None
 
@@ -294,6 +296,7 @@ def _keep_fresh(writing: Writing) -> None:
     """Let the transaction find what it owes wherever it reads that itself."""
 
     def settle(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        # By the text of the statement: no query of the transaction can forget to ask.
         if standings.name in statement:
             writing.refresh_touched()
         if unit.c.last_seq.name in statement:
@@ -304,8 +307,11 @@ def _keep_fresh(writing: Writing) -> None:
 
 @contextmanager
 def _read(engine: Engine) -> Iterator[Connection]:
+    # Begun empty with the transaction: what is kept is never older than what it sees.
     options: dict[str, Any] = {KEPT: {}}
     if engine.dialect.name != "sqlite":
+        # One state for all queries of an answer; by default PostgreSQL gives each query its own. A
+        # transaction of SQLite has one anyway.
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect().execution_options(**options) as connection:
         try:
@@ -330,7 +336,7 @@ def open_store(
     clock
         What time it is.
     audit_key
-        What the audit books are chained with; found by
+        What the audit log is chained with; found by
         :func:`serving.store.audit_keys.find_audit_key` where absent.
     any_key
         Open it even if the books do not fit the key, to tell what is wrong with them.
@@ -355,7 +361,7 @@ def open_store(
 
 
 def _has_begun(engine: Engine) -> bool:
-    """Return whether the store's book of changes was begun; no file is made by asking."""
+    """Return whether the store's log of changes was begun; no file is made by asking."""
     file = find_file(engine)
     if file is not None and not file.exists():
         return False
@@ -377,4 +383,4 @@ def _check_keys(store: Store) -> None:
             if has_books(connection):
                 check_key(connection, store.audit_key, LOOKS)
     except SQLAlchemyError:
-        pass  # the book is not there: `check_store` tells it, and no look can be taken
+        pass  # the book is not there: `check_store` tells it, and no access can be logged

@@ -1,4 +1,4 @@
-"""Engines: how SQLite and PostgreSQL are opened, and where SQLite's book of looks lies."""
+"""Engines: how SQLite and PostgreSQL are opened, and where SQLite's access log lies."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +48,7 @@ def make_database(url: str) -> Engine:
 
 def _is_file(url: URL) -> bool:
     name = url.database or ":memory:"
+    # In memory each connection would have a store of its own.
     return not name.startswith((":memory:", "file:"))
 
 
@@ -59,19 +60,19 @@ def find_file(engine: Engine) -> Path | None:
 
 
 def name_looks_file(database: Path) -> Path:
-    """Return the file of the book of looks beside SQLite's: ``unit.looks.db`` for ``unit.db``."""
+    """Return the file of the access log beside SQLite's: ``unit.looks.db`` for ``unit.db``."""
     return database.with_name(f"{database.stem}.looks{database.suffix}")
 
 
 def make_looks_engine(engine: Engine, *, may_make: bool = False) -> Engine:
-    """Return the engine of the book of looks: on a server the database's own.
+    """Return the engine of the access log: on a server the database's own.
 
     Parameters
     ----------
     engine
         The store's database.
     may_make
-        Whether SQLite's file is made where it is absent; else using it is an error, so that a book
+        Whether SQLite's file is made where it is absent; else using it is an error, so that a log
         that was taken away is missed.
     """
     database = find_file(engine)
@@ -99,16 +100,21 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
+        # The driver would begin transactions by itself, and only before a write.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
+        # With less, the last commits of a write-ahead log may be lost in a power cut.
         cursor.execute("PRAGMA synchronous = FULL")
+        # SQLite checks references only on connections that ask for it.
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA temp_store = MEMORY")  # no case data in temporary files
+        # A negative number is of KiB, not of pages.
         cursor.execute("PRAGMA cache_size = -65536")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(WRITES, False)
+        # A transaction that began as a reader cannot go on to write if another wrote meanwhile.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

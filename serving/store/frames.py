@@ -102,6 +102,7 @@ def insert_columns(connection: Connection, table: Table, columns: dict[str, Sequ
     rows = list(zip(*columns.values(), strict=True))
     if not rows:
         return
+    # Only SQLAlchemy turns JSON into what the driver takes.
     plain = not any(isinstance(column.type, JSON) for column in table.columns)
     names = list(columns)
     if plain and len(rows) >= _MANY_ROWS:

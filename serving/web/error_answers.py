@@ -3,6 +3,7 @@
 import secrets
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final, get_args
 
 import structlog
@@ -81,7 +82,7 @@ _REMEDIES: Final = {
 
 def answer(body: ErrorBody, status: int | None = None) -> JSONResponse:
     """Return an error response, with the status of its code where no other is given."""
-    return JSONResponse({"error": body.model_dump()}, status_code=status or STATUSES[body.code])
+    return JSONResponse({"error": asdict(body)}, status_code=status or STATUSES[body.code])
 
 
 def describe_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -34,6 +34,7 @@ class SharedBins:
         self.whole = whole
         self._bins = lightgbm.Dataset(
             rows.encode(encoding),
+            # Only to fill the place: each outcome sets the labels of its own rows.
             label=everyone.astype(np.float64),
             feature_name=list(encoding.columns),
             params=dict(parameters),

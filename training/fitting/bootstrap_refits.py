@@ -110,6 +110,7 @@ def refit_ranks(
     """
     if n_refits < LEAST_REFITS:
         raise ValueError(f"bands need at least {LEAST_REFITS} refits")
+    # A seed of LightGBM is a whole number of 32 bits.
     seeds = np.random.default_rng(seed).integers(0, 2**31 - 1, n_refits)
     places = []
     for number, one in enumerate(seeds.tolist()):

@@ -56,6 +56,6 @@ class Gate:
         }
 
 
-def settle(is_within: bool) -> Verdict:
+def give_verdict(is_within: bool) -> Verdict:
     """Return the verdict on figures that are known."""
     return Verdict.PASSED if is_within else Verdict.REFUSED

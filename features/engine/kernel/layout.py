@@ -196,11 +196,13 @@ def lay_out(
     scratch.length[:] = 0
     scratch.n_open[:] = 0
     scratch.counters[N_INTERVALS] = 0
+    # A number instead of clearing: what an earlier layout left open counts as closed.
     scratch.counters[_BUILD] += 1
     moment_end = first
     for i in range(first, end):
         for n in range(n_lists):
             scratch.before[i - first, n] = scratch.length[n]
+        # Before the events of the same moment: an interval holds its start and not its end.
         if n_states > 0 and i == moment_end:
             while moment_end < end and events.occurred_at[moment_end] == events.occurred_at[i]:
                 moment_end += 1
@@ -229,6 +231,7 @@ def lay_out(
         scratch.before[end - first, n] = scratch.length[n]
     for state in range(n_states):
         if scratch.n_open[state] > 0:
+            # Until an end is recorded a state goes on: silence is no release.
             _add_interval(scratch, state, NEVER)
 
 
@@ -252,6 +255,7 @@ def _find_state(events: EventArrays, i: int) -> int:
 @allocates_nothing
 def _find_slot(events: EventArrays, i: int, state: int) -> int:
     """Return the number of an event's pair of state and detail."""
+    # One more than there are details, for records that state none.
     return state * (events.n_details + 1) + events.coded[_DETAIL][i] + 1
 
 
