@@ -48,8 +48,9 @@ format: setup ## Format and sort imports
 	$(VENV)/ruff check --select I --fix .
 	$(VENV)/ruff format .
 
-docs: setup ## Write docs/indicators.md and docs/catalogue.md from catalogues, models and examples
+docs: setup ## Write the pages of docs that follow from the code and from examples
 	@$(VENV)/python scripts/indicators.py
+	@$(VENV)/python scripts/contract_docs.py
 	@$(VENV)/python scripts/catalogue_grammar.py
 
 pictures: setup ## Make the pictures of the pages in docs/pictures anew

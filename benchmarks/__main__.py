@@ -9,6 +9,7 @@ from benchmarks.audit_chain import describe_chain
 from benchmarks.machine import describe_machine
 from benchmarks.million import describe_million
 from benchmarks.one_case import describe_one_case
+from benchmarks.reading import describe_reading
 from benchmarks.reasons import describe_reasons
 from benchmarks.scaling import SIZES, UNIT_CASES, describe_scaling
 from benchmarks.store_imports import describe_imports
@@ -58,6 +59,7 @@ def describe_store() -> str:
 
 GROUPS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "engine": ("RESULTS.md", "# The engine", describe_engine),
+    "reading": ("READING.md", "# From files to a checked history", describe_reading),
     "store": ("STORE.md", "# The store and the list", describe_store),
     "pages": ("PAGES.md", "# The pages of the list", describe_pages),
     "audit": ("AUDIT.md", "# The audit log", describe_chain),

@@ -16,8 +16,9 @@ from caselight.commands.demo import choose_dates
 from features.catalogue.declarations import Catalogue
 from features.catalogue.file import load_catalogue
 from features.contract.arrays import Float64
-from features.engine.whole_units import build_unit
+from features.history.assembly import assemble_history
 from features.history.columns import History
+from features.intake.contract_folder import fold_tables
 from models.bundle.encoding import make_encoding
 from synthetic.simulator import constants as set_by
 from synthetic.simulator import stream_unit
@@ -53,12 +54,9 @@ def stream_histories(n_cases: int, seed: int) -> "list[History]":
     while n_cases > 0:
         size = min(n_cases, _MOST_CASES)
         for unit in stream_unit(size, seed, chunk_cases=CHUNK):
-            yield build_unit(
-                unit.cases,
-                unit.events,
-                unit.facts,
-                time_zone=set_by.TIME_ZONE,
-                extract_at_us=EXTRACT_US,
+            tables = {"cases": unit.cases, "events": unit.events, "facts": unit.facts}
+            yield assemble_history(
+                fold_tables(tables, time_zone=set_by.TIME_ZONE, extract_at_us=EXTRACT_US)
             )
         n_cases, seed = n_cases - size, seed + 1
 

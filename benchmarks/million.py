@@ -16,7 +16,8 @@ from benchmarks.scaling import _peak_bytes
 from caselight.commands.demo import choose_dates
 from features.catalogue.file import load_catalogue
 from features.engine.warming import compile_engine
-from features.engine.whole_units import read_unit
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import read_folder
 from models.bundle.encoding import Encoding, make_encoding
 from synthetic.simulator import simulate_unit
 from training.cohorts.outcome_rows import TrainingRows
@@ -67,7 +68,7 @@ def run(n_cases: int) -> dict[str, float]:
         unit, bundle = Path(place) / "unit", Path(place) / "bundle"
         _, simulated = timed(lambda: simulate_unit(n_cases, SEED, unit, progress=say))
         say("reading")
-        history, read = timed(lambda: read_unit(unit))
+        history, read = timed(lambda: assemble_history(read_folder(unit)))
         train_dates, test_date = choose_dates(history, catalogue)
         result, whole = timed(
             lambda: train(

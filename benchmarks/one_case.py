@@ -22,20 +22,17 @@ N_VARIANTS = 256
 def take_one(unit: Path) -> History:
     """Return the case whose events come nearest to a hundred, as if it were alone in the world."""
     folder = read_folder(unit)
-    counts = folder.events.groupby("case_id").size()
+    counts = folder.frame("events").groupby("case_id").size()
     case_id = (counts - N_EVENTS).abs().idxmin()
     return assemble_history(_only(folder, str(case_id)))
 
 
 def _only(folder: ContractFolder, case_id: str) -> ContractFolder:
     empty = join_tables(folder.manifest, {})
-    tables = {
-        name: getattr(folder, name)[getattr(folder, name)["case_id"] == case_id]
-        for name in ("cases", "events", "facts")
-    }
-    import dataclasses
-
-    return dataclasses.replace(empty, **tables)
+    frames = {name: folder.frame(name) for name in ("cases", "events", "facts")}
+    return empty.with_frames(
+        {name: frame[frame["case_id"] == case_id] for name, frame in frames.items()}
+    )
 
 
 def time_calls(call: Callable[[], object], rounds: int) -> float:

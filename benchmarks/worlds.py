@@ -20,7 +20,8 @@ from scipy.stats import binom
 from caselight.commands.demo import choose_dates
 from features.catalogue.declarations import Catalogue
 from features.catalogue.file import load_catalogue
-from features.engine.whole_units import build_unit
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import fold_tables
 from models.run_figures.fitting import UninformativeFigures
 from models.run_figures.run import RunFigures
 from models.run_figures.screening_list import ManagedTruth
@@ -52,8 +53,9 @@ def run_world(name: str, seed: int, n_cases: int | None = None) -> dict[str, obj
     begun = time.monotonic()
     n_cases = n_cases or (N_CASES_OF_TWICE if WORLDS[name].has_shadows else N_CASES)
     unit = make_unit(n_cases, seed, world=name)
-    history = build_unit(
-        unit.cases, unit.events, unit.facts, time_zone=set_by.TIME_ZONE, extract_at_us=EXTRACT_US
+    tables = {"cases": unit.cases, "events": unit.events, "facts": unit.facts}
+    history = assemble_history(
+        fold_tables(tables, time_zone=set_by.TIME_ZONE, extract_at_us=EXTRACT_US)
     )
     catalogue = take_catalogue(name)
     train_dates, test_date = choose_dates(history, catalogue)

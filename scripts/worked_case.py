@@ -146,8 +146,8 @@ def _before(folder: ContractFolder, bundle: Bundle, case: int, as_of_us: int) ->
     """Return the case as it was stored at an earlier moment."""
     stored = dataclasses.replace(
         folder,
-        events=folder.events[folder.events["recorded_at"] < as_of_us],
-        facts=folder.facts[folder.facts["recorded_at"] < as_of_us],
+        events=folder.frame("events")[folder.frame("events")["recorded_at"] < as_of_us],
+        facts=folder.frame("facts")[folder.frame("facts")["recorded_at"] < as_of_us],
     )
     history: History = assemble_history(stored)
     return MovementEnd(bundle, history, case, as_of_us)
@@ -159,7 +159,7 @@ def _known(table: pd.DataFrame, as_of_us: int) -> pd.DataFrame:
 
 def _list_events(folder: ContractFolder, catalogue: Catalogue, as_of_us: int) -> list[str]:
     zone = folder.manifest.time_zone
-    known = _known(folder.events, as_of_us)
+    known = _known(folder.frame("events"), as_of_us)
     apart = is_kept_apart(known["source"], known["handling"])
     known = known[~apart].sort_values(["occurred_at", "recorded_at", "event_id"])
     lines = []
@@ -177,7 +177,7 @@ def _list_events(folder: ContractFolder, catalogue: Catalogue, as_of_us: int) ->
 
 
 def _list_answers(folder: ContractFolder, catalogue: Catalogue, as_of_us: int) -> list[str]:
-    facts = folder.facts[folder.facts["case_id"] == CASE]
+    facts = folder.frame("facts")[folder.frame("facts")["case_id"] == CASE]
     known = facts[rows_in_force(facts, as_of_us)].sort_values(["recorded_at", "fact_id"])
     latest = known.drop_duplicates("name", keep="last")
     lines = []

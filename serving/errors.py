@@ -42,7 +42,9 @@ Unusable = Literal[
     "unusable",
 ]  # fmt: skip
 """The request cannot be used as it is written."""
-Unavailable = Literal["look_not_recorded", "model_gone", "no_bundle", "no_issuer", "no_store"]
+Unavailable = Literal[
+    "look_not_recorded", "model_gone", "no_bundle", "no_issuer", "no_store", "store_away",
+]  # fmt: skip
 """The service lacks something now."""
 ErrorCode = (
     Unproven | Forbidden | Absent | Clash | Outdated | Unversioned | TooLarge | TooSlow | WrongKind
@@ -114,6 +116,16 @@ class ServiceError(Exception):
         super().__init__(code)
         self.code = code
         self.body = ErrorBody(code=code, message=message, remedy=remedy, problems=tuple(problems))
+
+
+def store_away() -> ServiceError:
+    """Return the error of a request while the database is stopped, gone or held by another."""
+    return ServiceError(
+        "store_away",
+        "the store does not answer now",
+        "try again in a moment; if it is still so, tell the operator that the database is away or "
+        "held by another program",
+    )
 
 
 def invalid(problems: Sequence[RequestProblem]) -> ServiceError:

@@ -130,7 +130,11 @@ class Settings(BaseSettings):
     extra_hosts: tuple[str, ...] = ()
 
 
-def make_settings(**given: object) -> Settings:
+SettingValue = str | int | float | bool | Path | tuple[str, ...] | None
+"""What one setting may be given as."""
+
+
+def make_settings(**given: SettingValue) -> Settings:
     """Make settings from the environment and what is given.
 
     Raises

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from features.engine.compilation import cache_folder
+from features.compiled.cache import cache_folder
 
 
 @functools.cache

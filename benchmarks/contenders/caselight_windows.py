@@ -1,16 +1,16 @@
-"""The 37 columns in Caselight: a catalogue, the columnar door, the engine."""
-
-from pathlib import Path
+"""The 37 columns in Caselight: a catalogue, the one road of its intake, the engine."""
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from timing import contend, tidy
 
 from features.catalogue.file import parse_catalogue
-from features.engine.columnar import read_columns
 from features.engine.measurement import compile_plan, measure
+from features.history.assembly import assemble_history
+from features.intake.contract_folder import fold_tables
 
 COLUMNS = {
     "event_id": "event_id",
@@ -64,7 +64,14 @@ PLAN = compile_plan(parse_catalogue(write_catalogue(), "windows.yaml"))
 
 def load(events, queries):
     """Build the history; the queries are the same dates for every case."""
-    history = read_columns(Path(events), COLUMNS)
+    given = pq.read_table(events)
+    named = pa.table({name: given.column(source) for name, source in COLUMNS.items()})
+    first = pc.min(named.column("recorded_at"))
+    known = named.column("case_id").unique()
+    cases = pa.table({"case_id": known, "recorded_at": pa.repeat(first, len(known))})
+    extract_at_us = pc.max(named.column("recorded_at")).cast(pa.int64()).as_py() + 1
+    tables = {"cases": cases, "events": named}
+    history = assemble_history(fold_tables(tables, time_zone="UTC", extract_at_us=extract_at_us))
     moments = pq.read_table(queries, columns=["as_of"])["as_of"].cast(pa.int64())
     return history, sorted(moments.unique().to_pylist())
 

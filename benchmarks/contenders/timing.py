@@ -34,6 +34,23 @@ def contend(load, compute, finish) -> None:
     print(json.dumps({"whole": whole, "compute": computed, "peak_mib": peak}))
 
 
+def time_rounds(read) -> None:
+    """Time a reader of a folder; arguments: folder, what is asked for, rounds.
+
+    Prints one JSON object: seconds of each round, and the peak of the process's memory in MiB.
+    """
+    folder, what, rounds = sys.argv[1:4]
+    seconds = []
+    for number in range(int(rounds) + 1):
+        start = time.perf_counter()
+        found = read(folder, what)
+        if number:
+            seconds.append(time.perf_counter() - start)
+        del found
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "peak_mib": peak}))
+
+
 def tidy(frame):
     """Return a pandas frame in one order of rows, empty counts as zero."""
     frame = frame.sort_values(["case_id", "as_of"], ignore_index=True)

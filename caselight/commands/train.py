@@ -222,4 +222,4 @@ def _characteristics(folder: "ContractFolder", history: "History") -> "Character
     """Return people's characteristics by case, for the audit; ``None`` where there are none."""
     from training.audit import read_characteristics
 
-    return read_characteristics(folder.people, history.case_id) or None
+    return read_characteristics(folder.frame("people"), history.case_id) or None

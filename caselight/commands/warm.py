@@ -4,7 +4,7 @@
 def warm() -> None:
     """Compile the engine and keep the compiled code for later runs."""
     from caselight.inputs import say
-    from features.engine.compilation import cache_folder
+    from features.compiled.cache import cache_folder
     from features.engine.warming import compile_engine
 
     say("compiling the engine; this takes up to a minute, once")

@@ -7,21 +7,17 @@ used before it could have been known.
 
 import datetime as dt
 import re
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
-from features.contract.arrays import Int64
+from features.contract.zones import Edge
 from features.errors import ConfigError
 
-Edge = Literal["first", "last"]
-UNREADABLE: Final = int(np.iinfo(np.int64).min)
+UNREADABLE: Final = -(2**63)
 EARLIEST_US: Final = -946_771_200_000_000
 """1940-01-01 UTC: nothing in a living case happened before, unless a manifest says so."""
+LATEST_AHEAD_US: Final = 20 * 366 * 86_400_000_000
+"""How far ahead of its record a date may lie: as far as a long sentence."""
 
 _ZONES_WITHOUT_PLACE: Final = ("UTC", "GMT")
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -31,22 +27,6 @@ _MOMENT: Final = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})[T ](?P<time>\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)"
     r"\s?(?P<offset>Z|z|[+-]\d{2}(?::?\d{2})?)?"
 )
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Parsed moments.
-
-    Parameters
-    ----------
-    us
-        Shape ``(n,)``, microseconds UTC; ``UNREADABLE`` where the text is no moment or is empty.
-    n_shifted
-        Local times that the clock skipped in spring; they are read one hour on.
-    """
-
-    us: Int64
-    n_shifted: int
 
 
 def find_zone(name: str) -> ZoneInfo:
@@ -80,20 +60,20 @@ def parse_date(text: str, time_zone: str) -> int:
     ValueError
         If the text is neither.
     """
-    found, _ = _parse_one(text.strip(), find_zone(time_zone), "first")
+    found, _ = parse_moment(text.strip(), find_zone(time_zone), "first")
     if found == UNREADABLE:
         raise ValueError("write a date such as 2012-01-01")
     return found
 
 
-def parse_moments(texts: "pd.Series[str]", time_zone: str, edge: Edge) -> Moments:
-    """Read a column of moments, each distinct text once.
+def parse_moment(text: str, zone: ZoneInfo, edge: Edge) -> tuple[int, bool]:
+    """Read one date or time, however ISO 8601 permits to write it.
 
     Parameters
     ----------
-    texts
-        ISO 8601 dates or times, with or without offset; missing values stay ``UNREADABLE``.
-    time_zone
+    text
+        Without blanks around it.
+    zone
         Zone of dates and of times without an offset. A time that the clock shows twice is the
         earlier one for ``first`` and the later one for ``last``.
     edge
@@ -101,20 +81,10 @@ def parse_moments(texts: "pd.Series[str]", time_zone: str, edge: Edge) -> Moment
 
     Returns
     -------
-    Moments
-        In the order of ``texts``.
+    tuple
+        Microseconds UTC, ``UNREADABLE`` for what is no moment, and whether it lay in an hour that
+        the clock skipped; it is read an hour on.
     """
-    codes, distinct = pd.factorize(texts.to_numpy(dtype=object), use_na_sentinel=True)
-    zone = find_zone(time_zone)
-    parsed = np.full(len(distinct) + 1, UNREADABLE, dtype=np.int64)
-    shifted = np.zeros(len(distinct) + 1, dtype=np.bool_)
-    for number, text in enumerate(distinct):
-        parsed[number], shifted[number] = _parse_one(str(text).strip(), zone, edge)
-    return Moments(us=parsed[codes], n_shifted=int(shifted[codes].sum()))
-
-
-def _parse_one(text: str, zone: ZoneInfo, edge: Edge) -> tuple[int, bool]:
-    """Return one moment and whether it lay in an hour that the clock skipped."""
     try:
         if _DATE.fullmatch(text):
             return _edge_of_day(dt.date.fromisoformat(text), zone, edge), False
@@ -175,36 +145,3 @@ def format_moment(us: int, time_zone: str) -> str:
     if moment.microsecond:
         return moment.isoformat(sep=" ")
     return moment.isoformat(sep=" ", timespec="seconds" if moment.second else "minutes")
-
-
-def from_timestamps(values: "pd.Series[pd.Timestamp]", time_zone: str, edge: Edge) -> Moments:
-    """Read a column of timestamps, those without a zone in ``time_zone``.
-
-    Parameters
-    ----------
-    values
-        Timestamps, with or without a zone; missing values stay ``UNREADABLE``.
-    time_zone
-        Zone of timestamps without one.
-    edge
-        As :func:`parse_moments` takes it.
-
-    Returns
-    -------
-    Moments
-        In the order of ``values``.
-    """
-    missing = values.isna().to_numpy()
-    shifted = 0
-    if values.dt.tz is None:
-        twice: npt.NDArray[np.bool_] = np.full(len(values), edge == "first")
-        local = values.dt.tz_localize(time_zone, ambiguous=twice, nonexistent="NaT")
-        shifted = int(local.isna().sum() - missing.sum())
-        if shifted:
-            local = values.dt.tz_localize(
-                time_zone, ambiguous=twice, nonexistent=pd.Timedelta(hours=1)
-            )
-        values = local
-    us = values.dt.tz_convert("UTC").dt.as_unit("us").dt.tz_localize(None)
-    numbers = us.to_numpy(dtype="datetime64[us]").astype(np.int64)
-    return Moments(us=np.where(missing, UNREADABLE, numbers), n_shifted=shifted)

@@ -18,9 +18,14 @@ import pandas as pd
 FOLDER: Final = "rejects"
 COLUMNS: Final = ("table", "file", "row", "column", "code", "remedy", "source_row")
 
+RowAsSent = Mapping[str, object]
+"""A row as its source sent it: nothing of it is checked, and it is kept even where it is none."""
+
 REMEDIES: Final[Mapping[str, str]] = {
     "missing": "fill the cell; the column is required",
-    "unreadable_moment": "write an ISO 8601 date or time, such as 2025-03-01 or 2025-03-01T14:30",
+    "unreadable_moment": "write an ISO 8601 date or time, such as 2025-03-01 or 2025-03-01T14:30, "
+    "or state the form of the dates in the mapping file's 'format'",
+    "other_date_format": "write the date as the mapping's 'format' says, or add its form there",
     "implausible_date": "correct the date; it lies before 1940, long after the extract, or was "
     "recorded after it",
     "unreadable_number": "write a finite number with a decimal point",
@@ -28,9 +33,18 @@ REMEDIES: Final[Mapping[str, str]] = {
     "too_long": "shorten the cell, or move long text to the narrative",
     "not_text": "write one value in the cell, not a list or a table",
     "encoding": "save the file as UTF-8; this row holds bytes that are not",
+    "nul": "remove the NUL characters from the row; the export or the disk has damaged it",
     "ragged": "give the row as many cells as the header; check for stray commas and quotes",
     "quotes": "close every quote, and double each quote inside a quoted cell",
+    "not_json": "write one JSON object on the line, without NaN or Infinity",
+    "repeated_field": "name each field of the object once",
+    "error_cell": "correct the cell that shows an error, such as #N/A, in the workbook",
+    "formula": "open the workbook in a spreadsheet and save it, so that it stores what formulas "
+    "come to",
+    "long_number": "export the column as text: a workbook keeps 15 digits of a number and makes "
+    "zeros of the others",
     "unmapped_value": "add the value to the mapping file",
+    "no_first_record": "send a record of the case, or state when the case came to be known",
     "conflict": "decide which version is right and send it as a correction (supersedes)",
     "unknown_case": "send the case first, or correct case_id",
     "supersedes_other_case": "correct 'supersedes'; it names a record of another case",
@@ -71,7 +85,7 @@ def make_rejects(
     rows: Sequence[int],
     column: str | Sequence[str],
     code: str | Sequence[str],
-    sources: Sequence[Mapping[str, object]],
+    sources: Sequence[RowAsSent],
 ) -> Rejects:
     """Note one problem of each of several rows of one table.
 
@@ -151,7 +165,7 @@ def write_rejects(rejects: Rejects, folder: Path, stage: str) -> str:
     return f"{FOLDER}/{stage}.csv"
 
 
-def _to_json(source: Mapping[str, object]) -> str:
+def _to_json(source: RowAsSent) -> str:
     kept = {name: None if _is_empty(cell) else cell for name, cell in source.items()}
     return json.dumps(kept, default=str, ensure_ascii=True)
 

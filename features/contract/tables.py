@@ -5,6 +5,7 @@ This module only says what the contract is. Reading and checking it is done by
 :mod:`features.intake.integrity`.
 """
 
+import functools
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -69,6 +70,11 @@ class Table:
     def column_names(self) -> tuple[str, ...]:
         """Names of the columns in contract order."""
         return tuple(column.name for column in self.columns)
+
+    @functools.cached_property
+    def required(self) -> frozenset[str]:
+        """Names of the columns that no row may leave empty."""
+        return frozenset(column.name for column in self.columns if column.required)
 
     @property
     def supersedes(self) -> bool:

@@ -10,10 +10,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from features.contract.arrays import Float64, Int32, Int64
+from features.catalogue.declarations import FactType
+from features.contract.arrays import MISSING, Float64, Int32, Int64
 from features.engine.plan import NONE, VIA, Matches, Plan, list_matches
 from features.history.columns import CODED_COLUMNS, Coded, Facts, History
-from features.history.vocabulary import read_answer
+from features.history.vocabulary import latest_answer, read_answer
 
 _COLUMNS: Final = (*CODED_COLUMNS, VIA)
 
@@ -160,16 +161,27 @@ def _sign(plan: Plan, columns: list[Coded], size: int) -> tuple[Int32, Matches]:
 def _bind_facts(plan: Plan, facts: Facts, time_zone: str) -> FactColumns:
     codes = {name: code for code, name in enumerate(facts.name.values)}
     code = _int32([codes.get(name, NONE) for name, _ in plan.facts])
+    answers = _read_answers(plan, facts, code, time_zone)
     return FactColumns(
         pointer=facts.pointer,
         recorded_at=facts.recorded_at,
         superseded_at=facts.superseded_at,
         name=facts.name.codes,
         asked=facts.asked,
-        value=facts.value.codes,
+        value=_leave_out_late(plan, facts, code, answers),
         code=code,
-        answers=_read_answers(plan, facts, code, time_zone),
+        answers=answers,
     )
+
+
+def _leave_out_late(plan: Plan, facts: Facts, code: Int32, answers: Float64) -> Int32:
+    """Return the codes of the answers, without dates too late for their record to be meant."""
+    value = facts.value.codes
+    for fact, (_, kind) in enumerate(plan.facts):
+        if kind is FactType.DATE and code[fact] != NONE:
+            late = answers[fact, value] > latest_answer(facts.recorded_at)
+            value = np.where(late & (facts.name.codes == code[fact]), np.int32(MISSING), value)
+    return value
 
 
 def _read_answers(plan: Plan, facts: Facts, code: Int32, time_zone: str) -> Float64:

@@ -1,95 +1,24 @@
-"""Where compiled code is kept: a private folder by version and processor, or in memory."""
+"""The compiled passes that measure, cached on disk where that is possible."""
 
 import functools
-import hashlib
-import os
-import stat
 from collections.abc import Callable
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-_VARIABLE: Final = "CASELIGHT_CACHE_DIR"
-
-
-def cache_folder() -> Path | None:
-    """Return the private folder for compiled code, or ``None`` where none can be had.
-
-    The compiler loads what it finds there, so the folder must belong to this user and be writable
-    by nobody else. ``CASELIGHT_CACHE_DIR`` names its parent; the default is the user's own cache
-    folder. The name holds a digest of the compiled source and of the compiler's version; the
-    compiler itself keys each file by processor.
-    """
-    chosen = os.environ.get(_VARIABLE)
-    try:
-        parent = Path(chosen) if chosen else _user_cache()
-        folder = parent / f"engine-{_fingerprint()}"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.stat()
-    except (OSError, RuntimeError):
-        return None
-    private = not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    owned = not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
-    return folder if private and owned and os.access(folder, os.W_OK) else None
+from features.compiled.cache import keep_compiled
 
 
-def _user_cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "caselight"
-
-
-def compiled_sources() -> list[Path]:
-    """Return the files on which compiled code depends.
-
-    The compiler itself looks at the file of the outermost function alone. What becomes part of
-    that function, and the types that it is handed, come from all of these.
-    """
-    folder = Path(__file__).parent
-    return [
-        *sorted((folder / "kernel").glob("*.py")),
-        *(folder / name for name in ("placing.py", "plan.py", "binding.py")),
-        folder.parent / "history" / "in_force.py",
-    ]
-
-
-@functools.cache
-def _fingerprint() -> str:
-    import numba
-
-    source = b"".join(path.read_bytes() for path in compiled_sources())
-    digest = hashlib.sha256(source + numba.__version__.encode())
-    return digest.hexdigest()[:16]
-
-
-class Kernels(NamedTuple):
-    """The compiled functions."""
+class Passes(NamedTuple):
+    """The compiled passes over a history."""
 
     measure_events: Callable[..., None]
     measure_facts: Callable[..., None]
-    gather_cases: Callable[..., None]
-    sort_cases: Callable[..., bool]
-    sort_ties: Callable[..., None]
-    join_records: Callable[..., tuple[bool, bool]]
 
 
 @functools.cache
-def kernels() -> Kernels:
-    """Return the compiled functions, cached on disk where that is possible."""
-    import numba
+def passes() -> Passes:
+    """Return the compiled passes."""
+    from features.engine.kernel import passes as compiled
 
-    from features.engine import placing
-    from features.engine.kernel import passes
-
-    compiled = Kernels(
-        passes.measure_events,
-        passes.measure_facts,
-        placing.gather_cases,
-        placing.sort_cases,
-        placing.sort_ties,
-        placing.join_records,
-    )
-    folder = cache_folder()
-    if folder is not None:
-        numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
-        for function in compiled:
-            function.enable_caching()  # type: ignore[union-attr]
-    return compiled
+    found = Passes(compiled.measure_events, compiled.measure_facts)
+    keep_compiled(found)
+    return found

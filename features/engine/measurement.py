@@ -14,13 +14,13 @@ import numpy as np
 
 from features.contract.arrays import Float64, Int64
 from features.engine.binding import Binding, bind
-from features.engine.compilation import kernels
+from features.engine.compilation import passes
 from features.engine.plan import Plan, compile_expressions, compile_plan
 from features.history.columns import History
 
 __all__ = ["ENGINE_VERSION", "Matrix", "Queries", "compile_expressions", "compile_plan", "measure"]
 
-ENGINE_VERSION: Final = "1"
+ENGINE_VERSION: Final = "2"
 """Changes whenever any indicator's value could."""
 _ROWS_PER_TASK: Final = 2_048
 
@@ -173,7 +173,7 @@ def measure_queries(
 def _measure_part(
     plan: Plan, bound: Binding, queries: Queries, rows: Int64, output: Float64
 ) -> None:
-    compiled = kernels()
+    compiled = passes()
     case = queries.case[rows]
     anchor = queries.anchor_us[rows]
     known = queries.known_us[rows]

@@ -3,9 +3,9 @@
 import numpy as np
 
 from features.catalogue.file import load_catalogue
-from features.engine.compilation import kernels
+from features.compiled.cache import kernels
+from features.compiled.texts import freeze, point_texts
 from features.engine.measurement import compile_plan, measure
-from features.engine.typed_tables import freeze, point_texts
 from features.history.columns import CODED_COLUMNS, Coded, Events, Facts, History
 
 
@@ -15,10 +15,13 @@ def compile_engine() -> None:
     codes, moments = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
     pointer, marks = np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.uint8)
     given, texts = freeze(moments), point_texts(None)
+    compiled.read_dates(texts, moments, np.empty(0, dtype=np.int8))
+    compiled.group_rows(freeze(codes), pointer, moments)
     compiled.gather_cases(freeze(codes), given, pointer, moments, moments)
     compiled.sort_cases(pointer, 0, 0, given, moments, moments)
     compiled.sort_ties(pointer, 0, 0, given, moments, moments, texts)
-    compiled.join_records(pointer, 0, 0, moments, texts, texts, texts, moments, codes, marks)
+    compiled.join_keys(pointer, 0, 0, moments, texts, texts, moments, marks)
+    compiled.number_incidents(pointer, 0, 0, moments, texts, texts, codes)
     measure(_empty_history(), compile_plan(load_catalogue("stalking")), 0, threads=1)
 
 

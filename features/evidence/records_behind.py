@@ -15,6 +15,7 @@ import numpy.typing as npt
 from features.catalogue.declarations import Catalogue, Expression, Measure, Selector
 from features.contract.arrays import MISSING, Int64
 from features.engine.plan import state_kinds
+from features.evidence.state_ends import StateEdge, match_ends
 from features.history.columns import CODED_COLUMNS, History
 from features.history.in_force import in_force
 
@@ -268,23 +269,39 @@ class Interval:
 def state_intervals(moment: CaseMoment, state: str) -> tuple[Interval, ...]:
     """Return the intervals of a state as known at the moment, one per start (design section 4).
 
-    Each start runs to the next end of the same detail. Of ends at the very moment of a start, one
+    Each start runs to the next end of the same detail, or to one of another that can end only it
+    (:func:`features.evidence.state_ends.match_ends`). Of ends at the very moment of a start, one
     closes it only if nothing was open before. Intervals may overlap; a state is their union.
     """
+    edges = _state_records(moment, state)
+    ended = match_ends(edges).detail
+    at = moment.history.events.occurred_at[moment.rows]
+    found: list[Interval] = []
+    for detail in sorted({edge.detail for edge in edges if edge.starts}):
+        opened = [edge.row for edge in edges if edge.starts and edge.detail == detail]
+        closed = [row for row, own in ended.items() if own == detail]
+        found += _match_ends(opened, closed, at, moment.as_of_us)
+    return tuple(sorted(found, key=lambda interval: (interval.start_us, interval.first)))
+
+
+def _state_records(moment: CaseMoment, state: str) -> list[StateEdge]:
+    """Return the records that start or end a state, as known at the moment, earliest first."""
     events = moment.history.events
     usable = moment.usable() & (events.via.codes[moment.rows] == MISSING)
     starts = dict(state_kinds(moment.catalogue, "starts"))
     ends = dict(state_kinds(moment.catalogue, "ends"))
-    kinds = [events.kind.values[code] for code in events.kind.codes[moment.rows]]
-    details = events.detail.codes[moment.rows]
+    touches = [state in (starts.get(kind), ends.get(kind)) for kind in events.kind.values]
+    kinds, details = events.kind.codes[moment.rows], events.detail.codes[moment.rows]
     at = events.occurred_at[moment.rows]
-    found: list[Interval] = []
-    for detail in np.unique(details):
-        here = [i for i in np.flatnonzero(usable) if details[i] == detail]
-        opened = [int(i) for i in here if starts.get(kinds[i]) == state]
-        closed = [int(i) for i in here if ends.get(kinds[i]) == state]
-        found += _match_ends(opened, closed, at, moment.as_of_us)
-    return tuple(sorted(found, key=lambda interval: (interval.start_us, interval.first)))
+    return [
+        StateEdge(
+            row=int(row),
+            at_us=int(at[row]),
+            detail=int(details[row]),
+            starts=starts.get(events.kind.values[kinds[row]]) == state,
+        )
+        for row in np.flatnonzero(usable & np.array([*touches, False])[kinds])
+    ]
 
 
 def _match_ends(opened: list[int], closed: list[int], at: Int64, as_of_us: int) -> list[Interval]:

@@ -1,20 +1,29 @@
 """From sound tables to a :class:`~features.history.columns.History`: sorted, coded, numbered."""
 
-from typing import Any, Final
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from features.contract.arrays import MISSING, Int32, Int64
+from features.compiled.cache import kernels
+from features.compiled.parts import in_parts
+from features.compiled.texts import freeze, point_texts
+from features.contract.arrays import MISSING, NEVER, Bools, Int32, Int64, Text
 from features.contract.tables import RETRACTED
-from features.contract.visibility import may_be_measured
+from features.contract.visibility import is_kept_apart
 from features.history.columns import CODED_COLUMNS, Coded, Events, Facts, History
+from features.history.linked_events import LINK, OWN, VIA, borrow_events
 from features.intake.contract_folder import ContractFolder
-from features.intake.integrity import SUPERSEDED_AT, SUPERSEDED_BY
+from features.intake.integrity import SUPERSEDED_AT, SUPERSEDED_BY, join_words
+from features.intake.reading import TEXT, WORDS
 
-_OWN: Final = -1
-"""In place of a link's number for the case's own events."""
+_MANY_ROWS: Final = 50_000
+"""Starting threads takes longer than reading the columns of fewer."""
 
 
 def assemble_history(folder: ContractFolder) -> History:
@@ -26,215 +35,241 @@ def assemble_history(folder: ContractFolder) -> History:
 
     The result depends on the records alone, not on the order of rows, files or partitions.
     """
-    cases = folder.cases.sort_values("case_id", ignore_index=True)
-    case_id = cases["case_id"].to_numpy(dtype=object)
+    cases = folder.cases
+    names = _join(cases.column("case_id").cast(TEXT))
+    order = pc.sort_indices(names).to_numpy().astype(np.int64)
+    case_id = names.take(pa.array(order))
     return History(
-        case_id=case_id,
-        case_recorded_at=cases["recorded_at"].to_numpy(dtype=np.int64),
-        area=_code(cases["area"]),
-        referral_source=_code(cases["referral_source"]),
-        events=_assemble_events(_borrow_events(folder), pd.Index(case_id)),
-        facts=_assemble_facts(folder.facts, pd.Index(case_id)),
+        case_id=_to_objects(case_id),
+        case_recorded_at=cases.column("recorded_at").to_numpy()[order],
+        area=_code(cases.column("area"), order),
+        referral_source=_code(cases.column("referral_source"), order),
+        events=_assemble_events(folder, case_id),
+        facts=_assemble_facts(folder.facts, case_id),
         time_zone=folder.manifest.time_zone,
         extract_at=folder.manifest.extract_at_us,
     )
 
 
-def _borrow_events(folder: ContractFolder) -> pd.DataFrame:
-    """Return the events with a column ``via``, and those of linked cases under each case.
+@dataclass(frozen=True)
+class _Placed:
+    """Rows of one table, where each case's begin, and which row stands at each place."""
 
-    ``link`` numbers the link through which an event is seen, so that its next version is looked for
-    where it is seen itself.
-    """
-    nothing = pd.Series([None] * len(folder.events), dtype="str")
-    own = folder.events.assign(via=nothing, link=_OWN)
-    links = folder.links[folder.links["kind"] != RETRACTED]
-    if links.empty:
-        return own
-    there = links.rename(columns={"linked_case_id": "other"})
-    back = links.rename(columns={"case_id": "other", "linked_case_id": "case_id"})
-    columns = ["link_id", "case_id", "other", "kind", "recorded_at", "ended_at", SUPERSEDED_AT]
-    pairs = pd.concat([there[columns], back[columns]], ignore_index=True)
-    pairs = pairs[
-        pairs["case_id"].isin(folder.cases["case_id"]) & (pairs["case_id"] != pairs["other"])
-    ]
-    pairs = pairs.rename(columns={"case_id": "seen_by", "kind": "via"})
-    # The numbers settle ties below, so that they must not depend on the order of rows.
-    pairs = pairs.sort_values(["seen_by", "other", "link_id"], kind="stable")
-    pairs = pairs.assign(link=np.arange(len(pairs))).drop(columns="link_id")
-    met = pairs.merge(folder.events, left_on="other", right_on="case_id", suffixes=("_of_link", ""))
-    met = met[met["ended_at"].isna() | (met["occurred_at"] < met["ended_at"])]
-    incident = met["incident_id"].where(met["incident_id"].notna(), met["event_id"])
-    # Where the link was corrected first, no event took this one's place.
-    by_event = met[SUPERSEDED_AT] <= met[f"{SUPERSEDED_AT}_of_link"]
-    borrowed = met.assign(
-        case_id=met["seen_by"],
-        event_id=met["other"] + "/" + met["event_id"],
-        incident_id=met["other"] + "/" + incident,
-        recorded_at=np.maximum(met["recorded_at"], met["recorded_at_of_link"]),
-        **{
-            SUPERSEDED_AT: np.minimum(met[SUPERSEDED_AT], met[f"{SUPERSEDED_AT}_of_link"]),
-            SUPERSEDED_BY: (met["other"] + "/" + met[SUPERSEDED_BY]).where(by_event),
-        },
-    )
-    return pd.concat([own, borrowed[own.columns]], ignore_index=True)
+    rows: pa.Table
+    pointer: Int64
+    order: Int64
+    moment: Int64
+    recorded_at: Int64
+    ids: pa.Array
+
+    def take(self, values: Int64) -> Int64:
+        """Return values of the rows by place."""
+        return np.take(values, self.order)
 
 
-def _assemble_events(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Events:
-    case = cases.get_indexer(pd.Index(frame["case_id"]))
-    occurred_at = frame["occurred_at"].to_numpy(dtype=np.int64)
-    recorded_at = frame["recorded_at"].to_numpy(dtype=np.int64)
-    event_id = frame["event_id"].to_numpy(dtype=object)
-    superseded_at = frame[SUPERSEDED_AT].to_numpy(dtype=np.int64)
-    link = frame["link"].to_numpy(dtype=np.int64)
-    # Through two versions of a link one event is seen twice, under one identifier.
-    order = _sort((case, occurred_at, recorded_at), event_id, then=(superseded_at, link))
-    case = case[order]
-    coded = {name: _take(_code(frame[name]), order) for name in CODED_COLUMNS}
-    pointer = _point(case, len(cases))
-    named = frame[SUPERSEDED_BY].to_numpy(dtype=object)[order]
+def _place(rows: pa.Table, case_id: pa.Array, moment: str, id_column: str) -> _Placed:
+    """Place the rows by case, both clocks and identifier."""
+    compiled = kernels()
+    rows, case = _number_cases(rows, case_id)
+    occurred_at = freeze(rows.column(moment).to_numpy())
+    recorded_at = freeze(rows.column("recorded_at").to_numpy())
+    pointer = np.empty(len(case_id) + 1, dtype=np.int64)
+    order, moments = np.empty((2, rows.num_rows), dtype=np.int64)
+    compiled.gather_cases(freeze(case), occurred_at, pointer, order, moments)
+    ids = _join(rows.column(id_column))
+    texts = point_texts(ids if len(ids) else None)
+
+    def sort(first: int, end: int) -> None:
+        if compiled.sort_cases(pointer, first, end, recorded_at, order, moments):
+            compiled.sort_ties(pointer, first, end, recorded_at, order, moments, texts)
+
+    in_parts(sort, len(case_id))
+    return _Placed(rows, pointer, order, moments, np.take(recorded_at, order), ids)
+
+
+def _number_cases(rows: pa.Table, case_id: pa.Array) -> tuple[pa.Table, Int32]:
+    """Return the rows of the cases that are here, and the number of each row's case."""
+    words = join_words(rows.column("case_id"))
+    found = pc.index_in(words.dictionary, value_set=case_id).fill_null(MISSING).to_numpy()
+    case: Int32 = np.take(found, words.indices.to_numpy()).astype(np.int32, copy=False)
+    here = case != MISSING
+    if here.all():
+        return rows, case
+    return rows.filter(pa.array(here)), case[here]
+
+
+def _assemble_events(folder: ContractFolder, case_id: pa.Array) -> Events:
+    rows, borrowed = folder.events, borrow_events(folder)
+    if borrowed is not None:
+        rows = pa.concat_tables([_mark_own(rows), borrowed.select(_mark_own(rows).column_names)])
+    placed = _place(rows, case_id, "occurred_at", "event_id")
+    rows, link = placed.rows, None
+    if borrowed is not None:
+        link = rows.column(LINK).to_numpy()
+        placed = _settle_twins(placed, link)
+    coded = _code_all(rows, (*CODED_COLUMNS, "handling"), placed.order)
+    none = Coded(np.full(rows.num_rows, MISSING, dtype=np.int32), ())
+    value = rows.column("value").fill_null(np.nan).to_numpy()
     return Events(
-        pointer=pointer,
-        occurred_at=occurred_at[order],
-        recorded_at=recorded_at[order],
-        superseded_at=superseded_at[order],
-        superseded_by=_place_next(pointer, (case, link[order]), event_id[order], named),
-        value=frame["value"].to_numpy(dtype=np.float64)[order],
-        incident=_number_incidents(frame, order, case),
-        measured=may_be_measured(frame).to_numpy(dtype=np.bool_)[order],
-        event_id=event_id[order],
-        via=_take(_code(frame["via"]), order),
-        **coded,
+        pointer=placed.pointer,
+        occurred_at=placed.moment,
+        recorded_at=placed.recorded_at,
+        superseded_at=placed.take(rows.column(SUPERSEDED_AT).to_numpy()),
+        superseded_by=_place_next(placed, link),
+        value=np.take(value, placed.order),
+        incident=_number_incidents(placed),
+        measured=_find_measured(coded),
+        event_id=_to_objects(placed.ids.take(pa.array(placed.order))),
+        via=none if link is None else _code(rows.column(VIA), placed.order),
+        **{name: coded[name] for name in CODED_COLUMNS},
     )
 
 
-def _assemble_facts(frame: pd.DataFrame, cases: "pd.Index[Any]") -> Facts:
-    case = cases.get_indexer(pd.Index(frame["case_id"]))
-    recorded_at = frame["recorded_at"].to_numpy(dtype=np.int64)
-    fact_id = frame["fact_id"].to_numpy(dtype=object)
-    order = _sort((case, recorded_at), fact_id)
-    pointer = _point(case[order], len(cases))
-    named = frame[SUPERSEDED_BY].to_numpy(dtype=object)[order]
+def _mark_own(rows: pa.Table) -> pa.Table:
+    size = rows.num_rows
+    return rows.append_column(VIA, pa.nulls(size, WORDS)).append_column(
+        LINK, pa.array(np.full(size, OWN, dtype=np.int64))
+    )
+
+
+def _assemble_facts(rows: pa.Table, case_id: pa.Array) -> Facts:
+    placed = _place(rows, case_id, "recorded_at", "fact_id")
+    rows = placed.rows
+    asked = _code(rows.column("asked"), placed.order)
     return Facts(
-        pointer=pointer,
-        recorded_at=recorded_at[order],
-        superseded_at=frame[SUPERSEDED_AT].to_numpy(dtype=np.int64)[order],
-        superseded_by=_place_next(pointer, (case[order],), fact_id[order], named),
-        name=_take(_code(frame["name"]), order),
-        asked=(frame["asked"] == "yes").to_numpy(dtype=np.bool_)[order],
-        value=_take(_code(frame["value"]), order),
-        fact_id=fact_id[order],
+        pointer=placed.pointer,
+        recorded_at=placed.recorded_at,
+        superseded_at=placed.take(rows.column(SUPERSEDED_AT).to_numpy()),
+        superseded_by=_place_next(placed, None),
+        name=_code(rows.column("name"), placed.order),
+        asked=_holds(asked, "yes"),
+        value=_code(rows.column("value"), placed.order),
+        fact_id=_to_objects(placed.ids.take(pa.array(placed.order))),
     )
 
 
-def _sort(
-    keys: tuple[npt.NDArray[np.integer[Any]], ...],
-    ids: npt.NDArray[np.object_],
-    then: tuple[Int64, ...] = (),
-) -> Int64:
-    """Return the order by ``keys``, first one first, then by identifier, then by ``then``.
+def _settle_twins(placed: _Placed, link: Int64) -> _Placed:
+    """Return the rows with those of one identifier in order.
 
-    Identifiers are compared only where all keys are equal: comparing text is slow and ties are few.
+    Through two versions of a link one event is seen twice, under one identifier and both clocks.
     """
-    order = np.lexsort((*then[::-1], *keys[::-1]))
-    tied = np.ones(max(len(order) - 1, 0), dtype=np.bool_)
-    for key in keys:
-        placed = key[order]
-        tied &= placed[1:] == placed[:-1]
-    return settle_ties(order, tied, ids)
+    order, ids = placed.order.copy(), placed.ids
+    same = (placed.moment[1:] == placed.moment[:-1]) & (
+        placed.recorded_at[1:] == placed.recorded_at[:-1]
+    )
+    inner = placed.pointer[1:-1]
+    same[inner[(inner > 0) & (inner <= len(same))] - 1] = False
+    places = np.flatnonzero(same)
+    here, there = (ids.take(pa.array(order[places + step])) for step in (0, 1))
+    same[places] = pc.equal(here, there).to_numpy(zero_copy_only=False)
+    if not same.any():
+        return placed
+    superseded_at = placed.rows.column(SUPERSEDED_AT).to_numpy()
+    group = np.concatenate(([0], np.cumsum(~same)))
+    # Groups count up by place, so that only rows of one group can change places.
+    settled = np.lexsort((link[order], superseded_at[order], group))
+    return _Placed(
+        placed.rows, placed.pointer, order[settled], placed.moment, placed.recorded_at, ids
+    )
 
 
-def settle_ties(order: Int64, tied: npt.NDArray[np.bool_], ids: npt.NDArray[Any]) -> Int64:
-    """Return an order in which rows that are equal otherwise stand by identifier.
+def _place_next(placed: _Placed, link: Int64 | None) -> Int32:
+    """Return the place within its case of the record that supersedes each, ``MISSING`` for none.
 
-    ``tied[i]`` says whether places ``i`` and ``i + 1`` are equal otherwise, shape ``(n - 1,)``.
-
-    Parameters
-    ----------
-    order
-        Rows by place, shape ``(n,)``; changed where it stands.
-    tied
-        Whether places ``i`` and ``i + 1`` are equal otherwise, shape ``(n - 1,)``.
-    ids
-        Identifier of each row, shape ``(n,)``.
-
-    Returns
-    -------
-    Int64
-        ``order``, with the rows of each tie sorted by identifier.
+    Identifiers are unique within a case and a link; one that is not there, as an event that a link
+    no longer shows, is none.
     """
-    if not tied.any():
-        return order
-    group = np.concatenate(([0], np.cumsum(~tied)))
-    inside = np.concatenate((tied, [False])) | np.concatenate(([False], tied))
-    places = np.flatnonzero(inside)
-    by_id = sorted(places.tolist(), key=lambda place: (group[place], ids[order[place]]))
-    order[places] = order[by_id]
-    return order
-
-
-def _point(case: Int64, n_cases: int) -> Int64:
-    return np.searchsorted(case, np.arange(n_cases + 1), side="left").astype(np.int64)
-
-
-def _place_next(
-    pointer: Int64, inside: tuple[Int64, ...], ids: npt.NDArray[Any], named: npt.NDArray[Any]
-) -> Int32:
-    """Return the place within its case of the record that each row names, ``MISSING`` for none.
-
-    All rows are sorted. Identifiers are unique among rows that are alike in ``inside``, of which
-    the first is the case; one that is not there, as an event that a link no longer shows, is none.
-    """
-    found = np.full(len(ids), MISSING, dtype=np.int32)
-    naming = np.flatnonzero(pd.notna(named))
-    if not len(naming):
+    found = np.full(len(placed.order), MISSING, dtype=np.int32)
+    column = placed.rows.column(SUPERSEDED_BY)
+    if column.null_count == len(column):
         return found
+    words = join_words(_as_words(column))
+    codes = placed.take(words.indices.fill_null(MISSING).to_numpy())
+    naming = np.flatnonzero(codes != MISSING)
+    named = _to_objects(words.dictionary)[codes[naming]]
     # Corrections are rare: what nobody names is not looked up.
-    candidates = np.flatnonzero(pd.Index(ids).isin(named[naming]))
-    keys = pd.MultiIndex.from_arrays([*(part[candidates] for part in inside), ids[candidates]])
-    wanted = pd.MultiIndex.from_arrays([*(part[naming] for part in inside), named[naming]])
-    at = keys.get_indexer(wanted)
-    naming, at = naming[at >= 0], at[at >= 0]
-    found[naming] = candidates[at] - pointer[inside[0][naming]]
+    is_named = pc.is_in(placed.ids, value_set=words.dictionary).to_numpy(zero_copy_only=False)
+    candidates = np.flatnonzero(np.take(is_named, placed.order))
+    ids = _to_objects(placed.ids.take(pa.array(placed.order[candidates])))
+    here, there = (_inside(placed, places, link) for places in (naming, candidates))
+    place_of = dict(zip(zip(*there, ids.tolist(), strict=True), candidates.tolist(), strict=True))
+    wanted = zip(*here, named.tolist(), strict=True)
+    at = np.array([place_of.get(key, MISSING) for key in wanted], dtype=np.int64)
+    naming, at = naming[at != MISSING], at[at != MISSING]
+    found[naming] = at - placed.pointer[_case_of(placed, naming)]
     return found
 
 
-def _code(column: "pd.Series[Any]") -> Coded:
-    """Code a text column by its sorted distinct values."""
-    codes, distinct = pd.factorize(column.to_numpy(dtype=object), use_na_sentinel=True)
-    values = np.array([str(value) for value in distinct], dtype=object)
-    order = np.argsort(values, kind="stable")
-    rank = np.empty(len(order) + 1, dtype=np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    rank[-1] = MISSING
-    return Coded(rank[codes], tuple(values[order]))
+def _case_of(placed: _Placed, places: Int64) -> Int64:
+    return np.searchsorted(placed.pointer, places, side="right") - 1
 
 
-def _take(column: Coded, order: Int64) -> Coded:
-    return Coded(column.codes[order], column.values)
+def _inside(placed: _Placed, places: Int64, link: Int64 | None) -> tuple[list[int], ...]:
+    """Return the case at each of some places, and the link through which it is seen there."""
+    case = _case_of(placed, places).tolist()
+    return (case,) if link is None else (case, link[placed.order[places]].tolist())
 
 
-def _number_incidents(frame: pd.DataFrame, order: Int64, case: Int64) -> Int32:
-    """Number the incidents of two or more events within each case, in order of first event.
-
-    An event without an incident is one by itself, under its own identifier, so that an event which
-    names another event as its incident joins it.
-    """
-    numbers = np.full(len(frame), MISSING, dtype=np.int32)
-    stated = frame["incident_id"]
-    if stated.isna().all():
+def _number_incidents(placed: _Placed) -> Int32:
+    """Number the incidents of two or more events within each case, in order of first event."""
+    numbers = np.full(len(placed.order), MISSING, dtype=np.int32)
+    stated = placed.rows.column("incident_id")
+    if stated.null_count == len(stated):
         return numbers
-    name = stated.where(stated.notna(), frame["event_id"]).to_numpy(dtype=object)[order]
-    code = pd.factorize(name)[0].astype(np.int64)
-    key = case.astype(np.int64) * (int(code.max(initial=0)) + 1) + code
-    group, distinct = pd.factorize(key)
-    shared = np.bincount(group, minlength=len(distinct)) > 1
-    first = np.full(len(distinct), -1, dtype=np.int64)
-    first[group[::-1]] = np.arange(len(group))[::-1]
-    wanted = np.flatnonzero(shared)
-    case_of = case[first[wanted]]
-    # Groups are in order of first event, so within a case they count up from the case's first.
-    starts = np.searchsorted(case_of, case_of, side="left")
-    number_of = np.full(len(distinct), MISSING, dtype=np.int32)
-    number_of[wanted] = np.arange(len(wanted)) - starts
-    return np.asarray(number_of[group], dtype=np.int32)
+    ids, named = point_texts(placed.ids), point_texts(_join(stated).fill_null(""))
+    compiled = kernels()
+
+    def number(first: int, end: int) -> None:
+        compiled.number_incidents(placed.pointer, first, end, placed.order, ids, named, numbers)
+
+    in_parts(number, len(placed.pointer) - 1)
+    return numbers
+
+
+def _find_measured(coded: dict[str, Coded]) -> Bools:
+    """Return which events indicators may use, whatever their time: the rule, word by word."""
+    apart = _where(coded["source"], lambda word: is_kept_apart(word, None))
+    apart |= _where(coded["handling"], lambda word: is_kept_apart(None, word))
+    return ~(apart | _holds(coded["kind"], RETRACTED))
+
+
+def _where(column: Coded, test: Callable[[str], bool]) -> Bools:
+    return np.take(np.array([*map(test, column.values), False]), column.codes)
+
+
+def _holds(column: Coded, value: str) -> Bools:
+    code = column.values.index(value) if value in column.values else NEVER
+    return np.asarray(column.codes == code)
+
+
+def _code_all(rows: pa.Table, names: tuple[str, ...], order: Int64) -> dict[str, Coded]:
+    if rows.num_rows < _MANY_ROWS:
+        return {name: _code(rows.column(name), order) for name in names}
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        coded = pool.map(lambda name: _code(rows.column(name), order), names)
+        return dict(zip(names, coded, strict=True))
+
+
+def _code(column: pa.ChunkedArray, order: Int64) -> Coded:
+    """Code a column of words, in order, by the sorted distinct words that any row has."""
+    words = join_words(_as_words(column))
+    codes = words.indices.fill_null(MISSING).to_numpy()
+    used = np.bincount(codes + 1, minlength=len(words.dictionary) + 1)[1:] > 0
+    spelled = words.dictionary.to_pylist()
+    values = tuple(sorted(word for word, is_used in zip(spelled, used, strict=True) if is_used))
+    number = {word: code for code, word in enumerate(values)}
+    ranks = np.array([*(number.get(word, MISSING) for word in spelled), MISSING], dtype=np.int32)
+    return Coded(np.take(np.take(ranks, codes), order), values)
+
+
+def _as_words(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+
+
+def _join(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _to_objects(texts: pa.Array) -> Text:
+    found: Text = texts.to_numpy(zero_copy_only=False)
+    return found

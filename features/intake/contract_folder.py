@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from features.contract.manifest import (
     Manifest,
@@ -20,9 +22,15 @@ from features.contract.manifest import (
 from features.contract.rejects import Rejects, join_rejects
 from features.contract.tables import CASES, TABLES, Form, Table
 from features.errors import DataContractError
-from features.intake.files import SUFFIXES, BadRow, Piece, read_pieces
-from features.intake.integrity import SUPERSEDED_AT, Sound, check_integrity
-from features.intake.normalisation import FILE, ROW, Clock, Normalised, normalise
+from features.intake.files import STRICT, SUFFIXES, BadRow, Piece, list_parts, read_pieces
+from features.intake.frames import empty_rows, to_frame, to_rows
+from features.intake.integrity import Sound, check_integrity
+from features.intake.midnights import read_midnights
+from features.intake.normalisation import PLACES, Clock, Normalised, normalise
+from features.intake.reading import WORDS, type_of
+
+_ROWS_PER_PIECE: Final = 1_000_000
+"""A unit is held whole in the end; in fewer pieces fewer dictionaries have to be made one."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +42,8 @@ class ContractFolder:
     manifest
         Zone, extract, and whether the records are synthetic.
     cases, events, facts, links, people
-        Normalised tables: the contract's columns; moments as int64 microseconds UTC, optional ones
-        nullable; records that can be corrected also have ``superseded_at`` and
+        Normalised tables: the contract's columns; moments as int64 microseconds UTC, null where
+        unknown; records that can be corrected also have ``superseded_at`` and
         ``superseded_by``. ``people`` is empty unless asked for: it is for the audit alone
         (promise 9).
     rejects
@@ -47,15 +55,24 @@ class ContractFolder:
     """
 
     manifest: Manifest
-    cases: pd.DataFrame
-    events: pd.DataFrame
-    facts: pd.DataFrame
-    links: pd.DataFrame
-    people: pd.DataFrame
+    cases: pa.Table
+    events: pa.Table
+    facts: pa.Table
+    links: pa.Table
+    people: pa.Table
     rejects: Rejects
     repeats: int
     conflicts: int
     warnings: Mapping[str, int]
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """Return a table by the contract's name, as a frame."""
+        return to_frame(TABLES[name], getattr(self, name))
+
+    def with_frames(self, frames: Mapping[str, pd.DataFrame]) -> "ContractFolder":
+        """Return the folder with some tables replaced; the columns are those of :meth:`frame`."""
+        tables = {name: to_rows(TABLES[name], frame) for name, frame in frames.items()}
+        return dataclasses.replace(self, **tables)
 
 
 def read_folder(path: Path, *, people: bool = False) -> ContractFolder:
@@ -85,12 +102,18 @@ def read_folder(path: Path, *, people: bool = False) -> ContractFolder:
     for table in wanted:
         files = find_files(path, table)
         check_hashes(path, table, files, manifest)
-        pieces = (piece for file in files for piece in read_pieces(file))
-        parts[table.name] = _normalise_all(table, pieces, clock)
+        parts[table.name] = [
+            normalise(table, piece, clock) for file in files for piece in _read(table, file)
+        ]
         _check_rows(table, parts[table.name], manifest)
     if not parts["cases"]:
         raise DataContractError("the table 'cases' is absent; add cases.parquet or cases.csv")
     return join_tables(manifest, parts)
+
+
+def _read(table: Table, file: Path) -> Iterator[Piece]:
+    words = [column.name for column in table.columns if type_of(column) == WORDS]
+    return read_pieces(file, STRICT, rows_per_piece=_ROWS_PER_PIECE, words=words)
 
 
 def assemble_folder(
@@ -113,30 +136,62 @@ def assemble_folder(
     manifest = Manifest(time_zone, extract_at_us)
     clock = Clock(time_zone, extract_at_us)
     parts = {
-        name: _normalise_all(TABLES[name], [_make_piece(TABLES[name], list(some))], clock)
+        name: [normalise(TABLES[name], _make_piece(TABLES[name], list(some)), clock)]
         for name, some in rows.items()
     }
-    return join_tables(manifest, {name: parts.get(name, []) for name in TABLES})
+    return join_tables(manifest, {name: parts.get(name, []) for name in TABLES}, files=False)
+
+
+def fold_tables(
+    tables: Mapping[str, pa.Table], *, time_zone: str, extract_at_us: int
+) -> ContractFolder:
+    """Put tables that are held in memory through the same checks as a file's.
+
+    Parameters
+    ----------
+    tables
+        For each contract table that is there, its columns in any types that a file may hold, in any
+        order of rows.
+    time_zone, extract_at_us
+        As in a manifest.
+
+    Returns
+    -------
+    ContractFolder
+        As if the tables had been read from a folder.
+    """
+    manifest = Manifest(time_zone, extract_at_us)
+    clock = Clock(time_zone, extract_at_us)
+    parts: dict[str, list[Normalised]] = {name: [] for name in TABLES}
+    for name, table in tables.items():
+        numbers = np.arange(1, table.num_rows + 1, dtype=np.int64)
+        parts[name].append(normalise(TABLES[name], Piece(name, table, numbers), clock))
+    return join_tables(manifest, parts)
 
 
 def _make_piece(table: Table, rows: list[Mapping[str, object]]) -> Piece:
-    columns = {
-        column.name: pd.Series([_to_text(row.get(column.name)) for row in rows], dtype="str")
-        for column in table.columns
-    }
-    nested = [
-        BadRow(number, "not_text", {})
+    nested = {
+        number
         for number, row in enumerate(rows, 1)
         if any(isinstance(cell, list | dict) for cell in row.values())
-    ]
-    bad = {row.number for row in nested}
-    numbers = np.arange(1, len(rows) + 1, dtype=np.int64)
-    kept = np.array([number not in bad for number in numbers], dtype=np.bool_)
-    frame = pd.DataFrame(columns)[kept].reset_index(drop=True)
-    return Piece("request", frame, numbers[kept], tuple(nested))
+    }
+    numbers = np.array([n for n in range(1, len(rows) + 1) if n not in nested], dtype=np.int64)
+    held = [rows[number - 1] for number in numbers.tolist()]
+    cells = {
+        column.name: [write_cell(row.get(column.name)) for row in held] for column in table.columns
+    }
+    # A column that nobody filled is left out: most of a request's are.
+    columns = {
+        name: pa.array(some, pa.large_string())
+        for name, some in cells.items()
+        if name in table.required or any(cell is not None for cell in some)
+    }
+    bad = tuple(BadRow(number, "not_text", {}) for number in sorted(nested))
+    return Piece("request", pa.table(columns), numbers, bad)
 
 
-def _to_text(cell: object) -> str | None:
+def write_cell(cell: object) -> str | None:
+    """Return the canonical text of a cell that came as JSON."""
     if cell is None or isinstance(cell, str):
         return cell
     if isinstance(cell, bool):
@@ -156,7 +211,7 @@ def find_files(folder: Path, table: Table) -> list[Path]:
     found = [path for path in found if path.is_file()]
     parts = folder / table.name
     if parts.is_dir():
-        inside = [p for p in parts.rglob("*") if p.is_file() and not p.name.startswith((".", "_"))]
+        inside = list_parts(parts)
         if any(not path.name.endswith(SUFFIXES) for path in inside):
             raise DataContractError(
                 f"the folder {table.name}/ holds files that are neither CSV nor Parquet; move them"
@@ -204,36 +259,59 @@ def check_hashes(folder: Path, table: Table, files: list[Path], manifest: Manife
 
 def _check_rows(table: Table, parts: list[Normalised], manifest: Manifest) -> None:
     stated = manifest.tables.get(table.name, TableEntry()).rows
-    found = sum(len(part.frame) + len(part.rejects) for part in parts)
+    found = sum(part.rows.num_rows + len(part.rejects) for part in parts)
     if stated is not None and stated != found:
         raise DataContractError(
             f"table {table.name} has {found:,} rows and the manifest says {stated}; import again"
         )
 
 
-def _normalise_all(table: Table, pieces: Iterable[Piece], clock: Clock) -> list[Normalised]:
-    return [normalise(table, piece, clock) for piece in pieces]
+def join_tables(
+    manifest: Manifest, parts: Mapping[str, list[Normalised]], *, files: bool = True
+) -> ContractFolder:
+    """Check each table as a whole, from all its parts; the cases first, the others lean on them.
 
-
-def join_tables(manifest: Manifest, parts: Mapping[str, list[Normalised]]) -> ContractFolder:
-    """Check each table as a whole, from all its parts; the cases first, the others lean on them."""
+    Parameters
+    ----------
+    manifest
+        What the folder says of itself.
+    parts
+        For each table, its normalised parts in order.
+    files
+        Whether the parts came from files, in which a column that holds no other time than midnight
+        holds dates.
+    """
     sound: dict[str, Sound] = {}
-    for table in (CASES, *(t for t in TABLES.values() if t is not CASES)):
-        frames = [part.frame for part in parts.get(table.name, [])]
-        frame = pd.concat(frames, ignore_index=True) if frames else empty_frame(table)
-        cases = None if table is CASES else pd.Index(sound["cases"].frame["case_id"])
-        sound[table.name] = check_integrity(table, frame, cases)
     warnings: Counter[str] = Counter()
+    for table in (CASES, *(t for t in TABLES.values() if t is not CASES)):
+        some = parts.get(table.name, [])
+        if files:
+            some = read_midnights(table, some, manifest.time_zone, warnings)
+        cases = None if table is CASES else _distinct(sound["cases"].rows)
+        sound[table.name] = check_integrity(table, _concatenate(table, some), cases)
     for one in _both(parts, sound):
         warnings.update(one.warnings)
     return ContractFolder(
         manifest=manifest,
-        **{name: one.frame.drop(columns=[FILE, ROW]) for name, one in sound.items()},
+        **{name: one.rows.drop_columns(list(PLACES)) for name, one in sound.items()},
         rejects=join_rejects(one.rejects for one in _both(parts, sound)),
         repeats=sum(one.repeats for one in sound.values()),
         conflicts=sum(one.conflicts for one in sound.values()),
         warnings=dict(sorted(warnings.items())),
     )
+
+
+def _distinct(cases: pa.Table) -> pa.Array:
+    # Not the dictionary: it may still name cases whose rows were rejected.
+    return cases.column("case_id").cast(pa.large_string()).combine_chunks()
+
+
+def _concatenate(table: Table, parts: list[Normalised]) -> pa.Table:
+    if not parts:
+        places = {PLACES[0]: pa.array([], pa.large_string()), PLACES[1]: pa.array([], pa.int64())}
+        empty = empty_rows(table)
+        return pa.table({name: empty.column(name) for name in empty.column_names} | places)
+    return pa.concat_tables([part.rows for part in parts])
 
 
 def _both(
@@ -243,28 +321,14 @@ def _both(
     yield from sound.values()
 
 
-def empty_frame(table: Table) -> pd.DataFrame:
-    """Return a normalised table without rows."""
-    types = {Form.NUMBER: "float64"}
-    columns = {}
-    for column in table.columns:
-        kind = types.get(column.form, "str")
-        if column.form in (Form.OCCURRED, Form.RECORDED):
-            kind = "int64" if column.required else "Int64"
-        columns[column.name] = pd.Series([], dtype=kind)
-    return pd.DataFrame(columns).assign(
-        **{FILE: pd.Series([], dtype="str"), ROW: pd.Series([], dtype="int64")}
-    )
-
-
-def write_folder(folder: Path, frames: Mapping[str, pd.DataFrame], manifest: Manifest) -> Manifest:
+def write_folder(folder: Path, tables: Mapping[str, pa.Table], manifest: Manifest) -> Manifest:
     """Write normalised tables as Parquet, then the manifest with their rows and hashes.
 
     Parameters
     ----------
     folder
         An existing folder.
-    frames
+    tables
         Normalised tables by name.
     manifest
         Zone, extract and whether synthetic; its ``tables`` are replaced.
@@ -274,35 +338,32 @@ def write_folder(folder: Path, frames: Mapping[str, pd.DataFrame], manifest: Man
     Manifest
         As written, with rows and hashes.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     entries = {}
-    for name, frame in frames.items():
+    for name, rows in tables.items():
         columns = {}
         for column in TABLES[name].columns:
-            values = frame[column.name]
+            cells = rows.column(column.name)
             if column.form in (Form.OCCURRED, Form.RECORDED):
-                moments = pa.array(values.astype("Int64"), type=pa.int64())
-                columns[column.name] = moments.cast(pa.timestamp("us", tz="UTC"))
+                columns[column.name] = cells.cast(pa.timestamp("us", tz="UTC"))
             elif column.form is Form.NUMBER:
-                columns[column.name] = pa.array(values, type=pa.float64(), from_pandas=True)
+                columns[column.name] = cells
             else:
-                columns[column.name] = pa.array(values, type=pa.string(), from_pandas=True)
+                columns[column.name] = cells.cast(pa.large_string()).cast(pa.string())
         path = folder / f"{name}.parquet"
         pq.write_table(pa.table(columns), path)
-        entries[name] = TableEntry(len(frame), {path.name: hash_file(path)})
+        entries[name] = TableEntry(rows.num_rows, {path.name: hash_file(path)})
     written = dataclasses.replace(manifest, tables=entries)
     write_manifest(folder, written)
     return written
 
 
 __all__ = [
-    "SUPERSEDED_AT",
     "ContractFolder",
     "assemble_folder",
-    "empty_frame",
     "find_files",
+    "fold_tables",
     "join_tables",
     "read_folder",
     "write_folder",

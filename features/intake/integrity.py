@@ -1,4 +1,8 @@
-"""What holds across rows: keys, known cases, and which record corrects which (design section 4)."""
+"""What holds across rows: keys, known cases, and which record corrects which (design section 4).
+
+Whether anything is amiss is asked of all rows at once, where they lie; only the rows that share a
+key or correct another are then looked at one by one.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,84 +10,187 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from features.contract.arrays import NEVER, Bools, Int64
+from features.compiled.cache import kernels
+from features.compiled.joins import NO_TARGET
+from features.compiled.parts import in_parts
+from features.compiled.texts import Texts, freeze, point_texts
+from features.contract.arrays import NEVER, Bools, Int64, Text
 from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import Table
+from features.intake.frames import to_frame
 from features.intake.normalisation import FILE, ROW
 
 SUPERSEDED_AT: Final = "superseded_at"
 SUPERSEDED_BY: Final = "superseded_by"
 SUPERSESSION: Final = (SUPERSEDED_AT, SUPERSEDED_BY)
 """Columns that a sound table has beside the contract's own, where its records can be corrected."""
+_TEXT: Final = pa.large_string()
 
 
 @dataclass(frozen=True)
 class Sound:
     """Rows of one table that fit together.
 
-    ``frame`` gains ``superseded_at`` (microseconds UTC, ``NEVER`` where nothing corrects the row)
-    and ``superseded_by`` (the identifier of the record that takes its place from then on, empty for
+    ``rows`` gains ``superseded_at`` (microseconds UTC, ``NEVER`` where nothing corrects the row)
+    and ``superseded_by`` (the identifier of the record that takes its place from then on, null for
     none) if the table's records can be corrected.
     """
 
-    frame: pd.DataFrame
+    rows: pa.Table
     rejects: Rejects
     repeats: int
     conflicts: int
     warnings: Mapping[str, int]
 
 
-def check_integrity(table: Table, frame: pd.DataFrame, cases: "pd.Index[str] | None") -> Sound:
+def check_integrity(
+    table: Table, rows: pa.Table, cases: pa.Array | None, *, within_cases: bool = False
+) -> Sound:
     """Check one whole table.
 
     Parameters
     ----------
     table
         Which table.
-    frame
+    rows
         Its normalised rows, from all files.
     cases
-        Identifiers of the known cases; ``None`` for the table of cases itself.
+        Identifiers of the known cases; ``None`` where every case that is named is known.
+    within_cases
+        Whether what a row says it corrects is looked for in its own case alone, so that the answer
+        does not depend on which cases are read together.
 
     Returns
     -------
     Sound
-        What may be used, and the rejects.
+        What may be used, in the order of ``rows``, and the rejects.
     """
-    kept, conflicts, repeats = _check_keys(table, frame)
+    whole = _prepare(table, rows)
+    joined = _join_rows(table, whole)
+    kept, conflicts, repeats = _settle_keys(table, whole, joined)
     rejects = [_reject(table, conflicts, table.id_column, "conflict")]
     if cases is not None:
-        is_unknown = ~kept["case_id"].isin(cases).to_numpy()
-        if is_unknown.any():
-            rejects.append(_reject(table, kept[is_unknown], "case_id", "unknown_case"))
-            kept = kept[~is_unknown].reset_index(drop=True)
+        known = _belong(kept, cases)
+        if not known.all():
+            rejects.append(_reject(table, _take(table, kept, ~known), "case_id", "unknown_case"))
+            kept = kept.filter(pa.array(known))
     warnings: dict[str, int] = {}
-    if table.supersedes:
-        kept, found = _check_supersession(table, kept, warnings)
-        rejects.append(found)
+    if table.supersedes and kept.column("supersedes").null_count < kept.num_rows:
+        joined = joined if kept is whole else _join_rows(table, kept)
+        kept, found = _settle_corrections(table, kept, joined, warnings, within_cases)
+        rejects += found
+    elif table.supersedes:
+        kept = _add_supersession(kept, None)
     return Sound(kept, join_rejects(rejects), repeats, len(conflicts), warnings)
 
 
-def _check_keys(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+def _prepare(table: Table, rows: pa.Table) -> pa.Table:
+    """Return the rows with their keys each in one piece of memory."""
+    rows = rows.set_column(
+        rows.column_names.index("case_id"), "case_id", join_words(rows.column("case_id"))
+    )
+    for name in (table.id_column, "supersedes"):
+        if name != "case_id" and name in rows.column_names and rows.column(name).num_chunks != 1:
+            rows = rows.set_column(rows.column_names.index(name), name, _join(rows.column(name)))
+    return rows
+
+
+def join_words(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Return a column of words as one array over one dictionary."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return _join(column.unify_dictionaries())
+
+
+def _join(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if column.num_chunks else pa.array([], column.type)
+
+
+def _texts(rows: pa.Table, name: str) -> Texts:
+    """Return a column's text where it lies; of no length where every cell is empty."""
+    column = _join(rows.column(name))
+    if column.null_count == len(column):
+        return point_texts(None)
+    return point_texts(column.fill_null("") if column.null_count else column)
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """The rows by case, which share a key with another, and what each corrects.
+
+    ``order`` holds the rows by case; ``marks`` has the shape of the rows; ``target`` holds for each
+    place in ``order`` another place, or is of no length where nothing is corrected.
+    """
+
+    order: Int64
+    marks: Bools
+    target: Int64
+
+
+def _join_rows(table: Table, rows: pa.Table) -> _Joined:
+    compiled = kernels()
+    words = _join(rows.column("case_id"))
+    n_cases, size = len(words.dictionary), len(words)
+    pointer, order = np.empty(n_cases + 1, dtype=np.int64), np.empty(size, dtype=np.int64)
+    compiled.group_rows(freeze(words.indices.to_numpy()), pointer, order)
+    marks = np.zeros(size, dtype=np.uint8)
+    corrected = _texts(rows, "supersedes") if table.supersedes else point_texts(None)
+    target = np.empty(size if len(corrected.start) else 0, dtype=np.int64)
+    ids = _key_texts(table, rows)
+
+    def join(first: int, end: int) -> None:
+        compiled.join_keys(pointer, first, end, order, ids, corrected, target, marks)
+
+    in_parts(join, n_cases)
+    return _Joined(order, marks > 0, target)
+
+
+def _key_texts(table: Table, rows: pa.Table) -> Texts:
+    """Return what names each row within its case."""
+    if table.id_column == "case_id":
+        return point_texts(pa.array([""] * rows.num_rows, _TEXT))
+    if not table.key_extra:
+        return _texts(rows, table.id_column)
+    parts = [_join(rows.column(name)) for name in (table.id_column, *table.key_extra)]
+    plain = [part.cast(_TEXT) for part in parts]
+    return point_texts(pc.binary_join_element_wise(*plain, pa.scalar("\0", _TEXT)))
+
+
+def _settle_keys(
+    table: Table, rows: pa.Table, joined: _Joined
+) -> tuple[pa.Table, pd.DataFrame, int]:
     """Return one row per key, the rows in conflict with it, and how many were mere repeats.
 
     Of rows that differ under one key the first recorded stands (ties by content), so that neither
     the order of rows nor of files decides.
     """
-    key = list(table.key_columns)
-    if not frame.duplicated(key).any():
-        return frame, frame.iloc[:0], 0
+    shared = np.flatnonzero(joined.marks)
+    if not len(shared):
+        return rows, pd.DataFrame(), 0
+    frame = to_frame(table, rows.take(pa.array(shared)))
     distinct = frame.drop_duplicates(list(table.column_names))
-    repeats = len(frame) - len(distinct)
-    shared = distinct.duplicated(key, keep=False)
-    if not shared.any():
-        return distinct.reset_index(drop=True), frame.iloc[:0], repeats
-    order = [*key, *(["recorded_at"] if "recorded_at" in frame else []), *table.column_names]
-    rivals = distinct[shared].sort_values(list(dict.fromkeys(order)))
+    key = list(table.key_columns)
+    recorded = ["recorded_at"] if "recorded_at" in frame else []
+    order = dict.fromkeys([*key, *recorded, *table.column_names])
+    rivals = distinct.sort_values(list(order))
     first = ~rivals.duplicated(key)
-    kept = pd.concat([distinct[~shared], rivals[first]]).reset_index(drop=True)
-    return kept, rivals[~first], repeats
+    kept = np.ones(rows.num_rows, dtype=np.bool_)
+    kept[shared] = frame.index.isin(rivals.index[first])
+    return rows.filter(pa.array(kept)), rivals[~first], len(frame) - len(distinct)
+
+
+def _belong(rows: pa.Table, cases: pa.Array) -> Bools:
+    """Return which rows are of known cases."""
+    words = _join(rows.column("case_id"))
+    known = pc.is_in(words.dictionary, value_set=cases).to_numpy(zero_copy_only=False)
+    return np.asarray(np.take(known, words.indices.to_numpy()), dtype=np.bool_)
+
+
+def _take(table: Table, rows: pa.Table, which: Bools) -> pd.DataFrame:
+    return to_frame(table, rows.filter(pa.array(which)))
 
 
 def _reject(table: Table, rows: pd.DataFrame, column: str, code: str) -> Rejects:
@@ -99,58 +206,93 @@ def _reject(table: Table, rows: pd.DataFrame, column: str, code: str) -> Rejects
     )
 
 
-def _check_supersession(
-    table: Table, frame: pd.DataFrame, warnings: dict[str, int]
-) -> tuple[pd.DataFrame, Rejects]:
-    stated = frame["supersedes"].notna().to_numpy()
-    if not stated.any():
-        return leave_in_force(frame), join_rejects([])
-    target = _find_targets(table, frame, stated)
-    elsewhere = stated & (target < 0) & frame["supersedes"].isin(frame[table.id_column]).to_numpy()
-    circle = _find_cycles(target)
-    recorded_at = frame["recorded_at"].to_numpy()
-    early = (target >= 0) & (recorded_at < recorded_at[target]) & ~circle
-    found = [
-        _reject(table, frame[mask], "supersedes", code)
-        for mask, code in (
+@dataclass(frozen=True)
+class _Versions:
+    """The rows that correct another or are corrected, in ascending order, shape ``(n,)``.
+
+    ``target`` holds the place in ``rows`` of the record that each corrects, -1 for none here.
+    """
+
+    rows: Int64
+    target: Int64
+    recorded_at: Int64
+    ids: Text
+
+    def keep(self, kept: Bools) -> "_Versions":
+        """Return some of them; what corrects one that is left out corrects nothing here."""
+        place = np.cumsum(kept) - 1
+        held = self.target[kept]
+        there = (held >= 0) & kept[np.maximum(held, 0)]
+        target = np.where(there, place[np.maximum(held, 0)], -1)
+        return _Versions(self.rows[kept], target, self.recorded_at[kept], self.ids[kept])
+
+
+def _find_versions(table: Table, rows: pa.Table, joined: _Joined) -> _Versions:
+    """Return all rows that state a correction, and those that they correct."""
+    stating = np.flatnonzero(joined.target != NO_TARGET)
+    child = joined.order[stating]
+    found = joined.target[stating]
+    parent = joined.order[np.maximum(found, 0)]
+    known = found >= 0
+    places = np.unique(np.concatenate((child, parent[known])))
+    target = np.full(len(places), -1, dtype=np.int64)
+    target[np.searchsorted(places, child[known])] = np.searchsorted(places, parent[known])
+    some = rows.select(["recorded_at", table.id_column]).take(pa.array(places))
+    return _Versions(
+        places,
+        target,
+        some.column("recorded_at").to_numpy(),
+        np.array(some.column(table.id_column).to_pylist(), dtype=object),
+    )
+
+
+def _settle_corrections(
+    table: Table,
+    rows: pa.Table,
+    joined: _Joined,
+    warnings: dict[str, int],
+    within_cases: bool,
+) -> tuple[pa.Table, list[Rejects]]:
+    versions = _find_versions(table, rows, joined)
+    named = rows.column("supersedes").take(pa.array(versions.rows))
+    states = named.is_valid().to_numpy(zero_copy_only=False)
+    elsewhere = states & (versions.target < 0)
+    if within_cases or not elsewhere.any():
+        elsewhere[:] = False
+    else:
+        elsewhere[elsewhere] = _exist(table, rows, named.filter(pa.array(elsewhere)))
+    circle = _find_cycles(versions.target)
+    before = versions.recorded_at < versions.recorded_at[np.maximum(versions.target, 0)]
+    early = (versions.target >= 0) & before & ~circle
+    rejects = [
+        _reject(
+            table, to_frame(table, rows.take(pa.array(versions.rows[which]))), "supersedes", code
+        )
+        for which, code in (
             (elsewhere, "supersedes_other_case"),
             (circle, "supersedes_cycle"),
             (early, "supersedes_later_record"),
         )
+        if which.any()
     ]
-    kept = frame[~(elsewhere | circle | early)].reset_index(drop=True)
-    stated = kept["supersedes"].notna().to_numpy()
-    target = _find_targets(table, kept, stated)
-    dangling = int((stated & (target < 0)).sum())
+    kept = ~(elsewhere | circle | early)
+    left = versions.keep(kept)
+    dangling = int((states[kept] & (left.target < 0)).sum())
     if dangling:
         warnings[f"{table.name}: 'supersedes' names a record that is not here; kept"] = dangling
-    return _supersede(table, kept, target), join_rejects(found)
+    settled = _add_supersession(rows, left)
+    if kept.all():
+        return settled, []
+    whole = np.ones(rows.num_rows, dtype=np.bool_)
+    whole[versions.rows[~kept]] = False
+    return settled.filter(pa.array(whole)), rejects
 
 
-def leave_in_force(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of which none corrects another, with the columns that say so.
-
-    Parameters
-    ----------
-    frame
-        Rows whose ``supersedes`` is empty throughout.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The rows with the columns of ``SUPERSESSION``.
-    """
-    # The empty column serves for the empty new one, and is of the right type.
-    return frame.assign(superseded_at=NEVER, superseded_by=frame["supersedes"])
-
-
-def _find_targets(table: Table, frame: pd.DataFrame, stated: Bools) -> Int64:
-    """Return the row that each row corrects, -1 for none or none in the same case."""
-    key = pd.MultiIndex.from_arrays([frame["case_id"], frame[table.id_column]])
-    wanted = pd.MultiIndex.from_arrays([frame["case_id"][stated], frame["supersedes"][stated]])
-    target = np.full(len(frame), -1, dtype=np.int64)
-    target[stated] = key.get_indexer(wanted)
-    return target
+def _exist(table: Table, rows: pa.Table, named: pa.ChunkedArray) -> Bools:
+    """Return which of some names any record of the table has."""
+    ids = _join(rows.column(table.id_column))
+    there = ids.filter(pc.is_in(ids, value_set=_join(named)))
+    return np.asarray(pc.is_in(_join(named), value_set=there).to_numpy(zero_copy_only=False))
 
 
 def _find_cycles(target: Int64) -> Bools:
@@ -166,36 +308,40 @@ def _find_cycles(target: Int64) -> Bools:
         left = still
 
 
-def _supersede(table: Table, frame: pd.DataFrame, target: Int64) -> pd.DataFrame:
+def _add_supersession(rows: pa.Table, versions: _Versions | None) -> pa.Table:
     """Return the rows with the next version of each, and when that was recorded.
 
     All versions of one record form a tree. In the order of (recorded_at, depth, id) each is
     superseded by the next: of two rivals the later wins, and exactly one is in force.
     """
-    superseded_at = np.full(len(frame), NEVER, dtype=np.int64)
-    superseded_by = np.full(len(frame), None, dtype=object)
-    root = np.arange(len(frame))
-    depth = np.zeros(len(frame), dtype=np.int64)
-    climbing = target >= 0
-    above = target.copy()
-    while climbing.any():
+    superseded_at = np.full(rows.num_rows, NEVER, dtype=np.int64)
+    codes = np.full(rows.num_rows, -1, dtype=np.int32)
+    names: list[str] = []
+    if versions is not None:
+        earlier, later = _order_versions(versions)
+        superseded_at[versions.rows[earlier]] = versions.recorded_at[later]
+        codes[versions.rows[earlier]] = np.arange(len(later))
+        names = versions.ids[later].tolist()
+    named = pa.DictionaryArray.from_arrays(
+        pa.array(codes, mask=codes < 0), pa.array(names, type=_TEXT)
+    )
+    return rows.append_column(SUPERSEDED_AT, pa.array(superseded_at)).append_column(
+        SUPERSEDED_BY, named
+    )
+
+
+def _order_versions(versions: _Versions) -> tuple[Int64, Int64]:
+    """Return pairs of places: a version, and the one that takes its place."""
+    size = len(versions.rows)
+    root, depth = np.arange(size), np.zeros(size, dtype=np.int64)
+    above = versions.target.copy()
+    while (climbing := above >= 0).any():
         root[climbing] = above[climbing]
         depth[climbing] += 1
-        above[climbing] = target[above[climbing]]
-        climbing = above >= 0
-    versions = np.flatnonzero((target >= 0) | np.isin(np.arange(len(frame)), target))
-    table_of = pd.DataFrame(
-        {
-            "row": versions,
-            "root": root[versions],
-            "recorded_at": frame["recorded_at"].to_numpy()[versions],
-            "depth": depth[versions],
-            "id": frame[table.id_column].to_numpy(dtype=object)[versions],
-        }
+        above[climbing] = versions.target[above[climbing]]
+    order = pd.DataFrame(
+        {"root": root, "recorded_at": versions.recorded_at, "depth": depth, "id": versions.ids}
     ).sort_values(["root", "recorded_at", "depth", "id"])
-    same = table_of["root"].to_numpy()[1:] == table_of["root"].to_numpy()[:-1]
-    earlier = table_of["row"].to_numpy()[:-1][same]
-    superseded_at[earlier] = table_of["recorded_at"].to_numpy()[1:][same]
-    superseded_by[earlier] = table_of["id"].to_numpy()[1:][same]
-    named = pd.Series(superseded_by, dtype=frame["supersedes"].dtype)
-    return frame.assign(superseded_at=superseded_at, superseded_by=named)
+    place = order.index.to_numpy(dtype=np.int64)
+    same = order["root"].to_numpy()[1:] == order["root"].to_numpy()[:-1]
+    return place[:-1][same], place[1:][same]

@@ -1,39 +1,24 @@
 """Mapping files: another system's columns to the contract's, in YAML and without any code.
 
-A mapping names the export's files; each file makes records of one or several tables. A contract
-column is filled by one of::
-
-    case_id: subject                                  # another column, as it is
-    occurred_at: {column: left_on, shift_days: -1}    # a date, moved by whole days
-    area: {constant: Warrington}
-    event_id: {template: "{event_id}/{category}"}     # columns of the row, or {row}
-    actor: {column: role, values: {S: subject}, otherwise: reject}    # or keep, empty, a value
-    kind:                                             # the first rule that holds
-      rules:
-        - {column: category, prefix: ["05", "S0"], then: force}
-        - {column: detail, contains: DOMESTIC, then: force}
-      otherwise: other_complaint
-
-``earliest`` beside ``table`` says how early a record's dates may lie, if before 1940.
-``when`` lists conditions that must all hold for a row to make the record: ``equals``,
-``prefix`` and ``contains`` take one text or several (any), ``present`` takes true or false.
+A mapping names the export's files; each file makes records of one or several tables, and each
+column of the contract is filled by one of the ways of :class:`Fill`. The grammar is described in
+``docs/mapping.md``, whose examples are tests. How rows are made is in
+:mod:`features.intake.mapped_rows`.
 """
 
+import codecs
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from features.contract.manifest import Manifest
 from features.contract.moments import EARLIEST_US, find_zone, parse_date
-from features.contract.rejects import Rejects, join_rejects, make_rejects
-from features.contract.tables import TABLES, Table
+from features.contract.tables import CASES, TABLES, Form, Table
 from features.contract.yaml_file import (
     Entry,
     Found,
@@ -43,72 +28,55 @@ from features.contract.yaml_file import (
     Text,
     TrueFalse,
     meaning,
+    one_of,
     read_yaml,
     suggest,
     version,
-    written_as,
 )
-from features.errors import ConfigError, DataContractError
-from features.intake.files import Piece
+from features.errors import CatalogueError, ConfigError
+from features.intake.conditions import ConditionEntry, Tested
+from features.intake.date_formats import EXCEL_EPOCHS, ISO, DateFormat, to_pattern
 
-Bools = npt.NDArray[np.bool_]
-_TESTS: Final = ("equals", "prefix", "contains", "present")
-_PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
-_ROW: Final = "row"
-_FILLS: Final = ("column", "constant", "template", "rules")
 KEEP, EMPTY, REJECT = "keep", "empty", "reject"
+CHOOSE: Final = "CHOOSE"
+"""Stands in a drafted mapping for what the export cannot settle; no such file is used."""
+ROW: Final = "row"
+PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
+_FILLS: Final = ("column", "constant", "template", "rules", "first_record")
+_OF_A_COLUMN: Final = ("values", "shift_days", "format", "pivot", "empty_words")
+_SEPARATOR_WORDS: Final = {"tab": "\t", "space": " "}
+_TO_CHOOSE: Final = (
+    f"{CHOOSE} stands for what only a person can settle; write your choice in its place"
+)
+_FIRST_YEAR, _LAST_YEAR = 1850, 2100
 
 
-@dataclass(frozen=True)
-class Condition:
-    """A test of one column: ``test`` is equals, prefix, contains or present; any value will do."""
-
-    column: str
-    test: str
-    values: tuple[str, ...]
-
-    def holds(self, frame: pd.DataFrame) -> Bools:
-        """Return for each row whether the condition holds; an empty cell meets only absence."""
-        cells = frame[self.column]
-        if self.test == "present":
-            return np.asarray(cells.notna() == (self.values == ("true",)), dtype=np.bool_)
-        if self.test == "equals":
-            return np.asarray(cells.isin(self.values), dtype=np.bool_)
-        met = np.zeros(len(frame), dtype=np.bool_)
-        for value in self.values:
-            if self.test == "prefix":
-                found = cells.str.startswith(value)
-            else:
-                found = cells.str.contains(value, regex=False)
-            met |= found.fillna(False).to_numpy(dtype=np.bool_)
-        return met
-
-
-@dataclass(frozen=True)
-class ConditionEntry(Entry):
-    """A condition as a file writes it: the test is the key."""
-
-    column: Text
-    equals: Several[Text] = ()
-    prefix: Several[Text] = ()
-    contains: Several[Text] = ()
-    present: TrueFalse | None = None
+class _Chosen(Entry):
+    """An entry that refuses a line which a draft left to a person."""
 
     @classmethod
     def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
-        """Ask for one test, no more and no fewer."""
-        if sum(test in section for test in _TESTS) != 1:
-            yield (), f"state 'column' and one of: {', '.join(_TESTS)}"
-
-    def to_condition(self) -> Condition:
-        """Return the condition."""
-        if self.present is not None:
-            return Condition(self.column, "present", (str(self.present).lower(),))
-        test = next(test for test in _TESTS if getattr(self, test))
-        return Condition(self.column, test, getattr(self, test))
+        """Refuse what has not been chosen."""
+        for key, value in section.items():
+            values = value if isinstance(value, list) else [value]
+            if any(isinstance(one, str) and one.startswith(CHOOSE) for one in values):
+                yield (key,), _TO_CHOOSE
 
 
-Tested = Annotated[Condition, written_as(ConditionEntry, lambda entry, _: entry.to_condition())]
+def _check_format(form: str) -> str:
+    if form not in (ISO, *EXCEL_EPOCHS):
+        to_pattern(form)
+    return form
+
+
+def _refuse_nothing(text: Any) -> Any:
+    if text == "":
+        raise ValueError("write a text here; a word that means an empty cell goes to 'empty_words'")
+    return text
+
+
+DateForm = Annotated[Text, AfterValidator(_check_format)]
+Pivot = Annotated[int, Field(ge=_FIRST_YEAR, le=_LAST_YEAR)]
 
 
 @dataclass(frozen=True)
@@ -120,16 +88,20 @@ class MappingRule(Entry, condition=ConditionEntry):
 
 
 @dataclass(frozen=True)
-class Fill(Entry):
-    """How one contract column is filled; exactly one of the first four is stated."""
+class Fill(_Chosen):
+    """How one contract column is filled; exactly one of the first five is stated."""
 
     column: Text | None = None
     constant: Text | None = None
     template: Text | None = None
     rules: tuple[MappingRule, ...] = ()
-    values: Mapping[str, Text] | None = None
+    first_record: TrueFalse = False
+    values: Mapping[str, Annotated[Text, BeforeValidator(_refuse_nothing)]] | None = None
     otherwise: Text = KEEP
     shift_days: int = 0
+    format: Several[DateForm] = ()
+    pivot: Pivot | None = None
+    empty_words: Several[Text] = ()
 
     @classmethod
     def reshape(cls, section: Section) -> Section:
@@ -139,19 +111,43 @@ class Fill(Entry):
 
     @classmethod
     def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
-        """Ask for one way to fill the column."""
+        """Ask for one way to fill the column, and for nothing beside it that does nothing."""
+        yield from super().find_problems(section, context)
         if sum(name in section for name in _FILLS) != 1:
             yield (), f"state one of: {', '.join(_FILLS)}"
-        elif "column" not in section and not {"values", "shift_days"}.isdisjoint(section):
-            yield (), "'values' and 'shift_days' need 'column'"
+        elif "column" not in section and (idle := [k for k in _OF_A_COLUMN if k in section]):
+            yield (idle[0],), f"'{idle[0]}' needs 'column'"
+        elif "values" in section and (
+            idle := [k for k in ("shift_days", "format") if k in section]
+        ):
+            yield (idle[0],), f"'{idle[0]}' has no use beside 'values'; state the values wanted"
+        otherwise = section.get("otherwise")
+        if isinstance(otherwise, str):
+            yield from _check_otherwise(otherwise, section)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Source columns that it reads."""
         named = [self.column] if self.column is not None else []
         if self.template is not None:
-            named += [name for name in _PLACEHOLDER.findall(self.template) if name != _ROW]
+            named += [name for name in PLACEHOLDER.findall(self.template) if name != ROW]
         return (*named, *(rule.condition.column for rule in self.rules))
+
+
+def _check_otherwise(word: str, section: Section) -> Iterator[Found]:
+    """Refuse a word that is meant for one of ours: it would become a value of the column."""
+    if word == KEEP and "rules" in section:
+        yield ("otherwise",), f"'{KEEP}' needs 'column'; write {EMPTY}, {REJECT} or a value"
+    if word in (KEEP, EMPTY, REJECT):
+        return
+    for ours in (KEEP, EMPTY, REJECT):
+        alike = difflib.SequenceMatcher(None, word.lower(), ours).ratio()
+        if abs(len(word) - len(ours)) <= 1 and alike >= _ALIKE:
+            yield ("otherwise",), f"'{word}' would be written as a value; did you mean '{ours}'?"
+
+
+_ALIKE: Final = 0.8
+"""From this likeness on a word is taken for a mistyped one of ours: 'rejekt', not 'rejected'."""
 
 
 def _name_column(data: Plain) -> Plain:
@@ -163,8 +159,26 @@ def _read_moment(text: Any, info: ValidationInfo) -> int:
     return parse_date(text if isinstance(text, str) else "", info.data.get("time_zone", "UTC"))
 
 
+def _read_separator(text: Any) -> Any:
+    return _SEPARATOR_WORDS.get(text, text) if isinstance(text, str) else text
+
+
+def _check_separator(text: str) -> str:
+    if len(text) != 1 or text.isalnum() or text in "\"'\r\n":
+        raise ValueError("write one sign such as ; or |, or the word tab")
+    return text
+
+
 @dataclass(frozen=True)
-class RecordMapping(Entry, fills="fields", earliest_us="earliest"):
+class Split(_Chosen):
+    """A column whose cells hold several values, and what parts them: one record for each."""
+
+    column: Text
+    at: Text
+
+
+@dataclass(frozen=True)
+class RecordMapping(_Chosen, fills="fields", earliest_us="earliest"):
     """One record made from each row for which all conditions hold.
 
     ``earliest_us`` is the earliest plausible moment of its dates, microseconds UTC.
@@ -174,10 +188,12 @@ class RecordMapping(Entry, fills="fields", earliest_us="earliest"):
     when: Annotated[tuple[Tested, ...], Field(default=())]
     fills: Mapping[str, Annotated[Fill, BeforeValidator(_name_column)]]
     earliest_us: Annotated[int, BeforeValidator(_read_moment)] = EARLIEST_US
+    split: Split | None = None
 
     @classmethod
     def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
         """Hold the fields to the columns of the table."""
+        yield from super().find_problems(section, context)
         name, fields = section.get("table"), section.get("fields")
         table = TABLES.get(name) if isinstance(name, str) else None
         if table is None or not isinstance(fields, dict):
@@ -188,12 +204,33 @@ class RecordMapping(Entry, fills="fields", earliest_us="earliest"):
         for column in table.columns:
             if column.required and column.name not in fields:
                 yield ("fields",), f"'{column.name}' is required in {table.name}; fill it"
+        for field, fill in fields.items():
+            yield from _check_fill(table, field, fill)
 
     @property
     def columns(self) -> frozenset[str]:
         """Source columns that it reads."""
         read = [name for fill in self.fills.values() for name in fill.columns]
+        read += [self.split.column] if self.split is not None else []
         return frozenset((*read, *(condition.column for condition in self.when)))
+
+    @property
+    def takes_first_record(self) -> bool:
+        """Whether the day a case came to be known is that of its first record."""
+        return any(fill.first_record for fill in self.fills.values())
+
+
+def _check_fill(table: Table, field: str, fill: Plain) -> Iterator[Found]:
+    """Refuse what can be said of some columns of the contract alone."""
+    if not isinstance(fill, dict):
+        return
+    form = next((column.form for column in table.columns if column.name == field), None)
+    if "first_record" in fill and (table is not CASES or field != "recorded_at"):
+        yield ("fields", field, "first_record"), "only recorded_at of cases is filled so"
+    is_date = form in (Form.OCCURRED, Form.RECORDED)
+    for key in ("format", "pivot", "shift_days"):
+        if key in fill and form is not None and not is_date:
+            yield ("fields", field, key), f"'{key}' is for dates; {field} is none"
 
 
 def _check_inside(file: str) -> str:
@@ -202,20 +239,73 @@ def _check_inside(file: str) -> str:
     return file
 
 
+def _check_encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        raise ValueError("no encoding has this name; write one such as utf-8 or cp1252") from None
+    return name
+
+
 @dataclass(frozen=True)
-class SourceMapping(Entry):
-    """A file of the export and the records that its rows make."""
+class SourceMapping(_Chosen):
+    """A file of the export and the records that its rows make.
+
+    ``separator``, ``encoding`` and ``sheet`` say how the file is cut into cells, and are found out
+    where they are absent. ``format``, ``pivot`` and ``empty_words`` hold for every column of the
+    file, unless a field states its own; ``decimal`` is the sign before a number's fraction.
+    """
 
     file: Annotated[Text, AfterValidator(_check_inside)]
     records: tuple[RecordMapping, ...]
+    separator: (
+        Annotated[Text, AfterValidator(_check_separator), BeforeValidator(_read_separator)] | None
+    ) = None
+    encoding: Annotated[Text, AfterValidator(_check_encoding)] | None = None
+    sheet: Text | None = None
+    decimal: Annotated[Text, one_of((".", ","))] = "."
+    empty_words: Several[Text] = ()
+    format: Several[DateForm] = ()
+    pivot: Pivot | None = None
+
+    @classmethod
+    def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
+        """Ask for the century of years of two digits."""
+        yield from super().find_problems(section, context)
+        if "pivot" not in section:
+            for path, entry in _list_formats(section):
+                if _has_short_year(entry.get("format")) and "pivot" not in entry:
+                    yield (
+                        (*path, "format"),
+                        "%y needs 'pivot': the earliest year that two digits can mean, such as "
+                        "1940",
+                    )
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Tables of the contract that its rows make."""
+        return tuple(dict.fromkeys(record.table.name for record in self.records))
+
+    def list_formats(self, fill: Fill) -> tuple[DateFormat, ...]:
+        """Return the forms in which a field's dates are read; none means ISO 8601."""
+        pivot = self.pivot if fill.pivot is None else fill.pivot
+        return tuple(DateFormat(form, pivot) for form in fill.format or self.format)
 
 
-@dataclass(frozen=True)
-class Mapped:
-    """Rows of one contract table, and the rows whose values the mapping does not know."""
+def _has_short_year(data: Any) -> bool:
+    forms = data if isinstance(data, list) else [data]
+    return any(isinstance(form, str) and "%y" in form for form in forms)
 
-    piece: Piece
-    rejects: Rejects
+
+def _list_formats(section: Section) -> Iterator[tuple[tuple[str | int, ...], Section]]:
+    """Yield a file's entry and those of its fields, which are where dates get their form."""
+    yield (), section
+    records = section.get("records")
+    for number, record in enumerate(records if isinstance(records, list) else []):
+        fields = record.get("fields") if isinstance(record, dict) else None
+        for name, fill in (fields if isinstance(fields, dict) else {}).items():
+            if isinstance(fill, dict):
+                yield ("records", number, "fields", name), fill
 
 
 @dataclass(frozen=True)
@@ -235,14 +325,29 @@ def _check_zone(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class _MappingFile(Entry, extract_at_us="extract_at"):
+class MappingFile(_Chosen, extract_at_us="extract_at"):
+    """What a mapping file holds; the zone is that of dates and of times without an offset."""
+
     version: Annotated[int, version(1)]
     time_zone: Annotated[Text, AfterValidator(_check_zone)]
     extract_at_us: Annotated[int, BeforeValidator(_read_moment)]
     sources: tuple[SourceMapping, ...]
     synthetic: TrueFalse = False
 
+    @classmethod
+    def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:
+        """Ask for one entry a file, or a sheet of it."""
+        yield from super().find_problems(section, context)
+        sources, seen = section.get("sources"), set()
+        for number, source in enumerate(sources if isinstance(sources, list) else []):
+            if isinstance(source, dict):
+                key = (str(source.get("file")), str(source.get("sheet")))
+                if key in seen:
+                    yield ("sources", number), "this file stands twice; put its records together"
+                seen.add(key)
+
     def to_mapping(self) -> ExportMapping:
+        """Return the mapping with the manifest of the folder that it makes."""
         earliest = [record.earliest_us for source in self.sources for record in source.records]
         manifest = Manifest(
             time_zone=self.time_zone,
@@ -267,125 +372,21 @@ def load_mapping(path: Path) -> ExportMapping:
         content = path.read_bytes()
     except OSError:
         raise ConfigError("there is no mapping file there; name a YAML file") from None
-    return read_yaml(content, path.name, _MappingFile).to_mapping()
+    try:
+        return read_yaml(content, path.name, MappingFile).to_mapping()
+    except CatalogueError as error:
+        raise _drop_what_follows(error) from None
 
 
-def check_columns(source: SourceMapping, names: "pd.Index[str]") -> None:
-    """Check that a file has every column that its mapping reads.
-
-    Raises
-    ------
-    DataContractError
-        Naming the columns, which stand in the mapping file.
-    """
-    read = frozenset().union(*(record.columns for record in source.records))
-    absent = sorted(read - set(names))
-    if absent:
-        raise DataContractError(
-            f"{source.file}: the mapping reads columns that the file lacks: {', '.join(absent)}; "
-            "correct the mapping or the export"
-        )
-
-
-def map_piece(record: RecordMapping, piece: Piece) -> Mapped:
-    """Make the records of one table from some rows of the export.
-
-    The rejects keep the row as it came, under its own number.
-    """
-    made = np.ones(len(piece.frame), dtype=np.bool_)
-    for condition in record.when:
-        made &= condition.holds(piece.frame)
-    source = piece.frame[made].reset_index(drop=True)
-    rows = piece.rows[made]
-    unknown = np.zeros(len(source), dtype=np.bool_)
-    found: list[Rejects] = []
-    columns: dict[str, pd.Series[Any]] = {}
-    for name, fill in record.fills.items():
-        columns[name], strange = _fill(fill, source, rows)
-        unknown |= strange
-        if strange.any():
-            found.append(_reject_unmapped(record, piece.file, name, rows, source, strange))
-    kept = ~unknown
-    frame = pd.DataFrame(columns, index=source.index)[kept].reset_index(drop=True)
-    mapped = Piece(piece.file, frame, rows[kept], source=source[kept].reset_index(drop=True))
-    return Mapped(mapped, join_rejects(found))
-
-
-def _reject_unmapped(
-    record: RecordMapping,
-    file: str,
-    column: str,
-    rows: npt.NDArray[np.int64],
-    source: pd.DataFrame,
-    strange: Bools,
-) -> Rejects:
-    return make_rejects(
-        table=record.table.name,
-        file=file,
-        rows=rows[strange].tolist(),
-        column=column,
-        code="unmapped_value",
-        sources=source[strange].to_dict("records"),  # type: ignore[arg-type]
+def _drop_what_follows(error: CatalogueError) -> CatalogueError:
+    """Return the problems without those that a line still to be chosen brings with it."""
+    open_places = {
+        (one.line, one.place.split(".format")[0]) for one in error.problems if CHOOSE in one.message
+    }
+    kept = tuple(
+        one
+        for one in error.problems
+        if CHOOSE in one.message
+        or not any(one.line == line and one.place.startswith(place) for line, place in open_places)
     )
-
-
-def _fill(
-    fill: Fill, source: pd.DataFrame, rows: npt.NDArray[np.int64]
-) -> tuple["pd.Series[Any]", Bools]:
-    """Return a contract column and which rows hold a value that the mapping does not know."""
-    nothing = np.zeros(len(source), dtype=np.bool_)
-    if fill.constant is not None:
-        return pd.Series(fill.constant, index=source.index, dtype="str"), nothing
-    if fill.template is not None:
-        return _fill_template(fill.template, source, rows), nothing
-    if fill.rules:
-        return _fill_by_rules(fill, source)
-    assert fill.column is not None
-    given = source[fill.column]
-    if fill.shift_days:
-        return _shift_dates(given, fill.shift_days), nothing
-    if fill.values is None:
-        return given, nothing
-    text = given.astype("str").str.strip()
-    mapped = text.map(fill.values)
-    strange = (mapped.isna() & text.notna()).to_numpy(dtype=np.bool_)
-    if fill.otherwise == REJECT:
-        return mapped, strange
-    if fill.otherwise == KEEP:
-        return mapped.where(~strange, text), nothing
-    return mapped.mask(strange, None if fill.otherwise == EMPTY else fill.otherwise), nothing
-
-
-def _shift_dates(given: "pd.Series[Any]", days: int) -> "pd.Series[str]":
-    """Move dates by whole days; what is no date stays as it is, and the edge rejects it."""
-    text = given.astype("str").str.strip()
-    dates = pd.to_datetime(text, format="%Y-%m-%d", errors="coerce")
-    moved = (dates + pd.Timedelta(days=days)).dt.strftime("%Y-%m-%d").astype("str")
-    return text.where(dates.isna(), moved)
-
-
-def _fill_template(
-    template: str, source: pd.DataFrame, rows: npt.NDArray[np.int64]
-) -> "pd.Series[str]":
-    filled = pd.Series("", index=source.index, dtype="str")
-    for number, part in enumerate(_PLACEHOLDER.split(template)):
-        if number % 2 == 0:
-            filled = filled + part
-        elif part == _ROW:
-            filled = filled + pd.Series(rows, index=source.index).astype("str")
-        else:
-            filled = filled + source[part].astype("str").fillna("")
-    return filled
-
-
-def _fill_by_rules(fill: Fill, source: pd.DataFrame) -> tuple["pd.Series[Any]", Bools]:
-    filled = np.full(len(source), None, dtype=object)
-    decided = np.zeros(len(source), dtype=np.bool_)
-    for rule in fill.rules:
-        met = rule.condition.holds(source) & ~decided
-        filled[met] = rule.then
-        decided |= met
-    if fill.otherwise not in (EMPTY, REJECT, KEEP):
-        filled[~decided] = fill.otherwise
-    strange = ~decided if fill.otherwise == REJECT else np.zeros_like(decided)
-    return pd.Series(filled, index=source.index, dtype="str"), strange
+    return CatalogueError(error.name, kept)

@@ -7,7 +7,7 @@ the score; neither changes it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import numpy as np
 
@@ -53,6 +53,18 @@ class FileMark:
     n_answered: int | None
     unusual: tuple[str, ...]
     sentences: tuple[str, ...]
+
+
+class FamiliarityText(TypedDict):
+    """What a bundle's folder keeps of :class:`Familiarity`; ``None`` where nothing was known."""
+
+    columns: list[str]
+    questions: list[int]
+    low: list[float | None]
+    high: list[float | None]
+    least_records: int
+    least_answered: int
+    most_unusual: int
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,7 @@ class Familiarity:
         order = np.argsort(-excess, kind="stable")[: int((excess > 0).sum())]
         return tuple(self.columns[number] for number in order)
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> FamiliarityText:
         """Return what :func:`read_familiarity` reads back exactly."""
         return {
             "columns": list(self.columns),

@@ -41,7 +41,6 @@ router = APIRouter(prefix="/v1", tags=["lists"])
 _WRITES: Final = (400, 401, 403, 413, 415, 422, 503)
 _Filter = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
 _Tag = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
-_LISTED: Final = TypeAdapter(ListedOut)
 _SITTING: Final = TypeAdapter(SittingOut)
 LIST: Final = TypeAdapter(ListOut)
 """Lists are kept in plain values: a row, a sitting and a whole list are read from these."""
@@ -154,7 +153,7 @@ def read_csv(request: Request, service: ServiceDep, person: SignedIn) -> Respons
         sitting = need_sitting(connection)
         sight = sight_of(request, connection)
         rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
-    note_shown(request, (row["key"] for row in rows))
+    note_shown(request, (row.key for row in rows))
     day = to_datetime(sitting.as_of_us, unit.time_zone).date().isoformat()
     return Response(
         write_csv(rows, _say_above(sitting)),
@@ -223,7 +222,7 @@ def give_first_view(
         sitting = _need(read_sitting(writing.connection, sitting_key))
         sight = sight_of(request, writing.connection)
         rows = read_rows(writing.connection, sitting, unit, hold_draw=True, sight=sight)
-    return next(_LISTED.validate_python(row) for row in rows if row["key"] == key)
+    return next(row for row in rows if row.key == key)
 
 
 def need_sitting(connection: Connection) -> Sitting:
@@ -252,8 +251,8 @@ def describe_list(
     return LIST.validate_python(
         {
             **told,
-            "n_decided": sum(row["decided"] for row in rows),
-            "n_awaiting_first_view": sum(row["withheld"] for row in rows),
+            "n_decided": sum(row.decided for row in rows),
+            "n_awaiting_first_view": sum(row.withheld for row in rows),
             "first_overflow": read_overflow(connection, sitting, unit, MOST_ROWS, sight),
             "rows": rows,
         }

@@ -158,7 +158,9 @@ def _find_unmeasured(asked: ScoreRequest, catalogue: Catalogue) -> tuple[Request
                 found.append((f"cases[{n}].events[{row}].kind", UNKNOWN_KIND))
         for row, fact in enumerate(case.facts):
             value = (fact.value or "").strip() or None
-            code = check_fact(catalogue, fact.name.strip(), value, asked.time_zone)
+            # A row that cannot be read was refused before.
+            at_us = parse_date(fact.recorded_at, asked.time_zone)
+            code = check_fact(catalogue, fact.name.strip(), value, asked.time_zone, at_us)
             if code is not None:
                 part = "name" if code == UNKNOWN_FACT else "value"
                 found.append((f"cases[{n}].facts[{row}].{part}", code))

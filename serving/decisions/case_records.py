@@ -82,13 +82,16 @@ class RecordTeller:
         hidden
             Cases that the person may not see: no link to one is told.
         """
-        events = _of_case(folder.events, case_key)
+        events = _of_case(folder.frame("events"), case_key)
         apart = is_kept_apart(events["source"], events["handling"])
         # What an agency keeps to itself is for its own people (ADR 20).
         ours = apart & (events["source"] == agency)
         told = [self._describe_event(row) for row in _list_rows(events[~apart | ours])]
-        told += [self._describe_fact(row) for row in _list_rows(_of_case(folder.facts, case_key))]
-        links = _of_case(folder.links, case_key)
+        told += [
+            self._describe_fact(row)
+            for row in _list_rows(_of_case(folder.frame("facts"), case_key))
+        ]
+        links = _of_case(folder.frame("links"), case_key)
         links = links[~links["linked_case_id"].isin(list(hidden))]
         told += [self._describe_link(row) for row in _list_rows(links)]
         told.sort(key=lambda pair: pair[0], reverse=True)

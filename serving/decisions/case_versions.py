@@ -80,9 +80,8 @@ def _describe_since(
     connection: Connection, case_key: str, seen: int | None, version: int
 ) -> list[RequestProblem]:
     first = version if seen is None else min(seen + 1, version)
-    columns = (decisions.c[name] for name in ("version", "person", "role", "agency"))
     query = (
-        select(*columns, decisions.c.decided_at_us)
+        select(decisions)
         .where(decisions.c.case_key == case_key, decisions.c.version >= first)
         .order_by(decisions.c.version.desc())
         .limit(_MOST_TOLD)

@@ -83,7 +83,7 @@ class WaysIn(Strict):
     further_enquiry: FurtherEnquiryIn | None = None
     no_further_action: NoFurtherActionIn | None = None
 
-    def describe(self) -> dict[str, dict[str, Any]]:
+    def describe(self) -> dict[str, dict[str, str | bool]]:
         """Return what was said of each way that is gone."""
         return self.model_dump(exclude_none=True)
 

@@ -4,7 +4,6 @@ It tells of association: what the same model gives for the same file without the
 it is kept, and no record is changed.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +15,7 @@ from sqlalchemy import Connection
 from features.contract.tables import TABLES
 from features.history.assembly import assemble_history
 from features.intake.contract_folder import ContractFolder
+from features.intake.frames import to_frame, to_rows
 from features.intake.integrity import SUPERSESSION, check_integrity
 from features.intake.normalisation import FILE, ROW
 from models.bundle.folder import Bundle
@@ -88,7 +88,7 @@ def score_without(
 def leave_out(folder: ContractFolder, doubted: Doubted) -> tuple[ContractFolder, list[str]]:
     """Return a folder without a record and what corrects it, and the keys of what was left out."""
     table = TABLES[doubted.table]
-    frame: pd.DataFrame = getattr(folder, doubted.table)
+    frame = folder.frame(doubted.table)
     own = frame[frame["case_id"] == doubted.case_key]
     gone = {doubted.record_id}
     while True:
@@ -100,11 +100,10 @@ def leave_out(folder: ContractFolder, doubted: Doubted) -> tuple[ContractFolder,
     left = own[~own[table.id_column].isin(gone)].drop(columns=[*SUPERSESSION])
     left = left.reset_index(drop=True)
     left[FILE], left[ROW] = "store", range(1, len(left) + 1)
-    settled = check_integrity(table, left, None).frame
+    settled = to_frame(table, check_integrity(table, to_rows(table, left), None).rows)
     rest = frame[frame["case_id"] != doubted.case_key]
     joined = pd.concat([rest, settled.drop(columns=[FILE, ROW])], ignore_index=True)
-    replaced = dataclasses.replace(folder, **{doubted.table: joined})  # type: ignore[arg-type]
-    return replaced, sorted(gone)
+    return folder.with_frames({doubted.table: joined}), sorted(gone)
 
 
 def _score(bundle: Bundle, folder: ContractFolder, case_key: str, as_of_us: int) -> RankedCases:

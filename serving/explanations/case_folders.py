@@ -98,14 +98,14 @@ class CaseFolders:
             return None
         left: dict[str, pd.DataFrame] = {}
         for name in ("events", "facts"):
-            frame: pd.DataFrame = getattr(folder, name)
+            frame = folder.frame(name)
             keys = pd.MultiIndex.from_frame(frame[["case_id", TABLES[name].id_column]])
             is_new = keys.isin(came[name])
             named = frame["supersedes"].isin([key for _, key in came[name]])
             if named.any() or frame["supersedes"][is_new].notna().any():
                 return None
             left[name] = frame[~is_new].reset_index(drop=True)
-        return dataclasses.replace(folder, events=left["events"], facts=left["facts"])
+        return folder.with_frames(left)
 
     def _list_between(
         self, folder: ContractFolder, after: int, until: int
@@ -113,7 +113,7 @@ class CaseFolders:
         """Return, by table, case and key of each row that came between and that a folder might
         hold; and of each seal of any case.
         """
-        own = tuple(sorted({self.case_key, *folder.cases["case_id"]}))
+        own = tuple(sorted({self.case_key, *folder.frame("cases")["case_id"]}))
         came: dict[str, list[tuple[str, str]]] = {name: [] for name in (*_MEASURED, _SEALS)}
         if after < until:
             for name, case_key, key, seq in map(tuple, self._read_rows(own)):

@@ -55,7 +55,7 @@ def read_file_then(folders: CaseFolders, bundle: Bundle, score: StoredScore) -> 
     key = score.case_key
     folder, history = folders.assemble(score.as_of_us, score.known_seq)
     moment = MovementEnd(bundle, history, 0, score.as_of_us)
-    return FileThen(score, moment, _find_kept_apart(folder.events, key))
+    return FileThen(score, moment, _find_kept_apart(folder.frame("events"), key))
 
 
 def _find_kept_apart(events: pd.DataFrame, case_key: str) -> frozenset[str]:

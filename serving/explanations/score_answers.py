@@ -78,8 +78,7 @@ def answer_movement(asked: Explaining, score_key: str | None, from_key: str | No
         return MovementOut(**asked.withhold())
     after = asked.open(score_key)
     before = asked.open_earlier(after.score, from_key)
-    unit = asked.service.need_unit()
-    ledger = find_ledger(asked.connection, before.score, after.score, unit)
+    ledger = find_ledger(asked.connection, before.score, after.score)
     moved = explain_movement(before.moment, after.moment)
     return MovementOut(
         **asked.describe(after),

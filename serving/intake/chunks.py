@@ -59,7 +59,7 @@ class Chunk:
     last: int
     normal: Normal
     offset: int = 0
-    position: Mapping[str, Any] = field(default_factory=dict)
+    position: Mapping[str, str | int] = field(default_factory=dict)
 
     def leave_out(self, rows_done: int) -> Normal:
         """Return the rows after the first ``rows_done`` of the import."""
@@ -155,7 +155,7 @@ class _Stored:
         }
 
 
-def _say_progress(chunk: Chunk) -> dict[str, Any]:
+def _say_progress(chunk: Chunk) -> dict[str, int | dict[str, str | int]]:
     return {"rows_done": chunk.last, "position": {"row": chunk.last, **chunk.position}}
 
 

@@ -15,7 +15,7 @@ from features.contract.manifest import Manifest, hash_file, read_manifest
 from features.contract.tables import TABLES
 from features.errors import ConfigError, DataContractError
 from features.intake.contract_folder import check_hashes, find_files
-from features.intake.files import read_pieces
+from features.intake.files import STRICT, read_pieces
 from features.intake.normalisation import Clock
 from serving.intake.chunks import Chunk, take_chunk
 from serving.intake.progress import Imported, begin_import, end_import
@@ -118,9 +118,9 @@ def _read_chunks(
     for name, paths in files.items():
         for path in paths:
             offset = before
-            for piece in read_pieces(path, rows_per_piece=ROWS_PER_PIECE):
+            for piece in read_pieces(path, STRICT, rows_per_piece=ROWS_PER_PIECE):
                 first = before + 1
-                before += len(piece.frame) + len(piece.bad)
+                before += len(piece.rows) + len(piece.bad)
                 if before > rows_done and before >= first:
                     normal = normalise_piece(TABLES[name], piece, clock)
                     position = {"file": path.relative_to(folder).as_posix()}

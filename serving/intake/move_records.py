@@ -22,9 +22,9 @@ from features.contract.tables import (
     RETRACTED,
     TABLES,
 )
-from features.intake.contract_folder import ContractFolder, empty_frame
+from features.intake.contract_folder import ContractFolder
+from features.intake.frames import empty_rows, to_frame
 from features.intake.integrity import SUPERSEDED_AT, SUPERSESSION
-from features.intake.normalisation import FILE, ROW
 from serving.errors import RefusedError
 from serving.store import schema
 from serving.store.frames import make_frame, select_rows
@@ -59,14 +59,14 @@ class CaseFile:
     @property
     def events(self) -> pd.DataFrame:
         """Events of the case itself in force, those about the file left out."""
-        events = self.folder.events
+        events = self.folder.frame("events")
         here = (events["case_id"] == self.key) & (events[SUPERSEDED_AT] == NEVER)
         return events[here & ~events["kind"].isin(_NOT_COPIED)]
 
     @property
     def facts(self) -> pd.DataFrame:
         """Answers in force."""
-        facts = self.folder.facts
+        facts = self.folder.frame("facts")
         return facts[(facts["case_id"] == self.key) & (facts[SUPERSEDED_AT] == NEVER)]
 
     def cut(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -117,7 +117,7 @@ class Copier:
         self, connection: Connection, source: CaseFile, target: CaseFile
     ) -> pd.DataFrame:
         """Return the source's links, both ways, as the target's; not one between the two."""
-        links = source.folder.links
+        links = source.folder.frame("links")
         links = links[(links[SUPERSEDED_AT] == NEVER) & (links["kind"] != RETRACTED)]
         back = links["linked_case_id"] == source.key
         others = links["linked_case_id"].where(~back, links["case_id"])
@@ -242,7 +242,7 @@ def choose_facts(source: CaseFile, target: CaseFile) -> pd.DataFrame:
 def read_people(connection: Connection, case_key: str) -> pd.DataFrame:
     """Return what the audit knows of the persons of a case."""
     query = select_rows("people").where(schema.people.c.case_key == case_key)
-    found: pd.DataFrame = make_frame("people", connection.execute(query).all())
+    found = make_frame("people", connection.execute(query).all())
     return found
 
 
@@ -251,7 +251,7 @@ def choose_people(connection: Connection, source: CaseFile, target: CaseFile) ->
     there = set(read_people(connection, target.key)["person_id"])
     found = read_people(connection, source.key)
     if found.empty:
-        return empty_frame(PEOPLE).drop(columns=[FILE, ROW])
+        return to_frame(PEOPLE, empty_rows(PEOPLE))
     return found[~found["person_id"].isin(there)].assign(case_id=target.case_id)
 
 

@@ -134,7 +134,7 @@ def split_case(
         events = choose(source, "events", records.get("events", ()))
         facts = choose(source, "facts", records.get("facts", ()))
         target = CaseFile("", new_case_id, source.folder)
-        made = source.folder.cases[source.folder.cases["case_id"] == source.key]
+        made = source.folder.frame("cases")[source.folder.frame("cases")["case_id"] == source.key]
         copies = {
             "cases": made.assign(case_id=new_case_id, recorded_at=writing.now_us),
             "events": join(
@@ -198,7 +198,7 @@ class _Mover:
         folder = read_case_folder(
             connection, [case_key], self._unit, extract_at_us=self._writing.now_us
         )
-        if case_id is None or case_key not in set(folder.cases["case_id"]):
+        if case_id is None or case_key not in set(folder.frame("cases")["case_id"]):
             raise MoveRefusedError("no_case", "there is no such case; check its key")
         if find_merged(connection, [case_key], self._writing.now_us):
             raise MoveRefusedError("case_merged", "the case was merged; move what it went into")

@@ -4,15 +4,16 @@ The stored row stands, whatever comes. Everything is decided behind the lock on 
 order of rows, so that several servers that store the same rows at once end as one.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from sqlalchemy import Connection, exists, select, union
 
 from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import TABLES, Table
+from features.intake.frames import to_frame, to_rows
 from features.intake.integrity import SUPERSESSION, check_integrity
 from features.intake.normalisation import FILE, ROW
 from serving.intake.forwarding import forward_rows
@@ -221,10 +222,11 @@ def _sort_rows(
         fresh = fresh[~taken]
     if table.supersedes and fresh["supersedes"].notna().any():
         fresh = _add_targets(connection, table, fresh, stored)
-    sound = check_integrity(table, fresh.reset_index(drop=True), None)
+    sound = check_integrity(table, to_rows(table, fresh.reset_index(drop=True)), None)
+    settled = to_frame(table, sound.rows)
     ours = sound.rejects.frame
     rejects.append(Rejects(ours[ours["file"] != _STORED]))
-    found = sound.frame[sound.frame[FILE] != _STORED]
+    found = settled[settled[FILE] != _STORED]
     return _Sorted(
         found.drop(columns=[*SUPERSESSION], errors="ignore").reset_index(drop=True),
         repeats + sound.repeats,
@@ -283,9 +285,9 @@ def _read_pairs(
     return _mark(make_frame(name, connection.execute(query).all()))
 
 
-def _mark(frame: Any) -> pd.DataFrame:
-    marked: pd.DataFrame = frame.assign(**{FILE: _STORED, ROW: 0})
-    return marked
+def _mark(frame: pd.DataFrame) -> pd.DataFrame:
+    marks: dict[str, str | int] = {FILE: _STORED, ROW: 0}
+    return frame.assign(**marks)
 
 
 def _add_targets(
@@ -343,7 +345,7 @@ def _store(
     if not size:
         return
     seq = writing.take_seq(size)
-    columns: dict[str, Any] = {
+    columns: dict[str, Sequence[str | int]] = {
         "case_key": [key for key, _ in made],
         "case_id": [name for _, name in made],
         "retention_class": [RETENTION_CLASS] * len(made),

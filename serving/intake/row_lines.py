@@ -3,7 +3,6 @@
 Nothing here grows with the stream: at most one line is held beside the rows of one chunk.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,14 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from features.contract.json_text import JsonError, is_storable, read_json
-from features.contract.rejects import COLUMNS, Rejects, join_rejects, make_rejects
+from features.contract.rejects import COLUMNS, Rejects, RowAsSent, join_rejects, make_rejects
 from features.contract.tables import TABLES, Form, Table
+from features.intake.contract_folder import write_cell
 from features.intake.files import Piece
+from features.intake.frames import to_frame
 from features.intake.normalisation import FILE, ROW, Clock, normalise
 
 MOST_LINE_BYTES: Final = 4 * 1024 * 1024
@@ -81,7 +83,7 @@ class RawRow:
 
     number: int
     table: str
-    cells: Mapping[str, object]
+    cells: RowAsSent
     code: str = ""
 
 
@@ -109,7 +111,7 @@ def _read_content(number: int, line: RowLine, content: object) -> RawRow:
     return make_raw_row(number, name, cells)
 
 
-def make_raw_row(number: int, table: str, cells: Mapping[str, object]) -> RawRow:
+def make_raw_row(number: int, table: str, cells: RowAsSent) -> RawRow:
     """Return a row of a known table, with what is wrong with it as a row."""
     return RawRow(number, table, cells, _find_fault(table, cells))
 
@@ -119,7 +121,7 @@ def _refuse(number: int, line: RowLine, code: str) -> RawRow:
     return RawRow(number, "", {"(line)": text}, code)
 
 
-def _find_fault(name: str, cells: Mapping[str, object]) -> str:
+def _find_fault(name: str, cells: RowAsSent) -> str:
     if not cells.keys() <= set(TABLES[name].column_names):
         return "unknown_column"
     if any(isinstance(cell, list | dict) for cell in cells.values()):
@@ -146,7 +148,7 @@ def normalise_rows(rows: Sequence[RawRow], clock: Clock) -> Normal:
         some = [row for row in rows if row.table == name and not row.code]
         if some:
             found = normalise(table, _make_piece(table, some), clock)
-            tables[name] = found.frame
+            tables[name] = to_frame(table, found.rows)
             rejects.append(found.rejects)
             warnings.update(found.warnings)
     return Normal(tables, join_rejects(rejects), dict(sorted(warnings.items())))
@@ -155,7 +157,7 @@ def normalise_rows(rows: Sequence[RawRow], clock: Clock) -> Normal:
 def normalise_piece(table: Table, piece: Piece, clock: Clock) -> Normal:
     """Normalise rows of one table from a file, texts that no database holds apart."""
     found = normalise(table, piece, clock)
-    frame = found.frame
+    frame = to_frame(table, found.rows)
     texts = [
         column.name
         for column in table.columns
@@ -182,19 +184,11 @@ def normalise_piece(table: Table, piece: Piece, clock: Clock) -> Normal:
 
 def _make_piece(table: Table, rows: Sequence[RawRow]) -> Piece:
     columns = {
-        name: pd.Series([_to_text(row.cells.get(name)) for row in rows], dtype="str")
+        name: pa.array([write_cell(row.cells.get(name)) for row in rows], pa.large_string())
         for name in table.column_names
     }
     numbers = np.array([row.number for row in rows], dtype=np.int64)
-    return Piece(PLACE, pd.DataFrame(columns), numbers)
-
-
-def _to_text(cell: object) -> str | None:
-    if cell is None or isinstance(cell, str):
-        return cell
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    return json.dumps(cell)
+    return Piece(PLACE, pa.table(columns), numbers)
 
 
 def reject_raw(rows: Iterable[RawRow]) -> Rejects:

@@ -21,6 +21,7 @@ from serving.access.roles import need_opener
 from serving.errors import ServiceError
 from serving.lists.composition import Place
 from serving.lists.draws import open_draw
+from serving.lists.sittings import ListPolicy
 from serving.persons import Person
 from serving.store.database import Writing
 from serving.store.read_once import read_once
@@ -171,9 +172,11 @@ def withhold(
     return {name: value if name in VISIBLE else _empty(value) for name, value in row.items()}
 
 
-def withhold_division(policy: Mapping[str, Any]) -> dict[str, Any]:
+def withhold_division(policy: ListPolicy) -> ListPolicy:
     """Return a sitting's policy without how many places each pool got."""
-    return {name: value for name, value in policy.items() if name != "places"}
+    told = policy.copy()
+    told.pop("places", None)
+    return told
 
 
 def _empty(value: object) -> list[Any] | None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -22,7 +23,7 @@ from serving.oversight.access_lines import (
 )
 from serving.oversight.access_log import AuditLine, EntryFilter, LinesPage
 from serving.oversight.kept_answers import Kept, keeper_of
-from serving.oversight.unusual_rows import MANY_CASES, read_standing
+from serving.oversight.unusual_rows import MANY_CASES, UnusualRow, read_standing
 from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.results.agreement import BELOW, FIRST, LAST, MIDDLE, NO_LIST, NO_RANK, Agreement
@@ -166,17 +167,18 @@ def show_oversight(
     )
 
 
-def _find_kept(request: Request, service: Service, face: Clockface, days: int) -> tuple[Kept, Kept]:
+def _find_kept(
+    request: Request, service: Service, face: Clockface, days: int
+) -> tuple[Kept[UnusualRow], Kept[Findings]]:
     """Return what stands out and what became of the lists, as far as it is worked out."""
     store, unit, bundle = service.need_store(), service.need_unit(), service.champion.find()
     unusual, findings = ("unusual", days), ("findings", None if bundle is None else bundle.id)
-    found = keeper_of(request.app).find(
-        {
-            unusual: lambda: read_standing(store, face, days),
-            findings: lambda: read_findings(store, bundle, unit, store.clock()),
-        }
-    )
-    return found[unusual], found[findings]
+    wanted: dict[Hashable, Callable[[], UnusualRow | Findings]] = {
+        unusual: lambda: read_standing(store, face, days),
+        findings: lambda: read_findings(store, bundle, unit, store.clock()),
+    }
+    found = keeper_of(request.app).find(wanted)
+    return found[unusual].narrow(UnusualRow), found[findings].narrow(Findings)
 
 
 def _tabulate(found: Findings) -> tuple[Figures, ...]:

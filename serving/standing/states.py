@@ -16,7 +16,7 @@ ReturnedFor = Literal["review_due", "flag", "new_record"]
 ELIGIBLE: Final = ("awaiting", "returned")
 """States in which a case can be on a list (design section 9)."""
 OPEN: Final = (*ELIGIBLE, "managed")
-_MERGED: Final = "merged"
+MERGED: Final = "merged"
 SEALED: Final = "sealed:"
 """What the state of a sealed case's standing begins with."""
 
@@ -128,7 +128,7 @@ class CaseFacts:
     @property
     def is_merged(self) -> bool:
         """Whether the case went into another for good."""
-        return self.turn is not None and self.turn.kind == _MERGED
+        return self.turn is not None and self.turn.kind == MERGED
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
+from sqlalchemy import Row
+
 from serving.store.audit_books import LOOKS_BEGUN_ANEW, Head
 from serving.store.audit_lines import COLUMNS, NUMBER_AT, Book, make_mac, write_canonical
 
@@ -114,10 +116,11 @@ class Walk:
         if len(self.faults) < self.most:
             self.faults.append(Fault(self.book, number, kind, problem or _PROBLEMS[kind]))
 
-    def take(self, rows: Iterable[Sequence[Any]]) -> None:
+    def take(self, rows: Iterable[Row[Any]]) -> None:
         """Go on along some lines, in the order of their numbers; the mac stands last in each."""
         # The common case is written out without a call: there is an entry for every page shown.
         key, digest = self.key, hmac.digest
+        values: list[Any]
         for row in rows:
             *values, mac = row
             self.n_lines += 1

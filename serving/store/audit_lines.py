@@ -23,6 +23,8 @@ BOOK_WORDS: Final[Mapping[Book, str]] = {CHANGES: "log of changes", LOOKS: "acce
 """What the two are called in words; what is stored keeps its older names."""
 COLUMNS: Final = tuple(column for column in audit_lines.c if column.name != "mac")
 """What a line says, in the order of its canonical bytes."""
+AuditCell = str | int | bool | list[str] | None
+"""A cell of a line as it is written; one that is read may be anything, and is doubted."""
 NUMBER_AT: Final = [column.name for column in COLUMNS].index("number")
 
 
@@ -57,7 +59,7 @@ class AuditEntry:
     first_seq: int | None = None
     last_seq: int | None = None
 
-    def columns(self, book: Book, number: int, at_us: int) -> dict[str, Any]:
+    def columns(self, book: Book, number: int, at_us: int) -> dict[str, AuditCell]:
         """Return the line's columns but for the mac, in the table's order."""
         act = self.act
         cases = [key for key in self.cases if key != act.case_key]

@@ -1,6 +1,7 @@
 """The database: transactions, the order in which rows are stored, and the lines they leave."""
 
 import secrets
+import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,13 +12,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import ConfigError
 from serving.clock import Clock, read_clock
-from serving.errors import ServiceError
+from serving.errors import ServiceError, store_away
 from serving.store.audit_books import append_lines, check_key, find_head, has_books
 from serving.store.audit_entries import Ledger
 from serving.store.audit_keys import find_audit_key
 from serving.store.audit_lines import CHANGES, LOOKS, AuditEntry
 from serving.store.current_act import Operation, current_act
-from serving.store.engines import WRITES, find_file, make_database, make_looks_engine
+from serving.store.engines import (
+    WRITES,
+    check_encoding,
+    find_file,
+    holds_store,
+    is_away,
+    make_database,
+    make_file,
+    make_looks_engine,
+    name_looks_file,
+)
 from serving.store.read_once import KEPT
 from serving.store.schema import KEY_LENGTH, standings, unit
 
@@ -262,12 +273,18 @@ class Store:
                 connection.begin(),
             ):
                 append_lines(connection, self.audit_key, LOOKS, [entry], self.clock())
-        except (SQLAlchemyError, ConfigError):
+        except (SQLAlchemyError, ConfigError) as error:
+            if is_away(error) and self._has_looks_file():
+                raise store_away() from None
             raise ServiceError(
                 "look_not_recorded",
                 "the access could not be logged, so nothing is shown",
                 "tell the operator to run `caselight audit verify`",
             ) from None
+
+    def _has_looks_file(self) -> bool:
+        file = find_file(self.engine)
+        return file is None or name_looks_file(file).exists()
 
     def read_unit(self) -> Unit:
         """Return what holds for the whole store.
@@ -326,6 +343,7 @@ def open_store(
     clock: Clock = read_clock,
     audit_key: bytes | None = None,
     any_key: bool = False,
+    must_exist: bool = False,
 ) -> Store:
     """Open the store at a database's address.
 
@@ -340,17 +358,24 @@ def open_store(
         :func:`serving.store.audit_keys.find_audit_key` where absent.
     any_key
         Open it even if the books do not fit the key, to tell what is wrong with them.
+    must_exist
+        Refuse an address at which no store is. Else one may be made there by
+        :func:`serving.store.upgrading.upgrade`, and its audit key is made now.
 
     Raises
     ------
     ConfigError
-        If it is no address of a database that the store runs on, the database cannot be reached,
-        or the audit key is missing or another one.
+        If it is no address of a database that the store runs on, the database cannot be reached or
+        is in another encoding, there is no store, or the audit key is missing or another one.
     """
     engine = make_database(url)
     try:
+        if must_exist:
+            _need_store(engine)
         begun = _has_begun(engine)
         key = audit_key or find_audit_key(find_file(engine), begun=begun)
+        if not must_exist:
+            make_file(engine)
         store = Store(engine, make_looks_engine(engine), key, clock)
         if begun and not any_key:
             _check_keys(store)
@@ -367,12 +392,29 @@ def _has_begun(engine: Engine) -> bool:
         return False
     try:
         with _read(engine) as connection:
+            check_encoding(connection)
             return has_books(connection) and find_head(connection, CHANGES) is not None
     except SQLAlchemyError as error:
-        raise ConfigError(
-            f"the store cannot be read ({type(error).__name__}); check its address, and that the "
-            "database runs"
-        ) from None
+        raise _refuse_unreadable(error) from None
+
+
+def _need_store(engine: Engine) -> None:
+    """Check that there is a store, before anything is made for it: its key, or a file."""
+    try:
+        if holds_store(engine):
+            return
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise _refuse_unreadable(error) from None
+    raise ConfigError(
+        "there is no store at that address; correct it, or make one with `caselight db upgrade`"
+    )
+
+
+def _refuse_unreadable(error: Exception) -> ConfigError:
+    return ConfigError(
+        f"the store cannot be read ({type(error).__name__}); check its address, and that the "
+        "database runs"
+    )
 
 
 def _check_keys(store: Store) -> None:

@@ -114,7 +114,7 @@ def _read_named(connection: Connection, name: str, keys: list[str]) -> pd.DataFr
     """Return rows of some cases with identifiers in place of keys, in the order of the cases."""
     column = column_of(name, "case_id")
     query = select_rows(name).where(is_among(connection, column, keys)).order_by(column)
-    frame: pd.DataFrame = make_frame(name, connection.execute(query).all())
+    frame = make_frame(name, connection.execute(query).all())
     columns = [one for one in ("case_id", "linked_case_id") if one in frame.columns]
     named = {key for one in columns for key in frame[one]}
     table = schema.case_keys

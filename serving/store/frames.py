@@ -3,15 +3,17 @@
 In these frames ``case_id`` and ``linked_case_id`` hold case keys, never the cases' identifiers.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, insert, select
 from sqlalchemy.types import JSON
 
 from features.contract.tables import TABLES, Column, Form
+from features.intake.reading import type_of
 from serving.store.schema import RECORDS
 
 _KEYS: Final = {"case_id": "case_key", "linked_case_id": "linked_case_key"}
@@ -36,7 +38,9 @@ def select_rows(name: str, *, without: Collection[str] = ()) -> Select[Any]:
     )
 
 
-def make_frame(name: str, rows: Sequence[Row[Any]], *, without: Collection[str] = ()) -> Any:
+def make_frame(
+    name: str, rows: Sequence[Row[Any]], *, without: Collection[str] = ()
+) -> pd.DataFrame:
     """Return the rows of :func:`select_rows` as a normalised frame; columns left out are empty."""
     there = [column.name for column in TABLES[name].columns if column.name not in without]
     held = dict(zip(there, zip(*rows, strict=True), strict=True)) if rows else {}
@@ -46,6 +50,26 @@ def make_frame(name: str, rows: Sequence[Row[Any]], *, without: Collection[str] 
             for column in TABLES[name].columns
         }
     )
+
+
+def make_rows(name: str, rows: Sequence[Row[Any]], *, without: Collection[str] = ()) -> pa.Table:
+    """Return the rows of :func:`select_rows` as normalised rows; columns left out are empty."""
+    there = [column.name for column in TABLES[name].columns if column.name not in without]
+    held = dict(zip(there, zip(*rows, strict=True), strict=True)) if rows else {}
+    return pa.table(
+        {
+            column.name: _make_array(type_of(column), held.get(column.name), len(rows))
+            for column in TABLES[name].columns
+        }
+    )
+
+
+def _make_array(kind: pa.DataType, cells: Sequence[Any] | None, size: int) -> pa.Array:
+    if cells is None:
+        return pa.nulls(size, kind)
+    if pa.types.is_dictionary(kind):
+        return pa.array(cells, kind.value_type).dictionary_encode()
+    return pa.array(cells, kind)
 
 
 def _make_column(column: Column, cells: Any, size: int) -> Any:
@@ -97,7 +121,9 @@ def list_cells(column: "pd.Series[Any]") -> list[Any]:
     return list(cells.where(column.notna(), None).tolist())
 
 
-def insert_columns(connection: Connection, table: Table, columns: dict[str, Sequence[Any]]) -> None:
+def insert_columns(
+    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]
+) -> None:
     """Insert rows that are given column by column."""
     rows = list(zip(*columns.values(), strict=True))
     if not rows:

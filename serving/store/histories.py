@@ -7,28 +7,30 @@ which other cases are read with it.
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Row, select, union
 
 from features.contract.manifest import Manifest
 from features.contract.rejects import Rejects, join_rejects
-from features.contract.tables import PEOPLE, TABLES, Table
+from features.contract.tables import LINKS, PEOPLE, TABLES, Table
 from features.history.assembly import assemble_history
 from features.history.columns import History
 from features.history.subsets import take_cases
-from features.intake.contract_folder import ContractFolder, empty_frame
-from features.intake.integrity import check_integrity, leave_in_force
+from features.intake.contract_folder import ContractFolder
+from features.intake.frames import empty_rows, to_frame, to_rows
+from features.intake.integrity import check_integrity
 from features.intake.normalisation import FILE, ROW
 from serving.store import schema
 from serving.store.database import Unit
-from serving.store.frames import make_frame, select_rows
+from serving.store.frames import make_frame, make_rows, select_rows
 from serving.store.lookups import is_among
 from serving.store.read_once import read_once
 
 _KEYS_PER_QUERY: Final = 5_000
 _NOT_MEASURED: Final = ("occurred_until", "reporter_role", "assurance", "narrative")
 """Columns of events that no history holds; narratives are most of an event's bytes."""
-_STATED = "_stated"
 
 
 @read_once
@@ -102,15 +104,15 @@ def _read(
     companions = sorted({*links["case_id"], *links["linked_case_id"]} - set(asked))
     sound, rejects = {}, [unsound]
     for name, keys in (("events", asked + companions), ("facts", asked)):
-        frame = _read_rows(connection, name, keys, known_seq, without)
-        sound[name], unsound = _settle(TABLES[name], frame)
+        rows = _read_rows(connection, name, keys, known_seq, without)
+        sound[name], unsound = _settle(TABLES[name], rows)
         rejects.append(unsound)
     return ContractFolder(
         manifest=Manifest(unit.time_zone, extract_at_us, unit.synthetic),
         cases=_read_rows(connection, "cases", asked + companions, known_seq),
         **sound,
-        links=links,
-        people=empty_frame(PEOPLE).drop(columns=[FILE, ROW]),
+        links=to_rows(LINKS, links),
+        people=empty_rows(PEOPLE),
         rejects=join_rejects(rejects),
         repeats=0,
         conflicts=0,
@@ -142,7 +144,8 @@ def _read_links(
         )
         frames.append(make_frame("links", connection.execute(query).all()))
     links = pd.concat(frames).drop_duplicates(ignore_index=True)  # one may be of two parts
-    frame, rejects = _settle(TABLES["links"], links)
+    settled, rejects = _settle(LINKS, to_rows(LINKS, links))
+    frame = to_frame(LINKS, settled)
     touching = frame["case_id"].isin(asked) | frame["linked_case_id"].isin(asked)
     found = frame[touching]
     return _leave_out_sealed(connection, found, known_seq).reset_index(drop=True), rejects
@@ -173,7 +176,7 @@ def _read_rows(
     keys: list[str],
     known_seq: int | None,
     without: Collection[str] = (),
-) -> pd.DataFrame:
+) -> pa.Table:
     left_out = [column for column in without if name == "events"]
     column = schema.RECORDS[name].c.case_key
     rows: list[Row[Any]] = []
@@ -182,8 +185,7 @@ def _read_rows(
             is_among(connection, column, part), _is_known(name, known_seq)
         )
         rows += connection.execute(query).all()
-    frame: pd.DataFrame = make_frame(name, rows, without=left_out)
-    return frame
+    return make_rows(name, rows, without=left_out)
 
 
 def _is_known(name: str, known_seq: int | None) -> "ColumnElement[bool]":
@@ -200,24 +202,15 @@ def _part(keys: list[str]) -> list[list[str]]:
     return [keys[at : at + _KEYS_PER_QUERY] for at in range(0, len(keys), _KEYS_PER_QUERY)]
 
 
-def _settle(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, Rejects]:
+def _settle(table: Table, rows: pa.Table) -> tuple[pa.Table, Rejects]:
     """Return the rows with what supersedes each, without those that make no sense together.
 
     What a row says it corrects counts within its case alone. Whether another case has a record of
     that name was asked when the row came in; asked here, the answer would depend on which cases
     are read together.
     """
-    stated = frame["supersedes"].notna()
-    touched = frame["case_id"].isin(set(frame["case_id"][stated]))
-    rest = leave_in_force(frame[~touched])
-    if not touched.any():
-        return rest, join_rejects([])
-    some = frame[touched].reset_index(drop=True)
-    here = pd.MultiIndex.from_arrays([some["case_id"], some[table.id_column]])
-    named = pd.MultiIndex.from_arrays([some["case_id"], some["supersedes"]])
-    checked = some.assign(supersedes=some["supersedes"].where(named.isin(here)))
-    checked[_STATED], checked[FILE] = some["supersedes"], "store"
-    checked[ROW] = range(1, len(some) + 1)
-    sound = check_integrity(table, checked, None)
-    kept = sound.frame.assign(supersedes=sound.frame[_STATED]).drop(columns=[_STATED, FILE, ROW])
-    return pd.concat([rest, kept], ignore_index=True), sound.rejects
+    size = rows.num_rows
+    placed = rows.append_column(FILE, pa.array(["store"] * size, pa.large_string()))
+    placed = placed.append_column(ROW, pa.array(np.arange(1, size + 1, dtype=np.int64)))
+    sound = check_integrity(table, placed, None, within_cases=True)
+    return sound.rows.drop_columns([FILE, ROW]), sound.rejects

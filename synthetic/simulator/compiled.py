@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from features.engine.compilation import cache_folder
+from features.compiled.cache import cache_folder
 
 
 @functools.cache

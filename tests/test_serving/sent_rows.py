@@ -12,6 +12,7 @@ from features.contract.manifest import Manifest
 from features.contract.tables import TABLES
 from features.history.assembly import assemble_history
 from features.intake.contract_folder import ContractFolder, assemble_folder, write_folder
+from features.intake.frames import to_rows
 from features.intake.normalisation import Clock
 from serving.intake.records import Appended, append_rows
 from serving.intake.row_lines import make_raw_row, normalise_rows
@@ -88,12 +89,12 @@ def read_named(store: Store, *, known_seq: int | None = None) -> ContractFolder:
     names = dict(map(tuple, pairs))
     frames = {}
     for name in RECORDS:
-        frame = getattr(folder, name)
+        frame = folder.frame(name)
         for column in ("case_id", "linked_case_id"):
             if column in frame:
                 frame = frame.assign(**{column: frame[column].map(names).astype("str")})
         frames[name] = frame
-    return dataclasses.replace(folder, **frames)
+    return folder.with_frames(frames)
 
 
 def lay_out(thing: Any) -> Any:
@@ -125,6 +126,9 @@ def write_rows(place: Path, rows: Rows, *, synthetic: bool = True) -> Path:
         )
     ]
     normal = normalise_rows(raw, CLOCK)
-    frames = {name: normal.tables[name][list(TABLES[name].column_names)] for name in normal.tables}
-    write_folder(place, frames, Manifest(LONDON, NOW_US, synthetic))
+    tables = {
+        name: to_rows(TABLES[name], frame[list(TABLES[name].column_names)])
+        for name, frame in normal.tables.items()
+    }
+    write_folder(place, tables, Manifest(LONDON, NOW_US, synthetic))
     return place

@@ -38,7 +38,7 @@ def asked(small_unit, unit, tmp_path_factory):
     place = tmp_path_factory.mktemp("asked")
     options = RunOptions(
         tuning=TuningBudget(2, 5.0, place / "tuning.db"),
-        characteristics=read_characteristics(folder.people, history.case_id),
+        characteristics=read_characteristics(folder.frame("people"), history.case_id),
         hold_out_area="Halton",
         openings=place / "openings.jsonl",
         release="test",

@@ -1,6 +1,5 @@
 """One more event on record: the ways to add it to a history, and the histories with it."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -186,23 +185,23 @@ def vary(
         copied[column] = pd.Series(names[number], dtype=frame[column].dtype)
         return copied
 
-    links = pd.concat([copy(folder.links), copy(folder.links, "linked_case_id")], ignore_index=True)
+    held = {name: folder.frame(name) for name in ("cases", "events", "facts", "links")}
+    both = [copy(held["links"]), copy(held["links"], "linked_case_id")]
+    links = pd.concat(both, ignore_index=True)
     companions = pd.Index(pd.concat([links["case_id"], links["linked_case_id"]])).difference(names)
     beside = {
         name: frame[frame["case_id"].isin(companions)]
-        for name, frame in (("cases", folder.cases), ("events", folder.events))
+        for name, frame in held.items()
+        if name in ("cases", "events")
     }
-    varied = dataclasses.replace(
-        folder,
-        cases=pd.concat([copy(folder.cases), beside["cases"]], ignore_index=True),
-        events=pd.concat(
-            [copy(folder.events), _added_rows(folder.events, names, added), beside["events"]],
-            ignore_index=True,
-        ),
-        facts=copy(folder.facts),
-        links=links,
-    )
-    history = assemble_history(varied)
+    events = [copy(held["events"]), _added_rows(held["events"], names, added), beside["events"]]
+    varied = {
+        "cases": pd.concat([copy(held["cases"]), beside["cases"]], ignore_index=True),
+        "events": pd.concat(events, ignore_index=True),
+        "facts": copy(held["facts"]),
+        "links": links,
+    }
+    history = assemble_history(folder.with_frames(varied))
     return Variants(
         history=history,
         case=pd.Index(history.case_id).get_indexer(pd.Index(names)).astype(np.int64),
@@ -239,10 +238,9 @@ def keep_known(folder: ContractFolder, as_of_us: int) -> ContractFolder:
     def known(frame: pd.DataFrame) -> pd.DataFrame:
         return frame[rows_in_force(frame, as_of_us)]
 
-    events = known(folder.events)
-    return dataclasses.replace(
-        folder, events=events[events["occurred_at"] < as_of_us], facts=known(folder.facts)
-    )
+    events = known(folder.frame("events"))
+    events = events[events["occurred_at"] < as_of_us]
+    return folder.with_frames({"events": events, "facts": known(folder.frame("facts"))})
 
 
 def plan_additions(

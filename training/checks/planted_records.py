@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from features.catalogue.declarations import DAY_US, Catalogue, FactType, Outcome, Selector
 from features.contract.arrays import Int64
@@ -29,6 +30,7 @@ from features.history.columns import History
 from features.history.in_force import rows_in_force
 from features.intake.contract_folder import ContractFolder, join_tables
 from features.intake.files import Piece
+from features.intake.frames import to_rows
 from features.intake.normalisation import FILE, ROW, Clock, Normalised, normalise
 
 _HOUR_US: Final = DAY_US // 24
@@ -96,7 +98,7 @@ def choose_site(
     folder: ContractFolder, history: History, catalogue: Catalogue, as_of_us: int
 ) -> Site:
     """Return the moment with what counts at it, and the training date whose outcomes are ripe."""
-    events = folder.events
+    events = folder.frame("events")
     counts = rows_in_force(events, as_of_us) & (events["occurred_at"] < as_of_us)
     return Site(
         folder=folder,
@@ -115,18 +117,17 @@ def plant(site: Site, mine: Mine) -> tuple[History, int]:
     clock = Clock(manifest.time_zone, manifest.extract_at_us, manifest.earliest_us)
     parts: dict[str, list[Normalised]] = {}
     for name, table in TABLES.items():
-        frame = getattr(folder, name)[list(table.column_names)].assign(**{FILE: "", ROW: 0})
-        parts[name] = [Normalised(frame, no_rejects(), {})]
+        own = folder.frame(name)[list(table.column_names)]
+        own[FILE], own[ROW] = "", 0
+        parts[name] = [Normalised(to_rows(table, own), no_rejects(), {}, {})]
     for table, frames in _MAKERS[mine](site).items():
         if frames:
             piece = _make_piece(table, frames)
             parts[table.name].append(normalise(table, piece, clock))
-    mined = join_tables(manifest, parts)
-    planted = sum(len(getattr(mined, t.name)) - len(getattr(folder, t.name)) for t in _MINED)
+    mined = join_tables(manifest, parts, files=False)
+    sizes = (mined.events, mined.facts, mined.links), (folder.events, folder.facts, folder.links)
+    planted = sum(after.num_rows - before.num_rows for after, before in zip(*sizes, strict=True))
     return assemble_history(mined), planted
-
-
-_MINED: Final = (EVENTS, FACTS, LINKS)
 
 
 _Frames = dict[Table, list[pd.DataFrame]]
@@ -145,7 +146,8 @@ def _make_piece(table: Table, frames: list[pd.DataFrame]) -> Piece:
         else:
             kind = "float64" if column.form is Form.NUMBER else "str"
             frame[column.name] = pd.Series(cells.to_numpy(dtype=object), dtype=kind)
-    return Piece(_NAME, frame, np.arange(1, len(frame) + 1, dtype=np.int64))
+    table_of = pa.Table.from_pandas(frame, preserve_index=False)
+    return Piece(_NAME, table_of, np.arange(1, len(frame) + 1, dtype=np.int64))
 
 
 def _redate(rows: pd.DataFrame, occurred_us: Int64, recorded_us: Int64) -> pd.DataFrame:
@@ -161,7 +163,7 @@ def _redate(rows: pd.DataFrame, occurred_us: Int64, recorded_us: Int64) -> pd.Da
 
 def _draw_events(site: Site, size: int) -> pd.DataFrame:
     """Return events of the folder as patterns, every kind as often as any other."""
-    events = site.folder.events
+    events = site.folder.frame("events")
     events = events[may_be_measured(events)]
     if events.empty:
         imagined = pd.concat([_imagine(outcome.of) for outcome in site.catalogue.outcomes])
@@ -206,9 +208,9 @@ def _meets(events: pd.DataFrame, selector: Selector) -> npt.NDArray[np.bool_]:
 
 def _draw_outcomes(site: Site, outcome: Outcome, size: int) -> pd.DataFrame:
     """Return events that count towards an outcome, as patterns."""
-    places = np.flatnonzero(_meets(site.folder.events, outcome.of))
+    places = np.flatnonzero(_meets(site.folder.frame("events"), outcome.of))
     if len(places):
-        return site.folder.events.iloc[site.random.choice(places, size)]
+        return site.folder.frame("events").iloc[site.random.choice(places, size)]
     return _imagine(outcome.of).iloc[np.zeros(size, dtype=np.int64)]
 
 
@@ -281,7 +283,7 @@ def _make_corrections(site: Site) -> _Frames:
             value = np.nan_to_num(rows["value"].to_numpy(dtype=np.float64)) + 5
             new = new.assign(value=value, kind=np.roll(new["kind"].to_numpy(), 1))
         frames.append(new)
-    facts = site.folder.facts
+    facts = site.folder.frame("facts")
     known = facts[rows_in_force(facts, site.as_of_us)].sample(frac=1, random_state=_SEED)
     known = known.groupby("case_id", sort=False).head(1).reset_index(drop=True)
     answers = known.assign(
@@ -297,7 +299,7 @@ def _make_outcome_derived(site: Site) -> _Frames:
     """Copy the outcome's own events back in time, and answer every question, in the cases that go
     on to have the outcome; all of it recorded after the moment.
     """
-    events, zone = site.folder.events, site.history.time_zone
+    events, zone = site.folder.frame("events"), site.history.time_zone
     frames: list[pd.DataFrame] = []
     for outcome in site.catalogue.outcomes:
         end = horizon_end(site.as_of_us, outcome.horizon, zone)

@@ -24,9 +24,11 @@ from features.contract.tables import (
     FACTS,
     LINKS,
     PEOPLE,
+    TABLES,
     Table,
 )
-from features.intake.contract_folder import ContractFolder, empty_frame
+from features.intake.contract_folder import ContractFolder
+from features.intake.frames import empty_rows, to_frame, to_rows
 from features.intake.integrity import SUPERSEDED_AT, SUPERSEDED_BY
 from models.wording.sentences import format_days
 from training.checks.additions import HOUR_US, LARGE, SMALL, Addition, other_view, same_moment
@@ -86,7 +88,7 @@ class RandomHistories:
         }
         return ContractFolder(
             manifest=Manifest(RANDOM_ZONE, self.as_of_us, synthetic=True),
-            **tables,
+            **{name: to_rows(TABLES[name], frame) for name, frame in tables.items()},
             rejects=join_rejects([]),
             repeats=0,
             conflicts=0,
@@ -178,7 +180,7 @@ def _selectors(indicator: Indicator) -> list[Selector]:
 
 
 def _make_table(table: Table, given: Mapping[str, Sequence[Any]], size: int) -> pd.DataFrame:
-    like = empty_frame(table)[list(table.column_names)]
+    like = to_frame(table, empty_rows(table))
     if table.supersedes:
         like[SUPERSEDED_AT] = pd.Series([], dtype="int64")
         like[SUPERSEDED_BY] = pd.Series([], dtype="str")

@@ -112,7 +112,7 @@ def find_reversals(
     for at in range(0, len(focuses), _HISTORIES_AT_ONCE):
         some = focuses[at : at + _HISTORIES_AT_ONCE]
         folder = scatter.make_folder(some)
-        rows = dict(iter(folder.events.groupby("case_id", sort=False)))
+        rows = dict(iter(folder.frame("events").groupby("case_id", sort=False)))
         names = [str(name) for name in rows]
         additions = [
             [

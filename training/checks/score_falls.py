@@ -13,10 +13,9 @@ is open, may still do it. This is asked twice:
 The event is added to the case itself; what is recorded of linked cases stays as it is.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -130,10 +129,6 @@ class MonotonicityReport:
     def falls(self) -> tuple[ScoreFall, ...]:
         """Findings in which anything fell."""
         return tuple(found for found in (*self.outcomes, *self.order) if found.lowered)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as it is written to JSON."""
-        return dataclasses.asdict(self)
 
 
 def report_monotonicity(

@@ -57,7 +57,7 @@ class Missed:
         Its rank, 1 is first, the last rank of its tie; and among how many.
     """
 
-    case_id: object
+    case_id: str | int
     rank: int
     of: int
 

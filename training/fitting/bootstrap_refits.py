@@ -8,7 +8,7 @@ between cases that cannot be told apart.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import lightgbm
 import numpy as np
@@ -18,6 +18,7 @@ from scipy.stats import rankdata
 from features.contract.arrays import Float64, Int64
 from models.bundle.encoding import Encoding
 from training.config import TrainingConfig
+from training.fitting.bins import BoostingParameters
 from training.fitting.models import TrainingRows, boosting_parameters
 
 Bools = npt.NDArray[np.bool_]
@@ -191,7 +192,7 @@ class LightRefit:
     """
 
     data: lightgbm.Dataset
-    parameters: Mapping[str, Any]
+    parameters: BoostingParameters
     n_rounds: int
 
     def fit(self, counts: Int64, seed: int) -> lightgbm.Booster:

@@ -25,7 +25,7 @@ from models.bundle.encoding import Encoding
 from models.bundle.intervals import fit_venn_abers
 from training.cohorts.outcome_rows import TrainingRows
 from training.config import TrainingConfig
-from training.fitting.bins import SharedBins
+from training.fitting.bins import BoostingParameters, SharedBins
 
 __all__ = [
     "Boosted",
@@ -152,7 +152,7 @@ def _bin(
     rows: TrainingRows,
     chosen: npt.NDArray[np.intp],
     encoding: Encoding,
-    parameters: Mapping[str, object],
+    parameters: BoostingParameters,
 ) -> lightgbm.Dataset:
     return lightgbm.Dataset(
         rows.encode(encoding, chosen),
@@ -184,7 +184,7 @@ def _calibrate(
 
 def boosting_parameters(
     encoding: Encoding, config: TrainingConfig, n_rows: int
-) -> dict[str, object]:
+) -> BoostingParameters:
     """Return LightGBM's parameters: the configuration's, constraints, and what makes it repeat."""
     return {
         **config.lightgbm,

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numba.extending import is_jitted
 
+from features.compiled.cache import compiled_sources, kernels
 from features.contract.moments import parse_date
 from features.engine import plan as plans
-from features.engine.compilation import compiled_sources, kernels
+from features.engine.compilation import passes
 from features.engine.measurement import compile_plan, measure
 from features.engine.warming import compile_engine
 from features.history.subsets import take_cases
@@ -145,6 +146,7 @@ def test_codes_that_cannot_be_written_to_are_measured_as_others(history_of, cata
 
 def test_a_change_of_compiled_code_makes_a_new_cache():
     """Every function of ours that becomes compiled code stands in a file that names the cache."""
+    passes()
     kernels()
     loaded = [module for name, module in sys.modules.items() if name.startswith("features.")]
     compiled = [one for module in loaded for one in vars(module).values() if is_jitted(one)]
@@ -156,8 +158,8 @@ def test_a_change_of_compiled_code_makes_a_new_cache():
 def test_warming_compiles_all_that_measuring_needs(history_of, catalogue_of):
     """After warming, measuring a real history compiles nothing more."""
     compile_engine()
-    passes = (kernels().measure_events, kernels().measure_facts)
-    before = [len(one.signatures) for one in passes]
+    compiled = (*passes(), *kernels())
+    before = [len(one.signatures) for one in compiled]
     history = history_of([{"occurred_at": "2025-01-01"}], FACTS, zone=ZONE)
     measure(history, compile_plan(catalogue_of(EXPRESSIONS)), [AS_OF, AS_OF + 1])
-    assert [len(one.signatures) for one in passes] == before
+    assert [len(one.signatures) for one in compiled] == before

@@ -1,6 +1,5 @@
 """Every record of a case is either behind a value or left out for one stated reason."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -372,11 +371,11 @@ def test_every_record_has_one_place_and_those_behind_suffice(catalogue_of, name,
     folder = _assemble(events)
     found = explain_indicator(assemble_history(folder), catalogue, 0, moment, "it")
     shown = [*keys(found), *reasons(found)]
-    assert sorted(shown) == sorted(folder.events["event_id"])
+    assert sorted(shown) == sorted(folder.frame("events")["event_id"])
     assert len(found.left_out) == len(reasons(found))
 
-    kept = folder.events["event_id"].isin(keys(found))
-    fewer = assemble_history(dataclasses.replace(folder, events=folder.events[kept]))
+    kept = folder.frame("events")["event_id"].isin(keys(found))
+    fewer = assemble_history(folder.with_frames({"events": folder.frame("events")[kept]}))
     alone = measure(fewer, compile_plan(catalogue), moment, threads=1).values[0, 0]
     assert math.isclose(alone, found.value, rel_tol=1e-12) or np.isnan([alone, found.value]).all()
 

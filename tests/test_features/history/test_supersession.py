@@ -102,8 +102,8 @@ def test_the_record_named_is_the_one_that_supersedes(tables, random):
     shuffled = {name: random.sample(rows, len(rows)) for name, rows in tables.items()}
     named = name_next(history)
     assert named == name_next(assemble(shuffled)[1])
-    events = [find_next(folder.events, "event_id", case) for case in CASES]
-    facts = [find_next(folder.facts, "fact_id", case) for case in CASES]
+    events = [find_next(folder.frame("events"), "event_id", case) for case in CASES]
+    facts = [find_next(folder.frame("facts"), "fact_id", case) for case in CASES]
     if tables["links"]:
         other = [
             {f"{owner}/{key}": at and f"{owner}/{at}" for key, at in events[place].items()}

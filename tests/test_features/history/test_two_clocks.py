@@ -160,13 +160,13 @@ def test_impossible_corrections_are_rejects(folder_of, rows, code, rejected):
     cases = [{"case_id": name, "recorded_at": "2020-01-01"} for name in ("C", "D")]
     folder = folder_of(given, (), cases)
     assert folder.rejects.count_codes() == {code: rejected}
-    assert (folder.events["superseded_at"] == NEVER).all()
+    assert (folder.frame("events")["superseded_at"] == NEVER).all()
 
 
 def test_a_correction_of_an_unknown_record_stands(folder_of):
     """A correction whose target is not here is kept, with a counted warning."""
     folder = folder_of([{"occurred_at": "2025-01-01", "supersedes": "nowhere"}])
-    assert len(folder.events) == 1
+    assert len(folder.frame("events")) == 1
     assert list(folder.warnings.values()) == [1]
 
 
@@ -177,13 +177,13 @@ def test_a_repeat_is_ignored_and_a_conflict_reported(folder_of):
         folder = folder_of(rows)
         assert (folder.repeats, folder.conflicts) == (1, 1)
         assert folder.rejects.count_codes() == {"conflict": 1}
-        assert len(folder.events) == 1
+        assert len(folder.frame("events")) == 1
 
 
 def test_recorded_before_it_happened_is_kept_and_told(folder_of):
     """A record from before its own event is odd, not wrong."""
     folder = folder_of([{"occurred_at": "2025-05-02", "recorded_at": "2025-05-01"}])
-    assert len(folder.events) == 1
+    assert len(folder.frame("events")) == 1
     assert folder.warnings == {"events: recorded before it occurred": 1}
 
 

@@ -41,7 +41,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 def codes(folder: ContractFolder) -> dict[str, int]:
     """Return the rejects' codes, after checking that the good row survived."""
-    assert list(folder.events["event_id"]) == ["e1"]
+    assert list(folder.frame("events")["event_id"]) == ["e1"]
     return folder.rejects.count_codes()
 
 
@@ -99,7 +99,7 @@ def test_a_case_may_be_called_nan(write, case_id):
     """A word that software takes for missing is still an identifier."""
     folder = write(events__csv=HEADER + GOOD.replace(",C,", f",{case_id},"))
     (folder / "cases.csv").write_text(CASES.replace("\nC,", f"\n{case_id},"))
-    assert read_folder(folder).events["case_id"].tolist() == [case_id]
+    assert read_folder(folder).frame("events")["case_id"].tolist() == [case_id]
 
 
 def test_numbers_as_identifiers_keep_their_look(tmp_path):
@@ -118,7 +118,7 @@ def test_numbers_as_identifiers_keep_their_look(tmp_path):
         }
     ).to_parquet(tmp_path / "events.parquet")
     folder = read_folder(tmp_path)
-    assert folder.events["case_id"].tolist() == ["7", "8"]
+    assert folder.frame("events")["case_id"].tolist() == ["7", "8"]
     assert folder.rejects.count_codes() == {"missing": 1}
 
 
@@ -128,7 +128,7 @@ def test_a_million_repeats_are_one_record(write):
     path = write() / "events.parquet"
     pd.DataFrame({name: [cell] * 1_000_000 for name, cell in cells.items()}).to_parquet(path)
     folder = read_folder(path.parent)
-    assert (len(folder.events), folder.repeats, len(folder.rejects)) == (1, 999_999, 0)
+    assert (len(folder.frame("events")), folder.repeats, len(folder.rejects)) == (1, 999_999, 0)
 
 
 def _truncated() -> bytes:

@@ -60,6 +60,7 @@ def bring_in(tmp_path: Path):
     """Import some files by the mapping."""
 
     def run(mapping: str = MAPPING, people: str = PEOPLE, log: str = LOG):
+        """Import the two files and read what was written."""
         source = tmp_path / "export"
         source.mkdir(exist_ok=True)
         (source / "people.csv").write_text(people)
@@ -74,7 +75,7 @@ def bring_in(tmp_path: Path):
 def test_a_mapping_fills_columns_in_every_way(bring_in):
     """Renames, constants, templates, value maps, rules and moved dates give contract rows."""
     report, folder, _ = bring_in()
-    events = folder.events.set_index("event_id")
+    events = folder.frame("events").set_index("event_id")
     columns = ["case_id", "kind", "actor", "channel", "target"]
     shown = events[columns].astype(object).where(events[columns].notna(), None)
     assert shown.loc["log-1"].tolist() == ["P1", "threat", "subject", "telephone", "partner"]
@@ -102,7 +103,7 @@ def test_an_import_replaces_only_an_earlier_import(bring_in, tmp_path):
     """A second import takes the first one's place; a folder with other files is refused."""
     _, first, out = bring_in()
     _, second, _ = bring_in()
-    pd.testing.assert_frame_equal(first.events, second.events)
+    assert first.events.equals(second.events)
     (out / "thesis.docx").write_text("mine")
     with pytest.raises(ConfigError, match="other files"):
         bring_in()

@@ -95,9 +95,9 @@ def test_what_the_list_says_is_what_the_model_says(bundle, history):
 def test_reasons_open_their_records(bundle, history, small_unit):
     """Every reason with a value lists keys of the case's own records (promise 5)."""
     folder = read_folder(small_unit.folder)
-    known = set(zip(folder.events["case_id"], folder.events["event_id"], strict=True)) | set(
-        zip(folder.facts["case_id"], folder.facts["fact_id"], strict=True)
-    )
+    known = set(
+        zip(folder.frame("events")["case_id"], folder.frame("events")["event_id"], strict=True)
+    ) | set(zip(folder.frame("facts")["case_id"], folder.frame("facts")["fact_id"], strict=True))
     ranked = rank_cases(bundle, history, history.extract_at, top=30)
     told = [(advice, reason) for advice in ranked.advices for reason in advice.reasons]
     assert len(told) > 60

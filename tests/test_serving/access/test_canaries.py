@@ -221,6 +221,7 @@ def test_no_record_is_in_what_training_leaves(small_unit: Any, tmp_path: Path) -
     from features.contract.manifest import read_manifest
     from features.history.assembly import assemble_history
     from features.intake.contract_folder import read_folder, write_folder
+    from features.intake.frames import to_rows
     from training.audit import read_characteristics
     from training.options import RunOptions
     from training.pipeline import train
@@ -229,10 +230,11 @@ def test_no_record_is_in_what_training_leaves(small_unit: Any, tmp_path: Path) -
     folder = tmp_path / "unit"
     folder.mkdir()
     given = read_folder(small_unit.folder, people=True)
-    frames = {name: mark(name, getattr(given, name)) for name in ("cases", "events", "facts")}
-    frames["people"] = mark("people", given.people)
+    frames = {name: mark(name, given.frame(name)) for name in ("cases", "events", "facts")}
+    frames["people"] = mark("people", given.frame("people"))
     assert CANARY in str(frames["events"]["narrative"].iloc[0])
-    write_folder(folder, frames, read_manifest(small_unit.folder))
+    tables = {name: to_rows(TABLES[name], frame) for name, frame in frames.items()}
+    write_folder(folder, tables, read_manifest(small_unit.folder))
     read = read_folder(folder, people=True)
     history = assemble_history(read)
     catalogue, config = load_catalogue("stalking"), quick_config()

@@ -51,7 +51,7 @@ def list_in_force(store: Store, case_id: str, table: str = "events") -> list[tup
     columns = ["event_id", "kind"] if table == "events" else ["fact_id", "name", "asked", "value"]
     with store.reading() as connection:
         folder = read_case_folder(connection, [key], UNIT, extract_at_us=LATER_US)
-    frame = getattr(folder, table)
+    frame = folder.frame(table)
     frame = frame[(frame["case_id"] == key) & (frame["superseded_at"] > LATER_US)]
     return sorted(frame[columns].fillna("").itertuples(index=False, name=None))
 
@@ -165,7 +165,7 @@ def test_links_go_along_with_a_merge(filled: Store) -> None:
     assert done.changed_keys == keys
     with filled.reading() as connection:
         folder = read_case_folder(connection, [key_of(filled, "B")], UNIT, extract_at_us=LATER_US)
-    links = folder.links
+    links = folder.frame("links")
     others = links[links["case_id"] == key_of(filled, "B")]["linked_case_id"]
     assert sorted(others) == sorted([key_of(filled, "C"), key_of(filled, "D")])
 

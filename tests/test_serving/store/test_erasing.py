@@ -37,7 +37,7 @@ def test_an_erased_identifier_is_gone_and_its_key_stays(store: Store, tmp_path: 
         assert (row.case_id, row.erased_at_us) == (None, store.clock())
     assert check_store(store) == []
     export_folder(store, tmp_path / "out")
-    assert list(read_folder(tmp_path / "out").cases["case_id"]) == [key]
+    assert list(read_folder(tmp_path / "out").frame("cases")["case_id"]) == [key]
 
 
 def test_who_erased_and_why_is_in_the_chain_without_the_identifier(store: Store) -> None:

@@ -102,8 +102,11 @@ def test_a_corrected_link_is_no_link_any_more(store: Store) -> None:
     key = key_of(store, "A")
     with store.reading() as connection:
         folder = read_case_folder(connection, [key], UNIT, extract_at_us=NOW_US)
-    assert folder.links["link_id"].tolist() == ["L1"]
-    assert folder.links["superseded_at"].tolist() == folder.links["recorded_at"].tolist()
+    assert folder.frame("links")["link_id"].tolist() == ["L1"]
+    assert (
+        folder.frame("links")["superseded_at"].tolist()
+        == folder.frame("links")["recorded_at"].tolist()
+    )
 
 
 @pytest.mark.parametrize("asked", [[], ["nobody".ljust(24, "-")]])

@@ -299,7 +299,7 @@ def write_parquet(path: Path, column: Any) -> bytes:
 
 def read_whole(path: Path) -> int:
     """Return how many rows a file gives."""
-    return sum(len(piece.frame) for piece in read_pieces(path, rows_per_piece=1_000))
+    return sum(len(piece.rows) for piece in read_pieces(path, rows_per_piece=1_000))
 
 
 def test_a_broken_parquet_file_is_one_clear_error(tmp_path: Path) -> None:

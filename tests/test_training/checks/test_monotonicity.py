@@ -243,7 +243,7 @@ def test_an_unchanged_copy_measures_as_its_case(small_unit, folder):
 def test_a_further_view_joins_its_incident(small_unit, folder):
     """A threat added as a view of an incident on record makes no new incident."""
     catalogue, as_of_us = load_catalogue("stalking"), small_unit.test_date
-    events = folder.events
+    events = folder.frame("events")
     is_known = rows_in_force(events, as_of_us)
     counted = (events["actor"] == "subject") & (events["handling"] == "unit")
     known = events[is_known & counted & (events["occurred_at"] < as_of_us)]
@@ -281,7 +281,7 @@ def test_the_verb_prints_a_table_and_tells_no_case(small_unit, folder, tmp_path,
     for line in found:
         assert any(row.split()[:2] == [line["outcome"], line["kind"]] for row in told.splitlines())
     for table, column in (("cases", "case_id"), ("events", "event_id")):
-        for name in getattr(folder, table)[column]:
+        for name in folder.frame(table)[column]:
             assert name not in told + written
 
 

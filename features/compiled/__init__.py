@@ -1,0 +1,1 @@
+"""Compiled functions over columns that lie in memory, and where the compiler keeps them."""

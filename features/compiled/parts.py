@@ -1,0 +1,30 @@
+"""Work on ranges of cases, one range a processor."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import numpy as np
+
+Result = TypeVar("Result")
+_FEW_CASES: Final = 256
+"""Starting threads takes longer than the work on so few."""
+
+
+def in_parts(work: Callable[[int, int], Result], n_cases: int) -> list[Result]:
+    """Do some work on ranges of cases and return what each range gave.
+
+    Parameters
+    ----------
+    work
+        Takes the first case of a range and the one after its last; it must let other threads run.
+    n_cases
+        How many cases there are.
+    """
+    workers = os.cpu_count() or 1
+    if n_cases <= _FEW_CASES or workers == 1:
+        return [work(0, n_cases)]
+    edges = np.linspace(0, n_cases, workers + 1).astype(np.int64)
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(work, edges[:-1], edges[1:]))

@@ -1,0 +1,98 @@
+"""Compiled: text that lies in memory one after another, compared and hashed where it lies.
+
+Text is compared as the bytes of its UTF-8, which is the order of its letters' numbers.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from numba import njit
+
+from features.contract.arrays import Int64
+
+# What allocates nothing is uncounted and becomes part of its caller.
+allocates_nothing: Any = njit(nogil=True, _nrt=False, forceinline=True)  # type: ignore[call-overload]
+
+Bytes = npt.NDArray[np.uint8]
+
+# Fowler, Noll and Vo's hash of 64 bits, variant 1a (RFC 9923).
+_HASH_START: Final = np.uint64(14_695_981_039_346_656_037)
+_HASH_FACTOR: Final = np.uint64(1_099_511_628_211)
+
+
+class Texts(NamedTuple):
+    """A column of text: value ``i`` is ``data[start[i]:start[i + 1]]``, UTF-8; an empty cell is
+    empty text.
+    """
+
+    start: Int64
+    data: Bytes
+
+
+@allocates_nothing
+def hash_text(texts: Texts, i: int) -> np.uint64:
+    """Return a hash of value ``i``."""
+    found = _HASH_START
+    for at in range(texts.start[i], texts.start[i + 1]):
+        found = (found ^ np.uint64(texts.data[at])) * _HASH_FACTOR
+    return found
+
+
+@allocates_nothing
+def equal_texts(a: Texts, i: int, b: Texts, j: int) -> bool:
+    """Say whether value ``i`` of one column is value ``j`` of another."""
+    length = a.start[i + 1] - a.start[i]
+    if b.start[j + 1] - b.start[j] != length:
+        return False
+    k = 0
+    while k < length and a.data[a.start[i] + k] == b.data[b.start[j] + k]:
+        k += 1
+    return bool(k == length)
+
+
+@allocates_nothing
+def precedes(texts: Texts, i: int, j: int) -> bool:
+    """Say whether value ``i`` stands before value ``j``."""
+    length_i = texts.start[i + 1] - texts.start[i]
+    length_j = texts.start[j + 1] - texts.start[j]
+    for k in range(min(length_i, length_j)):
+        a = texts.data[texts.start[i] + k]
+        b = texts.data[texts.start[j] + k]
+        if a != b:
+            return bool(a < b)
+    return bool(length_i < length_j)
+
+
+@allocates_nothing
+def is_empty(texts: Texts, i: int) -> bool:
+    """Say whether value ``i`` is empty; in a column without rows every value is."""
+    return len(texts.start) == 0 or texts.start[i + 1] == texts.start[i]
+
+
+def point_texts(column: "pa.LargeStringArray | None") -> Texts:
+    """Return where each text of a column lies in memory; nothing is copied.
+
+    Parameters
+    ----------
+    column
+        One array, an empty cell counting as empty text; ``None`` for a column without rows.
+
+    Returns
+    -------
+    Texts
+        Over the column's own memory, which must be kept.
+    """
+    if column is None:
+        return Texts(freeze(np.empty(0, np.int64)), freeze(np.empty(0, np.uint8)))
+    _, starts, data = column.buffers()
+    start = np.frombuffer(starts, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
+    return Texts(freeze(start), freeze(np.frombuffer(data or b"", dtype=np.uint8)))
+
+
+def freeze(array: Any) -> Any:
+    """Return an array that cannot be written to, which the compiler takes for a type of its own."""
+    seen = array.view()
+    seen.flags.writeable = False
+    return seen

@@ -1,0 +1,274 @@
+"""A mapping to begin with, written from what an export's files bear out, for a person to finish.
+
+What the files cannot settle stays as a line that the import refuses. No cell stands in a draft but
+the values of the category that becomes the kind of event, and words of ours for "not known".
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from features.contract.tables import RESERVED_KINDS
+from features.intake.column_survey import ColumnSurvey, list_choices
+from features.intake.file_survey import FileSurvey
+from features.intake.mapping import CHOOSE
+
+NO_KIND: Final = "incident"
+"""The kind of every record where no category says more."""
+_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*")
+_LONGEST_NAME: Final = 60
+_LINE_ENDS: Final = "\x85\u2028\u2029"
+_HEAD: Final = f"""\
+# A draft by `caselight init`. Lines with {CHOOSE} are refused until you have written your choice in
+# their place: the files cannot settle them. Every key is described in docs/mapping.md.
+version: 1
+time_zone: {CHOOSE}       # of dates and of times without an offset, such as Europe/London
+extract_at: {CHOOSE}      # the day on which the export was drawn, such as "2026-03-01"
+sources:
+"""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A drafted mapping.
+
+    Parameters
+    ----------
+    text
+        The file.
+    kinds
+        For each kind of event that it makes, the words that the export has for it, most frequent
+        first.
+    n_open
+        Lines that wait for a person.
+    """
+
+    text: str
+    kinds: Mapping[str, str]
+    n_open: int
+
+
+def draft_mapping(surveys: Sequence[FileSurvey]) -> Draft:
+    """Write a mapping for some files.
+
+    Parameters
+    ----------
+    surveys
+        What each file seems to be.
+
+    Returns
+    -------
+    Draft
+        The mapping, and the kinds that a catalogue then declares.
+    """
+    kinds: dict[str, str] = {}
+    lines: list[str] = []
+    for survey in surveys:
+        names = _name_kinds(survey.kind)
+        if not survey.is_cases:
+            kinds |= {name: words for words, name in names.items()} or {NO_KIND: NO_KIND}
+        lines += _write_source(survey, names, any(one.is_cases for one in surveys))
+    text = _HEAD + "\n".join(lines) + "\n"
+    return Draft(
+        text,
+        kinds or {NO_KIND: NO_KIND},
+        sum(f" {CHOOSE}" in line for line in text.splitlines()[3:]),
+    )
+
+
+def _name_kinds(column: ColumnSurvey | None) -> dict[str, str]:
+    """Return for each value of a category the name of the kind that it becomes."""
+    names: dict[str, str] = {}
+    for value in column.categories if column else ():
+        plain = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]", "_", value.lower())).strip("_")
+        name = plain[:_LONGEST_NAME].strip("_")
+        if not name or not name[0].isalpha() or name in RESERVED_KINDS:
+            name = f"kind_{name}".strip("_")
+        while name in names.values():
+            name += "_2"
+        names[value] = name
+    return names
+
+
+def _write_source(survey: FileSurvey, kinds: Mapping[str, str], has_cases: bool) -> Iterator[str]:
+    """Write one file; where another one says what the cases are, its rows make none."""
+    seen = f"{survey.rows:,} rows" if survey.is_whole else f"the first {survey.rows:,} rows"
+    yield f"  - file: {quote(survey.file)}      # looked at: {seen}"
+    yield from _write_layout(survey)
+    yield from _write_dates(survey)
+    yield "    records:"
+    if survey.is_cases:
+        yield from _write_case(survey, "the day on which the case came to be known")
+        yield from _write_unread(survey)
+        return
+    yield from _write_event(survey, kinds)
+    yield from _write_unread(survey)
+    if has_cases:
+        return
+    yield "      # The day on which a case came to be known is that of its first record."
+    yield from _write_case(survey, "")
+
+
+def _write_layout(survey: FileSurvey) -> Iterator[str]:
+    if survey.is_text:
+        separator = {"\t": "tab", " ": "space"}.get(survey.layout.separator or ",")
+        yield f"    separator: {separator or quote_always(survey.layout.separator or ',')}"
+        yield f"    encoding: {survey.layout.encoding or 'utf-8'}"
+    elif survey.layout.sheet is not None:
+        yield f"    sheet: {quote(survey.layout.sheet)}"
+    if any(column.has_comma for column in survey.columns):
+        yield '    decimal: ","'
+    words = sorted({word for column in survey.columns for word in column.unknown_words})
+    if words:
+        shown = ", ".join(quote_always(word) for word in words)
+        yield f"    empty_words: [{shown}]      # found in cells; taken to mean not known"
+
+
+def _write_dates(survey: FileSurvey) -> Iterator[str]:
+    """Write the form of the file's dates, where all of its date columns have one."""
+    forms = _list_forms(survey)
+    if len(forms) != 1:
+        return
+    (ways,) = forms
+    yield f"    format: {_write_format(ways)}"
+    if any("%y" in form for way in ways for form in way):
+        yield f"    pivot: {CHOOSE}      # the earliest year that two digits can mean, such as 1940"
+
+
+def _list_forms(survey: FileSurvey) -> set[tuple[tuple[str, ...], ...]]:
+    return {one.date.choices for one in survey.dates if one.date and one.date.choices}
+
+
+def _write_format(ways: Sequence[Sequence[str]]) -> str:
+    written = [_write_forms(way) for way in ways]
+    if len(written) == 1:
+        return written[0]
+    return f"{CHOOSE}      # the cells read equally well as {' or '.join(written)}"
+
+
+def _write_forms(forms: Sequence[str]) -> str:
+    shown = [quote_always(form) if "%" in form else form for form in forms]
+    return shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
+
+
+def _write_event(survey: FileSurvey, kinds: Mapping[str, str]) -> Iterator[str]:
+    yield "      - table: events"
+    yield "        fields:"
+    yield from _write_field(
+        survey,
+        "event_id",
+        survey.keys[:1],
+        survey.keys,
+        "no column names each row once; make a key that stays the same, such as "
+        '{template: "{a}/{b}"}',
+    )
+    yield from _write_field(
+        survey, "case_id", survey.case_columns[:1], survey.case_columns, "the column of the case"
+    )
+    yield from _write_kind(survey, kinds)
+    occurred = survey.occurred if len(survey.occurred) == 1 else ()
+    yield from _write_field(
+        survey, "occurred_at", occurred, survey.occurred, "the day on which it happened"
+    )
+    yield from _write_field(
+        survey,
+        "recorded_at",
+        (),
+        survey.recorded,
+        "the day on which it became known to you, which is what may be used from then on",
+    )
+    if len(survey.ended) == 1:
+        yield from _write_field(survey, "occurred_until", survey.ended, (), "")
+
+
+def _write_unread(survey: FileSurvey) -> Iterator[str]:
+    kind = [survey.kind.name] if survey.kind else []
+    key = [] if survey.is_cases else survey.keys[:1]
+    read = {*key, *survey.case_columns[:1], *survey.list_dates(), *kind, *survey.areas}
+    unread = [quote(one.name) for one in survey.columns if one.name not in read]
+    if unread:
+        yield f"      # Read by nothing yet: {', '.join(unread)}"
+
+
+def _write_kind(survey: FileSurvey, kinds: Mapping[str, str]) -> Iterator[str]:
+    column = survey.kind
+    if column is None:
+        # A category that is not called one may name people; its values are not written down.
+        columns = ", ".join(quote(one.name) for one in survey.categories)
+        words = f"; or a column such as {columns}" if columns else ""
+        yield f"          kind: {CHOOSE}      # what happened: {{constant: {NO_KIND}}}{words}"
+        return
+    yield "          kind:"
+    yield f"            column: {quote(column.name)}"
+    yield "            values:"
+    for value, name in kinds.items():
+        yield f"              {quote_always(value)}: {name}"
+    yield "            otherwise: reject"
+    others = ", ".join(quote(one.name) for one in survey.kinds if one is not column)
+    if others:
+        yield f"          # kind might also be: {others}"
+
+
+def _write_case(survey: FileSurvey, known: str) -> Iterator[str]:
+    yield "      - table: cases"
+    yield "        fields:"
+    yield from _write_field(
+        survey, "case_id", survey.case_columns[:1], survey.case_columns, "the column of the case"
+    )
+    if known:
+        yield from _write_field(
+            survey, "recorded_at", (), survey.recorded, known, more="{first_record: true}"
+        )
+    else:
+        yield "          recorded_at: {first_record: true}"
+    if len(survey.areas) == 1:
+        yield f"          area: {quote(survey.areas[0])}"
+
+
+def _write_field(
+    survey: FileSurvey,
+    name: str,
+    settled: Sequence[str],
+    candidates: Sequence[str],
+    words: str,
+    more: str = "",
+) -> Iterator[str]:
+    """Write one field: the column that is settled, or the line that a person has to finish."""
+    if settled:
+        yield f"          {name}: {_write_column(survey, settled[0])}"
+        others = ", ".join(quote(one) for one in candidates if one != settled[0])
+        if others:
+            yield f"          # {name} might also be: {others}"
+        return
+    columns = ", ".join(
+        [*(_write_column(survey, one) for one in candidates), *([more] if more else [])]
+    )
+    yield f"          {name}: {CHOOSE}      # {words}" + (f"; one of: {columns}" if columns else "")
+
+
+def _write_column(survey: FileSurvey, name: str) -> str:
+    """Write a column as a field takes it, with its form where the file has several."""
+    column = next(one for one in survey.columns if one.name == name)
+    if column.date is None or not column.date.choices or len(_list_forms(survey)) == 1:
+        return quote(name)
+    ways = column.date.choices
+    form = _write_forms(ways[0]) if len(ways) == 1 else CHOOSE
+    pivot = f", pivot: {CHOOSE}" if column.date.needs_pivot else ""
+    known = "" if len(ways) == 1 else f" ({' or '.join(list_choices(column.date))})"
+    return f"{{column: {quote_always(name)}, format: {form}{pivot}}}{known}"
+
+
+def quote(text: str) -> str:
+    """Return a text as YAML reads it back, in quotes where it needs them."""
+    return text if _PLAIN.fullmatch(text) and text == text.strip() else quote_always(text)
+
+
+def quote_always(text: str) -> str:
+    """Return a text in the quotes of YAML."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    # YAML takes these for ends of lines, also inside quotes.
+    for sign in _LINE_ENDS:
+        quoted = quoted.replace(sign, f"\\u{ord(sign):04x}")
+    return quoted

@@ -1,0 +1,229 @@
+"""A drafted mapping says what the files bear out, and leaves the rest as lines to be finished."""
+
+import csv
+import datetime as dt
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.catalogue.file import parse_catalogue
+from features.catalogue.starter import draft_catalogue
+from features.errors import CatalogueError, DataContractError
+from features.intake.file_survey import survey_files
+from features.intake.mapping import CHOOSE, load_mapping
+from features.intake.mapping_draft import draft_mapping, quote_always
+
+DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=number) for number in range(60)]
+KINDS = ["Threat", "Letter", "Visit"]
+
+
+def write_csv(path: Path, columns: dict[str, list[str]], separator: str = ",") -> Path:
+    """Write columns as a file."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=separator)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    return path
+
+
+def make_columns(form: str = "%Y-%m-%d", days: list[dt.date] | None = None) -> dict[str, list[str]]:
+    """Make an export of incidents whose dates are written in one form."""
+    dates = [f"{day:{form}}" for day in days or DAYS]
+    size = len(dates)
+    return {
+        "incident_ref": [f"I{number}" for number in range(size)],
+        "case_no": [f"C{number % 7}" for number in range(size)],
+        "category": [KINDS[number % len(KINDS)] for number in range(size)],
+        "incident_date": dates,
+        "date_recorded": dates,
+    }
+
+
+@pytest.fixture
+def draft(tmp_path):
+    """Draft a mapping of one file and return it read as plain YAML, with its text."""
+
+    def run(columns: dict[str, list[str]], separator: str = ","):
+        """Write the columns and draft."""
+        path = write_csv(tmp_path / "export.csv", columns, separator)
+        made = draft_mapping(survey_files([path]))
+        return yaml.safe_load(made.text)["sources"][0], made
+
+    return run
+
+
+def test_what_a_file_bears_out_is_written(draft):
+    """Separator, keys, the date of the incident and the kinds stand in the draft."""
+    source, made = draft(make_columns("%d/%m/%Y"), ";")
+    assert source["separator"] == ";"
+    assert source["format"] == "%d/%m/%Y"
+    events, cases = source["records"]
+    assert events["fields"]["event_id"] == "incident_ref"
+    assert events["fields"]["case_id"] == cases["fields"]["case_id"] == "case_no"
+    assert events["fields"]["occurred_at"] == "incident_date"
+    assert events["fields"]["kind"]["values"] == {kind: kind.lower() for kind in KINDS}
+    assert cases["fields"]["recorded_at"] == {"first_record": True}
+    assert made.kinds == {kind.lower(): kind for kind in sorted(KINDS)}
+
+
+def test_the_second_clock_is_never_settled_by_a_draft(draft):
+    """Which date is the recorded one is a person's word, whatever the columns are called."""
+    source, made = draft(make_columns())
+    assert source["records"][0]["fields"]["recorded_at"] == CHOOSE
+    assert "one of: date_recorded, incident_date" in made.text
+
+
+@pytest.mark.parametrize(
+    ("days", "form"),
+    [
+        ([dt.date(2024, month, day) for month in range(1, 13) for day in range(1, 13)], CHOOSE),
+        (DAYS, "%d/%m/%Y"),
+    ],
+)
+def test_day_or_month_first_is_settled_by_one_day_past_the_twelfth_alone(draft, days, form):
+    """Where every cell reads both ways, the line names both and waits."""
+    source, made = draft(make_columns("%d/%m/%Y", days))
+    assert source["format"] == form
+    assert ('"%d/%m/%Y" or "%m/%d/%Y"' in made.text) is (form == CHOOSE)
+
+
+def test_years_of_two_digits_wait_for_their_century(draft):
+    """No pivot is made up."""
+    source, _ = draft(make_columns("%d/%m/%y"))
+    assert (source["format"], source["pivot"]) == ("%d/%m/%y", CHOOSE)
+
+
+def test_serial_dates_wait_for_their_calendar(draft):
+    """Numbers under the name of a date may count from 1900 or from 1904."""
+    columns = make_columns()
+    columns["incident_date"] = columns["date_recorded"] = [str(45000 + n) for n in range(60)]
+    source, made = draft(columns)
+    assert source["format"] == CHOOSE
+    assert "excel or excel-1904" in made.text
+
+
+def test_columns_of_several_forms_state_them_one_by_one(draft):
+    """Where two date columns are written differently, each field has its own form."""
+    columns = make_columns()
+    columns["incident_date"] = [f"{day:%d %b %Y}" for day in DAYS]
+    columns["date_recorded"] = [f"{day:%d/%m/%Y} 09:30" for day in DAYS]
+    source, made = draft(columns)
+    occurred = source["records"][0]["fields"]["occurred_at"]
+    assert occurred == {"column": "incident_date", "format": "%d %b %Y"}
+    assert '{column: "date_recorded", format: "%d/%m/%Y %H:%M"}' in made.text
+
+
+def test_a_file_without_a_key_or_a_category_says_so(draft):
+    """No row number is made an identifier: the next export would number its rows anew."""
+    columns = make_columns()
+    columns["incident_ref"] = ["same"] * 60
+    columns["category"] = [f"{number}" for number in range(59)] + ["0"]
+    source, made = draft(columns)
+    fields = source["records"][0]["fields"]
+    assert fields["event_id"] == CHOOSE
+    assert fields["kind"] == CHOOSE
+    assert "{constant: incident}" in made.text
+    assert made.kinds == {"incident": "incident"}
+
+
+def test_a_file_with_one_row_a_case_makes_cases(tmp_path):
+    """Beside a file of incidents, one that names each case once says what the cases are."""
+    cases = {"case_no": [f"C{number}" for number in range(7)], "opened": ["2024-01-01"] * 7}
+    paths = [write_csv(tmp_path / "a.csv", make_columns()), write_csv(tmp_path / "b.csv", cases)]
+    sources = yaml.safe_load(draft_mapping(survey_files(paths)).text)["sources"]
+    tables = [[record["table"] for record in source["records"]] for source in sources]
+    assert tables == [["events"], ["cases"]]
+    assert sources[1]["records"][0]["fields"]["recorded_at"] == CHOOSE
+
+
+def test_of_two_categories_the_one_that_every_row_has_says_what_happened(draft):
+    """A row without a kind would be refused; the other category is named beside it."""
+    columns = make_columns()
+    columns["offence_type"] = ["", *[f"type {'abcde'[number % 5]}" for number in range(59)]]
+    source, made = draft(columns)
+    assert source["records"][0]["fields"]["kind"]["column"] == "category"
+    assert "kind might also be: offence_type" in made.text
+
+
+def test_the_import_refuses_exactly_what_waits(draft, tmp_path):
+    """A draft is refused with one problem for each line that waits, and no other."""
+    _, made = draft(make_columns("%d/%m/%y", DAYS[:12]))
+    path = tmp_path / "mapping.yaml"
+    path.write_text(made.text, encoding="utf-8")
+    with pytest.raises(CatalogueError) as caught:
+        load_mapping(path)
+    lines = made.text.splitlines()
+    assert len(caught.value.problems) == made.n_open == 5
+    assert all(f" {CHOOSE}" in lines[problem.line - 1] for problem in caught.value.problems)
+
+
+def test_no_cell_that_may_name_somebody_is_in_a_draft(draft):
+    """Keys, names, dates and free text stay in the file, also where they are few and frequent."""
+    canary = "CANARY7731"
+    columns = make_columns()
+    for name in ("victim_name", "Officer", "postcode", "e-mail", "surname", "words", "who"):
+        columns[name] = [f"{canary}{number % 3}" for number in range(60)]
+    columns["words"] = [f"{canary} {number}" for number in range(60)]
+    columns["who"] = [f"Jane {'ABC'[number % 3]}. Doe" for number in range(60)]
+    columns["case_no"] = [f"{canary}C{number % 7}" for number in range(60)]
+    columns["incident_ref"] = [f"{canary}-{number}" for number in range(60)]
+    _, made = draft(columns)
+    both = made.text + draft_catalogue("x", made.kinds)
+    assert canary not in both
+    assert "Doe" not in both
+    assert "2024" not in made.text
+
+
+# Without what may part cells or quote them: how a file is laid out is guessed elsewhere.
+WORDS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters='";|,')
+
+
+@given(
+    names=st.lists(
+        st.text(WORDS, min_size=1).filter(lambda name: name == name.strip() and name),
+        min_size=3,
+        max_size=3,
+        unique=True,
+    ),
+    values=st.lists(
+        st.text(WORDS, min_size=1),
+        min_size=2,
+        max_size=4,
+        unique_by=str.strip,
+    ),
+)
+def test_any_words_of_a_file_make_a_draft_that_can_be_read(tmp_path_factory, names, values):
+    """Whatever a file's header and categories hold, drafts are YAML and the catalogue passes."""
+    folder = tmp_path_factory.mktemp("words")
+    cells = [value.strip() or "x" for value in values] * 4
+    columns = {
+        names[0]: [f"I{number}" for number in range(len(cells))],
+        names[1]: [f"C{number % 3}" for number in range(len(cells))],
+        names[2]: cells,
+    }
+    made = draft_mapping(survey_files([write_csv(folder / "a.csv", columns)]))
+    path = folder / "mapping.yaml"
+    path.write_text(made.text, encoding="utf-8")
+    with pytest.raises(CatalogueError) as caught:
+        load_mapping(path)
+    assert {problem.message[: len(CHOOSE)] for problem in caught.value.problems} == {CHOOSE}
+    catalogue = parse_catalogue(draft_catalogue("words", made.kinds).encode(), "catalogue.yaml")
+    assert set(made.kinds) <= set(catalogue.kinds)
+
+
+def test_a_file_without_rows_is_told(tmp_path):
+    """There is nothing to look at, and the message says which file."""
+    path = write_csv(tmp_path / "none.csv", {"a": [], "b": []})
+    with pytest.raises(DataContractError, match=r"none\.csv: no row"):
+        survey_files([path])
+
+
+@pytest.mark.parametrize(
+    "text", ['say "no"', "a: b # c", "{x}", "\\", "a\u2028b", "£5", "yes", "- x"]
+)
+def test_a_quoted_text_is_read_back(text):
+    """What a draft quotes, YAML gives back letter for letter."""
+    assert yaml.safe_load(quote_always(text)) == text
