@@ -188,12 +188,6 @@ def test_decimals_are_read_back_as_they_were(numbers):
     assert [None if text is None else Decimal(text) for text in written] == numbers
 
 
-def test_text_may_pass_two_gibibytes():
-    """A column whose text is longer than 32-bit offsets reach is written whole."""
-    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(2_049, np.int8)), ["x" * 2**20])
-    assert write_cells(column, place=PLACE).nbytes > 2**31
-
-
 @pytest.mark.parametrize(
     ("column", "words"),
     [
