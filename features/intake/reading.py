@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 from features.compiled.texts import point_texts
 from features.contract.arrays import MISSING, Bools, Int32, Int64
 from features.contract.moments import UNREADABLE
+from features.contract.spelling import spell
 from features.contract.tables import MAX_NARRATIVE_LENGTH, MAX_TEXT_LENGTH, Column, Form
 from features.intake.cells import check_identifier, write_cells
 from features.intake.moments import Moments, read_moments
-from features.intake.spelling import spell
 
 TEXT: Final = pa.large_string()
 WORDS: Final = pa.dictionary(pa.int32(), TEXT)

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.contract.spelling import fold
 from features.contract.tables import EVENTS, HEALTH_SOURCE
 from features.history.assembly import assemble_history
 from features.intake.contract_folder import assemble_folder
-from features.intake.spelling import fold
 
 SPELLINGS = [
     "health",
