@@ -38,7 +38,7 @@ from models.explanations.facade import (
     explain_case,
     explain_incidents,
     explain_movement,
-    find_settling,
+    find_sensitivity,
     list_open_questions,
 )
 from models.ranking.order import rank
@@ -109,7 +109,7 @@ def _describe_case(bundle: Bundle, history: History) -> str:
         "incidents": lambda: explain_incidents(bundle, history, case, as_of),
         "movement over 28 days": lambda: explain_movement(before, after),
         "unanswered questions": lambda: list_open_questions(bundle, history, case, as_of),
-        "what would settle it": lambda: find_settling(bundle, history, case, as_of),
+        "sensitivity": lambda: find_sensitivity(bundle, history, case, as_of),
         "case": lambda: explain_case(bundle, history, case, as_of, before=before),
     }
     words = {

@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.engine import make_url
 
 from benchmarks.keys import named_key
-from serving.api.lists import describe_list
+from serving.api.lists import LIST, describe_list
 from serving.lists.open_cases import Filters, read_page
 from serving.lists.sitting_opening import Terms, open_sitting
 from serving.lists.sittings import current_sitting
@@ -115,7 +115,7 @@ def list_acts(store: Store) -> dict[str, Callable[[], None]]:
         with store.reading() as connection:
             sitting = current_sitting(connection)
             assert sitting is not None
-            describe_list(connection, sitting, UNIT).model_dump_json()
+            LIST.dump_json(describe_list(connection, sitting, UNIT))
 
     def page() -> None:
         with store.reading() as connection:

@@ -90,6 +90,12 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _say("stopped", 130)
     except Exception as error:
+        if _is_store_away(error):
+            return _say(
+                "the store does not answer; check that its database runs and that no other "
+                "program holds it, then run the same command again",
+                2,
+            )
         if os.environ.get("CASELIGHT_DEBUG"):
             raise
         # The message of an unforeseen error may hold data; its kind and our own lines do not.
@@ -119,6 +125,15 @@ def _call(arguments: list[str]) -> int:
             return 2
         return _say(f"{' '.join(shown().split())} (see caselight --help)", 2)
     return result if isinstance(result, int) else 0
+
+
+def _is_store_away(error: Exception) -> bool:
+    """Return whether a verb failed for its database; nothing is imported that it did not use."""
+    if "serving.store.engines" not in sys.modules:
+        return False
+    from serving.store.engines import is_away
+
+    return is_away(error)
 
 
 def _say(message: str, code: int) -> int:

@@ -65,12 +65,40 @@ def report_rejects(folder: "ContractFolder", path: Path) -> None:
     say(f"{len(folder.rejects):,} rows were rejected; they and the remedies are in {kept}")
 
 
-def report_unmeasured(history: "History", catalogue: "Catalogue") -> None:
-    """Say how many records the catalogue has no word for; a mistyped kind would lose a flag."""
-    from features.history.vocabulary import count_unmeasured
+def report_unmeasured(
+    history: "History", catalogue: "Catalogue", as_of_us: int | None = None
+) -> None:
+    """Say how many records nothing measures, and how many cases they would have kept open: a
+    mistyped kind would lose a flag, a release worded otherwise never ends, a closed case is gone.
 
-    for words, count in count_unmeasured(history, catalogue).items():
-        say(f"warning: {count:,} {words}")
+    Parameters
+    ----------
+    history
+        What was read.
+    catalogue
+        Has a word for what is measured.
+    as_of_us
+        Moment of the list, microseconds UTC; the extract where absent.
+    """
+    from features.evidence.state_ends import count_unmatched
+    from features.history.open_cases import count_known_since_closing
+    from features.history.vocabulary import count_unmeasured
+    from training.cohorts.landmarks import work_kinds
+
+    told = count_unmeasured(history, catalogue) | count_unmatched(history, catalogue)
+    known_us = history.extract_at if as_of_us is None else as_of_us
+    since = count_known_since_closing(history, known_us, work_kinds(catalogue))
+    told[
+        "closed cases have conduct recorded since, and are left out here; a store brings them "
+        "back, a record `reopened` does so here"
+    ] = since.closed
+    told[
+        "merged cases have conduct recorded since, and are left out; record it for the case that "
+        "each went into"
+    ] = since.merged
+    for words, count in told.items():
+        if count:
+            say(f"warning: {count:,} {words}")
 
 
 def parse_dates(text: str, history: "History", option: str) -> list[int]:
@@ -79,9 +107,10 @@ def parse_dates(text: str, history: "History", option: str) -> list[int]:
     Raises
     ------
     ConfigError
-        If one of them is not a date.
+        If one of them is not a date, or lies after the extract: nothing was delivered since, and
+        what is not delivered must not be read as nothing having happened.
     """
-    from features.contract.moments import parse_date
+    from features.contract.moments import format_moment, parse_date
 
     try:
         dates = [parse_date(part.strip(), history.time_zone) for part in text.split(",")]
@@ -89,6 +118,15 @@ def parse_dates(text: str, history: "History", option: str) -> list[int]:
         raise ConfigError(
             f"{option} takes dates such as 2012-01-01, parted by commas without spaces"
         ) from None
+    for date in dates:
+        if date > history.extract_at:
+            shown, ends = (
+                format_moment(at, history.time_zone) for at in (date, history.extract_at)
+            )
+            raise ConfigError(
+                f"{option} {shown}: nothing is on record after {ends}, where the extract ends; "
+                "name an earlier date"
+            )
     return sorted(set(dates))
 
 

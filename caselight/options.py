@@ -40,7 +40,9 @@ def need_address(address: str | None) -> str:
     return address
 
 
-def open_named_store(address: str | None, *, any_key: bool = False) -> "Store":
+def open_named_store(
+    address: str | None, *, any_key: bool = False, may_make: bool = False
+) -> "Store":
     """Open the store at an address; the caller closes it.
 
     Parameters
@@ -49,6 +51,8 @@ def open_named_store(address: str | None, *, any_key: bool = False) -> "Store":
         ``sqlite:///PATH`` or ``postgresql://...``.
     any_key
         Whether a store whose audit key is not the one at hand is opened all the same.
+    may_make
+        Whether a store may be made there: for `caselight db upgrade` alone.
 
     Raises
     ------
@@ -57,4 +61,4 @@ def open_named_store(address: str | None, *, any_key: bool = False) -> "Store":
     """
     from serving.store.database import open_store
 
-    return open_store(need_address(address), any_key=any_key)
+    return open_store(need_address(address), any_key=any_key, must_exist=not may_make)

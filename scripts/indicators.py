@@ -83,7 +83,8 @@ record, and names the source that gives a reason to look at it. It is not a find
 - **Measures** says what is computed. Words in *italics* are the catalogue's; a kind of event takes
   in all kinds below it. Several records of one incident count once. Unless a row says otherwise,
   it looks at the whole history, and at what the subject did or others did for the subject; "(any
-  actor)" takes in every record of that kind. A state lasts from a start to the next recorded end.
+  actor)" takes in every record of that kind. A state lasts from a start to the next recorded end
+  with the same detail; where either of the two has no detail, to the end that can end only it.
 - **Direction** is what the sources say about more of it. Only where they agree does it bind a
   model: *raises* means that one more can never lower a score, *lowers* the reverse. *open* means
   that sources conflict or give no effect, and a model may learn either.

@@ -28,6 +28,7 @@ from serving.web.allowed_methods import AllowHeader
 from serving.web.body_guard import BodyGuard
 from serving.web.error_answers import FaultGuard, describe_errors, install_handlers
 from serving.web.gate import pass_gate
+from serving.web.head_answers import HeadAnswers
 from serving.web.head_guard import HeadGuard
 from serving.web.rate_limits import RequestLimit, SignInLimit, read_allowances
 from serving.web.request_log import RequestLog, configure_log
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_live,
         middleware=[
             Middleware(RequestLog, registry=registry),
+            Middleware(HeadAnswers),
             Middleware(SecurityHeaders, is_https=is_https),
             Middleware(HeadGuard),
             Middleware(HostGuard, hosts=hosts),
@@ -98,7 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
     install_handlers(app)
     install_page_errors(app)
     for router in ROUTERS:
-        # Left by the gate before the answer goes out, so that no look is shown that was not logged.
+        # Left by the gate before the answer goes out: nothing is shown whose access was not logged.
         app.include_router(
             router,
             dependencies=[Depends(pass_gate, scope="function")],

@@ -4,9 +4,10 @@ Names of unknown fields, path parts, headers and values are a caller's data: non
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from features.errors import CaselightError
 
@@ -41,7 +42,9 @@ Unusable = Literal[
     "unusable",
 ]  # fmt: skip
 """The request cannot be used as it is written."""
-Unavailable = Literal["look_not_recorded", "model_gone", "no_bundle", "no_issuer", "no_store"]
+Unavailable = Literal[
+    "look_not_recorded", "model_gone", "no_bundle", "no_issuer", "no_store", "store_away",
+]  # fmt: skip
 """The service lacks something now."""
 ErrorCode = (
     Unproven | Forbidden | Absent | Clash | Outdated | Unversioned | TooLarge | TooSlow | WrongKind
@@ -52,24 +55,27 @@ ErrorCode = (
 """
 
 
-class RequestProblem(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RequestProblem:
     """One thing wrong in a request: where, a stable code, and how to correct it."""
 
-    where: str = Field(examples=["cases[0].events[2].occurred_at"])
-    code: str = Field(examples=["unreadable_moment"])
-    remedy: str = Field(examples=["write an ISO 8601 date or time"])
+    where: Annotated[str, Field(examples=["cases[0].events[2].occurred_at"])]
+    code: Annotated[str, Field(examples=["unreadable_moment"])]
+    remedy: Annotated[str, Field(examples=["write an ISO 8601 date or time"])]
 
 
-class ErrorBody(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ErrorBody:
     """What went wrong, in words that hold nothing of the request."""
 
-    code: str = Field(examples=["invalid_request"])
-    message: str = Field(examples=["the request holds 1 problem"])
-    remedy: str = Field(examples=["correct the problems listed and send it again"])
-    problems: list[RequestProblem] = []
+    code: Annotated[str, Field(examples=["invalid_request"])]
+    message: Annotated[str, Field(examples=["the request holds 1 problem"])]
+    remedy: Annotated[str, Field(examples=["correct the problems listed and send it again"])]
+    problems: tuple[RequestProblem, ...] = ()
 
 
-class ErrorResponse(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ErrorResponse:
     """The shape of every error."""
 
     error: ErrorBody
@@ -109,7 +115,17 @@ class ServiceError(Exception):
     ) -> None:
         super().__init__(code)
         self.code = code
-        self.body = ErrorBody(code=code, message=message, remedy=remedy, problems=list(problems))
+        self.body = ErrorBody(code=code, message=message, remedy=remedy, problems=tuple(problems))
+
+
+def store_away() -> ServiceError:
+    """Return the error of a request while the database is stopped, gone or held by another."""
+    return ServiceError(
+        "store_away",
+        "the store does not answer now",
+        "try again in a moment; if it is still so, tell the operator that the database is away or "
+        "held by another program",
+    )
 
 
 def invalid(problems: Sequence[RequestProblem]) -> ServiceError:

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
+from sqlalchemy import Row
 
-from serving.errors import ServiceError
+from serving.errors import ServiceError, store_away
 from serving.schemas import PersonOut
 
 ROLES: Final = (
@@ -54,6 +55,11 @@ class Person:
         if not self.subject:
             object.__setattr__(self, "subject", f"local:{self.name.casefold()}")
 
+    @property
+    def in_full(self) -> str:
+        """The name with the role and the agency."""
+        return f"{self.name} ({self.role}, {self.agency})"
+
     def columns(self) -> dict[str, str]:
         """Return what the store keeps with everything that the person does."""
         return {
@@ -64,7 +70,7 @@ class Person:
         }
 
 
-def read_person(row: Any) -> Person:
+def read_person(row: Row[Any]) -> Person:
     """Return the person of a row that has the columns of :meth:`Person.columns`."""
     return Person(row.person, row.role, row.agency, row.subject)
 
@@ -80,9 +86,11 @@ def need_person(request: Request) -> Person:
     Raises
     ------
     ServiceError
-        If nobody is.
+        If nobody is (401), or the store does not answer whether their session holds (503).
     """
     person: Person | None = getattr(request.state, "person", None)
+    if person is None and getattr(request.state, "session_unknown", False):
+        raise store_away()
     if person is None:
         raise ServiceError("not_signed_in", "nobody is signed in", "sign in at /sign-in")
     return person

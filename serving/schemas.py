@@ -1,10 +1,12 @@
 """What the API takes and gives; every example is synthetic."""
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.ranking.advice import Estimate, RaisedFlag, Unknown
+from models.ranking.advice import Estimate, RaisedFlag, Reason, Unknown
+from serving.errors import RequestProblem
 
 _EVENT: Final[dict[str, Any]] = {
     "event_id": "SYN-E1",
@@ -21,6 +23,10 @@ _FACT: Final[dict[str, Any]] = {
     "value": "yes",
     "recorded_at": "2026-03-02",
 }
+
+
+NOT_SENT: Final = Field(exclude=True)
+"""Marks a field of a response that the service needs and no caller is given."""
 
 
 class Strict(BaseModel):
@@ -117,23 +123,8 @@ def field_names() -> frozenset[str]:
     return frozenset(names)
 
 
-class ReasonOut(BaseModel):
-    """One indicator that moved the score, with the keys of the records behind it."""
-
-    outcome: str
-    indicator: str
-    family: str
-    sentence: str
-    value: float | None
-    contribution: float = Field(description="Exact share of log_odds.")
-    pushes: str
-    records: list[str]
-    usual: str = Field(default="", description="What is usual among comparable cases, in words.")
-    usual_low: float | None = None
-    usual_high: float | None = None
-
-
-class AdviceOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class AdviceOut:
     """Advice on one case."""
 
     case_id: str
@@ -142,16 +133,17 @@ class AdviceOut(BaseModel):
     n_ranked: int
     priority: float
     priority_as_recorded: float
-    estimates: list[Estimate]
+    estimates: tuple[Estimate, ...]
     leading_outcome: str
-    reasons: list[ReasonOut]
-    counter_reasons: list[ReasonOut]
-    marks: list[str] = []
-    unknowns: list[Unknown]
-    flags: list[RaisedFlag]
+    reasons: tuple[Reason, ...]
+    counter_reasons: tuple[Reason, ...]
+    marks: tuple[str, ...] = ()
+    unknowns: tuple[Unknown, ...]
+    flags: tuple[RaisedFlag, ...]
 
 
-class StandingOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class StandingOut:
     """What is needed to read a score and to compute it again."""
 
     bundle_id: str
@@ -165,39 +157,36 @@ class StandingOut(BaseModel):
     synthetic: bool
 
 
-class NotRankedOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class NotRankedOut:
     """A case that was sent and is not ranked, and why."""
 
     case_id: str
     why: str
 
 
-class UnmeasuredOut(BaseModel):
-    """A record of a request that nothing measures: where it is, why, and how to correct it."""
-
-    where: str = Field(examples=["cases[0].events[2].kind"])
-    code: str = Field(examples=["unknown_kind"])
-    remedy: str
-
-
+@dataclass(frozen=True, kw_only=True)
 class ScoresOut(StandingOut):
     """Advice on the cases of a request, in order of priority."""
 
     repeats_ignored: int
     warnings: dict[str, int]
-    unmeasured: list[UnmeasuredOut] = Field(description="The first hundred of such records.")
-    not_ranked: list[NotRankedOut]
-    scores: list[AdviceOut]
+    unmeasured: Annotated[
+        tuple[RequestProblem, ...], Field(description="The first hundred of them.")
+    ]
+    not_ranked: tuple[NotRankedOut, ...]
+    scores: tuple[AdviceOut, ...]
 
 
-class RecordOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RecordOut:
     """One record of a case and the reasons that it is behind."""
 
     table: str
     record_id: str
     kind: str
     label: str
-    incident_id: str | None = Field(description="Views of one incident share it; events alone.")
+    incident_id: Annotated[str | None, Field(description="One for all views of it; events alone.")]
     occurred_at: str | None
     occurred_until: str | None
     recorded_at: str
@@ -212,13 +201,15 @@ class RecordOut(BaseModel):
     handling: str | None
     narrative: str | None
     in_force: bool
-    is_act: bool = Field(
-        description="Whether the subject, or somebody for them, did what an outcome counts."
-    )
-    behind: list[str] = Field(description="Indicators of the reasons that it is behind.")
+    is_act: Annotated[
+        bool,
+        Field(description="Whether the subject, or somebody for them, did what an outcome counts."),
+    ]
+    behind: Annotated[tuple[str, ...], Field(description="Indicators whose reasons rest on it.")]
 
 
-class PersonOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class PersonOut:
     """Who did it or is signed in, with the role and agency held then."""
 
     name: str
@@ -226,14 +217,16 @@ class PersonOut(BaseModel):
     agency: str
 
 
-class HealthOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class HealthOut:
     """Whether the process answers."""
 
     status: str
 
 
-class ReadyOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ReadyOut:
     """Whether the service can do its work, and what it lacks."""
 
     ready: bool
-    missing: list[str]
+    missing: tuple[str, ...]

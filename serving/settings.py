@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     token_audience
         The audience of tokens that programs show; none is taken where absent.
     audit_heads_dir
-        Folder to which the heads of the audit books are written once a day; keep it elsewhere.
+        Folder to which the heads of the audit log are written once a day; keep it elsewhere.
     access_file
         The YAML file of who may what.
     clock_skew_seconds
@@ -130,7 +130,11 @@ class Settings(BaseSettings):
     extra_hosts: tuple[str, ...] = ()
 
 
-def make_settings(**given: object) -> Settings:
+SettingValue = str | int | float | bool | Path | tuple[str, ...] | None
+"""What one setting may be given as."""
+
+
+def make_settings(**given: SettingValue) -> Settings:
     """Make settings from the environment and what is given.
 
     Raises

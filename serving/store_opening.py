@@ -19,7 +19,7 @@ def open_unit(settings: Settings) -> tuple[Store, Unit] | None:
     """
     if settings.database_url is None:
         return None
-    store = open_store(settings.database_url)
+    store = open_store(settings.database_url, must_exist=True)
     unit = store.read_unit()
     if settings.now is None:
         return store, unit

@@ -1,6 +1,7 @@
 """What every test may ask for: the real histories, a browser, a settled hypothesis profile."""
 
 import dataclasses
+import gc
 import json
 import os
 import shutil
@@ -17,6 +18,9 @@ from tests.run_folder import find_run_folder, make_once
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = Path(os.environ.get("CASELIGHT_REAL_DATA", ROOT.parent / "shared" / "data"))
 IN_CI = os.environ.get("CI") == "true"
+
+GARBAGE_AFTER = (20_000, 20, 20)
+"""After how many new objects garbage is looked for among them, and how often among older ones."""
 
 # A slow machine is no failure, and CI must give the same answer twice.
 settings.register_profile("here", deadline=None)
@@ -44,6 +48,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("postgresql")
     # Several processes take files in this order: a long one begun last would be waited for.
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the imports made out of the search for garbage, and search seldom.
+
+    None of it is garbage; looking through it again and again took a tenth of the tests' time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_AFTER)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

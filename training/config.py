@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator
 
-from features.contract.yaml_file import Entry, Share, Text, read_yaml, version
+from features.contract.yaml_file import Entry, Share, Text, read_content, read_yaml, version
 from features.errors import CatalogueError, ConfigError
 from models.run_figures.run import Setting
 
@@ -165,9 +165,8 @@ def load_limits(path: Path = DEFAULT_PATH) -> PromotionLimits:
 
 
 def _read(path: Path) -> _ConfigFile:
+    content = read_content(path, f"{path.name} cannot be read; start from ours")
     try:
-        return read_yaml(path.read_bytes(), path.name, _ConfigFile)
-    except OSError:
-        raise ConfigError(f"{path.name} cannot be read; start from ours") from None
+        return read_yaml(content, path.name, _ConfigFile)
     except CatalogueError as error:
         raise ConfigError(str(error)) from None

@@ -56,7 +56,7 @@ def export_head(
     folder: Annotated[Path, typer.Argument(help="Folder to write to, best on another machine.")],
     store: StoreAddress = None,
 ) -> None:
-    """Write the signed head of each book; what is there already is never overwritten."""
+    """Write the signed head of each log; what is there already is never overwritten."""
     from serving.oversight.audit_heads import export_heads
 
     opened = _open(store)

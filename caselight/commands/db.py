@@ -30,7 +30,7 @@ def upgrade(
     from serving.standing.standings import rebuild_standings
     from serving.store import upgrading
 
-    opened = open_named_store(store)
+    opened = open_named_store(store, may_make=True)
     upgrading.upgrade(opened, time_zone=time_zone, synthetic=synthetic)
     with opened.writing() as writing:
         n_cases = rebuild_standings(writing)
@@ -42,7 +42,11 @@ def upgrade(
 @app.command("check")
 def check(store: StoreAddress = None) -> None:
     """Say what is not as it should be, with what mends it; exit code 1 where something is not."""
-    from serving.intake.checks import check_store, count_waiting_corrections
+    from serving.intake.checks import (
+        check_store,
+        count_known_since_merge,
+        count_waiting_corrections,
+    )
 
     opened = open_named_store(store)
     findings = check_store(opened)
@@ -53,8 +57,14 @@ def check(store: StoreAddress = None) -> None:
         raise typer.Exit(1)
     with opened.reading() as connection:
         waiting = count_waiting_corrections(connection)
+        since_merge = count_known_since_merge(connection)
     if waiting:
         say(f"{waiting:,} records correct one that is not here yet; they are kept")
+    if since_merge:
+        say(
+            f"{since_merge:,} merged cases have conduct recorded since, and stay closed; record it "
+            "for the case that each went into"
+        )
     say("the store is as it should be")
     opened.close()
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from features.catalogue.declarations import Catalogue
     from features.history.columns import History
     from serving.service import Service
+    from serving.settings import SettingValue
     from synthetic.demo.cuts import Records
     from synthetic.demo.weeks import Weeks
 
@@ -129,7 +130,7 @@ def _make_model(kept: DemoFolder, records: "Records", weeks: "Weeks") -> None:
     _train(kept, load(kept.known, people=True), catalogue)
 
 
-def _make_store(kept: DemoFolder, records: "Records", weeks: "Weeks") -> dict[str, object]:
+def _make_store(kept: DemoFolder, records: "Records", weeks: "Weeks") -> dict[str, "SettingValue"]:
     """Make the store and let the unit work with it; return the settings of the service.
 
     Where a store is there it is brought up to date, and left as people left it. One whose weeks
@@ -157,7 +158,9 @@ def _make_store(kept: DemoFolder, records: "Records", weeks: "Weeks") -> dict[st
     return named
 
 
-def _name_service(kept: DemoFolder, store: Path, now_us: int, weeks: "Weeks") -> dict[str, object]:
+def _name_service(
+    kept: DemoFolder, store: Path, now_us: int, weeks: "Weeks"
+) -> dict[str, "SettingValue"]:
     from features.contract.moments import format_moment
 
     return {
@@ -168,7 +171,7 @@ def _name_service(kept: DemoFolder, store: Path, now_us: int, weeks: "Weeks") ->
     }
 
 
-def _upgrade(named: dict[str, object], weeks: "Weeks") -> None:
+def _upgrade(named: dict[str, "SettingValue"], weeks: "Weeks") -> None:
     from serving.store.database import open_store
     from serving.store.upgrading import upgrade
 
@@ -177,7 +180,7 @@ def _upgrade(named: dict[str, object], weeks: "Weeks") -> None:
     made.close()
 
 
-def _live_through(kept: DemoFolder, records: "Records", named: dict[str, object]) -> None:
+def _live_through(kept: DemoFolder, records: "Records", named: dict[str, "SettingValue"]) -> None:
     from serving.app import open_service
     from serving.settings import make_settings
     from synthetic.demo.five_weeks import live_through
@@ -191,7 +194,7 @@ def _live_through(kept: DemoFolder, records: "Records", named: dict[str, object]
         service.need_store().close()
 
 
-def _deploy(kept: DemoFolder, named: dict[str, object]) -> None:
+def _deploy(kept: DemoFolder, named: dict[str, "SettingValue"]) -> None:
     """Judge the model and deploy it, unsigned: nobody signs for what is invented.
 
     It is deployed whatever the gates say, since there would be nothing to show; the record keeps

@@ -25,7 +25,7 @@ def features(
     measured = load_catalogue(catalogue)
     history = load(directory).history
     dates = parse_dates(as_of, history, "--as-of")
-    report_unmeasured(history, measured)
+    report_unmeasured(history, measured, max(dates))
     cases = [open_cases(history, date) for date in dates]
     matrix = measure(history, compile_plan(measured), dates, cases)
     columns = {

@@ -32,7 +32,7 @@ def landmines(
         dates = [train_dates[0], train_dates[-1], test_date]
     else:
         dates = parse_dates(as_of, history, "--as-of")
-    report_unmeasured(history, measured)
+    report_unmeasured(history, measured, max(dates))
     found = search_leaks(loaded.folder, history, measured, dates, progress=say)
     print(describe_search(found, history.time_zone))
     if not (found.still and found.can_fail):

@@ -1,12 +1,13 @@
 """``caselight monotonicity``: where one more grave event on record would lower a score."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from caselight.inputs import load, parse_dates, say
+from caselight.inputs import load, parse_dates, report_unmeasured, say
 from features.errors import ConfigError
 
 _SHOWN = 5
@@ -54,6 +55,7 @@ def monotonicity(
     dates = parse_dates(as_of, loaded.history, "--as-of")
     if len(dates) != 1:
         raise ConfigError("--as-of takes one date here")
+    report_unmeasured(loaded.history, model.catalogue, dates[0])
     say("trying the catalogue on random histories")
     reversals = find_reversals(model.catalogue, named, seed=seed)
     say("trying the model on open cases")
@@ -68,7 +70,7 @@ def monotonicity(
             "catalogue_digest": model.catalogue.digest,
             "as_of": shown,
             "reversals": [vars(reversal) for reversal in reversals],
-            "report": report.to_dict(),
+            "report": dataclasses.asdict(report),
         }
         out.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         print(f"written to {out.name}")

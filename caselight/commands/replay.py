@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from caselight.options import open_named_store
 from features.errors import ArtefactError, ConfigError
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def replay(
     ],
 ) -> None:
     """Compute a stored score again from the records it had read; exit code 1 where it differs."""
-    from serving.store.database import open_store
-
-    opened = open_store(store)
+    opened = open_named_store(store)
     try:
         found = _replay(opened, opened.read_unit(), score_key, models)
     finally:

@@ -2,11 +2,14 @@
 
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from features.errors import ConfigError
+
+if TYPE_CHECKING:
+    from serving.settings import SettingValue
 
 HOST = "127.0.0.1"
 
@@ -53,7 +56,7 @@ def check_port(port: int, host: str = HOST) -> None:
             ) from None
 
 
-def serve_pages(port: int, **given: object) -> None:
+def serve_pages(port: int, **given: "SettingValue") -> None:
     """Serve until stopped; what is not given comes from the environment."""
     import uvicorn
 
@@ -62,7 +65,7 @@ def serve_pages(port: int, **given: object) -> None:
     from serving.web.server import configure_server_log, name_options
 
     named = {name: value for name, value in given.items() if value is not None}
-    settings = make_settings(**({"host": HOST, "port": port} | named))
+    settings = make_settings(**{"host": HOST, "port": port, **named})
     app = create_app(settings)
     configure_server_log()
     print(f"Serving on http://{settings.host}:{port} (press Ctrl+C to stop)", flush=True)

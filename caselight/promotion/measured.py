@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from features.history.columns import History
     from models.bundle.folder import Bundle
     from models.ranking.stability import ListChurn, ReasonAgreement
+    from models.run_figures.judged import BundleSummary
     from serving.store.database import Store, Unit
     from training.gates import Gate, Measured, Reported
 
@@ -129,7 +130,7 @@ def _compare_reasons(
     return measure_served_churn(champion, candidate, history, as_of_us, cases)
 
 
-def describe_candidate(candidate: "Reported") -> dict[str, object]:
+def describe_candidate(candidate: "Reported") -> "BundleSummary":
     """Return what the record keeps of a bundle beside its hash."""
     run, catalogue = candidate.run, candidate.bundle.catalogue
     return {

@@ -68,7 +68,7 @@ def open_session(
     CaselightError
         If the store or the folder is not named or cannot be used, or nobody may act.
     """
-    from serving.settings import make_settings
+    from serving.settings import SettingValue, make_settings
     from serving.store.current_act import Act, acting
     from serving.store_opening import open_unit
 
@@ -79,7 +79,7 @@ def open_session(
         )
     if models is None:
         raise ConfigError("no folder of promoted bundles is named; give --models")
-    named = {"database_url": store, "models_dir": models, "now": now}
+    named: dict[str, SettingValue] = {"database_url": store, "models_dir": models, "now": now}
     settings = make_settings(**{name: value for name, value in named.items() if value is not None})
     opened = open_unit(settings)
     assert opened is not None, "a store is named"

@@ -125,7 +125,22 @@ class Kind:
 
 
 def find_state(kinds: Mapping[str, Kind], name: str, edge: str) -> str | None:
-    """Return the state that a kind, or the nearest kind above it, ``starts`` or ``ends``."""
+    """Return the state that a kind, or the nearest kind above it, ``starts`` or ``ends``.
+
+    Parameters
+    ----------
+    kinds
+        All kinds of the catalogue, by name.
+    name
+        A kind that is among them.
+    edge
+        ``starts`` or ``ends``.
+
+    Returns
+    -------
+    str or None
+        The state's name; ``None`` where neither the kind nor any above it has such an edge.
+    """
     at: str | None = name
     while at is not None:
         state: str | None = getattr(kinds[at], edge)
@@ -549,6 +564,7 @@ class Priority(Entry):
 def _check_horizons(priority: Priority, info: ValidationInfo) -> Priority:
     named = {rung.outcome for rung in priority.ladder}
     outcomes = info.data.get("outcomes", ())
+    # Priority adds up harm over one horizon; probabilities of several do not add up.
     if len({outcome.horizon for outcome in outcomes if outcome.name in named}) > 1:
         raise ValueError("the outcomes of the ladder have several horizons; give them one")
     return priority

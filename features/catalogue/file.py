@@ -17,12 +17,13 @@ from features.contract.yaml_file import (
     Plain,
     Section,
     parse_yaml,
+    read_content,
     read_node,
     read_yaml,
     take_plain,
 )
 from features.contract.yaml_file import Path as YamlPath
-from features.errors import CatalogueError, ConfigError
+from features.errors import CatalogueError
 
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "catalogues"
 
@@ -41,14 +42,9 @@ def load_catalogue(name_or_path: str | Path) -> Catalogue:
     shipped = SHIPPED / f"{name_or_path}.yaml"
     if not path.suffix and shipped.is_file():
         path = shipped
-    try:
-        content = path.read_bytes()
-    except OSError:
-        names = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
-        raise ConfigError(
-            f"there is no catalogue file there; name a YAML file or one of: {names}"
-        ) from None
-    return parse_catalogue(content, path.name)
+    names = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
+    absent = f"there is no catalogue file there; name a YAML file or one of: {names}"
+    return parse_catalogue(read_content(path, absent), path.name)
 
 
 def parse_catalogue(content: bytes, name: str) -> Catalogue:
@@ -65,6 +61,11 @@ def parse_catalogue(content: bytes, name: str) -> Catalogue:
     ------
     CatalogueError
         With every problem found, in line order.
+
+    Returns
+    -------
+    Catalogue
+        With its text, and the SHA-256 of that text as its digest.
     """
     root, text = parse_yaml(content, name), content.decode("utf-8-sig")
     long = None

@@ -25,6 +25,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 def _check_name(name: str) -> str:
+    # Two underscores are left for the column NAME__asked.
     if not _NAME.fullmatch(name) or "__" in name:
         raise ValueError(
             "a name is lower-case letters, digits and single _, and starts with a letter"

@@ -38,6 +38,8 @@ def read_json(content: bytes | str) -> Any:
     """
     try:
         found = json.loads(
+            # Decoded here: of bytes `json` would guess the encoding, and another reader
+            # differently.
             content if isinstance(content, str) else content.decode("utf-8"),
             parse_constant=_refuse_constant,
             parse_int=_read_int,

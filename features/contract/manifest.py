@@ -77,6 +77,7 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest(
         time_zone=time_zone,
         extract_at_us=_read_moment(content.get("extract_at"), time_zone, "extract_at"),
+        # Nothing but true, since a text such as "no" would count as yes.
         synthetic=content.get("synthetic") is True,
         tables=_read_tables(content.get("tables", {})),
         earliest_us=(

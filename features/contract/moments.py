@@ -16,6 +16,8 @@ from features.errors import ConfigError
 UNREADABLE: Final = -(2**63)
 EARLIEST_US: Final = -946_771_200_000_000
 """1940-01-01 UTC: nothing in a living case happened before, unless a manifest says so."""
+LATEST_AHEAD_US: Final = 20 * 366 * 86_400_000_000
+"""How far ahead of its record a date may lie: as far as a long sentence."""
 
 _ZONES_WITHOUT_PLACE: Final = ("UTC", "GMT")
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -90,6 +92,7 @@ def parse_moment(text: str, zone: ZoneInfo, edge: Edge) -> tuple[int, bool]:
         if found is None:
             return UNREADABLE, False
         time = found["time"].replace(",", ".")
+        # Cut, not rounded, to the microsecond: no moment moves past one that it came before.
         local = dt.datetime.fromisoformat(f"{found['date']}T{time[:15]}")
         if found["offset"]:
             return _to_us(local.replace(tzinfo=_read_offset(found["offset"]))), False
@@ -108,14 +111,17 @@ def _read_offset(text: str) -> dt.tzinfo:
 
 def _edge_of_day(day: dt.date, zone: ZoneInfo, edge: Edge) -> int:
     if edge == "last":
+        # By the start of the next day, since two days a year are not of 24 hours.
         return _edge_of_day(day + dt.timedelta(days=1), zone, "first") - 1
     return _localise(dt.datetime.combine(day, dt.time()), zone, "first")[0]
 
 
 def _localise(local: dt.datetime, zone: ZoneInfo, edge: Edge) -> tuple[int, bool]:
+    # Of an hour that comes twice: the first for what happened, the last for what was known.
     aware = local.replace(tzinfo=zone, fold=0 if edge == "first" else 1)
     skipped = aware.astimezone(dt.UTC).astimezone(zone).replace(tzinfo=None) != local
     if skipped:
+        # The clock skipped this hour: read as if it had not been changed yet.
         aware = local.replace(tzinfo=zone, fold=0)
     return _to_us(aware), skipped
 

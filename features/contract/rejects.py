@@ -18,6 +18,9 @@ import pandas as pd
 FOLDER: Final = "rejects"
 COLUMNS: Final = ("table", "file", "row", "column", "code", "remedy", "source_row")
 
+RowAsSent = Mapping[str, object]
+"""A row as its source sent it: nothing of it is checked, and it is kept even where it is none."""
+
 REMEDIES: Final[Mapping[str, str]] = {
     "missing": "fill the cell; the column is required",
     "unreadable_moment": "write an ISO 8601 date or time, such as 2025-03-01 or 2025-03-01T14:30, "
@@ -82,7 +85,7 @@ def make_rejects(
     rows: Sequence[int],
     column: str | Sequence[str],
     code: str | Sequence[str],
-    sources: Sequence[Mapping[str, object]],
+    sources: Sequence[RowAsSent],
 ) -> Rejects:
     """Note one problem of each of several rows of one table.
 
@@ -152,6 +155,7 @@ def write_rejects(rejects: Rejects, folder: Path, stage: str) -> str:
     place = folder / FOLDER
     place.mkdir(mode=0o700, exist_ok=True)
     path = place / f"{stage}.csv"
+    # A file that is there keeps its mode, and others might read it: it is made anew.
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -161,7 +165,7 @@ def write_rejects(rejects: Rejects, folder: Path, stage: str) -> str:
     return f"{FOLDER}/{stage}.csv"
 
 
-def _to_json(source: Mapping[str, object]) -> str:
+def _to_json(source: RowAsSent) -> str:
     kept = {name: None if _is_empty(cell) else cell for name, cell in source.items()}
     return json.dumps(kept, default=str, ensure_ascii=True)
 

@@ -12,6 +12,7 @@ import difflib
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
+from pathlib import Path as FilePath
 from typing import Annotated, Any, ClassVar, Final, TypeAlias, TypeVar
 
 import yaml
@@ -32,7 +33,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from features.errors import CatalogueError, Problem
+from features.errors import CatalogueError, ConfigError, Problem
 
 MAX_BYTES: Final = 8_000_000
 MAX_DEPTH: Final = 24
@@ -80,7 +81,7 @@ class Entry:
 
     The keyword arguments of a subclass say how a field is written where that is not its name:
     another key, ``one|other`` for either of two, ``outer.inner`` for a key of a mapping below, a
-    subclass whose own keys stand among these, or ``""`` for what the file does not hold.
+    subclass whose own keys are among these, or ``""`` for what the file does not hold.
     """
 
     _written: ClassVar[Mapping[str, Written]] = {}
@@ -125,7 +126,20 @@ class Entry:
 
     @classmethod
     def find_problems(cls, section: Section, context: Any) -> Iterable[Found]:
-        """Return what is wrong between the keys, told whatever else is wrong with them."""
+        """Return what is wrong between the keys, reported whatever else is wrong with them.
+
+        Parameters
+        ----------
+        section
+            The mapping as it is in the file.
+        context
+            What the reading was given to look names up in.
+
+        Returns
+        -------
+        iterable of Found
+            Each problem with its path below the mapping; none where a subclass checks nothing.
+        """
         return ()
 
 
@@ -216,6 +230,11 @@ def written_as(form: Any, build: Callable[[Any, Any], object]) -> PlainValidator
         The type that the file is held to.
     build
         Makes the field's value of the form's and the context of the reading.
+
+    Returns
+    -------
+    PlainValidator
+        For the annotation of the field.
     """
 
     def read(data: Any, info: ValidationInfo) -> object:
@@ -253,6 +272,33 @@ Share = Annotated[Number, Field(ge=0, le=1)]
 TrueFalse = Annotated[bool, meaning({"true": True, "false": False}), BeforeValidator(_lower)]
 
 
+def read_content(file: FilePath, absent: str) -> bytes:
+    """Return the bytes of a YAML file, unread.
+
+    Parameters
+    ----------
+    file
+        Where it is.
+    absent
+        The remedy, in words, where nothing can be read there.
+
+    Returns
+    -------
+    bytes
+        For :func:`read_yaml`.
+
+    Raises
+    ------
+    ConfigError
+        With ``absent`` as its words.
+    """
+    try:
+        return file.read_bytes()
+    except OSError:
+        # The system's own words would hold the path, which may name a case.
+        raise ConfigError(absent) from None
+
+
 def read_yaml(
     content: bytes, name: str, form: type[T], context: Callable[[Plain], object] = lambda data: None
 ) -> T:
@@ -274,6 +320,11 @@ def read_yaml(
     CatalogueError
         With every problem found, in line order. Alone if the file is not YAML, is too large or
         deep, or uses anchors or aliases.
+
+    Returns
+    -------
+    instance of ``form``
+        Frozen, every field checked.
     """
     return read_node(parse_yaml(content, name), name, form, context)
 
@@ -306,7 +357,7 @@ def read_node(
 
 
 def _find(told: Path, lines: Mapping[Path, int]) -> Path:
-    """Return the part of a path that stands in the file: pydantic names steps of its own."""
+    """Return the part of a path that is in the file: pydantic names steps of its own."""
     path: Path = ()
     for step in told:
         whole = [one for one in (step, str(step).removesuffix(".")) if (*path, one) in lines]

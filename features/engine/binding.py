@@ -10,10 +10,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from features.contract.arrays import Float64, Int32, Int64
+from features.catalogue.declarations import FactType
+from features.contract.arrays import MISSING, Float64, Int32, Int64
 from features.engine.plan import NONE, VIA, Matches, Plan, list_matches
 from features.history.columns import CODED_COLUMNS, Coded, Facts, History
-from features.history.vocabulary import read_answer
+from features.history.vocabulary import latest_answer, read_answer
 
 _COLUMNS: Final = (*CODED_COLUMNS, VIA)
 
@@ -25,7 +26,7 @@ class EventArrays(NamedTuple):
 
     ``coded`` are the codes of ``CODED_COLUMNS``, then ``via``; ``n_codes`` how many distinct values
     each has whose values are counted. The signature of an event adds up, for every ``column``,
-    ``classes[class_start + code]``; it stands in ``signature`` instead where a plan has too many
+    ``classes[class_start + code]``; it is in ``signature`` instead where a plan has too many
     to list. ``state`` and ``edge`` say for each kind which state it touches, and 1 for a start or 2
     for an end; their last place is that of no kind.
     """
@@ -84,6 +85,7 @@ def bind(plan: Plan, history: History) -> Binding:
     signature, matches = _NO_CODES, plan.matches
     if matches is None:
         signature, matches = _sign(plan, columns, len(events))
+    # An event without a kind has the code -1, which reads the last entry.
     edges = [*(plan.edges.get(kind, _NO_EDGE) for kind in events.kind.values), _NO_EDGE]
     return Binding(
         events=EventArrays(
@@ -95,6 +97,7 @@ def bind(plan: Plan, history: History) -> Binding:
             value=events.value,
             incident=events.incident,
             coded=tuple([_plain(column.codes) for column in columns]),  # type: ignore[arg-type]
+            # Sizes the marks of values already counted: columns that no measure counts need none.
             n_codes=_int32([len(columns[n].values) if n in plan.fields else 0 for n in _NUMBERS]),
             n_details=len(events.detail.values),
             columns=_int32(used),
@@ -126,11 +129,12 @@ def _plain(codes: Int32) -> Int32:
 
 def _classify(plan: Plan, columns: list[Coded], used: list[int]) -> tuple[list[int], list[int]]:
     """Return what each value of each used column counts in a signature, and where column by column
-    the first value stands; the empty cell stands before it.
+    the first value is; the empty cell is before it.
     """
     starts, classes = [], []
     for n in used:
         asked, stride = plan.conditions[_COLUMNS[n]], plan.strides[_COLUMNS[n]]
+        # One before where the column starts, where the code -1 of an empty cell finds it.
         classes.append(asked.empty * stride)
         starts.append(len(classes))
         classes += [asked.classify(value) * stride for value in columns[n].values]
@@ -147,6 +151,7 @@ def _sign(plan: Plan, columns: list[Coded], size: int) -> tuple[Int32, Matches]:
         asked = plan.conditions[name]
         classes = np.array([*map(asked.classify, column.values), asked.empty], dtype=np.int64)
         pairs = number * len(asked.met) + classes[column.codes]
+        # Numbered anew after each column: the products of all classes could outgrow the type.
         distinct, number = np.unique(pairs, return_inverse=True)
         before, its_class = np.divmod(distinct, len(asked.met))
         met = met[before] & asked.met[its_class]
@@ -156,16 +161,27 @@ def _sign(plan: Plan, columns: list[Coded], size: int) -> tuple[Int32, Matches]:
 def _bind_facts(plan: Plan, facts: Facts, time_zone: str) -> FactColumns:
     codes = {name: code for code, name in enumerate(facts.name.values)}
     code = _int32([codes.get(name, NONE) for name, _ in plan.facts])
+    answers = _read_answers(plan, facts, code, time_zone)
     return FactColumns(
         pointer=facts.pointer,
         recorded_at=facts.recorded_at,
         superseded_at=facts.superseded_at,
         name=facts.name.codes,
         asked=facts.asked,
-        value=facts.value.codes,
+        value=_leave_out_late(plan, facts, code, answers),
         code=code,
-        answers=_read_answers(plan, facts, code, time_zone),
+        answers=answers,
     )
+
+
+def _leave_out_late(plan: Plan, facts: Facts, code: Int32, answers: Float64) -> Int32:
+    """Return the codes of the answers, without dates too late for their record to be meant."""
+    value = facts.value.codes
+    for fact, (_, kind) in enumerate(plan.facts):
+        if kind is FactType.DATE and code[fact] != NONE:
+            late = answers[fact, value] > latest_answer(facts.recorded_at)
+            value = np.where(late & (facts.name.codes == code[fact]), np.int32(MISSING), value)
+    return value
 
 
 def _read_answers(plan: Plan, facts: Facts, code: Int32, time_zone: str) -> Float64:

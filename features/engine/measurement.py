@@ -20,7 +20,7 @@ from features.history.columns import History
 
 __all__ = ["ENGINE_VERSION", "Matrix", "Queries", "compile_expressions", "compile_plan", "measure"]
 
-ENGINE_VERSION: Final = "1"
+ENGINE_VERSION: Final = "2"
 """Changes whenever any indicator's value could."""
 _ROWS_PER_TASK: Final = 2_048
 
@@ -151,17 +151,21 @@ def measure_queries(
     """
     bound = binding or bind(plan, history)
     output = np.empty((len(queries), len(plan.columns)))
+    # The pass lays a case out once for those of its queries that follow each other.
     order = np.argsort(queries.case, kind="stable")
     workers = threads or os.cpu_count() or 1
+    # Several parts a worker, so that one with long histories does not hold up the rest.
     size = max(_ROWS_PER_TASK, -(-len(order) // (workers * 4)))
     parts = [order[at : at + size] for at in range(0, len(order), size)]
     if len(parts) <= 1 or workers == 1:
         for part in parts:
             _measure_part(plan, bound, queries, part, output)
         return output
+    # Threads suffice: the compiled pass lets go of the interpreter's lock (ADR 2).
     with ThreadPoolExecutor(workers) as pool:
         tasks = [pool.submit(_measure_part, plan, bound, queries, p, output) for p in parts]
         for task in tasks:
+            # Raises here what was raised in a thread.
             task.result()
     return output
 

@@ -1,6 +1,6 @@
 """Outcomes as labels: future events, known late, sometimes never knowable (design section 4).
 
-What is labelled is the recorded outcome under past practice. Beside it stand the estimands of
+What is labelled is the recorded outcome under past practice. Beside it are the estimands of
 design section 8: the outcome before the unit takes a case on, the outcome while at liberty, and
 bounds for what withdrawn support may hide.
 """
@@ -249,6 +249,7 @@ def label_landmarks(
     left = window.first(Selector(kind=outcome.follow_up_ends, actor=()))
     reached = window.reach(outcome.of, outcome.at_least)
     followed_until = np.minimum(seen_until, left)
+    # Strict: what happened at the moment of leaving counts no more, as at the window's end.
     y_followed = reached < followed_until
     followed = y_followed | (followed_until >= window.end_us)
     y_true, known = y_followed, followed
@@ -378,6 +379,8 @@ class _Window:
                 is_reached = count_before(rows, self.end_us[rows], middle) >= at_least
                 low = np.where(is_reached, low, middle)
                 high = np.where(is_reached, middle, high)
+            # A count covers what happened before its moment, so the incident is one microsecond
+            # earlier.
             reached[rows] = high - 1
         return reached
 

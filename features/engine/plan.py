@@ -233,6 +233,7 @@ def compile_expressions(catalogue: Catalogue, expressions: Sequence[NamedExpress
         states=catalogue.states,
         edges={
             kind: (catalogue.states.index(state), number)
+            # As bits: records of one moment may start a state and end it.
             for number, edge in ((1, "starts"), (2, "ends"))
             for kind, state in state_kinds(catalogue, edge)
         },
@@ -286,7 +287,10 @@ def _compile_conditions(column: str, selectors: Sequence[Selector]) -> Condition
         )
 
     values = sorted({value for some in named for value in some})
+    # Longest first: the first that a value begins with decides its class, which holds the shorter
+    # ones as well.
     beginnings = sorted({p for some in prefixes for p in some}, key=lambda p: (-len(p), p))
+    # The class of an empty cell, which meets only selectors that ask nothing of the column.
     rows = {tuple(free): 0}
     place = {value: rows.setdefault(meets(value, True), len(rows)) for value in values}
     begun = [(p, rows.setdefault(meets(p, False), len(rows))) for p in beginnings]

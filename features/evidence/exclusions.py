@@ -239,7 +239,7 @@ def explain_indicator(
     Returns
     -------
     Explanation
-        Every record of the case's table stands in it exactly once.
+        Every record of the case's table is in it exactly once.
 
     Raises
     ------
@@ -299,6 +299,7 @@ class _EventSorting:
         checks = self._check()
         left_out = []
         for row in np.flatnonzero(self.listed & ~self.behind):
+            # The last of the reasons is true of every record, so that one is always found.
             why = next(why for why, mask in checks if mask[row])
             left_out.append(self._describe(int(row), why))
         return behind, tuple(left_out)
@@ -323,6 +324,7 @@ class _EventSorting:
         events, rows, as_of = moment.history.events, moment.rows, moment.as_of_us
         everything = np.ones(len(self.at), dtype=np.bool_)
         retracts = np.asarray(self.kind == RETRACTED, dtype=np.bool_)
+        # Strict as in the engine: a correction made at the moment itself was not known then.
         replaced = events.superseded_at[rows] < as_of
         withdrawn = (self.next_versions != MISSING) & retracts[self.next_versions]
         apart = ~events.measured[rows] & ~retracts
@@ -418,6 +420,7 @@ class _EventSorting:
             return np.asarray(self.at < start)
         outside = np.zeros(len(self.at), dtype=np.bool_)
         for interval in state_intervals(self.moment, str(self.expression.state)):
+            # An interval leaves its end out, so that one that ends at the start holds nothing.
             if interval.end_us <= start:
                 outside[[e for e in (interval.first, interval.last) if e is not None]] = True
         return outside
@@ -463,6 +466,7 @@ class _EventSorting:
                 repeats |= dict.fromkeys(rows[:-1], rows[-1])
             elif measure in _ONCE_BY_LARGEST:
                 largest = max(rows, key=lambda row: np.nan_to_num(self.value[row], nan=-np.inf))
+                # A slope takes the moment of the first record and the value of the largest.
                 kept = {largest, rows[0]} if measure is Measure.SLOPE else {largest}
                 repeats |= {row: largest for row in rows if row not in kept}
         return repeats

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from features.catalogue.declarations import Catalogue, Expression, Measure, Selector
 from features.contract.arrays import MISSING, Int64
 from features.engine.plan import state_kinds
+from features.evidence.state_ends import StateEdge, match_ends
 from features.history.columns import CODED_COLUMNS, History
 from features.history.in_force import in_force
 
@@ -42,6 +43,7 @@ class CaseMoment:
         return np.asarray(
             events.measured[rows]
             & in_force(events.recorded_at[rows], events.superseded_at[rows], as_of)
+            # Strict on both clocks: the moment itself is not yet past.
             & (events.occurred_at[rows] < as_of)
         )
 
@@ -53,6 +55,7 @@ class CaseMoment:
             column = getattr(events, name)
             wanted = _condition(selector, name)
             if wanted is not None:
+                # The last place is that of an empty cell, code -1, which meets no condition.
                 allowed = np.array([*(wanted(value) for value in column.values), False])
                 met &= allowed[column.codes[self.rows]]
         via = events.via
@@ -60,6 +63,7 @@ class CaseMoment:
         met &= linked[via.codes[self.rows]]
         value = events.value[self.rows]
         if selector.value_min is not None:
+            # An unknown value compares false and so lies within no limits, as in the engine.
             met &= value >= selector.value_min
         if selector.value_max is not None:
             met &= value <= selector.value_max
@@ -210,6 +214,7 @@ def _first_sights(moment: CaseMoment, expression: Expression, found: Int64, star
 
 def _largest(moment: CaseMoment, found: Int64) -> Int64:
     value = moment.history.events.value[moment.rows][found]
+    # Where none states a value, the missing one rests on all of them.
     if not len(found) or np.isnan(value).all():
         return found
     return np.asarray(found[value == np.nanmax(value)])
@@ -245,6 +250,7 @@ def _fact_behind(moment: CaseMoment, name: str) -> tuple[str, ...]:
         (facts.name.codes[rows] == facts.name.values.index(name))
         & in_force(facts.recorded_at[rows], facts.superseded_at[rows], moment.as_of_us)
     )
+    # Of several answers in force the last one holds.
     return tuple(facts.fact_id[rows][found[-1:]])
 
 
@@ -263,23 +269,39 @@ class Interval:
 def state_intervals(moment: CaseMoment, state: str) -> tuple[Interval, ...]:
     """Return the intervals of a state as known at the moment, one per start (design section 4).
 
-    Each start runs to the next end of the same detail. Of ends at the very moment of a start, one
+    Each start runs to the next end of the same detail, or to one of another that can end only it
+    (:func:`features.evidence.state_ends.match_ends`). Of ends at the very moment of a start, one
     closes it only if nothing was open before. Intervals may overlap; a state is their union.
     """
+    edges = _state_records(moment, state)
+    ended = match_ends(edges).detail
+    at = moment.history.events.occurred_at[moment.rows]
+    found: list[Interval] = []
+    for detail in sorted({edge.detail for edge in edges if edge.starts}):
+        opened = [edge.row for edge in edges if edge.starts and edge.detail == detail]
+        closed = [row for row, own in ended.items() if own == detail]
+        found += _match_ends(opened, closed, at, moment.as_of_us)
+    return tuple(sorted(found, key=lambda interval: (interval.start_us, interval.first)))
+
+
+def _state_records(moment: CaseMoment, state: str) -> list[StateEdge]:
+    """Return the records that start or end a state, as known at the moment, earliest first."""
     events = moment.history.events
     usable = moment.usable() & (events.via.codes[moment.rows] == MISSING)
     starts = dict(state_kinds(moment.catalogue, "starts"))
     ends = dict(state_kinds(moment.catalogue, "ends"))
-    kinds = [events.kind.values[code] for code in events.kind.codes[moment.rows]]
-    details = events.detail.codes[moment.rows]
+    touches = [state in (starts.get(kind), ends.get(kind)) for kind in events.kind.values]
+    kinds, details = events.kind.codes[moment.rows], events.detail.codes[moment.rows]
     at = events.occurred_at[moment.rows]
-    found: list[Interval] = []
-    for detail in np.unique(details):
-        here = [i for i in np.flatnonzero(usable) if details[i] == detail]
-        opened = [int(i) for i in here if starts.get(kinds[i]) == state]
-        closed = [int(i) for i in here if ends.get(kinds[i]) == state]
-        found += _match_ends(opened, closed, at, moment.as_of_us)
-    return tuple(sorted(found, key=lambda interval: (interval.start_us, interval.first)))
+    return [
+        StateEdge(
+            row=int(row),
+            at_us=int(at[row]),
+            detail=int(details[row]),
+            starts=starts.get(events.kind.values[kinds[row]]) == state,
+        )
+        for row in np.flatnonzero(usable & np.array([*touches, False])[kinds])
+    ]
 
 
 def _match_ends(opened: list[int], closed: list[int], at: Int64, as_of_us: int) -> list[Interval]:
@@ -287,6 +309,7 @@ def _match_ends(opened: list[int], closed: list[int], at: Int64, as_of_us: int) 
     for start in opened:
         was_open = any(interval.start_us < at[start] <= interval.end_us for interval in intervals)
         after = [end for end in closed if at[end] > at[start]]
+        # As the pass has it: an end of the same moment closes what had been open, else this start.
         if not was_open and any(at[end] == at[start] for end in closed):
             continue
         last = after[0] if after else None

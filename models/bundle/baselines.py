@@ -1,4 +1,4 @@
-"""The two simple rules that stand beside every model (promise 12)."""
+"""The two simple rules that are measured beside every model (promise 12)."""
 
 from dataclasses import dataclass
 
@@ -89,6 +89,7 @@ def rank_quantiles(
     chosen[:, 0] = -np.where(np.isnan(chosen[:, 0]), np.inf, chosen[:, 0])
     chosen[:, 1:] = np.nan_to_num(chosen[:, 1:], nan=0.0)
     at = np.linspace(0.0, 1.0, n_quantiles)
+    # A value that occurs: nothing lies halfway to the minus infinity that stands for never.
     return np.asarray(np.quantile(chosen, at, axis=0, method="nearest").T)
 
 

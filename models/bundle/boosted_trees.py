@@ -35,7 +35,7 @@ class OutcomeModel:
     calibration
         Line from raw scores to log-odds.
     average
-        Share of training cases with the outcome: the average that a probability stands beside.
+        Share of training cases with the outcome: the average that a probability is shown beside.
     columns
         Names of the model's columns.
     venn_abers
@@ -51,7 +51,13 @@ class OutcomeModel:
 
     @cached_property
     def booster(self) -> "lightgbm.Booster":
-        """The parsed model."""
+        """The parsed model.
+
+        Raises
+        ------
+        ArtefactError
+            If the text is not in LightGBM's format, or names other columns than the catalogue.
+        """
         import lightgbm
 
         try:
@@ -136,6 +142,7 @@ class OutcomeModel:
     @cached_property
     def base_log_odds(self) -> float:
         """The log-odds before any column is considered: the trees' expected value, calibrated."""
+        # Any row will do: the expected value is the same for all.
         row = np.zeros((1, len(self.columns)))
         expected = float(np.asarray(self.booster.predict(row, pred_contrib=True))[0, -1])
         return self.calibration.intercept + self.calibration.slope * expected
@@ -149,4 +156,5 @@ def _numbers(text: str, name: str) -> Float64:
 
 def _threads(x: Float64) -> int:
     """One thread for a few rows, where starting more costs more than it saves."""
+    # 0 leaves the number to LightGBM, which takes all processors.
     return 1 if len(x) < _FEW_ROWS else 0

@@ -72,6 +72,7 @@ def fit_calibration(raw: Float64, y_true: npt.NDArray[np.bool_]) -> Calibration:
 
     base = float(y_true.mean())
     start = np.array([np.log(base / (1 - base)), 0.0])
+    # Times the scale, since the search is in standardised scores and the bound of raw ones.
     bounds = [(None, None), (_LEAST_SLOPE * scale, None)]
     found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", tol=1e-12)
     slope = float(found.x[1]) / scale

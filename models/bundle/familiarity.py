@@ -7,7 +7,7 @@ the score; neither changes it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import numpy as np
 
@@ -55,6 +55,18 @@ class FileMark:
     sentences: tuple[str, ...]
 
 
+class FamiliarityText(TypedDict):
+    """What a bundle's folder keeps of :class:`Familiarity`; ``None`` where nothing was known."""
+
+    columns: list[str]
+    questions: list[int]
+    low: list[float | None]
+    high: list[float | None]
+    least_records: int
+    least_answered: int
+    most_unusual: int
+
+
 @dataclass(frozen=True)
 class Familiarity:
     """What training files held, as far as the marks need it.
@@ -90,6 +102,11 @@ class Familiarity:
             Shape ``(n_columns,)``, a row of the indicator matrix.
         n_records
             Events and facts of the case known at that moment.
+
+        Returns
+        -------
+        FileMark
+            Thin, strange, neither or both.
         """
         answered = int((~np.isnan(values[self.questions])).sum()) if len(self.questions) else None
         few_answers = answered is not None and answered < self.least_answered
@@ -104,7 +121,7 @@ class Familiarity:
         order = np.argsort(-excess, kind="stable")[: int((excess > 0).sum())]
         return tuple(self.columns[number] for number in order)
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> FamiliarityText:
         """Return what :func:`read_familiarity` reads back exactly."""
         return {
             "columns": list(self.columns),

@@ -187,6 +187,7 @@ def write_bundle(
             "files": hashes,
         }
     )
+    # Removed first and written last: a folder that was left half written is no bundle.
     (folder / "bundle.json").unlink(missing_ok=True)
     for name, text in contents.items():
         _write(folder / name, text)
@@ -220,6 +221,7 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     manifest = _parse(manifest_bytes)
     if manifest.get("format") != FORMAT:
         raise ArtefactError(f"the bundle is not of format {FORMAT}; {_REMEDY}")
+    # Another engine measures other values than those that the model learnt from.
     if manifest.get("engine_version") != ENGINE_VERSION:
         raise ArtefactError(f"the bundle is of another engine than {ENGINE_VERSION}; train again")
     contents = _read_files(path, manifest.get("files"))
@@ -248,6 +250,7 @@ def _read_files(path: Path, stated: object) -> dict[str, bytes]:
     for name, digest in stated.items():
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise ArtefactError(f"the bundle names a file outside itself; {_REMEDY}")
+        # Read once: what is used is what was held against its checksum.
         contents[name] = _read(path / name)
         if _sha256(contents[name]) != digest:
             raise ArtefactError(f"{name} of the bundle was changed; {_REMEDY}")
@@ -304,6 +307,7 @@ def _read_reference(entry: Mapping[str, Any]) -> Reference:
 def _rfs_to_json(rule: RfsBaseline) -> dict[str, object]:
     return {
         "columns": list(rule.columns),
+        # JSON has no infinity either; null is read back as never.
         "quantiles": _nullable(np.where(np.isinf(rule.quantiles), np.nan, rule.quantiles)),
         "intercept": rule.calibration.intercept,
         "slope": rule.calibration.slope,
@@ -326,6 +330,7 @@ def _nullable(values: Float64) -> list[list[float | None]]:
 
 
 def _dump(content: object) -> str:
+    # Sorted: the same content must give the same bytes, and so the same id.
     return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 

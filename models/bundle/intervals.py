@@ -161,6 +161,7 @@ def _slopes(
                 break
             at = best
         found[place] = slope
+    # Rising but for rounding, and steps that fall would be refused when they are read.
     return np.maximum.accumulate(np.clip(found, 0.0, 1.0))
 
 
@@ -168,4 +169,5 @@ def _compress(edges: Float64, lower: Float64, upper: Float64) -> VennAbers:
     """Drop the edges where neither function has a step."""
     kept = np.flatnonzero((np.diff(lower) != 0) | (np.diff(upper) != 0))
     steps = np.concatenate([[0], kept + 1])
+    # By rounding the lower may come out above the upper, which would be refused when it is read.
     return VennAbers(edges[kept], lower[steps], np.maximum(lower[steps], upper[steps]))

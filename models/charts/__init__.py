@@ -1,1 +1,1 @@
-"""Where the marks of a chart stand, and one template that draws them: for pages and the report."""
+"""Where the marks of a chart are, and one template that draws them: for pages and the report."""

@@ -1,7 +1,7 @@
-"""Where the marks of a chart stand; ``drawing.html`` draws them as inline SVG.
+"""Where the marks of a chart are; ``drawing.html`` draws them as inline SVG.
 
 A chart is 400 units wide, about as wide as a telephone shows it, and its letters are as large there
-as the page's own. It never stands alone: the same figures are in a table beside it. What differs
+as the page's own. It is never alone: the same figures are in a table beside it. What differs
 differs by place, form and words, never by colour alone.
 """
 
@@ -33,7 +33,7 @@ class Row:
     label
         What it is about.
     value
-        Where its mark stands; ``None`` where there is no figure.
+        Where its mark is; ``None`` where there is no figure.
     shown
         The figure in words or digits.
     low, high

@@ -17,7 +17,7 @@ from features.history.in_force import in_force, next_versions
 
 @dataclass(frozen=True)
 class Side:
-    """Where one table's rows of a case stand at two moments.
+    """One table's rows of a case at two moments.
 
     Parameters
     ----------
@@ -85,6 +85,7 @@ def lay_side_by_side(
     until[stored] = before.superseded_at[of_then[stored]]
     known = stored & (table.recorded_at < then_us)
     now = in_force(table.recorded_at, table.superseded_at, now_us)
+    # Rows that the later history has no more are not in force in it.
     now[len(new) :] = False
     corrects = _find_corrections(after, known, now_us)
     side = Side(table, known & (until >= then_us), now, known, corrects)
@@ -114,7 +115,7 @@ def only_case(history: History, case: int) -> tuple[Events, Facts]:
 
 
 def repeat_rows(table: Any, kept: Bools, **replaced: Int64) -> Any:
-    """Return a table of one case for each row of ``kept``, in force as they stand.
+    """Return a table of one case for each row of ``kept``, in force as they are.
 
     Parameters
     ----------

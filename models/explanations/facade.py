@@ -5,11 +5,11 @@ history at a moment. All numbers come from the log-odds that are served, so that
 adds up to what another does:
 
 - :func:`explain_case`: all of it for one case;
-- :func:`list_families`: exact shares by family; single reasons stand in the case's advice;
+- :func:`list_families`: exact shares by family; single reasons are in the case's advice;
 - :func:`explain_incidents`: the incidents on which a score rests;
 - :func:`explain_movement`, :func:`explain_rank`: why a case moved, and why its place did;
 - :func:`list_open_questions`: what is not known, and how far each answer could move the score;
-- :func:`find_settling`: what could change it; for the screen alone;
+- :func:`find_sensitivity`: what could change it; for the screen alone;
 - :func:`report_file`: how unlike the training cases the file is, and in what.
 """
 
@@ -27,7 +27,7 @@ from models.explanations.incidents import IncidentReasons, IncidentShare, explai
 from models.explanations.movement import Movement, MovementEnd, SwitchShare, explain_movement
 from models.explanations.open_questions import AnswerRange, OpenQuestion, list_open_questions
 from models.explanations.rank_ledger import RankLedger, explain_rank
-from models.explanations.sensitivity import Dispute, Leaving, Settling, find_settling
+from models.explanations.sensitivity import Dispute, Leaving, Sensitivity, find_sensitivity
 from models.explanations.unfamiliarity import FileReport, UnusualValue, report_file
 from models.ranking.advice import Advice
 from models.ranking.estimates import measure_case
@@ -61,7 +61,7 @@ __all__ = [
     "OpenQuestion",
     "RankLedger",
     "ReasonAgreement",
-    "Settling",
+    "Sensitivity",
     "SwitchShare",
     "UnusualValue",
     "describe_reasons",
@@ -70,7 +70,7 @@ __all__ = [
     "explain_incidents",
     "explain_movement",
     "explain_rank",
-    "find_settling",
+    "find_sensitivity",
     "list_families",
     "list_open_questions",
     "list_unanswered",

@@ -131,6 +131,7 @@ def _day(moment: CaseMoment, us: int) -> str:
 def _follow(following: Int32) -> Int32:
     """Return the place of the latest version of each record, from that of its next version."""
     latest = np.arange(len(following), dtype=np.int32)
+    # Comes to an end, since records that correct each other in a circle are rejects (ADR 1).
     while (is_old := following[latest] != MISSING).any():
         latest = np.where(is_old, following[latest], latest)
     return latest

@@ -1,6 +1,6 @@
 """Why a case moved between two moments: five switches, shared out exactly (design section 7).
 
-Each switch stands as it was then or as it is now: records that came since, corrections of earlier
+Each switch is as it was then or as it is now: records that came since, corrections of earlier
 records, time that has passed, the model, and the catalogue. All 32 settings are measured by the
 real engine, so that the shares add up to the change of the served log-odds.
 
@@ -109,7 +109,7 @@ def explain_movement(before: MovementEnd, after: MovementEnd) -> tuple[Movement,
 
 
 def _lay_out(before: MovementEnd, after: MovementEnd) -> tuple[Side, Side]:
-    """Return the case's events and facts as they stand at the two moments."""
+    """Return the case's events and facts as they are at the two moments."""
     old = only_case(before.history, before.case)
     new = only_case(after.history, after.case)
     then_us, now_us = before.as_of_us, after.as_of_us
@@ -158,6 +158,7 @@ def _make_variants(
     then_us, now_us = before.as_of_us, after.as_of_us
     same = np.full(len(settings), after.case, dtype=np.int64)
     by_then = ~settings[:, [_TIME]] & ~events.known
+    # mypy cannot tell that this side is of events: facts happen at no moment.
     moved = np.where(by_then, _before(events.table.occurred_at, then_us, now_us), 0)  # type: ignore[union-attr]
     occurred = np.where(by_then, moved, events.table.occurred_at)  # type: ignore[union-attr]
     history = after.history
@@ -192,6 +193,7 @@ def _present(side: Side, settings: Bools) -> Bools:
 
 
 def _recorded(side: Side, settings: Bools, then_us: int) -> Int64:
+    # As if it had been known then, which is strictly before the moment.
     early = np.minimum(side.table.recorded_at, then_us - 1)
     return np.where(settings[:, [_TIME]], side.table.recorded_at, early)
 

@@ -137,6 +137,7 @@ def _answer(bundle: Bundle, values: Float64, fact: str) -> Float64:
     rows = np.repeat(values[None, :], len(answers), axis=0)
     for column in columns:
         rows[:, column] = answers
+        # The column beside an answer says that the question was asked.
         rows[:, column + 1] = 1.0
     return rows
 
@@ -172,5 +173,6 @@ def admissible_answers(bundle: Bundle, fact: str) -> Float64:
         if name in model.thresholds
     ]
     at = np.concatenate([np.array([low, high]), *splits])
+    # A value equal to a threshold goes with those below it, so the next one above is tried too.
     both = np.concatenate([at, np.nextafter(at, np.inf)])
     return np.unique(both[(both >= low) & (both <= high)])

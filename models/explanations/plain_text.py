@@ -17,7 +17,7 @@ from models.wording.sentences import describe_estimate, describe_push, say
 
 WIDTH: Final = 100
 MOST_KEYS: Final = 6
-"""More keys than this are counted; all of them stand in the explanation itself."""
+"""More keys than this are counted; all of them are in the explanation itself."""
 
 
 def render_case(explanation: CaseExplanation, catalogue: Catalogue, time_zone: str) -> str:
@@ -75,6 +75,7 @@ def _wrap(text: str, indent: str) -> list[str]:
 
 def _signed(share: float) -> str:
     """Return a share with its sign; what shows as nothing has none to show."""
+    # Adding 0 makes 0 of minus 0.
     return f"{round(share, 2) + 0.0:+.2f}"
 
 

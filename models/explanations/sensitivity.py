@@ -59,7 +59,7 @@ class Leaving:
 
 
 @dataclass(frozen=True)
-class Settling:
+class Sensitivity:
     """What could change the score; for the screen alone."""
 
     questions: tuple[OpenQuestion, ...]
@@ -67,7 +67,7 @@ class Settling:
     leavings: tuple[Leaving, ...]
 
 
-def find_settling(bundle: Bundle, history: History, case: int, as_of_us: int) -> Settling:
+def find_sensitivity(bundle: Bundle, history: History, case: int, as_of_us: int) -> Sensitivity:
     """Return what could change the score of one case; for the screen alone.
 
     Parameters
@@ -77,11 +77,11 @@ def find_settling(bundle: Bundle, history: History, case: int, as_of_us: int) ->
 
     Returns
     -------
-    Settling
+    Sensitivity
         Disputed incidents, and dates ahead on which records leave a period.
     """
     history, case = take_cases(history, np.array([case])), 0
-    return Settling(
+    return Sensitivity(
         questions=list_open_questions(bundle, history, case, as_of_us),
         disputes=_find_disputes(bundle, history, case, as_of_us),
         leavings=_find_leavings(bundle, history, case, as_of_us),
@@ -123,6 +123,7 @@ def _differ(moment: CaseMoment, rows: Int64) -> bool:
             sorted(
                 zip(
                     events.kind.codes[some].tolist(),
+                    # Two unknown values agree; as NaN each would differ from itself.
                     np.nan_to_num(events.value[some], nan=-1.0).tolist(),
                     events.detail.codes[some].tolist(),
                     strict=True,
@@ -136,7 +137,7 @@ def _differ(moment: CaseMoment, rows: Int64) -> bool:
 
 
 def _views(moment: CaseMoment, rows: Int64) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """Return which events stand: as recorded, then with each view of one incident by itself."""
+    """Return which events count: as recorded, then with each view of one incident by itself."""
     views = moment.history.events.view.codes[moment.rows][rows]
     kept = [moment.usable()]
     for view in np.unique(views):

@@ -1,4 +1,4 @@
-"""Exact Shapley values from a table of what every subset is worth (Shapley 1953).
+"""Exact Shapley values from a table of the value of every subset (Shapley 1953).
 
 No sampling and no approximation: the table holds all ``2 ** n`` subsets, so that the values add up
 to the whole to rounding.
@@ -24,23 +24,23 @@ def list_subsets(n_players: int) -> Bools:
     return np.asarray((codes[:, None] >> np.arange(n_players)) & 1 == 1)
 
 
-def share_out(worth: Float64) -> Float64:
+def share_out(values: Float64) -> Float64:
     """Return each player's Shapley value.
 
     Parameters
     ----------
-    worth
+    values
         Shape ``(2 ** n_players,)`` in the order of :func:`list_subsets`, or with further axes
         behind, which are shared out each by itself.
 
     Returns
     -------
     ndarray
-        Shape ``(n_players, ...)``. Their sum is ``worth[-1] - worth[0]``.
+        Shape ``(n_players, ...)``. Their sum is ``values[-1] - values[0]``.
     """
-    n_players = len(worth).bit_length() - 1
+    n_players = len(values).bit_length() - 1
     size = list_subsets(n_players).sum(axis=1)
-    codes = np.arange(len(worth))
+    codes = np.arange(len(values))
     orders = math.factorial(n_players)
     weight = np.array(
         [
@@ -48,9 +48,9 @@ def share_out(worth: Float64) -> Float64:
             for n in range(n_players + 1)
         ]
     )
-    shares = np.empty((n_players, *worth.shape[1:]))
+    shares = np.empty((n_players, *values.shape[1:]))
     for player in range(n_players):
         without = codes[codes >> player & 1 == 0]
-        gained = worth[without | 1 << player] - worth[without]
+        gained = values[without | 1 << player] - values[without]
         shares[player] = np.tensordot(weight[size[without]], gained, axes=1)
     return shares

@@ -4,7 +4,6 @@ Advice opens, closes, downgrades or allocates nothing (promise 1); a named perso
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Reason:
     contribution
         Exact share of the served log-odds, after calibration.
     pushes
-        Whether it moved the score up or down.
+        Whether it moved the score ``up`` or ``down``.
     records
         Keys of the records that made the value, in time order.
     usual, usual_low, usual_high
@@ -38,7 +37,7 @@ class Reason:
     sentence: str
     value: float | None
     contribution: float
-    pushes: Literal["up", "down"]
+    pushes: str
     records: tuple[str, ...]
     usual: str = ""
     usual_low: float | None = None

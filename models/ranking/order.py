@@ -91,7 +91,7 @@ class Ranking:
     as_of_us
         The moment, microseconds UTC, exclusive on both clocks.
     standing
-        Where the cases stand.
+        The cases in their order.
     """
 
     bundle: Bundle
@@ -219,10 +219,14 @@ def order_cases(bundle: Bundle, history: History, as_of_us: int, cases: Int64) -
     if state is not None and len(cases):
         known = take_cases(history, cases)
         ended = end_state(known, catalogue, state, as_of_us)
+        # The same object where nobody is in that state, and then nothing is measured again.
         if ended is not known:
             free = measure(ended, bundle.plan, as_of_us).values
             without = _harm(bundle, free, estimate_log_odds(bundle, free))
+            # A precaution of the order alone: estimates and reasons stay those of the file as it
+            # is.
             priority = np.maximum(priority, without.priority)
+    # Ties by the number of the case: the order does not depend on how the cases were given.
     order = np.lexsort((cases, -priority))
     outcomes = list(recorded.by_outcome)
     shares = np.array([recorded.by_outcome[name] for name in outcomes])

@@ -51,6 +51,7 @@ def expected_harm(priority: Priority, probabilities: Mapping[str, Float64]) -> H
         size = len(next(iter(probabilities.values()), np.empty(0)))
         return Harm(np.zeros(size), {})
     by_outcome: dict[str, Float64] = {}
+    # Never stays empty: the mildest level that is kept has a model.
     owner = ""
     for number, rung in enumerate(rungs):
         worse = reached[number + 1] if number + 1 < len(rungs) else np.zeros_like(reached[0])
@@ -104,6 +105,7 @@ def _reach(
     for rung in priority.ladder:
         is_modelled = rung.outcome in probabilities
         has_level_below = is_modelled or (rung.share is not None and has_level_below)
+        # Nothing is below it of which its share could be taken.
         if not has_level_below:
             continue
         rungs.append(rung)

@@ -50,7 +50,7 @@ _NOTHING_USUAL: Final = Usual(None, None, "")
 def find_usual(
     catalogue: Catalogue, reference: Reference, indicator: Indicator, column: int
 ) -> Usual:
-    """Return what is usual for an indicator whose values stand in ``column``.
+    """Return what is usual for an indicator whose values are in ``column``.
 
     Parameters
     ----------
@@ -73,6 +73,7 @@ def find_usual(
     if np.isnan(low) or np.isnan(high):
         return _NOTHING_USUAL
     shown = [show_value(catalogue, indicator, value) for value in (low, high)]
+    # Both answers are usual, and to say so would tell nothing.
     if shown == ["no", "yes"]:
         return Usual(low, high, "")
     if shown[0] == shown[1]:
@@ -118,6 +119,7 @@ def describe_reasons(
     silences: list[Unknown] = []
     for number in np.argsort(-np.abs(contribution), kind="stable"):
         share = float(contribution[number])
+        # Sorted by size: whatever follows is smaller still.
         if abs(share) < _LEAST_CONTRIBUTION or (len(up) >= MOST_UP and len(down) >= MOST_DOWN):
             break
         indicator = catalogue.indicators[number]
@@ -180,7 +182,7 @@ def _silence(catalogue: Catalogue, indicator: Indicator, value: float) -> Unknow
 
 
 def first_columns(catalogue: Catalogue) -> list[int]:
-    """Return where each indicator's first column stands in the indicator matrix."""
+    """Return where each indicator's first column is in the indicator matrix."""
     positions, at = [], 0
     for indicator in catalogue.indicators:
         positions.append(at)
@@ -195,6 +197,7 @@ def list_unanswered(catalogue: Catalogue, values: Float64) -> tuple[Unknown, ...
         if indicator.expression.measure is not Measure.LAST_FACT or not np.isnan(values[column]):
             continue
         fact = catalogue.facts[str(indicator.expression.fact)]
+        # The column beside an answer says whether the question was asked.
         state = "asked_in_vain" if values[column + 1] == 1.0 else "not_asked"
         sentence = say(state, question=fact.question)
         found.append(Unknown(indicator.name, sentence, fact.key_question))

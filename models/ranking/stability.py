@@ -95,7 +95,7 @@ def measure_list_churn(
 def list_first(
     before: Mapping[str, float], after: Mapping[str, float], capacity: int
 ) -> tuple[str, ...]:
-    """Return the cases that stand on either list of :func:`measure_list_churn`, in order.
+    """Return the cases on either list of :func:`measure_list_churn`, in order.
 
     Parameters
     ----------
@@ -158,6 +158,7 @@ def _served_reasons(
         if len(rows):
             found = _top_reasons(bundle, standing.values[rows], outcome)
             tops[rows, : found.shape[1]] = np.where(found >= 0, numbers[found], -1)
+    # From the order of priority back to that of `cases`, which both models share.
     return tops[np.argsort(standing.case, kind="stable")[_ranks(cases)]]
 
 
@@ -229,6 +230,7 @@ def _top_reasons(bundle: Bundle, values: Float64, outcome: str) -> Int64:
 def _compare(a: Int64, b: Int64) -> ReasonAgreement:
     common = ((a[:, :, None] == b[:, None, :]) & (a >= 0)[:, :, None]).sum(axis=(1, 2))
     either = (a >= 0).sum(axis=1) + (b >= 0).sum(axis=1) - common
+    # Two files without any reason agree.
     overlap = np.where(either > 0, common / np.maximum(either, 1), 1.0)
     same = a[:, 0] == b[:, 0]
     return ReasonAgreement(len(a), float(overlap.mean()), float(same.mean()))

@@ -17,7 +17,7 @@ T = TypeVar("T")
 OMITTED: Final = "omitted"
 """Metadata of a field whose key is left out of the file where there is no value."""
 UNSTORED: Final = "unstored"
-"""Metadata of a field that never stands in the file."""
+"""Metadata of a field that is never in the file."""
 
 
 class PlacedFloat(float):
@@ -38,7 +38,7 @@ def place_of(value: float | None) -> str:
 
 
 def encode(value: object) -> object:
-    """Return a value as JSON holds it; keys stand in the order of the fields.
+    """Return a value as JSON holds it; keys are in the order of the fields.
 
     Parameters
     ----------

@@ -150,7 +150,20 @@ class RunFigures:
         return self.trained_for or (self.origin_names[-1] if self.origin_names else "")
 
     def at(self, outcome: str, origin: str | None = None) -> OutcomeFigures:
-        """Return the figures of an outcome at an origin, the last by default; empty if absent."""
+        """Return the figures of an outcome at an origin.
+
+        Parameters
+        ----------
+        outcome
+            Name of the outcome.
+        origin
+            Name of the origin; the last one by default.
+
+        Returns
+        -------
+        OutcomeFigures
+            Empty where the run has none of them.
+        """
         found = self.outcomes.get(outcome, {})
         return found.get(self.last if origin is None else origin, OutcomeFigures())
 

@@ -120,7 +120,7 @@ CLEAR: Final = 0.2
 they are about 1.9 and 0.7 in 100."""
 
 
-def say(name: str, **parts: object) -> str:
+def say(name: str, **parts: str | float) -> str:
     """Return one of ``SENTENCES``, filled in.
 
     Raises

@@ -42,7 +42,7 @@ class RouteRule:
     operation
         What the audit chain calls it.
     looks
-        Whether an answer shows something of cases, so that the look is logged.
+        Whether an answer shows something of cases, so that the access is logged.
     whole_unit
         Whether the answer is about the whole unit, and so for those alone who see every area.
     public

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from features.contract.moments import format_moment
 from serving.access.visibility import Sight
 from serving.standing.states import plain_state
 from serving.store.database import Unit
 from serving.store.lookups import is_among
+from serving.store.row_text import Clockface
 from serving.store.schema import case_keys, standings
 
 
@@ -18,23 +18,23 @@ class SealedCase:
 
     Parameters
     ----------
-    case_key, case_id, area
+    key, case_id, area
         The case; ``case_id`` is ``None`` once that was erased.
-    state, waiting_since, owner, review_on
+    state, waiting_since, review_on, owner
         Where it stands.
     n_flags, n_urgent
-        Review flags and urgent flags that stand.
+        Open review flags and open urgent flags.
     first_read_due, first_read_overdue
         Until when somebody is to read it first; ``None`` and ``False`` once somebody has.
     """
 
-    case_key: str
+    key: str
     case_id: str | None
     area: str | None
     state: str
     waiting_since: str | None
-    owner: str | None
     review_on: str | None
+    owner: str | None
     n_flags: int
     n_urgent: int
     first_read_due: str | None
@@ -54,23 +54,21 @@ def read_sealed_cases(
         .where(is_among(connection, standings.c.case_key, sight.named))
         .order_by(standings.c.n_urgent.desc(), waiting.is_(None), waiting, standings.c.case_key)
     )
-    zone = unit.time_zone
-
-    def show(us: int | None) -> str | None:
-        return None if us is None else format_moment(us, zone)
-
+    face = Clockface(unit.time_zone)
     return tuple(
         SealedCase(
-            case_key=row.case_key,
+            key=row.case_key,
             case_id=row.case_id,
             area=row.area,
             state=plain_state(row.state),
-            waiting_since=show(row.waiting_since_us),
-            owner=row.owner,
+            waiting_since=face.show_any(row.waiting_since_us),
             review_on=row.review_on,
+            owner=row.owner,
             n_flags=row.n_flags,
             n_urgent=row.n_urgent,
-            first_read_due=show(row.first_read_due_us) if row.first_read_at_us is None else None,
+            first_read_due=None
+            if row.first_read_at_us is not None
+            else face.show(row.first_read_due_us),
             first_read_overdue=row.first_read_at_us is None and row.first_read_due_us <= now_us,
         )
         for row in connection.execute(query)

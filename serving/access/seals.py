@@ -77,6 +77,7 @@ def seal_case(
         people or not themselves (422).
     """
     named = frozenset(one.strip() for one in people)
+    # Reported after the check of the case: to anybody else it must not be there at all.
     problems = list(_find_problems(person, named))
     _check(writing.connection, case_key, person)
     if problems:

@@ -1,14 +1,16 @@
-"""The audit books as people of oversight read them: lines, unusual looking, looks at one case.
+"""The audit log as people of oversight read it: entries, unusual access, access to one case.
 
 What is told here are keys of cases, never their identifiers. Who may ask is in the table of rights.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query
+from pydantic import Field
 
+from serving.api.parameters import Key, Limit, LineCursor
 from serving.oversight.access_log import (
     AuditLine,
     EntryFilter,
@@ -25,7 +27,7 @@ from serving.oversight.unusual_access import (
     Looker,
     find_unusual,
 )
-from serving.persons import Person, SignedIn
+from serving.persons import SignedIn
 from serving.service import ServiceDep
 from serving.store.audit_lines import BOOKS, Book
 from serving.store.current_act import Operation
@@ -34,18 +36,11 @@ from serving.store.row_text import Clockface
 from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["audit"])
-MOST_ROWS: Final = 200
 CHECKED_LINES: Final = 2_000
 """Lines at the end of each book that are verified while somebody waits for the answer."""
 _DAY_US: Final = 86_400_000_000
-_MOST_NUMBER: Final = 2**63 - 1
-_CaseKey = Annotated[str, Path(pattern=KEY_PATTERN)]
 _Case = Annotated[str | None, Query(pattern=KEY_PATTERN)]
 _Subject = Annotated[str | None, Query(max_length=500, pattern=r"^[^\x00]*$")]
-_Cursor = Annotated[
-    int | None, Query(ge=1, le=_MOST_NUMBER, description="next_cursor of the page before")
-]
-_Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 _Days = Annotated[int, Query(ge=1, le=366, description="Days until now that are looked at.")]
 NOTE: Final = (
     "These looks ought to be asked about; nothing here says that one was wrong. A name is found "
@@ -53,7 +48,8 @@ NOTE: Final = (
 )
 
 
-class WhoOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class WhoOut:
     """A person, as the line names them."""
 
     person: str
@@ -62,6 +58,7 @@ class WhoOut(BaseModel):
     agency: str
 
 
+@dataclass(frozen=True, kw_only=True)
 class LineOut(WhoOut):
     """One line of a book."""
 
@@ -69,33 +66,36 @@ class LineOut(WhoOut):
     number: int
     at: str
     operation: Operation
-    done: bool = Field(description="False where it was refused.")
+    done: Annotated[bool, Field(description="False where it was refused.")]
     case_key: str | None
-    cases: list[str] = Field(description="Keys of further cases.")
-    route: str = Field(description="Method and route template, or the command.")
+    cases: Annotated[tuple[str, ...], Field(description="Keys of further cases.")]
+    route: Annotated[str, Field(description="Method and route template, or the command.")]
     recipient: str | None
     purpose: str | None
     request_id: str | None
-    first_seq: int | None = Field(description="First row that a change stored.")
+    first_seq: Annotated[int | None, Field(description="First row that a change stored.")]
     last_seq: int | None
 
 
-class LinesOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class LinesOut:
     """Lines, the latest first."""
 
-    lines: list[LineOut]
+    lines: tuple[LineOut, ...]
     next_cursor: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
 class LookerOut(WhoOut):
-    """Somebody's looks that a rule is about."""
+    """Somebody's accesses that a rule is about."""
 
     n_looks: int
-    case_keys: list[str]
+    case_keys: tuple[str, ...]
     first_at: str
     last_at: str
 
 
+@dataclass(frozen=True, kw_only=True)
 class BusyOut(WhoOut):
     """Somebody who opened many more cases than the others of their role."""
 
@@ -104,37 +104,27 @@ class BusyOut(WhoOut):
     n_others: int
 
 
-class LimitsOut(BaseModel):
-    """What counts as unusual."""
-
-    times_median: float
-    least_cases: int
-    least_persons: int
-    first_hour: int
-    last_hour: int
-    work_days: list[int]
-    at_any_hour: list[str]
-
-
-class UnusualOut(BaseModel):
-    """Looking that somebody ought to ask about; people by name, in no order of size."""
+@dataclass(frozen=True, kw_only=True)
+class UnusualOut:
+    """Access that somebody ought to ask about; people by name, in no order of size."""
 
     note: str
     since: str
     until: str
-    limits: LimitsOut
+    limits: Limits
     n_looks: int
     n_persons: int
-    refused: list[LookerOut]
-    busy: list[BusyOut]
-    crowded: list[Crowded]
-    out_of_hours: list[LookerOut]
-    closed: list[LookerOut]
-    sealed: list[LookerOut]
-    own_name: list[LookerOut]
+    refused: tuple[LookerOut, ...]
+    busy: tuple[BusyOut, ...]
+    crowded: tuple[Crowded, ...]
+    out_of_hours: tuple[LookerOut, ...]
+    closed: tuple[LookerOut, ...]
+    sealed: tuple[LookerOut, ...]
+    own_name: tuple[LookerOut, ...]
 
 
-class BookCheckOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class BookCheckOut:
     """The end of one book, verified now."""
 
     book: Book
@@ -142,15 +132,16 @@ class BookCheckOut(BaseModel):
     last_number: int
     n_lines: int
     n_faults: int
-    problems: list[str]
+    problems: tuple[str, ...]
 
 
-class CheckOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class CheckOut:
     """The ends of both books; `caselight audit verify` walks them whole."""
 
-    whole: bool = Field(description="Whether nothing is wrong with what was looked at.")
-    most_lines: int = Field(description="Lines of each book that were looked at, at most.")
-    books: list[BookCheckOut]
+    whole: Annotated[bool, Field(description="Whether nothing is wrong with what was looked at.")]
+    most_lines: Annotated[int, Field(description="At most so many lines of each book were read.")]
+    books: tuple[BookCheckOut, ...]
 
 
 @router.get("/audit/lines", responses=describe_errors(401, 403, 422, 503))
@@ -161,8 +152,8 @@ def list_audit_lines(
     case: _Case = None,
     subject: _Subject = None,
     operation: Operation | None = None,
-    limit: _Limit = 50,
-    cursor: _Cursor = None,
+    limit: Limit = 50,
+    cursor: LineCursor = None,
 ) -> LinesOut:
     """Return lines of one book, the latest first."""
     wanted = EntryFilter(book, case, subject, operation, cursor, limit)
@@ -172,7 +163,7 @@ def list_audit_lines(
 
 @router.get("/cases/{key}/looks", responses=describe_errors(401, 403, 404, 422, 503))
 def list_looks(
-    key: _CaseKey, service: ServiceDep, person: SignedIn, limit: _Limit = 50, cursor: _Cursor = None
+    key: Key, service: ServiceDep, person: SignedIn, limit: Limit = 50, cursor: LineCursor = None
 ) -> LinesOut:
     """Return who looked at a case, or was refused it, the latest first."""
     face = Clockface(service.need_unit().time_zone)
@@ -186,20 +177,20 @@ def list_looks(
     operation_id="tell_unusual_v1_audit_unusual_get",
 )
 def describe_unusual(service: ServiceDep, person: SignedIn, days: _Days = 28) -> UnusualOut:
-    """Return the looking of the last days that somebody ought to ask about."""
+    """Return the access of the last days that somebody ought to ask about."""
     store, face = service.need_store(), Clockface(service.need_unit().time_zone)
     now_us = store.clock()
-    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1), Limits())
+    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1))
     return UnusualOut(
         note=NOTE,
         since=face.show(found.period.from_us),
         until=face.show(now_us),
-        limits=LimitsOut(**vars(found.limits)),
+        limits=found.limits,
         n_looks=found.n_looks,
         n_persons=found.n_persons,
         refused=_describe_lookers(found.refused, face),
-        busy=[_describe_busy(one) for one in found.busy],
-        crowded=list(found.crowded),
+        busy=tuple(_describe_busy(one) for one in found.busy),
+        crowded=found.crowded,
         out_of_hours=_describe_lookers(found.out_of_hours, face),
         closed=_describe_lookers(found.closed, face),
         sealed=_describe_lookers(found.sealed, face),
@@ -215,51 +206,48 @@ def check_audit(service: ServiceDep, person: SignedIn) -> CheckOut:
     return CheckOut(
         whole=not any(one.n_faults for one in found),
         most_lines=CHECKED_LINES,
-        books=[
+        books=tuple(
             BookCheckOut(
                 book=one.book,
                 first_number=one.first_number,
                 last_number=one.last_number,
                 n_lines=one.n_lines,
                 n_faults=one.n_faults,
-                problems=list(list_problems([one])),
+                problems=tuple(list_problems([one])),
             )
             for one in found
-        ],
+        ),
     )
 
 
 def _describe_page(found: LinesPage, face: Clockface) -> LinesOut:
     return LinesOut(
-        lines=[_describe_line(line, face) for line in found.lines], next_cursor=found.next_before
+        lines=tuple(_describe_line(line, face) for line in found.items),
+        next_cursor=found.next_cursor,
     )
 
 
 def _describe_line(line: AuditLine, face: Clockface) -> LineOut:
-    told = {**vars(line), "at": face.show(line.at_us), "cases": list(line.cases)}
-    return LineOut(**{name: told[name] for name in LineOut.model_fields})
+    told = {**vars(line), "at": face.show(line.at_us)}
+    return LineOut(**{one.name: told[one.name] for one in fields(LineOut)})
 
 
-def _describe_lookers(found: Sequence[Looker], face: Clockface) -> list[LookerOut]:
-    return [
+def _describe_lookers(found: Sequence[Looker], face: Clockface) -> tuple[LookerOut, ...]:
+    return tuple(
         LookerOut(
-            **vars(_describe_person(one.person)),
+            **one.person.columns(),
             n_looks=one.n_looks,
-            case_keys=list(one.case_keys),
+            case_keys=one.case_keys,
             first_at=face.show(one.first_us),
             last_at=face.show(one.last_us),
         )
         for one in found
-    ]
-
-
-def _describe_person(person: Person) -> WhoOut:
-    return WhoOut(**person.columns())
+    )
 
 
 def _describe_busy(found: Busy) -> BusyOut:
     return BusyOut(
-        **vars(_describe_person(found.person)),
+        **found.person.columns(),
         n_cases=found.n_cases,
         median_of_others=found.median_of_others,
         n_others=found.n_others,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from serving.api.decisions import CaseKey, Cursor, Limit
+from serving.api.parameters import Key, KeyCursor, Limit
 from serving.decisions.case_versions import write_tag
 from serving.decisions.case_view import describe_case
 from serving.decisions.caseload import CaseloadFilter, read_caseload
@@ -21,7 +21,7 @@ _Name = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
 
 
 @router.get("/cases/{key}", responses=describe_errors(401, 404, 422, 503))
-def read_case(key: CaseKey, service: ServiceDep, response: Response, person: SignedIn) -> CaseOut:
+def read_case(key: Key, service: ServiceDep, response: Response, person: SignedIn) -> CaseOut:
     """Return a case by its opaque key, open or closed; a decision sends its ETag as If-Match."""
     with service.need_store().reading() as connection:
         told = describe_case(connection, service, key, person=person)
@@ -38,7 +38,7 @@ def list_caseload(
     area: _Name = None,
     order: Literal["review", "changed"] = "review",
     limit: Limit = 50,
-    cursor: Cursor = None,
+    cursor: KeyCursor = None,
 ) -> CaseloadOut:
     """Return the managed cases and what changed on each since its latest decision."""
     store, unit = service.need_store(), service.need_unit()

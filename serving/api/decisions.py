@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 from sqlalchemy import Connection
 
 from serving.access.roles import need_decider
+from serving.api.parameters import Key, KeyCursor, Limit
 from serving.decisions.agency_views import ViewIn, give_view, read_views
 from serving.decisions.case_versions import read_tag, write_tag
 from serving.decisions.corrections import (
@@ -34,27 +35,22 @@ from serving.persons import SignedIn
 from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
 from serving.store.case_keys import need_case
-from serving.store.opaque_keys import KEY_PATTERN
 from serving.web.error_answers import describe_errors
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
-MOST_ROWS: Final = 200
-CaseKey = Annotated[str, Path(pattern=KEY_PATTERN)]
-Cursor = Annotated[str | None, Query(pattern=KEY_PATTERN)]
-Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=200)]
 _WRITES: Final = (400, 401, 403, 404, 413, 415, 422, 503)
 
 
 @router.get("/cases/{key}/decisions", responses=describe_errors(401, 404, 422, 503))
 def list_decisions(
-    key: CaseKey,
+    key: Key,
     service: ServiceDep,
     response: Response,
     person: SignedIn,
     limit: Limit = 50,
-    cursor: Cursor = None,
+    cursor: KeyCursor = None,
 ) -> DecisionsOut:
     """Return the decisions on a case, the latest first; the ETag is the case's version."""
     unit = service.need_unit()
@@ -70,7 +66,7 @@ def list_decisions(
     "/cases/{key}/decisions", status_code=201, responses=describe_errors(*_WRITES, 409, 412, 428)
 )
 def make_decision(
-    key: CaseKey,
+    key: Key,
     draft: DecisionIn,
     service: ServiceDep,
     response: Response,
@@ -91,7 +87,7 @@ def make_decision(
 
 
 @router.get("/cases/{key}/views", responses=describe_errors(401, 404, 422, 503))
-def list_views(key: CaseKey, service: ServiceDep, person: SignedIn) -> ViewsOut:
+def list_views(key: Key, service: ServiceDep, person: SignedIn) -> ViewsOut:
     """Return each agency's latest view beside the others', and all that were given."""
     with service.need_store().reading() as connection:
         need_case(connection, key)
@@ -99,7 +95,7 @@ def list_views(key: CaseKey, service: ServiceDep, person: SignedIn) -> ViewsOut:
 
 
 @router.post("/cases/{key}/views", status_code=201, responses=describe_errors(*_WRITES))
-def add_view(key: CaseKey, view: ViewIn, service: ServiceDep, person: SignedIn) -> ViewOut:
+def add_view(key: Key, view: ViewIn, service: ServiceDep, person: SignedIn) -> ViewOut:
     """Record the view of the person's agency; a dissent stands until that agency says otherwise."""
     with service.need_store().writing() as writing:
         view_key = give_view(writing, key, person, view)
@@ -109,7 +105,7 @@ def add_view(key: CaseKey, view: ViewIn, service: ServiceDep, person: SignedIn) 
 
 @router.post("/cases/{key}/corrections", status_code=201, responses=describe_errors(*_WRITES))
 def request_correction(
-    key: CaseKey, asked: CorrectionIn, service: ServiceDep, person: SignedIn
+    key: Key, asked: CorrectionIn, service: ServiceDep, person: SignedIn
 ) -> AskedOut:
     """Say that a record is wrong, and see the score without it; the record stays as it is."""
     store, unit = service.need_store(), service.need_unit()
@@ -137,7 +133,7 @@ def list_corrections(
     service: ServiceDep,
     person: SignedIn,
     limit: Limit = 50,
-    cursor: Cursor = None,
+    cursor: KeyCursor = None,
 ) -> CorrectionsOut:
     """Return the correction requests that nobody has answered, the oldest first."""
     with service.need_store().reading() as connection:
@@ -156,7 +152,7 @@ def list_corrections(
     "/corrections/{request_key}/answer", status_code=201, responses=describe_errors(*_WRITES, 409)
 )
 def give_answer(
-    request_key: CaseKey, given: AnswerIn, service: ServiceDep, person: SignedIn
+    request_key: Key, given: AnswerIn, service: ServiceDep, person: SignedIn
 ) -> CorrectionOut:
     """Answer a correction request; an accepted correction comes as a record of its own."""
     unit = service.need_unit()

@@ -4,11 +4,11 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final
 
 from anyio import to_thread
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection, Row
 from starlette.requests import ClientDisconnect
@@ -18,6 +18,7 @@ from features.contract.visibility import is_kept_apart, names_kept_apart
 from features.intake.normalisation import Clock
 from serving.access.roles import may_turn_cases, need_sender
 from serving.access.visibility import find_sight
+from serving.api.parameters import MOST_ITEMS, Key, KeyCursor, LongLimit, RejectCursor
 from serving.api.records import score_changed
 from serving.api.schemas_records import ImportIn, ImportOut, ImportsOut, RejectOut, RejectsOut
 from serving.errors import ServiceError
@@ -39,14 +40,10 @@ from serving.persons import Person, SignedIn
 from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
 from serving.store.database import Store, Unit
-from serving.store.opaque_keys import KEY_PATTERN
 from serving.store.paging import cut_page
 from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
-_Key = Annotated[str, Path(pattern=KEY_PATTERN)]
-_MOST_ROWS: Final = 500
-_Limit = Annotated[int, Query(ge=1, le=_MOST_ROWS)]
 _PEOPLE: Final = "people"
 """The table of protected characteristics, which are for the audit alone."""
 _STREAMS: Final = ("application/x-ndjson", "application/jsonl", "application/octet-stream")
@@ -79,8 +76,8 @@ def begin(asked: ImportIn, person: SignedIn, service: ServiceDep) -> ImportOut:
 def read_all(
     person: SignedIn,
     service: ServiceDep,
-    cursor: Annotated[str | None, Query(pattern=KEY_PATTERN)] = None,
-    limit: _Limit = 100,
+    cursor: KeyCursor = None,
+    limit: LongLimit = 100,
 ) -> ImportsOut:
     """List imports, the latest first."""
     unit = service.need_unit()
@@ -88,13 +85,13 @@ def read_all(
         found = list_imports(connection, after=cursor, limit=limit + 1)
     page = cut_page(found, limit, lambda one: one.import_key)
     return ImportsOut(
-        imports=[_describe(one, unit) for one in page.items],
+        imports=tuple(_describe(one, unit) for one in page.items),
         next_cursor=page.next_cursor,
     )
 
 
 @router.get("/{import_key}", responses=describe_errors(400, 401, 404, 422, 503))
-def read_one(import_key: _Key, person: SignedIn, service: ServiceDep) -> ImportOut:
+def read_one(import_key: Key, person: SignedIn, service: ServiceDep) -> ImportOut:
     """Tell how far an import is."""
     with service.need_store().reading() as connection:
         return _describe(need_import(connection, import_key), service.need_unit())
@@ -106,7 +103,7 @@ def read_one(import_key: _Key, person: SignedIn, service: ServiceDep) -> ImportO
     openapi_extra=_BODY,
 )
 async def add_rows(
-    import_key: _Key,
+    import_key: Key,
     person: SignedIn,
     request: Request,
     service: ServiceDep,
@@ -140,11 +137,11 @@ async def add_rows(
 
 @router.get("/{import_key}/rejects", responses=describe_errors(400, 401, 404, 422, 503))
 def read_rejects(
-    import_key: _Key,
+    import_key: Key,
     person: SignedIn,
     service: ServiceDep,
-    cursor: Annotated[int, Query(ge=0, le=10**12)] = 0,
-    limit: _Limit = 100,
+    cursor: RejectCursor = 0,
+    limit: LongLimit = 100,
 ) -> RejectsOut:
     """List an import's rejects and what each row held, but for what is kept apart."""
     store = service.need_store()
@@ -153,7 +150,7 @@ def read_rejects(
         found = list_rejects(connection, import_key, after=cursor, limit=limit + 1)
     page = cut_page(found, limit, lambda row: int(row.number))
     return RejectsOut(
-        rejects=[RejectOut.model_validate(_describe_reject(row, reader)) for row in page.items],
+        rejects=tuple(_describe_reject(row, reader) for row in page.items),
         next_cursor=page.next_cursor,
     )
 
@@ -163,7 +160,7 @@ def read_rejects(
     response_class=StreamingResponse,
     responses={200: {"content": {"text/csv": {}}}, **describe_errors(400, 401, 404, 422, 503)},
 )
-def write_rejects(import_key: _Key, person: SignedIn, service: ServiceDep) -> StreamingResponse:
+def write_rejects(import_key: Key, person: SignedIn, service: ServiceDep) -> StreamingResponse:
     """Give an import's rejects as CSV that no spreadsheet program runs anything of."""
     store = service.need_store()
     with store.reading() as connection:
@@ -268,18 +265,18 @@ def _describe(imported: Imported, unit: Unit) -> ImportOut:
 
 def _write(store: Store, import_key: str, person: Person) -> Iterator[str]:
     """Yield the rejects as CSV, some at a time, each read by itself."""
-    columns = list(RejectOut.model_fields)
+    columns = [one.name for one in fields(RejectOut)]
     after = 0
     yield _to_csv([columns])
     while True:
         with store.reading() as connection:
-            found = list_rejects(connection, import_key, after=after, limit=_MOST_ROWS)
+            found = list_rejects(connection, import_key, after=after, limit=MOST_ITEMS)
             reader = _find_reader(connection, need_import(connection, import_key), person)
         if not found:
             return
         after = found[-1].number
         told = [_describe_reject(row, reader) for row in found]
-        yield _to_csv([[_to_cell(one[name]) for name in columns] for one in told])
+        yield _to_csv([[_to_cell(getattr(one, name)) for name in columns] for one in told])
 
 
 @dataclass(frozen=True)
@@ -302,15 +299,15 @@ def _find_reader(connection: Connection, imported: Imported, person: Person) -> 
     return _Reader(imported.person == person, find_sight(connection, person).hidden)
 
 
-def _describe_reject(row: Row[Any], reader: _Reader) -> dict[str, Any]:
+def _describe_reject(row: Row[Any], reader: _Reader) -> RejectOut:
     """Return a reject, without what it held where that is kept apart.
 
     That is of health, of one agency alone, of a protected characteristic, or of a case that the
     reader does not see.
     """
     withheld = row.table == _PEOPLE or _is_kept_apart(row.source) or not reader.may_read(row)
-    source = None if withheld else row.source
-    return {**row._mapping, "source": source, "source_withheld": withheld}
+    told = {**row._mapping, "source": None if withheld else row.source, "source_withheld": withheld}
+    return RejectOut(**{one.name: told[one.name] for one in fields(RejectOut)})
 
 
 def _is_kept_apart(source: Any) -> bool:

@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
 from features.contract.moments import format_moment, to_datetime
 from serving.access.visibility import EVERYTHING, Sight
+from serving.api.parameters import MOST_ROWS, CaseCursor, Key, KeyCursor, Limit
 from serving.errors import ServiceError
 from serving.lists.blind_review import find_unsettled, record_first_view, withhold_division
 from serving.lists.csv_export import write_csv
@@ -18,9 +20,7 @@ from serving.lists.outputs import (
     FirstViewIn,
     ListedOut,
     ListOut,
-    OpenCaseOut,
     OpenCasesOut,
-    OverflowOut,
     SittingIn,
     SittingOut,
     SittingsOut,
@@ -33,17 +33,17 @@ from serving.scoring.ordering import read_ordering
 from serving.scoring.stored_advice import advise_scores
 from serving.service import Service, ServiceDep
 from serving.store.database import Unit
-from serving.store.opaque_keys import KEY_PATTERN, make_bad_cursor
-from serving.store.paging import cut_page
+from serving.store.paging import cut_page, make_bad_cursor
 from serving.web.error_answers import describe_errors
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["lists"])
-MOST_ROWS: Final = 200
 _WRITES: Final = (400, 401, 403, 413, 415, 422, 503)
-_Key = Annotated[str, Path(pattern=KEY_PATTERN)]
 _Filter = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
 _Tag = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
+_SITTING: Final = TypeAdapter(SittingOut)
+LIST: Final = TypeAdapter(ListOut)
+"""Lists are kept in plain values: a row, a sitting and a whole list are read from these."""
 _KEPT: Final[dict[str, Any]] = {"description": "The list is as the ETag named it."}
 
 
@@ -78,15 +78,15 @@ def begin_sitting(
     response.status_code = 201 if opened.is_new else 200
     with store.reading() as connection:
         (told,) = _describe_all(connection, [opened.sitting], opened.sitting, unit)
-    return SittingOut(**told)
+    return _SITTING.validate_python(told)
 
 
 @router.get("/sittings", responses=describe_errors(401, 422, 503))
 def read_sittings(
     service: ServiceDep,
     person: SignedIn,
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 20,
-    cursor: Annotated[str | None, Query(pattern=KEY_PATTERN)] = None,
+    limit: Limit = 20,
+    cursor: KeyCursor = None,
 ) -> SittingsOut:
     """Return sittings, the latest first."""
     unit = service.need_unit()
@@ -99,7 +99,7 @@ def read_sittings(
         page = cut_page(found, limit, lambda one: one.key)
         described = _describe_all(connection, page.items, current, unit)
     return SittingsOut(
-        sittings=[SittingOut(**one) for one in described], next_cursor=page.next_cursor
+        sittings=tuple(map(_SITTING.validate_python, described)), next_cursor=page.next_cursor
     )
 
 
@@ -109,7 +109,7 @@ def read_sittings(
     responses={304: _KEPT, **describe_errors(401, 404, 422, 503)},
 )
 def read_past_list(
-    sitting_key: _Key, request: Request, service: ServiceDep, person: SignedIn, tag: _Tag = None
+    sitting_key: Key, request: Request, service: ServiceDep, person: SignedIn, tag: _Tag = None
 ) -> Response:
     """Return a sitting's list as it was shown, with first views and decisions."""
     with service.need_store().reading() as connection:
@@ -153,7 +153,7 @@ def read_csv(request: Request, service: ServiceDep, person: SignedIn) -> Respons
         sitting = need_sitting(connection)
         sight = sight_of(request, connection)
         rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
-    note_shown(request, (row["key"] for row in rows))
+    note_shown(request, (row.key for row in rows))
     day = to_datetime(sitting.as_of_us, unit.time_zone).date().isoformat()
     return Response(
         write_csv(rows, _say_above(sitting)),
@@ -176,8 +176,8 @@ def read_cases(
     state: Literal["awaiting", "returned", "managed"] | None = None,
     flagged: bool | None = None,
     order: Literal["priority", "wait"] = "priority",
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
-    cursor: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
+    limit: Limit = 50,
+    cursor: CaseCursor = None,
 ) -> OpenCasesOut:
     """Return open cases, some at a time."""
     store, unit = service.need_store(), service.need_unit()
@@ -188,12 +188,12 @@ def read_cases(
         page = read_page(connection, unit, now_us, filters, order=order, size=limit, cursor=cursor)
         # Counting passes over every open case; the first page alone tells it.
         states = count_states(connection, sight) if cursor is None else None
-    note_shown(request, (row["key"] for row in (*page.rows, *page.blind_rows)))
+    note_shown(request, (row.key for row in (*page.rows, *page.blind_rows)))
     return OpenCasesOut(
         **_standing_now(service, unit, now_us),
         states=states,
-        rows=[OpenCaseOut(**row) for row in page.rows],
-        blind_rows=[OpenCaseOut(**row) for row in page.blind_rows],
+        rows=page.rows,
+        blind_rows=page.blind_rows,
         next_cursor=page.next_cursor,
     )
 
@@ -203,8 +203,8 @@ def read_cases(
     responses=describe_errors(404, 409, *_WRITES),
 )
 def give_first_view(
-    sitting_key: _Key,
-    key: _Key,
+    sitting_key: Key,
+    key: Key,
     given: FirstViewIn,
     request: Request,
     service: ServiceDep,
@@ -222,7 +222,7 @@ def give_first_view(
         sitting = _need(read_sitting(writing.connection, sitting_key))
         sight = sight_of(request, writing.connection)
         rows = read_rows(writing.connection, sitting, unit, hold_draw=True, sight=sight)
-    return next(ListedOut(**row) for row in rows if row["key"] == key)
+    return next(row for row in rows if row.key == key)
 
 
 def need_sitting(connection: Connection) -> Sitting:
@@ -248,14 +248,14 @@ def describe_list(
     current = current_sitting(connection)
     rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
     (told,) = _describe_all(connection, [sitting], current, unit)
-    return ListOut(
-        **told,
-        n_decided=sum(row["decided"] for row in rows),
-        n_awaiting_first_view=sum(row["withheld"] for row in rows),
-        first_overflow=[
-            OverflowOut(**row) for row in read_overflow(connection, sitting, unit, MOST_ROWS, sight)
-        ],
-        rows=[ListedOut(**row) for row in rows],
+    return LIST.validate_python(
+        {
+            **told,
+            "n_decided": sum(row.decided for row in rows),
+            "n_awaiting_first_view": sum(row.withheld for row in rows),
+            "first_overflow": read_overflow(connection, sitting, unit, MOST_ROWS, sight),
+            "rows": rows,
+        }
     )
 
 
@@ -304,7 +304,7 @@ def _standing_now(service: Service, unit: Unit, now_us: int) -> dict[str, Any]:
 
 def _answer(told: ListOut, tag: str | None) -> Response:
     """Return a list with its tag, or that it is as the tag named it."""
-    content = told.model_dump_json().encode()
+    content = LIST.dump_json(told)
     own = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": own, "Cache-Control": "private, no-cache"}
     named = {one.strip().removeprefix("W/") for one in (tag or "").split(",")}

@@ -4,16 +4,18 @@
 ``GET /v1/cases/{key}/scores``. A case that is looked at blind first shows no number here either.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query
-from pydantic import AfterValidator, BaseModel, Field
+from fastapi import APIRouter
+from pydantic import AfterValidator, Field
 from scipy.special import expit
 from sqlalchemy import Connection, func, select
 
-from features.contract.moments import format_moment
 from features.engine.measurement import ENGINE_VERSION
 from models.bundle.folder import Bundle
+from serving.api.parameters import LAST_SEQ, Key, Limit, SeqCursor
 from serving.errors import ServiceError
 from serving.explanations.stored_scores import StoredScore, read_scores
 from serving.explanations.stored_scores import read_score as read_stored
@@ -25,24 +27,22 @@ from serving.scoring.ordering import Ordering, read_ordering, read_switch, switc
 from serving.service import ServiceDep
 from serving.standing.states import OPEN
 from serving.store.database import Unit
-from serving.store.opaque_keys import KEY_PATTERN
 from serving.store.paging import cut_page
+from serving.store.row_text import Clockface
 from serving.store.schema import cases, standings
 from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["models"])
-MOST_SCORES: Final = 200
 _MOST_WHY: Final = 2_000
-_LAST_SEQ: Final = 2**63 - 1
 _SAYS_SOMETHING: Final = r"[^\s\x00]"
 """At least one character that both databases can hold."""
 
 
-Key = Annotated[str, Path(pattern=KEY_PATTERN, description="An opaque key.")]
 Why = Annotated[str, AfterValidator(lambda text: text.replace("\0", "").strip())]
 
 
-class ModelledOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ModelledOut:
     """An outcome that has a model."""
 
     name: str
@@ -50,17 +50,19 @@ class ModelledOut(BaseModel):
     horizon: str
 
 
-class OrderingOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class OrderingOut:
     """The order of priority places, and who turned the switch last."""
 
-    ordering: Ordering = Field(description="What holds; the longest wait where no model is in use.")
+    ordering: Annotated[Ordering, Field(description="What holds; the longest wait with no model.")]
     switch: Ordering
     why: str | None
     person: str | None
     switched_at: str | None
 
 
-class ModelOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ModelOut:
     """The model in use; everything of it is empty where none is."""
 
     bundle_id: str | None
@@ -68,8 +70,8 @@ class ModelOut(BaseModel):
     catalogue: str | None
     catalogue_digest: str | None
     engine_version: str
-    outcomes: list[ModelledOut]
-    fault: str | None = Field(description="Why a newer bundle was refused.")
+    outcomes: tuple[ModelledOut, ...]
+    fault: Annotated[str | None, Field(description="Why a newer bundle was refused.")]
     ordering: OrderingOut
 
 
@@ -80,17 +82,19 @@ class OrderingIn(Strict):
     why: Why = Field(pattern=_SAYS_SOMETHING, max_length=_MOST_WHY)
 
 
-class RescoringOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RescoringOut:
     """How far the scores of cases that are not closed are behind their records."""
 
     n_open: int
-    n_behind: int = Field(description="Scored, and something came since.")
+    n_behind: Annotated[int, Field(description="Scored, and something came since.")]
     n_unscored: int
-    oldest_as_of: str | None = Field(description="The oldest score among those behind.")
-    unscored_since: str | None = Field(description="Arrival of the first case without a score.")
+    oldest_as_of: Annotated[str | None, Field(description="The oldest score among those behind.")]
+    unscored_since: Annotated[str | None, Field(description="When the first unscored one arrived.")]
 
 
-class StoredScoreOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class StoredScoreOut:
     """A score as it was given; without its numbers where the case is looked at blind first.
 
     Its key is left out then as well, since the key of a score leads on in the order of priority.
@@ -100,7 +104,7 @@ class StoredScoreOut(BaseModel):
     case_key: str
     withheld: bool
     as_of: str
-    known_seq: int = Field(description="The last row, in the store's order, that it had read.")
+    known_seq: Annotated[int, Field(description="The last row that it had read, in stored order.")]
     occasion: str
     bundle_id: str
     catalogue_digest: str
@@ -108,14 +112,15 @@ class StoredScoreOut(BaseModel):
     priority: float | None = None
     priority_as_recorded: float | None = None
     leading_outcome: str | None = None
-    log_odds: dict[str, float] | None = None
+    log_odds: Mapping[str, float] | None = None
     probabilities: dict[str, float] | None = None
 
 
-class StoredScoresOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class StoredScoresOut:
     """Some of a case's scores, the latest first."""
 
-    scores: list[StoredScoreOut]
+    scores: tuple[StoredScoreOut, ...]
     next_cursor: int | None
 
 
@@ -129,22 +134,22 @@ def read_model(service: ServiceDep, person: SignedIn) -> ModelOut:
         ordering = _describe_ordering(connection, bundle, unit)
     return ModelOut(
         bundle_id=bundle.id if bundle else None,
-        in_use_since=_show(since, unit),
+        in_use_since=Clockface(unit.time_zone).show_any(since),
         catalogue=bundle.catalogue.name if bundle else None,
         catalogue_digest=bundle.catalogue.digest if bundle else None,
         engine_version=ENGINE_VERSION,
-        outcomes=_list_outcomes(bundle) if bundle else [],
+        outcomes=_list_outcomes(bundle) if bundle else (),
         fault=service.champion.fault,
         ordering=ordering,
     )
 
 
-def _list_outcomes(bundle: Bundle) -> list[ModelledOut]:
-    return [
+def _list_outcomes(bundle: Bundle) -> tuple[ModelledOut, ...]:
+    return tuple(
         ModelledOut(name=one.name, label=one.label, horizon=str(one.horizon))
         for one in bundle.catalogue.outcomes
         if one.name in bundle.outcomes
-    ]
+    )
 
 
 def _describe_ordering(connection: Connection, bundle: Bundle | None, unit: Unit) -> OrderingOut:
@@ -154,7 +159,9 @@ def _describe_ordering(connection: Connection, bundle: Bundle | None, unit: Unit
         switch=read_ordering(connection),
         why=latest.why if latest is not None else None,
         person=latest.person if latest is not None else None,
-        switched_at=_show(latest.switched_at_us, unit) if latest is not None else None,
+        switched_at=None
+        if latest is None
+        else Clockface(unit.time_zone).show(latest.switched_at_us),
     )
 
 
@@ -188,8 +195,8 @@ def read_rescoring(service: ServiceDep, person: SignedIn) -> RescoringOut:
         n_open=total,
         n_behind=late[0],
         n_unscored=without[0],
-        oldest_as_of=_show(late[1], unit),
-        unscored_since=_show(without[1], unit),
+        oldest_as_of=Clockface(unit.time_zone).show_any(late[1]),
+        unscored_since=Clockface(unit.time_zone).show_any(without[1]),
     )
 
 
@@ -208,10 +215,8 @@ def list_scores(
     key: Key,
     service: ServiceDep,
     person: SignedIn,
-    cursor: Annotated[
-        int, Query(ge=1, le=_LAST_SEQ, description="``next_cursor`` of the part before.")
-    ] = _LAST_SEQ,
-    limit: Annotated[int, Query(ge=1, le=MOST_SCORES)] = 50,
+    cursor: SeqCursor = LAST_SEQ,
+    limit: Limit = 50,
 ) -> StoredScoresOut:
     """Return every score that a case was given, the latest first."""
     with service.need_store().reading() as connection:
@@ -222,7 +227,7 @@ def list_scores(
         withheld = is_blind(connection, key)
     page = cut_page(found, limit, lambda one: one.stored_seq)
     return StoredScoresOut(
-        scores=[_describe(one, service.need_unit(), withheld=withheld) for one in page.items],
+        scores=tuple(_describe(one, service.need_unit(), withheld=withheld) for one in page.items),
         next_cursor=page.next_cursor,
     )
 
@@ -232,7 +237,7 @@ def _describe(score: StoredScore, unit: Unit, *, withheld: bool) -> StoredScoreO
         score_key=None if withheld else score.key,
         case_key=score.case_key,
         withheld=withheld,
-        as_of=format_moment(score.as_of_us, unit.time_zone),
+        as_of=Clockface(unit.time_zone).show(score.as_of_us),
         known_seq=score.known_seq,
         occasion=score.occasion,
         bundle_id=score.bundle_id,
@@ -241,20 +246,15 @@ def _describe(score: StoredScore, unit: Unit, *, withheld: bool) -> StoredScoreO
     )
     if withheld:
         return told
-    return told.model_copy(
-        update={
-            "priority": score.priority,
-            "priority_as_recorded": score.priority_as_recorded,
-            "leading_outcome": score.leading_outcome or None,
-            "log_odds": score.log_odds,
-            "probabilities": {name: float(expit(odds)) for name, odds in score.log_odds.items()},
-        }
+    return replace(
+        told,
+        priority=score.priority,
+        priority_as_recorded=score.priority_as_recorded,
+        leading_outcome=score.leading_outcome or None,
+        log_odds=score.log_odds,
+        probabilities={name: float(expit(odds)) for name, odds in score.log_odds.items()},
     )
 
 
 def _make_absent(what: str) -> ServiceError:
     return ServiceError("not_found", f"no {what} has this key", "take a key from /v1/list")
-
-
-def _show(us: int | None, unit: Unit) -> str | None:
-    return None if us is None else format_moment(us, unit.time_zone)

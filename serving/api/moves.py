@@ -1,30 +1,29 @@
 """Merge, split and transfer of cases, by the person who is signed in."""
 
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from features.contract.json_text import is_storable
 from serving.access.roles import need_mover
+from serving.api.parameters import Key
 from serving.api.records import score_changed
-from serving.api.schemas_records import MergeIn, MoveOut, SplitIn, TransferIn
+from serving.api.schemas_records import MergeIn, SplitIn, TransferIn
 from serving.errors import RequestProblem, invalid
 from serving.intake.moves import Move, merge_cases, split_case, transfer_case
 from serving.persons import SignedIn
 from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
-from serving.store.opaque_keys import KEY_PATTERN
 from serving.web.error_answers import describe_errors
 from serving.web.gate import need_in_sight
 
 router = APIRouter(prefix="/v1/cases", tags=["moves"])
-_Key = Annotated[str, Path(pattern=KEY_PATTERN)]
 _ERRORS: Final = describe_errors(400, 401, 403, 404, 409, 413, 415, 422, 503)
 
 
 @router.post("/{key}/merge", responses=_ERRORS)
-def merge(key: _Key, asked: MergeIn, person: SignedIn, service: ServiceDep) -> MoveOut:
+def merge(key: Key, asked: MergeIn, person: SignedIn, service: ServiceDep) -> Move:
     """Merge the case into another: its records are copied there, and it is closed for good."""
     need_mover(person)
     _check_texts(why=asked.why)
@@ -45,7 +44,7 @@ def merge(key: _Key, asked: MergeIn, person: SignedIn, service: ServiceDep) -> M
 
 
 @router.post("/{key}/split", responses=_ERRORS)
-def split(key: _Key, asked: SplitIn, person: SignedIn, service: ServiceDep) -> MoveOut:
+def split(key: Key, asked: SplitIn, person: SignedIn, service: ServiceDep) -> Move:
     """Make a new case of some of the case's records, and withdraw them here."""
     need_mover(person)
     _check_texts(case_id=asked.case_id, why=asked.why)
@@ -65,7 +64,7 @@ def split(key: _Key, asked: SplitIn, person: SignedIn, service: ServiceDep) -> M
 
 
 @router.post("/{key}/transfer", responses=_ERRORS)
-def transfer(key: _Key, asked: TransferIn, person: SignedIn, service: ServiceDep) -> MoveOut:
+def transfer(key: Key, asked: TransferIn, person: SignedIn, service: ServiceDep) -> Move:
     """Hand the case to another area; it stays as open as it was."""
     need_mover(person)
     _check_texts(area=asked.area, why=asked.why)
@@ -95,7 +94,7 @@ def _check_texts(**texts: str | None) -> None:
         raise invalid(problems)
 
 
-def _make(service: Service, move: Callable[[], Move]) -> MoveOut:
+def _make(service: Service, move: Callable[[], Move]) -> Move:
     made = move()
     score_changed(service, made.changed_keys)
-    return MoveOut.model_validate(made, from_attributes=True)
+    return made

@@ -3,12 +3,14 @@
 Read only: bundles are proposed, approved and gone back from on the command line, where they are.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter
+from pydantic import Field, TypeAdapter
 
 from features.contract.moments import format_moment
+from serving.api.parameters import LAST_SEQ, Limit, SeqCursor
 from serving.persons import SignedIn
 from serving.promotions.record import (
     PromotionStep,
@@ -26,16 +28,15 @@ from serving.store.paging import cut_page
 from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["models"])
-MOST_STEPS: Final = 200
-_LAST_SEQ: Final = 2**63 - 1
 _ERRORS: Final = describe_errors(400, 401, 403, 422, 503)
 
 
-class GateOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class GateOut:
     """What one gate said; ``not judged`` is never a pass."""
 
-    name: str = Field(examples=["calibration"])
-    about: str = Field(description="The outcome or comparison; ``bundle`` for the whole.")
+    name: Annotated[str, Field(examples=["calibration"])]
+    about: Annotated[str, Field(description="The outcome or comparison; ``bundle`` for the whole.")]
     verdict: Literal["passed", "refused", "not judged"]
     figures: dict[str, float | None]
     limit: str
@@ -43,55 +44,64 @@ class GateOut(BaseModel):
     may_be_accepted: bool
 
 
-class AboutOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class AboutOut:
     """What a bundle is; everything is empty of one that was promoted before there was a record."""
 
     catalogue: str | None = None
     catalogue_digest: str | None = None
     trained_for: str | None = None
     capacity: int | None = None
-    outcomes: list[str] = []
-    headlines: list[str] = []
+    outcomes: tuple[str, ...] = ()
+    headlines: tuple[str, ...] = ()
 
 
-class StepOut(BaseModel):
+_ABOUT: Final = TypeAdapter(AboutOut)
+_GATES: Final = TypeAdapter(tuple[GateOut, ...])
+"""What the record keeps of a step in plain values."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOut:
     """One step, by a named person."""
 
     key: str
     step: StepName
     bundle_id: str
-    replaces: str | None = Field(description="The bundle in use when the step was taken.")
+    replaces: Annotated[str | None, Field(description="The bundle in use when the step was taken.")]
     proposal_key: str | None
     person: str
     role: str
     agency: str
     at: str
     why: str | None
-    despite: str | None = Field(description="Why it is used although a gate refused it.")
-    acknowledged: str | None = Field(description="That what was not passed is known.")
+    despite: Annotated[str | None, Field(description="Why it is used although a gate refused it.")]
+    acknowledged: Annotated[str | None, Field(description="That what was not passed is known.")]
     about: AboutOut
-    gates: list[GateOut]
+    gates: tuple[GateOut, ...]
 
 
-class InUseOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class InUseOut:
     """The model that the service reads."""
 
     bundle_id: str
     since: str | None
-    put_to_use: StepOut | None = Field(description="The last step that made it the one in use.")
-    promoted: StepOut | None = Field(description="Its approval, or its unsigned promotion.")
+    put_to_use: Annotated[StepOut | None, Field(description="The last step that put it in use.")]
+    promoted: Annotated[StepOut | None, Field(description="Its approval, or unsigned promotion.")]
     proposed: StepOut | None
-    is_unsigned: bool = Field(description="Nobody who signed in stands behind it.")
+    is_unsigned: Annotated[bool, Field(description="Nobody who signed in stands behind it.")]
 
 
-class PromotionsOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class PromotionsOut:
     """The model in use, what waits for a second person, and every step taken."""
 
     in_use: InUseOut | None
-    fault: str | None = Field(description="What is wrong between the record and what is read.")
-    before: list[str] = Field(description="Bundles that one can go back to, the latest first.")
-    waiting: list[StepOut]
-    steps: list[StepOut] = Field(description="Some of all steps, the latest first.")
+    fault: Annotated[str | None, Field(description="Where record and what is read differ.")]
+    before: Annotated[tuple[str, ...], Field(description="Bundles to go back to, latest first.")]
+    waiting: tuple[StepOut, ...]
+    steps: Annotated[tuple[StepOut, ...], Field(description="Some of all steps, the latest first.")]
     next_cursor: int | None
 
 
@@ -99,10 +109,8 @@ class PromotionsOut(BaseModel):
 def list_promotions(
     service: ServiceDep,
     person: SignedIn,
-    cursor: Annotated[
-        int, Query(ge=1, le=_LAST_SEQ, description="``next_cursor`` of the part before.")
-    ] = _LAST_SEQ,
-    limit: Annotated[int, Query(ge=1, le=MOST_STEPS)] = 50,
+    cursor: SeqCursor = LAST_SEQ,
+    limit: Limit = 50,
 ) -> PromotionsOut:
     """Return which model is in use since when and by whom, what waits, and what came before."""
     unit, bundle = service.need_unit(), service.champion.find()
@@ -116,9 +124,9 @@ def list_promotions(
     return PromotionsOut(
         in_use=None if bundle_id is None else _describe_use(steps, bundle_id, since_us, unit),
         fault=service.champion.fault or describe_fault(line.in_use, bundle_id),
-        before=list(line.before),
-        waiting=[_describe(one, unit) for one in find_waiting(steps)],
-        steps=[_describe(one, unit) for one in page.items],
+        before=line.before,
+        waiting=tuple(_describe(one, unit) for one in find_waiting(steps)),
+        steps=tuple(_describe(one, unit) for one in page.items),
         next_cursor=page.next_cursor,
     )
 
@@ -164,6 +172,6 @@ def _describe(step: PromotionStep, unit: Unit) -> StepOut:
         why=step.why,
         despite=step.despite,
         acknowledged=step.acknowledged,
-        about=AboutOut.model_validate(dict(step.about)),
-        gates=[GateOut.model_validate(dict(one)) for one in step.gates],
+        about=_ABOUT.validate_python(step.about),
+        gates=_GATES.validate_python(step.gates),
     )

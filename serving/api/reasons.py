@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from serving.api.decisions import CaseKey
+from serving.api.parameters import Key
 from serving.explanations.explained_score import start_explaining
 from serving.explanations.outputs import IncidentsOut, MovementOut, OpenQuestionsOut, ReasonsOut
 from serving.explanations.score_answers import (
@@ -37,7 +37,7 @@ _ERRORS = describe_errors(401, 404, 409, 422, 503)
 
 @router.get("/cases/{key}/reasons", responses=_ERRORS)
 def read_reasons(
-    key: CaseKey, service: ServiceDep, person: SignedIn, score_key: ScoreKey = None
+    key: Key, service: ServiceDep, person: SignedIn, score_key: ScoreKey = None
 ) -> ReasonsOut:
     """Return what moved a score: single reasons with their records, and exact shares by family."""
     with service.need_store().reading() as connection:
@@ -46,7 +46,7 @@ def read_reasons(
 
 @router.get("/cases/{key}/incidents", responses=_ERRORS)
 def read_incidents(
-    key: CaseKey, service: ServiceDep, person: SignedIn, score_key: ScoreKey = None
+    key: Key, service: ServiceDep, person: SignedIn, score_key: ScoreKey = None
 ) -> IncidentsOut:
     """Return the incidents on which a score rests, with the exact share of each."""
     with service.need_store().reading() as connection:
@@ -55,7 +55,7 @@ def read_incidents(
 
 @router.get("/cases/{key}/movement", responses=_ERRORS)
 def read_movement(
-    key: CaseKey,
+    key: Key,
     service: ServiceDep,
     person: SignedIn,
     score_key: ScoreKey = None,
@@ -68,7 +68,7 @@ def read_movement(
 
 @router.get("/cases/{key}/open-questions", responses=_ERRORS)
 def read_open_questions(
-    key: CaseKey, service: ServiceDep, person: SignedIn, score_key: ScoreKey = None
+    key: Key, service: ServiceDep, person: SignedIn, score_key: ScoreKey = None
 ) -> OpenQuestionsOut:
     """Return what the file did not say, and how far each answer could move the score."""
     with service.need_store().reading() as connection:

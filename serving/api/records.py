@@ -101,15 +101,15 @@ def _lay_out(asked: RecordsIn) -> tuple[list[RawRow], list[str]]:
     return rows, [place for _, _, place in found]
 
 
-def _locate(rejects: Rejects, places: Sequence[str]) -> list[RequestProblem]:
+def _locate(rejects: Rejects, places: Sequence[str]) -> tuple[RequestProblem, ...]:
     """Return where in the request each reject stands."""
     told = rejects.frame[["row", "column", "code", "remedy"]].sort_values(["row", "column"])
-    return [
+    return tuple(
         RequestProblem(
             where=f"{places[int(row) - 1]}.{column}".rstrip("."), code=str(code), remedy=str(remedy)
         )
         for row, column, code, remedy in told.itertuples(index=False)
-    ]
+    )
 
 
 def _digest(rows: Sequence[RawRow]) -> str:

@@ -1,8 +1,9 @@
 """What the API takes and gives about records, imports and moves of cases."""
 
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from serving.errors import RequestProblem
 from serving.schemas import CaseIn, EventIn, FactIn, Strict
@@ -52,19 +53,20 @@ class RecordsIn(Strict):
     links: list[LinkIn] = Field(default=[])
 
 
-class RecordsOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RecordsOut:
     """What became of the rows of a request; every row is one of the four counts."""
 
     import_key: str
     added: int
-    repeats: int = Field(description="Rows that were here already, word for word.")
-    conflicts: int = Field(description="Rows that contradict what is stored; that one stands.")
+    repeats: Annotated[int, Field(description="Rows that were here already, word for word.")]
+    conflicts: Annotated[int, Field(description="Rows that contradict what is stored and stands.")]
     rejects: int
-    not_taken: list[RequestProblem] = Field(
-        description="Each row that was not stored, in its place."
-    )
+    not_taken: Annotated[
+        tuple[RequestProblem, ...], Field(description="Each row that was not stored, in its place.")
+    ]
     warnings: dict[str, int]
-    scored: int = Field(description="Cases that were scored anew; 0 where no model is in use.")
+    scored: Annotated[int, Field(description="Cases scored anew; 0 where no model is in use.")]
 
 
 class ImportIn(Strict):
@@ -86,7 +88,8 @@ class ImportIn(Strict):
     )
 
 
-class ImportOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ImportOut:
     """How far an import is; every row that is done is one of the four counts."""
 
     import_key: str
@@ -95,21 +98,23 @@ class ImportOut(BaseModel):
     ended_at: str | None
     person: str
     rows_total: int | None
-    rows_done: int = Field(description="Send the rest from here on.")
+    rows_done: Annotated[int, Field(description="Send the rest from here on.")]
     added: int
     repeats: int
     conflicts: int
     rejects: int
 
 
-class ImportsOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ImportsOut:
     """Imports, the latest first."""
 
-    imports: list[ImportOut]
+    imports: tuple[ImportOut, ...]
     next_cursor: str | None
 
 
-class RejectOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RejectOut:
     """A row that could not be used, with what it held.
 
     What is of health or what an agency keeps to itself is left out, whoever asks: rights by agency
@@ -123,14 +128,15 @@ class RejectOut(BaseModel):
     column: str
     code: str
     remedy: str
-    source: Any = Field(description="What the row held; empty where it is withheld.")
+    source: Annotated[Any, Field(description="What the row held; empty where it is withheld.")]
     source_withheld: bool
 
 
-class RejectsOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RejectsOut:
     """Rejects of one import, in the order in which they came."""
 
-    rejects: list[RejectOut]
+    rejects: tuple[RejectOut, ...]
     next_cursor: int | None
 
 
@@ -158,13 +164,3 @@ class TransferIn(Strict):
 
     area: str = Field(min_length=1, max_length=512)
     why: str | None = _Why
-
-
-class MoveOut(BaseModel):
-    """A merge, split or transfer that was made."""
-
-    move_key: str
-    kind: Literal["merge", "split", "transfer"]
-    case_key: str
-    other_case_key: str | None
-    records_added: int

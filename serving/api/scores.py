@@ -1,7 +1,7 @@
 """``POST /v1/scores``: raw case histories in, advice out; nothing of them is kept."""
 
-import dataclasses
 import datetime as dt
+from dataclasses import asdict, fields, replace
 
 from fastapi import APIRouter
 
@@ -21,7 +21,6 @@ from serving.schemas import (
     ScoreRequest,
     ScoresOut,
     StandingOut,
-    UnmeasuredOut,
 )
 from serving.service import Service, ServiceDep
 from serving.web.error_answers import describe_errors
@@ -47,21 +46,21 @@ def score_cases(asked: ScoreRequest, service: ServiceDep) -> ScoresOut:
     if len(folder.rejects):
         raise invalid(_locate(folder, asked))
     known_until_us = min(as_of_us, _now_us())
-    history = dataclasses.replace(assemble_history(folder), extract_at=known_until_us)
+    history = replace(assemble_history(folder), extract_at=known_until_us)
     ranked = rank_cases(bundle, history, as_of_us)
     return ScoresOut(
-        **describe_standing(ranked, synthetic=False).model_dump(),
+        **asdict(describe_standing(ranked, synthetic=False)),
         repeats_ignored=folder.repeats,
         warnings=dict(folder.warnings),
         unmeasured=_find_unmeasured(asked, bundle.catalogue),
         not_ranked=_describe_left_out(history, ranked, as_of_us),
-        scores=[describe_advice(advice) for advice in ranked.advices],
+        scores=tuple(describe_advice(advice) for advice in ranked.advices),
     )
 
 
 def describe_advice(advice: Advice) -> AdviceOut:
     """Return advice as the API gives it."""
-    return AdviceOut.model_validate(dataclasses.asdict(advice))
+    return AdviceOut(**{one.name: getattr(advice, one.name) for one in fields(AdviceOut)})
 
 
 def describe_standing(ranked: RankedList, *, synthetic: bool) -> StandingOut:
@@ -150,7 +149,7 @@ def _locate(folder: ContractFolder, asked: ScoreRequest) -> list[RequestProblem]
     ]
 
 
-def _find_unmeasured(asked: ScoreRequest, catalogue: Catalogue) -> list[UnmeasuredOut]:
+def _find_unmeasured(asked: ScoreRequest, catalogue: Catalogue) -> tuple[RequestProblem, ...]:
     """Return the records that nothing measures by their place; no word of theirs is repeated."""
     found: list[tuple[str, str]] = []
     for n, case in enumerate(asked.cases):
@@ -159,24 +158,28 @@ def _find_unmeasured(asked: ScoreRequest, catalogue: Catalogue) -> list[Unmeasur
                 found.append((f"cases[{n}].events[{row}].kind", UNKNOWN_KIND))
         for row, fact in enumerate(case.facts):
             value = (fact.value or "").strip() or None
-            code = check_fact(catalogue, fact.name.strip(), value, asked.time_zone)
+            # A row that cannot be read was refused before.
+            at_us = parse_date(fact.recorded_at, asked.time_zone)
+            code = check_fact(catalogue, fact.name.strip(), value, asked.time_zone, at_us)
             if code is not None:
                 part = "name" if code == UNKNOWN_FACT else "value"
                 found.append((f"cases[{n}].facts[{row}].{part}", code))
-    return [
-        UnmeasuredOut(where=where, code=code, remedy=REMEDIES[code])
+    return tuple(
+        RequestProblem(where=where, code=code, remedy=REMEDIES[code])
         for where, code in found[:_MOST_UNMEASURED]
-    ]
+    )
 
 
-def _describe_left_out(history: History, ranked: RankedList, as_of_us: int) -> list[NotRankedOut]:
+def _describe_left_out(
+    history: History, ranked: RankedList, as_of_us: int
+) -> tuple[NotRankedOut, ...]:
     told = {advice.case_id for advice in ranked.advices}
     open_now = set(open_cases(history, as_of_us).tolist())
-    return [
+    return tuple(
         NotRankedOut(case_id=str(name), why=_say_why(history, case, case in open_now, as_of_us))
         for case, name in enumerate(history.case_id)
         if str(name) not in told
-    ]
+    )
 
 
 def _say_why(history: History, case: int, is_open: bool, as_of_us: int) -> str:

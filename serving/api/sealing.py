@@ -1,13 +1,14 @@
 """Sealed cases: ``POST /v1/cases/{key}/seal`` and ``unseal``, and ``GET /v1/sealed``."""
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from serving.access.sealed_cases import SealedCase, read_sealed_cases
 from serving.access.seals import LEAST_PEOPLE, MOST_PEOPLE, open_seal, read_seal, seal_case
-from serving.api.decisions import CaseKey
+from serving.api.parameters import Key
 from serving.decisions.drafts import NO_NUL, Words
 from serving.persons import SignedIn
 from serving.schemas import Strict
@@ -39,40 +40,26 @@ class UnsealIn(Strict):
     why: Words
 
 
-class SealOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class SealOut:
     """Whether a case is sealed, by whom and why, and whom it names."""
 
     key: str
     sealed: bool
     by: str
     why: str
-    people: list[str]
+    people: tuple[str, ...]
 
 
-class SealedCaseOut(BaseModel):
-    """A sealed case that names the person who asks."""
-
-    key: str
-    case_id: str | None
-    area: str | None
-    state: str
-    waiting_since: str | None
-    review_on: str | None
-    owner: str | None
-    n_flags: int
-    n_urgent: int
-    first_read_due: str | None = Field(description="``None`` once somebody has read it.")
-    first_read_overdue: bool
-
-
-class SealedOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class SealedOut:
     """Every sealed case that names the person who asks: urgent flags first, then by wait."""
 
-    cases: list[SealedCaseOut]
+    cases: tuple[SealedCase, ...]
 
 
 @router.post("/cases/{key}/seal", status_code=201, responses=describe_errors(*_WRITES))
-def seal(key: CaseKey, asked: SealIn, service: ServiceDep, person: SignedIn) -> SealOut:
+def seal(key: Key, asked: SealIn, service: ServiceDep, person: SignedIn) -> SealOut:
     """Seal a case, or name others for a sealed one: nobody else sees, finds or counts it."""
     with service.need_store().writing() as writing:
         linked = seal_case(
@@ -83,7 +70,7 @@ def seal(key: CaseKey, asked: SealIn, service: ServiceDep, person: SignedIn) -> 
 
 
 @router.post("/cases/{key}/unseal", status_code=201, responses=describe_errors(*_WRITES, 409))
-def unseal(key: CaseKey, asked: UnsealIn, service: ServiceDep, person: SignedIn) -> SealOut:
+def unseal(key: Key, asked: UnsealIn, service: ServiceDep, person: SignedIn) -> SealOut:
     """Open a sealed case for everybody of its area; who may see it may do so."""
     with service.need_store().writing() as writing:
         linked = open_seal(writing, key, person, asked.why, make_rules(service.settings))
@@ -98,8 +85,8 @@ def list_sealed(request: Request, service: ServiceDep, person: SignedIn) -> Seal
     with store.reading() as connection:
         sight = sight_of(request, connection)
         found = read_sealed_cases(connection, sight, unit, store.clock())
-    note_shown(request, (one.case_key for one in found))
-    return SealedOut(cases=[_describe(one) for one in found])
+    note_shown(request, (one.key for one in found))
+    return SealedOut(cases=found)
 
 
 def score_linked(service: Service, case_keys: frozenset[str]) -> None:
@@ -119,12 +106,5 @@ def _format(service: Service, key: str) -> SealOut:
         sealed=found.sealed,
         by=found.person.name,
         why=found.why,
-        people=sorted(found.people),
+        people=tuple(sorted(found.people)),
     )
-
-
-def _describe(one: SealedCase) -> SealedCaseOut:
-    told: dict[str, Any] = {
-        name: getattr(one, name) for name in SealedCaseOut.model_fields if name != "key"
-    }
-    return SealedCaseOut(key=one.case_key, **told)

@@ -3,6 +3,7 @@
 Nobody is listed: the service knows of a person what their session says.
 """
 
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -38,11 +39,12 @@ class SignInIn(Strict):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
 class MeOut(PersonOut):
     """The person who asks, with what nobody else is told of them."""
 
-    subject: str = Field(description="What the sign-in knows you by; who seals a case asks for it.")
-    areas: list[str] | None = Field(description="Areas whose cases you see; null: every area.")
+    subject: Annotated[str, Field(description="What the sign-in knows you by; a seal asks for it.")]
+    areas: Annotated[tuple[str, ...] | None, Field(description="Whose cases you see; null: all.")]
 
 
 @router.post("/sign-in", responses=_REFUSALS)
@@ -65,5 +67,5 @@ def end_session(request: Request, response: Response) -> None:
 @router.get("/me", responses=describe_errors(401))
 def read_me(person: SignedIn) -> MeOut:
     """Return who is signed in."""
-    areas = None if person.areas is None else sorted(person.areas)
-    return MeOut(**describe_person(person).model_dump(), subject=person.subject, areas=areas)
+    areas = None if person.areas is None else tuple(sorted(person.areas))
+    return MeOut(**asdict(describe_person(person)), subject=person.subject, areas=areas)

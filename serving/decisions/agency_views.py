@@ -82,7 +82,7 @@ def read_views(connection: Connection, case_key: str, unit: Unit) -> ViewsOut:
         .order_by(agency_views.c.stored_seq.desc())
     )
     face = Clockface(unit.time_zone)
-    views = [
+    views = tuple(
         ViewOut(
             **name_actor(row),
             view_key=row.view_key,
@@ -93,10 +93,10 @@ def read_views(connection: Connection, case_key: str, unit: Unit) -> ViewsOut:
             decision_key=row.decision_key,
         )
         for row in connection.execute(query)
-    ]
+    )
     latest: dict[str, ViewOut] = {}
     for view in views:
         latest.setdefault(view.agency, view)
-    shown = sorted(latest.values(), key=lambda view: view.agency)
+    shown = tuple(sorted(latest.values(), key=lambda view: view.agency))
     dissents = sum(view.stance == "dissent" for view in shown)
     return ViewsOut(latest=shown, dissents=dissents, all=views)

@@ -70,7 +70,7 @@ class RecordTeller:
         *,
         agency: str | None = None,
         hidden: Collection[str] = (),
-    ) -> tuple[list[RecordOut], int]:
+    ) -> tuple[tuple[RecordOut, ...], int]:
         """Return the case's records, and how many of them one agency alone sees.
 
         Parameters
@@ -84,6 +84,7 @@ class RecordTeller:
         """
         events = _of_case(folder.frame("events"), case_key)
         apart = is_kept_apart(events["source"], events["handling"])
+        # What an agency keeps to itself is for its own people (ADR 20).
         ours = apart & (events["source"] == agency)
         told = [self._describe_event(row) for row in _list_rows(events[~apart | ours])]
         told += [
@@ -94,7 +95,7 @@ class RecordTeller:
         links = links[~links["linked_case_id"].isin(list(hidden))]
         told += [self._describe_link(row) for row in _list_rows(links)]
         told.sort(key=lambda pair: pair[0], reverse=True)
-        return [record for _, record in told], int(ours.sum())
+        return tuple(record for _, record in told), int(ours.sum())
 
     def _describe_event(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
         until = row["occurred_until"]
@@ -110,7 +111,7 @@ class RecordTeller:
             value=None if row["value"] is None else float(row["value"]),
             in_force=self._is_in_force(row),
             is_act=row["kind"] in self._acts and row["actor"] in _ACTORS,
-            behind=self._behind.get(("events", row["event_id"]), []),
+            behind=tuple(self._behind.get(("events", row["event_id"]), ())),
             **{name: row[name] for name in _EVENT_TEXTS},
         )
 
@@ -126,7 +127,7 @@ class RecordTeller:
             value=row["value"] if row["asked"] == "yes" else NOT_ASKED,
             in_force=self._is_in_force(row),
             is_act=False,
-            behind=self._behind.get(("facts", row["fact_id"]), []),
+            behind=tuple(self._behind.get(("facts", row["fact_id"]), ())),
             **_NO_TEXTS,
         )
 
@@ -142,7 +143,7 @@ class RecordTeller:
             value=row["linked_case_id"],
             in_force=self._is_in_force(row),
             is_act=False,
-            behind=[],
+            behind=(),
             **_NO_TEXTS,
         )
 

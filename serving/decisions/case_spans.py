@@ -20,7 +20,7 @@ _FIRST_CASE: Final = 0
 
 def find_spans(
     history: History, catalogue: Catalogue, as_of_us: int, face: Clockface
-) -> list[SpanOut]:
+) -> tuple[SpanOut, ...]:
     """Return the spans of a case, state by state, each state's earliest first.
 
     Parameters
@@ -35,13 +35,13 @@ def find_spans(
         Tells moments.
     """
     if len(history) == 0:
-        return []
+        return ()
     moment = CaseMoment(history, catalogue, _FIRST_CASE, as_of_us)
-    return [
+    return tuple(
         _describe(moment, state, interval, face)
         for state in catalogue.states
         for interval in state_intervals(moment, state)
-    ]
+    )
 
 
 def _describe(moment: CaseMoment, state: str, interval: Interval, face: Clockface) -> SpanOut:
@@ -54,5 +54,7 @@ def _describe(moment: CaseMoment, state: str, interval: Interval, face: Clockfac
         detail=None if code == MISSING else detail.values[code],
         started_at=face.show(interval.start_us),
         ended_at=face.show(interval.end_us) if ended else None,
-        records=[str(keys[edge]) for edge in (interval.first, interval.last) if edge is not None],
+        records=tuple(
+            str(keys[edge]) for edge in (interval.first, interval.last) if edge is not None
+        ),
     )

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from features.contract.moments import format_moment
 from serving.errors import RequestProblem, ServiceError
+from serving.persons import read_person
 from serving.store.schema import decisions, unit
 
 _TAG: Final = re.compile(r'"v(0|[1-9]\d{0,8})"')
@@ -31,6 +32,7 @@ def read_tag(if_match: str | None) -> int | None:
     ServiceError
         If no version is named (428).
     """
+    # A star means any version, and nobody decides on what they have not read.
     if if_match is None or if_match.strip() in ("", "*"):
         raise ServiceError(
             "version_needed",
@@ -78,9 +80,8 @@ def _describe_since(
     connection: Connection, case_key: str, seen: int | None, version: int
 ) -> list[RequestProblem]:
     first = version if seen is None else min(seen + 1, version)
-    columns = (decisions.c[name] for name in ("version", "person", "role", "agency"))
     query = (
-        select(*columns, decisions.c.decided_at_us)
+        select(decisions)
         .where(decisions.c.case_key == case_key, decisions.c.version >= first)
         .order_by(decisions.c.version.desc())
         .limit(_MOST_TOLD)
@@ -90,7 +91,7 @@ def _describe_since(
         RequestProblem(
             where=f"v{row.version}",
             code="decided",
-            remedy=f"{row.person} ({row.role}, {row.agency}) decided at "
+            remedy=f"{read_person(row).in_full} decided at "
             f"{format_moment(row.decided_at_us, zone)}",
         )
         for row in connection.execute(query)

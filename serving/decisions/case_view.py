@@ -4,7 +4,6 @@ What a case is said to be is read in one transaction, so that its parts belong t
 ``version`` and ``seen_seq`` say which state of the store that was.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -120,7 +119,7 @@ def describe_case(
         **_describe_standing(row, unit, now_us),
         synthetic=unit.synthetic,
         first_read=_describe_first_read(row, unit),
-        flags=[_describe_flag(flag, catalogue, unit) for flag in flags],
+        flags=tuple(_describe_flag(flag, catalogue, unit) for flag in flags),
         ask_first=_list_questions(told),
         bundle_id=None if in_use is None else in_use.id,
         withheld=withheld,
@@ -139,7 +138,7 @@ def describe_case(
 
 
 def _need_standing(connection: Connection, case_key: str) -> Row[Any]:
-    """Return where the case stands and who read it first, with the state of the store that is."""
+    """Return the case status and who read it first, with the state of the store that is."""
     query = (
         select(
             standings,
@@ -203,8 +202,6 @@ def _read_advice(folders: CaseFolders, service: Service, row: Row[Any], *, withh
 def _describe_advice(
     advice: Advice, score: StoredScore, bundle: Bundle, unit: Unit, *, is_behind: bool
 ) -> CaseAdviceOut:
-    told = dataclasses.asdict(advice)
-    said = {name: told[name] for name in CaseAdviceOut.model_fields if name in told}
     return CaseAdviceOut(
         score_key=score.key,
         bundle_id=bundle.id,
@@ -215,7 +212,14 @@ def _describe_advice(
         is_behind=is_behind,
         advisory=bundle.catalogue.wording["advisory"],
         estimate_note=bundle.catalogue.wording["estimate"],
-        **said,
+        priority=advice.priority,
+        priority_as_recorded=advice.priority_as_recorded,
+        estimates=advice.estimates,
+        leading_outcome=advice.leading_outcome,
+        reasons=advice.reasons,
+        counter_reasons=advice.counter_reasons,
+        marks=advice.marks,
+        unknowns=advice.unknowns,
     )
 
 
@@ -225,19 +229,19 @@ def _find_spans(
     catalogue: Catalogue | None,
     now_us: int,
     head: int,
-) -> list[SpanOut]:
+) -> tuple[SpanOut, ...]:
     if catalogue is None:
-        return []
+        return ()
     if history is None:
         _, history = folders.assemble(now_us, head)
     return find_spans(history, catalogue, now_us, Clockface(folders.unit.time_zone))
 
 
-def _list_questions(told: _Told) -> list[str]:
+def _list_questions(told: _Told) -> tuple[str, ...]:
     if told.advice is None or told.bundle is None:
-        return []
+        return ()
     found = ask_first(told.bundle.catalogue, [told.advice])
-    return list(found.get(told.advice.case_id, ()))
+    return tuple(found.get(told.advice.case_id, ()))
 
 
 def _describe_flag(flag: StandingFlag, catalogue: Catalogue | None, unit: Unit) -> CaseFlagOut:
@@ -249,7 +253,7 @@ def _describe_flag(flag: StandingFlag, catalogue: Catalogue | None, unit: Unit) 
         name=flag.flag,
         urgent=flag.urgent,
         wording=wording.get(flag.flag, flag.flag.replace("_", " ")),
-        records=[record.record_id for record in flag.records],
+        records=tuple(record.record_id for record in flag.records),
         raised_at=Clockface(unit.time_zone).show(flag.raised_at_us),
         record_corrected=flag.record_corrected,
         acknowledged_by=seen_by[-1] if seen_by else None,
@@ -271,7 +275,7 @@ def _describe_first_read(row: Row[Any], unit: Unit) -> FirstReadOut:
 
 def _read_places(
     connection: Connection, case_key: str, unit: Unit, *, withheld: bool
-) -> list[PlaceOut]:
+) -> tuple[PlaceOut, ...]:
     """Return the latest places that the case had on lists.
 
     A place that was blind and that nobody viewed says nothing, whatever the sitting; a viewed one
@@ -294,7 +298,7 @@ def _read_places(
     unsettled = find_unsettled(connection, [row.sitting_key for row in rows if row.blind])
     unviewed = {row.sitting_key for row in rows if withheld or (row.blind and row.view is None)}
     drawn_in = {row.sitting_key for row in rows if row.blind and row.sitting_key in unsettled}
-    return [
+    return tuple(
         PlaceOut(
             sitting_key=row.sitting_key,
             opened_at=face.show(row.opened_at_us),
@@ -303,7 +307,7 @@ def _read_places(
             **_describe_draw(row, withheld=row.sitting_key in unviewed | drawn_in),
         )
         for row in rows
-    ]
+    )
 
 
 def _describe_draw(row: Row[Any], *, withheld: bool) -> dict[str, Any]:

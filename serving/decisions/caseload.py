@@ -23,15 +23,14 @@ from sqlalchemy import (
 )
 
 from serving.access.visibility import EVERYTHING, Sight
-from serving.decisions.outputs import CaseloadOut, ManagedOut, NewRecordsOut
+from serving.decisions.outputs import CaseloadOut, ManagedOut
 from serving.flags.flags import standing_flags
 from serving.lists.blind_review import find_blind
 from serving.lists.new_records import NewKind, count_new, sort_kinds
 from serving.standing.standings import StandingRules
 from serving.store.database import Unit
 from serving.store.lookups import is_among
-from serving.store.opaque_keys import make_bad_cursor
-from serving.store.paging import cut_page
+from serving.store.paging import comes_after, cut_page, find_named
 from serving.store.row_text import Clockface
 from serving.store.schema import case_keys, decisions, scores, standings
 
@@ -119,6 +118,7 @@ def _change(connection: Connection, blind: frozenset[str]) -> ColumnElement[Any]
     """
     rise = _now.c.priority - _then.c.priority
     told = and_(
+        # The priorities of two models say nothing of what changed in the case.
         _now.c.bundle_id == _then.c.bundle_id,
         rise > 0,
         ~is_among(connection, standings.c.case_key, blind),
@@ -171,12 +171,7 @@ def _select_page(
     if wanted.order == "review":
         due = standings.c.review_due_us
         if after is not None:
-            query = query.where(
-                or_(
-                    due > after.review_due_us,
-                    and_(due == after.review_due_us, key > after.case_key),
-                )
-            )
+            query = query.where(comes_after((due, key), (after.review_due_us, after.case_key)))
         return query.order_by(due, key)
     change = _change(connection, blind)
     if after is not None:
@@ -190,13 +185,12 @@ def _find(
     connection: Connection, wanted: CaseloadFilter, case_key: str, blind: frozenset[str]
 ) -> Row[Any]:
     """Return the case that a cursor names: a key alone, so that an address says nothing."""
-    if not wanted.sight.keep_listed(connection, [case_key]):
-        raise make_bad_cursor()
-    query = _select_cases(connection, blind).where(standings.c.case_key == case_key)
-    found = connection.execute(query).one_or_none()
-    if found is None or found.review_due_us is None:
-        raise make_bad_cursor()
-    return found
+    query = _select_cases(connection, blind).where(
+        standings.c.case_key == case_key,
+        standings.c.review_due_us.is_not(None),
+        *wanted.sight.of_lists(),
+    )
+    return find_named(connection, case_key, query)
 
 
 def _describe(
@@ -205,7 +199,7 @@ def _describe(
     unit: Unit,
     rules: StandingRules,
     blind: frozenset[str],
-) -> list[ManagedOut]:
+) -> tuple[ManagedOut, ...]:
     keys = [row.case_key for row in rows]
     new = _count_new_records(connection, keys, rules)
     flags = standing_flags(connection, keys)
@@ -214,7 +208,7 @@ def _describe(
     for row in rows:
         withheld = row.case_key in blind
         since = [one for one in flags.get(row.case_key, []) if one.newest_seq > row.decision_seq]
-        records = new.get(row.case_key, [])
+        records = new.get(row.case_key, ())
         told.append(
             ManagedOut(
                 key=row.case_key,
@@ -232,25 +226,22 @@ def _describe(
                 priority_then=None if withheld else row.priority_then,
                 priority_now=None if withheld else row.priority_now,
                 same_model=None if withheld else row.same_model,
-                new_flags=[one.flag for one in since],
+                new_flags=tuple(one.flag for one in since),
             )
         )
-    return told
+    return tuple(told)
 
 
 def _count_new_records(
     connection: Connection, keys: Sequence[str], rules: StandingRules
-) -> dict[str, list[NewRecordsOut]]:
+) -> dict[str, tuple[NewKind, ...]]:
     """Return what came since the decision had read, by kind, the most frequent first."""
     found: dict[str, list[NewKind]] = {}
     for query in count_new(connection, keys, _is_since_decision, rules):
         for row in connection.execute(query):
             one = NewKind(row.table, row.kind, row.n, row.latest_us)
             found.setdefault(row.case_key, []).append(one)
-    return {
-        key: [NewRecordsOut(table=one.table, kind=one.kind, n=one.n) for one in sort_kinds(kinds)]
-        for key, kinds in found.items()
-    }
+    return {key: sort_kinds(kinds) for key, kinds in found.items()}
 
 
 def _is_since_decision(table: Table) -> ColumnElement[bool]:

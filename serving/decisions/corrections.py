@@ -16,12 +16,11 @@ from serving.decisions.drafts import NO_NUL, Words
 from serving.decisions.outputs import AnswerOut, CorrectionOut, CorrectionsOut
 from serving.decisions.score_without_record import Doubted
 from serving.errors import ServiceError
-from serving.persons import Person
+from serving.persons import Person, read_person
 from serving.schemas import Strict
 from serving.store.case_keys import need_case
 from serving.store.database import Unit, Writing, make_key
-from serving.store.opaque_keys import make_bad_cursor
-from serving.store.paging import cut_page
+from serving.store.paging import cut_page, find_named
 from serving.store.record_conditions import is_for_all
 from serving.store.row_text import Clockface, name_actor
 from serving.store.schema import RECORDS, correction_answers, correction_requests
@@ -84,6 +83,7 @@ def find_record(connection: Connection, case_key: str, record_id: str) -> Doubte
     """
     for table in _NAMES:
         doubted = Doubted(case_key, table, record_id)
+        # PostgreSQL refuses a query with a NUL character.
         if "\0" not in record_id and _is_shown(connection, doubted):
             return doubted
     raise _make_absent()
@@ -131,10 +131,10 @@ def answer_correction(
         select(correction_answers).where(_answers.request_key == request_key)
     ).one_or_none()
     if there is not None:
-        who = f"{there.person} ({there.role}, {there.agency})"
         raise ServiceError(
             "already_answered",
-            f"{who} answered at {format_moment(there.answered_at_us, unit.time_zone)}",
+            f"{read_person(there).in_full} answered at "
+            f"{format_moment(there.answered_at_us, unit.time_zone)}",
             "ask again with a request of its own",
         )
     connection.execute(
@@ -153,7 +153,9 @@ def read_correction(connection: Connection, request_key: str, unit: Unit) -> Cor
     return _read(connection, _requests.request_key == request_key, unit, 1)[0]
 
 
-def read_case_corrections(connection: Connection, case_key: str, unit: Unit) -> list[CorrectionOut]:
+def read_case_corrections(
+    connection: Connection, case_key: str, unit: Unit
+) -> tuple[CorrectionOut, ...]:
     """Return the requests on a case that nobody has answered, the oldest first."""
     return _read(connection, and_(_requests.case_key == case_key, _is_open()), unit, None)
 
@@ -191,15 +193,13 @@ def read_open_corrections(
         query = select(_requests.stored_seq).where(
             _requests.request_key == cursor, sight.of_key(connection, _requests.case_key)
         )
-        seq = connection.execute(query).scalar_one_or_none()
-        if seq is None:
-            raise make_bad_cursor()
-        condition = and_(condition, _requests.stored_seq > seq)
+        after = find_named(connection, cursor, query)
+        condition = and_(condition, _requests.stored_seq > after.stored_seq)
     found = _read(connection, condition, unit, size + 1)
     page = cut_page(found, size, lambda one: one.request_key)
     count = select(func.count()).select_from(correction_requests).where(wanted)
     return CorrectionsOut(
-        corrections=list(page.items),
+        corrections=page.items,
         n_open=int(connection.execute(count).scalar_one()),
         next_cursor=page.next_cursor,
     )
@@ -212,7 +212,7 @@ def _is_open() -> ColumnElement[bool]:
 
 def _read(
     connection: Connection, condition: ColumnElement[bool], unit: Unit, size: int | None
-) -> list[CorrectionOut]:
+) -> tuple[CorrectionOut, ...]:
     named = ("answer", "note", "person", "role", "agency", "answered_at_us")
     query = (
         select(correction_requests, *(_answers[name].label(f"a_{name}") for name in named))
@@ -222,7 +222,7 @@ def _read(
         .limit(size)
     )
     face = Clockface(unit.time_zone)
-    return [_describe(row, face) for row in connection.execute(query)]
+    return tuple(_describe(row, face) for row in connection.execute(query))
 
 
 def _describe(row: Row[Any], face: Clockface) -> CorrectionOut:

@@ -73,7 +73,7 @@ def decide(writing: Writing, act: DecisionRequest, unit: Unit, rules: StandingRu
 
     The flags that it names are discharged, the case's records say that it was taken on, handed
     back, closed or reopened, and who decides first has read it first. One that closes the case
-    names every flag that stands, with each of its records.
+    names every open flag, with each of its records.
 
     Parameters
     ----------
@@ -94,6 +94,7 @@ def decide(writing: Writing, act: DecisionRequest, unit: Unit, rules: StandingRu
         what is not there (422). Nothing is recorded then.
     """
     draft, connection = act.draft, writing.connection
+    # Before the lock: what needs no database makes nobody wait.
     check_draft(draft, act.person, to_datetime(writing.now_us, unit.time_zone).date())
     head = writing.take_seq(0) - 1  # others wait from here, so that what is read stays as it is
     course = read_course(connection, act.case_key, writing.now_us, rules)
@@ -114,6 +115,7 @@ def decide(writing: Writing, act: DecisionRequest, unit: Unit, rules: StandingRu
         add_first_read(writing, act.case_key, act.person, None, rules)
     turns = list_turns(course, closes=draft.closes)
     append_turns(writing, act.case_key, (version, key), turns)
+    # Linked cases too: what is recorded here is measured there.
     writing.touch(find_companions(connection, [act.case_key]) | {act.case_key}, rules)
     return Decided(key, version)
 
@@ -160,7 +162,7 @@ def _check_flags(
     n_left = len(set(open_flags) - {(one.flag, one.record_id) for one in act.draft.discharges})
     if n_left:
         remedy = (
-            f"name every flag that stands, with each of its records ({n_left} not named), "
+            f"name every open flag, with each of its records ({n_left} not named), "
             "or leave the case open"
         )
         yield RequestProblem(where="discharges", code="flag_stands", remedy=remedy)

@@ -21,7 +21,7 @@ MOST_REVIEW_DAYS: Final = 366
 """A managed case is looked at again within a year: a later date would be none (promise 2)."""
 NO_FURTHER_ACTION: Final = "no_further_action"
 NO_NUL: Final = r"^[^\x00]*$"
-"""PostgreSQL keeps no text with the letter of number 0."""
+"""PostgreSQL keeps no text with a NUL character."""
 Words = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000, pattern=NO_NUL),
@@ -31,6 +31,7 @@ _Name = Annotated[
 ]
 _Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,200}$")]
 Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+# Within the 64 bits of the column that it is compared with.
 _MOST_SEQ: Final = 2**62
 
 
@@ -82,7 +83,7 @@ class WaysIn(Strict):
     further_enquiry: FurtherEnquiryIn | None = None
     no_further_action: NoFurtherActionIn | None = None
 
-    def describe(self) -> dict[str, dict[str, Any]]:
+    def describe(self) -> dict[str, dict[str, str | bool]]:
         """Return what was said of each way that is gone."""
         return self.model_dump(exclude_none=True)
 
@@ -212,6 +213,7 @@ def _read_day(text: str) -> dt.date | None:
         day = dt.date.fromisoformat(text)
     except ValueError:
         return None
+    # The parser takes other spellings, such as 20260401; one is stored.
     return day if day.isoformat() == text else None
 
 

@@ -154,10 +154,12 @@ def append_turns(
         "recorded_at": writing.now_us,
         "view": "recorded",
         "source": _SOURCE,
+        # Left empty, it would be the subject (ADR 5).
         "actor": "unknown",
         "handling": "unit",
     }
     rows = [
+        # Padded: of records of one moment the key decides, and a later decision must sort last.
         given | {"kind": kind, "event_id": f"decision-{version:06d}-{number}-{kind}-{decision_key}"}
         for number, kind in enumerate(kinds)
     ]

@@ -1,16 +1,20 @@
 """What is told of a case: decisions, views, corrections, and where it stands."""
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from models.ranking.advice import Estimate, Unknown
-from serving.schemas import ReasonOut, RecordOut
+from models.ranking.advice import Estimate, Reason, Unknown
+from serving.lists.new_records import NewKind
+from serving.lists.outputs import StandingFlagOut
+from serving.schemas import RecordOut
 
 Agreement = Literal["yes", "no", "not_seen"]
 
 
-class ActorOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ActorOut:
     """Who did it, with the role and agency they held then."""
 
     person: str
@@ -18,7 +22,8 @@ class ActorOut(BaseModel):
     agency: str
 
 
-class ReasonViewOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ReasonViewOut:
     """What a person thought of one reason."""
 
     outcome: str
@@ -27,13 +32,15 @@ class ReasonViewOut(BaseModel):
     note: str | None
 
 
-class DischargeOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class DischargeOut:
     """A flag that a decision dealt with, by one record."""
 
     flag: str
     record_id: str
 
 
+@dataclass(frozen=True, kw_only=True)
 class DecisionOut(ActorOut):
     """A decision as it was made. What it says of the score is empty while that is withheld."""
 
@@ -50,18 +57,20 @@ class DecisionOut(ActorOut):
     note: str | None
     reverses: str | None
     reversed_by: str | None
-    reasons: list[ReasonViewOut]
-    discharges: list[DischargeOut]
+    reasons: tuple[ReasonViewOut, ...]
+    discharges: tuple[DischargeOut, ...]
 
 
-class DecisionsOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class DecisionsOut:
     """Decisions on a case, the latest first."""
 
     version: int
-    decisions: list[DecisionOut]
+    decisions: tuple[DecisionOut, ...]
     next_cursor: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
 class ViewOut(ActorOut):
     """What an agency thinks."""
 
@@ -73,14 +82,16 @@ class ViewOut(ActorOut):
     decision_key: str | None
 
 
-class ViewsOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ViewsOut:
     """The latest view of each agency, side by side, and all that were ever given."""
 
-    latest: list[ViewOut]
-    dissents: int = Field(description="Agencies whose latest view dissents.")
-    all: list[ViewOut]
+    latest: tuple[ViewOut, ...]
+    dissents: Annotated[int, Field(description="Agencies whose latest view dissents.")]
+    all: tuple[ViewOut, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
 class AnswerOut(ActorOut):
     """What came of a correction request."""
 
@@ -89,11 +100,12 @@ class AnswerOut(ActorOut):
     answered_at: str
 
 
+@dataclass(frozen=True, kw_only=True)
 class CorrectionOut(ActorOut):
     """Somebody says that a record is wrong."""
 
     request_key: str
-    key: str = Field(description="The case.")
+    key: Annotated[str, Field(description="The case.")]
     table: str
     record_id: str
     why: str
@@ -101,15 +113,17 @@ class CorrectionOut(ActorOut):
     answer: AnswerOut | None
 
 
-class CorrectionsOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class CorrectionsOut:
     """Requests without an answer, the oldest first."""
 
-    corrections: list[CorrectionOut]
+    corrections: tuple[CorrectionOut, ...]
     n_open: int
     next_cursor: str | None
 
 
-class BesideOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class BesideOut:
     """One outcome's probability with all records and without the one."""
 
     outcome: str
@@ -119,42 +133,38 @@ class BesideOut(BaseModel):
     without: float
 
 
-class WithoutOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class WithoutOut:
     """The score beside the score without a record, both by the same model at one moment."""
 
     bundle_id: str
     as_of: str
-    records_left_out: list[str]
-    estimates: list[BesideOut]
+    records_left_out: tuple[str, ...]
+    estimates: tuple[BesideOut, ...]
     priority: float
     priority_without: float
     note: str
 
 
-class AskedOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class AskedOut:
     """A correction request, and what the score would be without the record."""
 
     correction: CorrectionOut
-    withheld: bool = Field(description="Whether the score is not shown before a first view.")
+    withheld: Annotated[bool, Field(description="Whether the score waits for a first view.")]
     without: WithoutOut | None
 
 
-class CaseFlagOut(BaseModel):
-    """A flag that stands until a decision names its records."""
+@dataclass(frozen=True, kw_only=True)
+class CaseFlagOut(StandingFlagOut):
+    """A flag of a case, with who has seen it."""
 
-    name: str
-    urgent: bool
-    wording: str
-    records: list[str]
-    raised_at: str
-    record_corrected: bool
     acknowledged_by: str | None
-    is_unseen: bool = Field(
-        description="Whether it is urgent and duty has yet to see one of its records."
-    )
+    is_unseen: Annotated[bool, Field(description="Whether urgent, and duty has not seen it all.")]
 
 
-class FirstReadOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class FirstReadOut:
     """Until when a named person reads the case first, and who did."""
 
     due: str
@@ -165,7 +175,8 @@ class FirstReadOut(BaseModel):
     note: str | None
 
 
-class CaseAdviceOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class CaseAdviceOut:
     """What the latest score says of the case, by the model that gave it."""
 
     score_key: str
@@ -174,20 +185,21 @@ class CaseAdviceOut(BaseModel):
     catalogue_digest: str
     engine_version: str
     as_of: str
-    is_behind: bool = Field(description="Whether records came since.")
+    is_behind: Annotated[bool, Field(description="Whether records came since.")]
     advisory: str
     estimate_note: str
     priority: float
     priority_as_recorded: float
-    estimates: list[Estimate]
+    estimates: tuple[Estimate, ...]
     leading_outcome: str
-    reasons: list[ReasonOut]
-    counter_reasons: list[ReasonOut]
-    marks: list[str]
-    unknowns: list[Unknown]
+    reasons: tuple[Reason, ...]
+    counter_reasons: tuple[Reason, ...]
+    marks: tuple[str, ...]
+    unknowns: tuple[Unknown, ...]
 
 
-class PlaceOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class PlaceOut:
     """A place that the case had on a list; where and why is empty while that is withheld."""
 
     sitting_key: str
@@ -200,17 +212,19 @@ class PlaceOut(BaseModel):
     first_view: str | None
 
 
-class SpanOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class SpanOut:
     """A time in a state: from its start to the end on record, if there is one."""
 
     state: str
     detail: str | None
     started_at: str
-    ended_at: str | None = Field(description="Absent while no end is on record.")
-    records: list[str] = Field(description="The records that start and end it.")
+    ended_at: Annotated[str | None, Field(description="Absent while no end is on record.")]
+    records: Annotated[tuple[str, ...], Field(description="The records that start and end it.")]
 
 
-class CaseOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class CaseOut:
     """One case, open or closed: where it stands, what is known, and what people decided."""
 
     key: str
@@ -219,7 +233,7 @@ class CaseOut(BaseModel):
     area: str | None
     referral_source: str | None
     state: str
-    sealed: bool = Field(description="Whether only named people may see the case.")
+    sealed: Annotated[bool, Field(description="Whether only named people may see the case.")]
     state_since: str
     arrived_at: str
     waiting_since: str | None
@@ -228,32 +242,27 @@ class CaseOut(BaseModel):
     owner: str | None
     review_on: str | None
     first_read: FirstReadOut
-    flags: list[CaseFlagOut]
-    ask_first: list[str]
-    bundle_id: str | None = Field(description="The model in use.")
-    withheld: bool = Field(description="Whether what the model says waits for a first view.")
+    flags: tuple[CaseFlagOut, ...]
+    ask_first: tuple[str, ...]
+    bundle_id: Annotated[str | None, Field(description="The model in use.")]
+    withheld: Annotated[bool, Field(description="Whether what the model says waits for a view.")]
     advice: CaseAdviceOut | None
     why_no_advice: str | None
-    records: list[RecordOut]
-    n_records_kept_apart: int = Field(description="Records that your agency alone sees.")
-    spans: list[SpanOut] = Field(description="Times in custody, on bail, under an order.")
-    places: list[PlaceOut]
+    records: tuple[RecordOut, ...]
+    n_records_kept_apart: Annotated[int, Field(description="Records that your agency alone sees.")]
+    spans: Annotated[
+        tuple[SpanOut, ...], Field(description="Times in custody, on bail, on an order.")
+    ]
+    places: tuple[PlaceOut, ...]
     version: int
-    seen_seq: int = Field(description="The last row that was there; a decision sends it back.")
-    decisions: list[DecisionOut] = Field(description="The latest of them.")
+    seen_seq: Annotated[int, Field(description="The last row there was; a decision sends it back.")]
+    decisions: Annotated[tuple[DecisionOut, ...], Field(description="The latest of them.")]
     views: ViewsOut
-    corrections: list[CorrectionOut] = Field(description="Requests without an answer.")
+    corrections: Annotated[tuple[CorrectionOut, ...], Field(description="Requests not answered.")]
 
 
-class NewRecordsOut(BaseModel):
-    """Records of one kind that came since the latest decision."""
-
-    table: str
-    kind: str
-    n: int
-
-
-class ManagedOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ManagedOut:
     """A managed case, and what changed since the latest decision."""
 
     key: str
@@ -266,19 +275,20 @@ class ManagedOut(BaseModel):
     decided_by: str
     version: int
     n_new_records: int
-    new_records: list[NewRecordsOut]
+    new_records: tuple[NewKind, ...]
     withheld: bool
     priority_then: float | None
     priority_now: float | None
-    same_model: bool | None = Field(description="Whether one model gave both.")
-    new_flags: list[str]
+    same_model: Annotated[bool | None, Field(description="Whether one model gave both.")]
+    new_flags: tuple[str, ...]
 
 
-class CaseloadOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class CaseloadOut:
     """Managed cases and what changed on them."""
 
-    n_managed: int = Field(description="Managed cases of this owner and area.")
+    n_managed: Annotated[int, Field(description="Managed cases of this owner and area.")]
     as_of: str
     synthetic: bool
-    cases: list[ManagedOut]
+    cases: tuple[ManagedOut, ...]
     next_cursor: str | None

@@ -9,8 +9,7 @@ from serving.decisions.case_versions import read_version
 from serving.decisions.outputs import DecisionOut, DecisionsOut, DischargeOut, ReasonViewOut
 from serving.store.database import Unit
 from serving.store.lookups import is_among
-from serving.store.opaque_keys import make_bad_cursor
-from serving.store.paging import cut_page
+from serving.store.paging import cut_page, find_named
 from serving.store.row_text import Clockface, name_actor
 from serving.store.schema import decision_reasons, decisions, discharges, flag_raisings
 
@@ -55,7 +54,11 @@ def read_decisions(
         .limit(size + 1)
     )
     if cursor is not None:
-        query = query.where(decisions.c.version < _find_version(connection, case_key, cursor))
+        there = select(decisions.c.version).where(
+            decisions.c.decision_key == cursor, decisions.c.case_key == case_key
+        )
+        after = find_named(connection, cursor, there)
+        query = query.where(decisions.c.version < after.version)
     page = cut_page(connection.execute(query).all(), size, lambda row: str(row.decision_key))
     is_first = cursor is None and page.items
     return DecisionsOut(
@@ -85,30 +88,21 @@ def _select_decisions() -> Select[Any]:
     return select(decisions, reversed_by.scalar_subquery().label("reversed_by"))
 
 
-def _find_version(connection: Connection, case_key: str, decision_key: str) -> int:
-    query = select(decisions.c.version).where(
-        decisions.c.decision_key == decision_key, decisions.c.case_key == case_key
-    )
-    version = connection.execute(query).scalar_one_or_none()
-    if version is None:
-        raise make_bad_cursor()
-    return int(version)
-
-
 def _describe_all(
     connection: Connection, rows: Sequence[Row[Any]], unit: Unit, *, withheld: bool
-) -> list[DecisionOut]:
+) -> tuple[DecisionOut, ...]:
     keys = [row.decision_key for row in rows]
     reasons = {} if withheld or not keys else _read_reasons(connection, keys)
     dealt_with = _read_discharges(connection, keys) if keys else {}
     face = Clockface(unit.time_zone)
-    return [
+    return tuple(
         DecisionOut(
             **name_actor(row),
             decision_key=row.decision_key,
             version=row.version,
             decided_at=face.show(row.decided_at_us),
             sitting_key=row.sitting_key,
+            # What somebody agreed with would show what the model says (ADR 15).
             score_key=None if withheld else row.score_key,
             seen_seq=row.seen_seq,
             agrees_with_score=None if withheld else _AGREEMENT[row.agrees_with_score],  # type: ignore[arg-type]
@@ -118,11 +112,11 @@ def _describe_all(
             note=row.note,
             reverses=row.reverses,
             reversed_by=row.reversed_by,
-            reasons=reasons.get(row.decision_key, []),
-            discharges=dealt_with.get(row.decision_key, []),
+            reasons=tuple(reasons.get(row.decision_key, ())),
+            discharges=tuple(dealt_with.get(row.decision_key, ())),
         )
         for row in rows
-    ]
+    )
 
 
 def _read_reasons(connection: Connection, keys: Sequence[str]) -> dict[str, list[ReasonViewOut]]:

@@ -67,8 +67,8 @@ def score_without(
     return WithoutOut(
         bundle_id=bundle.id,
         as_of=Clockface(unit.time_zone).show(as_of_us),
-        records_left_out=left_out,
-        estimates=[
+        records_left_out=tuple(left_out),
+        estimates=tuple(
             BesideOut(
                 outcome=outcome.name,
                 label=outcome.label,
@@ -78,7 +78,7 @@ def score_without(
             )
             for outcome in bundle.catalogue.outcomes
             if outcome.name in whole.log_odds
-        ],
+        ),
         priority=float(whole.priority[0]),
         priority_without=float(without.priority[0]),
         note=NOTE,
@@ -92,6 +92,7 @@ def leave_out(folder: ContractFolder, doubted: Doubted) -> tuple[ContractFolder,
     own = frame[frame["case_id"] == doubted.case_key]
     gone = {doubted.record_id}
     while True:
+        # A correction whose record is gone would count as a record of its own.
         more = set(own[table.id_column][own["supersedes"].isin(gone)]) - gone
         if not more:
             break

@@ -1,8 +1,7 @@
 """From a case and a score's key to what can be laid open; or to why nothing is."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from sqlalchemy import Connection
 
@@ -17,6 +16,27 @@ from serving.store.case_keys import need_case
 from serving.store.row_text import Clockface
 
 WITHHELD: Final = "withheld until a first view of the case is on record"
+
+
+class BundleNames(TypedDict):
+    """What names a model and says how to read it; empty where none is in use."""
+
+    bundle_id: str | None
+    catalogue: str | None
+    catalogue_digest: str | None
+    advisory: str | None
+    estimate_note: str | None
+
+
+class ScoreSaid(BundleNames):
+    """What every answer says of the score that it is about; empty where that is withheld."""
+
+    key: str
+    withheld: bool
+    why_nothing: str | None
+    score_key: str | None
+    as_of: str | None
+    engine_version: str | None
 
 
 @dataclass(frozen=True)
@@ -84,7 +104,7 @@ class Explaining:
             raise ServiceError("not_earlier", "that score is not the earlier one", remedy)
         return self._read(before)
 
-    def describe(self, then: FileThen) -> dict[str, Any]:
+    def describe(self, then: FileThen) -> ScoreSaid:
         """Return what every answer says of the score that it lays open."""
         score, bundle = then.score, then.moment.bundle
         return {
@@ -97,7 +117,7 @@ class Explaining:
             **_name_bundle(bundle),
         }
 
-    def withhold(self) -> dict[str, Any]:
+    def withhold(self) -> ScoreSaid:
         """Return the same where nothing of the model is told."""
         return {
             "key": self.case_key,
@@ -140,7 +160,7 @@ def start_explaining(connection: Connection, service: Service, case_key: str) ->
     return Explaining(connection, service, case_key, folders)
 
 
-def _name_bundle(bundle: Bundle | None) -> Mapping[str, str | None]:
+def _name_bundle(bundle: Bundle | None) -> BundleNames:
     return {
         "bundle_id": None if bundle is None else bundle.id,
         "catalogue": None if bundle is None else bundle.catalogue.name,

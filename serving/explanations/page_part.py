@@ -11,10 +11,10 @@ from typing import Any, Final
 from models.explanations.facade import (
     Dispute,
     Leaving,
-    Settling,
+    Sensitivity,
     explain_incidents,
     explain_movement,
-    find_settling,
+    find_sensitivity,
     list_open_questions,
     report_file,
 )
@@ -116,12 +116,14 @@ def explain_on_page(asked: Explaining, score_key: str, *, whole: bool = False) -
     asks = (moment.bundle, moment.history, moment.case, moment.as_of_us)
     left_out = not whole and len(moment.history.events.event_id) > MOST_AT_ONCE
     has_model = then.score.leading_outcome in moment.bundle.outcomes
-    settling = Settling(list_open_questions(*asks), (), ()) if left_out else find_settling(*asks)
+    sensitivity = (
+        Sensitivity(list_open_questions(*asks), (), ()) if left_out else find_sensitivity(*asks)
+    )
     return PagePart(
         incidents=_describe_incidents(asked, then) if has_model and not left_out else None,
         left_out=left_out,
         **_describe_movement(asked, then),
-        **_describe_settling(then, settling),
+        **_describe_sensitivity(then, sensitivity),
         file=describe_file(report_file(*asks)),
     )
 
@@ -145,8 +147,7 @@ def _describe_movement(asked: Explaining, after: FileThen) -> dict[str, Any]:
     except ServiceError as error:
         return told | {"why_no_movement": error.body.message}
     told["since"] = asked.face.show(before.score.as_of_us)
-    unit = asked.service.need_unit()
-    ledger = find_ledger(asked.connection, before.score, after.score, unit)
+    ledger = find_ledger(asked.connection, before.score, after.score)
     told["rank"] = None if ledger is None else describe_ledger(ledger, asked.face)
     leading = after.score.leading_outcome
     for one in explain_movement(before.moment, after.moment):
@@ -155,7 +156,7 @@ def _describe_movement(asked: Explaining, after: FileThen) -> dict[str, Any]:
     return told | {"why_no_movement": "the two models have no outcome in common"}
 
 
-def _describe_settling(then: FileThen, settling: Settling) -> dict[str, Any]:
+def _describe_sensitivity(then: FileThen, sensitivity: Sensitivity) -> dict[str, Any]:
     leading = then.score.leading_outcome
     return {
         "questions": tuple(
@@ -164,12 +165,12 @@ def _describe_settling(then: FileThen, settling: Settling) -> dict[str, Any]:
                 one.key_question,
                 tuple(some.sentence for some in one.ranges if _is_moving(some, leading)),
             )
-            for one in settling.questions
+            for one in sensitivity.questions
         ),
-        "disputes": tuple(_show_dispute(one, then) for one in settling.disputes),
+        "disputes": tuple(_show_dispute(one, then) for one in sensitivity.disputes),
         "leavings": tuple(
             dataclasses.replace(one, record="") if one.record in then.kept_apart else one
-            for one in settling.leavings
+            for one in sensitivity.leavings
         ),
     }
 

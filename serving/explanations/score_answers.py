@@ -5,8 +5,6 @@ score had read it. While the case is looked at without anything of the model, ea
 why.
 """
 
-import dataclasses
-
 import numpy as np
 
 from features.history.columns import History
@@ -36,7 +34,6 @@ from serving.explanations.texts import (
     describe_movement,
     put_first,
 )
-from serving.schemas import ReasonOut
 
 
 def answer_reasons(asked: Explaining, score_key: str | None) -> ReasonsOut:
@@ -51,11 +48,11 @@ def answer_reasons(asked: Explaining, score_key: str | None) -> ReasonsOut:
     return ReasonsOut(
         **asked.describe(then),
         leading_outcome=leading or None,
-        estimates=list(advice.estimates),
-        reasons=[ReasonOut(**dataclasses.asdict(one)) for one in advice.reasons],
-        counter_reasons=[ReasonOut(**dataclasses.asdict(one)) for one in advice.counter_reasons],
-        families=list(families),
-        unknowns=list(advice.unknowns),
+        estimates=advice.estimates,
+        reasons=advice.reasons,
+        counter_reasons=advice.counter_reasons,
+        families=families,
+        unknowns=advice.unknowns,
         file=describe_file(report_file(bundle, history, case, as_of_us)),
     )
 
@@ -68,10 +65,10 @@ def answer_incidents(asked: Explaining, score_key: str | None) -> IncidentsOut:
     found = explain_incidents(*_take(then))
     return IncidentsOut(
         **asked.describe(then),
-        outcomes=[
+        outcomes=tuple(
             describe_incidents(one, then, asked.face)
             for one in put_first(then.score.leading_outcome, found)
-        ],
+        ),
     )
 
 
@@ -81,8 +78,7 @@ def answer_movement(asked: Explaining, score_key: str | None, from_key: str | No
         return MovementOut(**asked.withhold())
     after = asked.open(score_key)
     before = asked.open_earlier(after.score, from_key)
-    unit = asked.service.need_unit()
-    ledger = find_ledger(asked.connection, before.score, after.score, unit)
+    ledger = find_ledger(asked.connection, before.score, after.score)
     moved = explain_movement(before.moment, after.moment)
     return MovementOut(
         **asked.describe(after),
@@ -93,10 +89,10 @@ def answer_movement(asked: Explaining, score_key: str | None, from_key: str | No
             catalogue_digest=before.score.catalogue_digest,
             engine_version=before.score.engine_version,
         ),
-        outcomes=[
+        outcomes=tuple(
             describe_movement(one, before, after)
             for one in put_first(after.score.leading_outcome, moved)
-        ],
+        ),
         rank=None if ledger is None else describe_ledger(ledger, asked.face),
     )
 
@@ -107,7 +103,7 @@ def answer_questions(asked: Explaining, score_key: str | None) -> OpenQuestionsO
         return OpenQuestionsOut(**asked.withhold())
     then = asked.open(score_key)
     found = list_open_questions(*_take(then))
-    return OpenQuestionsOut(**asked.describe(then), questions=list(found))
+    return OpenQuestionsOut(**asked.describe(then), questions=found)
 
 
 def _take(then: FileThen) -> tuple[Bundle, History, int, int]:

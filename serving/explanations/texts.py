@@ -40,8 +40,8 @@ def describe_file(report: FileReport) -> FileOut:
     return FileOut(
         thin=None if mark is None else mark.thin,
         strange=None if mark is None else mark.strange,
-        sentences=list(report.sentences),
-        unusual=list(report.unusual),
+        sentences=report.sentences,
+        unusual=report.unusual,
     )
 
 
@@ -54,7 +54,7 @@ def describe_incidents(
         sentence=reasons.sentence,
         log_odds=reasons.log_odds,
         answers=reasons.answers,
-        shares=[_describe_incident(one, then, face) for one in reasons.shown],
+        shares=tuple(_describe_incident(one, then, face) for one in reasons.shown),
         pattern=reasons.pattern,
         others=reasons.others,
         n_units=reasons.n_units,
@@ -66,7 +66,7 @@ def _describe_incident(one: IncidentShare, then: FileThen, face: Clockface) -> I
         sentence=one.unit.sentence,
         first_at=face.show(one.unit.first_us),
         last_at=face.show(one.unit.last_us),
-        records=list(then.name_records(one.unit.records)),
+        records=then.name_records(one.unit.records),
         share=one.share,
         alone=one.alone,
         left_out=one.left_out,
@@ -81,17 +81,16 @@ def describe_movement(movement: Movement, before: FileThen, after: FileThen) -> 
         sentence=movement.sentence,
         before=movement.before,
         after=movement.after,
-        shares=[_describe_switch(share, before, after) for share in movement.shares],
+        shares=tuple(_describe_switch(share, before, after) for share in movement.shares),
     )
 
 
 def _describe_switch(share: SwitchShare, before: FileThen, after: FileThen) -> SwitchOut:
-    records = before.name_records(after.name_records(share.records))
     return SwitchOut(
         switch=share.switch,  # type: ignore[arg-type]
         share=share.share,
         sentence=share.sentence,
-        records=list(records),
+        records=before.name_records(after.name_records(share.records)),
     )
 
 
@@ -102,6 +101,6 @@ def describe_ledger(found: ListLedger, face: Clockface) -> RankOut:
         before_opened_at=face.show(found.before.opened_at_us),
         after_sitting=found.after.key,
         after_opened_at=face.show(found.after.opened_at_us),
-        sentences=list(found.ledger.sentences),
+        sentences=tuple(found.ledger.sentences),
         **dataclasses.asdict(found.ledger),
     )

@@ -98,7 +98,7 @@ def read_webhooks(settings: Settings) -> dict[bool, Webhook]:
     """Return where messages go: of ordinary cases under ``False``, of sealed ones under ``True``.
 
     A receiver of all messages would learn that there is a sealed case, so that those of sealed
-    cases go to an address of their own or nowhere: they stand on the page of the people named.
+    cases go to an address of their own or nowhere: they are on the page of the people named.
 
     Raises
     ------
@@ -182,6 +182,7 @@ def _deliver(
         status = asyncio.run(_send(webhook, message, timeout_s))
         _note(store, message, status, now_us)
         sent, failed = sent + (status == "delivered"), failed + (status != "delivered")
+        # The receiver is away: every further message would wait out its time as well.
         if status in _NO_ANSWER:
             break
     return Delivered(sent, failed)
@@ -227,6 +228,7 @@ def _claim_next(store: Store, now_us: int, *, sealed: bool) -> _Message | None:
         if connection.execute(due).first() is None:
             return None  # a look does not hold up those who write
     with store.writing() as writing:
+        # A second worker takes the next message instead of waiting for this one.
         locked = due.with_for_update(skip_locked=True, of=deliveries)
         row = writing.connection.execute(locked).first()
         if row is None:
@@ -283,6 +285,7 @@ def _name_status(status: int) -> str:
 
 def _note(store: Store, message: _Message, status: str, now_us: int) -> None:
     """Keep how sending went, unless the claim has lapsed and the message is another's."""
+    # No power above the sixth is needed: 2 ** 6 minutes is above the longest wait already.
     wait_minutes = min(2 ** min(message.attempts - 1, 6), _MOST_WAIT_MINUTES)
     is_done = status == "delivered"
     with store.writing() as writing:

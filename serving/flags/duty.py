@@ -4,26 +4,31 @@ It stands outside the list's capacity. An acknowledgement says that a person has
 decides nothing and discharges nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select
+from pydantic import Field
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select
 
+from features.catalogue.declarations import Flag
 from features.contract.moments import format_moment
 from serving.access.visibility import EVERYTHING, Sight
 from serving.errors import ServiceError
-from serving.flags.flags import is_standing
-from serving.persons import Person, read_person
+from serving.flags.flags import is_standing, word_flag
+from serving.persons import Person, describe_person, read_person
+from serving.schemas import NOT_SENT, PersonOut
 from serving.standing.record_fates import IN_FORCE, read_record_fates
 from serving.store.database import Writing
-from serving.store.opaque_keys import is_key, make_bad_cursor
-from serving.store.paging import Page, cut_page
+from serving.store.opaque_keys import is_key
+from serving.store.paging import Page, comes_after, cut_page, find_named, make_bad_cursor
+from serving.store.row_text import Clockface
 from serving.store.schema import acknowledgements, case_keys, flag_raisings, unit
 
 MOST_ITEMS: Final = 500
 DUTY_ROLES: Final = ("duty", "administrator")
 Section = Literal["waiting", "acknowledged"]
+_ORDER: Final = (flag_raisings.c.due_at_us, flag_raisings.c.raising_key)
 _SECTIONS: Final[tuple[Section, ...]] = ("waiting", "acknowledged")
 PROCEDURE: Final = (
     "Follow your force's own procedure for risk to life first. This queue never replaces it: an "
@@ -44,37 +49,32 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True)
-class DutyItem:
-    """One urgent flag raised by one record.
-
-    Parameters
-    ----------
-    raising_key
-        Key of the raising, by which it is acknowledged.
-    case_key, case_id
-        The case; ``case_id`` is ``None`` once that was erased.
-    flag, record_id
-        The flag and the record that raised it; ``record_id`` is empty where there is none.
-    fate
-        What became of the record since: ``in_force``, ``corrected`` or ``withdrawn``.
-    raised_at_us, due_at_us
-        When it was raised, and until when it is to be acknowledged; microseconds UTC.
-    overdue
-        Whether that time has passed without anybody acknowledging it.
-    acknowledgement
-        Who has seen it; ``None`` while nobody has.
-    """
+class AcknowledgementOut:
+    """Who has seen an urgent flag, and when, as it is sent."""
 
     raising_key: str
-    case_key: str
+    person: PersonOut
+    acknowledged_at: str
+    note: str | None
+    procedure: Annotated[str, Field(description="What this never replaces.")]
+
+
+@dataclass(frozen=True)
+class DutyItem:
+    """One urgent flag raised by one record; overdue while nobody has seen it in time."""
+
+    raising_key: str
+    key: str
     case_id: str | None
     flag: str
-    record_id: str
-    fate: str
-    raised_at_us: int
-    due_at_us: int
+    wording: str
+    record: str | None
+    record_fate: Annotated[str, Field(description="in_force, corrected or withdrawn; flag stands.")]
+    raised_at: str
+    due_at: str
     overdue: bool
-    acknowledgement: Acknowledgement | None
+    acknowledgement: AcknowledgementOut | None
+    due_at_us: Annotated[int, NOT_SENT]
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,14 @@ class DutyQueue(Page["DutyItem", str]):
 def read_queue(
     connection: Connection,
     now_us: int,
+    flags: Mapping[str, Flag],
+    face: Clockface,
     *,
     cursor: str | None = None,
     size: int = MOST_ITEMS,
     sight: Sight = EVERYTHING,
 ) -> DutyQueue:
-    """Return the urgent flags that stand: those nobody acknowledged first, oldest due first.
+    """Return the open urgent flags: those nobody acknowledged first, oldest due first.
 
     Parameters
     ----------
@@ -110,6 +112,10 @@ def read_queue(
         A transaction that sees one state of the store.
     now_us
         The moment, microseconds UTC; what is due at it or before is overdue.
+    flags
+        The catalogue's, by name: their wordings.
+    face
+        Tells moments.
     cursor
         ``next_cursor`` of the part before; the beginning where absent.
     size
@@ -130,7 +136,7 @@ def read_queue(
     page = cut_page(found, size, _write_cursor)
     waiting, overdue, acknowledged = _count(connection, now_us, sight)
     return DutyQueue(
-        items=_describe(connection, page.items, now_us),
+        items=_describe(connection, page.items, now_us, flags, face),
         n_waiting=waiting,
         n_overdue=overdue,
         n_acknowledged=acknowledged,
@@ -154,11 +160,10 @@ def _belongs(section: Section) -> ColumnElement[bool]:
 def _read_section(
     connection: Connection,
     section: Section,
-    after: tuple[int, str] | None,
+    after: Row[Any] | None,
     size: int,
     sight: Sight,
 ) -> list[Row[Any]]:
-    due, key = flag_raisings.c.due_at_us, flag_raisings.c.raising_key
     query = (
         select(
             flag_raisings,
@@ -167,13 +172,13 @@ def _read_section(
             acknowledgements.c.acknowledged_at_us,
         )
         .outerjoin(case_keys, case_keys.c.case_key == flag_raisings.c.case_key)
-        .outerjoin(acknowledgements, acknowledgements.c.raising_key == key)
+        .outerjoin(acknowledgements, acknowledgements.c.raising_key == flag_raisings.c.raising_key)
         .where(_belongs(section), sight.of_key(connection, flag_raisings.c.case_key))
-        .order_by(due, key)
+        .order_by(*_ORDER)
         .limit(size)
     )
     if after is not None:
-        query = query.where(or_(due > after[0], and_(due == after[0], key > after[1])))
+        query = query.where(comes_after(_ORDER, after))
     return list(connection.execute(query).all()) if size > 0 else []
 
 
@@ -193,27 +198,46 @@ def _count(connection: Connection, now_us: int, sight: Sight) -> tuple[int, int,
 
 
 def _describe(
-    connection: Connection, rows: Sequence[Row[Any]], now_us: int
+    connection: Connection,
+    rows: Sequence[Row[Any]],
+    now_us: int,
+    flags: Mapping[str, Flag],
+    face: Clockface,
 ) -> tuple[DutyItem, ...]:
     fates = read_record_fates(connection, [(row.case_key, row.record_id) for row in rows])
     return tuple(
         DutyItem(
             raising_key=row.raising_key,
-            case_key=row.case_key,
+            key=row.case_key,
             case_id=row.case_id,
             flag=row.flag,
-            record_id=row.record_id,
-            fate=fates.get((row.case_key, row.record_id), IN_FORCE),
-            raised_at_us=row.raised_at_us,
-            due_at_us=row.due_at_us,
+            wording=word_flag(flags, row.flag),
+            record=row.record_id or None,
+            record_fate=fates.get((row.case_key, row.record_id), IN_FORCE),
+            raised_at=face.show(row.raised_at_us),
+            due_at=face.show(row.due_at_us),
             overdue=row.acknowledged_at_us is None and row.due_at_us <= now_us,
-            acknowledgement=None if row.acknowledged_at_us is None else _describe_seen(row),
+            acknowledgement=None
+            if row.acknowledged_at_us is None
+            else describe_seen(_read_seen(row), face),
+            due_at_us=row.due_at_us,
         )
         for row in rows
     )
 
 
-def _describe_seen(row: Row[Any]) -> Acknowledgement:
+def describe_seen(seen: Acknowledgement, face: Clockface) -> AcknowledgementOut:
+    """Return an acknowledgement as it is sent."""
+    return AcknowledgementOut(
+        raising_key=seen.raising_key,
+        person=describe_person(seen.person),
+        acknowledged_at=face.show(seen.at_us),
+        note=seen.note,
+        procedure=PROCEDURE,
+    )
+
+
+def _read_seen(row: Row[Any]) -> Acknowledgement:
     person = read_person(row)
     return Acknowledgement(row.raising_key, person, row.acknowledged_at_us, row.note)
 
@@ -226,20 +250,19 @@ def _write_cursor(row: Row[Any]) -> str:
 
 def _read_cursor(
     connection: Connection, cursor: str | None, sight: Sight
-) -> tuple[Section, tuple[int, str] | None]:
+) -> tuple[Section, Row[Any] | None]:
     if cursor is None:
         return "waiting", None
     sections = {section[0]: section for section in _SECTIONS}
     section, key = sections.get(cursor[:1]), cursor[1:]
-    if section is None or not is_key(key):
+    if section is None:
         raise make_bad_cursor()
-    query = select(flag_raisings.c.due_at_us).where(
-        flag_raisings.c.raising_key == key, sight.of_key(connection, flag_raisings.c.case_key)
+    query = select(*_ORDER).where(
+        flag_raisings.c.raising_key == key,
+        flag_raisings.c.due_at_us.is_not(None),
+        sight.of_key(connection, flag_raisings.c.case_key),
     )
-    due_at_us = connection.execute(query).scalar_one_or_none()
-    if due_at_us is None:
-        raise make_bad_cursor()
-    return section, (due_at_us, key)
+    return section, find_named(connection, key, query)
 
 
 def acknowledge(
@@ -262,12 +285,13 @@ def acknowledge(
             "sign in with the duty role, or tell the person on duty",
         )
     _check_urgent(writing.connection, raising_key)
+    # Others wait from here: of two who acknowledge at once the first stands.
     seq = writing.take_seq()
     there = writing.connection.execute(
         select(acknowledgements).where(acknowledgements.c.raising_key == raising_key)
     ).one_or_none()
     if there is not None:
-        first = _describe_seen(there)
+        first = _read_seen(there)
         if first.person != person:
             raise _refuse(writing.connection, first)
         return first
@@ -294,9 +318,8 @@ def _check_urgent(connection: Connection, raising_key: str) -> None:
 
 def _refuse(connection: Connection, first: Acknowledgement) -> ServiceError:
     zone = connection.execute(select(unit.c.time_zone)).scalar_one()
-    who = f"{first.person.name} ({first.person.role}, {first.person.agency})"
     return ServiceError(
         "already_acknowledged",
-        f"{who} acknowledged this flag at {format_moment(first.at_us, zone)}",
+        f"{first.person.in_full} acknowledged this flag at {format_moment(first.at_us, zone)}",
         "nothing is left to acknowledge; speak to that person",
     )

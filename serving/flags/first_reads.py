@@ -5,24 +5,29 @@ on a list play no part here.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, true
 
 from features.contract.moments import format_moment
 from serving.access.visibility import EVERYTHING, Sight
 from serving.errors import ServiceError
 from serving.persons import Person, read_person
+from serving.schemas import NOT_SENT
 from serving.standing.standings import StandingRules
 from serving.standing.states import plain_state
 from serving.store.database import Writing
-from serving.store.opaque_keys import is_key, make_bad_cursor
-from serving.store.paging import Page, cut_page
+from serving.store.opaque_keys import is_key
+from serving.store.paging import Page, comes_after, cut_page, find_named
+from serving.store.row_text import Clockface
 from serving.store.schema import case_keys, cases, first_reads, standings, unit
 
 MOST_ITEMS: Final = 500
 _NOT_READERS: Final = ("data_scientist", "auditor")
 """Roles that look at a case for another purpose than to act on it."""
+_due: Final = standings.c.first_read_due_us
+_unread: Final = standings.c.first_read_at_us.is_(None)
+_ORDER: Final = (_due, standings.c.case_key)
 
 
 @dataclass(frozen=True)
@@ -37,28 +42,17 @@ class FirstRead:
 
 @dataclass(frozen=True)
 class UnreadCase:
-    """A case that nobody has read yet.
+    """A case that nobody has read yet; overdue once the time for it has passed."""
 
-    Parameters
-    ----------
-    case_key, case_id
-        The case; ``case_id`` is ``None`` once that was erased.
-    area, referral_source, state
-        As its standing has them.
-    arrived_at_us, due_at_us
-        When it arrived, and until when it is to be read; microseconds UTC.
-    overdue
-        Whether that time has passed.
-    """
-
-    case_key: str
+    key: str
     case_id: str | None
     area: str | None
     referral_source: str | None
     state: str
-    arrived_at_us: int
-    due_at_us: int
+    arrived_at: str
+    due_at: str
     overdue: bool
+    due_at_us: Annotated[int, NOT_SENT]
 
 
 @dataclass(frozen=True)
@@ -164,10 +158,9 @@ def add_first_read(
 
 def _refuse(connection: Connection, first: FirstRead) -> ServiceError:
     zone = connection.execute(select(unit.c.time_zone)).scalar_one()
-    who = f"{first.person.name} ({first.person.role}, {first.person.agency})"
     return ServiceError(
         "already_read",
-        f"{who} read this case first, at {format_moment(first.read_at_us, zone)}",
+        f"{first.person.in_full} read this case first, at {format_moment(first.read_at_us, zone)}",
         "nothing is left to record; a decision or a view tells what you think of it",
     )
 
@@ -175,7 +168,9 @@ def _refuse(connection: Connection, first: FirstRead) -> ServiceError:
 def read_unread(
     connection: Connection,
     now_us: int,
+    face: Clockface,
     *,
+    overdue: bool | None = None,
     cursor: str | None = None,
     size: int = MOST_ITEMS,
     sight: Sight = EVERYTHING,
@@ -188,6 +183,10 @@ def read_unread(
         A transaction that sees one state of the store.
     now_us
         The moment, microseconds UTC; what is due at it or before is overdue.
+    face
+        Tells moments.
+    overdue
+        Only those overdue, or only those that are not; all of them where ``None``.
     cursor
         ``next_cursor`` of the part before; the beginning where absent.
     size
@@ -200,65 +199,23 @@ def read_unread(
     ServiceError
         If the cursor is none (422).
     """
-    return _read_part(connection, now_us, true(), cursor, size, sight)
-
-
-def read_overdue(
-    connection: Connection,
-    now_us: int,
-    *,
-    cursor: str | None = None,
-    size: int = MOST_ITEMS,
-    sight: Sight = EVERYTHING,
-) -> UnreadCases:
-    """Return the unread cases whose time has passed; see :func:`read_unread`."""
-    return _read_part(connection, now_us, _due <= now_us, cursor, size, sight)
-
-
-def read_due(
-    connection: Connection,
-    now_us: int,
-    *,
-    cursor: str | None = None,
-    size: int = MOST_ITEMS,
-    sight: Sight = EVERYTHING,
-) -> UnreadCases:
-    """Return the unread cases whose time still runs; see :func:`read_unread`."""
-    return _read_part(connection, now_us, _due > now_us, cursor, size, sight)
-
-
-_due: Final = standings.c.first_read_due_us
-_unread: Final = standings.c.first_read_at_us.is_(None)
-
-
-def _read_part(
-    connection: Connection,
-    now_us: int,
-    condition: ColumnElement[bool],
-    cursor: str | None,
-    size: int,
-    sight: Sight,
-) -> UnreadCases:
     in_sight = sight.of_key(connection, standings.c.case_key)
+    asked = {None: true(), True: _due <= now_us, False: _due > now_us}[overdue]
     query = (
         select(standings, case_keys.c.case_id)
         .outerjoin(case_keys, case_keys.c.case_key == standings.c.case_key)
-        .where(_unread, condition, in_sight, _after(connection, cursor, in_sight))
-        .order_by(_due, standings.c.case_key)
+        .where(_unread, asked, in_sight, _after(connection, cursor, in_sight))
+        .order_by(*_ORDER)
         .limit(size + 1)
     )
     # A key alone: a moment of a case in an address would be case data.
-    page = cut_page(connection.execute(query).all(), size, _name_row)
+    page = cut_page(connection.execute(query).all(), size, lambda row: str(row.case_key))
     return UnreadCases(
-        items=tuple(_describe(row, now_us) for row in page.items),
+        items=tuple(_describe(row, now_us, face) for row in page.items),
         n_due=_count(connection, _due > now_us, in_sight),
         n_overdue=_count(connection, _due <= now_us, in_sight),
         next_cursor=page.next_cursor,
     )
-
-
-def _name_row(row: Row[Any]) -> str:
-    return str(row.case_key)
 
 
 def _after(
@@ -267,13 +224,8 @@ def _after(
     """Return the condition that a case comes after the one that the cursor names."""
     if cursor is None:
         return true()
-    if not is_key(cursor):
-        raise make_bad_cursor()
-    query = select(_due).where(standings.c.case_key == cursor, in_sight)
-    due_us = connection.execute(query).scalar_one_or_none()
-    if due_us is None:
-        raise make_bad_cursor()
-    return or_(_due > due_us, and_(_due == due_us, standings.c.case_key > cursor))
+    query = select(*_ORDER).where(standings.c.case_key == cursor, in_sight)
+    return comes_after(_ORDER, find_named(connection, cursor, query))
 
 
 def _count(connection: Connection, *where: ColumnElement[bool]) -> int:
@@ -281,14 +233,15 @@ def _count(connection: Connection, *where: ColumnElement[bool]) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _describe(row: Row[Any], now_us: int) -> UnreadCase:
+def _describe(row: Row[Any], now_us: int, face: Clockface) -> UnreadCase:
     return UnreadCase(
-        case_key=row.case_key,
+        key=row.case_key,
         case_id=row.case_id,
         area=row.area,
         referral_source=row.referral_source,
         state=plain_state(row.state),
-        arrived_at_us=row.arrived_at_us,
-        due_at_us=row.first_read_due_us,
+        arrived_at=face.show(row.arrived_at_us),
+        due_at=face.show(row.first_read_due_us),
         overdue=row.first_read_due_us <= now_us,
+        due_at_us=row.first_read_due_us,
     )

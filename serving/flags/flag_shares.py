@@ -16,7 +16,7 @@ section 9)."""
 
 @dataclass(frozen=True)
 class FlagShare:
-    """How widely a flag stands.
+    """How many open cases carry a flag.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class FlagShare:
     urgent
         Whether it was raised as an urgent one.
     cases
-        Open cases on which it stands.
+        Open cases that carry it.
     share
         Their share of all open cases, 0 to 1.
     """
@@ -48,7 +48,7 @@ def count_open(connection: Connection) -> int:
 
 
 def flag_shares(connection: Connection) -> list[FlagShare]:
-    """Return every flag that stands on an open case, the most widely carried first."""
+    """Return every flag that an open case carries, the most widely carried first."""
     cases = func.count(flag_raisings.c.case_key.distinct())
     # The largest of 0 and 1: PostgreSQL has no max of truth values.
     urgent = func.max(flag_raisings.c.urgent.cast(Integer))
@@ -61,6 +61,7 @@ def flag_shares(connection: Connection) -> list[FlagShare]:
     )
     n_open = count_open(connection)
     return [
+        # Never a division by zero: each row has an open case.
         FlagShare(row.flag, bool(row.urgent), row.cases, row.cases / n_open)
         for row in connection.execute(query)
     ]

@@ -1,6 +1,6 @@
-"""Flags: raised by records, and standing until a decision names the record.
+"""Flags: raised by records, and open until a decision names the record.
 
-A raising is one row per case, flag and record. A flag stands while one of its records is not
+A raising is one row per case, flag and record. A flag is open while one of its records is not
 discharged, whatever its window says later and whatever became of the record since: time alone takes
 nothing off the list, and a correction is for a person to weigh.
 """
@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
-from features.catalogue.declarations import Catalogue
+from features.catalogue.declarations import Catalogue, Flag
 from features.engine.plan import Plan
 from features.evidence.records_behind import records_of
 from features.history.columns import History
@@ -64,7 +64,7 @@ class FlagRecord:
 
 @dataclass(frozen=True)
 class StandingFlag:
-    """A flag of a case that stands, with the records that hold it up, oldest raising first."""
+    """An open flag of a case, with the records that hold it open, oldest raising first."""
 
     case_key: str
     flag: str
@@ -95,6 +95,11 @@ class StandingFlag:
     def record_ids(self) -> tuple[str, ...]:
         """Keys of its records."""
         return tuple(record.record_id for record in self.records if record.record_id)
+
+
+def word_flag(flags: Mapping[str, Flag], name: str) -> str:
+    """Return a flag's wording; of one that the catalogue no longer has, its name in words."""
+    return flags[name].wording if name in flags else name.replace("_", " ").capitalize()
 
 
 def raise_flags(
@@ -143,6 +148,7 @@ def raise_flags(
     """
     keys = sorted(set(case_keys))
     found = _find_raised(catalogue, plan or compile_flags(catalogue), history, keys, as_of_us)
+    # Looked up before a row number is taken: from then on all others who write wait.
     if not _leave_new(writing.connection, found):
         return []
     first = writing.take_seq(len(found))
@@ -176,6 +182,7 @@ def _find_raised(
     wanted = np.array(case_keys, dtype=object)
     cases = np.searchsorted(history.case_id, wanted)
     there = cases < len(history)
+    # A place may lie past the end; only one within can be compared.
     there[there] = history.case_id[cases[there]] == wanted[there]
     if not there.all():
         raise KeyError("a case is not in the history")
@@ -214,7 +221,7 @@ def is_standing() -> ColumnElement[bool]:
 def standing_flags(
     connection: Connection, case_keys: Collection[str]
 ) -> dict[str, list[StandingFlag]]:
-    """Return the flags of some cases that stand, urgent ones first, then those raised first.
+    """Return the open flags of some cases, urgent ones first, then those raised first.
 
     Returns
     -------
@@ -227,7 +234,7 @@ def standing_flags(
 def collect_standing(
     connection: Connection, condition: ColumnElement[bool]
 ) -> dict[str, list[StandingFlag]]:
-    """Return the flags whose raisings meet a condition and stand; see :func:`standing_flags`."""
+    """Return the open flags whose raisings meet a condition; see :func:`standing_flags`."""
     query = (
         select(flag_raisings, acknowledgements.c.acknowledged_at_us, acknowledgements.c.person)
         .outerjoin(acknowledgements, acknowledgements.c.raising_key == flag_raisings.c.raising_key)
@@ -247,6 +254,7 @@ def collect_standing(
             _describe_record(row, fates.get((case_key, row.record_id), IN_FORCE))
             for row in raisings
         )
+        # By its latest raising: a later catalogue may have changed whether the flag is urgent.
         urgent = bool(raisings[-1].urgent)
         found.setdefault(case_key, []).append(StandingFlag(case_key, flag, urgent, records))
     return found
@@ -273,7 +281,7 @@ def discharge(
     *,
     raisings: Mapping[tuple[str, str], str] | None = None,
 ) -> list[str]:
-    """Discharge exactly the named flags and records of a case; the others stand.
+    """Discharge exactly the named flags and records of a case; the others stay open.
 
     The caller brings the case's standing up to date.
 
@@ -296,7 +304,7 @@ def discharge(
     Raises
     ------
     ServiceError
-        If one of them does not stand (422); nothing is discharged then.
+        If one of them is not open (422); nothing is discharged then.
     """
     pairs = list(named)
     if not pairs:
@@ -324,11 +332,11 @@ def _read_open(connection: Connection, case_key: str) -> dict[tuple[str, str], s
 
 
 def _refuse(numbers: Sequence[int]) -> ServiceError:
-    remedy = "name a flag that stands and a record that raised it, as the case shows them"
-    noun = "flag does" if len(numbers) == 1 else "flags do"
+    remedy = "name an open flag and a record that raised it, as the case shows them"
+    noun = "flag is" if len(numbers) == 1 else "flags are"
     return ServiceError(
         "flag_not_standing",
-        f"{len(numbers)} named {noun} not stand on this case",
+        f"{len(numbers)} named {noun} not open on this case",
         "read the case again; somebody may have decided meanwhile",
         [
             RequestProblem(where=f"discharges[{n}]", code="flag_not_standing", remedy=remedy)

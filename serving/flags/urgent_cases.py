@@ -1,6 +1,6 @@
-"""The duty queue by case: all urgent flags of a case that stand, together, overdue ones first.
+"""The duty queue by case: all open urgent flags of a case together, overdue ones first.
 
-A case is where its flag that is due first stands, and all its flags stand with it, those that
+A case has the place of its flag that is due first, and all its flags are with it, those that
 somebody has seen as well. Nothing here acknowledges anything.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
 
 from serving.access.visibility import Sight
 from serving.flags.duty import Acknowledgement
@@ -17,8 +17,7 @@ from serving.flags.named_records import NamedRecord, read_named_records
 from serving.persons import read_person
 from serving.standing.record_fates import IN_FORCE, read_record_fates
 from serving.store.lookups import is_among
-from serving.store.opaque_keys import is_key, make_bad_cursor
-from serving.store.paging import Page, cut_page
+from serving.store.paging import Page, comes_after, cut_page, find_named
 from serving.store.schema import acknowledgements, case_keys, flag_raisings, standings
 
 CASES_PER_PAGE: Final = 30
@@ -53,7 +52,7 @@ class UrgentFlag:
 
 @dataclass(frozen=True)
 class UrgentCase:
-    """A case with urgent flags that stand.
+    """A case with open urgent flags.
 
     Parameters
     ----------
@@ -102,7 +101,7 @@ class UrgentPage(Page["UrgentCase", str]):
 def read_urgent(
     connection: Connection, now_us: int, sight: Sight, cursor: str | None = None
 ) -> UrgentPage:
-    """Return cases with urgent flags that stand, those due longest first.
+    """Return cases with open urgent flags, those due longest first.
 
     Parameters
     ----------
@@ -137,6 +136,7 @@ def _stands(connection: Connection, sight: Sight) -> ColumnElement[bool]:
 def _read_order(connection: Connection, sight: Sight, cursor: str | None) -> list[Row[Any]]:
     """Return the keys of cases in order, one more than a page holds."""
     seen = acknowledgements.c.raising_key.is_not(None)
+    # Without an else it is NULL for flags that were acknowledged, which the minimum leaves out.
     waiting_due = func.min(case((~seen, flag_raisings.c.due_at_us)))
     cases = (
         select(
@@ -152,11 +152,8 @@ def _read_order(connection: Connection, sight: Sight, cursor: str | None) -> lis
     part, due, key = cases.c.part, cases.c.due, cases.c.case_key
     query = select(key, part, due).order_by(part, due, key).limit(CASES_PER_PAGE + 1)
     if cursor is not None:
-        at = connection.execute(select(part, due).where(key == cursor)).one_or_none()
-        if at is None or not is_key(cursor):
-            raise make_bad_cursor()
-        later = or_(due > at.due, and_(due == at.due, key > cursor))
-        query = query.where(or_(part > at.part, and_(part == at.part, later)))
+        at = find_named(connection, cursor, select(part, due).where(key == cursor))
+        query = query.where(comes_after((part, due, key), (at.part, at.due, cursor)))
     return list(connection.execute(query))
 
 

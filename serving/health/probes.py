@@ -1,5 +1,7 @@
 """Whether the service is well: for those who run it, without anything of a case."""
 
+from dataclasses import asdict
+
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -36,9 +38,9 @@ def add_probes(app: FastAPI, registry: CollectorRegistry, readiness: Readiness) 
     @app.get("/readyz", tags=["probes"], responses={503: {"model": ReadyOut}})
     def readyz() -> JSONResponse:
         """Say whether everything is there to do the work, and what is not, by name alone."""
-        missing = list(readiness.find_missing())
+        missing = tuple(readiness.find_missing())
         body = ReadyOut(ready=not missing, missing=missing)
-        return JSONResponse(body.model_dump(), status_code=503 if missing else 200)
+        return JSONResponse(asdict(body), status_code=503 if missing else 200)
 
     @app.get("/metrics", include_in_schema=False)
     def metrics(request: Request) -> Response:

@@ -109,7 +109,7 @@ def is_reachable(store: Store) -> bool:
 
 
 def may_write_books(store: Store) -> bool:
-    """Return whether lines could be added to both audit books, with the key they were begun with.
+    """Return whether lines could be added to both logs, with the key they were begun with.
 
     Nothing is written and no lock is taken, so that a probe holds up nobody.
     """

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from features.contract.yaml_file import Entry, read_yaml, version
-from features.errors import ConfigError
+from features.contract.yaml_file import Entry, read_content, read_yaml, version
 from serving.identity.access_groups import AccessTable
 
 
@@ -25,13 +24,8 @@ def load_access_file(path: Path) -> AccessTable:
     CatalogueError
         If it does not pass its check; every problem is told, with its line.
     """
-    try:
-        content = path.read_bytes()
-    except OSError:
-        raise ConfigError(
-            "access_file cannot be read; name the YAML file of who may what"
-        ) from None
-    return parse_access_file(content, path.name)
+    absent = "access_file cannot be read; name the YAML file of who may what"
+    return parse_access_file(read_content(path, absent), path.name)
 
 
 def parse_access_file(content: bytes, name: str) -> AccessTable:

@@ -122,6 +122,7 @@ def _walk_items(items: Plain, key: str) -> Iterator[tuple[int, frozenset[str]]]:
 def _find_unreached(people: Plain) -> Iterator[Found]:
     above: frozenset[str] = frozenset()
     for number, groups in _walk_items(people, "groups"):
+        # The first entry that matches applies (ADR 17), so that this one never can.
         if groups and groups <= above:
             path = ("people", number, "groups")
             yield path, "never reached: every group of it has a role above"

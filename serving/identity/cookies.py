@@ -53,6 +53,7 @@ class Cookie:
 
     def drop(self, response: Response) -> None:
         """Have the browser forget the value."""
+        # As it was set: a browser takes a `__Host-` name back only with the same attributes.
         response.delete_cookie(
             self.name, path="/", secure=self.is_secure, httponly=True, samesite=self.same_site
         )

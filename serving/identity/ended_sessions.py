@@ -77,6 +77,8 @@ class StoredEndings:
                 connection.execute(delete(ended_sessions).where(ended_sessions.c.until_us < now_us))
                 row = {"session": name, "until_us": until_us}
                 connection.execute(insert(ended_sessions).values(row))
+        # Left to the database: of two servers that end a name at once, one is told that it was
+        # good.
         except IntegrityError:
             return False
         return True

@@ -34,6 +34,7 @@ from serving.persons import Person
 FLOW_SECONDS: Final = 600
 """How long a person may take at the provider."""
 SCOPE: Final = "openid profile"
+# One key signs sessions as well: by the salt neither passes for the other.
 _SALT: Final = "caselight sign-in under way"
 _SECRET_BYTES: Final = 32
 _SECOND_US: Final = 1_000_000
@@ -167,8 +168,10 @@ class CodeFlow:
         if flow is None or not hmac.compare_digest(flow.state.encode(), state.encode()):
             raise _refuse("not_begun", "this sign-in was not begun here, or it took too long")
         until_s = flow.begun_s + FLOW_SECONDS + 1
+        # Used up before the answer is looked at: a refused one is not tried again either.
         if not self._endings.add(f"flow.{flow.number}", until_s * _SECOND_US):
             raise _refuse("finished_before", "this sign-in was finished before")
+        # A provider that names itself on the way back must be ours (RFC 9207); many name nothing.
         if error or not code or issuer not in ("", self._issuer.address):
             raise _refuse("issuer_refused", _NOT_SIGNED_IN)
         return Came(self._identify(flow, code), flow.ends, flow.ends_begun_s)
@@ -239,10 +242,12 @@ class CodeFlow:
             content = self._serializer.loads(value)
         except BadData:
             return None
+        # By exact type: a truth value is a whole number too.
         if not isinstance(content, list) or [type(part) for part in content] != _SHAPE:
             return None
         flow = _Flow(*content)
         age_s = self._clock() // _SECOND_US - flow.begun_s
+        # Below zero where it was begun on a server whose clock is ahead.
         return flow if -self._openid.rules.skew_s <= age_s <= FLOW_SECONDS else None
 
 

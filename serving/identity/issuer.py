@@ -127,6 +127,7 @@ class Issuer:
 
     def _renew(self, now_us: int) -> Provider | None:
         asked_us = self._asked_us
+        # Below zero the clock was set back, which must not stop the asking.
         if asked_us is not None and 0 <= now_us - asked_us < PAUSE_S * _SECOND_US:
             return None
         self._asked_us = now_us
@@ -166,6 +167,7 @@ def _ask(address: str, now_us: int) -> Provider:
 
 
 def _fetch(client: httpx2.Client, address: str) -> dict[str, Any]:
+    # The time-out of the client is for each piece; this one is for the whole answer.
     until = time.monotonic() + _DEADLINE_S
     content = b""
     with client.stream("GET", address, headers={"accept": "application/json"}) as response:

@@ -122,6 +122,7 @@ class Sessions:
 
     def end_number(self, number: str, begun_s: int) -> None:
         """Refuse the session of a number, begun at a moment (seconds), until it is too old."""
+        # As long as any server could still take it, whatever its clock says.
         until_s = begun_s + self._longest_s + self._skew_s + 1
         self._endings.add(number, until_s * _SECOND_US)
 

@@ -28,6 +28,7 @@ TYPES: Final = (None, "jwt", "at+jwt", "application/at+jwt")
 """What a token may say that it is; one that ends sessions, say, proves nobody's sign-in."""
 _MOST_CHARACTERS: Final = 32_000
 _MOST_HEADER_CHARACTERS: Final = 8_000
+# Each try is work, and anybody can send a token that fits no key.
 _MOST_KEYS_TRIED: Final = 4
 _PARTS: Final = 3
 
@@ -65,6 +66,7 @@ def open_token(token: str, issuer: Issuer) -> dict[str, Any]:
     known = issuer.read()
     claims = _try_keys(token, find_keys(known.keys, kid))
     if claims is None:
+        # The key may be newer than what is known; forged tokens make this ask only once a while.
         newer = issuer.read_again(known)
         claims = None if newer is None else _try_keys(token, find_keys(newer.keys, kid))
     if claims is None:
@@ -77,9 +79,11 @@ def _read_header(token: str) -> dict[str, Any]:
     parts = token.split(".")
     if len(token) > _MOST_CHARACTERS or not token.isascii():
         raise UntrustedToken
+    # The last part empty would be a token that nobody signed.
     if len(parts) != _PARTS or not all(parts):
         raise UntrustedToken
     try:
+        # Tokens leave out the padding that the decoder asks for (RFC 7515).
         header = read_json(urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)))
     except ValueError:
         raise UntrustedToken from None

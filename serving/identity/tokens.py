@@ -56,6 +56,7 @@ class TokenReader:
         """
         claims = self._open(token)
         try:
+            # Which of the two it is shows only in whom it was made for, so the one is tried first.
             self.check_id_token(claims)
         except UntrustedToken:
             return self._identify_bearer(claims)

@@ -1,12 +1,15 @@
-"""Whether a store is whole: its schema, its order, its references, and where cases stand."""
+"""Whether a store is whole: its schema, its order, its references, and the status of cases."""
 
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Table, exists, func, select, union_all
 
+from features.contract.tables import RESERVED_KINDS
 from serving.standing.standings import StandingRules, check_standings
+from serving.standing.states import MERGED, either
 from serving.store import schema
 from serving.store.database import Store
+from serving.store.record_conditions import is_for_all
 from serving.store.upgrading import SchemaFault, check_looks, check_schema
 
 _NOT_OF_CASES: Final = (
@@ -113,6 +116,28 @@ def _count(
         return []
     problem = f"{n_lost:,} rows of {table.name} name a row of {target.name} that is not there"
     return [SchemaFault(problem, _BACKUP)]
+
+
+def count_known_since_merge(connection: Connection, rules: StandingRules | None = None) -> int:
+    """Return how many merged cases have records of conduct that came to be known since; they stay
+    closed, as :func:`features.history.open_cases.count_known_since_closing` counts them.
+    """
+    events, merge = schema.events, schema.events.alias()
+    work_kinds = (rules or StandingRules()).work_kinds
+    known_since = exists().where(
+        events.c.case_key == merge.c.case_key,
+        events.c.recorded_at >= merge.c.recorded_at,
+        events.c.kind.not_in((*RESERVED_KINDS, *work_kinds)),
+        is_for_all(),
+    )
+    closed = exists().where(
+        schema.standings.c.case_key == merge.c.case_key,
+        schema.standings.c.state.in_(either("closed")),
+    )
+    query = select(func.count(merge.c.case_key.distinct())).where(
+        merge.c.kind == MERGED, closed, known_since
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def count_waiting_corrections(connection: Connection) -> int:

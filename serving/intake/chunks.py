@@ -5,6 +5,7 @@ never stored again, and one that was not leaves nothing behind.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -58,7 +59,7 @@ class Chunk:
     last: int
     normal: Normal
     offset: int = 0
-    position: Mapping[str, Any] = field(default_factory=dict)
+    position: Mapping[str, str | int] = field(default_factory=dict)
 
     def leave_out(self, rows_done: int) -> Normal:
         """Return the rows after the first ``rows_done`` of the import."""
@@ -154,7 +155,7 @@ class _Stored:
         }
 
 
-def _say_progress(chunk: Chunk) -> dict[str, Any]:
+def _say_progress(chunk: Chunk) -> dict[str, int | dict[str, str | int]]:
     return {"rows_done": chunk.last, "position": {"row": chunk.last, **chunk.position}}
 
 
@@ -244,6 +245,6 @@ def _clean(cell: Any) -> Any:
         return [_clean(inner) for inner in cell]
     if isinstance(cell, str):
         return cell.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(cell, float) and cell - cell != 0:
+    if isinstance(cell, float) and not math.isfinite(cell):
         return str(cell)
     return cell

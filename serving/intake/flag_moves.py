@@ -1,7 +1,7 @@
-"""Flags that stand on a case that is merged: they stand on the other case from then on.
+"""Open flags of a case that is merged: they are of the other case from then on.
 
-Nobody decides on a merged case, so that what stood on it would stand for ever, in the duty role's
-queue as well.
+Nobody decides on a merged case, so that what is open on it would stay open for ever, in the duty
+role's queue as well.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -75,6 +75,7 @@ def _rename_record(record_id: str, source_key: str, target_key: str, own: Collec
     if record_id == NO_RECORD:
         return record_id
     case_key, found, name = record_id.partition(_LINKED)
+    # Own records first: their keys may hold the same sign.
     if record_id not in own and found:
         return name if case_key == target_key else record_id
     return rename_one(source_key, record_id)
@@ -94,6 +95,7 @@ def _raise(
             "raising_key": keys[row.raising_key],
             "case_key": target_key,
             "record_id": names[row.record_id],
+            # The score that it was raised with is of the other case.
             "score_key": None,
             "stored_seq": seq + number,
         }

@@ -232,6 +232,7 @@ def choose_facts(source: CaseFile, target: CaseFile) -> pd.DataFrame:
     last = source.facts.sort_values(order).drop_duplicates("name", keep="last")
     known = target.facts.groupby("name")["recorded_at"].max().to_dict()
     later = [
+        # Before every moment, where the target has no answer to the question.
         recorded_at > known.get(name, UNREADABLE)
         for name, recorded_at in zip(last["name"], last["recorded_at"], strict=True)
     ]
@@ -241,7 +242,7 @@ def choose_facts(source: CaseFile, target: CaseFile) -> pd.DataFrame:
 def read_people(connection: Connection, case_key: str) -> pd.DataFrame:
     """Return what the audit knows of the persons of a case."""
     query = select_rows("people").where(schema.people.c.case_key == case_key)
-    found: pd.DataFrame = make_frame("people", connection.execute(query).all())
+    found = make_frame("people", connection.execute(query).all())
     return found
 
 

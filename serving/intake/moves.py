@@ -7,7 +7,7 @@ stay as they are, since nothing before the move changes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import pandas as pd
 from sqlalchemy import Connection, insert, select
@@ -25,6 +25,7 @@ from serving.intake.move_records import (
 )
 from serving.intake.records import append_rows
 from serving.persons import Person
+from serving.schemas import NOT_SENT
 from serving.standing.case_facts import find_merged, read_case_records
 from serving.standing.standings import StandingRules
 from serving.standing.states import decide_state
@@ -37,7 +38,7 @@ MoveKind = Literal["merge", "split", "transfer"]
 
 @dataclass(frozen=True)
 class Move:
-    """A move that was made.
+    """A merge, split or transfer that was made.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ class Move:
     case_key: str
     other_case_key: str | None
     records_added: int
-    changed_keys: frozenset[str]
+    changed_keys: Annotated[frozenset[str], NOT_SENT]
 
 
 def merge_cases(

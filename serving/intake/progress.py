@@ -61,6 +61,7 @@ def begin_import(
     )
     if person.role != _ADMINISTRATOR:
         query = query.where(own)
+    # An administrator may go on with anybody's import, and their own comes first.
     first = case((own, 0), else_=1)
     query = query.order_by(first, imports.c.begun_at_us, imports.c.import_key).limit(1)
     with store.writing() as writing:

@@ -4,9 +4,9 @@ The stored row stands, whatever comes. Everything is decided behind the lock on 
 order of rows, so that several servers that store the same rows at once end as one.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 from sqlalchemy import Connection, exists, select, union
@@ -31,6 +31,7 @@ from serving.store.lookups import is_among, list_pairs
 
 RETENTION_CLASS: Final = "standard"
 """Class of a case that nobody has given another one."""
+# No file has a NUL in its name, so that no row that came is taken for a stored one.
 _STORED: Final = "\0stored"
 """Stands for the file of a row that is in the store already."""
 _ELSEWHERE: Final = "\0elsewhere"
@@ -81,7 +82,7 @@ def append_rows(
     rules: StandingRules | None = None,
     hidden: Collection[str] = (),
 ) -> Appended:
-    """Store rows, and work out again where their cases stand, in one transaction.
+    """Store rows, and work out the status of their cases again, in one transaction.
 
     A row whose ``supersedes`` names a record that is not here yet is kept. One that names a record
     which only another case has is a reject: where identifiers are used again from case to case,
@@ -93,7 +94,7 @@ def append_rows(
         The open transaction. Other writers wait from here on until it ends.
     tables
         Normalised frames (:func:`features.intake.normalisation.normalise`) by the contract's names,
-        with the cases' own identifiers; ``_file`` and ``_row`` say in rejects where each row stood.
+        with the cases' own identifiers; ``_file`` and ``_row`` say in rejects where each row was.
     unit
         What holds for the whole store.
     import_key
@@ -111,6 +112,7 @@ def append_rows(
     repeats, rejects = 0, []
     for name, frame in given.items():
         known = keys.known | set(kept["cases"]["case_id"] if "cases" in kept else ())
+        # To the sender a case that they may not see is one that is not there (ADR 20).
         known -= set(hidden)
         found = _sort_rows(writing.connection, name, keys.put(frame), known, hidden)
         kept[name] = found.frame
@@ -119,7 +121,11 @@ def append_rows(
     _store(writing, kept, keys, import_key)
     new_keys = frozenset(kept["cases"]["case_id"]) if "cases" in kept else frozenset()
     changed = frozenset(
-        key for name, frame in kept.items() if name != "people" for key in frame["case_id"]
+        # People are for the audit alone: they move no case and are in no score.
+        key
+        for name, frame in kept.items()
+        if name != "people"
+        for key in frame["case_id"]
     )
     forwarded = forward_rows(writing, kept) if keys.some_merged else {}
     if forwarded:
@@ -279,9 +285,9 @@ def _read_pairs(
     return _mark(make_frame(name, connection.execute(query).all()))
 
 
-def _mark(frame: Any) -> pd.DataFrame:
-    marked: pd.DataFrame = frame.assign(**{FILE: _STORED, ROW: 0})
-    return marked
+def _mark(frame: pd.DataFrame) -> pd.DataFrame:
+    marks: dict[str, str | int] = {FILE: _STORED, ROW: 0}
+    return frame.assign(**marks)
 
 
 def _add_targets(
@@ -339,7 +345,7 @@ def _store(
     if not size:
         return
     seq = writing.take_seq(size)
-    columns: dict[str, Any] = {
+    columns: dict[str, Sequence[str | int]] = {
         "case_key": [key for key, _ in made],
         "case_id": [name for _, name in made],
         "retention_class": [RETENTION_CLASS] * len(made),

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.contract.json_text import JsonError, is_storable, read_json
-from features.contract.rejects import COLUMNS, Rejects, join_rejects, make_rejects
+from features.contract.rejects import COLUMNS, Rejects, RowAsSent, join_rejects, make_rejects
 from features.contract.tables import TABLES, Form, Table
 from features.intake.contract_folder import write_cell
 from features.intake.files import Piece
@@ -83,7 +83,7 @@ class RawRow:
 
     number: int
     table: str
-    cells: Mapping[str, object]
+    cells: RowAsSent
     code: str = ""
 
 
@@ -111,7 +111,7 @@ def _read_content(number: int, line: RowLine, content: object) -> RawRow:
     return make_raw_row(number, name, cells)
 
 
-def make_raw_row(number: int, table: str, cells: Mapping[str, object]) -> RawRow:
+def make_raw_row(number: int, table: str, cells: RowAsSent) -> RawRow:
     """Return a row of a known table, with what is wrong with it as a row."""
     return RawRow(number, table, cells, _find_fault(table, cells))
 
@@ -121,7 +121,7 @@ def _refuse(number: int, line: RowLine, code: str) -> RawRow:
     return RawRow(number, "", {"(line)": text}, code)
 
 
-def _find_fault(name: str, cells: Mapping[str, object]) -> str:
+def _find_fault(name: str, cells: RowAsSent) -> str:
     if not cells.keys() <= set(TABLES[name].column_names):
         return "unknown_column"
     if any(isinstance(cell, list | dict) for cell in cells.values()):

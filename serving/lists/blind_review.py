@@ -21,6 +21,7 @@ from serving.access.roles import need_opener
 from serving.errors import ServiceError
 from serving.lists.composition import Place
 from serving.lists.draws import open_draw
+from serving.lists.sittings import ListPolicy
 from serving.persons import Person
 from serving.store.database import Writing
 from serving.store.read_once import read_once
@@ -93,6 +94,7 @@ def seat(places: Sequence[Place], share: float, seed: str) -> tuple[Seat, ...]:
     seed
         The sitting's seed.
     """
+    # By key, so that the same seed draws the same cases whatever order they came in.
     ordered = sorted(places, key=lambda place: place.candidate.key)
     matched, chance = _match(ordered, seed)
     source = open_draw(seed, "blind share")
@@ -101,6 +103,7 @@ def seat(places: Sequence[Place], share: float, seed: str) -> tuple[Seat, ...]:
         key = place.candidate.key
         by_match = 1.0 if place.rule == "random" else chance.get(key, 0.0)
         blind = place.rule == "random" or key in matched or bool(number < share)
+        # Either draw makes a row blind, and they are independent.
         seats.append(Seat(place, blind, 1 - (1 - share) * (1 - by_match)))
     return _order(seats, places, seed)
 
@@ -169,9 +172,11 @@ def withhold(
     return {name: value if name in VISIBLE else _empty(value) for name, value in row.items()}
 
 
-def withhold_division(policy: Mapping[str, Any]) -> dict[str, Any]:
+def withhold_division(policy: ListPolicy) -> ListPolicy:
     """Return a sitting's policy without how many places each pool got."""
-    return {name: value for name, value in policy.items() if name != "places"}
+    told = policy.copy()
+    told.pop("places", None)
+    return told
 
 
 def _empty(value: object) -> list[Any] | None:
@@ -305,6 +310,7 @@ def _store_view(
     ).one_or_none()
     if stored is not None:
         return
+    # Somebody was first. The same view sent again by the same person is no conflict.
     stands = connection.execute(
         select(func.count())
         .select_from(first_views)

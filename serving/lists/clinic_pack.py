@@ -4,9 +4,9 @@ Everything is of the list's own snapshot, of records that everybody may see and 
 narrative and nothing that an agency keeps to itself; of a blind case only what may be shown of it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -15,6 +15,7 @@ from serving.access.visibility import Sight
 from serving.flags.named_records import Name, NamedRecord, read_named_records
 from serving.lists.listed import read_rows
 from serving.lists.new_records import News, Since, find_since, read_news
+from serving.lists.outputs import ListedOut
 from serving.lists.recent_incidents import Lately, read_lately
 from serving.lists.sittings import Sitting
 from serving.standing.standings import StandingRules
@@ -40,7 +41,7 @@ class Pack:
         What happened lately in each case, whatever its score.
     """
 
-    rows: list[dict[str, Any]]
+    rows: list[ListedOut]
     since: Since
     news: dict[str, News]
     named: dict[Name, NamedRecord]
@@ -74,8 +75,8 @@ def read_pack(
         What happened before this moment is told, exclusive; microseconds UTC.
     """
     rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
-    keys = [row["key"] for row in rows]
-    names = {(row["key"], one) for row in rows for one in _name_records(row)}
+    keys = [row.key for row in rows]
+    names = {(row.key, one) for row in rows for one in _name_records(row)}
     since = find_since(connection, sitting)
     return Pack(
         rows=rows,
@@ -91,7 +92,7 @@ def pick_latest(record_ids: Sequence[str]) -> list[str]:
     return [one for one in record_ids if one][-MOST_DATED:][::-1]
 
 
-def _name_records(row: Mapping[str, Any]) -> Iterator[str]:
+def _name_records(row: ListedOut) -> Iterator[str]:
     # What moved a score down bears no records on paper: they would read as if they were harmless.
-    for one in (*row["flags"], *row["reasons"]):
-        yield from pick_latest(one["records"])
+    for records in [one.records for one in row.flags] + [one.records for one in row.reasons]:
+        yield from pick_latest(records)

@@ -173,6 +173,7 @@ def compose(
         Priorities nearer than this, relative to their size, cannot be told apart.
     """
     chance = division.chance_to_be_drawn(pools.n_eligible)
+    # With its chance: only so can the draw show what the rest of the list misses (ADR 15).
     places = [Place(case, "random", chance) for case in pools.drawn[: division.random]]
     taken = {place.candidate.key for place in places}
 
@@ -188,6 +189,7 @@ def compose(
     places.extend(last)
     taken.update(place.candidate.key for place in last)
     take(pools.waited, division.capacity - len(places), "waited")
+    # Shown above the list: no flag is lost for want of a place (design section 9).
     overflow = tuple(case for case in pools.flagged if case.key not in taken)
     return Composition(tuple(places), overflow)
 
@@ -204,6 +206,7 @@ def _give_in_order(
     n_lots = size - n_sure
     if len(alike) == n_lots:
         return [Place(case, rule) for case in free[:size]]
+    # By key: the lot rests on the seed and on who takes part, not on the order of the pool.
     among = sorted((free[number] for number in alike), key=lambda case: case.key)
     drawn = {case.key for case in draw_some(among, n_lots, seed, "last places")}
     return [Place(case, rule) for case in free[:n_sure]] + [

@@ -2,8 +2,10 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
+
+from serving.lists.outputs import ListedOut
 
 COLUMNS: Final = (
     "position",
@@ -31,7 +33,7 @@ _STARTS_FORMULA: Final = (
 _BLANK: Final = " \u00a0"
 
 
-def write_csv(rows: Sequence[Mapping[str, Any]], lines: Sequence[str]) -> str:
+def write_csv(rows: Sequence[ListedOut], lines: Sequence[str]) -> str:
     """Return a list's rows, already withheld where they must be, as CSV.
 
     Parameters
@@ -45,25 +47,27 @@ def write_csv(rows: Sequence[Mapping[str, Any]], lines: Sequence[str]) -> str:
     writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     writer.writerows([disarm(line)] for line in lines)
     writer.writerow(COLUMNS)
-    writer.writerows([disarm(_describe(row)[name]) for name in COLUMNS] for row in rows)
+    for row in rows:
+        cells = _describe(row)
+        writer.writerow(
+            [disarm(cells[name] if name in cells else getattr(row, name)) for name in COLUMNS]
+        )
     return text.getvalue()
 
 
-def _describe(row: Mapping[str, Any]) -> dict[str, Any]:
-    estimates = {one["outcome"]: one["probability"] for one in row["estimates"]}
-    leading = estimates.get(row["leading_outcome"])
+def _describe(row: ListedOut) -> dict[str, str | None]:
+    """Return the cells that are no field of the row as it stands."""
+    estimates = {one.outcome: one.probability for one in row.estimates}
+    leading = estimates.get(row.leading_outcome or "")
     return {
-        **row,
-        "flags": "; ".join(
-            f"{'URGENT: ' if one['urgent'] else ''}{one['wording']}" for one in row["flags"]
-        ),
-        "marks": "; ".join(row["marks"]),
+        "flags": "; ".join(f"{'URGENT: ' if one.urgent else ''}{one.wording}" for one in row.flags),
+        "marks": "; ".join(row.marks),
         "estimate": None if leading is None else f"{leading:.2f}",
-        "first_reason": row["reasons"][0]["sentence"] if row["reasons"] else None,
+        "first_reason": row.reasons[0].sentence if row.reasons else None,
     }
 
 
-def disarm(value: object) -> str:
+def disarm(value: str | float | bool | None) -> str:
     """Return a cell's text; one that a spreadsheet would run is made plain text by a quote."""
     if value is None or isinstance(value, bool):
         return {None: "", True: "yes", False: "no"}[value]

@@ -52,7 +52,7 @@ class Snapshot:
 def read_flags(
     connection: Connection, case_keys: Sequence[str], catalogue: Catalogue | None, unit: Unit
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return each case's standing flags with their records: urgent ones first, then the oldest."""
+    """Return each case's open flags with their records: urgent ones first, then the oldest."""
     worded = {flag.name: flag.wording for flag in catalogue.flags} if catalogue else {}
     found: dict[str, list[StandingFlag]] = {}
     for start in range(0, len(case_keys), _CHUNK):

@@ -1,12 +1,16 @@
 """A sitting's list as it may be shown now: its snapshot, first views and decisions beside it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, Select, and_, select
 
 from features.contract.moments import format_moment
 from serving.access.visibility import EVERYTHING, Sight
 from serving.lists.blind_review import find_blind, withhold
+from serving.lists.outputs import ListedOut, OverflowOut
 from serving.lists.sittings import Sitting
 from serving.store.database import Unit
 from serving.store.schema import (
@@ -17,6 +21,8 @@ from serving.store.schema import (
     overflow,
 )
 
+_LISTED: Final = TypeAdapter(ListedOut)
+_OVERFLOW: Final = TypeAdapter(OverflowOut)
 _FIRST_BATCH: Final = 20
 _GROWTH: Final = 4
 """How many flagged cases without a place are read at first, and how much more each time after."""
@@ -29,7 +35,7 @@ def read_rows(
     *,
     hold_draw: bool = False,
     sight: Sight = EVERYTHING,
-) -> list[dict[str, Any]]:
+) -> list[ListedOut]:
     """Return the rows of a sitting's list as they may be shown now, in the order shown.
 
     A case that is blind by another sitting is withheld on this list too, and stands last there, so
@@ -49,19 +55,64 @@ def read_rows(
     blind_now = find_blind(connection)
     every = connection.execute(_rows_of(sitting.key, sight)).all()
     drawn = not (hold_draw and any(row.blind and row.view is None for row in every))
+    rows = []
+    for position, seat in enumerate(_list_seats(every, blind_now), 1):
+        told = _describe(seat.row, position, seat.is_withheld, unit)
+        shown = withhold(told, blind=seat.is_blind, viewed=seat.is_viewed, drawn=drawn)
+        rows.append(_LISTED.validate_python(shown))
+    return rows
+
+
+def find_shown(connection: Connection, sitting: Sitting, *, with_blind: bool) -> frozenset[str]:
+    """Return the cases of a list whose rows are shown whole now.
+
+    Parameters
+    ----------
+    connection, sitting
+        Which list.
+    with_blind
+        Whether those count that were blind until somebody viewed them.
+
+    Returns
+    -------
+    frozenset of str
+        Keys of the cases.
+    """
+    every = connection.execute(_rows_of(sitting.key, EVERYTHING)).all()
+    seats = _list_seats(every, find_blind(connection))
+    shown = [seat.row for seat in seats if not seat.is_withheld]
+    return frozenset(row.case_key for row in shown if with_blind or not row.blind)
+
+
+@dataclass(frozen=True)
+class _ShownSeat:
+    """A row of a list, whether it is blind now, and whether a first view of it is on record."""
+
+    row: Row[Any]
+    is_blind: bool
+    is_viewed: bool
+
+    @property
+    def is_withheld(self) -> bool:
+        return self.is_blind and not self.is_viewed
+
+
+def _list_seats(every: Sequence[Row[Any]], blind_now: frozenset[str]) -> list[_ShownSeat]:
+    """Return the rows in sight in the order shown: those blind by another sitting stand last."""
     found = [row for row in every if row.listed]
     own = {row.case_key for row in found if row.blind and row.view is None}
     moved = (blind_now - own) & {row.case_key for row in found}
     found.sort(
         key=lambda row: (row.case_key in moved, row.case_key if row.case_key in moved else "")
     )
-    rows = []
-    for position, row in enumerate(found, 1):
-        blind = bool(row.blind) or row.case_key in moved
-        viewed = row.view is not None and row.case_key not in moved
-        told = _describe(row, position, blind and not viewed, unit)
-        rows.append(withhold(told, blind=blind, viewed=viewed, drawn=drawn))
-    return rows
+    return [
+        _ShownSeat(
+            row,
+            is_blind=bool(row.blind) or row.case_key in moved,
+            is_viewed=row.view is not None and row.case_key not in moved,
+        )
+        for row in found
+    ]
 
 
 def _rows_of(sitting_key: str, sight: Sight) -> Select[Any]:
@@ -126,12 +177,12 @@ def _describe(row: Row[Any], position: int, withheld: bool, unit: Unit) -> dict[
 
 def read_overflow(
     connection: Connection, sitting: Sitting, unit: Unit, size: int, sight: Sight = EVERYTHING
-) -> list[dict[str, Any]]:
+) -> list[OverflowOut]:
     """Return the first flagged cases without a place on a sitting's list, urgent ones first.
 
     They come in the order in which they were stored, which is that of the composition.
     """
-    found: list[dict[str, Any]] = []
+    found: list[OverflowOut] = []
     after, batch = 0, max(size, _FIRST_BATCH)
     # A part at a time: thousands may have no place, and few of them are told.
     while len(found) < size:
@@ -154,10 +205,11 @@ def read_overflow(
     return found[:size]
 
 
-def _describe_overflow(row: Row[Any], unit: Unit) -> dict[str, Any]:
-    return {
+def _describe_overflow(row: Row[Any], unit: Unit) -> OverflowOut:
+    told = {
         "key": row.case_key,
         "case_id": row.case_id,
         "flagged_since": format_moment(row.flagged_since_us, unit.time_zone),
         "flags": row.flags,
     }
+    return _OVERFLOW.validate_python(told)

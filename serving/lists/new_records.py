@@ -6,7 +6,7 @@ what health tells is counted nowhere: a count would say that it is there.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -24,6 +24,7 @@ from sqlalchemy import (
 from features.catalogue.declarations import DAY_US
 from features.contract.tables import RESERVED_KINDS
 from serving.lists.sittings import Sitting, sitting_before
+from serving.schemas import NOT_SENT
 from serving.standing.standings import StandingRules
 from serving.store.lookups import is_among
 from serving.store.record_conditions import is_for_all
@@ -53,7 +54,7 @@ class NewKind:
     table: str
     kind: str
     n: int
-    latest_us: int
+    latest_us: Annotated[int, NOT_SENT]
 
 
 @dataclass(frozen=True)

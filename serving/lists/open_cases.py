@@ -14,13 +14,15 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
 from features.catalogue.declarations import DAY_US
-from features.contract.moments import format_moment
 from serving.access.visibility import EVERYTHING, Sight
 from serving.lists.blind_review import find_blind, withhold
 from serving.lists.list_rows import is_new
+from serving.lists.outputs import OpenCaseOut
 from serving.standing.states import OPEN
 from serving.store.database import Unit
-from serving.store.opaque_keys import is_key, make_bad_cursor
+from serving.store.opaque_keys import is_key
+from serving.store.paging import make_bad_cursor
+from serving.store.row_text import Clockface
 from serving.store.schema import KEY_LENGTH, case_keys, scores, standings
 
 Order = Literal["priority", "wait"]
@@ -75,8 +77,8 @@ class OpenCasesPage:
         Where the next page goes on; ``None`` on the last.
     """
 
-    rows: list[dict[str, Any]]
-    blind_rows: list[dict[str, Any]]
+    rows: tuple[OpenCaseOut, ...]
+    blind_rows: tuple[OpenCaseOut, ...]
     next_cursor: str | None
 
 
@@ -120,6 +122,7 @@ def read_page(
     numbers = [number for number, one in enumerate(segments) if one.kind == kind]
     named = _name_cases(connection, kind, keys)
     apart = blind | filters.sight.hidden | filters.sight.named
+    # A cursor that goes on from a withheld case would show where it is in the order (ADR 15).
     if not numbers or not apart.isdisjoint(named):
         raise make_bad_cursor()
     found: list[tuple[_Segment, Row[Any]]] = []
@@ -133,8 +136,8 @@ def read_page(
     covered = _read_blind(connection, filters, blind) if cursor is None else []
     ids = _read_ids(connection, [row.case_key for row in (*told, *covered)])
     return OpenCasesPage(
-        [_describe(row, ids, unit, now_us, blind=False) for row in told],
-        [_describe(row, ids, unit, now_us, blind=True) for row in covered],
+        tuple(_describe(row, ids, unit, now_us, blind=False) for row in told),
+        tuple(_describe(row, ids, unit, now_us, blind=True) for row in covered),
         _make_cursor(found[:size]) if len(found) > size else None,
     )
 
@@ -268,8 +271,8 @@ def _read_ids(connection: Connection, keys: Sequence[str]) -> dict[str, str | No
 
 def _describe(
     row: Row[Any], ids: dict[str, str | None], unit: Unit, now_us: int, *, blind: bool
-) -> dict[str, Any]:
-    zone, since = unit.time_zone, row.waiting_since_us
+) -> OpenCaseOut:
+    face, since = Clockface(unit.time_zone), row.waiting_since_us
     told = {
         "key": row.case_key,
         "case_id": ids.get(row.case_key),
@@ -280,20 +283,18 @@ def _describe(
         "state": row.state,
         "returned_for": row.returned_for,
         "newly_referred": is_new(row.arrived_at_us, row.version, now_us),
-        "waiting_since": None if since is None else format_moment(since, zone),
+        "waiting_since": face.show_any(since),
         "waiting_days": None if since is None else max(now_us - since, 0) // DAY_US,
         "owner": row.owner,
         "review_on": row.review_on,
         "n_flags": row.n_flags,
         "n_urgent": row.n_urgent,
-        "flagged_since": None
-        if row.flagged_since_us is None
-        else format_moment(row.flagged_since_us, zone),
+        "flagged_since": face.show_any(row.flagged_since_us),
         "family": row.family,
         "priority": row.priority,
         "score_key": row.score_key,
     }
-    return withhold(told, blind=blind, viewed=False)
+    return OpenCaseOut(**withhold(told, blind=blind, viewed=False))
 
 
 def _make_cursor(found: Sequence[tuple[_Segment, Row[Any]]]) -> str:

@@ -1,12 +1,13 @@
 """What the API takes and gives of sittings, lists and open cases."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
-from models.ranking.advice import Estimate
+from models.ranking.advice import Estimate, Reason
 from serving.lists.waiting_times import Waits
-from serving.schemas import ReasonOut, Strict
+from serving.schemas import Strict
 
 
 def _drop_nul(text: str | None) -> str | None:
@@ -14,7 +15,8 @@ def _drop_nul(text: str | None) -> str | None:
     return None if text is None else text.replace("\0", "")
 
 
-class AdvisoryOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class AdvisoryOut:
     """What is needed to read what a model says; without one in use its parts are empty."""
 
     bundle_id: str | None
@@ -27,18 +29,20 @@ class AdvisoryOut(BaseModel):
     synthetic: bool
 
 
-class StandingFlagOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class StandingFlagOut:
     """A flag that stands until a decision names its records."""
 
     name: str
     urgent: bool
     wording: str
-    records: list[str]
+    records: tuple[str, ...]
     raised_at: str
     record_corrected: bool
 
 
-class ListedOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ListedOut:
     """A row of the list. Of a blind case that nobody viewed yet, what the model and the draw say
     is empty; of a viewed one what the draw says, until every blind row of the list was viewed.
     """
@@ -65,21 +69,22 @@ class ListedOut(BaseModel):
     priority: float | None
     scored_as_of: str | None
     score_is_behind: bool | None
-    flags: list[StandingFlagOut]
+    flags: tuple[StandingFlagOut, ...]
     leading_outcome: str | None
     leading_label: str | None
-    estimates: list[Estimate]
-    reasons: list[ReasonOut] = Field(description="The first of them.")
+    estimates: tuple[Estimate, ...]
+    reasons: Annotated[tuple[Reason, ...], Field(description="The first of them.")]
     n_reasons: int | None
-    counter_reasons: list[ReasonOut] = Field(
-        default=[], description="What moved it down; lists of earlier versions kept none."
-    )
-    marks: list[str]
+    counter_reasons: Annotated[
+        tuple[Reason, ...],
+        Field(description="What moved it down; lists of earlier versions kept none."),
+    ] = ()
+    marks: tuple[str, ...]
     unknown: str | None
-    unknowns: list[str] = Field(
-        default=[],
-        description="The first of what is not known; lists of earlier versions kept one.",
-    )
+    unknowns: Annotated[
+        tuple[str, ...],
+        Field(description="The first of what is not known; lists of earlier versions kept one."),
+    ] = ()
     ask_first: str | None
     score_key: str | None
     first_view: str | None
@@ -88,19 +93,21 @@ class ListedOut(BaseModel):
     decided: bool
     decision_key: str | None
     decided_by: str | None
-    decided_ways: list[str] = Field(description="The ways that the decision goes.")
+    decided_ways: Annotated[tuple[str, ...], Field(description="The ways that the decision goes.")]
 
 
-class OverflowOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class OverflowOut:
     """A flagged case without a place."""
 
     key: str
     case_id: str | None
     flagged_since: str
-    flags: list[StandingFlagOut]
+    flags: tuple[StandingFlagOut, ...]
 
 
-class OverflowCountOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class OverflowCountOut:
     """How many flagged cases have no place, and since when the oldest flag stands."""
 
     n_cases: int
@@ -108,7 +115,8 @@ class OverflowCountOut(BaseModel):
     flagged_since: str | None
 
 
-class SinceLastOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class SinceLastOut:
     """What is new since the sitting before."""
 
     sitting_key: str
@@ -118,6 +126,7 @@ class SinceLastOut(BaseModel):
     decided: int
 
 
+@dataclass(frozen=True, kw_only=True)
 class SittingOut(AdvisoryOut):
     """A sitting: what its list was made from and what was told beside it."""
 
@@ -128,9 +137,10 @@ class SittingOut(AdvisoryOut):
     is_current: bool
     capacity: int
     ordering: str
-    policy: dict[str, Any] = Field(
-        description="Its places are told once every blind row of the list was viewed."
-    )
+    policy: Annotated[
+        dict[str, Any],
+        Field(description="Its places are told once every blind row of the list was viewed."),
+    ]
     n_eligible: int
     n_open: int
     states: dict[str, int]
@@ -139,23 +149,26 @@ class SittingOut(AdvisoryOut):
     overflow: OverflowCountOut
 
 
+@dataclass(frozen=True, kw_only=True)
 class ListOut(SittingOut):
     """A sitting's list, with how far the sitting is."""
 
     n_decided: int
     n_awaiting_first_view: int
-    first_overflow: list[OverflowOut] = Field(description="The first two hundred of them.")
-    rows: list[ListedOut]
+    first_overflow: Annotated[tuple[OverflowOut, ...], Field(description="The first two hundred.")]
+    rows: tuple[ListedOut, ...]
 
 
-class SittingsOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class SittingsOut:
     """Sittings, the latest first."""
 
-    sittings: list[SittingOut]
+    sittings: tuple[SittingOut, ...]
     next_cursor: str | None
 
 
-class OpenCaseOut(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class OpenCaseOut:
     """An open case; see :class:`ListedOut` for blind ones."""
 
     key: str
@@ -179,12 +192,13 @@ class OpenCaseOut(BaseModel):
     score_key: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
 class OpenCasesOut(AdvisoryOut):
     """Some open cases; every one can be reached by the cursor. Blind ones stand apart, first."""
 
-    states: dict[str, int] | None = Field(description="How many are in each state; first page.")
-    rows: list[OpenCaseOut]
-    blind_rows: list[OpenCaseOut]
+    states: Annotated[dict[str, int] | None, Field(description="Cases in each state; first page.")]
+    rows: tuple[OpenCaseOut, ...]
+    blind_rows: tuple[OpenCaseOut, ...]
     next_cursor: str | None
 
 

@@ -55,6 +55,7 @@ def read_pools(
     counted = count_states(connection) if states is None else states
     counts = [counted[state] for state in ELIGIBLE]
     size = division.capacity
+    # By number: no query has to read every case that could be drawn.
     numbers = draw_numbers(sum(counts), division.random, seed, "random places")
     waited = _read_first(connection, (standings.c.waiting_since_us, standings.c.case_key), size)
     waited = sorted(waited, key=by_wait)[:size]

@@ -26,7 +26,16 @@ from serving.lists.composition import (
 from serving.lists.draws import Division, Shares, divide_places, make_seed
 from serving.lists.list_rows import Advise, Snapshot, SnapshotMoment, read_flags, take_snapshots
 from serving.lists.pools import count_states, read_pools
-from serving.lists.sittings import Sitting, current_sitting
+from serving.lists.sittings import (
+    ComposedBeside,
+    ListPolicy,
+    NamedModel,
+    NewSince,
+    Sitting,
+    ToldOverflow,
+    ToldWaits,
+    current_sitting,
+)
 from serving.lists.waiting_times import count_waited_places, describe_waits, read_flow
 from serving.persons import Person
 from serving.settings import Settings
@@ -130,6 +139,7 @@ def open_sitting(
     need_opener(person)
     now_us = store.clock()
     with store.reading() as connection:
+        # Composed before anybody has to wait; `_store` sees whether another list came first.
         before = current_sitting(connection)
         if before is not None and again is None and _same_day(before.opened_at_us, now_us, unit):
             return Opened(before, is_new=False)
@@ -141,6 +151,7 @@ def open_sitting(
 
 
 def _same_day(one_us: int, other_us: int, unit: Unit) -> bool:
+    # By the unit's own calendar: its day does not end at midnight UTC.
     days = [to_datetime(us, unit.time_zone).date() for us in (one_us, other_us)]
     return days[0] == days[1]
 
@@ -165,6 +176,15 @@ def _compose(
     seats = seat(composition.places, terms.blind_share, seed)
     moment = SnapshotMoment(now_us, before.opened_at_us if before else None)
     outside = [case.key for case in composition.overflow]
+    standing: ComposedBeside = {
+        **describe_bundle(bundle),
+        "as_of": format_moment(now_us, unit.time_zone),
+        "synthetic": unit.synthetic,
+        "states": counts,
+        "since_last": _count_since(connection, before),
+        "waits": _describe_waits(connection, pools, len(seats), terms, now_us),
+        "overflow": _describe_overflow(composition.overflow, unit),
+    }
     return _Draft(
         composition,
         seats,
@@ -183,20 +203,12 @@ def _compose(
             "bundle_id": bundle.id if bundle else None,
             "n_eligible": pools.n_eligible,
             "n_open": sum(counts.values()),
-            "standing": {
-                **describe_bundle(bundle),
-                "as_of": format_moment(now_us, unit.time_zone),
-                "synthetic": unit.synthetic,
-                "states": counts,
-                "since_last": _count_since(connection, before),
-                "waits": _describe_waits(connection, pools, len(seats), terms, now_us),
-                "overflow": _describe_overflow(composition.overflow, unit),
-            },
+            "standing": standing,
         },
     )
 
 
-def _describe_policy(terms: Terms, division: Division) -> dict[str, Any]:
+def _describe_policy(terms: Terms, division: Division) -> ListPolicy:
     return {
         "shares_of_thirty": asdict(terms.shares),
         "places": {
@@ -210,11 +222,17 @@ def _describe_policy(terms: Terms, division: Division) -> dict[str, Any]:
     }
 
 
-def describe_bundle(bundle: Bundle | None) -> dict[str, Any]:
+def describe_bundle(bundle: Bundle | None) -> NamedModel:
     """Return what names the model in use and says how to read it."""
     if bundle is None:
-        names = ("bundle_id", "catalogue", "catalogue_digest", "engine_version", "estimate_note")
-        return {**dict.fromkeys(names), "advisory": ADVISORY}
+        return {
+            "bundle_id": None,
+            "catalogue": None,
+            "catalogue_digest": None,
+            "engine_version": None,
+            "estimate_note": None,
+            "advisory": ADVISORY,
+        }
     return {
         "bundle_id": bundle.id,
         "catalogue": bundle.catalogue.name,
@@ -225,7 +243,7 @@ def describe_bundle(bundle: Bundle | None) -> dict[str, Any]:
     }
 
 
-def _count_since(connection: Connection, before: Sitting | None) -> dict[str, Any] | None:
+def _count_since(connection: Connection, before: Sitting | None) -> NewSince | None:
     """Count what is new since the sitting before."""
     if before is None:
         return None
@@ -249,7 +267,7 @@ def _count_since(connection: Connection, before: Sitting | None) -> dict[str, An
 
 def _describe_waits(
     connection: Connection, pools: Pools, n_listed: int, terms: Terms, now_us: int
-) -> dict[str, Any]:
+) -> ToldWaits:
     longest_us = pools.waited[0].waiting_since_us if pools.waited else now_us
     waits = describe_waits(
         read_flow(connection, now_us),
@@ -261,10 +279,22 @@ def _describe_waits(
             terms.capacity, terms.shares, longest_wait_first=terms.ordering == "longest_wait"
         ),
     )
-    return asdict(waits) | {"words": list(waits.words)}
+    return {
+        "n_waiting": waits.n_waiting,
+        "longest_days": waits.longest_days,
+        "weeks_observed": waits.weeks_observed,
+        "arrivals_per_week": waits.arrivals_per_week,
+        "decided_per_week": waits.decided_per_week,
+        "places_per_week": waits.places_per_week,
+        "growth_per_week": waits.growth_per_week,
+        "fits": waits.fits,
+        "weeks_at_least": waits.weeks_at_least,
+        "weeks_at_most": waits.weeks_at_most,
+        "words": list(waits.words),
+    }
 
 
-def _describe_overflow(outside: Sequence[ListCandidate], unit: Unit) -> dict[str, Any]:
+def _describe_overflow(outside: Sequence[ListCandidate], unit: Unit) -> ToldOverflow:
     oldest = min((case.flagged_since_us or 0 for case in outside), default=None)
     return {
         "n_cases": len(outside),

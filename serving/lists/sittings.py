@@ -1,14 +1,93 @@
 """Sittings: a team's meetings, each with what its list was made from."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from sqlalchemy import Connection, Row, select
 
 from serving.persons import Person, read_person
 from serving.store.read_once import read_once
 from serving.store.schema import sittings
+
+
+class PlacesByRule(TypedDict):
+    """How many places each rule gives."""
+
+    random: int
+    waited: int
+    flagged: int
+    priority: int
+
+
+class ListPolicy(TypedDict):
+    """By what a list was composed; its places are not told while a blind row waits for a view."""
+
+    shares_of_thirty: dict[str, int]
+    places: NotRequired[PlacesByRule]
+    blind_share: float
+    told_apart: float
+
+
+class NamedModel(TypedDict):
+    """What names the model in use and says how to read it; without one its names are empty."""
+
+    bundle_id: str | None
+    catalogue: str | None
+    catalogue_digest: str | None
+    engine_version: str | None
+    estimate_note: str | None
+    advisory: str
+
+
+class NewSince(TypedDict):
+    """What is new since the sitting before."""
+
+    sitting_key: str
+    arrived: int
+    returned: int
+    flagged: int
+    decided: int
+
+
+class ToldWaits(TypedDict):
+    """What waiting meant then; see :class:`serving.lists.waiting_times.Waits`."""
+
+    n_waiting: int
+    longest_days: int
+    weeks_observed: float
+    arrivals_per_week: float
+    decided_per_week: float
+    places_per_week: int
+    growth_per_week: float
+    fits: bool
+    weeks_at_least: int
+    weeks_at_most: int | None
+    words: list[str]
+
+
+class ToldOverflow(TypedDict):
+    """How many flagged cases had no place, and since when the oldest flag stood."""
+
+    n_cases: int
+    n_urgent: int
+    flagged_since: str | None
+
+
+class ComposedBeside(NamedModel):
+    """What is told beside a list as it is composed."""
+
+    as_of: str
+    synthetic: bool
+    states: dict[str, int]
+    since_last: NewSince | None
+    waits: ToldWaits
+    overflow: ToldOverflow
+
+
+class ToldBeside(ComposedBeside):
+    """What was told beside a list, as its sitting keeps it."""
+
+    opened_again_because: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -28,7 +107,7 @@ class Sitting:
     n_eligible, n_open
         Cases that could have been on the list, and all open ones.
     standing
-        What was told beside the list, in plain values.
+        What was told beside the list.
     person
         Who opened it.
     stored_seq
@@ -40,11 +119,11 @@ class Sitting:
     as_of_us: int
     capacity: int
     ordering: str
-    policy: Mapping[str, Any]
+    policy: ListPolicy
     bundle_id: str | None
     n_eligible: int
     n_open: int
-    standing: Mapping[str, Any]
+    standing: ToldBeside
     person: Person
     stored_seq: int
 

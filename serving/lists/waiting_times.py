@@ -16,6 +16,7 @@ LOOK_BACK_WEEKS: Final = 8
 """Weeks whose arrivals and decisions are taken for the usual: long enough to even out a week off,
 short enough to follow a change."""
 _WEEK_US: Final = 7 * DAY_US
+# Asked one by one, since an index begins with the state. Sealed cases are in none of them (ADR 20).
 _ALL_STATES: Final = (*ELIGIBLE, "managed", "closed")
 
 

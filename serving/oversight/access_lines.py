@@ -1,7 +1,7 @@
-"""Lines of the audit books as a person of oversight asks for them: by name, case and day.
+"""Lines of the audit log as a person of oversight asks for them: by name, case and day.
 
 A person may be named as the sign-in knows them or as they are called. The names that stand in a
-book are found by walking an index from one person to the next, however long the book.
+log are found by walking an index from one person to the next, however long the log.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from serving.oversight.access_log import AuditLine, EntryFilter, read_lines
+from serving.oversight.access_log import EntryFilter, LinesPage, read_lines
 from serving.oversight.audit_verification import reading_book
 from serving.store.audit_lines import Book
 from serving.store.database import Store
@@ -23,7 +23,7 @@ _MOST_PEOPLE: Final = 2_000
 
 @dataclass(frozen=True)
 class Known:
-    """Somebody who stands in a book: by what the sign-in knows them, and as they are called."""
+    """Somebody named in a log: by what the sign-in knows them, and as they are called."""
 
     subject: str
     name: str
@@ -38,14 +38,6 @@ class Day:
     until_us: int
 
 
-@dataclass(frozen=True)
-class FoundEntries:
-    """Some lines, the latest first, and the cursor of those before them."""
-
-    lines: tuple[AuditLine, ...]
-    next_before: int | None
-
-
 def find_people(store: Store, book: Book, said: str) -> tuple[Known, ...]:
     """Return who is meant by a name, or by what the sign-in knows somebody by; none if nobody."""
     wanted = " ".join(said.split()).casefold()
@@ -56,11 +48,11 @@ def find_people(store: Store, book: Book, said: str) -> tuple[Known, ...]:
 
 
 def _list_people(connection: Connection, book: Book) -> Sequence[Known]:
-    """Return everybody who stands in a book, each under the name of their latest line."""
+    """Return everybody named in a log, each under the name of their latest line."""
     found: list[Known] = []
     after = ""
     while len(found) < _MOST_PEOPLE:
-        # Over both books: asked for one alone, a database reads every line of it.
+        # Over both logs: asked for one alone, a database reads every line of it.
         query = select(func.min(_LINES.subject)).where(_LINES.subject > after)
         subject = connection.execute(query).scalar()
         if subject is None:
@@ -78,18 +70,17 @@ def _list_people(connection: Connection, book: Book) -> Sequence[Known]:
     return found
 
 
-def find_lines(store: Store, wanted: EntryFilter, day: Day | None) -> FoundEntries:
+def find_lines(store: Store, wanted: EntryFilter, day: Day | None) -> LinesPage:
     """Return a page of lines, of one day where one is named.
 
     Lines are numbered in their order and not by the clock, which may be set back: the day's first
     and last numbers bound what is read, and what is not of the day is left out.
     """
     if day is None:
-        page = read_lines(store, wanted)
-        return FoundEntries(page.lines, page.next_before)
+        return read_lines(store, wanted)
     first, last = _find_numbers(store, wanted.book, day)
     if first is None or last is None:
-        return FoundEntries((), None)
+        return LinesPage((), None)
     before = last + 1 if wanted.before is None else min(wanted.before, last + 1)
     page = read_lines(
         store,
@@ -97,9 +88,9 @@ def find_lines(store: Store, wanted: EntryFilter, day: Day | None) -> FoundEntri
             wanted.book, wanted.case_key, wanted.subject, wanted.operation, before, wanted.size
         ),
     )
-    kept = tuple(one for one in page.lines if day.from_us <= one.at_us < day.until_us)
-    more = page.next_before is not None and page.next_before > first
-    return FoundEntries(kept, page.next_before if more else None)
+    kept = tuple(one for one in page.items if day.from_us <= one.at_us < day.until_us)
+    more = page.next_cursor is not None and page.next_cursor > first
+    return LinesPage(kept, page.next_cursor if more else None)
 
 
 def _find_numbers(store: Store, book: Book, day: Day) -> tuple[int | None, int | None]:

@@ -1,4 +1,4 @@
-"""Reading the audit books: pages of lines, and who looked at a case."""
+"""Reading the audit log: pages of lines, and who looked at a case."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from serving.store.audit_lines import CHANGES, LOOKS, Book
 from serving.store.current_act import Operation
 from serving.store.database import Store
 from serving.store.lookups import is_among
+from serving.store.paging import Page, cut_page
 from serving.store.schema import audit_lines, metadata
 
 _LINES = audit_lines.c
@@ -30,7 +31,7 @@ _LINES = audit_lines.c
 
 @dataclass(frozen=True)
 class AuditLine:
-    """One line of a book, as it is read.
+    """One line of a log, as it is read.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ class EntryFilter:
     Parameters
     ----------
     book
-        Of which book.
+        Of which log.
     case_key
         Lines that name the case, and lines of changes whose rows are the case's.
     subject
@@ -99,16 +100,12 @@ class EntryFilter:
     size: int = 50
 
 
-@dataclass(frozen=True)
-class LinesPage:
-    """Some lines, the latest first, and the cursor of those before them."""
-
-    lines: tuple[AuditLine, ...]
-    next_before: int | None
+LinesPage = Page[AuditLine, int]
+"""Some lines, the latest first, and the cursor of those before them."""
 
 
 def read_lines(store: Store, wanted: EntryFilter) -> LinesPage:
-    """Return a page of a book's lines, the latest first."""
+    """Return a page of a log's lines, the latest first."""
     covering: Sequence[int] = ()
     if wanted.case_key is not None and wanted.book == CHANGES:
         with store.reading() as connection:
@@ -116,8 +113,7 @@ def read_lines(store: Store, wanted: EntryFilter) -> LinesPage:
     with reading_book(store, wanted.book) as connection:
         query = _select(connection, wanted, covering).order_by(_LINES.number.desc())
         found = connection.execute(query.limit(wanted.size + 1)).all()
-    lines = tuple(_describe(row) for row in found[: wanted.size])
-    return LinesPage(lines, lines[-1].number if len(found) > wanted.size else None)
+    return cut_page([_describe(row) for row in found], wanted.size, lambda line: line.number)
 
 
 def read_looks_at(
@@ -151,6 +147,7 @@ def names_case(connection: Connection, case_key: str) -> ColumnElement[bool]:
     stands between quotation marks.
     """
     text, quoted = cast(_LINES.cases, Text), literal(f'"{case_key}"')
+    # Not LIKE, which takes the _ of a key for any character.
     place = func.instr if connection.dialect.name == "sqlite" else func.strpos
     return or_(_LINES.case_key == case_key, place(text, quoted) > 0)
 

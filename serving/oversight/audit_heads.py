@@ -1,6 +1,6 @@
-"""Heads of the audit books, signed and kept elsewhere: who cuts a book's end off cannot reach them.
+"""Heads of the audit log, signed and kept elsewhere: who cuts a log's end off cannot reach them.
 
-A head is one small file a book and a day at most, named by date, book and number. It holds nothing
+A head is one small file a log and a day at most, named by date, log and number. It holds nothing
 of any line: a number, the mac of that line, the moment, and its own HMAC under the audit key.
 """
 
@@ -21,19 +21,19 @@ from features.errors import ConfigError
 from serving.oversight.audit_verification import reading_book, verify_tail
 from serving.store.audit_books import find_head
 from serving.store.audit_chain import Fault
-from serving.store.audit_lines import BOOKS, CHANGES, Book
+from serving.store.audit_lines import BOOK_WORDS, BOOKS, CHANGES, Book
 from serving.store.database import Store
 from serving.store.schema import audit_lines
 
 TAIL_LINES: Final = 1_000
-"""Lines at a book's end that are walked before its head is signed."""
+"""Lines at a log's end that are walked before its head is signed."""
 _MOST_BYTES: Final = 4_096
 _GONE: Final = "run `caselight audit verify --heads` with the folder to see what is missing"
 
 
 @dataclass(frozen=True)
 class SignedHead:
-    """A book's last line at a moment.
+    """A log's last line at a moment.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ class SignedHead:
 
 
 def export_heads(store: Store, folder: Path) -> list[Path]:
-    """Write the signed head of each book into a folder; return the files written now.
+    """Write the signed head of each log into a folder; return the files written now.
 
     A head that is there already is left as it is. Before it signs, it walks the last
-    ``TAIL_LINES`` lines of each book and holds the book against the heads that are there, so that
+    ``TAIL_LINES`` lines of each log and holds the log against the heads that are there, so that
     nothing broken is signed.
 
     Parameters
@@ -71,7 +71,7 @@ def export_heads(store: Store, folder: Path) -> list[Path]:
     Raises
     ------
     ConfigError
-        If the folder cannot be written to, a book does not hold, or another head of the same name
+        If the folder cannot be written to, a log does not hold, or another head of the same name
         is there.
     """
     _need_folder(folder)
@@ -81,7 +81,9 @@ def export_heads(store: Store, folder: Path) -> list[Path]:
     for book in BOOKS:
         head, last = take_head(store, book), known.get(book)
         if last is not None and not _holds(store, last):
-            raise ConfigError(f"the book of {book} is not the one whose head was exported; {_GONE}")
+            raise ConfigError(
+                f"the {BOOK_WORDS[book]} is not the one whose head was exported; {_GONE}"
+            )
         path = folder / _name(head, to_datetime(head.at_us, zone).date())
         if _put(path, _write(head, store.audit_key), head, store.audit_key):
             written.append(path)
@@ -89,7 +91,7 @@ def export_heads(store: Store, folder: Path) -> list[Path]:
 
 
 def export_daily(store: Store, folder: Path) -> list[Path]:
-    """Write each book's head unless that was done today, by the unit's calendar.
+    """Write each log's head unless that was done today, by the unit's calendar.
 
     See :func:`export_heads`; it costs a look at the folder where nothing is due.
     """
@@ -100,22 +102,23 @@ def export_daily(store: Store, folder: Path) -> list[Path]:
 
 
 def take_head(store: Store, book: Book) -> SignedHead:
-    """Return the head of a book whose end was walked just now.
+    """Return the head of a log whose end was walked just now.
 
     Raises
     ------
     ConfigError
         If its last lines do not hold.
     """
+    # A head signed over a broken end would vouch for it.
     if verify_tail(store, book, TAIL_LINES).n_faults:
         raise ConfigError(
-            f"the end of the book of {book} does not hold, and no head is signed; run `caselight "
-            "audit verify`"
+            f"the end of the {BOOK_WORDS[book]} does not hold, and no head is signed; run "
+            "`caselight audit verify`"
         )
     with reading_book(store, book) as connection:
         found = find_head(connection, book)
     if found is None:
-        raise ConfigError(f"the book of {book} was not begun; run `caselight db upgrade`")
+        raise ConfigError(f"the {BOOK_WORDS[book]} was not begun; run `caselight db upgrade`")
     return SignedHead(book, found.number, found.mac, store.clock())
 
 
@@ -135,7 +138,7 @@ class HeadsThere:
     faults: tuple[Fault, ...]
 
     def macs(self) -> Mapping[Book, Mapping[int, str]]:
-        """Return the macs by book and number."""
+        """Return the macs by log and number."""
         return {
             book: {one.number: one.mac for one in self.heads if one.book == book} for book in BOOKS
         }
@@ -167,11 +170,12 @@ def read_heads(key: bytes, folder: Path) -> HeadsThere:
 
 
 def _latest(heads: Iterable[SignedHead]) -> list[SignedHead]:
+    # They come sorted by number, so that the last one of each log is kept.
     return list({one.book: one for one in heads}.values())
 
 
 def _holds(store: Store, head: SignedHead) -> bool:
-    """Return whether a book still has the line that a head names."""
+    """Return whether a log still has the line that a head names."""
     if head.number == 0:
         return True
     with reading_book(store, head.book) as connection:
@@ -204,6 +208,7 @@ def _write(head: SignedHead, key: bytes) -> bytes:
 def _read(path: Path, key: bytes) -> SignedHead | None:
     try:
         with path.open("rb") as file:
+            # A head has a few hundred bytes: a larger file is none, and is not read whole.
             said: Any = json.loads(file.read(_MOST_BYTES))
         head = SignedHead(said["book"], said["number"], said["mac"], said["at_us"])
         plain = [type(one) for one in (head.book, head.number, head.mac, head.at_us)]
@@ -222,6 +227,7 @@ def _put(path: Path, content: bytes, head: SignedHead, key: bytes) -> bool:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        # A link never overwrites: a head that was exported stays what it was.
         os.link(beside, path)
     except FileExistsError:
         there = _read(path, key)

@@ -21,21 +21,21 @@ from serving.store.database import Store
 from serving.store.schema import audit_lines, metadata, unit
 
 MOST_FAULTS: Final = 1_000
-"""Faults of one book that are told one by one; the rest are counted."""
+"""Faults of one log that are told one by one; the rest are counted."""
 _LINES_A_TIME: Final = 5_000
 _LINE: Final = (*COLUMNS, audit_lines.c.mac)
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What became of walking a book.
+    """What became of walking a log.
 
     Parameters
     ----------
     book
-        Which book.
+        Which log.
     first_number, last_number
-        The lines that were looked at, both inclusive; ``last_number`` is 0 for an empty book.
+        The lines that were looked at, both inclusive; ``last_number`` is 0 for an empty log.
     n_lines
         How many they were.
     faults
@@ -53,26 +53,26 @@ class Verified:
 
 
 def reading_book(store: Store, book: Book) -> AbstractContextManager[Connection]:
-    """Open a transaction that sees one state of a book, and writes nothing."""
+    """Open a transaction that sees one state of a log, and writes nothing."""
     return store.reading() if book == CHANGES else store.reading_looks()
 
 
 def verify_store(
     store: Store, heads: Mapping[Book, Mapping[int, str]] | None = None
 ) -> list[Verified]:
-    """Walk both books from the first line to the last; memory stays flat.
+    """Walk both logs from the first line to the last; memory stays flat.
 
     Parameters
     ----------
     store
         The store; nothing in it is changed.
     heads
-        Macs that were exported, by book and number (:mod:`serving.oversight.audit_heads`).
+        Macs that were exported, by log and number (:mod:`serving.oversight.audit_heads`).
 
     Returns
     -------
     list of Verified
-        One for each book.
+        One for each log.
     """
     found = []
     for book in BOOKS:
@@ -95,9 +95,9 @@ def _verify(connection: Connection, key: bytes, book: Book, heads: Mapping[int, 
 
 
 def verify_tail(store: Store, book: Book, n_lines: int) -> Verified:
-    """Walk the last ``n_lines`` lines of a book, from the mac of the line before them on.
+    """Walk the last ``n_lines`` lines of a log, from the mac of the line before them on.
 
-    It shows what was done to these lines and to the end of the book, and nothing before them.
+    It shows what was done to these lines and to the end of the log, and nothing before them.
     """
     try:
         with reading_book(store, book) as connection:
@@ -107,7 +107,7 @@ def verify_tail(store: Store, book: Book, n_lines: int) -> Verified:
 
 
 def _describe_unread(book: Book) -> Verified:
-    fault = Fault(book, 1, "missing", "the book is missing or cannot be read")
+    fault = Fault(book, 1, "missing", "the log is missing or cannot be read")
     return Verified(book, 1, 0, 0, (fault,), 1)
 
 
@@ -173,6 +173,7 @@ def _check_rows(connection: Connection, walk: Walk) -> None:
     for table in metadata.sorted_tables:
         if "stored_seq" not in table.c:
             continue
+        # Numbers below 1 are never given out: such a row was put in past the service.
         beyond = (table.c.stored_seq > walk.covered) | (table.c.stored_seq < 1)
         query = select(func.count()).select_from(table).where(beyond)
         n_rows = int(connection.execute(query).scalar_one())

@@ -54,6 +54,7 @@ def draw_cases(connection: Connection, *, is_open: bool, size: int = SAMPLE_CASE
         else ~standings.c.state.startswith(SEALED, autoescape=True)
     )
     n_all = connection.execute(select(func.count()).select_from(standings).where(wanted))
+    # Keys are random, so that the first of them are cases by chance, and the same at every visit.
     keys: Sequence[str] = (
         connection.execute(
             select(standings.c.case_key).where(wanted).order_by(standings.c.case_key).limit(size)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import structlog
 from fastapi import FastAPI
@@ -18,11 +18,13 @@ WAIT_S: Final = 0.2
 """How long a page waits for an answer that is being worked out, where it may come in that time."""
 KEPT_TIMES: Final = 60.0
 """An answer is kept for so many times the seconds that it cost."""
+T = TypeVar("T")
+A = TypeVar("A")
 _log = structlog.get_logger("caselight.oversight")
 
 
 @dataclass(frozen=True)
-class Kept:
+class Kept(Generic[T]):
     """An answer as it is shown.
 
     Parameters
@@ -35,9 +37,14 @@ class Kept:
         Whether the last try to work it out failed.
     """
 
-    answer: Any = None
+    answer: T | None = None
     is_working: bool = False
     has_failed: bool = False
+
+    def narrow(self, kind: type[A]) -> "Kept[A]":
+        """Return the same as an answer of one kind; one of another kind is not there."""
+        answer = self.answer if isinstance(self.answer, kind) else None
+        return Kept(answer, self.is_working, self.has_failed)
 
 
 @dataclass
@@ -69,7 +76,7 @@ class Keeper:
         self._entries: dict[Hashable, _Entry] = {}
         self._lock = threading.Lock()
 
-    def find(self, wanted: Mapping[Hashable, Callable[[], Any]]) -> dict[Hashable, Kept]:
+    def find(self, wanted: Mapping[Hashable, Callable[[], T]]) -> dict[Hashable, Kept[T]]:
         """Return the answers by name, newly worked out where that is quick.
 
         Nobody waits for an answer that took longer the last time: the one before is there.
@@ -96,6 +103,8 @@ class Keeper:
                     target=self._work_out, args=(entry, make), name="oversight", daemon=True
                 )
                 entry.work.start()
+            # An earlier answer is there and a new one would not come in time: the page shows that
+            # one.
             is_slow = entry.answer is not None and entry.cost_s > self._wait_s
             return None if is_slow else entry.work
 
@@ -113,7 +122,7 @@ class Keeper:
             entry.made_at_s, entry.cost_s = now_s, now_s - begun_s
             entry.work = None
 
-    def _describe(self, name: Hashable) -> Kept:
+    def _describe(self, name: Hashable) -> Kept[Any]:
         with self._lock:
             entry = self._entries[name]
             return Kept(entry.answer, entry.work is not None, entry.has_failed)

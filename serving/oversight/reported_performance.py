@@ -67,14 +67,15 @@ class Performance:
     plan
         How long the queue grows at the number of places nearest to the unit's; empty where it was
         not played.
-    holding
+    calibration
         By outcome, whether the estimates hold.
     strata
         By outcome, the same by area and group.
-    worth
-        By outcome, whether acting on the estimates is worth it.
-    settled
-        How much of the order is settled; ``None`` where the run was not asked.
+    net_benefit
+        By outcome, whether acting on the estimates gains more than other ways to act.
+    rank_intervals
+        How far places in the order depend on whom was learnt from; ``None`` where the run was not
+        asked.
     audit
         By protected characteristics; ``None`` where none was made.
     absent
@@ -90,10 +91,10 @@ class Performance:
     at_capacity: AtCapacity | None
     groups: tuple[Figures, ...]
     plan: str
-    holding: tuple[ShownCalibration, ...]
+    calibration: tuple[ShownCalibration, ...]
     strata: tuple[Figures, ...]
-    worth: tuple[ShownNetBenefit, ...]
-    settled: ShownRankIntervals | None
+    net_benefit: tuple[ShownNetBenefit, ...]
+    rank_intervals: ShownRankIntervals | None
     audit: Audit | None
     absent: tuple[str, ...]
 
@@ -132,18 +133,23 @@ def describe_performance(run: RunFigures, bundle: Bundle, capacity: int) -> Perf
     labels = {one.name: one.label for one in bundle.catalogue.outcomes}
     at_capacity = describe_at_capacity(run, labels, capacity)
     plan = _describe_plan(run.list.planner or PlannerFigures(), capacity)
-    holding = tuple(x for name, label in labels.items() for x in show_calibration(run, name, label))
+    calibration = tuple(
+        x for name, label in labels.items() for x in show_calibration(run, name, label)
+    )
     strata = tuple(x for name, label in labels.items() for x in tabulate_strata(run, name, label))
-    worth = tuple(x for name, label in labels.items() for x in show_net_benefit(run, name, label))
-    settled, audit = show_rank_intervals(run.bands), describe_audit(run.audit)
+    net_benefit = tuple(
+        x for name, label in labels.items() for x in show_net_benefit(run, name, label)
+    )
+    rank_intervals, audit = show_rank_intervals(run.bands), describe_audit(run.audit)
     missing = {
         "what the places of a list find": at_capacity is None,
         "how long the queue grows": not plan,
-        "whether the estimates hold": not holding,
+        "whether the estimates hold": not calibration,
         "whether they hold by area and group": not strata,
-        "whether acting on the estimates is worth it": not worth,
-        "how far the order depends on whom was learnt from: ask for a run with refits": settled
-        is None,
+        "whether acting on the estimates is worth it": not net_benefit,
+        "how far the order depends on whom was learnt from: ask for a run with refits": (
+            rank_intervals is None
+        ),
         "the audit by protected characteristics": audit is None,
     }
     no_model = [
@@ -161,10 +167,10 @@ def describe_performance(run: RunFigures, bundle: Bundle, capacity: int) -> Perf
         at_capacity=at_capacity,
         groups=_tabulate_groups(run, labels),
         plan=plan,
-        holding=holding,
+        calibration=calibration,
         strata=strata,
-        worth=worth,
-        settled=settled,
+        net_benefit=net_benefit,
+        rank_intervals=rank_intervals,
         audit=audit,
         absent=(
             *(words for words, is_absent in missing.items() if is_absent),

@@ -1,8 +1,8 @@
-"""Looking that somebody ought to ask about, over a period; nothing here says that it was wrong.
+"""Access that somebody ought to ask about, over a period; nothing here says that it was wrong.
 
-Every look that opened one case by its key, and every one that was refused, is considered; rows of a
-list are not, since a list shows the same to all. Nobody is ranked: a person is told only where one
-of the rules below names them, with the figure that made it do so.
+Every access that opened one case by its key, and every one that was refused, is considered; rows of
+a list are not, since a list shows the same to all. Nobody is ranked: a person is told only where
+one of the rules below names them, with the figure that made it do so.
 
 Own name: the store does not know who a person is, so it can tell one thing alone, that a case has
 an answer or a detail that *is* the person's name, letter for letter but for case and spaces. A name
@@ -58,29 +58,32 @@ class Limits:
         Roles that work at any hour.
     """
 
-    times_median: float = 3.0
-    least_cases: int = 30
-    least_persons: int = 10
-    first_hour: int = 7
-    last_hour: int = 19
-    work_days: tuple[int, ...] = (0, 1, 2, 3, 4)
-    at_any_hour: tuple[str, ...] = ("duty", MACHINE)
+    times_median: float
+    least_cases: int
+    least_persons: int
+    first_hour: int
+    last_hour: int
+    work_days: tuple[int, ...]
+    at_any_hour: tuple[str, ...]
+
+
+USUAL_LIMITS: Final = Limits(3.0, 30, 10, 7, 19, (0, 1, 2, 3, 4), ("duty", MACHINE))
 
 
 @dataclass(frozen=True)
 class Looker:
-    """Whose looks are told, and where to find them.
+    """Whose accesses are told, and where to find them.
 
     Parameters
     ----------
     person
         Who, as the lines name them.
     n_looks
-        Looks that the rule is about.
+        Accesses that the rule is about.
     case_keys
         The cases, by key, sorted.
     first_us, last_us
-        The first and last of these looks, microseconds UTC.
+        The first and last of these, microseconds UTC.
     """
 
     person: Person
@@ -140,19 +143,19 @@ class Unusual:
     period, limits
         What was asked.
     n_looks, n_persons
-        Looks at one case that were considered, and by how many persons.
+        Accesses to one case that were considered, and by how many persons.
     refused
-        Looks that were refused: the case was not theirs to see, or there was none.
+        Accesses that were refused: the case was not theirs to see, or there was none.
     busy, crowded
         Volume, by person and by case.
     out_of_hours
-        Looks outside working hours.
+        Accesses outside working hours.
     closed
-        Looks at cases after they were closed, that are closed still.
+        Accesses to cases after they were closed, that are closed still.
     sealed
-        Looks at cases that are sealed now.
+        Accesses to cases that are sealed now.
     own_name
-        Looks at cases with an answer or a detail that is the person's own name.
+        Accesses to cases with an answer or a detail that is the person's own name.
     """
 
     period: AccessPeriod
@@ -170,7 +173,7 @@ class Unusual:
 
 @dataclass
 class _Tally:
-    """Looks of one person, counted as they are read."""
+    """Accesses of one person, counted as they are read."""
 
     n_looks: int = 0
     cases: dict[str, int] = field(default_factory=dict)
@@ -178,11 +181,12 @@ class _Tally:
     last_us: int = 0
 
     def add(self, case_key: str | None, at_us: int) -> None:
-        """Count a look."""
+        """Count an access."""
         self.first_us = min(self.first_us, at_us) if self.n_looks else at_us
         self.last_us = max(self.last_us, at_us)
         self.n_looks += 1
         if case_key is not None:
+            # The latest: it shows whether the case was opened after it had been closed.
             self.cases[case_key] = max(self.cases.get(case_key, at_us), at_us)
 
     def describe(self, person: Person) -> Looker:
@@ -191,7 +195,7 @@ class _Tally:
 
 @dataclass
 class _Tallies:
-    """The looks of a period, by person: all that were shown, the refused, and those at odd hours.
+    """The accesses of a period, by person: all that were shown, the refused, those at odd hours.
 
     A person is who the sign-in knows in one role: their name is that of their latest line.
     """
@@ -202,12 +206,12 @@ class _Tallies:
     persons: dict[str, Person] = field(default_factory=dict)
 
     def describe(self, tallies: Mapping[str, _Tally]) -> tuple[Looker, ...]:
-        """Return whose looks these are, by name: in no order of size."""
+        """Return whose accesses these are, by name: in no order of size."""
         told = [tally.describe(self.persons[who]) for who, tally in tallies.items()]
         return tuple(sorted(told, key=lambda one: (one.person.name, one.person.subject)))
 
     def keep(self, case_keys: Mapping[str, Collection[str]]) -> tuple[Looker, ...]:
-        """Return whose looks at some cases, named by person, these are."""
+        """Return whose accesses to some cases, named by person, these are."""
         kept = {}
         for who, keys in case_keys.items():
             seen = self.opened[who].cases
@@ -219,19 +223,18 @@ class _Tallies:
         return self.describe(kept)
 
 
-def find_unusual(store: Store, period: AccessPeriod, limits: Limits | None = None) -> Unusual:
-    """Return the looking of a period that somebody ought to ask about.
+def find_unusual(store: Store, period: AccessPeriod, limits: Limits = USUAL_LIMITS) -> Unusual:
+    """Return the access of a period that somebody ought to ask about.
 
     Parameters
     ----------
     store
         The store; nothing in it is changed.
     period
-        Which looks, by the moment that their lines state.
+        Which accesses, by the moment that their lines state.
     limits
         What counts as unusual.
     """
-    limits = limits or Limits()
     with store.reading_looks() as connection:
         found = _count(connection, period, limits, store.read_unit().time_zone)
     by_person = {who: set(tally.cases) for who, tally in found.opened.items()}
@@ -294,6 +297,7 @@ def find_crowded(opened: Iterable[Collection[str]], limits: Limits) -> tuple[Cro
         if n < limits.least_persons:
             continue
         others = list(counts)
+        # Held against the other cases: its own number must not raise the median.
         others.remove(n)
         median = statistics.median(others) if others else 0.0
         if n > limits.times_median * median:
@@ -324,9 +328,11 @@ def _count(
             _LINES.agency,
         )
         .where(_LINES.book == LOOKS, _is_within(period), _LINES.subject != SERVICE.subject)
+        # An access that was granted and names no case of its own, such as a list, opened none.
         .where(or_(_LINES.case_key.is_not(None), _LINES.done.is_(False)))
     )
     for row in connection.execute(query, execution_options={"yield_per": _ROWS_A_TIME}):
+        # By role as well: people are compared with the others of the role that they had then.
         who = f"{row.role}|{row.subject}"
         found.persons[who] = Person(row.person, row.role, row.agency, row.subject)
         if not row.done:
@@ -367,6 +373,7 @@ def _find_sealed(connection: Connection, keys: Sequence[str]) -> set[str]:
 def _find_named(connection: Connection, name: str, keys: Collection[str]) -> set[str]:
     """Return the cases, among some, that have an answer or a detail that is a person's name."""
     told = " ".join(name.split())
+    # In every spelling, since SQLite's lower-case function knows ASCII alone.
     spellings = {told, told.lower(), told.upper(), told.title(), told.casefold()}
     found: set[str] = set()
     if not told:

@@ -1,4 +1,4 @@
-"""What stands out among looks, each as one row of a page: whom it is about, and which cases."""
+"""What stands out among accesses, each as one row of a page: whom it is about, and which cases."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class StandsOut:
     keys, n_more
         Cases, by their keys, and how many more there are.
     first, last
-        When the first and the last of these looks was; empty where that is not told.
+        When the first and the last of these accesses was; empty where that is not told.
     """
 
     who: Person | None
@@ -48,7 +48,7 @@ class UnusualRow:
     since, until
         The period, as the unit's clock shows it.
     n_looks, n_persons
-        Looks at single cases that were considered, and by how many persons.
+        Accesses to single cases that were considered, and by how many persons.
     limits
         What counts as unusual.
     rows
@@ -67,7 +67,7 @@ class UnusualRow:
 
 
 def read_standing(store: Store, face: Clockface, days: int) -> UnusualRow:
-    """Return what stands out among the looks of the last days.
+    """Return what stands out among the accesses of the last days.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def read_standing(store: Store, face: Clockface, days: int) -> UnusualRow:
         How many days until now.
     """
     now_us = store.clock()
-    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1), Limits())
+    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1))
     rows = gather_rows(found, face)
     return UnusualRow(
         since=face.show(found.period.from_us),

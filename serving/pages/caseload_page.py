@@ -8,9 +8,10 @@ from fastapi.responses import HTMLResponse
 from features.catalogue.declarations import Catalogue
 from models.wording.sentences import format_number
 from serving.api.cases import list_caseload
-from serving.api.duty import word_flag
+from serving.api.parameters import KeyCursor
 from serving.decisions.drafts import NO_NUL
 from serving.decisions.outputs import ManagedOut
+from serving.flags.flags import word_flag
 from serving.lists.new_records import News
 from serving.lists.since_decision import read_news_since_decisions
 from serving.pages.list_words import ListWords
@@ -18,7 +19,6 @@ from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.service import ServiceDep
 from serving.standing.standings import make_rules
-from serving.store.opaque_keys import KEY_PATTERN
 
 router = APIRouter(include_in_schema=False)
 _Name = Annotated[str, Query(max_length=200, pattern=NO_NUL)]
@@ -35,7 +35,7 @@ def show_caseload(
     owner: _Name = "",
     area: _Name = "",
     order: Literal["review", "changed"] = "review",
-    cursor: Annotated[str | None, Query(pattern=KEY_PATTERN)] = None,
+    cursor: KeyCursor = None,
 ) -> HTMLResponse:
     """Show managed cases, the next review first or the most changed; what changed stands first."""
     told = list_caseload(

@@ -54,7 +54,7 @@ def show_cases(
             cursor=cursor,
         )
         counts = count_states(connection, sight) if cursor is None else {}
-    note_shown(request, (row["key"] for row in (*page.rows, *page.blind_rows)))
+    note_shown(request, (row.key for row in (*page.rows, *page.blind_rows)))
     wanted = {"area": area, "source": source, "family": family}
     return render(
         request,

@@ -1,9 +1,9 @@
 """The records: what came in and what could not be used, how late it comes, what is never asked."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from features.contract.moments import format_moment
@@ -11,6 +11,7 @@ from models.charts.marks import Figures, Row, RowChart, draw_rows
 from serving.access.route_rules import RULES
 from serving.api.duty import FlagsOut, read_flags
 from serving.api.imports import read_all
+from serving.api.parameters import KeyCursor
 from serving.api.schemas_records import ImportsOut
 from serving.oversight.delays import LEAST_RECORDS, Delays, read_delays
 from serving.oversight.reject_reasons import RejectReason, read_reasons
@@ -19,7 +20,6 @@ from serving.oversight.unasked import Missing, read_unasked
 from serving.pages.rendering import describe_moment, render
 from serving.persons import SignedIn
 from serving.service import ServiceDep
-from serving.store.opaque_keys import KEY_PATTERN
 
 router = APIRouter(include_in_schema=False)
 IMPORTS_PER_PAGE: Final = 20
@@ -34,7 +34,7 @@ def show_data(
     request: Request,
     service: ServiceDep,
     person: SignedIn,
-    cursor: Annotated[str | None, Query(pattern=KEY_PATTERN)] = None,
+    cursor: KeyCursor = None,
 ) -> HTMLResponse:
     """Show imports, flags, recording delay and what is missing most, of the whole unit."""
     store, unit, bundle = service.need_store(), service.need_unit(), service.champion.find()

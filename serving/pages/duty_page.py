@@ -3,27 +3,27 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Form, Path, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import select
 
 from features.contract.moments import format_moment
-from serving.api.duty import read_first_reads, word_flag
+from serving.api.duty import read_first_reads
+from serving.api.parameters import Key
 from serving.errors import ServiceError
 from serving.flags.duty import DUTY_ROLES, PROCEDURE, acknowledge
+from serving.flags.flags import word_flag
 from serving.flags.urgent_cases import UrgentCase, UrgentFlag, UrgentPage, read_urgent
 from serving.lists.sittings import current_sitting
 from serving.pages.list_words import ListWords, close_sentence, describe_span
 from serving.pages.rendering import render
 from serving.persons import Person, SignedIn
 from serving.service import Service, ServiceDep
-from serving.store.opaque_keys import KEY_PATTERN
 from serving.store.schema import flag_raisings
 from serving.web.error_answers import STATUSES
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(include_in_schema=False)
-_CaseKey = Annotated[str, Path(pattern=KEY_PATTERN)]
 _MOST_CHOSEN: Final = 200
 
 
@@ -44,7 +44,7 @@ def acknowledge_some(
     request: Request,
     service: ServiceDep,
     person: SignedIn,
-    key: _CaseKey,
+    key: Key,
     raising: Annotated[Sequence[str], Form(max_length=_MOST_CHOSEN)] = (),
     note: Annotated[str, Form(max_length=2_000)] = "",
 ) -> Response:

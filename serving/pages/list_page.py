@@ -1,6 +1,6 @@
 """The list of a sitting, as the team goes through it."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -10,6 +10,7 @@ from serving.access.roles import OPENERS
 from serving.lists.flag_states import read_flag_states
 from serving.lists.listed import read_overflow, read_rows
 from serving.lists.new_records import find_since, read_news
+from serving.lists.outputs import ListedOut
 from serving.lists.sitting_opening import make_terms, open_sitting
 from serving.lists.sittings import current_sitting
 from serving.pages.case.decision_form import WAY_WORDS
@@ -49,12 +50,12 @@ def show_list(
         sight = sight_of(request, connection)
         rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
         outside = read_overflow(connection, sitting, unit, MOST_OVERFLOW, sight)
-        keys = [row["key"] for row in rows]
+        keys = [row.key for row in rows]
         rules = make_rules(service.settings)
         since = find_since(connection, sitting)
         news = read_news(connection, keys, since, rules)
         flag_states = read_flag_states(connection, keys)
-    note_shown(request, (row["key"] for row in (*rows, *outside)))
+    note_shown(request, [*keys, *(row.key for row in outside)])
     wanted = {"area": area, "source": source, "family": family}
     wanted |= {"decision": decision, "referred": referred}
     bundle = service.champion.find()
@@ -66,10 +67,10 @@ def show_list(
         standing=sitting.standing,
         rows=[row for row in rows if _meets(row, wanted)],
         n_rows=len(rows),
-        n_decided=sum(row["decided"] for row in rows),
+        n_decided=sum(row.decided for row in rows),
         choices={name: _distinct(rows, name) for name in _CHOSEN},
         wanted=wanted,
-        next_row=next((row for row in rows if not row["decided"]), None),
+        next_row=next((row for row in rows if not row.decided), None),
         outside=outside,
         rules=RULES,
         news={key: words.describe_news(found) for key, found in news.items()},
@@ -103,15 +104,15 @@ def open_list(
     return RedirectResponse("/", status_code=303)
 
 
-def _meets(row: dict[str, Any], wanted: dict[str, str]) -> bool:
+def _meets(row: ListedOut, wanted: dict[str, str]) -> bool:
     """Whether a row is shown under the filters; of a withheld row only what it shows is asked."""
-    if wanted["decision"] and row["decided"] != (wanted["decision"] == "yes"):
+    if wanted["decision"] and row.decided != (wanted["decision"] == "yes"):
         return False
-    if wanted["referred"] and not row["newly_referred"]:
+    if wanted["referred"] and not row.newly_referred:
         return False
     chosen = {name: wanted[name] for name in _CHOSEN}
-    return all(row.get(name, value) in ("", value) or not value for name, value in chosen.items())
+    return all(getattr(row, name) in ("", value) or not value for name, value in chosen.items())
 
 
-def _distinct(rows: list[dict[str, Any]], name: str) -> list[str]:
-    return sorted({row[name] for row in rows if row.get(name)})
+def _distinct(rows: list[ListedOut], name: str) -> list[str]:
+    return sorted({getattr(row, name) for row in rows if getattr(row, name)})

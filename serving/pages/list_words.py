@@ -4,15 +4,15 @@ Kinds of records are called what the catalogue calls them; without a catalogue b
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from features.catalogue.declarations import DAY_US, Catalogue
 from features.contract.moments import to_datetime
-from models.ranking.advice import Estimate
 from models.wording.sentences import describe_briefly
 from serving.flags.named_records import Name, NamedRecord
 from serving.lists.latest_incidents import LatestIncident, Telling
 from serving.lists.new_records import NewKind, News
+from serving.lists.outputs import ListedOut
 from serving.lists.recent_incidents import LastingState
 from serving.pages.rendering import describe_day
 
@@ -180,7 +180,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else f'{noun}s'}"
 
 
-def format_row(row: Mapping[str, Any], outcome: str | None = None) -> str:
+def format_row(row: ListedOut, outcome: str | None = None) -> str:
     """Return an estimate of a list's row in short, with what is estimated and within what time.
 
     Parameters
@@ -195,11 +195,10 @@ def format_row(row: Mapping[str, Any], outcome: str | None = None) -> str:
     str
         Empty where the row has no such estimate.
     """
-    wanted = outcome or row["leading_outcome"]
-    for one in row["estimates"]:
-        if one["outcome"] == wanted:
-            found = Estimate(**one)
-            return f"{found.label} within {found.horizon}: {describe_briefly(found)}"
+    wanted = outcome or row.leading_outcome
+    for one in row.estimates:
+        if one.outcome == wanted:
+            return f"{one.label} within {one.horizon}: {describe_briefly(one)}"
     return ""
 
 

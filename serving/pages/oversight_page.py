@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -16,14 +17,13 @@ from serving.api.findings import NOTE as FINDINGS_NOTE
 from serving.oversight.access_lines import (
     LINES_PER_PAGE,
     Day,
-    FoundEntries,
     Known,
     find_lines,
     find_people,
 )
-from serving.oversight.access_log import AuditLine, EntryFilter
+from serving.oversight.access_log import AuditLine, EntryFilter, LinesPage
 from serving.oversight.kept_answers import Kept, keeper_of
-from serving.oversight.unusual_rows import MANY_CASES, read_standing
+from serving.oversight.unusual_rows import MANY_CASES, UnusualRow, read_standing
 from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.results.agreement import BELOW, FIRST, LAST, MIDDLE, NO_LIST, NO_RANK, Agreement
@@ -36,7 +36,7 @@ from serving.store.row_text import Clockface
 
 router = APIRouter(include_in_schema=False)
 PERIODS: Final = (7, 28, 90)
-"""Days that the search for unusual looking can go back."""
+"""Days that the search for unusual access can go back."""
 _MOST_NUMBER: Final = 2**63 - 1
 _Text = Annotated[str, Query(max_length=500)]
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -119,7 +119,7 @@ class PageProblem:
 class Answer:
     """Lines that were asked for; ``people`` are those who share the name that was asked for."""
 
-    found: FoundEntries | None = None
+    found: LinesPage | None = None
     people: tuple[Known, ...] = ()
     problems: tuple[PageProblem, ...] = ()
 
@@ -136,13 +136,13 @@ def show_oversight(
     days: Annotated[str, Query(max_length=4)] = "28",
     cursor: Annotated[int | None, Query(ge=1, le=_MOST_NUMBER)] = None,
 ) -> HTMLResponse:
-    """Show lines of the audit books, what is unusual in them, and whether they are whole."""
+    """Show lines of the audit log, what is unusual in it, and whether it is whole."""
     period = int(days) if days in {str(one) for one in PERIODS} else PERIODS[1]
     named: Book = CHANGES if book == CHANGES else LOOKS
     asked = Asked(named, who.strip(), case.strip(), day.strip(), period)
     answer = _answer(service, asked, cursor)
     face = Clockface(service.need_unit().time_zone)
-    lines = [_describe(one, face) for one in answer.found.lines] if answer.found else []
+    lines = [_describe(one, face) for one in answer.found.items] if answer.found else []
     check = check_audit(service, person)
     # Last, so that nothing else waits beside what is being worked out.
     unusual, findings = _find_kept(request, service, face, period)
@@ -167,17 +167,18 @@ def show_oversight(
     )
 
 
-def _find_kept(request: Request, service: Service, face: Clockface, days: int) -> tuple[Kept, Kept]:
+def _find_kept(
+    request: Request, service: Service, face: Clockface, days: int
+) -> tuple[Kept[UnusualRow], Kept[Findings]]:
     """Return what stands out and what became of the lists, as far as it is worked out."""
     store, unit, bundle = service.need_store(), service.need_unit(), service.champion.find()
     unusual, findings = ("unusual", days), ("findings", None if bundle is None else bundle.id)
-    found = keeper_of(request.app).find(
-        {
-            unusual: lambda: read_standing(store, face, days),
-            findings: lambda: read_findings(store, bundle, unit, store.clock()),
-        }
-    )
-    return found[unusual], found[findings]
+    wanted: dict[Hashable, Callable[[], UnusualRow | Findings]] = {
+        unusual: lambda: read_standing(store, face, days),
+        findings: lambda: read_findings(store, bundle, unit, store.clock()),
+    }
+    found = keeper_of(request.app).find(wanted)
+    return found[unusual].narrow(UnusualRow), found[findings].narrow(Findings)
 
 
 def _tabulate(found: Findings) -> tuple[Figures, ...]:
@@ -240,13 +241,13 @@ def _answer(service: Service, asked: Asked, cursor: int | None) -> Answer:
         return Answer(problems=tuple(problems))
     people = find_people(store, asked.book, asked.person) if asked.person else ()
     if asked.person and len(people) != 1:
-        return Answer(FoundEntries((), None), people)
+        return Answer(LinesPage((), None), people)
     return Answer(_find(store, asked, people, day, cursor), people)
 
 
 def _find(
     store: Store, asked: Asked, people: tuple[Known, ...], day: Day | None, cursor: int | None
-) -> FoundEntries:
+) -> LinesPage:
     wanted = EntryFilter(
         asked.book,
         case_key=asked.case or None,

@@ -1,5 +1,7 @@
 """The clinic pack: the list and one sheet for each case, to print or to save as PDF."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,6 +11,7 @@ from models.wording.sentences import say
 from serving.access.roles import OPENERS
 from serving.lists.clinic_pack import Pack, pick_latest, read_pack
 from serving.lists.latest_incidents import LatestIncidents
+from serving.lists.outputs import ListedOut
 from serving.lists.recent_incidents import Lately, ListedDecision
 from serving.lists.sittings import current_sitting
 from serving.pages.case.decision_form import WAY_WORDS
@@ -25,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/pack", response_class=HTMLResponse)
 def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLResponse:
-    """Show the pack of the current sitting: a look at every case on its list."""
+    """Show the pack of the current sitting: an access to every case on its list."""
     unit = service.need_unit()
     bundle = service.champion.find()
     catalogue = bundle.catalogue if bundle else None
@@ -37,7 +40,7 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
             return render(request, "no_sitting.html", section="", may_open=may_open)
         sight = sight_of(request, connection)
         pack = read_pack(connection, sitting, unit, sight, rules, catalogue, store.clock())
-    note_shown(request, (row["key"] for row in pack.rows))
+    note_shown(request, (row.key for row in pack.rows))
     words = ListWords(catalogue, unit.time_zone)
     return render(
         request,
@@ -56,29 +59,41 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
     )
 
 
-def _describe_sheet(row: dict[str, Any], pack: Pack, words: ListWords) -> dict[str, Any]:
+@dataclass(frozen=True)
+class BehindIt:
+    """The records behind a flag or a reason, as a sheet names them.
+
+    Parameters
+    ----------
+    latest
+        The latest in words; two views of one incident read alike, and stand there once.
+    n_records, has_more
+        How many there are, and whether more than the latest.
+    """
+
+    latest: tuple[str, ...]
+    n_records: int
+    has_more: bool
+
+
+def _describe_sheet(row: ListedOut, pack: Pack, words: ListWords) -> dict[str, Any]:
     """Return what a sheet says beside its row: history, news, and the records behind flags and what
     moved the score up.
     """
 
-    def describe(one: dict[str, Any]) -> dict[str, Any]:
-        picked = pick_latest(one["records"])
-        latest = words.describe_records(row["key"], picked, pack.named)
-        n_records = len([key for key in one["records"] if key])
-        return one | {
-            # Two views of one incident read alike here.
-            "latest": list(dict.fromkeys(latest)),
-            "n_records": n_records,
-            "has_more": n_records > len(picked),
-        }
+    def describe(records: Sequence[str]) -> BehindIt:
+        picked = pick_latest(records)
+        latest = words.describe_records(row.key, picked, pack.named)
+        n_records = len([key for key in records if key])
+        return BehindIt(tuple(dict.fromkeys(latest)), n_records, n_records > len(picked))
 
-    return _describe_lately(row["key"], pack.lately, words) | {
-        "news": words.describe_news(pack.news.get(row["key"]), dated=True),
-        "flags": [describe(flag) for flag in row["flags"]],
-        "reasons": [describe(reason) for reason in row["reasons"]],
-        "counter_reasons": row.get("counter_reasons") or [],
-        "estimates": [format_row(row, one["outcome"]) for one in row["estimates"]],
-        "unknowns": row.get("unknowns") or [one for one in (row["unknown"],) if one],
+    return _describe_lately(row.key, pack.lately, words) | {
+        "news": words.describe_news(pack.news.get(row.key), dated=True),
+        "flags": [(flag, describe(flag.records)) for flag in row.flags],
+        "reasons": [(reason, describe(reason.records)) for reason in row.reasons],
+        "counter_reasons": row.counter_reasons,
+        "estimates": [format_row(row, one.outcome) for one in row.estimates],
+        "unknowns": row.unknowns or [one for one in (row.unknown,) if one],
     }
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -10,13 +10,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, select_autoescape
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from features.contract.moments import to_datetime
 from features.errors import ConfigError
-from models.ranking.advice import Estimate
 from models.wording.sentences import describe_estimate, describe_push, format_probability
-from serving.errors import ServiceError
+from serving.errors import ServiceError, store_away
 from serving.pages.error_words import MOMENT, describe_problems
 from serving.service import service_of
 from serving.web.error_answers import STATUSES
@@ -64,7 +64,7 @@ def render(request: Request, template: str, *, status: int = 200, **content: Any
 
 def install_page_errors(app: FastAPI) -> None:
     """Show people a page where something went wrong; programs get the one shape of errors."""
-    for kind in (HTTPException, RequestValidationError, ServiceError):
+    for kind in (HTTPException, RequestValidationError, ServiceError, SQLAlchemyError):
         plain = cast(_Handler, app.exception_handlers[kind])
         app.exception_handlers[kind] = functools.partial(_show_error, plain)
 
@@ -76,8 +76,13 @@ def _show_error(plain: _Handler, request: Request, error: Exception) -> Response
         return told
     if isinstance(error, ServiceError) and told.status_code == STATUSES["not_signed_in"]:
         return Response(status_code=303, headers={"location": "/sign-in"})
+    if isinstance(error, SQLAlchemyError):
+        error = store_away()
     body = error.body if isinstance(error, ServiceError) else None
-    return render(request, "problem.html", status=told.status_code, problem=body)
+    page = render(request, "problem.html", status=told.status_code, problem=body)
+    if "retry-after" in told.headers:
+        page.headers["retry-after"] = told.headers["retry-after"]
+    return page
 
 
 @functools.cache
@@ -94,7 +99,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["frequency"] = format_estimate
+    environment.filters["frequency"] = describe_estimate
     environment.filters["chance"] = format_probability
     environment.filters["moment"] = describe_moment
     environment.filters["dated"] = lambda text: MOMENT.sub(
@@ -112,13 +117,6 @@ def _environment() -> Environment:
         environment.globals.update(vars(macros.module))
     environment.globals["plural"] = lambda n, one, many: f"{n:,} {one if n == 1 else many}"
     return environment
-
-
-def format_estimate(estimate: Estimate | Mapping[str, Any]) -> str:
-    """Return an estimate in its one fixed format, from an answer or from a list's snapshot."""
-    if isinstance(estimate, Mapping):
-        estimate = Estimate(**estimate)
-    return describe_estimate(estimate)
 
 
 @functools.lru_cache(maxsize=4_096)

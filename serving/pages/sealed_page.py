@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from serving.access.seals import open_seal, seal_case
-from serving.api.decisions import CaseKey
+from serving.api.parameters import Key
 from serving.api.sealing import list_sealed, score_linked
 from serving.errors import ServiceError
 from serving.pages.case.page import show_problem
@@ -30,7 +30,7 @@ def seal(
     request: Request,
     service: ServiceDep,
     person: SignedIn,
-    key: CaseKey,
+    key: Key,
     people: _Words = "",
     why: _Words = "",
 ) -> Response:
@@ -50,7 +50,7 @@ def seal(
 
 @router.post("/cases/{key}/unseal")
 def unseal(
-    request: Request, service: ServiceDep, person: SignedIn, key: CaseKey, why: _Words = ""
+    request: Request, service: ServiceDep, person: SignedIn, key: Key, why: _Words = ""
 ) -> Response:
     """Open a sealed case for everybody of its area."""
     try:

@@ -4,13 +4,14 @@ There are few steps, some dozens a year, so that the whole record is read at onc
 follows from it alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, select
 from sqlalchemy.engine import Row
 
+from models.run_figures.judged import BundleSummary, JudgedGate
 from serving.persons import Person, read_person
 from serving.store.schema import promotions
 
@@ -59,8 +60,8 @@ class PromotionStep:
     figures_digest: str | None
     replaces: str | None
     proposal_key: str | None
-    about: Mapping[str, Any]
-    gates: tuple[Mapping[str, Any], ...]
+    about: BundleSummary
+    gates: tuple[JudgedGate, ...]
     why: str | None
     despite: str | None
     acknowledged: str | None
@@ -69,7 +70,7 @@ class PromotionStep:
     stored_seq: int
 
     @property
-    def unjudged(self) -> tuple[Mapping[str, Any], ...]:
+    def unjudged(self) -> tuple[JudgedGate, ...]:
         """Gates that were not passed: whoever approves says in writing that they know them."""
         return tuple(one for one in self.gates if one.get("verdict") != "passed")
 

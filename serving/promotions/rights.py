@@ -65,6 +65,7 @@ def need_returner(person: Person) -> None:
 def _need(person: Person, roles: Sequence[str], what: str) -> None:
     if person.subject.startswith(UNSIGNED):
         raise PromotionRefusedError("not_signed_in", "this takes somebody who is signed in")
+    # Only a program has scopes, and none takes a step of a promotion (ADR 19).
     if person.role not in roles or person.scopes is not None:
         who = ", ".join(role.replace("_", " ") for role in roles)
         role = person.role.replace("_", " ")

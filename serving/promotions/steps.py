@@ -4,13 +4,14 @@ The record itself holds the rules, whoever calls: two different people, no gate 
 was not judged acknowledged in writing, and the bundle in use still the one compared with.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import insert
 
 from features.contract.json_text import is_storable
+from models.run_figures.judged import BundleSummary, JudgedGate
 from serving.persons import Person
 from serving.promotions.record import PromotionStep, StepName, find_waiting, follow, read_steps
 from serving.promotions.rights import (
@@ -44,8 +45,8 @@ class ProposedBundle:
     bundle_id: str
     figures_digest: str
     replaces: str | None
-    about: Mapping[str, Any]
-    gates: Sequence[Mapping[str, Any]]
+    about: BundleSummary
+    gates: Sequence[JudgedGate]
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,9 @@ def roll_back(
     steps = _lock(writing)
     target = choose_return(steps, bundle_id)
     own = [one for one in steps if one.bundle_id == target]
-    row = _Row(target, replaces=follow(steps).in_use, about=own[-1].about if own else {})
+    row = _Row(
+        target, replaces=follow(steps).in_use, about=own[-1].about if own else BundleSummary()
+    )
     return _add(writing, "rolled_back", person, row, said)
 
 
@@ -261,8 +264,8 @@ class _Row:
     figures_digest: str | None = None
     replaces: str | None = None
     proposal_key: str | None = None
-    about: Mapping[str, Any] = field(default_factory=dict)
-    gates: Sequence[Mapping[str, Any]] = ()
+    about: BundleSummary = field(default_factory=BundleSummary)
+    gates: Sequence[JudgedGate] = ()
 
     @classmethod
     def of(cls, candidate: ProposedBundle, proposal_key: str | None = None) -> "_Row":
@@ -304,7 +307,7 @@ def _check_candidate(steps: Sequence[PromotionStep], candidate: ProposedBundle) 
         )
 
 
-def _check_gates(gates: Sequence[Mapping[str, Any]], said: Said, *, is_trial: bool = False) -> None:
+def _check_gates(gates: Sequence[JudgedGate], said: Said, *, is_trial: bool = False) -> None:
     """Refuse what a gate refuses, unless it may be accepted and was accepted in writing.
 
     On trial (a synthetic store) every refusal may be accepted but that of the run itself.

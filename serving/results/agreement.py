@@ -27,17 +27,24 @@ _BY_MODEL: Final = "model"
 
 @dataclass(frozen=True)
 class Agreement:
-    """How many said yes, no or nothing."""
+    """How many agree, disagree or said nothing, never by person.
+
+    ``share`` is of those who said something; ``None`` where nobody did.
+    """
 
     n_agree: int
     n_disagree: int
-    n_silent: int = 0
+    n_silent: int
+    share: float | None
 
-    @property
-    def share(self) -> float | None:
-        """Share of those who said something that agree; ``None`` where nobody did."""
-        said = self.n_agree + self.n_disagree
-        return self.n_agree / said if said else None
+
+def count_agreement(n_agree: int, n_disagree: int, n_silent: int = 0) -> Agreement:
+    """Return counts of agreement with the share that they make."""
+    said = n_agree + n_disagree
+    return Agreement(n_agree, n_disagree, n_silent, n_agree / said if said else None)
+
+
+NOBODY: Final = count_agreement(0, 0)
 
 
 @dataclass(frozen=True)
@@ -53,8 +60,8 @@ class Parts:
     """
 
     by_band: Sequence[tuple[str, Agreement]] = ()
-    blind_first: Agreement = Agreement(0, 0)
-    open: Agreement = Agreement(0, 0)
+    blind_first: Agreement = NOBODY
+    open: Agreement = NOBODY
 
 
 def read_score_agreement(connection: Connection) -> Agreement:
@@ -65,7 +72,7 @@ def read_score_agreement(connection: Connection) -> Agreement:
 def read_reason_agreement(connection: Connection) -> Agreement:
     """Return how many of the reasons that were judged were agreed with."""
     counts = _count(connection, decision_reasons.c.agrees)
-    return Agreement(counts.get(True, 0), counts.get(False, 0))
+    return count_agreement(counts.get(True, 0), counts.get(False, 0))
 
 
 def read_parts(connection: Connection) -> Parts:
@@ -100,6 +107,7 @@ def _find_band() -> ColumnElement[str]:
         (list_places.c.sitting_key.is_(None), NO_LIST),
         (or_(sittings.c.ordering != _BY_MODEL, list_places.c.score_key.is_(None)), NO_RANK),
         (or_(rank.is_(None), rank > capacity), BELOW),
+        # Multiplied, so that a third of the places is exact in whole numbers.
         (_THIRDS * rank <= capacity, FIRST),
         (_THIRDS * rank <= 2 * capacity, MIDDLE),
         else_=LAST,
@@ -107,7 +115,7 @@ def _find_band() -> ColumnElement[str]:
 
 
 def _sum_up(counts: dict[bool | None, int]) -> Agreement:
-    return Agreement(counts.get(True, 0), counts.get(False, 0), counts.get(None, 0))
+    return count_agreement(counts.get(True, 0), counts.get(False, 0), counts.get(None, 0))
 
 
 def _count(connection: Connection, column: ColumnElement[bool]) -> dict[bool | None, int]:

@@ -40,6 +40,8 @@ class MissedEstimate:
     estimate
         What was missed: ``total`` less the outcomes among listed cases, at least 0; ``None`` as
         above.
+    upper_first
+        Whether no draw had the outcome, so that the bound says more than the estimate.
     total
         Outcomes among all eligible cases (Horvitz and Thompson 1952); ``None`` as above.
     n_drawn, n_known, n_reached
@@ -50,16 +52,12 @@ class MissedEstimate:
 
     upper: float | None
     estimate: float | None
+    upper_first: bool
     total: float | None
     n_drawn: int
     n_known: int
     n_reached: int
     n_not_listed: int
-
-    @property
-    def upper_first(self) -> bool:
-        """Whether no draw had the outcome, so that the bound says more than the estimate."""
-        return self.n_reached == 0
 
 
 def bound_share(n_reached: int, n: int, confidence: float = CONFIDENCE) -> float:
@@ -98,11 +96,12 @@ def estimate_missed(
     known = [draw for draw in draws if draw.reached is not None]
     reached = [draw for draw in known if draw.reached]
     if not known:
-        return MissedEstimate(None, None, None, len(draws), 0, 0, n_not_listed)
+        return MissedEstimate(None, None, True, None, len(draws), 0, 0, n_not_listed)
     total = sum(1 / draw.probability for draw in reached) * len(draws) / len(known)
     return MissedEstimate(
         upper=bound_share(len(reached), len(known)) * n_not_listed,
         estimate=max(total - n_listed_reached, 0.0),
+        upper_first=not reached,
         total=total,
         n_drawn=len(draws),
         n_known=len(known),

@@ -51,17 +51,16 @@ class SittingSize:
 
 @dataclass(frozen=True)
 class RuleHits:
-    """Places by one rule: all, those whose outcome is known, and those that had it."""
+    """Places by one rule: all, those whose outcome is known, and those that had it.
+
+    ``share`` is of the known ones; ``None`` where none is known.
+    """
 
     rule: str
     n_places: int
     n_known: int
     n_reached: int
-
-    @property
-    def share(self) -> float | None:
-        """Share of the known ones that had the outcome; ``None`` where none is known."""
-        return self.n_reached / self.n_known if self.n_known else None
+    share: float | None
 
 
 @dataclass(frozen=True)
@@ -222,4 +221,5 @@ def _is_ripe(outcome: Outcome, unit: Unit, size: SittingSize, now_us: int) -> bo
 def _count_hits(rule: str, places: Sequence[Listed], reached: Mapping[Listed, bool]) -> RuleHits:
     of_rule = [place for place in places if place.rule == rule]
     known = [reached[place] for place in of_rule if place in reached]
-    return RuleHits(rule, len(of_rule), len(known), sum(known))
+    share = sum(known) / len(known) if known else None
+    return RuleHits(rule, len(of_rule), len(known), sum(known), share)

@@ -71,6 +71,7 @@ class Champion:
         held = self._held
         if not _is_stale(held, seen):
             return held.bundle
+        # Who has a bundle goes on with it while another thread reads the newer one.
         if self._lock.acquire(blocking=held.bundle is None):
             try:
                 if _is_stale(self._held, seen):
@@ -86,6 +87,7 @@ class Champion:
         for held in (self.find(), self._recalled):
             if held is not None and held.id == bundle_id:
                 return held
+        # It becomes part of a path: no dot and no slash may be in it.
         if self._models_dir is None or not bundle_id.isalnum():
             return None
         try:

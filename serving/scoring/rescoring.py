@@ -100,6 +100,7 @@ def score_cases(
         keys = waiting.pop()
         try:
             found = _compute(store, bundle, keys, unit, occasion, stale=stale)
+        # The database fails for every case alike: parting them would only ask it more often.
         except SQLAlchemyError:
             raise
         except Exception as error:

@@ -51,6 +51,58 @@ _LAST_SEQS: Final = ("events_seq", "facts_seq", "links_seq", "linked_seq", "ther
 
 
 @dataclass(frozen=True)
+class StandingRow:
+    """A case's row of ``standings``; its fields are the table's columns."""
+
+    case_key: str
+    state: str
+    area: str | None
+    referral_source: str | None
+    arrived_at_us: int
+    state_since_us: int
+    waiting_since_us: int | None
+    returned_for: str | None
+    owner: str | None
+    review_on: str | None
+    review_due_us: int | None
+    version: int
+    decided_seq: int
+    record_seq: int
+    known_seq: int
+    score_key: str | None
+    scored_as_of_us: int | None
+    priority: float | None
+    family: str | None
+    n_flags: int
+    n_urgent: int
+    flagged_since_us: int | None
+    first_read_due_us: int
+    first_read_at_us: int | None
+
+
+@dataclass(frozen=True)
+class ScoreInForce:
+    """What a standing shows of a case's latest score.
+
+    Parameters
+    ----------
+    key
+        Opaque key.
+    known_seq
+        The row up to which it had read.
+    as_of_us
+        The moment that it is of, microseconds UTC.
+    priority
+        What the case is ordered by.
+    """
+
+    key: str
+    known_seq: int
+    as_of_us: int
+    priority: float
+
+
+@dataclass(frozen=True)
 class CaseRecord:
     """One case: what decides its state, and what else its standing shows.
 
@@ -65,7 +117,7 @@ class CaseRecord:
     record_seq
         Place of the latest row that belongs to the case or is seen from it.
     score
-        Its latest score's row; ``None`` without one.
+        Its latest score; ``None`` without one.
     first_read_at_us
         When a named person read it first.
     known_since_us
@@ -81,11 +133,11 @@ class CaseRecord:
     area: str | None
     referral_source: str | None
     record_seq: int
-    score: RowMapping | None
+    score: ScoreInForce | None
     first_read_at_us: int | None
     known_since_us: int
     sealed: bool = False
-    kept: Mapping[str, Any] | None = None
+    kept: StandingRow | None = None
 
 
 def read_case_records(
@@ -109,6 +161,7 @@ def read_case_records(
     raisings = _read_raisings(connection, there)
     made = {
         key: CaseFacts(
+            # A date alone is the last microsecond of its day, which may not be over.
             arrived_at_us=min(row["recorded_at"], now_us),
             turn=turns.get(key),
             decision=_make_decision(row),
@@ -125,8 +178,10 @@ def read_case_records(
             area=row["area"] if row["moved_to"] is None else row["moved_to"],
             referral_source=row["referral_source"],
             record_seq=max(row["stored_seq"], *(row[name] or 0 for name in _LAST_SEQS)),
-            score=None if row["score_key"] is None else row,
+            score=_read_score(row),
             first_read_at_us=row["read_at_us"],
+            # Days for a first read count from the import: a store filled with years of history
+            # would begin with all of it overdue (ADR 14).
             known_since_us=max(made[key].arrived_at_us, row["begun_at_us"] or 0),
             sealed=bool(row["sealed"]),
             kept=_read_kept(row),
@@ -184,10 +239,16 @@ def _read_cases(connection: Connection, case_keys: Collection[str]) -> dict[str,
     return {row["case_key"]: row for row in connection.execute(query).mappings()}
 
 
-def _read_kept(row: RowMapping) -> Mapping[str, Any] | None:
+def _read_score(row: RowMapping) -> ScoreInForce | None:
+    if row["score_key"] is None:
+        return None
+    return ScoreInForce(row["score_key"], row["known_seq"], row["as_of_us"], row["priority"])
+
+
+def _read_kept(row: RowMapping) -> StandingRow | None:
     if row[f"{_KEPT}case_key"] is None:
         return None
-    return {column.name: row[f"{_KEPT}{column.name}"] for column in standings.c}
+    return StandingRow(**{column.name: row[f"{_KEPT}{column.name}"] for column in standings.c})
 
 
 def _list_last_seqs() -> Iterator[Label[Any]]:
@@ -258,6 +319,7 @@ def _read_turns(
     for row in rows:
         if (row.case_key, row.event_id) in corrected or not _turns(row, now_us):
             continue
+        # A record alone merges a case only where it came with it; else people do (ADR 14).
         if row.kind == _MERGED and row.import_key != there[row.case_key]["import_key"]:
             continue
         before = latest.get(row.case_key)
@@ -273,8 +335,11 @@ def _read_turns(
     }
 
 
-def _when(row: Row[Any]) -> tuple[int, int, str]:
-    return row.occurred_at, row.recorded_at, row.event_id
+def _when(row: Row[Any]) -> tuple[int, int, bool, str]:
+    """Return where a lifecycle event stands in time; of two of one moment the one that opens is
+    the later, as in :func:`features.history.open_cases.open_cases`.
+    """
+    return row.occurred_at, row.recorded_at, row.kind in OPENING_KINDS, row.event_id
 
 
 def _turns(row: Row[Any], now_us: int) -> bool:
@@ -304,6 +369,7 @@ def _find_corrected(
     for row in corrections:
         if row.kind in _LIFECYCLE or (row.case_key, row.supersedes) in lifecycle:
             tangled.add(row.case_key)
+    # Only where a correction touches these records is the whole history of a case read.
     if not tangled:
         return set()
     zone = there[next(iter(tangled))]["time_zone"]

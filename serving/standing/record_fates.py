@@ -45,6 +45,7 @@ def read_record_fates(
     ):
         recorded_at, name, withdraws = correction
         one = (recorded_at, name, bool(withdraws))
+        # Of two rivals the later one, by moment and then key, as in a history.
         later[case_key, target] = max(later.get((case_key, target), one), one)
     return {
         (case_key, record_id): _follow(later, case_key, record_id)

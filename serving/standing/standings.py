@@ -8,14 +8,14 @@ store.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, delete, select
 
 from features.catalogue.declarations import DAY_US
 from serving.clock import read_clock
 from serving.settings import Settings
-from serving.standing.case_facts import CaseRecord, read_case_records
+from serving.standing.case_facts import CaseRecord, StandingRow, read_case_records
 from serving.standing.states import CaseState, decide_state, plain_state, seal_state
 from serving.store.database import Writing
 from serving.store.frames import insert_columns
@@ -26,7 +26,6 @@ CASES_A_TIME: Final = 2_000
 _MOMENTS: Final = ("arrived_at_us", "state_since_us", "waiting_since_us", "first_read_due_us")
 """Columns that may rest on a date that had not ended when they were written."""
 _COLUMNS: Final = tuple(column.name for column in standings.columns)
-_Standing = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def _refresh(
         n_cases += len(found)
         changed = [one for one in found.values() if one.kept != one.now]
         gone = set(keys) - found.keys()
-        replaced = gone.union(one.now["case_key"] for one in changed if one.kept)
+        replaced = gone.union(one.now.case_key for one in changed if one.kept)
         _replace(writing.connection, replaced, [one.now for one in changed])
     return n_cases
 
@@ -156,8 +155,8 @@ def check_standings(
 class _WorkedOut:
     """A case's row of ``standings`` as it is kept, and as it is by now."""
 
-    kept: _Standing | None
-    now: _Standing
+    kept: StandingRow | None
+    now: StandingRow
 
 
 def _work_out(
@@ -172,7 +171,7 @@ def _work_out(
     return {
         key: _WorkedOut(
             record.kept,
-            _describe(key, record, rules, now_us) | {"family": _find_family(record, families)},
+            _describe(key, record, rules, now_us, _find_family(record, families)),
         )
         for key, record in records.items()
     }
@@ -181,75 +180,79 @@ def _work_out(
 def _find_family(record: CaseRecord, families: Mapping[str, str | None]) -> str | None:
     if record.score is None:
         return None
-    score_key, kept = record.score["score_key"], record.kept
+    score_key, kept = record.score.key, record.kept
     if score_key in families:
         return families[score_key]
-    return kept["family"] if kept is not None and kept["score_key"] == score_key else None
+    return kept.family if kept is not None and kept.score_key == score_key else None
 
 
-def _describe(key: str, record: CaseRecord, rules: StandingRules, now_us: int) -> dict[str, Any]:
-    """Return a case's row of ``standings``, but for the family."""
+def _describe(
+    key: str, record: CaseRecord, rules: StandingRules, now_us: int, family: str | None
+) -> StandingRow:
+    """Return a case's row of ``standings``."""
     facts, score = record.facts, record.score
     decision = facts.decision
     state: CaseState = decide_state(facts, now_us)
     flagged = {(one.flag, one.urgent) for one in facts.raisings}
-    return {
-        "case_key": key,
-        "state": seal_state(state.state) if record.sealed else state.state,
-        "area": record.area,
-        "referral_source": record.referral_source,
-        "arrived_at_us": facts.arrived_at_us,
-        "state_since_us": state.since_us,
-        "waiting_since_us": state.waiting_since_us,
-        "returned_for": state.returned_for,
-        "owner": decision.owner if decision else None,
-        "review_on": decision.review_on if decision else None,
-        "review_due_us": decision.review_due_us if decision else None,
-        "version": decision.version if decision else 0,
-        "decided_seq": decision.seen_seq if decision else 0,
-        "record_seq": record.record_seq,
-        "known_seq": score["known_seq"] if score is not None else 0,
-        "score_key": score["score_key"] if score is not None else None,
-        "scored_as_of_us": score["as_of_us"] if score is not None else None,
-        "priority": score["priority"] if score is not None else None,
-        "n_flags": sum(not urgent for _, urgent in flagged),
-        "n_urgent": sum(urgent for _, urgent in flagged),
-        "flagged_since_us": min((one.raised_at_us for one in facts.raisings), default=None),
-        "first_read_due_us": record.known_since_us + rules.first_read_days * DAY_US,
-        "first_read_at_us": record.first_read_at_us,
-    }
+    return StandingRow(
+        case_key=key,
+        state=seal_state(state.state) if record.sealed else state.state,
+        area=record.area,
+        referral_source=record.referral_source,
+        arrived_at_us=facts.arrived_at_us,
+        state_since_us=state.since_us,
+        waiting_since_us=state.waiting_since_us,
+        returned_for=state.returned_for,
+        owner=decision.owner if decision else None,
+        review_on=decision.review_on if decision else None,
+        review_due_us=decision.review_due_us if decision else None,
+        version=decision.version if decision else 0,
+        decided_seq=decision.seen_seq if decision else 0,
+        record_seq=record.record_seq,
+        known_seq=score.known_seq if score is not None else 0,
+        score_key=score.key if score is not None else None,
+        scored_as_of_us=score.as_of_us if score is not None else None,
+        priority=score.priority if score is not None else None,
+        family=family,
+        n_flags=sum(not urgent for _, urgent in flagged),
+        n_urgent=sum(urgent for _, urgent in flagged),
+        flagged_since_us=min((one.raised_at_us for one in facts.raisings), default=None),
+        first_read_due_us=record.known_since_us + rules.first_read_days * DAY_US,
+        first_read_at_us=record.first_read_at_us,
+    )
 
 
-def _is_sound(before: _Standing | None, after: _Standing) -> bool:
+def _is_sound(before: StandingRow | None, after: StandingRow) -> bool:
     if before is None:
         return False
     return not any(
-        after[name] != value and not _was_true(name, before, after)
-        for name, value in before.items()
+        getattr(before, name) != getattr(after, name) and not _was_true(name, before, after)
+        for name in _COLUMNS
     )
 
 
 _BY_REVIEW: Final = ("state", "state_since_us", "waiting_since_us", "returned_for")
 
 
-def _was_true(name: str, before: _Standing, after: _Standing) -> bool:
+def _was_true(name: str, before: StandingRow, after: StandingRow) -> bool:
     """Return whether a column differs only because time passed since the row was written."""
-    due_since = plain_state(before["state"]) == "managed" and after["returned_for"] == "review_due"
+    due_since = plain_state(before.state) == "managed" and after.returned_for == "review_due"
     if due_since and name in _BY_REVIEW:
         return True
-    value = before[name]
-    if name not in _MOMENTS or value is None or after[name] is None:
+    value, now = getattr(before, name), getattr(after, name)
+    if name not in _MOMENTS or value is None or now is None:
         return False
     # A date alone is the last microsecond of its day, and is told as now until then.
-    return bool(after[name] - DAY_US <= value <= after[name])
+    return bool(now - DAY_US <= value <= now)
 
 
-def _replace(connection: Connection, keys: Collection[str], rows: Sequence[_Standing]) -> None:
+def _replace(connection: Connection, keys: Collection[str], rows: Sequence[StandingRow]) -> None:
     """Delete the rows of some cases, and write rows."""
     if keys:
         among = is_among(connection, standings.c.case_key, keys)
         connection.execute(delete(standings).where(among))
-    insert_columns(connection, standings, {name: [row[name] for row in rows] for name in _COLUMNS})
+    columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+    insert_columns(connection, standings, columns)
 
 
 def _part(keys: list[str]) -> Iterator[list[str]]:

@@ -16,7 +16,7 @@ ReturnedFor = Literal["review_due", "flag", "new_record"]
 ELIGIBLE: Final = ("awaiting", "returned")
 """States in which a case can be on a list (design section 9)."""
 OPEN: Final = (*ELIGIBLE, "managed")
-_MERGED: Final = "merged"
+MERGED: Final = "merged"
 SEALED: Final = "sealed:"
 """What the state of a sealed case's standing begins with."""
 
@@ -128,7 +128,7 @@ class CaseFacts:
     @property
     def is_merged(self) -> bool:
         """Whether the case went into another for good."""
-        return self.turn is not None and self.turn.kind == _MERGED
+        return self.turn is not None and self.turn.kind == MERGED
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,7 @@ def is_shut(facts: CaseFacts) -> bool:
         return turn is not None and turn.closes
     if decision.owner is not None:
         return False
+    # An opening counts only where it was stored after the decision that closed the case.
     return turn is None or turn.closes or turn.stored_seq <= decision.stored_seq
 
 
@@ -185,6 +186,8 @@ def _reasons_to_reopen(facts: CaseFacts, shut_at_us: int) -> Iterator[tuple[int,
     """Give what brings a closed case back, each with its moment."""
     turn, decision = facts.turn, facts.decision
     if decision is not None:
+        # By what was read before deciding: what came meanwhile is new, though it was stored
+        # earlier.
         new = [one for one in facts.records if one.stored_seq > decision.seen_seq]
         yield from _describe_flags(facts, decision)
         yield from _describe_merge(facts, decision)
@@ -194,6 +197,7 @@ def _reasons_to_reopen(facts: CaseFacts, shut_at_us: int) -> Iterator[tuple[int,
         for one in facts.raisings:
             yield one.raised_at_us, "flag"
     for record in new:
+        # A record may be older than the closing and come to the store after it.
         yield max(record.recorded_at_us, shut_at_us), "new_record"
 
 

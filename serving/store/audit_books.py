@@ -1,4 +1,4 @@
-"""The two books: begun once, added to at the end, and held against the key on opening."""
+"""The two logs: begun once, added to at the end, and held against the key on opening."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, insert, inspect, select, update
 
 from features.errors import ConfigError
 from serving.store.audit_lines import (
+    BOOK_WORDS,
     COLUMNS,
     NUMBER_AT,
     AuditEntry,
@@ -18,22 +19,23 @@ from serving.store.audit_lines import (
 from serving.store.schema import audit_heads, audit_lines
 
 LOOKS_BEGUN_ANEW: Final = "caselight db upgrade: the book of looks was begun anew"
-"""Route of the line that tells that a store in use had no book of looks any more."""
+"""Route of the line that tells that a store in use had no access log any more."""
 _TRIED: Final = 100
-"""Lines at either end of a book of which one that fits shows that the key is the book's own."""
+"""Lines at either end of a log of which one that fits shows that the key is the log's own."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """The number and mac of a book's last line; 0 and the mac before the first of an empty one."""
+    """The number and mac of a log's last line; 0 and the mac before the first of an empty one."""
 
     number: int
     mac: str
 
 
 def begin_book(connection: Connection, key: bytes, book: Book) -> bool:
-    """Begin a book that has neither head nor lines; return whether it was begun now."""
+    """Begin a log that has neither head nor lines; return whether it was begun now."""
     line = select(audit_lines.c.number).where(audit_lines.c.book == book).limit(1)
+    # Lines without a head mean that it was removed: it is not made again in silence.
     if find_head(connection, book) or connection.execute(line).first():
         return False
     mac = make_first_mac(key, book)
@@ -42,7 +44,7 @@ def begin_book(connection: Connection, key: bytes, book: Book) -> bool:
 
 
 def find_head(connection: Connection, book: Book) -> Head | None:
-    """Return a book's head; ``None`` where it was not begun."""
+    """Return a log's head; ``None`` where it was not begun."""
     row = connection.execute(_select_head(book)).one_or_none()
     return None if row is None else Head(int(row.number), str(row.mac))
 
@@ -52,7 +54,7 @@ def _select_head(book: Book) -> Select[Any]:
 
 
 def has_books(connection: Connection) -> bool:
-    """Return whether the tables of the books were made."""
+    """Return whether the tables of the logs were made."""
     there = inspect(connection)
     return there.has_table(audit_heads.name) and there.has_table(audit_lines.name)
 
@@ -60,7 +62,7 @@ def has_books(connection: Connection) -> bool:
 def append_lines(
     connection: Connection, key: bytes, book: Book, entries: Sequence[AuditEntry], at_us: int
 ) -> None:
-    """Add lines at the end of a book, behind the lock on its head row.
+    """Add lines at the end of a log, behind the lock on its head row.
 
     The lock is the last that a transaction takes: who waits for it holds up nobody who has it.
 
@@ -71,7 +73,7 @@ def append_lines(
     key
         The audit key.
     book
-        Which book.
+        Which log.
     entries
         What the lines say, in order; at least one.
     at_us
@@ -80,12 +82,14 @@ def append_lines(
     Raises
     ------
     ConfigError
-        If the book has no head.
+        If the log has no head.
     """
+    # Of two transactions the second numbers its lines after the first's. SQLite has no such lock
+    # and needs none: one writes at a time.
     head = connection.execute(_select_head(book).with_for_update()).one_or_none()
     if head is None:
         raise ConfigError(
-            f"the audit book of {book} has no head; run `caselight audit verify`, and restore the "
+            f"the {BOOK_WORDS[book]} has no head; run `caselight audit verify`, and restore the "
             "store from a backup"
         )
     mac, rows = str(head.mac), []
@@ -102,16 +106,16 @@ def append_lines(
 
 
 def check_key(connection: Connection, key: bytes, book: Book) -> None:
-    """Check that a book was written with this key, so that nobody goes on with another one.
+    """Check that a log was written with this key, so that nobody goes on with another one.
 
-    A single line that fits shows it: who has not the key can write none. A book whose end was
+    A single line that fits shows it: who has not the key can write none. A log whose end was
     tampered with therefore still opens, and :mod:`serving.oversight.audit_verification` tells what
     is wrong.
 
     Raises
     ------
     ConfigError
-        If no line at either end of the book, nor its beginning, fits the key.
+        If no line at either end of the log, nor its beginning, fits the key.
     """
     head = find_head(connection, book)
     if head is None or head.mac == make_first_mac(key, book):
@@ -119,13 +123,14 @@ def check_key(connection: Connection, key: bytes, book: Book) -> None:
     lines = select(*COLUMNS, audit_lines.c.mac).where(audit_lines.c.book == book).limit(_TRIED)
     last = lines.order_by(audit_lines.c.number.desc())
     first = lines.order_by(audit_lines.c.number)
+    # Oldest first, since a mac is made with the one before it.
     if _has_one_that_fits(key, book, reversed(_read(connection, last))):
         return
     if _has_one_that_fits(key, book, _read(connection, first)):
         return
     raise ConfigError(
-        f"the audit key is not the one that the book of {book} was written with; name that key's "
-        "file in CASELIGHT_AUDIT_KEY_FILE or put it back from its backup"
+        f"the audit key is not the one that the {BOOK_WORDS[book]} was written with; name that "
+        "key's file in CASELIGHT_AUDIT_KEY_FILE or put it back from its backup"
     )
 
 

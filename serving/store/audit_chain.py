@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
+from sqlalchemy import Row
+
 from serving.store.audit_books import LOOKS_BEGUN_ANEW, Head
 from serving.store.audit_lines import COLUMNS, NUMBER_AT, Book, make_mac, write_canonical
 
@@ -16,7 +18,7 @@ _PROBLEMS: Final[Mapping[FaultKind, str]] = {
     "reordered": "it is not in its place",
     "foreign": "it does not belong where it is, or was written with another key",
     "unknown": "it cannot be checked: the line before it is lost",
-    "head": "the book's head is missing or does not name its last line",
+    "head": "the head is missing or does not name the last line",
 }
 """Kinds that are the same words everywhere; of the others the numbers are given."""
 _NAMES: Final = [column.name for column in COLUMNS]
@@ -33,7 +35,7 @@ _MOST_SUSPECTS: Final = 50
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with a book.
+    """One thing that is wrong with a log.
 
     Parameters
     ----------
@@ -71,12 +73,12 @@ class _Held:
 
 @dataclass
 class Walk:
-    """A pass along one book.
+    """A pass along one log.
 
     Parameters
     ----------
     key, book
-        The audit key, and which book.
+        The audit key, and which log.
     mac
         The mac before the first line that is read; ``None`` where it was lost.
     before
@@ -114,9 +116,11 @@ class Walk:
         if len(self.faults) < self.most:
             self.faults.append(Fault(self.book, number, kind, problem or _PROBLEMS[kind]))
 
-    def take(self, rows: Iterable[Sequence[Any]]) -> None:
+    def take(self, rows: Iterable[Row[Any]]) -> None:
         """Go on along some lines, in the order of their numbers; the mac stands last in each."""
+        # The common case is written out without a call: there is an entry for every page shown.
         key, digest = self.key, hmac.digest
+        values: list[Any]
         for row in rows:
             *values, mac = row
             self.n_lines += 1
@@ -152,7 +156,7 @@ class Walk:
                 self.note(
                     self.number + 1,
                     "truncated",
-                    f"the book ends before line {number:,}, whose head was exported",
+                    f"the log ends before line {number:,}, whose head was exported",
                 )
 
     def name_moved(self) -> None:

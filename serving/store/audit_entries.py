@@ -1,4 +1,4 @@
-"""What an open transaction will say of itself in the book of changes."""
+"""What an open transaction will say of itself in the log of changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -61,6 +61,7 @@ class Ledger:
             return [AuditEntry(current_act(), first_seq=self._first_seq, last_seq=self._last_seq)]
         entries, first = [], self._first_seq
         for note in self._notes:
+            # The last entry covers what was stored after its note as well: every row is in one.
             last = self._last_seq if note is self._notes[-1] else note.last_seq
             if first is None or last is None or last < first:
                 entries.append(AuditEntry(note.act, cases=note.cases))

@@ -19,7 +19,7 @@ def find_audit_key(database: Path | None, *, begun: bool) -> bytes:
     database
         SQLite's file; ``None`` for a database on a server.
     begun
-        Whether the store has books: then a key that is missing is lost, and none is made.
+        Whether the store has logs: then a key that is missing is lost, and none is made.
 
     Raises
     ------
@@ -38,6 +38,6 @@ def find_audit_key(database: Path | None, *, begun: bool) -> bytes:
         )
     if begun and not path.exists():
         raise ConfigError(
-            f"{name} is missing, and the store's audit books were written with it; {_BACKUP}"
+            f"{name} is missing, and the store's audit log was written with it; {_BACKUP}"
         )
     return load_key_file(path, name, if_empty=_BACKUP)

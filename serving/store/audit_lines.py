@@ -1,14 +1,14 @@
-"""The lines of the audit books, their canonical bytes, and the mac that chains them.
+"""The lines of the audit log, their canonical bytes, and the mac that chains them.
 
 The canonical bytes of a line are its columns but for the mac, in the table's order, as one JSON
 array in UTF-8 without spaces. Two lines that differ in anything never have the same bytes. The mac
 of a line is HMAC-SHA256, under the audit key, of the mac before it (its 64 hexadecimal letters) and
-these bytes; before the first line stands a mac of the book's name alone.
+these bytes; before the first line comes a mac of the log's name alone.
 """
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -19,8 +19,12 @@ Book = Literal["changes", "looks"]
 CHANGES: Final[Book] = "changes"
 LOOKS: Final[Book] = "looks"
 BOOKS: Final[tuple[Book, ...]] = (CHANGES, LOOKS)
+BOOK_WORDS: Final[Mapping[Book, str]] = {CHANGES: "log of changes", LOOKS: "access log"}
+"""What the two are called in words; what is stored keeps its older names."""
 COLUMNS: Final = tuple(column for column in audit_lines.c if column.name != "mac")
 """What a line says, in the order of its canonical bytes."""
+AuditCell = str | int | bool | list[str] | None
+"""A cell of a line as it is written; one that is read may be anything, and is doubted."""
 NUMBER_AT: Final = [column.name for column in COLUMNS].index("number")
 
 
@@ -29,6 +33,7 @@ def _mark(cell: object) -> dict[str, str]:
     return {"not a value": repr(cell)}
 
 
+# Without spaces and escapes: whoever checks the chain may make the bytes in any language.
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_mark)
 
 
@@ -54,7 +59,7 @@ class AuditEntry:
     first_seq: int | None = None
     last_seq: int | None = None
 
-    def columns(self, book: Book, number: int, at_us: int) -> dict[str, Any]:
+    def columns(self, book: Book, number: int, at_us: int) -> dict[str, AuditCell]:
         """Return the line's columns but for the mac, in the table's order."""
         act = self.act
         cases = [key for key in self.cases if key != act.case_key]
@@ -102,5 +107,5 @@ def make_mac(key: bytes, previous: str, values: Sequence[Any]) -> str:
 
 
 def make_first_mac(key: bytes, book: str) -> str:
-    """Return the mac that stands before a book's first line."""
+    """Return the mac that comes before a log's first line."""
     return hmac.digest(key, b"caselight audit book " + book.encode(), "sha256").hex()

@@ -1,6 +1,7 @@
 """The database: transactions, the order in which rows are stored, and the lines they leave."""
 
 import secrets
+import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,13 +12,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import ConfigError
 from serving.clock import Clock, read_clock
-from serving.errors import ServiceError
+from serving.errors import ServiceError, store_away
 from serving.store.audit_books import append_lines, check_key, find_head, has_books
 from serving.store.audit_entries import Ledger
 from serving.store.audit_keys import find_audit_key
 from serving.store.audit_lines import CHANGES, LOOKS, AuditEntry
 from serving.store.current_act import Operation, current_act
-from serving.store.engines import WRITES, find_file, make_database, make_looks_engine
+from serving.store.engines import (
+    WRITES,
+    check_encoding,
+    find_file,
+    holds_store,
+    is_away,
+    make_database,
+    make_file,
+    make_looks_engine,
+    name_looks_file,
+)
 from serving.store.read_once import KEPT
 from serving.store.schema import KEY_LENGTH, standings, unit
 
@@ -162,18 +173,20 @@ class Writing:
     def refresh_touched(self) -> None:
         """Refresh the standings of the cases that were touched so far."""
         while self._owed.touched:
+            # Taken out first: a refresh reads the table itself, and that leads here again.
             refresher, keys = self._owed.touched.pop(0)
             refresher.refresh(self, keys)
 
     def store_head(self) -> None:
         """Write into the head row how far places in the order were given."""
         if self._owed.is_ahead:
+            # Noted before the statement, which names the column and so leads here again.
             self._owed.is_ahead = False
             head = update(unit).where(unit.c.id == 1).values(last_seq=self._owed.head)
             self.connection.execute(head)
 
     def owed_lines(self) -> Sequence[AuditEntry]:
-        """Return the lines of the book of changes that the transaction owes at its end."""
+        """Return the lines of the log of changes that the transaction owes at its end."""
         return self._ledger.list_entries()
 
 
@@ -186,9 +199,9 @@ class Store:
     engine
         The database.
     looks
-        The database of the book of looks: on SQLite a file of its own, else the same.
+        The database of the access log: on SQLite a file of its own, else the same.
     audit_key
-        What the lines of both books are chained with.
+        What the lines of both logs are chained with.
     clock
         What time it is.
     """
@@ -211,7 +224,7 @@ class Store:
 
     @contextmanager
     def reading_looks(self) -> Iterator[Connection]:
-        """Open a transaction that sees one state of the book of looks, and writes nothing."""
+        """Open a transaction that sees one state of the access log, and writes nothing."""
         with _read(self.looks) as connection:
             yield connection
 
@@ -219,7 +232,7 @@ class Store:
     def writing(self) -> Iterator[Writing]:
         """Open a transaction that may write; it is committed where the block ends without error.
 
-        What it stored is told in the book of changes, in the same transaction: both are there
+        What it stored is told in the log of changes, in the same transaction: both are there
         afterwards, or neither.
         """
         options: dict[str, Any] = {WRITES: True}
@@ -238,7 +251,7 @@ class Store:
                 append_lines(connection, self.audit_key, CHANGES, owed, writing.now_us)
 
     def look(self, *, cases: Sequence[str] = (), done: bool = True) -> None:
-        """Write into the book of looks what the act that is going on shows, before it is shown.
+        """Write into the access log what the act that is going on shows, before it is shown.
 
         Parameters
         ----------
@@ -260,12 +273,18 @@ class Store:
                 connection.begin(),
             ):
                 append_lines(connection, self.audit_key, LOOKS, [entry], self.clock())
-        except (SQLAlchemyError, ConfigError):
+        except (SQLAlchemyError, ConfigError) as error:
+            if is_away(error) and self._has_looks_file():
+                raise store_away() from None
             raise ServiceError(
                 "look_not_recorded",
-                "the look could not be recorded, so nothing is shown",
+                "the access could not be logged, so nothing is shown",
                 "tell the operator to run `caselight audit verify`",
             ) from None
+
+    def _has_looks_file(self) -> bool:
+        file = find_file(self.engine)
+        return file is None or name_looks_file(file).exists()
 
     def read_unit(self) -> Unit:
         """Return what holds for the whole store.
@@ -294,6 +313,7 @@ def _keep_fresh(writing: Writing) -> None:
     """Let the transaction find what it owes wherever it reads that itself."""
 
     def settle(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        # By the text of the statement: no query of the transaction can forget to ask.
         if standings.name in statement:
             writing.refresh_touched()
         if unit.c.last_seq.name in statement:
@@ -304,8 +324,11 @@ def _keep_fresh(writing: Writing) -> None:
 
 @contextmanager
 def _read(engine: Engine) -> Iterator[Connection]:
+    # Begun empty with the transaction: what is kept is never older than what it sees.
     options: dict[str, Any] = {KEPT: {}}
     if engine.dialect.name != "sqlite":
+        # One state for all queries of an answer; by default PostgreSQL gives each query its own. A
+        # transaction of SQLite has one anyway.
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect().execution_options(**options) as connection:
         try:
@@ -320,6 +343,7 @@ def open_store(
     clock: Clock = read_clock,
     audit_key: bytes | None = None,
     any_key: bool = False,
+    must_exist: bool = False,
 ) -> Store:
     """Open the store at a database's address.
 
@@ -330,21 +354,28 @@ def open_store(
     clock
         What time it is.
     audit_key
-        What the audit books are chained with; found by
+        What the audit log is chained with; found by
         :func:`serving.store.audit_keys.find_audit_key` where absent.
     any_key
         Open it even if the books do not fit the key, to tell what is wrong with them.
+    must_exist
+        Refuse an address at which no store is. Else one may be made there by
+        :func:`serving.store.upgrading.upgrade`, and its audit key is made now.
 
     Raises
     ------
     ConfigError
-        If it is no address of a database that the store runs on, the database cannot be reached,
-        or the audit key is missing or another one.
+        If it is no address of a database that the store runs on, the database cannot be reached or
+        is in another encoding, there is no store, or the audit key is missing or another one.
     """
     engine = make_database(url)
     try:
+        if must_exist:
+            _need_store(engine)
         begun = _has_begun(engine)
         key = audit_key or find_audit_key(find_file(engine), begun=begun)
+        if not must_exist:
+            make_file(engine)
         store = Store(engine, make_looks_engine(engine), key, clock)
         if begun and not any_key:
             _check_keys(store)
@@ -355,18 +386,35 @@ def open_store(
 
 
 def _has_begun(engine: Engine) -> bool:
-    """Return whether the store's book of changes was begun; no file is made by asking."""
+    """Return whether the store's log of changes was begun; no file is made by asking."""
     file = find_file(engine)
     if file is not None and not file.exists():
         return False
     try:
         with _read(engine) as connection:
+            check_encoding(connection)
             return has_books(connection) and find_head(connection, CHANGES) is not None
     except SQLAlchemyError as error:
-        raise ConfigError(
-            f"the store cannot be read ({type(error).__name__}); check its address, and that the "
-            "database runs"
-        ) from None
+        raise _refuse_unreadable(error) from None
+
+
+def _need_store(engine: Engine) -> None:
+    """Check that there is a store, before anything is made for it: its key, or a file."""
+    try:
+        if holds_store(engine):
+            return
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise _refuse_unreadable(error) from None
+    raise ConfigError(
+        "there is no store at that address; correct it, or make one with `caselight db upgrade`"
+    )
+
+
+def _refuse_unreadable(error: Exception) -> ConfigError:
+    return ConfigError(
+        f"the store cannot be read ({type(error).__name__}); check its address, and that the "
+        "database runs"
+    )
 
 
 def _check_keys(store: Store) -> None:
@@ -377,4 +425,4 @@ def _check_keys(store: Store) -> None:
             if has_books(connection):
                 check_key(connection, store.audit_key, LOOKS)
     except SQLAlchemyError:
-        pass  # the book is not there: `check_store` tells it, and no look can be taken
+        pass  # the book is not there: `check_store` tells it, and no access can be logged

@@ -1,16 +1,32 @@
-"""Engines: how SQLite and PostgreSQL are opened, and where SQLite's book of looks lies."""
+"""Engines: how SQLite and PostgreSQL are opened, and where SQLite's access log lies."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from features.errors import ConfigError
+from serving.store.schema import unit
 
 WRITES: Final = "caselight_writes"
 """The option of a connection whose transaction may write."""
+_ADDRESS: Final = (
+    "the store's address is not sqlite:/// or postgresql://, with a file or a database; correct it"
+)
+_DRIVERS: Final = {"sqlite": "pysqlite", "postgresql": "psycopg", "postgres": "psycopg"}
+_ENCODING: Final = "UTF8"
+_AWAY: Final = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+)
 _BUSY_S: Final = 30
 """How long a SQLite writer waits for another before it gives up."""
 
@@ -30,24 +46,32 @@ def make_database(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-        if parsed.drivername in ("postgresql", "postgres"):
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        if parsed.get_backend_name() == "sqlite" and _is_file(parsed):
-            return _make_sqlite(parsed)
-        if parsed.get_backend_name() == "postgresql":
-            return create_engine(
-                parsed, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True
-            )
-    except (ArgumentError, NoSuchModuleError):
-        pass
-    raise ConfigError(
-        "the store's address is not sqlite:/// or postgresql://, with a file or a database; "
-        "correct it"
+    except (ArgumentError, ValueError):
+        raise ConfigError(_ADDRESS) from None
+    backend, _, driver = parsed.drivername.partition("+")
+    if backend not in _DRIVERS or (backend == "sqlite" and not _is_file(parsed)):
+        raise ConfigError(_ADDRESS)
+    if driver not in ("", _DRIVERS[backend]):
+        plain = "sqlite" if backend == "sqlite" else "postgresql"
+        raise ConfigError(
+            f"the store's address names a driver that is not ours; write {plain}:// alone"
+        )
+    if backend == "sqlite":
+        return _make_sqlite(Path(str(parsed.database)))
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        # Whatever the server, the role or the environment would choose: names are of every script.
+        connect_args={"client_encoding": "utf8"},
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=True,
+        hide_parameters=True,
     )
 
 
 def _is_file(url: URL) -> bool:
     name = url.database or ":memory:"
+    # In memory each connection would have a store of its own.
     return not name.startswith((":memory:", "file:"))
 
 
@@ -58,35 +82,90 @@ def find_file(engine: Engine) -> Path | None:
     return Path(engine.url.database)
 
 
+def is_away(error: BaseException) -> bool:
+    """Return whether an error says that the database does not answer now: it is stopped, gone, full
+    or held by another. What is wrong with a statement is not that.
+    """
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        # The lowest byte is the kind of error; the others say more of it.
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _AWAY
+    return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+
+
+def holds_store(engine: Engine) -> bool:
+    """Return whether there is a store at an engine's address, whatever state it is in.
+
+    Nothing is made or changed by asking: no file, and no mode of another program's database.
+
+    Raises
+    ------
+    SQLAlchemyError
+        If a server does not answer.
+    sqlite3.Error
+        If a file is no database, or cannot be read.
+    """
+    file = find_file(engine)
+    if file is None:
+        with engine.connect() as connection:
+            return inspect(connection).has_table(unit.name)
+    if not file.exists():
+        return False
+    uri = f"{file.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S)) as connection:
+        found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [unit.name])
+        return found.fetchone() is not None
+
+
+def check_encoding(connection: Connection) -> None:
+    """Check that a database can hold every letter.
+
+    Raises
+    ------
+    ConfigError
+        If it is a server's in another encoding than UTF-8. A name of another script would fail
+        only when it comes.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    found = str(connection.execute(text("SHOW server_encoding")).scalar_one())
+    if found != _ENCODING:
+        raise ConfigError(
+            f"the database's encoding is {found}, which cannot hold every name; make another with "
+            f"CREATE DATABASE ... ENCODING '{_ENCODING}' TEMPLATE template0"
+        )
+
+
 def name_looks_file(database: Path) -> Path:
-    """Return the file of the book of looks beside SQLite's: ``unit.looks.db`` for ``unit.db``."""
+    """Return the file of the access log beside SQLite's: ``unit.looks.db`` for ``unit.db``."""
     return database.with_name(f"{database.stem}.looks{database.suffix}")
 
 
 def make_looks_engine(engine: Engine, *, may_make: bool = False) -> Engine:
-    """Return the engine of the book of looks: on a server the database's own.
+    """Return the engine of the access log: on a server the database's own.
 
     Parameters
     ----------
     engine
         The store's database.
     may_make
-        Whether SQLite's file is made where it is absent; else using it is an error, so that a book
+        Whether SQLite's file is made where it is absent; else using it is an error, so that a log
         that was taken away is missed.
     """
     database = find_file(engine)
     if database is None:
         return engine
-    address = name_looks_file(database).absolute().as_uri()
-    mode = "rwc" if may_make else "rw"
-    return _make_sqlite(URL.create("sqlite", database=address, query={"mode": mode, "uri": "true"}))
+    return _make_sqlite(name_looks_file(database), mode="rwc" if may_make else "rw")
 
 
-def _make_sqlite(url: URL) -> Engine:
+def _make_sqlite(file: Path, *, mode: str = "rw") -> Engine:
     # One connection per thread that asks: a writer never holds up a reader (WAL).
     engine = create_engine(
-        url,
-        connect_args={"timeout": _BUSY_S},
+        URL.create("sqlite", database=str(file)),
+        creator=lambda: _connect_sqlite(file, mode),
         pool_size=20,
         hide_parameters=True,  # what is bound is case data, and errors would repeat it
     )
@@ -94,21 +173,55 @@ def _make_sqlite(url: URL) -> Engine:
     return engine
 
 
+def _connect_sqlite(file: Path, mode: str) -> sqlite3.Connection:
+    """Open SQLite's file, which is made where the mode says so and nowhere else.
+
+    A store whose file was moved away while the service runs is away; an empty one in its place
+    would be without its records.
+    """
+    address = f"{file.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, timeout=_BUSY_S, check_same_thread=False)
+
+
+def make_file(engine: Engine) -> None:
+    """Make SQLite's file, empty, where it is absent; nothing on a server.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be made.
+    """
+    file = find_file(engine)
+    try:
+        if file is not None:
+            file.touch()
+    except OSError:
+        raise ConfigError(
+            "no store can be made at that address; name a file in a folder that is there and may "
+            "be written to"
+        ) from None
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     """Make SQLite durable, strict about references, and its transactions ours to begin."""
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
+        # The driver would begin transactions by itself, and only before a write.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
+        # With less, the last commits of a write-ahead log may be lost in a power cut.
         cursor.execute("PRAGMA synchronous = FULL")
+        # SQLite checks references only on connections that ask for it.
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA temp_store = MEMORY")  # no case data in temporary files
+        # A negative number is of KiB, not of pages.
         cursor.execute("PRAGMA cache_size = -65536")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(WRITES, False)
+        # A transaction that began as a reader cannot go on to write if another wrote meanwhile.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -68,6 +68,7 @@ def export_folder(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError("the folder of the export is not empty; name another")
     folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+    # The mode given to `mkdir` changes nothing of a folder that was there.
     folder.chmod(_OWNER_ONLY)
     names = [name for name in TABLES if people or name != "people"]
     with ExitStack() as stack, store.reading() as connection:
@@ -113,13 +114,14 @@ def _read_named(connection: Connection, name: str, keys: list[str]) -> pd.DataFr
     """Return rows of some cases with identifiers in place of keys, in the order of the cases."""
     column = column_of(name, "case_id")
     query = select_rows(name).where(is_among(connection, column, keys)).order_by(column)
-    frame: pd.DataFrame = make_frame(name, connection.execute(query).all())
+    frame = make_frame(name, connection.execute(query).all())
     columns = [one for one in ("case_id", "linked_case_id") if one in frame.columns]
     named = {key for one in columns for key in frame[one]}
     table = schema.case_keys
     known = select(table.c.case_key, table.c.case_id).where(
         is_among(connection, table.c.case_key, named)
     )
+    # An erased case has no identifier any more and goes by its random key.
     names = {row.case_key: row.case_id or row.case_key for row in connection.execute(known)}
     return frame.assign(**{one: frame[one].map(names).astype("str") for one in columns})
 

@@ -3,7 +3,7 @@
 In these frames ``case_id`` and ``linked_case_id`` hold case keys, never the cases' identifiers.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -38,7 +38,9 @@ def select_rows(name: str, *, without: Collection[str] = ()) -> Select[Any]:
     )
 
 
-def make_frame(name: str, rows: Sequence[Row[Any]], *, without: Collection[str] = ()) -> Any:
+def make_frame(
+    name: str, rows: Sequence[Row[Any]], *, without: Collection[str] = ()
+) -> pd.DataFrame:
     """Return the rows of :func:`select_rows` as a normalised frame; columns left out are empty."""
     there = [column.name for column in TABLES[name].columns if column.name not in without]
     held = dict(zip(there, zip(*rows, strict=True), strict=True)) if rows else {}
@@ -119,11 +121,14 @@ def list_cells(column: "pd.Series[Any]") -> list[Any]:
     return list(cells.where(column.notna(), None).tolist())
 
 
-def insert_columns(connection: Connection, table: Table, columns: dict[str, Sequence[Any]]) -> None:
+def insert_columns(
+    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]
+) -> None:
     """Insert rows that are given column by column."""
     rows = list(zip(*columns.values(), strict=True))
     if not rows:
         return
+    # Only SQLAlchemy turns JSON into what the driver takes.
     plain = not any(isinstance(column.type, JSON) for column in table.columns)
     names = list(columns)
     if plain and len(rows) >= _MANY_ROWS:

@@ -86,6 +86,7 @@ def read_history(
     folder = _read(connection, case_keys, unit, (extract_at_us, known_seq), without=_NOT_MEASURED)
     history = assemble_history(folder)
     asked = pd.Index(history.case_id).isin(list(case_keys))
+    # Linked cases were read for what happened there, and are not asked about.
     return history if asked.all() else take_cases(history, asked.nonzero()[0])
 
 
@@ -163,6 +164,7 @@ def _leave_out_sealed(
         .where(is_among(connection, table.case_key, ends), _is_before(table.stored_seq, known_seq))
         .order_by(table.stored_seq)
     )
+    # In the order of rows: the latest seal of a case replaces the earlier ones.
     latest = {row.case_key: row.sealed for row in connection.execute(query)}
     sealed = [key for key, is_sealed in latest.items() if is_sealed]
     return links[~links["case_id"].isin(sealed) & ~links["linked_case_id"].isin(sealed)]
@@ -191,6 +193,7 @@ def _is_known(name: str, known_seq: int | None) -> "ColumnElement[bool]":
 
 
 def _is_before(stored_seq: Any, known_seq: int | None) -> "ColumnElement[bool]":
+    # Inclusive: the head that a score read is the last row that it saw.
     found: ColumnElement[bool] = stored_seq > 0 if known_seq is None else stored_seq <= known_seq
     return found
 

@@ -54,8 +54,10 @@ def _make_key_file(path: Path) -> None:
             file.write(secrets.token_bytes(KEY_BYTES))
             file.flush()
             os.fsync(file.fileno())  # what it signs outlasts a power cut, and so must it
+        # A link fails where the file is there; a rename would put a second key over the first.
         os.link(beside, path)
     except FileExistsError:
+        # Somebody was quicker, and the caller reads their key.
         pass
     finally:
         beside.unlink()

@@ -3,7 +3,6 @@
 import re
 from typing import Final
 
-from serving.errors import ServiceError
 from serving.store.schema import KEY_LENGTH
 
 KEY_PATTERN: Final = rf"^[A-Za-z0-9_-]{{{KEY_LENGTH}}}$"
@@ -13,8 +12,3 @@ _KEY: Final = re.compile(rf"[A-Za-z0-9_-]{{{KEY_LENGTH}}}")
 def is_key(text: str) -> bool:
     """Return whether a text could be a key of the store; PostgreSQL refuses some other texts."""
     return _KEY.fullmatch(text) is not None
-
-
-def make_bad_cursor() -> ServiceError:
-    """Return the error of a cursor that names nothing (422)."""
-    return ServiceError("bad_cursor", "the cursor leads nowhere", "start again from the first page")

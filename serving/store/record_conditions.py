@@ -17,6 +17,7 @@ from serving.store.schema import events
 def is_for_all() -> ColumnElement[bool]:
     """Return the condition that an event is kept apart by nobody: everybody may see it."""
     return and_(
+        # NULL differs from nothing in SQL: an event that states no handling would be hidden.
         func.coalesce(events.c.handling, "") != AGENCY_ONLY,
         func.coalesce(events.c.source, "") != HEALTH_SOURCE,
     )

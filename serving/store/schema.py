@@ -112,6 +112,7 @@ events = Table(
     *(Column(name, Text) for name in ("detail", "handling", "supersedes", "narrative")),
     Column("import_key", _Key),
     _stored(index=True),
+    # Kept in the order of its key: the rows of a case, which are read together, lie together.
     sqlite_with_rowid=False,
 )
 facts = Table(
@@ -521,6 +522,7 @@ audit_lines = Table(
     Column("done", Boolean, nullable=False),
     *_person(),
     Column("case_key", _Key, index=True),
+    # NULL, which queries ask for, and not the text that JSON writes for nothing.
     Column("cases", JSON(none_as_null=True)),
     Column("route", Text, nullable=False),
     Column("recipient", Text),
@@ -546,7 +548,7 @@ audit_heads = Table(
     Column("number", BigInteger, nullable=False),
     Column("mac", String(64), nullable=False),
 )
-"""The last line of each book; locked last by a transaction that adds one."""
+"""The last line of each log; locked last by a transaction that adds one."""
 
 # --- worked out from the rest -----------------------------------------------------------------
 

@@ -68,6 +68,7 @@ def _for_postgresql(table: str, by_case: bool) -> Iterator[str]:
         f"FOR EACH ROW EXECUTE FUNCTION {on_delete}()"
     )
     yield (
+        # TRUNCATE fires no trigger of the rows that it removes.
         f'CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON "{table}" '
         "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
     )

@@ -27,7 +27,7 @@ _STEPS: Final = Path(__file__).with_name("migrations")
 _LOOKS_TABLES: Final = MetaData(naming_convention=metadata.naming_convention)
 for _table in (audit_lines, audit_heads):
     _table.to_metadata(_LOOKS_TABLES)
-"""What SQLite's file of looks holds: the tables of the books, and nothing else."""
+"""What SQLite's file of the access log holds: the tables of the audit log, and nothing else."""
 
 
 def _configure(connection: Connection) -> Config:
@@ -51,7 +51,7 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
     ------
     ConfigError
         If the zone is not known, the database cannot be reached or was made by a later version, or
-        its audit books were written with another key.
+        its audit log was written with another key.
     """
     try:
         find_zone(time_zone)
@@ -61,6 +61,7 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
         with store.writing() as writing:
             connection = writing.connection
             if not store.is_sqlite:  # SQLite's writing transaction is exclusive already
+                # The number means nothing but must be the same in every process and version.
                 connection.execute(text("SELECT pg_advisory_xact_lock(7302018)"))
             _refuse_later(connection)
             command.upgrade(_configure(connection), "head")
@@ -83,9 +84,9 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
 
 
 def _begin_books(store: Store, writing: Writing) -> None:
-    """Begin the audit books that are not there.
+    """Begin the log of changes or the access log where it is not there.
 
-    A store that has seen changes and has no book of looks has lost it: another is begun, and a line
+    A store that has seen changes and has no access log has lost it: another is begun, and a line
     in the book of changes says so for good.
     """
     connection, key = writing.connection, store.audit_key
@@ -97,13 +98,14 @@ def _begin_books(store: Store, writing: Writing) -> None:
         return
     check_key(connection, key, CHANGES)
     head = find_head(connection, CHANGES)
+    # A store in use always had an access log, so one that is made now replaces one that was lost.
     if _make_looks(store) and head is not None and head.number > 0:
         with acting(Act(SERVICE, "alteration", LOOKS_BEGUN_ANEW)):
             writing.note()
 
 
 def _make_looks(store: Store) -> bool:
-    """Make SQLite's file of looks where it is absent; return whether it was made now."""
+    """Make SQLite's file of the access log where it is absent; return whether it was made now."""
     engine = make_looks_engine(store.engine, may_make=True)
     try:
         with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
@@ -159,7 +161,7 @@ def check_schema(store: Store) -> list[SchemaFault]:
 
 
 def check_looks(store: Store) -> list[SchemaFault]:
-    """Return what is not as it should be with the tables of the book of looks.
+    """Return what is not as it should be with the tables of the access log.
 
     On a server they are the store's own, and :func:`check_schema` has looked at them.
     """
@@ -175,7 +177,7 @@ def check_looks(store: Store) -> list[SchemaFault]:
             SchemaFault(
                 "the access log beside the store is missing or cannot be read",
                 "restore it from a backup; where there is none, `caselight db upgrade` begins "
-                "another and says so in the book of changes",
+                "another and says so in the log of changes",
             )
         ]
 
@@ -195,6 +197,7 @@ def _check_triggers(connection: Connection, tables: Iterable[str]) -> list[Schem
         query = (
             "SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
             "JOIN pg_namespace n ON n.oid = c.relnamespace "
+            # A trigger may be there and be disabled.
             "WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND n.nspname = current_schema()"
         )
     found = connection.execute(text(query))

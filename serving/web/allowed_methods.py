@@ -41,12 +41,19 @@ class AllowHeader:
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == _REFUSED:
-                allowed = _find(scope["path"])
-                if allowed is not None:
-                    MutableHeaders(scope=message)["allow"] = allowed
+                headers = MutableHeaders(scope=message)
+                allowed = _find(scope["path"]) or headers.get("allow", "")
+                if allowed:
+                    headers["allow"] = _add_head(allowed)
             await send(message)
 
         await self._app(scope, receive, noted if scope["type"] == "http" else send)
+
+
+def _add_head(allowed: str) -> str:
+    """Return the methods with ``HEAD`` where ``GET`` is (:mod:`serving.web.head_answers`)."""
+    methods = {one.strip() for one in allowed.split(",")}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def _find(path: str) -> str | None:

@@ -3,12 +3,14 @@
 import secrets
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final, get_args
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,8 +23,10 @@ from serving.errors import (
     RequestProblem,
     ServiceError,
     invalid,
+    store_away,
 )
 from serving.schemas import field_names
+from serving.store.engines import is_away
 
 _log = structlog.get_logger("caselight.service")
 _BY_KIND: Final = (
@@ -51,6 +55,8 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown_host": 400,
 }
 """The status of every code; those named one by one are of HTTP itself, and raised at the edge."""
+RETRY_SECONDS: Final = 10
+"""After how long it is worth asking a store again that did not answer."""
 _BY_STATUS: Final = {
     400: ("bad_request", "the request could not be read", "check it against /openapi.json"),
     404: ("not_found", "there is nothing under this address", "start from /v1/list"),
@@ -81,10 +87,13 @@ _REMEDIES: Final = {
 
 def answer(body: ErrorBody, status: int | None = None) -> JSONResponse:
     """Return an error response, with the status of its code where no other is given."""
-    return JSONResponse({"error": body.model_dump()}, status_code=status or STATUSES[body.code])
+    response = JSONResponse({"error": asdict(body)}, status_code=status or STATUSES[body.code])
+    if body.code == "store_away":
+        response.headers["retry-after"] = str(RETRY_SECONDS)
+    return response
 
 
-def describe_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def describe_errors(*statuses: int) -> dict[int | str, dict[str, type[ErrorResponse]]]:
     """Return how the errors of a route are described."""
     return {status: {"model": ErrorResponse} for status in statuses}
 
@@ -101,6 +110,10 @@ def install_handlers(app: FastAPI) -> None:
         names = field_names() | _parameter_names(request.app)
         problems = [_describe(problem, names) for problem in error.errors()]
         return answer(invalid(problems).body)
+
+    @app.exception_handler(SQLAlchemyError)
+    def _away(request: Request, error: SQLAlchemyError) -> JSONResponse:
+        return answer(note_away(error).body)
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
@@ -140,9 +153,24 @@ class FaultGuard:
         try:
             await self._app(scope, receive, noted)
         except Exception as error:
-            body = _note_fault(error)
+            body = note_away(error).body if is_away(error) else _note_fault(error)
             if scope["type"] == "http" and not started:
                 await answer(body)(scope, receive, send)
+
+
+def note_away(error: Exception) -> ServiceError:
+    """Return the error of a store that does not answer, and log it.
+
+    Raises
+    ------
+    Exception
+        The error itself, where it says something else: that is an internal error.
+    """
+    if not is_away(error):
+        raise error
+    kind = getattr(error, "orig", None) or error
+    _log.error("store away", kind=type(kind).__name__)
+    return store_away()
 
 
 def _note_fault(error: Exception) -> ErrorBody:

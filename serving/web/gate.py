@@ -2,7 +2,7 @@
 
 What the table of rules does not name is refused. Who may not see a case is answered as if there
 were none, whichever part of the address names it. An answer that shows something of cases leaves
-only once the look is in the audit chain.
+only once the access is in the audit chain.
 """
 
 import dataclasses

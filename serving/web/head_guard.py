@@ -26,7 +26,7 @@ _TWO_ENDS: Final = ErrorBody(
 _LONG_ADDRESS: Final = ErrorBody(
     code="address_too_long",
     message=f"the address is longer than {MOST_ADDRESS_BYTES:,} bytes",
-    remedy="shorten it; case data stand in no address",
+    remedy="shorten it; no address may hold case data",
 )
 _LARGE_HEAD: Final = ErrorBody(
     code="head_too_large",

@@ -7,7 +7,7 @@ docs/operating-behind-nginx.md): this one waits for both without end.
 import logging
 import traceback
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal, TypedDict
 
 import structlog
 
@@ -20,7 +20,25 @@ MOST_INCOMPLETE_BYTES: Final = 65_536
 """Of a head that has not come whole; see :mod:`serving.web.head_guard` for one that has."""
 
 
-def name_options(settings: Settings) -> dict[str, Any]:
+class ServerOptions(TypedDict):
+    """What the server is started with, by the names that it takes."""
+
+    host: str
+    port: int
+    http: Literal["h11"]
+    ws: Literal["none"]
+    proxy_headers: bool
+    forwarded_allow_ips: str
+    server_header: bool
+    access_log: bool
+    log_config: None
+    limit_concurrency: int
+    timeout_keep_alive: int
+    timeout_graceful_shutdown: int
+    h11_max_incomplete_event_size: int
+
+
+def name_options(settings: Settings) -> ServerOptions:
     """Return what the server is started with, beside the application.
 
     Where people sign in through a provider, a server in front that the settings name may say from

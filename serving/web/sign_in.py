@@ -13,6 +13,7 @@ from typing import Final
 
 from anyio import to_thread
 from fastapi import Request, Response
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,12 +30,14 @@ from serving.persons import AGENCIES, ROLES, Person
 from serving.service import service_of
 from serving.settings import Settings
 from serving.store.database import Unit
-from serving.web.error_answers import STATUSES, answer
+from serving.web.error_answers import STATUSES, answer, note_away
 
 COOKIE: Final = SESSION
 MOST_AREAS: Final = 50
 _BARE: Final = ("GET", "HEAD", "OPTIONS")
 _STATIC: Final = "/static/"
+_PROBES: Final = ("/healthz", "/readyz")
+"""Asked of the process; they tell nobody anything for which they would have to be signed in."""
 _FORWARDED: Final = re.compile(r"forwarded|x-forwarded-.*|x-real-ip|via")
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-fA-F:]+\]|[^:\[\]]+)(?::\d{1,5})?")
 _BEARER: Final = re.compile(r"bearer(?: +(?P<token>.*))?", re.IGNORECASE)
@@ -140,7 +143,7 @@ class SignIn:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with the person who is signed in, or refuse it."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in _PROBES:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -161,7 +164,12 @@ class SignIn:
             return
         session = None
         if value is not None and not scope["path"].startswith(_STATIC):
-            session = await to_thread.run_sync(self._read_session, headers, value)
+            try:
+                session = await to_thread.run_sync(self._read_session, headers, value)
+            except SQLAlchemyError as error:
+                note_away(error)
+                # Pages that anybody may see are shown; the others say why they cannot be.
+                state["session_unknown"] = True
         if session is not None:
             state["person"] = session.person
         await self._app(scope, receive, self._challenge(self._renew(session, send)))

@@ -124,7 +124,7 @@ def work_once(
 
 
 def _export_heads(service: Service) -> None:
-    """Write the audit books' heads where that was not done today."""
+    """Write the heads of the audit log where that was not done today."""
     folder = service.settings.audit_heads_dir
     if folder is None:
         return

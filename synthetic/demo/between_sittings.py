@@ -9,6 +9,7 @@ from serving.access.visibility import find_sight
 from serving.flags.duty import DutyItem, acknowledge, read_queue
 from serving.flags.first_reads import UnreadCase, read_unread, record_first_read
 from serving.scoring.rescoring import score_cases
+from serving.store.row_text import Clockface
 from synthetic.demo import words
 from synthetic.demo.people import DETECTIVE, DUTY, PSYCHOLOGIST, SCREENER
 from synthetic.demo.plans import plan_decision
@@ -27,26 +28,27 @@ def acknowledge_flags(team: Team, *, leave: int) -> None:
     """Let the duty officer acknowledge urgent flags, but for the newest ``leave``."""
     waiting = sorted(
         (one for one in _read_queue(team) if one.acknowledgement is None),
-        key=lambda one: (one.due_at_us, one.case_id, one.flag, one.record_id),
+        key=lambda one: (one.due_at_us, one.case_id, one.flag, one.record or ""),
     )
     seen = waiting[: max(len(waiting) - leave, 0)]
     for item in seen:
         team.clock.pass_minutes(min(1.0, _MOST_ACKNOWLEDGING_MINUTES / len(seen)))
-        draw = team.chance.on(f"{item.case_id}", f"duty {item.flag} {item.record_id}")
+        draw = team.chance.on(f"{item.case_id}", f"duty {item.flag} {item.record or ''}")
         note = draw.pick(words.ON_DUTY)
         if item.due_at_us <= team.clock():
             note = words.SEEN_LATE
-        with team.writing(DUTY, item.case_key) as writing:
+        with team.writing(DUTY, item.key) as writing:
             acknowledge(writing, item.raising_key, DUTY, note)
 
 
 def _read_queue(team: Team) -> list[DutyItem]:
     found: list[DutyItem] = []
     cursor: str | None = None
+    face = Clockface(team.unit.time_zone)
     with team.store.reading() as connection:
         sight = find_sight(connection, DUTY)
         while True:
-            part = read_queue(connection, team.clock(), cursor=cursor, sight=sight)
+            part = read_queue(connection, team.clock(), {}, face, cursor=cursor, sight=sight)
             found += part.items
             cursor = part.next_cursor
             if cursor is None:
@@ -58,18 +60,19 @@ def read_new_cases(team: Team, *, leave: int) -> None:
     unread = sorted(_read_unread(team), key=lambda one: (one.due_at_us, one.case_id))
     for item in unread[: max(len(unread) - leave, 0)]:
         team.clock.pass_minutes(1)
-        team.look(SCREENER, item.case_key)
-        with team.writing(SCREENER, item.case_key) as writing:
-            record_first_read(writing, item.case_key, SCREENER, None, team.rules)
+        team.look(SCREENER, item.key)
+        with team.writing(SCREENER, item.key) as writing:
+            record_first_read(writing, item.key, SCREENER, None, team.rules)
 
 
 def _read_unread(team: Team) -> list[UnreadCase]:
     found: list[UnreadCase] = []
     cursor: str | None = None
+    face = Clockface(team.unit.time_zone)
     with team.store.reading() as connection:
         sight = find_sight(connection, SCREENER)
         while True:
-            part = read_unread(connection, team.clock(), cursor=cursor, sight=sight)
+            part = read_unread(connection, team.clock(), face, cursor=cursor, sight=sight)
             found += part.items
             cursor = part.next_cursor
             if cursor is None:

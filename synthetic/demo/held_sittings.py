@@ -1,13 +1,14 @@
 """A sitting of the example unit: the list is gone through, and most of it is decided."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from serving.decisions.agency_views import ViewIn, give_view
 from serving.decisions.corrections import AnswerIn, CorrectionIn, answer_correction, ask_correction
 from serving.decisions.drafts import NO_FURTHER_ACTION
 from serving.lists.blind_review import record_first_view
 from serving.lists.listed import read_rows
+from serving.lists.outputs import ListedOut
 from serving.lists.sittings import Sitting
 from synthetic.demo import words
 from synthetic.demo.people import ADVOCATE, DETECTIVE, PSYCHOLOGIST, SCREENER
@@ -17,7 +18,6 @@ from synthetic.demo.team import Team
 
 _LEFT: Final = 0.07
 """Share of a list for which the time does not suffice."""
-_Row = Mapping[str, Any]
 
 
 def hold_sitting(team: Team, week: int, *, dissents: bool) -> None:
@@ -35,14 +35,14 @@ def hold_sitting(team: Team, week: int, *, dissents: bool) -> None:
     sitting = team.open_list(SCREENER)
     rows = _read_rows(team, sitting)
     for person in (SCREENER, DETECTIVE, ADVOCATE):
-        team.look(person, *(row["key"] for row in rows))
+        team.look(person, *(row.key for row in rows))
     cases = _read_cases(team, rows)
     for row in rows:
-        if row["withheld"]:
-            _view(team, sitting, cases[row["key"]], week)
+        if row.withheld:
+            _view(team, sitting, cases[row.key], week)
     waiting = dissents
     for row in _read_rows(team, sitting):
-        case = cases[row["key"]]
+        case = cases[row.key]
         if team.chance.on(case.case_id, f"left {week}").happens(_LEFT):
             continue
         waiting &= not _decide(team, sitting, row, case, f"sitting {week}", dissents=waiting)
@@ -56,12 +56,12 @@ def begin_sitting(team: Team, week: int, *, n_decided: int) -> None:
     sitting = team.open_list(SCREENER)
     rows = _read_rows(team, sitting)
     cases = _read_cases(team, rows)
-    calm = [row for row in rows if not row["withheld"] and not cases[row["key"]].n_urgent]
+    calm = [row for row in rows if not row.withheld and not cases[row.key].n_urgent]
     shown = calm[:n_decided]
     for row in shown:
-        _decide(team, sitting, row, cases[row["key"]], f"sitting {week}", dissents=False)
+        _decide(team, sitting, row, cases[row.key], f"sitting {week}", dissents=False)
     for row in shown[:1]:
-        doubt_record(team, cases[row["key"]].key)
+        doubt_record(team, cases[row.key].key)
 
 
 def doubt_record(team: Team, case_key: str, *, answered: bool = False) -> None:
@@ -81,13 +81,13 @@ def doubt_record(team: Team, case_key: str, *, answered: bool = False) -> None:
         answer_correction(writing, key, SCREENER, given, team.unit)
 
 
-def _read_rows(team: Team, sitting: Sitting) -> list[dict[str, Any]]:
+def _read_rows(team: Team, sitting: Sitting) -> list[ListedOut]:
     with team.store.reading() as connection:
         return read_rows(connection, sitting, team.unit)
 
 
-def _read_cases(team: Team, rows: Sequence[_Row]) -> dict[str, SeenCase]:
-    return {case.key: case for case in team.read_cases([row["key"] for row in rows])}
+def _read_cases(team: Team, rows: Sequence[ListedOut]) -> dict[str, SeenCase]:
+    return {case.key: case for case in team.read_cases([row.key for row in rows])}
 
 
 def _view(team: Team, sitting: Sitting, case: SeenCase, week: int) -> None:
@@ -100,7 +100,7 @@ def _view(team: Team, sitting: Sitting, case: SeenCase, week: int) -> None:
 
 
 def _decide(
-    team: Team, sitting: Sitting, row: _Row, case: SeenCase, occasion: str, *, dissents: bool
+    team: Team, sitting: Sitting, row: ListedOut, case: SeenCase, occasion: str, *, dissents: bool
 ) -> bool:
     """Decide on a case of the list; return whether an agency dissented."""
     draw = team.chance.on(case.case_id, occasion)

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from serving.decisions.drafts import NO_FURTHER_ACTION, ReasonViewIn
 from serving.lists.draws import open_draw
+from serving.lists.outputs import ListedOut
 from serving.persons import Person
 from synthetic.demo import words
 from synthetic.demo.people import ADVOCATE, DETECTIVE, PROBATION, PSYCHOLOGIST, SCREENER
@@ -145,7 +146,7 @@ def _find_people(ways: Mapping[str, Any], draw: DemoDraw) -> tuple[Person, str]:
     return SCREENER, draw.pick((DETECTIVE, SCREENER, PROBATION)).name
 
 
-def judge_score(row: Mapping[str, Any], draw: DemoDraw) -> Judged:
+def judge_score(row: ListedOut, draw: DemoDraw) -> Judged:
     """Return what a person thinks of the score of a list's row, and of its first reasons.
 
     Parameters
@@ -155,19 +156,21 @@ def judge_score(row: Mapping[str, Any], draw: DemoDraw) -> Judged:
     draw
         Chance.
     """
-    if row["withheld"] or row["score_key"] is None or draw.happens(0.06):
+    if row.withheld or row.score_key is None or draw.happens(0.06):
         return Judged()
     agrees = not draw.happens(0.15)
-    reasons = tuple(_judge_reason(reason, draw) for reason in row["reasons"][:MOST_REASONS])
+    reasons = tuple(
+        _judge_reason(one.outcome, one.indicator, draw) for one in row.reasons[:MOST_REASONS]
+    )
     note = None if agrees else draw.pick(words.DISAGREEMENT)
-    return Judged("yes" if agrees else "no", reasons, row["score_key"], note)
+    return Judged("yes" if agrees else "no", reasons, row.score_key, note)
 
 
-def _judge_reason(reason: Mapping[str, Any], draw: DemoDraw) -> ReasonViewIn:
+def _judge_reason(outcome: str, indicator: str, draw: DemoDraw) -> ReasonViewIn:
     agrees = not draw.happens(0.2)
     return ReasonViewIn(
-        outcome=reason["outcome"],
-        indicator=reason["indicator"],
+        outcome=outcome,
+        indicator=indicator,
         agrees=agrees,
         note=None if agrees else draw.pick(words.REASON_DOUBTED),
     )

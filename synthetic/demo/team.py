@@ -30,7 +30,7 @@ from synthetic.demo.seen_cases import SeenCase, read_cases
 from synthetic.demo.weeks import FRIDAY, StagedClock
 
 ROUTE = "caselight demo"
-"""What the audit books call every act of the example."""
+"""What the audit log calls every act of the example."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The documents are true: links lead somewhere, commands exist and print what is shown."""
 
+import functools
 import os
 import re
 import shlex
@@ -19,6 +20,12 @@ DOCUMENTS = sorted(
     path for path in ROOT.rglob("*.md") if not SKIPPED & set(path.relative_to(ROOT).parts)
 )
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@functools.cache
+def call_make(target: str) -> None:
+    """Have `make` say what it would do for a target, once however many documents name it."""
+    subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -42,7 +49,7 @@ def test_every_command_in_a_document_exists(path):
         re.findall(r"^make ([a-z-]+)", text, re.M)
     )
     for target in targets:
-        subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
+        call_make(target)
     verbs = set(re.findall(r"`(?:\.venv/bin/)?caselight ([a-z][a-z-]+)", text))
     verbs |= set(re.findall(r"^\.venv/bin/caselight ([a-z][a-z-]+)", text, re.M))
     there = {command.name for command in app.registered_commands}

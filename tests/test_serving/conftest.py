@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio.from_thread
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,6 +37,7 @@ from tests.test_serving.stores import (
     store,
     template,
 )
+from training.registry.bundle_folder import promote
 
 # Fixtures of a real store, which every room's tests may ask for.
 __all__ = [
@@ -68,6 +70,23 @@ class Unit:
     def numbers(self, case_ids: Sequence[str]) -> Any:
         """Return the numbers of some cases in the history, ascending."""
         return np.flatnonzero(np.isin(self.history.case_id, list(case_ids)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def event_loop_of_clients() -> Iterator[None]:
+    """Let every client of a process use one event loop, as the applications of a server do.
+
+    A client without one starts a thread and a loop for each request.
+    """
+    with anyio.from_thread.start_blocking_portal() as portal, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TestClient, "portal", portal)
+        yield
+
+
+@pytest.fixture(scope="session")
+def promoted(small_unit: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of promoted bundles with the small unit's in use; nobody changes it."""
+    return make_once(tmp_path_factory, "promoted", lambda place: promote(small_unit.bundle, place))
 
 
 @pytest.fixture(scope="session")

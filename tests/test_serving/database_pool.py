@@ -18,6 +18,10 @@ _LOOK_S = 0.002
 """How often, and after what pause, it is looked whether sessions that were closed are gone."""
 
 
+_layouts: dict[tuple[str, str], Layout] = {}
+"""What is asked of the copies of a template, by its server and its name."""
+
+
 @dataclass(frozen=True)
 class _Kept:
     """A database of the pool, and the pool's own session in it."""
@@ -82,7 +86,10 @@ class DatabasePool:
         name = f"caselight_{uuid.uuid4().hex[:12]}"
         self._session.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
         kept = _Kept(name, connect(self._server, name))
-        self._layout = self._layout or read_layout(kept.session)
+        # All copies of one template are alike, whichever pool of this process made them.
+        if (key := (self._server, self._template)) not in _layouts:
+            _layouts[key] = read_layout(kept.session)
+        self._layout = _layouts[key]
         return kept
 
     def _is_fresh(self, kept: _Kept) -> bool:

@@ -17,6 +17,7 @@ from serving.scoring.rescoring import score_cases
 from serving.store.database import Store
 from serving.store.schema import case_keys
 from tests.test_serving.acts import RULES
+from tests.test_serving.kept_contents import fill_once
 
 
 @dataclass(frozen=True)
@@ -59,17 +60,24 @@ def fill(store: Store, clock: Any, small_unit: Any, size: int = 4) -> Scored:
     them then.
     """
     clock.now_us = small_unit.test_date
+    bundle = load_once(small_unit.bundle)
+    fill_once(store, ("scored", size), lambda: _fill(store, small_unit, size, bundle))
+    return Scored(bundle, Champion(None, small_unit.bundle), _read_keys(store))
+
+
+def _fill(store: Store, small_unit: Any, size: int, bundle: Bundle) -> None:
     read = read_once(small_unit.folder)
     chosen = choose_cases(small_unit.folder, small_unit.test_date, size)
     unit = store.read_unit()
     with store.writing() as writing:
         append_rows(writing, _take(read, chosen, small_unit.test_date), unit, import_key=None)
+    score_cases(store, bundle, list(_read_keys(store).values()), unit, "import", RULES)
+
+
+def _read_keys(store: Store) -> dict[str, str]:
     with store.reading() as connection:
         pairs = connection.execute(select(case_keys.c.case_id, case_keys.c.case_key))
-        keys = dict(sorted((str(name), str(key)) for name, key in pairs))
-    bundle = load_once(small_unit.bundle)
-    score_cases(store, bundle, list(keys.values()), unit, "import", RULES)
-    return Scored(bundle, Champion(None, small_unit.bundle), keys)
+        return dict(sorted((str(name), str(key)) for name, key in pairs))
 
 
 def _take(read: Any, chosen: list[str], before_us: int) -> dict[str, pd.DataFrame]:

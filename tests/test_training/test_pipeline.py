@@ -19,6 +19,8 @@ from training.fitting.models import split_by_person
 from training.pipeline import check_dates, train
 from training.registry.bundle_folder import promote
 
+pytestmark = pytest.mark.long
+
 QUICK = {"least_positives": 20, "most_rounds": 30, "early_stopping_rounds": 10}
 KEYS = {
     *("n", "positives", "base_rate", "auc", "auc_ci", "average_precision"),

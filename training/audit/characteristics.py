@@ -1,6 +1,8 @@
 """Protected characteristics, joined to cases for the audit alone (promise 9); groups by them."""
 
 import itertools
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -18,8 +20,17 @@ Values = npt.NDArray[np.object_]
 NOT_KNOWN: Final = "not known"
 MORE_THAN_ONE: Final = "more than one"
 """Value of a case with several people in one role who differ."""
-UNSTATED: Final = frozenset({"", "not_stated", "not stated", "not_known", NOT_KNOWN, "unknown"})
-"""Values that say that nothing is known."""
+UNSTATED: Final = frozenset(
+    {
+        "blank", "declined", "do not know", "don't know", "missing", "n/a", "n/k", "n/s", "nan",
+        "nk", "not applicable", "not asked", "not available", "not disclosed", "not given",
+        NOT_KNOWN, "not obtained", "not provided", "not recorded", "not specified", "not stated",
+        "null", "prefer not to say", "refused", "tbc", "to be confirmed", "u/k", "undefined",
+        "undisclosed", "unk", "unknown", "unspecified",
+    }
+)  # fmt: skip
+"""Folded values that say that nothing is known. "None" is not among them (no religion, no
+disability), nor are letters that are somebody's code for a group (NA, NS)."""
 MOST_VALUES: Final = 30
 """More values than this are no groups; ages come in bands."""
 _AND: Final = " and "
@@ -44,15 +55,45 @@ def read_characteristics(
     Mapping
         By role and characteristic ("victim sex"), sorted; shape ``(n,)``, ``None`` where unknown.
     """
-    value = people["value"].astype(object)
-    known = people[value.notna() & ~value.astype(str).str.lower().isin(UNSTATED)]
-    name = people["role"].astype(str) + " " + people["characteristic"].astype(str)
+    name = _spell_alike(people["role"].astype(str) + " " + people["characteristic"].astype(str))
     name = name.str.replace("_", " ")
+    value = people["value"].astype(object)
+    known = value.notna() & ~value.where(value.notna(), "").astype(str).map(_says_nothing)
     index = pd.Index(case_id)
-    found = {
-        one: _take_values(known[name[known.index] == one], index) for one in sorted(name.unique())
-    }
+    found = {}
+    for one in sorted(name.unique()):
+        rows = people[known & (name == one)]
+        found[one] = _take_values(rows.assign(value=_spell_alike(rows["value"].astype(str))), index)
     return found | pair_characteristics(found) if pairs else found
+
+
+def fold_name(text: str) -> str:
+    """Return a name as it is compared: one form for each letter, its case and blanks aside.
+
+    White, WHITE and "white " are one group, which a list is fair to or is not.
+    """
+    letters = (one for one in unicodedata.normalize("NFKC", text) if not _is_unseen(one))
+    return " ".join("".join(letters).replace("_", " ").split()).casefold()
+
+
+def _is_unseen(letter: str) -> bool:
+    return unicodedata.category(letter) == "Cf"
+
+
+def _says_nothing(text: str) -> bool:
+    """Return whether a value stands for an unknown one: `N/K`, `not known`, a dash."""
+    folded = fold_name(text)
+    plain = re.sub(r"\s*/\s*", "/", folded.replace(".", "").replace("-", " ").strip(" ()[]<>?*"))
+    return plain in UNSTATED or not any(letter.isalnum() for letter in folded)
+
+
+def _spell_alike(texts: "pd.Series[str]") -> "pd.Series[str]":
+    """Return names with one spelling for each: the one that most rows have, the first of equals."""
+    tidy = texts.str.normalize("NFKC").str.split().str.join(" ")
+    chosen: dict[str, str] = {}
+    for text, _ in sorted(tidy.value_counts().items(), key=lambda pair: (-pair[1], str(pair[0]))):
+        chosen.setdefault(fold_name(str(text)), str(text))
+    return tidy.map(lambda text: chosen[fold_name(text)])
 
 
 def _take_values(rows: pd.DataFrame, index: pd.Index) -> Values:

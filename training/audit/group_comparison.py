@@ -117,7 +117,7 @@ class Sides:
 
 
 def compare(measure: GroupMeasure, sides: Sides, role: str) -> Comparison:
-    """Compare a group with the other cases; the correction is made afterwards by :func:`settle`.
+    """Compare a group with the other cases; :func:`give_verdict` corrects it afterwards.
 
     The standard error is that of the resamples. For a share it is never taken below that of
     independent cases at the common rate: where a group has none of something, so have its
@@ -189,7 +189,7 @@ def too_few(measure: GroupMeasure, role: str) -> Comparison:
     )
 
 
-def settle(found: Comparison, corrected_p: float) -> Comparison:
+def give_verdict(found: Comparison, corrected_p: float) -> Comparison:
     """Return a comparison with its corrected p value, verdict and words."""
     estimate, low, high = found.estimate, found.low, found.high
     if estimate is None or low is None or high is None:

@@ -18,7 +18,7 @@ from models.run_figures.audit import AuditFigures, CharacteristicFigures, Primar
 from training.audit import wording
 from training.audit.characteristics import Grouping, Values, make_groupings
 from training.audit.disclosure import Hidden, hide_counts
-from training.audit.group_comparison import Comparison, settle
+from training.audit.group_comparison import Comparison, give_verdict
 from training.audit.group_figures import GroupAudit, GroupedRows, GroupRows, audit_groups
 from training.audit.group_measures import DEFINITIONS, GroupMeasure, Quantity, Scale, describe
 from training.audit.recording_signs import RecordedLess, find_recorded_less
@@ -288,15 +288,15 @@ def _correct(
         p_values = np.array(list(families[role].values()), dtype=np.float64)
         corrected |= dict(zip(families[role], correct(p_values).tolist(), strict=True))
 
-    def settle_group(one: CharacteristicAudit, group: GroupAudit) -> GroupAudit:
+    def correct_group(one: CharacteristicAudit, group: GroupAudit) -> GroupAudit:
         settled = {
-            name: settle(found, corrected.get(key(one, group, name), 1.0))
+            name: give_verdict(found, corrected.get(key(one, group, name), 1.0))
             for name, found in group.comparisons.items()
         }
         return replace(group, comparisons=settled)
 
     settled = [
-        replace(one, groups=tuple(settle_group(one, group) for group in one.groups))
+        replace(one, groups=tuple(correct_group(one, group) for group in one.groups))
         for one in audited
     ]
     return settled, len(families[wording.EXPLORATORY])

@@ -190,6 +190,7 @@ def _see(site: Site, history: History, plan: Plan, trained: Int64, read: Reading
 def _compare(
     site: Site, mine: Mine, planted: int, columns: tuple[str, ...], before: _Seen, after: _Seen
 ) -> Sweep:
+    # Missing before and after is no movement, though NaN differs from itself.
     same = (before.values == after.values) | (np.isnan(before.values) & np.isnan(after.values))
     moved = np.concatenate([~same, before.cohorts != after.cohorts], axis=1)
     labels = {

@@ -88,6 +88,7 @@ class Site:
 
 def find_training_date(catalogue: Catalogue, as_of_us: int) -> int:
     """Return the latest whole number of days back at which every outcome is ripe at a moment."""
+    # A month as its longest: rather too far back than a window that has not ended.
     days = max(outcome.horizon.days + 31 * outcome.horizon.months for outcome in catalogue.outcomes)
     maturity_us = max(outcome.maturity_us for outcome in catalogue.outcomes)
     return as_of_us - (days + maturity_us // DAY_US + 1) * DAY_US

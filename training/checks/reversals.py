@@ -144,6 +144,7 @@ class _Moves:
         changed = np.array([one is not None for one in variants.added])
         constraint = self.encoding.constraint
         step = (x - old) * constraint
+        # Of large values as a share of them: their rounding is larger too.
         slack = LEAST_FALL * np.maximum(1.0, np.abs(old))
         wrong = np.where(constraint == 0, ~are_same(x, old), step < -slack)
         for row, column in zip(*np.nonzero(wrong & changed[:, None]), strict=True):

@@ -13,10 +13,9 @@ is open, may still do it. This is asked twice:
 The event is added to the case itself; what is recorded of linked cases stays as it is.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -85,8 +84,8 @@ class ScoreFall:
     example
         The largest fall in words; empty where there is none.
     guilty
-        Indicators by number of falls; none are named for the priority, which falls only where an
-        outcome does.
+        Responsible indicators by number of falls, under the older word that the report's JSON has;
+        none are named for the priority, which falls only where an outcome does.
     """
 
     outcome: str | None
@@ -130,10 +129,6 @@ class MonotonicityReport:
     def falls(self) -> tuple[ScoreFall, ...]:
         """Findings in which anything fell."""
         return tuple(found for found in (*self.outcomes, *self.order) if found.lowered)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as it is written to JSON."""
-        return dataclasses.asdict(self)
 
 
 def report_monotonicity(
@@ -216,7 +211,7 @@ class _Tally:
         self.kinds = tuple(kinds)
         self.outcomes = {(name, kind): _Count() for name in bundle.outcomes for kind in kinds}
         self.order = {kind: _Count() for kind in kinds}
-        self.guilty: dict[tuple[str, str, str], _Count] = {}
+        self.responsible: dict[tuple[str, str, str], _Count] = {}
         self.n_variants = 0
 
     def take(self, variants: Variants, as_of_us: int) -> None:
@@ -234,6 +229,7 @@ class _Tally:
                 for outcome in self.bundle.outcomes:
                     self.outcomes[outcome, one.kind].tried += 1
         before = priority[variants.base]
+        # A priority of 0 cannot fall, and must not be divided by.
         share = (before - priority) / np.maximum(np.abs(before), np.finfo(np.float64).tiny)
         for row in np.flatnonzero(changed & (share > LEAST_FALL)):
             one = addition_of(variants, int(row))
@@ -260,7 +256,7 @@ class _Tally:
                 told = f": {name} {describe_change(old[place, column], new[place, column])}"
             told = one.describe() + told
             self.outcomes[outcome, one.kind].note(float(fall[place]), told)
-            count = self.guilty.setdefault((outcome, one.kind, name), _Count())
+            count = self.responsible.setdefault((outcome, one.kind, name), _Count())
             count.note(float(fall[place]), told)
 
     def close(self, as_of_us: int, n_cases: int) -> MonotonicityReport:
@@ -271,27 +267,25 @@ class _Tally:
             n_cases=n_cases,
             n_variants=self.n_variants,
             outcomes=tuple(
-                _finding(outcome, kind, count, self._guilt(outcome, kind))
+                _finding(outcome, kind, count, self._list_responsible(outcome, kind))
                 for (outcome, kind), count in self.outcomes.items()
             ),
             order=tuple(_finding(None, kind, count) for kind, count in self.order.items()),
         )
 
-    def _guilt(self, outcome: str, kind: str) -> tuple[Attribution, ...]:
+    def _list_responsible(self, outcome: str, kind: str) -> tuple[Attribution, ...]:
         found = [
             Attribution(name, count.lowered, count.largest, count.example)
-            for (of, under, name), count in self.guilty.items()
+            for (of, under, name), count in self.responsible.items()
             if (of, under) == (outcome, kind)
         ]
-        return tuple(sorted(found, key=lambda guilt: (-guilt.times, guilt.indicator)))
+        return tuple(sorted(found, key=lambda one: (-one.times, one.indicator)))
 
 
 def _finding(
-    outcome: str | None, kind: str, count: _Count, guilty: tuple[Attribution, ...] = ()
+    outcome: str | None, kind: str, count: _Count, found: tuple[Attribution, ...] = ()
 ) -> ScoreFall:
-    return ScoreFall(
-        outcome, kind, count.tried, count.lowered, count.largest, count.example, guilty
-    )
+    return ScoreFall(outcome, kind, count.tried, count.lowered, count.largest, count.example, found)
 
 
 def attribute_falls(bundle: Bundle, outcome: str, old: Float64, new: Float64) -> Int64:

@@ -37,6 +37,8 @@ class WindowCases:
         if start_us not in self._cases:
             case = cohort_cases(self._source(), self._catalogue, start_us)
             if len(case) > _MOST_CASES:
+                # Seeded by the moment, so that every outcome meets the same cases in whichever
+                # order it asks.
                 random = np.random.default_rng(start_us)
                 case = np.sort(random.choice(case, _MOST_CASES, replace=False))
             self._cases[start_us] = case

@@ -104,6 +104,7 @@ def take_at_events(
         history.case_recorded_at[case] <= known_at
     )
     is_news = in_time & ~np.isin(chosen, _find_corrections(events, chosen, case))
+    # One microsecond later: only what is known before a moment counts at it.
     rows = np.unique(np.column_stack([known_at[is_news] + 1, case[is_news]]), axis=0)
     found = Landmarks(rows[:, 1].astype(np.int64), rows[:, 0].astype(np.int64))
     return _meeting(history, catalogue, found)

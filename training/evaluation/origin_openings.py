@@ -98,7 +98,9 @@ def open_origin(
         raise ArtefactError(
             f"{path.name}: the ledger of openings cannot be written there; name another file"
         ) from None
+    # A line that is no UTF-8 is then refused like any other that is no opening, by its number.
     with os.fdopen(descriptor, "r+", encoding="utf-8", errors="surrogateescape") as file:
+        # Of two runs that open an origin at once the second counts the first.
         fcntl.flock(file, fcntl.LOCK_EX)
         earlier = [one for one in _read_entries(file, path.name) if _is_same(one, entry)]
         found = Opening(

@@ -172,6 +172,7 @@ def _count_raised(catalogue: Catalogue, listed: TestedList, capacity: int) -> Cu
     if len(recorded) != len(listed.priority):
         return CustodyPrecaution(0, 0)
     on_list = _first(listed.priority, capacity) & ~_first(recorded, capacity)
+    # By more than rounding, since the two are computed in different ways.
     raised = listed.priority > recorded + 1e-9 * np.abs(recorded)
     return CustodyPrecaution(int(raised.sum()), int((on_list & raised).sum()))
 

@@ -1,7 +1,7 @@
 """Whether probabilities mean what they say: overall, by period, by area and by group.
 
 Intervals rest on the information of the logistic fit with scores summed by person (Liang and Zeger
-1986), so that a person who stands at several dates counts as one. Where too few are at hand no
+1986), so that a person who has rows at several dates counts as one. Where too few are at hand no
 figure is given.
 """
 
@@ -37,8 +37,12 @@ def assess_calibration(
 
     Parameters
     ----------
-    y_true, probability, person
-        Shape ``(n,)``.
+    y_true
+        Shape ``(n,)``: whether each row had the outcome.
+    probability
+        Shape ``(n,)``, from 0 to 1.
+    person
+        Shape ``(n,)``, whose row each is; rows of one person are one cluster of the errors.
     strata
         Such as ``period``, ``area`` and characteristics of the audit; each of shape ``(n,)``. A
         level that is ``None`` reads ``not known``.
@@ -46,7 +50,9 @@ def assess_calibration(
     Returns
     -------
     tuple of Reliability
-        Overall first, then strata as given, their levels in order.
+        Overall first, then strata as given, their levels in alphabetical order. Without figures,
+        and with ``TOO_FEW`` as its note, where fewer than ``LEAST_POSITIVES`` rows have the
+        outcome or are without it, or there are fewer than ``LEAST_PEOPLE`` people.
     """
     found = [_assess(OVERALL, OVERALL, y_true, probability, person)]
     for stratum, levels in strata.items():
@@ -66,6 +72,7 @@ def _assess(
         return Reliability(stratum, level, n, note=TOO_FEW)
     log_odds = to_log_odds(probability)
     ones = np.ones((n, 1))
+    # The log-odds as an offset hold the slope at 1: what is left is too high or too low as a whole.
     in_the_large = fit_logit(y_true, ones, person, log_odds)
     line = fit_logit(y_true, np.column_stack([ones, log_odds]), person, np.zeros(n))
     intercept, intercept_interval = _figure(in_the_large, np.array([1.0]))
@@ -95,9 +102,24 @@ def _figure(fit: LogitFit | None, weights: Float64) -> tuple[float | None, Inter
 def reliability_curve(
     y_true: Bools, probability: Float64, n_bins: int = 10
 ) -> tuple[CurvePoint, ...]:
-    """Return what was expected and seen in bins of equal size, lowest probability first.
+    """Return expected and observed proportions in bins of equal size, lowest probability first.
 
     Equal probabilities share a bin, so there may be fewer bins than asked for.
+
+    Parameters
+    ----------
+    y_true
+        Shape ``(n,)``: whether each row had the outcome.
+    probability
+        Shape ``(n,)``, from 0 to 1.
+    n_bins
+        At least 1. Each edge is a probability that occurs, and belongs to the bin below it.
+
+    Returns
+    -------
+    tuple of CurvePoint
+        None where there are no rows. Intervals are of 95 % (Wilson 1927), each row counted as
+        independent of the others.
     """
     if not len(y_true):
         return ()

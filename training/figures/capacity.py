@@ -31,7 +31,15 @@ _BLOCK: Final = 32
 
 @dataclass(frozen=True)
 class Rate:
-    """A share with its 95 % interval by person; ``None`` where it is undefined."""
+    """A proportion with its 95 % interval by person; ``None`` where it is undefined.
+
+    Parameters
+    ----------
+    value
+        From 0 to 1.
+    interval
+        Lower and upper end; ``None`` where no resample has the proportion.
+    """
 
     value: float | None
     interval: Interval | None = None
@@ -49,7 +57,7 @@ class Missed:
         Its rank, 1 is first, the last rank of its tie; and among how many.
     """
 
-    case_id: object
+    case_id: str | int
     rank: int
     of: int
 
@@ -63,9 +71,9 @@ class RankedOutcomes:
     order
         Shape ``(n,)``, row numbers, first place first.
     tie
-        Shape ``(n,)``, number of the tie that stands at each place of ``order``.
+        Shape ``(n,)``, number of the tie at each place of ``order``, from 0.
     starts
-        Shape ``(n_ties,)``, place at which each tie begins.
+        Shape ``(n_ties,)``, place at which each tie begins, from 0.
     """
 
     order: Int64
@@ -73,7 +81,18 @@ class RankedOutcomes:
     starts: Int64
 
     def sum_ties(self, weights: Float64) -> Float64:
-        """Return weights of shape ``(n, n_draws)``, in rank order, summed by tie."""
+        """Return weights summed by tie.
+
+        Parameters
+        ----------
+        weights
+            Shape ``(n, n_draws)``, in rank order.
+
+        Returns
+        -------
+        ndarray
+            Shape ``(n_ties, n_draws)``.
+        """
         if len(self.starts) == len(self.tie):
             return weights
         return np.add.reduceat(weights, self.starts, axis=0)
@@ -84,20 +103,34 @@ class RankedOutcomes:
         Parameters
         ----------
         weights
-            Shape ``(n, n_draws)``, in rank order: how often each case stands in each resample.
+            Shape ``(n, n_draws)``, in rank order: how often each case was drawn in each resample.
+        places
+            Places on the list, the same in each resample.
 
         Returns
         -------
         ndarray
-            Shape ``(n, n_draws)``; a tie on the border shares the places that are left.
+            Shape ``(n, n_draws)``, from 0 to 1; a tie on the border shares the places left.
         """
         size = self.sum_ties(weights)
         before = np.cumsum(size, axis=0) - size
+        # A tie of which nobody was drawn has no copies, and the share is then 0.
         share = np.clip(places - before, 0.0, size) / np.maximum(size, 1.0)
         return self.spread(share)
 
     def spread(self, by_tie: Float64) -> Float64:
-        """Return what holds for each tie for each of its cases."""
+        """Return what holds for each tie for each of its cases.
+
+        Parameters
+        ----------
+        by_tie
+            Shape ``(n_ties, n_draws)``.
+
+        Returns
+        -------
+        ndarray
+            Shape ``(n, n_draws)``, in rank order.
+        """
         return by_tie if len(self.starts) == len(self.tie) else by_tie[self.tie]
 
     @property
@@ -105,6 +138,7 @@ class RankedOutcomes:
         """Whether each place is the last of its tie, shape ``(n,)``."""
         found = np.zeros(len(self.tie), dtype=np.bool_)
         found[self.starts[1:] - 1] = True
+        # By a slice, since there may be no place at all.
         found[-1:] = True
         return found
 
@@ -118,7 +152,18 @@ class RankedOutcomes:
 
 
 def rank_cases(score: Float64) -> RankedOutcomes:
-    """Return the order of a score, highest first."""
+    """Return the order of a score, highest first; equal scores keep the order of their rows.
+
+    Parameters
+    ----------
+    score
+        Shape ``(n,)``, none missing.
+
+    Returns
+    -------
+    RankedOutcomes
+        Empty where there are no cases.
+    """
     values, tie = np.unique(-score, return_inverse=True)
     order = np.argsort(tie, kind="stable").astype(np.int64)
     starts = np.searchsorted(tie[order], np.arange(len(values))).astype(np.int64)
@@ -126,7 +171,7 @@ def rank_cases(score: Float64) -> RankedOutcomes:
 
 
 def weight_rows(draws: Counts, column: Int64) -> Iterator[Float64]:
-    """Yield the weights of rows in blocks of resamples, each of shape ``(n_rows, n_in_block)``.
+    """Yield the weights of rows in blocks of resamples.
 
     Parameters
     ----------
@@ -134,6 +179,11 @@ def weight_rows(draws: Counts, column: Int64) -> Iterator[Float64]:
         Shape ``(n_draws, n_people)``.
     column
         Shape ``(n_rows,)``, each row's person as a column of ``draws``.
+
+    Yields
+    ------
+    ndarray
+        Shape ``(n_rows, n_in_block)``: how often each row was drawn.
     """
     for at in range(0, len(draws), _BLOCK):
         by_person = np.ascontiguousarray(draws[at : at + _BLOCK].T)
@@ -153,15 +203,26 @@ def evaluate_at_capacity(
 
     Parameters
     ----------
-    y_true, score
+    y_true
+        Shape ``(n,)``: whether each row had the outcome.
+    score
         Shape ``(n,)``; a higher score is reviewed sooner.
     person
         Shape ``(n,)``, whose case each row is; resampled whole.
     group
         Shape ``(n,)``: ``newly_referred``, ``returned`` or another word, which counts in all only.
+    capacity
+        Places on the list, at least 1.
     draws
         Shape ``(n_draws, n_people)``, from
         :func:`training.figures.resampling.draw_people_by_person`.
+
+    Returns
+    -------
+    CapacityFigures
+        The newly referred, the returned and all, in this order. Each is measured on a list of its
+        own, and at the places that it gets on a list of all. Intervals are percentiles of the
+        resamples, of 95 %.
 
     Raises
     ------
@@ -208,6 +269,7 @@ def _evaluate_group(
     name: str, chosen: Bools, everyone: _Rows, capacity: int, draws: Counts
 ) -> GroupAtCapacity:
     alone = everyone.take(chosen)
+    # A resample that draws everybody once: the figure comes by the code of its interval.
     once = np.ones((1, draws.shape[1]), dtype=np.uint8)
     inside = np.ones(len(alone.y_true), dtype=bool)
     points = [
@@ -274,14 +336,20 @@ def _divide(part: Float64, whole: Float64) -> Float64:
 
 
 def state_rate(point: Float64, drawn: Float64) -> Rate:
-    """Return a share with its interval.
+    """Return a proportion with its 95 % interval, by percentiles of the resamples.
 
     Parameters
     ----------
     point
-        Shape ``(1,)``, the share itself; NaN where it is undefined.
+        Shape ``(1,)``, the proportion itself; NaN where it is undefined.
     drawn
-        Shape ``(n_draws,)``, the same in each resample.
+        Shape ``(n_draws,)``, the same in each resample; NaN where it is undefined there, and left
+        out of the interval.
+
+    Returns
+    -------
+    Rate
+        Both ``None`` where ``point`` is NaN.
     """
     if np.isnan(point[0]):
         return Rate(None)
@@ -305,8 +373,19 @@ def list_missed(
 
     Parameters
     ----------
-    y_serious, score, case_id
-        Shape ``(n,)``.
+    y_serious
+        Shape ``(n,)``: whether each case had the serious outcome.
+    score
+        Shape ``(n,)``; a higher score is reviewed sooner.
+    case_id
+        Shape ``(n,)``, one row a case.
+    capacity
+        Places on the list.
+
+    Returns
+    -------
+    tuple of Missed
+        Highest score first; cases of one tie in the order of their rows.
     """
     rank = rankdata(-score, "max").astype(np.int64)
     missed = np.flatnonzero(y_serious & (rank > capacity))

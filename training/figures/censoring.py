@@ -38,11 +38,33 @@ class IncidenceCurve:
     start: float
 
     def at(self, moments: Float64) -> Float64:
-        """Return the value at moments, the steps at them included."""
+        """Return the value at moments, the steps at them included.
+
+        Parameters
+        ----------
+        moments
+            Any shape, in the unit of ``time``.
+
+        Returns
+        -------
+        ndarray
+            Same shape.
+        """
         return self._steps[np.searchsorted(self.time, moments, side="right")]
 
     def before(self, moments: Float64) -> Float64:
-        """Return the value just before moments."""
+        """Return the value just before moments, the steps at them left out.
+
+        Parameters
+        ----------
+        moments
+            Any shape, in the unit of ``time``.
+
+        Returns
+        -------
+        ndarray
+            Same shape.
+        """
         return self._steps[np.searchsorted(self.time, moments, side="left")]
 
     @property
@@ -52,9 +74,18 @@ class IncidenceCurve:
 
 @dataclass(frozen=True)
 class Incidence:
-    """Cumulative incidence with competing events, and the share that nothing has befallen yet.
+    """Cumulative incidence with competing events, and the proportion still free of both.
 
     At every moment ``outcome + competing + free`` is 1.
+
+    Parameters
+    ----------
+    outcome
+        Proportion with the outcome by then.
+    competing
+        Proportion with a competing event by then.
+    free
+        Proportion with neither by then.
     """
 
     outcome: IncidenceCurve
@@ -80,21 +111,27 @@ class FollowUp:
 
 
 def kaplan_meier(time: Float64, happened: Bools) -> IncidenceCurve:
-    """Return the share that an event has not yet befallen (Kaplan and Meier 1958).
+    """Return the proportion without the event so far (Kaplan and Meier 1958).
 
     Parameters
     ----------
     time
-        How long each row was followed, shape ``(n,)``.
+        How long each row was followed, shape ``(n,)``, in any one unit.
     happened
-        Whether that ended with the event. At one moment events come before other ends.
+        Shape ``(n,)``: whether that ended with the event. At one moment events come before other
+        ends.
+
+    Returns
+    -------
+    IncidenceCurve
+        From 1 downwards, with a step at each distinct ``time``, of height 0 where no event was.
     """
     moments, events, at_risk = _tabulate(time, happened)
     return IncidenceCurve(moments, _multiply(1.0 - events / at_risk), 1.0)
 
 
 def weigh_by_censoring(time: Float64, known: Bools) -> Float64:
-    """Return inverse-probability-of-censoring weights ``1 / G(T-)``, shape ``(n,)``.
+    """Return inverse-probability-of-censoring weights ``1 / G(T-)``.
 
     Where follow-up ends regardless of risk, known rows so weighted stand for all rows. ``G`` is the
     Kaplan-Meier share that is not censored yet (Robins and Finkelstein 2000; Graf and others 1999).
@@ -103,16 +140,22 @@ def weigh_by_censoring(time: Float64, known: Bools) -> Float64:
     Parameters
     ----------
     time
-        How long each row was followed: until the outcome, the end of follow-up or the horizon,
-        whichever came first.
+        How long each row was followed, shape ``(n,)``, in any one unit: until the outcome, the end
+        of follow-up or the horizon, whichever came first.
     known
-        Whether its label is known; a row that is not known was censored at ``time`` and has
-        weight 0.
+        Shape ``(n,)``: whether its label is known; a row that is not known was censored at ``time``
+        and has weight 0.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(n,)``, at least 1 where known.
     """
     # At one moment outcomes come before censoring: who has the outcome is no longer at risk of it.
     moments, censored, at_risk = _tabulate(time, ~known)
     ended = np.bincount(np.searchsorted(moments, time[known]), minlength=len(moments))
     exposed = at_risk - ended
+    # Where all who were left had the outcome nobody could be censored, and the factor is 1.
     factors = 1.0 - np.divide(censored, exposed, out=np.zeros(len(moments)), where=exposed > 0)
     not_censored = IncidenceCurve(moments, _multiply(factors), 1.0)
     weights = np.zeros(len(time))
@@ -125,8 +168,15 @@ def weigh_labels(labels: Labels, as_of_us: Int64) -> Float64:
 
     Parameters
     ----------
-    labels, as_of_us
-        The labels and the moments of their rows.
+    labels
+        The labels of ``n`` rows.
+    as_of_us
+        Shape ``(n,)``, the moments of the rows, microseconds UTC.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(n,)``; see :func:`weigh_by_censoring`. Leaving counts as an end of follow-up.
     """
     until = np.minimum(labels.seen_until_us, labels.left_us)
     until = np.where(labels.y_followed, labels.reached_us, until)
@@ -141,9 +191,15 @@ def accumulate_incidence(time: Float64, cause: Int64) -> Incidence:
     Parameters
     ----------
     time
-        How long each row was followed, shape ``(n,)``.
+        How long each row was followed, shape ``(n,)``, in any one unit.
     cause
-        How that ended: ``OUTCOME``, ``COMPETING`` or ``CENSORED``.
+        Shape ``(n,)``, how that ended: ``OUTCOME``, ``COMPETING`` or ``CENSORED``. At one moment
+        events come before censoring.
+
+    Returns
+    -------
+    Incidence
+        Its curves step at each distinct ``time``.
     """
     moments, any_event, at_risk = _tabulate(time, cause != CENSORED)
     free = _multiply(1.0 - any_event / at_risk)
@@ -156,7 +212,20 @@ def accumulate_incidence(time: Float64, cause: Int64) -> Incidence:
 
 
 def follow_up(labels: Labels, as_of_us: Int64) -> FollowUp:
-    """Return how each row's follow-up ended, with death and leaving as competing events."""
+    """Return how each row's follow-up ended, with death and leaving as competing events.
+
+    Parameters
+    ----------
+    labels
+        The labels of ``n`` rows.
+    as_of_us
+        Shape ``(n,)``, the moments of the rows, microseconds UTC.
+
+    Returns
+    -------
+    FollowUp
+        An outcome counts only before leaving and before the end of what was seen, both excluded.
+    """
     reached, left, seen = labels.reached_us, labels.left_us, labels.seen_until_us
     until = np.minimum(seen, left)
     has_outcome = reached < until

@@ -26,7 +26,7 @@ def compare_auc(
     Parameters
     ----------
     y_true
-        Shape ``(n,)``.
+        Shape ``(n,)``: whether each row had the outcome.
     score, other
         Shape ``(n,)``, higher is reviewed sooner.
     draws
@@ -39,7 +39,7 @@ def compare_auc(
     Returns
     -------
     Difference or None
-        ``None`` where one class only is present.
+        AUC of ``score`` less that of ``other``; ``None`` where one class only is present.
     """
     if y_true.all() or not y_true.any():
         return None
@@ -49,7 +49,22 @@ def compare_auc(
 
 
 def summarise_difference(estimate: float, drawn: Float64) -> Difference:
-    """Return a difference with the interval and the standard error of its resamples."""
+    """Return a difference with the interval and the standard error of its resamples.
+
+    Parameters
+    ----------
+    estimate
+        The difference itself.
+    drawn
+        Shape ``(n_draws,)``, the same in each resample; NaN where it is undefined there, and left
+        out.
+
+    Returns
+    -------
+    Difference
+        With a 95 % interval by percentiles. Where no resample has a difference, the interval is the
+        estimate alone and the error 0.
+    """
     known = drawn[~np.isnan(drawn)]
     if not len(known):
         return Difference(estimate, estimate, estimate, 0.0)

@@ -17,6 +17,7 @@ from features.contract.arrays import Float64, Int64
 
 Bools = npt.NDArray[np.bool_]
 _CLIP: Final = 1e-12
+# Newton's steps end within some ten; where classes are separated they never do.
 _MOST_STEPS: Final = 50
 _TOLERANCE: Final = 1e-10
 
@@ -43,13 +44,30 @@ class LogitFit:
         ----------
         weights
             Shape ``(k,)``.
+
+        Returns
+        -------
+        value, error : float
+            In log-odds.
         """
         variance = float(weights @ self.covariance @ weights)
+        # Rounding may leave a variance a hair below 0.
         return float(weights @ self.coefficients), math.sqrt(max(variance, 0.0))
 
 
 def to_log_odds(probability: Float64) -> Float64:
-    """Return the log-odds of probabilities, same shape; 0 and 1 are finite."""
+    """Return the log-odds of probabilities; 0 and 1 are finite.
+
+    Parameters
+    ----------
+    probability
+        Any shape, from 0 to 1.
+
+    Returns
+    -------
+    ndarray
+        Same shape, at most 27.7 from 0.
+    """
     return np.asarray(logit(np.clip(probability, _CLIP, 1 - _CLIP)))
 
 
@@ -82,6 +100,7 @@ def fit_logit(y_true: Bools, design: Float64, person: Int64, offset: Float64) ->
         if np.linalg.matrix_rank(information) < len(beta):
             return None
         step = np.linalg.solve(information, design.T @ (y_true - p))
+        # A whole step may go too far; a shorter one gains, since the loss is convex.
         while (new_loss := _loss(y_true, offset + design @ (beta + step))) > loss + _TOLERANCE:
             step /= 2
         beta, loss = beta + step, new_loss

@@ -36,21 +36,27 @@ def evaluate(
     Parameters
     ----------
     y_true
-        Shape ``(n,)``.
+        Shape ``(n,)``: whether each row had the outcome.
     score
         Shape ``(n,)``, higher is reviewed sooner; ``None`` where nothing was fitted.
     probability
         Shape ``(n,)``, calibrated; ``None`` where there is none.
     capacity
-        Places on a list.
+        Places on a list, at least 1.
     training_rate
-        Base rate among training cases, for ``brier_constant``.
+        Base rate among training cases, for ``brier_constant``; ``None`` where there is none.
     draws
         Shape ``(n_draws, n_people)``: how often each person is drawn in each bootstrap resample;
         the same for rankings that are compared.
     column
         Shape ``(n,)``, each row's person as a column of ``draws``; the row's own number where
         ``None``.
+
+    Returns
+    -------
+    Evaluation
+        ``None`` for each figure that is undefined: without cases, without an outcome, or with one
+        class only.
     """
     n, positives = len(y_true), int(y_true.sum())
     constant = (
@@ -90,7 +96,22 @@ def _probability_figures(y_true: Bools, probability: Float64) -> dict[str, Any]:
 
 
 def expected_hits(y_true: Bools, score: Float64, k: int) -> float:
-    """Return the expected number of outcomes among the first ``k``, ties in random order."""
+    """Return the expected number of outcomes among the first ``k``, ties in random order.
+
+    Parameters
+    ----------
+    y_true
+        Shape ``(n,)``: whether each row had the outcome.
+    score
+        Shape ``(n,)``, higher is reviewed sooner.
+    k
+        Places, from 0; all rows where there are fewer.
+
+    Returns
+    -------
+    float
+        The mean over all orders of tied rows.
+    """
     k = min(k, len(score))
     if k == 0:
         return 0.0
@@ -101,17 +122,62 @@ def expected_hits(y_true: Bools, score: Float64, k: int) -> float:
 
 
 def precision_at_k(y_true: Bools, score: Float64, k: int) -> float:
-    """Return the share with the outcome among the first ``k`` (all, where there are fewer)."""
+    """Return the proportion with the outcome among the first ``k``, ties in random order.
+
+    Parameters
+    ----------
+    y_true
+        Shape ``(n,)``, at least one row: whether each had the outcome.
+    score
+        Shape ``(n,)``, higher is reviewed sooner.
+    k
+        Places, at least 1; all rows where there are fewer.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+    """
     return expected_hits(y_true, score, k) / min(k, len(score))
 
 
 def recall_at_k(y_true: Bools, score: Float64, k: int) -> float:
-    """Return the share of all outcomes that is found among the first ``k``."""
+    """Return the proportion of all outcomes that is found among the first ``k``.
+
+    Parameters
+    ----------
+    y_true
+        Shape ``(n,)``, at least one true: whether each row had the outcome.
+    score
+        Shape ``(n,)``, higher is reviewed sooner; ties in random order.
+    k
+        Places, from 0; all rows where there are fewer.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+    """
     return expected_hits(y_true, score, k) / float(y_true.sum())
 
 
 def draw_people(n: int, n_draws: int, seed: int) -> Float64:
-    """Return bootstrap counts, shape ``(n_draws, n)``: people drawn with replacement."""
+    """Return bootstrap counts: people drawn with replacement.
+
+    Parameters
+    ----------
+    n
+        Number of people.
+    n_draws
+        Number of resamples.
+    seed
+        Of the generator; the same seed gives the same counts.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(n_draws, n)``, each row summing to ``n``.
+    """
     generator = np.random.default_rng(seed)
     if n == 0:
         return np.zeros((n_draws, 0))
@@ -129,10 +195,14 @@ def _interval(values: Float64) -> Interval | None:
 def calibration_intercept(y_true: Bools, probability: Float64) -> float | None:
     """Return the intercept of a logistic fit with the log-odds as offset; 0 is calibrated.
 
+    Above 0 outcomes were more frequent than expected (calibration in the large, Cox 1958).
+
     Parameters
     ----------
-    y_true, probability
-        Shape ``(n,)``.
+    y_true
+        Shape ``(n,)``: whether each row had the outcome.
+    probability
+        Shape ``(n,)``, from 0 to 1.
 
     Returns
     -------
@@ -144,17 +214,21 @@ def calibration_intercept(y_true: Bools, probability: Float64) -> float | None:
 
 
 def calibration_slope(y_true: Bools, probability: Float64) -> float | None:
-    """Return the slope of a logistic fit on the log-odds; 1 is calibrated, below 1 too extreme.
+    """Return the slope of a logistic fit on the log-odds (Cox 1958).
+
+    1 is calibrated; below 1 probabilities are too extreme.
 
     Parameters
     ----------
-    y_true, probability
-        Shape ``(n,)``.
+    y_true
+        Shape ``(n,)``: whether each row had the outcome.
+    probability
+        Shape ``(n,)``, from 0 to 1.
 
     Returns
     -------
     float or None
-        ``None`` where all probabilities are alike, or tell the outcome without fail.
+        ``None`` where all probabilities are alike, or separate the outcomes without an error.
     """
     design = np.column_stack([np.ones(len(y_true)), to_log_odds(probability)])
     found = _fit(y_true, design, np.zeros(len(y_true)))

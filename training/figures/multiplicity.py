@@ -21,6 +21,7 @@ def correct_holm(p_values: Float64) -> Float64:
     count = len(p_values)
     order = np.argsort(p_values, kind="stable")
     corrected = np.empty(count)
+    # A larger p value is never corrected to a smaller one.
     stepped = np.maximum.accumulate(p_values[order] * (count - np.arange(count)))
     corrected[order] = np.minimum(stepped, 1.0)
     return corrected

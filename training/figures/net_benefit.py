@@ -1,8 +1,8 @@
-"""Decision curves: whether acting on a probability is worth more than acting on all, or on none.
+"""Decision curves: whether acting on a probability gains more than acting on all, or on none.
 
-Net benefit at a threshold ``t`` is ``TP / n - FP / n * t / (1 - t)``: outcomes found, less looks
+Net benefit at a threshold ``t`` is ``TP / n - FP / n * t / (1 - t)``: outcomes found, less reviews
 in vain at the price at which somebody acts from ``t`` upwards (Vickers and Elkin 2006). Higher is
-better; ``none`` is 0. A threshold of 0.1 says that nine looks in vain are a fair price for one
+better; ``none`` is 0. A threshold of 0.1 says that nine reviews in vain are a fair price for one
 outcome found.
 """
 
@@ -20,7 +20,7 @@ from training.figures.resampling import Counts, count_drawn
 
 Bools = npt.NDArray[np.bool_]
 DEFAULT_THRESHOLDS: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
-"""From 49 looks in vain for one found, to one."""
+"""From 49 reviews in vain for one found, to one."""
 ALL: Final = "all"
 NONE: Final = "none"
 _LEVELS: Final = (0.025, 0.975)
@@ -49,14 +49,14 @@ def draw_curve(
         Shape ``(n_draws, n_people)``, from
         :func:`training.figures.resampling.draw_people_by_person`.
     thresholds
-        Above 0 and below 1.
+        Above 0 and below 1, in any order; a probability that equals one is acted on.
     model
         The entry of ``probabilities`` that the others are held against.
 
     Returns
     -------
     DecisionCurve or None
-        ``None`` where there is no case.
+        ``None`` where there is no case. Intervals are of 95 %, by percentiles of the resamples.
 
     Raises
     ------
@@ -102,6 +102,7 @@ class _Rows:
         ``(n_draws, n_cuts)``, of acting where so many thresholds are reached.
         """
         size = len(cut) + 1
+        # Thresholds reached and outcome as one number, so that one pass counts both.
         once = np.bincount(2 * reached + self.y_true, minlength=2 * size)
         drawn = count_drawn(2 * reached + self.y_true, 2 * size, self.draws, self.column)
         # The lowest threshold is acted on where at least one is reached.

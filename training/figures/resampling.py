@@ -23,9 +23,21 @@ _BLOCK: Final = 64
 
 
 def limit_draws(n_draws: int, n_rows: int) -> int:
-    """Return how many resamples of so many rows are drawn: ``n_draws``, fewer for very many rows.
+    """Return how many resamples are drawn: ``n_draws``, fewer for very many rows.
 
-    With so many rows an interval is narrow, and 200 resamples tell its ends well enough.
+    With so many rows an interval is narrow, and 200 resamples show its ends well enough.
+
+    Parameters
+    ----------
+    n_draws
+        Resamples asked for.
+    n_rows
+        Rows that each resample goes through.
+
+    Returns
+    -------
+    int
+        At most ``n_draws``.
     """
     return min(n_draws, max(_LEAST_DRAWS, MOST_DRAWN_CELLS // max(n_rows, 1)))
 
@@ -37,6 +49,10 @@ def draw_people_by_person(person: npt.NDArray[np.generic], n_draws: int, seed: i
     ----------
     person
         Shape ``(n_rows,)``, whose row each is.
+    n_draws
+        Number of resamples.
+    seed
+        Of the generator; the same seed gives the same counts.
 
     Returns
     -------
@@ -62,8 +78,10 @@ class PeopleDraws:
     ----------
     person
         Shape ``(n_rows,)``, whose row each is.
-    n_draws, seed
-        Resamples asked for, fewer where :func:`limit_draws` says so; the one seed.
+    n_draws
+        Resamples asked for, fewer where :func:`limit_draws` says so.
+    seed
+        The same for each choice of rows.
     """
 
     def __init__(self, person: Int64, n_draws: int, seed: int) -> None:
@@ -72,6 +90,11 @@ class PeopleDraws:
 
     def take(self, kept: Bools) -> tuple[Counts, Int64]:
         """Return the resamples of the kept rows' people, and each kept row's person.
+
+        Parameters
+        ----------
+        kept
+            Shape ``(n_rows,)``; the same choice is given the same resamples again.
 
         Returns
         -------
@@ -98,13 +121,20 @@ def resampled_auc(
 
     Parameters
     ----------
-    y_true, score
-        Shape ``(n,)``.
+    y_true
+        Shape ``(n,)``: whether each row had the outcome.
+    score
+        Shape ``(n,)``; only its order counts, and equal scores win half a pair.
     draws
         Shape ``(n_draws, n_people)``, whole numbers below 256.
     column
         Shape ``(n,)``, each row's person as a column of ``draws``; the row's own number where
         ``None``.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(n_draws,)``, from 0 to 1.
     """
     _, tie = np.unique(score, return_inverse=True)
     order = np.argsort(tie, kind="stable")
@@ -135,9 +165,17 @@ def fill_lists(
         Shape ``(n,)``: rows in order of a score, highest first, and whether each is the last of its
         tie; a tie on the border shares the places that are left.
     asked, y_true, column
-        Shape ``(n,)``: by row.
+        Shape ``(n,)``, by row: whether it is asked about, whether it had the outcome, and its
+        person as a column of ``draws``.
     draws
         Shape ``(n_draws, n_people)``.
+    capacity
+        Places on the list, the same in each resample.
+
+    Returns
+    -------
+    places, hits : ndarray
+        Shape ``(n_draws,)``; fractions where a tie is on the border.
     """
     return compiled(place_first)(  # type: ignore[no-any-return]
         _by_person(draws), column[order], asked[order], y_true[order], is_last, capacity
@@ -145,12 +183,23 @@ def fill_lists(
 
 
 def count_drawn(group: Int64, n_groups: int, draws: Counts, column: Int64) -> Float64:
-    """Return the copies of rows in each resample by group, shape ``(n_groups, n_draws)``.
+    """Return the copies of rows in each resample by group.
 
     Parameters
     ----------
     group
         Shape ``(n,)``, from 0; rows below 0 are left out.
+    n_groups
+        Above the largest of ``group``.
+    draws
+        Shape ``(n_draws, n_people)``.
+    column
+        Shape ``(n,)``, each row's person as a column of ``draws``.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(n_groups, n_draws)``, whole numbers.
     """
     counted = np.flatnonzero(group >= 0)
     found = compiled(add_copies)(_by_person(draws), column[counted], group[counted], n_groups)
@@ -165,8 +214,21 @@ def _by_person(draws: npt.NDArray[Any]) -> Counts:
 def count_wins(by_person: Any, person: Any, outcome: Any, is_last: Any) -> Any:
     """Return pairs in the right order, outcomes and others of each resample.
 
-    Rows stand in order of score, lowest first; equal scores win half a pair. All sums are of whole
+    Rows are in order of score, lowest first; equal scores win half a pair. All sums are of whole
     numbers and halves, and so exact.
+
+    Parameters
+    ----------
+    by_person
+        Shape ``(n_people, n_draws)``, ``uint8``: how often each person was drawn.
+    person, outcome, is_last
+        Shape ``(n,)``, in order of score: the row of ``by_person``, whether the outcome was, and
+        whether the row is the last of its tie.
+
+    Returns
+    -------
+    wins, positives, negatives : ndarray
+        Shape ``(n_draws,)``.
     """
     n_draws = by_person.shape[1]
     wins, positives = np.zeros(n_draws), np.zeros(n_draws)
@@ -175,6 +237,7 @@ def count_wins(by_person: Any, person: Any, outcome: Any, is_last: Any) -> Any:
     alone = True
     for row in range(len(person)):
         drawn = by_person[person[row]]
+        # Most rows share their score with no other and need no sums of a tie.
         if alone and is_last[row]:
             if outcome[row]:
                 for d in range(n_draws):
@@ -205,7 +268,23 @@ def count_wins(by_person: Any, person: Any, outcome: Any, is_last: Any) -> Any:
 def place_first(
     by_person: Any, person: Any, asked: Any, outcome: Any, is_last: Any, capacity: int
 ) -> Any:
-    """Give out the places of each resample's list, highest score first."""
+    """Give out the places of each resample's list, highest score first.
+
+    Parameters
+    ----------
+    by_person
+        Shape ``(n_people, n_draws)``, ``uint8``: how often each person was drawn.
+    person, asked, outcome, is_last
+        Shape ``(n,)``, in order of score, highest first: the row of ``by_person``, whether it is
+        asked about, whether the outcome was, and whether the row is the last of its tie.
+    capacity
+        Places on the list.
+
+    Returns
+    -------
+    places, hits : ndarray
+        Shape ``(n_draws,)``: of the rows asked about, and of those among them with the outcome.
+    """
     n_draws = by_person.shape[1]
     places, hits = np.zeros(n_draws), np.zeros(n_draws)
     for d in range(n_draws):
@@ -232,7 +311,22 @@ def place_first(
 
 @njit(nogil=True)
 def add_copies(by_person: Any, person: Any, group: Any, n_groups: int) -> Any:
-    """Add up copies by group."""
+    """Add up copies by group.
+
+    Parameters
+    ----------
+    by_person
+        Shape ``(n_people, n_draws)``, ``uint8``: how often each person was drawn.
+    person, group
+        Shape ``(n,)``: the row of ``by_person``, and the group, from 0.
+    n_groups
+        Above the largest of ``group``.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(n_groups, n_draws)``, ``int32``.
+    """
     n_draws = by_person.shape[1]
     found = np.zeros((n_groups, n_draws), dtype=np.int32)
     for row in range(len(person)):

@@ -10,6 +10,8 @@ from features.contract.arrays import Float64
 from models.bundle.encoding import Encoding
 from training.cohorts.outcome_rows import TrainingRows
 
+BoostingParameters = dict[str, float | str | list[int]]
+"""LightGBM's parameters by name; those that name no number are words, truths or constraints."""
 MOST_APART: Final = 0.05
 """Share of the matrix that an outcome may leave out and still share the bins of all of it."""
 
@@ -28,12 +30,13 @@ class SharedBins:
         As the models are fitted with.
     """
 
-    def __init__(self, whole: Float64, encoding: Encoding, parameters: dict[str, object]) -> None:
+    def __init__(self, whole: Float64, encoding: Encoding, parameters: BoostingParameters) -> None:
         everyone = np.zeros(len(whole), dtype=np.bool_)
         rows = TrainingRows(whole, everyone, np.arange(len(whole), dtype=np.int64))
         self.whole = whole
         self._bins = lightgbm.Dataset(
             rows.encode(encoding),
+            # Only to fill the place: each outcome sets the labels of its own rows.
             label=everyone.astype(np.float64),
             feature_name=list(encoding.columns),
             params=dict(parameters),

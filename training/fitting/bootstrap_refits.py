@@ -8,7 +8,7 @@ between cases that cannot be told apart.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import lightgbm
 import numpy as np
@@ -18,6 +18,7 @@ from scipy.stats import rankdata
 from features.contract.arrays import Float64, Int64
 from models.bundle.encoding import Encoding
 from training.config import TrainingConfig
+from training.fitting.bins import BoostingParameters
 from training.fitting.models import TrainingRows, boosting_parameters
 
 Bools = npt.NDArray[np.bool_]
@@ -110,6 +111,7 @@ def refit_ranks(
     """
     if n_refits < LEAST_REFITS:
         raise ValueError(f"bands need at least {LEAST_REFITS} refits")
+    # A seed of LightGBM is a whole number of 32 bits.
     seeds = np.random.default_rng(seed).integers(0, 2**31 - 1, n_refits)
     places = []
     for number, one in enumerate(seeds.tolist()):
@@ -190,7 +192,7 @@ class LightRefit:
     """
 
     data: lightgbm.Dataset
-    parameters: Mapping[str, Any]
+    parameters: BoostingParameters
     n_rounds: int
 
     def fit(self, counts: Int64, seed: int) -> lightgbm.Booster:

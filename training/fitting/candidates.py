@@ -16,7 +16,7 @@ from training.fitting.models import TrainingRows, fit_held_out, fit_logistic, fi
 Score = Callable[[Float64], Float64]
 """From an indicator matrix to a score, shape ``(n_rows,)``; higher is reviewed sooner."""
 BACKTEST_HELD_OUT_SHARE = 0.2
-"""Part of a back-test's training people that settles the number of rounds."""
+"""Part of a back-test's training people that decides the number of rounds."""
 
 
 class Candidate(StrEnum):

@@ -123,6 +123,7 @@ def choose(periods: Sequence[BacktestPeriod], n_draws: int, seed: int) -> Choice
     by_period = {name: tuple(_auc(one, name) for one in usable) for name in candidates}
     auc = {name: float(np.mean(found)) for name, found in by_period.items()}
     drawn = _resample(usable, candidates, n_draws, seed)
+    # Of equals the first, which is the simplest.
     best = max(candidates, key=lambda name: auc[name])
     behind = {
         name: summarise_difference(auc[best] - auc[name], drawn[best] - drawn[name])

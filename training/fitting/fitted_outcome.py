@@ -168,6 +168,7 @@ def fit_at_origin(
     mixed = 0 < rows.n_positives < len(rows.y_true)
     enough = mixed and rows.n_positives >= config.least_positives
     periods = _periods(history, catalogue, outcome, shared, config) if enough else []
+    # Folds say nothing about later dates: only where there are none to test on (ADR 9).
     by_folds = enough and not periods
     if by_folds:
         some = rows.sample_people(config.most_backtest_rows, config.seed)
@@ -278,6 +279,7 @@ def _identify(
     catalogue: Catalogue, config: TrainingConfig, cohorts: Sequence[Cohort], rows: TrainingRows
 ) -> str:
     """Return a digest of what a search for settings rests on."""
+    # Whatever could change a figure is in it, so that a search never goes on from other data.
     digest = hashlib.sha256(catalogue.digest.encode())
     digest.update(repr(sorted(config.to_dict().items(), key=str)).encode())
     digest.update(repr([cohort.name for cohort in cohorts]).encode())

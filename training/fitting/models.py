@@ -25,7 +25,7 @@ from models.bundle.encoding import Encoding
 from models.bundle.intervals import fit_venn_abers
 from training.cohorts.outcome_rows import TrainingRows
 from training.config import TrainingConfig
-from training.fitting.bins import SharedBins
+from training.fitting.bins import BoostingParameters, SharedBins
 
 __all__ = [
     "Boosted",
@@ -106,6 +106,7 @@ def fit_outcome(
     raw = np.empty(len(rows.y_true))
     for booster, (_, held_out) in zip(fitted.boosters, folds, strict=True):
         x = rows.encode(encoding, held_out)
+        # By the fold that never saw the person: on rows it has seen a model is too sure of itself.
         raw[held_out] = booster.predict(x, raw_score=True, num_iteration=rounds)
     whole = lightgbm.train(parameters, data, num_boost_round=rounds)
     text = whole.model_to_string(num_iteration=rounds)
@@ -151,7 +152,7 @@ def _bin(
     rows: TrainingRows,
     chosen: npt.NDArray[np.intp],
     encoding: Encoding,
-    parameters: Mapping[str, object],
+    parameters: BoostingParameters,
 ) -> lightgbm.Dataset:
     return lightgbm.Dataset(
         rows.encode(encoding, chosen),
@@ -183,7 +184,7 @@ def _calibrate(
 
 def boosting_parameters(
     encoding: Encoding, config: TrainingConfig, n_rows: int
-) -> dict[str, object]:
+) -> BoostingParameters:
     """Return LightGBM's parameters: the configuration's, constraints, and what makes it repeat."""
     return {
         **config.lightgbm,
@@ -192,6 +193,7 @@ def boosting_parameters(
         "monotone_constraints": encoding.constraint.tolist(),
         "seed": config.seed,
         "deterministic": True,
+        # Left to itself LightGBM times both layouts and takes the faster, so that runs may differ.
         "force_row_wise": True,
         "num_threads": 1 if n_rows < _FEW_ROWS else 0,
         "verbosity": -1,
@@ -235,6 +237,7 @@ def fit_logistic(rows: TrainingRows, config: TrainingConfig) -> LogisticBaseline
     count = np.maximum(known.sum(axis=0), 1)
     middle = np.where(known, logged, 0.0).sum(axis=0) / count
     spread = np.sqrt((np.where(known, logged - middle, 0.0) ** 2).sum(axis=0) / count)
+    # A column that never varies says nothing, and must not divide by 0.
     scale = np.where(spread > 0, spread, 1.0)
     regression = LogisticRegression(C=config.logistic_penalty_c, solver="newton-cholesky")
     regression.fit(logistic_design(values, middle, scale), y_true)

@@ -122,6 +122,7 @@ def _open_study(
     # A resumed search must not draw again what it drew before.
     study.sampler = optuna.samplers.TPESampler(seed=config.seed % 2**31 + len(study.trials))
     if _find_shipped(study, config) is None:
+        # Tried like any other, so that the best found is never worse in the back-tests than these.
         study.enqueue_trial(_shipped(config))
     return study
 

@@ -98,6 +98,7 @@ def _measure_gains(
     """Return each indicator's gain, by its number, and the largest gain of a probe."""
     random = np.random.default_rng(config.seed)
     x, y_true = rows.encode(encoding), rows.y_true
+    # Each column by itself: it keeps its values and loses what they say of the outcome.
     probes = random.permuted(x, axis=0)
     parameters = boosting_parameters(encoding, config, len(y_true))
     # A constraint would keep a probe from splitting and make noise look smaller than it is.

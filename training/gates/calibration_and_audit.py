@@ -7,7 +7,7 @@ from models.run_figures.run import RunFacts
 from training.audit import wording
 from training.config import PromotionLimits
 from training.gates.reported import Reported
-from training.gates.verdict import Gate, Verdict, settle
+from training.gates.verdict import Gate, Verdict, give_verdict
 
 
 def judge_run(candidate: Reported, *, for_synthetic: bool) -> Gate:
@@ -32,7 +32,7 @@ def judge_run(candidate: Reported, *, for_synthetic: bool) -> Gate:
     else:
         words, verdict = (
             "the figures are of this bundle and of a run that may be used",
-            settle(True),
+            give_verdict(True),
         )
     return Gate("run", "bundle", verdict, {}, limit, words)
 
@@ -62,10 +62,11 @@ def _judge_calibration(candidate: Reported, limits: PromotionLimits, outcome: st
         f"{outcome}: 95 % interval of the intercept [{intercept[0]:+.2f}, {intercept[1]:+.2f}], "
         f"of the slope [{slope[0]:.2f}, {slope[1]:.2f}]"
     )
-    return Gate("calibration", outcome, settle(is_within), told, limit, words)
+    return Gate("calibration", outcome, give_verdict(is_within), told, limit, words)
 
 
 def _reaches(interval: tuple[float, float], target: float, margin: float) -> bool:
+    # The interval and not the estimate: the fewer the cases, the less this can refuse (ADR 19).
     return interval[0] - margin <= target <= interval[1] + margin
 
 

@@ -2,7 +2,7 @@
 
 from models.ranking.stability import ListChurn, ReasonAgreement
 from training.config import PromotionLimits
-from training.gates.verdict import Gate, Verdict, settle
+from training.gates.verdict import Gate, Verdict, give_verdict
 
 
 def judge_churn(
@@ -19,6 +19,7 @@ def judge_churn(
         f"at most {limits.most_list_change:.0%} of the list's places go to other cases, and at "
         f"most {limits.most_reason_change:.0%} of first reasons are others"
     )
+    # Where all cases fit on the list nobody can leave it.
     if listed is None or reasons is None or listed.n <= listed.n_places:
         words = "there are too few open cases to tell what becomes of the list and its reasons"
         return Gate("churn", "bundle", Verdict.NOT_JUDGED, {}, limit, words)
@@ -38,7 +39,7 @@ def judge_churn(
         f"{_describe_places(listed)}; {changed:.0%} of {reasons.n} cases on either list have "
         f"another first reason, and {reasons.overlap:.0%} of the first five are the same"
     )
-    return Gate("churn", "bundle", settle(is_within), told, limit, words)
+    return Gate("churn", "bundle", give_verdict(is_within), told, limit, words)
 
 
 def _describe_places(listed: ListChurn) -> str:

@@ -119,6 +119,7 @@ def compare_bundles(
 
 
 def _is_same(outcome: Outcome, champion: Bundle) -> bool:
+    # By its whole definition: of one name two catalogues may mean two things.
     return outcome in champion.catalogue.outcomes
 
 

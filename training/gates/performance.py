@@ -12,7 +12,7 @@ from training.config import PromotionLimits
 from training.evaluation.findings import NO_SIGNAL, RULE_SUFFICES
 from training.gates.pairing import PairedFigures
 from training.gates.reported import Reported
-from training.gates.verdict import Gate, Verdict, settle
+from training.gates.verdict import Gate, Verdict, give_verdict
 
 _CHANCE: Final = 0.5
 _ABOVE_RULE: Final = (
@@ -102,7 +102,12 @@ def _judge_outcome(
     )
     told = {"auc_change": auc, "recall_change": recall}
     return Gate(
-        "performance", outcome, settle(is_within), told, describe_performance_limit(limits), words
+        "performance",
+        outcome,
+        give_verdict(is_within),
+        told,
+        describe_performance_limit(limits),
+        words,
     )
 
 
@@ -122,7 +127,7 @@ def _judge_paired(outcome: str, found: PairedFigures, limits: PromotionLimits) -
         "bundle in use"
     )
     limit = f"not wholly below 0, and {describe_performance_limit(limits)}"
-    return Gate("performance", outcome, settle(is_within), told, limit, words)
+    return Gate("performance", outcome, give_verdict(is_within), told, limit, words)
 
 
 def describe_performance_limit(limits: PromotionLimits) -> str:

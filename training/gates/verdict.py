@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from models.run_figures.judged import JudgedGate
+
 
 class Verdict(StrEnum):
     """What a gate found; ``NOT_JUDGED`` is never a pass."""
@@ -43,7 +45,7 @@ class Gate:
     words: str
     may_be_accepted: bool = False
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> JudgedGate:
         """Return the gate in plain values, as the record of a promotion keeps it."""
         return {
             "name": self.name,
@@ -56,6 +58,6 @@ class Gate:
         }
 
 
-def settle(is_within: bool) -> Verdict:
+def give_verdict(is_within: bool) -> Verdict:
     """Return the verdict on figures that are known."""
     return Verdict.PASSED if is_within else Verdict.REFUSED

@@ -28,6 +28,7 @@ MOST_STEPS: Final = 3
 MONTHS_PER_STEP: Final = 24
 """Changes looked for in one family: one for every two years, three at most."""
 N_DRAWS: Final = 4_999
+# Added to each month: the logarithm of none does not exist.
 _SMOOTHING: Final = 0.5
 _LEVEL, _LEVEL_PER_STEP, _SLOPE, _SLOPE_PER_STEP = 2.0, 3.5, 8.0, 5.0
 """What fitting drift and steps takes off the correlation of neighbouring months: simulated for 24
@@ -107,6 +108,7 @@ def find_breaks(
             monthly.records, monthly.expected, seed=seed, significance=significance / len(families)
         ):
             date = int(monthly.start_us[step.month])
+            # Bonferroni: the level holds over all families that were looked at.
             corrected = min(1.0, step.p_value * len(families))
             found.append(Break(date, family, step.ratio, corrected))
     return tuple(sorted(found, key=lambda one: (one.date_us, one.family)))
@@ -164,6 +166,7 @@ def _find_clearest(
     statistic, size = scan.look(log_rate[None, :])
     best = int(statistic[0].argmax())
     by_chance = scan.look(noise)[0].max(axis=1)
+    # The series itself counts as one of the draws, so that no p value is 0.
     p_value = (1 + int((by_chance >= statistic[0, best]).sum())) / (len(noise) + 1)
     return RateStep(int(scan.months[best]), float(np.exp(size[0, best])), p_value)
 
@@ -258,6 +261,7 @@ class _Scan:
         left = self._beside_drift(series * self._root)
         along = left @ self._steps.T
         whole = (left**2).sum(axis=1, keepdims=True)
+        # A step that explains everything would leave the logarithm of nothing.
         explained = np.minimum(along**2 / self._lengths / whole, 1.0 - 1e-12)
         return np.asarray(-left.shape[1] * np.log1p(-explained)), along / self._lengths
 

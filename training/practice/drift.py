@@ -243,7 +243,7 @@ def compare_windows(
     seen, error = fit.contrast(np.eye(size)[place[recent.start_us]] - against)
     fluctuation = _fluctuation(fit, np.array([place[one.start_us] for one in earlier]))
     interval = (seen - Z_95 * error, seen + Z_95 * error)
-    shift = _draw_in(seen, error, fluctuation)
+    shift = _shrink(seen, error, fluctuation)
     return dataclasses.replace(
         blank,
         shift=shift,
@@ -254,7 +254,8 @@ def compare_windows(
     )
 
 
-def _draw_in(seen: float, error: float, fluctuation: float) -> float:
+def _shrink(seen: float, error: float, fluctuation: float) -> float:
+    # No shift where its interval contains zero, and else half of what stands out (ADR 11).
     if abs(seen) <= Z_95 * error:
         return 0.0
     return LASTING_SHARE * seen * max(0.0, 1 - (error**2 + fluctuation**2) / seen**2)
@@ -266,6 +267,7 @@ def _fit_windows(windows: Sequence[Window]) -> LogitFit | None:
     number = np.repeat(np.arange(len(windows)), sizes)
     columns = (number[:, None] == np.arange(len(windows))).astype(np.float64)
     log_odds = np.concatenate([one.log_odds for one in windows])
+    # Without differences the slope's column would repeat those of the windows.
     if np.ptp(log_odds) > 0:
         columns = np.column_stack([columns, log_odds])
     return fit_logit(

@@ -121,6 +121,7 @@ def compare_handbacks(
         return None
     never = np.setdiff1d(np.arange(len(history), dtype=np.int64), ever)
     ages = moment - history.case_recorded_at[case]
+    # At the ages of those handed back, in turn, so that what age alone changes cancels (ADR 10).
     control_moment = history.case_recorded_at[never] + np.resize(np.sort(ages), len(never))
     in_time = control_moment < last_us
     never, control_moment = never[in_time], control_moment[in_time]

@@ -8,15 +8,18 @@ The registered model is *models from code*: a thin file beside the bundle's text
 no pickle is written or read (promise 11).
 """
 
+import fcntl
 import io
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.catalogue.declarations import Catalogue
 from features.engine.measurement import ENGINE_VERSION
@@ -44,6 +47,7 @@ _BUNDLE_TAG: Final = "bundle_id"
 _DECIDED_TAG: Final = "decided_by_store"
 """Marks a model of which a store once said which version is in use."""
 _EXPERIMENT: Final = "caselight"
+_SQLITE: Final = "sqlite:///"
 _PROJECT_RUN: Final = "MLFLOW_RUN_ID"
 """Names the run that `mlflow run` opened, in an experiment of its choice; ours continues it."""
 _MODEL_CODE: Final = Path(__file__).with_name("model_code.py")
@@ -91,11 +95,14 @@ def track(
     store_decides
         Whether a store's record settles what is put to use. Where one ever did of this model it is
         taken to, whatever is said here.
+
+    Raises
+    ------
+    ConfigError
+        If MLflow's store cannot be used. The bundle is whole all the same.
     """
-    with _quiet():
-        if tracking_uri is not None:
-            mlflow.set_tracking_uri(tracking_uri)
-        _set_experiment(artifacts)
+    with _quiet(), _telling_of_the_store():
+        start(tracking_uri, artifacts)
         name = f"caselight-{catalogue.name}"
         with mlflow.start_run() as run:
             mlflow.log_params(
@@ -127,6 +134,52 @@ def track(
         return Registered(run.info.run_id, name, registered, mlflow.get_tracking_uri(), alias)
 
 
+def start(tracking_uri: str | None = None, artifacts: Path | None = None) -> None:
+    """Open MLflow's store and our experiment in it; both are made where they are absent.
+
+    Of several that start at once in one folder the others wait: MLflow itself makes its tables
+    without looking whether another is at it.
+
+    Parameters
+    ----------
+    tracking_uri
+        MLflow's store; its own default where ``None``.
+    artifacts
+        Folder for artefacts of a new experiment; MLflow's own default where ``None``.
+    """
+    if tracking_uri is not None:
+        mlflow.set_tracking_uri(tracking_uri)
+    with _held(mlflow.get_tracking_uri(), mlflow.get_registry_uri()):
+        _set_experiment(artifacts)
+        mlflow.search_registered_models(max_results=1)  # the registry's tables are its own
+
+
+@contextmanager
+def _held(*uris: str) -> Iterator[None]:
+    """Hold the folders in which SQLite files of some addresses lie; a server holds its own."""
+    files = [uri.removeprefix(_SQLITE) for uri in uris if uri.startswith(_SQLITE)]
+    with ExitStack() as stack:
+        for folder in sorted({Path(file).absolute().parent for file in files}):
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)  # and so let go
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _telling_of_the_store() -> Iterator[None]:
+    """Say in words that MLflow's store cannot be used: hours of training are not lost by it."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        raise ConfigError(
+            f"the run could not be recorded in MLflow ({type(error).__name__}); the bundle and its "
+            "report are whole. To register it run the same command again, once nothing else writes "
+            "there"
+        ) from None
+
+
 def mark_champion(
     bundle_id: str, catalogue_name: str, *, tracking_uri: str | None = None
 ) -> Registered | None:
@@ -155,6 +208,8 @@ def mark_champion(
     with _quiet():
         client = mlflow.MlflowClient(tracking_uri, tracking_uri)
         try:
+            with _held(tracking_uri or mlflow.get_registry_uri()):
+                client.search_registered_models(max_results=1)
             held = client.search_model_versions(f"name = '{name}'")
             found = [one for one in held if one.tags.get(_BUNDLE_TAG) == bundle_id]
             if not found:

@@ -4,6 +4,7 @@ Only what is known of a run is shown, by name: an entry that this page does not 
 never printed, so that nothing reaches a reader by accident.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -88,6 +89,28 @@ def render_report(run: RunFigures) -> str:
     """Return the page; the same values give the same text."""
     made = run.run or RunFacts()
     sections = [section for describe in _SECTIONS for section in [describe(run)] if section.parts]
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            styles=(_FOLDER / "report.css").read_text(encoding="utf-8"),
+            advisory=run.advisory or ADVISORY,
+            facts=_describe_facts(run),
+            catalogue=made.catalogue,
+            is_synthetic=bool(made.synthetic),
+            is_retrospective=bool(made.retrospective),
+            headlines=read_headlines(run),
+            findings=read_findings(run),
+            cannot_say=run.cannot_say,
+            absent=name_absent(run),
+            n_unknown=run.n_unknown,
+            sections=sections,
+        )
+    )
+
+
+@functools.cache
+def _environment() -> Environment:
     environment = Environment(
         loader=ChoiceLoader([FileSystemLoader(_FOLDER), PackageLoader("models", "charts")]),
         autoescape=True,
@@ -97,20 +120,7 @@ def render_report(run: RunFigures) -> str:
     )
     environment.filters["trusted"] = Markup
     environment.filters["kind"] = kind_of
-    return environment.get_template("report.html").render(
-        styles=(_FOLDER / "report.css").read_text(encoding="utf-8"),
-        advisory=run.advisory or ADVISORY,
-        facts=_describe_facts(run),
-        catalogue=made.catalogue,
-        is_synthetic=bool(made.synthetic),
-        is_retrospective=bool(made.retrospective),
-        headlines=read_headlines(run),
-        findings=read_findings(run),
-        cannot_say=run.cannot_say,
-        absent=name_absent(run),
-        n_unknown=run.n_unknown,
-        sections=sections,
-    )
+    return environment
 
 
 def name_absent(run: RunFigures) -> list[str]:

@@ -34,6 +34,7 @@ def collect_points(
         if k >= 0 and scratch.incident_mark[k] == stamp:
             held = scratch.incident_point[k]
             value = events.value[i]
+            # Written with `not`, so that a value replaces an unknown one, which compares false.
             if not np.isnan(value) and not value <= scratch.point_y[held]:
                 scratch.point_y[held] = value
             continue
@@ -63,6 +64,7 @@ def add_points(scratch: Scratch, n: int) -> float:
 @allocates_nothing
 def _sort(values: Float64, n: int) -> None:
     """Sort the first ``n`` values in place (Shell 1959, gaps of Ciura 2001)."""
+    # numba's own sort allocates, and nothing in the pass may.
     gap = 1750
     while gap > 0:
         for p in range(gap, n):
@@ -103,6 +105,7 @@ def fit_slope(scratch: Scratch, n: int) -> float:
             kept += 1
             mean_x += scratch.point_x[k] / DAY
             mean_y += scratch.point_y[k]
+    # A line through two points fits whatever they are.
     if kept < 3:
         return np.nan
     mean_x /= kept
@@ -118,6 +121,7 @@ def fit_slope(scratch: Scratch, n: int) -> float:
             below += (x - mean_x) ** 2
             low = min(low, x)
             high = max(high, x)
+    # Rounding can leave `below` above zero where all happened at one moment.
     return above / below if high > low else np.nan
 
 
@@ -143,6 +147,7 @@ def measure_gaps(scratch: Scratch, measure: int, n: int, quiet_us: int) -> float
         if n_gaps % 2:
             return scratch.point_y[middle]
         return (scratch.point_y[middle - 1] + scratch.point_y[middle]) / 2
+    # One gap has no unevenness, and gaps of no length have no mean to divide by.
     if n_gaps < 2 or total <= 0:
         return np.nan
     mean = total / n_gaps

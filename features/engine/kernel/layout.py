@@ -52,6 +52,10 @@ class Scratch(NamedTuple):
     ``known_until[i]`` say between which moments the first ``i`` events are all in force. Marks
     hold the number of the last measurement that saw an incident, an event or a code, so that they
     need no clearing.
+
+    A *slot* is a state with one detail. ``open_sum`` adds up the numbers of a state's open slots,
+    ``starting_sum`` those that only start at the moment at hand, so that each names the slot where
+    there is one alone; ``ended`` is the slot that an end of another detail closes.
     """
 
     rows: Int32
@@ -65,6 +69,10 @@ class Scratch(NamedTuple):
     slot_moment: Int64
     slot_edges: Int32
     n_open: Int32
+    open_sum: Int64
+    n_starting: Int32
+    starting_sum: Int64
+    ended: Int64
     active_from: Int64
     interval_state: Int32
     interval_from: Int64
@@ -107,6 +115,10 @@ def make_scratch(
         slot_moment=np.full(n_slots, -1, dtype=np.int64),
         slot_edges=np.zeros(n_slots, dtype=np.int32),
         n_open=np.zeros(n_states, dtype=np.int32),
+        open_sum=np.zeros(n_states, dtype=np.int64),
+        n_starting=np.zeros(n_states, dtype=np.int32),
+        starting_sum=np.zeros(n_states, dtype=np.int64),
+        ended=np.full(n_states, -1, dtype=np.int64),
         active_from=np.zeros(n_states, dtype=np.int64),
         interval_state=np.empty(most_events + 1, dtype=np.int32),
         interval_from=np.empty(most_events + 1, dtype=np.int64),
@@ -195,12 +207,15 @@ def lay_out(
     n_states = len(scratch.n_open)
     scratch.length[:] = 0
     scratch.n_open[:] = 0
+    scratch.open_sum[:] = 0
     scratch.counters[N_INTERVALS] = 0
+    # A number instead of clearing: what an earlier layout left open counts as closed.
     scratch.counters[_BUILD] += 1
     moment_end = first
     for i in range(first, end):
         for n in range(n_lists):
             scratch.before[i - first, n] = scratch.length[n]
+        # Before the events of the same moment: an interval holds its start and not its end.
         if n_states > 0 and i == moment_end:
             while moment_end < end and events.occurred_at[moment_end] == events.occurred_at[i]:
                 moment_end += 1
@@ -229,6 +244,7 @@ def lay_out(
         scratch.before[end - first, n] = scratch.length[n]
     for state in range(n_states):
         if scratch.n_open[state] > 0:
+            # Until an end is recorded a state goes on: silence is no release.
             _add_interval(scratch, state, NEVER)
 
 
@@ -252,7 +268,59 @@ def _find_state(events: EventArrays, i: int) -> int:
 @allocates_nothing
 def _find_slot(events: EventArrays, i: int, state: int) -> int:
     """Return the number of an event's pair of state and detail."""
+    # One more than there are details, for records that state none.
     return state * (events.n_details + 1) + events.coded[_DETAIL][i] + 1
+
+
+@allocates_nothing
+def _note_edge(events: EventArrays, scratch: Scratch, i: int, state: int, moment: int) -> bool:
+    """Note what a record of this moment does to its slot; say whether it ends a state."""
+    slot = _find_slot(events, i, state)
+    if scratch.slot_moment[slot] != moment:
+        scratch.slot_moment[slot] = moment
+        scratch.slot_edges[slot] = 0
+    before = scratch.slot_edges[slot]
+    edge = events.edge[events.coded[_KIND][i]]
+    scratch.slot_edges[slot] = before | edge
+    change = int(before | edge == _START) - int(before == _START)
+    scratch.n_starting[state] += change
+    scratch.starting_sum[state] += change * slot
+    return bool(edge == _END)
+
+
+@allocates_nothing
+def _end_the_only(events: EventArrays, scratch: Scratch, slot: int, state: int) -> None:
+    """Let an end that has nothing of its own detail to end close the state's only open slot, where
+    one of the two names no detail.
+    """
+    build = scratch.counters[_BUILD]
+    moment = scratch.counters[_MOMENT]
+    if scratch.slot_edges[slot] != _END or scratch.slot_open[slot] == build:
+        return
+    number = scratch.n_open[state]
+    only = scratch.open_sum[state]
+    if number == 0:
+        number = scratch.n_starting[state]
+        only = scratch.starting_sum[state]
+    without_detail = state * (events.n_details + 1)
+    if number != 1 or (slot != without_detail and only != without_detail):
+        return
+    if scratch.slot_moment[only] == moment:
+        scratch.slot_edges[only] |= _END
+    else:
+        scratch.ended[state] = only
+
+
+@allocates_nothing
+def _set_slot(scratch: Scratch, slot: int, state: int, at: int, is_open: bool) -> None:
+    """Open a slot or close it, and its state with the first or the last of them."""
+    scratch.slot_open[slot] = scratch.counters[_BUILD] if is_open else -1
+    scratch.n_open[state] += 1 if is_open else -1
+    scratch.open_sum[state] += slot if is_open else -slot
+    if is_open and scratch.n_open[state] == 1:
+        scratch.active_from[state] = at
+    elif not is_open and scratch.n_open[state] == 0:
+        _add_interval(scratch, state, at)
 
 
 @allocates_nothing
@@ -267,6 +335,9 @@ def _set_states(
     scratch.counters[_MOMENT] += 1
     moment = scratch.counters[_MOMENT]
     build = scratch.counters[_BUILD]
+    scratch.n_starting[:] = 0
+    scratch.starting_sum[:] = 0
+    any_end = False
     for i in range(first, end):
         state = _find_state(events, i)
         if state < 0 or not events.measured[i]:
@@ -275,11 +346,12 @@ def _set_states(
             every_version or is_in_force(events.recorded_at[i], events.superseded_at[i], known)
         ):
             continue
-        slot = _find_slot(events, i, state)
-        if scratch.slot_moment[slot] != moment:
-            scratch.slot_moment[slot] = moment
-            scratch.slot_edges[slot] = 0
-        scratch.slot_edges[slot] |= events.edge[events.coded[_KIND][i]]
+        any_end = _note_edge(events, scratch, i, state, moment) or any_end
+    if any_end:
+        for i in range(first, end):
+            state = _find_state(events, i)
+            if state >= 0 and scratch.slot_moment[_find_slot(events, i, state)] == moment:
+                _end_the_only(events, scratch, _find_slot(events, i, state), state)
     for i in range(first, end):
         state = _find_state(events, i)
         if state < 0:
@@ -292,11 +364,8 @@ def _set_states(
         starting = (scratch.slot_edges[slot] & _START) != 0
         ending = (scratch.slot_edges[slot] & _END) != 0
         now_open = (starting or not ending) if was_open else (starting and not ending)
-        if now_open == was_open:
-            continue
-        scratch.slot_open[slot] = build if now_open else -1
-        scratch.n_open[state] += 1 if now_open else -1
-        if now_open and scratch.n_open[state] == 1:
-            scratch.active_from[state] = events.occurred_at[i]
-        elif not now_open and scratch.n_open[state] == 0:
-            _add_interval(scratch, state, events.occurred_at[i])
+        if now_open != was_open:
+            _set_slot(scratch, slot, state, events.occurred_at[i], now_open)
+        if scratch.ended[state] >= 0:
+            _set_slot(scratch, scratch.ended[state], state, events.occurred_at[i], False)
+            scratch.ended[state] = -1

@@ -35,6 +35,7 @@ _FIRST_USE: Final = int(Op.FIRST_USE)
 _DISAGREEMENT: Final = int(Op.DISAGREEMENT)
 _VALUE_FIELD: Final = 7
 _VIEW: Final = CODED_COLUMNS.index("view")
+# As many as an unsigned word has bits.
 _FEW_CODES: Final = 64
 
 
@@ -109,6 +110,7 @@ def _add_values(scratch: Scratch, n: int, a: int, b: int) -> float:
         if not np.isnan(value):
             total += value
             known += 1
+    # Incidents whose severity nobody stated do not add up to none: unknown is not zero.
     return total if known > 0 or a == b else np.nan
 
 
@@ -118,6 +120,7 @@ def _find_largest(scratch: Scratch, n: int, a: int, b: int) -> float:
     largest = np.nan
     for p in range(a, b):
         value = scratch.values[n, p]
+        # Written with `not`, so that the first known value replaces the missing one.
         if not np.isnan(value) and not value <= largest:
             largest = value
     return 0.0 if a == b else largest
@@ -182,6 +185,7 @@ def _share(
             if scratch.row_mark[r] == stamp:
                 both += 1
         elif scratch.incident_mark[k] == stamp:
+            # No longer marked as waiting, so that its next record does not count it again.
             scratch.incident_mark[k] = stamp + 1
             both += 1
     return both / total if total > 0 else np.nan
@@ -365,6 +369,7 @@ def measure_list(
     if measure == _COUNT:
         if shared:
             return float(_count_incidents(events, scratch, n, a, b, first, stamp))
+        # Where no two records share an incident each is one, and nothing has to be marked.
         return float(b - a)
     if measure in (_LAST, _FIRST):
         if b == a:

@@ -73,6 +73,7 @@ def _fill_row(
     n_ops = len(ops.measure)
     for o in range(n_ops):
         measure = ops.measure[o]
+        # Two numbers a measure: some mark twice, and no mark may be read by the next one.
         stamp = 2 * (q * n_ops + o)
         start = np.int64(0)
         if ops.window[o] >= 0:
@@ -158,6 +159,7 @@ def measure_events(
                 latest_cut = max(latest_cut, query_cut[later])
                 later += 1
             first = events.pointer[case]
+            # What happened after the last of its moments counts at none of them.
             end = find_first(events.occurred_at, first, events.pointer[case + 1], latest_cut)
             shared = note_versions(events, scratch, first, end)
             note_signatures(events, scratch, first, end)
@@ -167,6 +169,8 @@ def measure_events(
         hi = find_first(events.occurred_at, first, end, cut) - first
         every_version = scratch.known_from[hi] < known and scratch.known_until[hi] >= known
         if not (every_version and laid_out):
+            # Where all versions are in force, one layout of all events serves the case's other
+            # moments too.
             until = end if every_version else first + hi
             lay_out(events, selectors, scratch, first, until, known, every_version)
             laid_out = every_version

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from serving.api.decisions import CaseKey
+from serving.api.parameters import Key
 from serving.decisions.agency_views import ViewIn, give_view
 from serving.decisions.corrections import CorrectionIn, ask_correction, find_record
 from serving.decisions.deciding import DecisionRequest, decide
@@ -35,7 +35,7 @@ async def _read_form(request: Request) -> FormData:
 def show_case(
     request: Request,
     person: SignedIn,
-    key: CaseKey,
+    key: Key,
     whole: Annotated[str, Query(max_length=3)] = "",
     done: Literal["", "decision", "view", "read", "first-view"] = "",
     part: Annotated[int, Query(ge=1, le=_MOST_PARTS)] = 1,
@@ -55,7 +55,7 @@ def make_decision(
     request: Request,
     service: ServiceDep,
     person: SignedIn,
-    key: CaseKey,
+    key: Key,
     form: Annotated[FormData, Depends(_read_form)],
 ) -> Response:
     """Record a decision, or show the case with what is wrong and what was written."""
@@ -76,7 +76,7 @@ def give_first_view(
     request: Request,
     service: ServiceDep,
     person: SignedIn,
-    key: CaseKey,
+    key: Key,
     sitting: Annotated[str, Form(max_length=24)],
     view: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
@@ -90,9 +90,7 @@ def give_first_view(
 
 
 @router.post("/cases/{key}/first-read")
-def note_first_read(
-    request: Request, service: ServiceDep, person: SignedIn, key: CaseKey
-) -> Response:
+def note_first_read(request: Request, service: ServiceDep, person: SignedIn, key: Key) -> Response:
     """Record that a person has read a new case."""
     try:
         with service.need_store().writing() as writing:
@@ -107,7 +105,7 @@ def add_view(
     request: Request,
     service: ServiceDep,
     person: SignedIn,
-    key: CaseKey,
+    key: Key,
     stance: Annotated[str, Form(max_length=10)] = "",
     words: _Words = "",
 ) -> Response:
@@ -130,7 +128,7 @@ def doubt_record(
     request: Request,
     service: ServiceDep,
     person: SignedIn,
-    key: CaseKey,
+    key: Key,
     record: Annotated[str, Form(max_length=600)],
     why: _Words = "",
 ) -> Response:

@@ -104,6 +104,42 @@ def test_a_mistake_is_told_with_its_line_and_remedy(old, new, line, words):
     assert any(at == line and words in message for at, _, message in found), found
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "line", "name"),
+    [
+        ("threat: {label: a threat}", "conduct: {label: again}", 8, "conduct"),
+        (
+            "threat: {label: a threat}",
+            "threat: {label: a threat, children: {conduct: {label: again}}}",
+            8,
+            "conduct",
+        ),
+        (
+            "threat: {label: a threat}",
+            "threat: {label: a, children: {call: {label: b, children: {threat: {label: c}}}}}",
+            8,
+            "threat",
+        ),
+        (
+            "custody_started: {label: taken in, starts: custody}",
+            "custody_started: {label: a, starts: custody, children: {custody_started: {label: b}}}",
+            9,
+            "custody_started",
+        ),
+        (
+            "custody_ended: {label: released, ends: custody}",
+            "custody_ended: {label: out, ends: custody, children: {conduct: {label: b}}}",
+            10,
+            "conduct",
+        ),
+    ],
+)
+def test_a_kind_below_itself_is_refused_with_its_line(old, new, line, name):
+    """A kind among its own children, or anywhere below them, is told and never followed round."""
+    found = problems_of(GOOD.replace(old.encode(), new.encode(), 1))
+    assert any(at == line and f"'{name}' stands twice" in words for at, _, words in found), found
+
+
 MORE = b"""estimands:
   - {name: free, label: while free, until: {kind: custody_started}, outside: custody, source: test}
 bounded: {of: {kind: conduct}, label: support withdrawn, source: test}

@@ -1,7 +1,10 @@
 """What the catalogue has no word for is counted and told, never lost without a sound."""
 
+import math
+
 import pytest
 
+from features.contract.moments import parse_date
 from features.history.vocabulary import check_fact, count_unmeasured
 
 FACTS = [
@@ -11,6 +14,8 @@ FACTS = [
     {"name": "children", "value": "two", "recorded_at": "2025-01-04"},
     {"name": "separated_on", "value": "2025-01-01", "recorded_at": "2025-01-05"},
     {"name": "frightened", "asked": "no", "recorded_at": "2025-01-06"},
+    {"name": "separated_on", "value": "1900-01-01", "recorded_at": "2025-01-07"},
+    {"name": "separated_on", "value": "2099-12-31", "recorded_at": "2025-01-08"},
 ]
 
 
@@ -25,7 +30,7 @@ def test_words_that_nothing_measures_are_counted(history_of, catalogue_of):
     assert {words.split(";")[0]: count for words, count in told.items()} == {
         "events of a kind that the catalogue does not declare": 1,
         "facts that the catalogue does not declare": 1,
-        "answers that do not fit their question": 2,
+        "answers that do not fit their question": 4,
     }
 
 
@@ -38,10 +43,30 @@ def test_words_that_nothing_measures_are_counted(history_of, catalogue_of):
         ("children", "2.5", None),
         ("children", "inf", "unreadable_answer"),
         ("separated_on", "01/02/2025", "unreadable_answer"),
+        ("separated_on", "1939-12-31", "unreadable_answer"),
+        ("separated_on", "1940-01-02", None),
+        ("separated_on", "0001-01-01", "unreadable_answer"),
+        ("separated_on", "2045-01-01", None),
+        ("separated_on", "2045-03-01", "unreadable_answer"),
+        ("separated_on", "9999-12-31T00:00:00Z", "unreadable_answer"),
         ("frightend", "yes", "unknown_fact"),
     ],
 )
 def test_an_answer_must_fit_its_question(catalogue_of, name, value, code):
-    """Yes or no, a finite number, an ISO date; nothing answered is no mistake."""
+    """Yes or no, a finite number, an ISO date that can be; nothing answered is no mistake."""
     catalogue = catalogue_of({"it": "measure: count, of: {kind: threat}"})
-    assert check_fact(catalogue, name, value, "Europe/London") == code
+    recorded_us = parse_date("2025-01-01", "Europe/London")
+    assert check_fact(catalogue, name, value, "Europe/London", recorded_us) == code
+
+
+@pytest.mark.parametrize("stand_in", ["1900-01-01", "1899-12-30", "2099-12-31", "9999-12-31"])
+def test_a_date_that_cannot_be_counts_as_not_answered(value_of, stand_in):
+    """A stand-in for an unknown date gives no days, and the answer before it does not come back."""
+    answers = [
+        {"name": "separated_on", "value": "2025-01-01", "recorded_at": "2025-01-02"},
+        {"name": "separated_on", "value": stand_in, "recorded_at": "2025-01-03"},
+    ]
+    measured = "measure: last_fact, fact: separated_on"
+    before, after = (value_of(measured, "2025-01-11", [], answers[:n]) for n in (1, 2))
+    assert before == 10
+    assert math.isnan(after)

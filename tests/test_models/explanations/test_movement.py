@@ -16,6 +16,8 @@ from models.ranking.order import estimate_log_odds
 from models.wording.sentences import say
 from tests.test_models.conftest import START, random_bundle
 
+pytestmark = pytest.mark.long
+
 EXACT = 1e-9
 THEN = START + dt.timedelta(days=90)
 NOW = START + dt.timedelta(days=140)

@@ -11,7 +11,7 @@ from features.contract.moments import parse_date
 from features.engine.measurement import measure
 from features.evidence.records_behind import CaseMoment
 from models.explanations import plain_text
-from models.explanations.facade import explain_case, find_settling
+from models.explanations.facade import explain_case, find_sensitivity
 from models.explanations.incident_groups import find_units
 from models.explanations.open_questions import admissible_answers, list_open_questions
 from models.ranking.order import estimate_log_odds
@@ -120,7 +120,7 @@ def test_views_that_differ_are_in_dispute(bundles, rows_of):
         ],
     )
     history = rows.assemble()
-    told = find_settling(bundles[0], history, 0, AS_OF)
+    told = find_sensitivity(bundles[0], history, 0, AS_OF)
     assert [one.records for one in told.disputes] == [("e1", "e2")]
     scores = estimate(bundles[0], history, 0)
     for one in told.disputes[0].ranges:
@@ -133,7 +133,7 @@ def test_a_date_on_which_a_record_leaves_is_the_last_on_which_it_counts(bundles,
     bundle, history = bundles[0], rows_of(9, 30).assemble()
     checked = 0
     for case in range(len(history)):
-        for one in find_settling(bundle, history, case, AS_OF).leavings:
+        for one in find_sensitivity(bundle, history, case, AS_OF).leavings:
             if not one.indicator.startswith(("contacts_", "incidents_", "reports_")):
                 continue
             column = bundle.catalogue.columns.index(one.indicator)

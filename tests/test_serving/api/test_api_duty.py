@@ -18,6 +18,7 @@ from serving.service import Service
 from serving.settings import Settings
 from serving.standing.standings import refresh_standings
 from serving.store.database import Store, make_key
+from serving.store.row_text import Clockface
 from serving.store.schema import case_keys, cases, events, flag_raisings
 from serving.web.error_answers import install_handlers
 
@@ -260,7 +261,9 @@ def test_a_withdrawn_record_is_told_in_the_queue(store: Store) -> None:
         event |= {"occurred_at": NOW_US, "recorded_at": NOW_US, "stored_seq": writing.take_seq()}
         writing.connection.execute(insert(events).values(event))
     with store.reading() as connection:
-        assert [one.fate for one in read_queue(connection, NOW_US).items] == ["withdrawn"]
+        assert [
+            one.record_fate for one in read_queue(connection, NOW_US, {}, Clockface("UTC")).items
+        ] == ["withdrawn"]
 
 
 def test_a_flag_on_many_open_cases_asks_for_its_review(store: Store, client: TestClient) -> None:

@@ -5,10 +5,11 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from fastapi import FastAPI
+from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
 from serving.app import create_app
@@ -17,6 +18,7 @@ from serving.schemas import CaseIn, EventIn, FactIn, ScoreRequest
 from serving.settings import make_settings
 
 CANARY = "CANARY7731"
+_ERROR: Final = TypeAdapter(ErrorResponse)
 JSON = {"content-type": "application/json"}
 FIELDS = [
     *((name,) for name in ScoreRequest.model_fields if name != "cases"),
@@ -50,7 +52,7 @@ def read_metrics(app: Any) -> str:
 def check_shape(answer: Any) -> None:
     """Check that an error says where and how to mend it, in the one shape."""
     assert answer.headers["content-type"] == "application/json"
-    error = ErrorResponse.model_validate_json(answer.content, strict=True).error
+    error = _ERROR.validate_json(answer.content, strict=True).error
     assert set(answer.json()) == {"error"}
     assert error.code.replace("_", "").isalpha() and error.code.islower()
     assert error.message
@@ -440,7 +442,7 @@ def test_a_large_body_is_refused_while_it_arrives(small_app: FastAPI, url: str) 
 
     assert pieces_read == 3  # of 10,000 bytes each, where 20,000 are taken
     assert sent[0]["status"] == 413
-    assert ErrorResponse.model_validate_json(sent[1]["body"]).error.code == "too_large"
+    assert _ERROR.validate_json(sent[1]["body"]).error.code == "too_large"
     assert CANARY not in str(sent)
 
 

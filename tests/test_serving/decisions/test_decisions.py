@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -79,10 +80,11 @@ def test_a_decision_is_kept_as_it_was_made(store: Store) -> None:
     decided = decide_now(store, key, draft, person=NURSE)
     with store.reading() as connection:
         told = read_decisions(connection, key, store.read_unit(), size=10).decisions[0]
-    given = told.model_dump(exclude={"decided_at", "reversed_by", "decision_key", "version"})
-    reasons = [{"note": None} | one for one in draft["reasons"]]
+    own = ("decided_at", "reversed_by", "decision_key", "version")
+    given = {name: value for name, value in asdict(told).items() if name not in own}
+    reasons = tuple({"note": None} | one for one in draft["reasons"])
     expected = draft | name_of(NURSE) | {"reasons": reasons}
-    assert given == expected | {"discharges": [], "reverses": None}
+    assert given == expected | {"discharges": (), "reverses": None}
     assert (told.decision_key, told.version) == (decided.decision_key, 1)
     assert told.decided_at.startswith("2026-02-25 06:13:20")
 
@@ -330,7 +332,7 @@ def test_a_stale_version_is_refused_with_who_decided(store: Store, seen: int | N
     assert body.problems[0].remedy == (
         "SYN Cleo (reviewer, advocacy) decided at 2026-02-25 06:13:20+00:00"
     )
-    assert "secret" not in body.model_dump_json()
+    assert "secret" not in str(body)
 
 
 def test_two_people_who_decide_at_once_end_as_one(

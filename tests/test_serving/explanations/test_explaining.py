@@ -265,7 +265,7 @@ def test_the_ledger_adds_up_between_the_lists_of_two_scores(
     last = score_now(store, scored.bundle, a)
     now = put_list(store, (c, None, 1, False), (a, last.key, 2, False), (b, None, 4, False))
     with store.reading() as connection:
-        found = find_ledger(connection, first, last, store.read_unit())
+        found = find_ledger(connection, first, last)
     assert found is not None
     assert (found.before.key, found.after.key) == (then, now)
     told = found.ledger
@@ -294,7 +294,7 @@ def test_a_row_that_is_still_blind_is_in_no_ledger(
 
 def ledger_of(store: Store, first: Any, last: Any) -> Any:
     with store.reading() as connection:
-        found = find_ledger(connection, first, last, store.read_unit())
+        found = find_ledger(connection, first, last)
     assert found is not None
     return found.ledger
 
@@ -312,6 +312,5 @@ def test_a_later_score_stands_for_its_row_on_the_current_list(
     clock.pass_days(1)
     nightly = score_now(store, scored.bundle, a)
     with store.reading() as connection:
-        unit = store.read_unit()
-        assert find_ledger(connection, first, nightly, unit) is not None
-        assert find_ledger(connection, latest_of(store, b), nightly, unit) is None
+        assert find_ledger(connection, first, nightly) is not None
+        assert find_ledger(connection, latest_of(store, b), nightly) is None

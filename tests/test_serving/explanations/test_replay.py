@@ -15,7 +15,6 @@ from serving.store.schema import disposals
 from tests.test_serving.acts import SCREENER
 from tests.test_serving.explained import add_rows, latest_of, score_now
 from tests.test_serving.scored import Scored, fill
-from training.registry.bundle_folder import promote
 
 
 @pytest.fixture
@@ -25,11 +24,9 @@ def scored(store: Store, clock: Any, small_unit: Any) -> Scored:
 
 
 @pytest.fixture(scope="module")
-def models(small_unit: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models(promoted: Path) -> Path:
     """Return a folder of promoted bundles with the small unit's in it."""
-    place: Path = tmp_path_factory.mktemp("models")
-    promote(small_unit.bundle, place)
-    return place
+    return promoted
 
 
 @pytest.fixture

@@ -9,14 +9,13 @@ from serving.errors import ServiceError
 from serving.flags.first_reads import (
     UnreadCases,
     ensure_first_read,
-    read_due,
-    read_overdue,
     read_unread,
     record_first_read,
 )
 from serving.persons import Person
 from serving.standing.standings import StandingRules, check_standings, refresh_standings
 from serving.store.database import Store
+from serving.store.row_text import Clockface
 from serving.store.schema import case_keys, cases, events, first_reads, scores, standings
 
 DAY_US = 86_400_000_000
@@ -54,13 +53,13 @@ def record(store: Store, key: str, person: Person, note: str | None = None) -> A
         return record_first_read(writing, key, person, note, RULES)
 
 
-def look(store: Store, read: Callable[..., UnreadCases] = read_unread, **more: Any) -> UnreadCases:
+def look(store: Store, **more: Any) -> UnreadCases:
     with store.reading() as connection:
-        return read(connection, NOW_US, **more)
+        return read_unread(connection, NOW_US, Clockface("UTC"), **more)
 
 
 def list_keys(found: UnreadCases) -> list[str]:
-    return [case.case_key for case in found.items]
+    return [case.key for case in found.items]
 
 
 def test_every_new_case_is_due_within_the_set_days(store: Store) -> None:
@@ -75,8 +74,8 @@ def test_every_new_case_is_due_within_the_set_days(store: Store) -> None:
         ("C1", False),
     ]
     assert (found.n_due, found.n_overdue) == (2, 2)
-    assert list_keys(look(store, read_overdue)) == [name(2), name(3)]
-    assert list_keys(look(store, read_due)) == [name(4), name(1)]
+    assert list_keys(look(store, overdue=True)) == [name(2), name(3)]
+    assert list_keys(look(store, overdue=False)) == [name(4), name(1)]
 
 
 def test_a_first_read_takes_a_case_off_the_list(store: Store) -> None:
@@ -94,8 +93,8 @@ def test_a_first_read_takes_a_case_off_the_list(store: Store) -> None:
 def test_a_closed_case_stays_listed_until_somebody_read_it(store: Store) -> None:
     """Closing a case does not read it: it stays overdue."""
     key = add_case(store, 1, 5, closed=True)
-    [case] = look(store, read_overdue).items
-    assert (case.case_key, case.state) == (key, "closed")
+    [case] = look(store, overdue=True).items
+    assert (case.key, case.state) == (key, "closed")
     record(store, key, ANNE)
     assert look(store).items == ()
 
@@ -110,7 +109,7 @@ def test_a_score_changes_no_first_read(store: Store) -> None:
         score |= {"leading_outcome": "", "log_odds": {}, "stored_seq": writing.take_seq()}
         writing.connection.execute(insert(scores).values(score))
         refresh_standings(writing, [key], RULES)
-    assert list_keys(look(store, read_overdue)) == [key]
+    assert list_keys(look(store, overdue=True)) == [key]
 
 
 def test_a_second_first_read_is_told_of_the_first(store: Store) -> None:

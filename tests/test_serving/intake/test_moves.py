@@ -13,6 +13,7 @@ from serving.intake.moves import Move, merge_cases, split_case, transfer_case
 from serving.standing.standings import refresh_standings
 from serving.store.database import Store, Unit, make_key
 from serving.store.histories import read_case_folder, read_head, read_history
+from serving.store.row_text import Clockface
 from serving.store.schema import (
     case_keys,
     case_moves,
@@ -337,7 +338,7 @@ def test_flags_go_with_the_records_of_a_merged_case(store: Store) -> None:
 
     with store.reading() as connection:
         found = standing_flags(connection, [source, target])
-        (item, *_) = read_queue(connection, NOW_US).items
+        (item, *_) = read_queue(connection, NOW_US, {}, Clockface("UTC")).items
         told = connection.execute(select(deliveries.c.raising_key)).scalars().all()
     assert set(found) == {target}
     (one,) = found[target]
@@ -345,7 +346,7 @@ def test_flags_go_with_the_records_of_a_merged_case(store: Store) -> None:
     assert [record.acknowledged_at_us is not None for record in one.records] == [True, False, False]
     assert {record.raised_at_us for record in one.records} == {NOW_US - 50}
     assert {one.records[1].raising_key, one.records[2].raising_key} < set(told)
-    assert item.case_key == target
+    assert item.key == target
     assert (stand(store, "A").n_urgent, stand(store, "B").n_urgent) == (0, 1)
     assert check_store(store) == []
 

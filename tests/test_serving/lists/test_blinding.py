@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 from scipy.stats import binomtest, chisquare
 from sqlalchemy import select
 
@@ -26,6 +27,7 @@ from serving.lists.blind_review import (
 from serving.lists.composition import ListCandidate, Place, Rule
 from serving.lists.draws import Shares
 from serving.lists.listed import read_rows
+from serving.lists.outputs import ListedOut
 from serving.lists.sitting_opening import Terms
 from serving.lists.sittings import Sitting
 from serving.persons import Person
@@ -55,6 +57,8 @@ NONE = Terms(capacity=9, shares=NO_SHARES, blind_share=0.0)
 AUDITOR = Person("SYN Audrey", "auditor", "unit")
 MIXED = Terms(capacity=15, shares=Shares(4, 6, 8), blind_share=0.0)
 
+LISTED = TypeAdapter(list[ListedOut])
+
 
 def place(number: int, rule: Rule, urgent: int = 0) -> Place:
     """Return a place on a list."""
@@ -74,7 +78,7 @@ LIST = [
 def read_list(store: Store, sitting: Sitting) -> list[dict[str, Any]]:
     """Return a list as it may be shown now."""
     with store.reading() as connection:
-        return read_rows(connection, sitting, UNIT)
+        return LISTED.dump_python(read_rows(connection, sitting, UNIT))
 
 
 def view(store: Store, sitting: Sitting, key: str, person: Person = ANNE, view: str = "") -> None:
@@ -368,7 +372,7 @@ def test_the_last_blind_row_cannot_be_told_from_the_others(store: Store) -> None
 
     def read() -> list[dict[str, Any]]:
         with store.reading() as connection:
-            return read_rows(connection, sitting, UNIT, hold_draw=True)
+            return LISTED.dump_python(read_rows(connection, sitting, UNIT, hold_draw=True))
 
     hidden = [row["key"] for row in read() if row["withheld"]]
     for number, key in enumerate(hidden, 1):

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
 from serving.lists.draws import Shares
 from serving.lists.listed import read_overflow, read_rows
+from serving.lists.outputs import ListedOut
 from serving.lists.sitting_opening import Opened, Terms
 from serving.lists.sittings import Sitting, current_sitting, list_sittings, read_sitting
 from serving.persons import Person
@@ -32,11 +34,13 @@ from tests.test_serving.case_rows import (
 
 PLAIN = Terms(capacity=5, shares=NO_SHARES, blind_share=0)
 
+LISTED = TypeAdapter(list[ListedOut])
+
 
 def read_list(store: Store, sitting: Sitting) -> list[dict[str, Any]]:
     """Return a list as it may be shown now."""
     with store.reading() as connection:
-        return read_rows(connection, sitting, UNIT)
+        return LISTED.dump_python(read_rows(connection, sitting, UNIT))
 
 
 def decide(store: Store, number: int, sitting: Sitting | None, version: int = 1) -> None:
@@ -235,9 +239,9 @@ def test_flagged_cases_without_a_place_are_counted_and_dated(store: Store) -> No
     assert (told["n_cases"], told["n_urgent"]) == (3, 0)
     with store.reading() as connection:
         rows = read_overflow(connection, sitting, UNIT, 2)
-    assert [row["key"] for row in rows] == [name_case(3), name_case(2)]
-    assert rows[0]["flagged_since"] == told["flagged_since"] == "2026-02-22 06:13:20+00:00"
-    assert rows[0]["flags"][0]["records"] == ["E1"]
+    assert [row.key for row in rows] == [name_case(3), name_case(2)]
+    assert rows[0].flagged_since == told["flagged_since"] == "2026-02-22 06:13:20+00:00"
+    assert list(rows[0].flags[0].records) == ["E1"]
 
 
 def test_urgent_cases_without_a_place_come_first(store: Store) -> None:
@@ -258,7 +262,7 @@ def test_urgent_cases_without_a_place_come_first(store: Store) -> None:
     assert told["flagged_since"] == "2026-02-16 06:13:20+00:00"
     with store.reading() as connection:
         rows = read_overflow(connection, sitting, UNIT, 9)
-    assert [row["key"] for row in rows] == [name_case(n) for n in (4, 2, 1, 3)]
+    assert [row.key for row in rows] == [name_case(n) for n in (4, 2, 1, 3)]
 
 
 def test_managed_and_closed_cases_are_on_no_list(store: Store) -> None:

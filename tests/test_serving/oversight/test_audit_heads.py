@@ -183,7 +183,7 @@ def test_the_command_line_verifies_and_exports(
     cut(store, 2)
     change(store)
     assert run(asked) == 1
-    assert "looks, line 3: the book ends before line 4" in capsys.readouterr().err
+    assert "looks, line 3: the log ends before line 4" in capsys.readouterr().err
     assert run(["audit", "verify", "--store", address]) == 0
 
 

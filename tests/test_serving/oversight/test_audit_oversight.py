@@ -1,6 +1,7 @@
 """Unusual looking is told by stated rules, with the figure that made it so, and nobody else is."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,8 @@ from sqlalchemy import insert
 
 from serving.oversight.access_log import EntryFilter, read_lines, read_looks_at
 from serving.oversight.unusual_access import (
+    USUAL_LIMITS,
     AccessPeriod,
-    Limits,
     find_busy,
     find_crowded,
     find_unusual,
@@ -45,7 +46,9 @@ def at(text: str) -> int:
 
 def find(store: Store, **limits: Any) -> Any:
     now_us = store.clock()
-    return find_unusual(store, AccessPeriod(now_us - 28 * DAY_US, now_us + 1), Limits(**limits))
+    return find_unusual(
+        store, AccessPeriod(now_us - 28 * DAY_US, now_us + 1), replace(USUAL_LIMITS, **limits)
+    )
 
 
 def name(found: Any) -> list[tuple[str, tuple[str, ...]]]:
@@ -88,7 +91,7 @@ def test_a_look_outside_the_period_is_not_counted(books: Store, clock: Any) -> N
 
 def test_volume_is_held_against_the_others_of_the_role() -> None:
     """Only who opened the least number and a multiple of the others' median is told."""
-    limits = Limits(times_median=3, least_cases=10)
+    limits = replace(USUAL_LIMITS, times_median=3, least_cases=10)
     many = {ANNE: 31, CLEO: 10, DORA: 2, BEN: 100}
     (told,) = find_busy(many, limits)
     assert (told.person, told.n_cases, told.median_of_others, told.n_others) == (ANNE, 31, 6.0, 2)
@@ -112,11 +115,11 @@ def test_volume_counts_cases_and_not_looks(books: Store) -> None:
 def test_a_case_that_many_open_is_told() -> None:
     """Only a case with the least number of persons and a multiple of the other cases is told."""
     crowd = [{"a"}, {"a"}, {"a"}, {"a", "b"}, {"c"}]
-    (told,) = find_crowded(crowd, Limits(times_median=3, least_persons=3))
+    (told,) = find_crowded(crowd, replace(USUAL_LIMITS, times_median=3, least_persons=3))
     assert (told.case_key, told.n_persons, told.median_of_others) == ("a", 4, 1.0)
-    assert find_crowded(crowd, Limits(times_median=3, least_persons=5)) == ()
-    assert find_crowded(crowd, Limits(times_median=4, least_persons=3)) == ()
-    assert find_crowded([], Limits()) == ()
+    assert find_crowded(crowd, replace(USUAL_LIMITS, times_median=3, least_persons=5)) == ()
+    assert find_crowded(crowd, replace(USUAL_LIMITS, times_median=4, least_persons=3)) == ()
+    assert find_crowded([], USUAL_LIMITS) == ()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,7 @@ def test_a_case_that_many_open_is_told() -> None:
 )
 def test_working_hours_are_those_of_the_units_clock(moment: str, out: bool) -> None:
     """The first hour is in, the last is out, and summer time counts."""
-    assert is_out_of_hours(at(moment), ZONE, Limits()) is out
+    assert is_out_of_hours(at(moment), ZONE, USUAL_LIMITS) is out
 
 
 def test_looks_at_night_are_told_but_for_those_on_duty(books: Store, clock: Any) -> None:
@@ -219,13 +222,13 @@ def test_who_looked_at_a_case_is_told_page_by_page(books: Store) -> None:
     look(books, CLEO, case_key=other)
     look(books, DORA, case_key=KEY, done=False)
     page = read_looks_at(books, KEY, size=2)
-    assert [(one.person, one.done) for one in page.lines] == [
+    assert [(one.person, one.done) for one in page.items] == [
         ("SYN Dora", False),
         ("SYN Ben", True),
     ]
-    assert page.next_before == 2
-    rest = read_looks_at(books, KEY, before=page.next_before, size=2)
-    assert ([one.person for one in rest.lines], rest.next_before) == (["SYN Anne"], None)
+    assert page.next_cursor == 2
+    rest = read_looks_at(books, KEY, before=page.next_cursor, size=2)
+    assert ([one.person for one in rest.items], rest.next_cursor) == (["SYN Anne"], None)
 
 
 def test_lines_are_read_by_person_and_operation(books: Store) -> None:
@@ -235,9 +238,9 @@ def test_lines_are_read_by_person_and_operation(books: Store) -> None:
     with acting(Act(ANNE, "disclosure", "GET /v1/test", recipient="SYN agency")):
         books.look()
     found = read_lines(books, EntryFilter("changes", subject=ANNE.subject))
-    assert [one.number for one in found.lines] == [3, 1]
-    assert read_lines(books, EntryFilter("changes", operation="disclosure")).lines == ()
-    (line,) = read_lines(books, EntryFilter(LOOKS, operation="disclosure")).lines
+    assert [one.number for one in found.items] == [3, 1]
+    assert read_lines(books, EntryFilter("changes", operation="disclosure")).items == ()
+    (line,) = read_lines(books, EntryFilter(LOOKS, operation="disclosure")).items
     assert (line.recipient, line.cases) == ("SYN agency", ())
 
 
@@ -246,9 +249,9 @@ def test_a_line_of_many_rows_is_found_by_the_case_of_a_row(books: Store) -> None
     change(books)
     key, other = add_case(books, "A"), add_case(books, "B")
     decide_now(books, key)
-    lines = read_lines(books, EntryFilter("changes")).lines
+    lines = read_lines(books, EntryFilter("changes")).items
     assert {one.case_key for one in lines} == {None}
-    of_key = read_lines(books, EntryFilter("changes", case_key=key)).lines
-    of_other = read_lines(books, EntryFilter("changes", case_key=other)).lines
+    of_key = read_lines(books, EntryFilter("changes", case_key=key)).items
+    of_other = read_lines(books, EntryFilter("changes", case_key=other)).items
     assert [one.number for one in of_other] == [3]
     assert {one.number for one in of_key} == {2, *(one.number for one in lines if one.number > 3)}

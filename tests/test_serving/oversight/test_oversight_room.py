@@ -193,14 +193,14 @@ def test_the_lines_of_a_day_are_its_own(store: Store, clock: Any) -> None:
             look(store, person, "k" * 24)
         days.append(dt.datetime.fromtimestamp(clock.now_us / 1e6, dt.UTC).date().isoformat())
         clock.pass_days(1 if n else 1.5)
-    assert [one.number for one in find_day(store, days[1]).lines] == [6, 5, 4]
-    assert [one.number for one in find_day(store, days[1], subject=ANNE.subject).lines] == [6, 4]
+    assert [one.number for one in find_day(store, days[1]).items] == [6, 5, 4]
+    assert [one.number for one in find_day(store, days[1], subject=ANNE.subject).items] == [6, 4]
     first = find_day(store, days[1], size=2)
-    assert ([one.number for one in first.lines], first.next_before) == ([6, 5], 5)
-    rest = find_day(store, days[1], size=2, before=first.next_before)
-    assert ([one.number for one in rest.lines], rest.next_before) == ([4], None)
-    assert find_day(store, "2020-01-01").lines == ()
-    assert len(find_lines(store, EntryFilter(LOOKS), None).lines) == 9
+    assert ([one.number for one in first.items], first.next_cursor) == ([6, 5], 5)
+    rest = find_day(store, days[1], size=2, before=first.next_cursor)
+    assert ([one.number for one in rest.items], rest.next_cursor) == ([4], None)
+    assert find_day(store, "2020-01-01").items == ()
+    assert len(find_lines(store, EntryFilter(LOOKS), None).items) == 9
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
@@ -217,8 +217,8 @@ def test_no_line_of_a_day_is_lost_where_the_clock_went_back(
     found, before = [], None
     while True:
         page = find_day(store, day, size=size, before=before)
-        found += [one.number for one in page.lines]
-        before = page.next_before
+        found += [one.number for one in page.items]
+        before = page.next_cursor
         if before is None:
             break
     assert found == [3, 1]

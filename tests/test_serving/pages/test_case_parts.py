@@ -1,6 +1,7 @@
 """The parts of a case's page: timeline, news, chart and words, from small tables of records."""
 
 import datetime as dt
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ TODAY = dt.date(2026, 11, 2)
 
 def record(record_id: str, at: str, **given: Any) -> RecordOut:
     """Return an event as a page gets it, known when it happened unless told else."""
-    usual: dict[str, Any] = dict.fromkeys(RecordOut.model_fields) | {
+    usual: dict[str, Any] = dict.fromkeys(one.name for one in fields(RecordOut)) | {
         "table": "events",
         "kind": "call",
         "label": "a call",
@@ -43,15 +44,16 @@ def record(record_id: str, at: str, **given: Any) -> RecordOut:
         "actor": "subject",
         "in_force": True,
         "is_act": given.get("table", "events") == "events",
-        "behind": [],
+        "behind": (),
     }
     return RecordOut(**(usual | {"record_id": record_id, "occurred_at": at} | given))
 
 
 def span(state: str, started_at: str, ended_at: str | None, key: str = "S") -> SpanOut:
     """Return a time in a state."""
-    told = {"state": state, "detail": None, "started_at": started_at, "ended_at": ended_at}
-    return SpanOut.model_validate(told | {"records": [key]})
+    return SpanOut(
+        state=state, detail=None, started_at=started_at, ended_at=ended_at, records=(key,)
+    )
 
 
 def test_an_incident_is_told_in_a_line_for_each_who_told_of_it() -> None:

@@ -22,7 +22,7 @@ from serving.results.agreement import (
     MIDDLE,
     NO_LIST,
     NO_RANK,
-    Agreement,
+    count_agreement,
     read_parts,
     read_reason_agreement,
     read_score_agreement,
@@ -254,9 +254,9 @@ def test_agreement_is_counted_and_never_by_person(store: Store) -> None:
                     insert(decision_reasons).values(stored_seq=seq, **reason)
                 )
     with store.reading() as connection:
-        assert read_score_agreement(connection) == Agreement(2, 1, 1)
+        assert read_score_agreement(connection) == count_agreement(2, 1, 1)
         assert read_score_agreement(connection).share == pytest.approx(2 / 3)
-        assert read_reason_agreement(connection) == Agreement(2, 1)
+        assert read_reason_agreement(connection) == count_agreement(2, 1)
 
 
 def add_decision(store: Store, number: int, agrees: bool | None, sitting: str | None) -> None:
@@ -290,14 +290,14 @@ def test_agreement_is_told_by_where_the_model_had_put_the_case(store: Store) -> 
     with store.reading() as connection:
         found = read_parts(connection)
     assert found.by_band == (
-        (FIRST, Agreement(1, 1)),
-        (MIDDLE, Agreement(1, 0)),
-        (LAST, Agreement(0, 0, 1)),
-        (BELOW, Agreement(0, 1)),
-        (NO_RANK, Agreement(0, 0, 1)),
-        (NO_LIST, Agreement(1, 0)),
+        (FIRST, count_agreement(1, 1)),
+        (MIDDLE, count_agreement(1, 0)),
+        (LAST, count_agreement(0, 0, 1)),
+        (BELOW, count_agreement(0, 1)),
+        (NO_RANK, count_agreement(0, 0, 1)),
+        (NO_LIST, count_agreement(1, 0)),
     )
-    assert (found.blind_first, found.open) == (Agreement(1, 0), Agreement(1, 2, 2))
+    assert (found.blind_first, found.open) == (count_agreement(1, 0), count_agreement(1, 2, 2))
 
 
 def test_the_findings_name_no_case_and_no_person(store: Store) -> None:

@@ -14,10 +14,9 @@ from training.registry.bundle_folder import promote
 
 
 @pytest.fixture
-def models_dir(tmp_path: Path, small_unit: Any) -> Path:
+def models_dir(tmp_path: Path, promoted: Path) -> Path:
     """Return a folder to which the small unit's bundle was promoted."""
-    promote(small_unit.bundle, tmp_path / "models")
-    return tmp_path / "models"
+    return shutil.copytree(promoted, tmp_path / "models")
 
 
 @pytest.fixture

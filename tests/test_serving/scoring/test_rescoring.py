@@ -27,6 +27,7 @@ from serving.store.database import Store
 from serving.store.export import export_folder
 from serving.store.histories import read_head
 from serving.store.schema import case_keys, events, flag_raisings, model_uses, scores, standings
+from tests.test_serving.kept_contents import fill_once
 from tests.test_serving.scored import read_once
 from tests.test_serving.sent_rows import PERSON
 
@@ -62,8 +63,12 @@ def take_cases(read: ContractFolder, chosen: list[str]) -> dict[str, Any]:
 def filled(store: Store, clock: Any, small_unit: Any, some: dict[str, Any]) -> Store:
     """Return a store that holds the first cases of the small unit, none of them scored."""
     clock.now_us = read_once(small_unit.folder).manifest.extract_at_us
-    with store.writing() as writing:
-        append_rows(writing, some, store.read_unit(), import_key=None)
+
+    def add() -> None:
+        with store.writing() as writing:
+            append_rows(writing, some, store.read_unit(), import_key=None)
+
+    fill_once(store, "to be scored", add)
     return store
 
 

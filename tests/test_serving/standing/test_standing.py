@@ -255,6 +255,23 @@ def test_a_corrected_closing_closes_nothing(unit: _Acts) -> None:
     assert unit.state(key)[0] == "awaiting"
 
 
+@pytest.mark.parametrize("opening", ["opened", "reopened"])
+@pytest.mark.parametrize("closing", ["closed", "merged"])
+def test_a_case_closed_and_opened_at_one_moment_is_open(
+    unit: _Acts, opening: str, closing: str
+) -> None:
+    """Of a closing and an opening record of one moment the opening one counts, whatever their
+    identifiers say: nobody drops out by a tie.
+    """
+    at_us = unit.store.clock() - DAY_US
+    for ids in (("a", "z"), ("z", "a")):
+        key = unit.add_case()
+        for kind, event_id in zip((closing, opening), ids, strict=True):
+            moment = {"occurred_at": at_us, "recorded_at": at_us}
+            unit.add_event(key, kind, event_id=event_id, **moment)
+        assert unit.state(key)[0] == "awaiting"
+
+
 def test_a_merged_case_stays_closed(unit: _Acts) -> None:
     """What is added to a case that was merged into another brings it not back."""
     key = unit.add_case()

@@ -1,12 +1,13 @@
 """The pool that lends databases to the other tests."""
 
+import functools
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from tests.test_serving.database_pool import DatabasePool
-from tests.test_serving.database_state import find_differences, read_layout
+from tests.test_serving.database_state import Layout, find_differences, read_layout
 from tests.test_serving.postgresql_server import connect
 
 pytestmark = pytest.mark.postgresql
@@ -36,10 +37,16 @@ def count(server: str, name: str, asked: str) -> int:
     return int((found or (0,))[0])
 
 
+@functools.cache
+def read_template(server: str, template: str) -> Layout:
+    """Return what the template itself holds, which no test changes."""
+    with connect(server, template) as session:
+        return read_layout(session)
+
+
 def list_differences(server: str, template: str, name: str) -> list[str]:
     """Return in which parts a database is not as the template itself, but for who is in it."""
-    with connect(server, template) as session:
-        layout = read_layout(session)
+    layout = read_template(server, template)
     with connect(server, name) as session:
         return [part for part in find_differences(session, layout) if part != "sessions"]
 

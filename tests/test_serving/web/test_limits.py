@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from fastapi import FastAPI
+from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
@@ -23,6 +24,7 @@ from serving.web.rate_limits import (
     read_allowances,
 )
 
+_ERROR: Final = TypeAdapter(ErrorResponse)
 PERSON = Person("SYN Reader", "screener", "police", "issuer|reader")
 OTHER = Person("SYN Other", "screener", "police", "issuer|other")
 PROGRAM = Person("SYN feed", MACHINE, "unit", "issuer|feed", scopes=frozenset())
@@ -147,7 +149,7 @@ def test_a_refusal_says_when_to_come_back(watch: Watch) -> None:
         assert status_of(app, make_scope()) == 200
     start, body = call(app, make_scope())
     assert dict(start["headers"])[b"retry-after"] == b"60"
-    error = ErrorResponse.model_validate_json(body["body"]).error
+    error = _ERROR.validate_json(body["body"]).error
     assert (start["status"], error.code) == (429, "too_many_requests")
 
 
@@ -238,7 +240,7 @@ def test_a_body_that_stops_is_ended() -> None:
     start, body = call(guard_bodies(), scope, piece(b"{"), pause_s=60)
     assert start["status"] == 408
     assert dict(start["headers"])[b"connection"] == b"close"
-    assert ErrorResponse.model_validate_json(body["body"]).error.code == "too_slow"
+    assert _ERROR.validate_json(body["body"]).error.code == "too_slow"
 
 
 def test_a_body_that_dribbles_is_ended() -> None:
@@ -294,4 +296,4 @@ def test_a_head_is_small_and_means_one_thing(more: dict[str, Any], status: int) 
     assert sent[0]["status"] == status
     if status != 200:
         assert dict(sent[0]["headers"])[b"connection"] == b"close"
-        assert ErrorResponse.model_validate_json(sent[1]["body"]).error.remedy
+        assert _ERROR.validate_json(sent[1]["body"]).error.remedy

@@ -23,6 +23,7 @@ from serving.store.schema import decisions, leases, model_uses, scores, standing
 from serving.worker import worker as module
 from serving.worker.leases import give_back, take_lease
 from serving.worker.worker import LEASE, Worker, find_night, work_once
+from tests.test_serving.kept_contents import fill_once
 from tests.test_serving.scored import choose_cases, read_once
 from training.registry.bundle_folder import promote
 
@@ -31,9 +32,8 @@ PERSON = {"person": "Police Screener", "subject": "s", "role": "reviewer", "agen
 
 
 @pytest.fixture
-def models_dir(tmp_path: Path, small_unit: Any) -> Path:
-    promote(small_unit.bundle, tmp_path / "models")
-    return tmp_path / "models"
+def models_dir(tmp_path: Path, promoted: Path) -> Path:
+    return shutil.copytree(promoted, tmp_path / "models")
 
 
 @pytest.fixture
@@ -45,8 +45,20 @@ def serve(
     models_dir: Path,
 ) -> Callable[[], Service]:
     """Return a way to start one more server on a store with some open, unscored cases."""
-    read = read_once(small_unit.folder)
     clock.now_us = parse_date("2026-06-10T12:00", "Europe/London")
+    fill_once(store, "to be worked on", lambda: add_cases(store, small_unit))
+
+    def start() -> Service:
+        another = open_another()
+        champion = Champion(models_dir, None)
+        return Service(Settings(nightly_hour=2), another, another.read_unit(), champion)
+
+    return start
+
+
+def add_cases(store: Store, small_unit: Any) -> None:
+    """Put some open cases of the small unit into a store, with all that is known of them."""
+    read = read_once(small_unit.folder)
     chosen = choose_cases(small_unit.folder, read.manifest.extract_at_us, SIZE)
     frames = {}
     for name in ("cases", "events", "facts"):
@@ -55,13 +67,6 @@ def serve(
         frames[name] = kept.reset_index(drop=True)
     with store.writing() as writing:
         append_rows(writing, frames, store.read_unit(), import_key=None)
-
-    def start() -> Service:
-        another = open_another()
-        champion = Champion(models_dir, None)
-        return Service(Settings(nightly_hour=2), another, another.read_unit(), champion)
-
-    return start
 
 
 def count_scores(store: Store) -> Counter[str]:

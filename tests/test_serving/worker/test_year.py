@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+import pytest
 from sqlalchemy import Connection, func, insert, select
 
 from features.contract.moments import to_datetime
@@ -25,6 +26,8 @@ from serving.store.schema import (
 )
 from serving.worker.worker import find_reviews_due
 from tests.test_serving.case_rows import ANNE, DAY_US, open_list, read_places, score_row
+
+pytestmark = pytest.mark.long
 
 WEEK_US = 7 * DAY_US
 MOST_WAIT_DAYS: Final = 28

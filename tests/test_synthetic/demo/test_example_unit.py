@@ -100,11 +100,11 @@ def test_todays_sitting_can_be_gone_on_with(example: Example) -> None:
         rows = read_rows(connection, sittings[0], service.need_unit())
         assert len(sittings) == SITTINGS
     assert sittings[0].opened_at_us <= example.now_us
-    decided = [row for row in rows if row["decided"]]
+    decided = [row for row in rows if row.decided]
     assert 0 < len(decided) < len(rows) / 2
-    assert any(row["new_since_last"] for row in rows)
-    assert any(row["withheld"] for row in rows)
-    assert not any(row["withheld"] for row in decided)
+    assert any(row.new_since_last for row in rows)
+    assert any(row.withheld for row in rows)
+    assert not any(row.withheld for row in decided)
 
 
 def test_people_disagree_are_late_and_doubt(example: Example) -> None:

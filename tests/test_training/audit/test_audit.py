@@ -444,6 +444,75 @@ def test_characteristics_are_read_by_role_and_case():
     assert list(pair_characteristics({"victim sex": found["victim sex"]})) == []
 
 
+def read_values(*values, characteristic="ethnicity"):
+    """Read one value of one characteristic for as many cases."""
+    rows = [(f"p{n}", f"C{n}", "victim", characteristic, one) for n, one in enumerate(values)]
+    names = ["person_id", "case_id", "role", "characteristic", "value"]
+    case_id = np.array([f"C{n}" for n in range(len(values))], dtype=object)
+    (found,) = read_characteristics(pd.DataFrame(rows, columns=names), case_id).values()
+    return list(found)
+
+
+@pytest.mark.parametrize(
+    ("spellings", "shown"),
+    [
+        (("White", "white", "WHITE ", "White"), "White"),
+        (
+            ("Black  British", "Black\u00a0British", "BLACK BRITISH", "Black British"),
+            "Black British",
+        ),
+        (("\uff21sian", "Asian", "ASIAN", "asian\u200b"), "Asian"),
+        (("not_white", "Not White", "not white"), "Not White"),
+        (("Straße", "STRASSE"), "STRASSE"),
+        (("e\u0301lan", "\u00e9lan"), "\u00e9lan"),
+    ],
+)
+def test_a_group_spelled_in_several_ways_is_one_group(spellings, shown):
+    """Letter case, blanks and other forms of a letter make no group of their own, too few to tell
+    of; the spelling that most cases have is shown, or the first of equals.
+    """
+    assert read_values(*spellings, "Other") == [*[shown] * len(spellings), "Other"]
+
+
+@pytest.mark.parametrize(
+    "stand_in",
+    [
+        "N/K", "n/k", "n / k", "N.K.", "NK", "Not Known", "not-known", "NOT_KNOWN ", "Unknown",
+        "(unknown)", "\uff35nknown", "Not Stated", "Not recorded", "N/A", "Refused",
+        "-", "--", "?", "...", " ", "", "\u2014", "null", "Don't know", "UNK",
+        "Prefer not to say",
+    ],
+)  # fmt: skip
+def test_what_stands_for_an_unknown_value_is_no_group(stand_in):
+    """A stand-in for what nobody knows is told as not known, beside empty cells, not as a group."""
+    assert read_values("White", stand_in) == ["White", None]
+
+
+@pytest.mark.parametrize(
+    "value", ["None", "NA", "NS", "Other", "Mixed", "18-24", "18_24", "0", "A1"]
+)
+def test_a_code_that_could_mean_a_group_stays_one(value):
+    """No religion is a group, and so are letters that may be somebody's code for one."""
+    assert read_values("White", value) == ["White", value]
+
+
+def test_people_of_one_group_do_not_differ_by_its_spelling():
+    """Two people of one case whose group is spelled otherwise are not "more than one", and names of
+    a characteristic that differ so are one characteristic.
+    """
+    rows = [
+        ("p1", "A", "victim", "Ethnicity", "White"),
+        ("p2", "A", "victim", "ethnicity ", "WHITE"),
+        ("p3", "B", "victim", "ethnicity", "White"),
+        ("p4", "B", "victim", "ethnicity", "Asian"),
+    ]
+    names = ["person_id", "case_id", "role", "characteristic", "value"]
+    found = read_characteristics(pd.DataFrame(rows, columns=names), np.array(["A", "B"], object))
+    assert {name: list(of) for name, of in found.items()} == {
+        "victim ethnicity": ["White", "more than one"]
+    }
+
+
 def test_values_that_are_no_groups_are_refused():
     """A date of birth is not a band: too many values are one error that repeats none of them."""
     values = np.array([f"born {n}" for n in range(40)], dtype=object)

@@ -65,9 +65,16 @@ def label_late(history, catalogue, outcome, as_of_us, cases, known_us):
     return label_cases(history, catalogue, outcome, as_of_us, cases, known_us=known_us + DAY)
 
 
-def test_no_value_and_no_label_moves(unit):
+@pytest.fixture(scope="module")
+def searched(unit):
+    """Search the small unit once; return what was found, and what it held before."""
+    before = unit.folder.frame("events").copy(), unit.history.events.superseded_at.copy()
+    return search_leaks(unit.folder, unit.history, unit.catalogue, unit.dates), before
+
+
+def test_no_value_and_no_label_moves(unit, searched):
     """Of thousands of planted records of five kinds none is felt; the control is."""
-    found = search_leaks(unit.folder, unit.history, unit.catalogue, unit.dates)
+    found, _ = searched
     assert [sweep.mine for sweep in found.sweeps] == [*EARNEST, *EARNEST]
     for sweep in found.sweeps:
         assert sweep.planted > 100
@@ -82,10 +89,9 @@ def test_no_value_and_no_label_moves(unit):
         assert set(control.moved_outcomes) == set(OUTCOMES)
 
 
-def test_planting_changes_nothing_in_the_original(unit):
+def test_planting_changes_nothing_in_the_original(unit, searched):
     """The folder and its history are the same after a search as before."""
-    before = unit.folder.frame("events").copy(), unit.history.events.superseded_at.copy()
-    search_leaks(unit.folder, unit.history, unit.catalogue, unit.dates[-1:])
+    _, before = searched
     assert unit.folder.frame("events").equals(before[0])
     assert np.array_equal(unit.history.events.superseded_at, before[1])
     assert "landmine" not in unit.history.events.event_id.astype(str).tolist()

@@ -20,6 +20,8 @@ from training.practice.breaks import (
 )
 from training.practice.monthly_counts import ALL_RECORDS, count_records, expect_records
 
+pytestmark = pytest.mark.long
+
 ZONE = "Europe/London"
 CATALOGUE = parse_catalogue(
     b"""version: 1
