@@ -1,47 +1,47 @@
 """A catalogue to begin with: the kinds that a mapping makes, and some 14 indicators of them."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from features.catalogue.names import PROTECTED
+from features.contract.yaml_quotes import quote_yaml
 
-_ROOT: Final = "record"
-_WINDOWS: Final = (28, 90, 365)
 _FREQUENT: Final = 6
 """Kinds that have an indicator of their own, the most frequent first."""
-_SOURCE: Final = 'source: "own judgement"'
 _HEAD: Final = """\
-# A starter by `caselight init`: it measures how much is on record, and when. Rename, group and add
-# kinds. Where it is known that more of something can only raise a score, or only lower it, write
-# 'direction: raises' or 'lowers'. The outcome is any further record within a year: narrow it to the
-# kinds that you mean.
+# A starter by `caselight init`, written short: docs/catalogue.md describes each key, and what is
+# left out here. It measures how much is on record, and when. Rename, group and add kinds. Where
+# more of something is known only to raise a score, or only to lower it, write 'direction: raises'
+# or 'lowers'. The outcome is any further record within a year: narrow it to the kinds you mean.
 version: 1
 name: {name}
-title: {title}
 kinds:
-  {root}:
-    label: a record
+  record:
+    label: records
     children:
 """
 _TAIL: Final = """\
+indicators:
+  - {name: "records_{within}", of: {kind: record}, within: [28d, 90d, 365d, ever]}
+  - {name: different_kinds, of: {kind: record}, measure: distinct, field: kind}
+  - {name: "records_halved_{half_life}", of: {kind: record}, measure: decayed, half_life: [90d]}
+  - name: "{measure}"
+    of: {kind: record}
+    measure: [days_since_last, days_since_first]
+    none_reason: nothing on record
+"""
+_OWN: Final = """\
+  - {name: "{kind}_{within}", of: {kind: [KINDS]}, within: [365d]}
+"""
+_OUTCOMES: Final = """\
 outcomes:
   - name: further_record
     label: a further record
-    of: {{kind: {root}}}
+    of: {kind: record}
     horizon: 12 months
     maturity: 0d
     departures: censored
-    source: "own judgement"
-baselines:
-  rfs: {{recency: days_since_last, frequency: records_365d, severity: records, {source}}}
-priority:
-  {source}
-  ladder:
-    - {{name: further, label: a further record, outcome: further_record, weight: 1, {source}}}
-wording:
-  advisory: "Advisory. For the order of review only. A named person decides."
-  estimate: "What is estimated is what came to be recorded under past practice, not what happened."
+    source: own judgement
 """
 
 
@@ -60,45 +60,12 @@ def draft_catalogue(name: str, kinds: Mapping[str, str]) -> str:
     str
         The file, which passes its check as it is.
     """
-    lines = [
-        f"      {kind}: {{label: {json.dumps(words, ensure_ascii=False)}}}"
-        for kind, words in kinds.items()
-    ]
-    head = _HEAD.format(name=name, title=f"Records of {name.replace('_', ' ')}", root=_ROOT)
-    body = ["indicators:", *(f"  - {{{item}, {_SOURCE}}}" for item in _list_indicators(kinds))]
-    return head + "\n".join([*lines, *body]) + "\n" + _TAIL.format(root=_ROOT, source=_SOURCE)
+    lines = [f"      {kind}: {{label: {_quote(words)}}}" for kind, words in kinds.items()]
+    able = [kind for kind in kinds if not PROTECTED.search(kind)][:_FREQUENT]
+    own = _OWN.replace("KINDS", ", ".join(able)) if able else ""
+    return _HEAD.format(name=name) + "\n".join(lines) + "\n" + _TAIL + own + _OUTCOMES
 
 
-def _list_indicators(kinds: Mapping[str, str]) -> Iterator[str]:
-    whole = f"family: records, of: {{kind: {_ROOT}}}, direction: open"
-    for days in _WINDOWS:
-        yield _count(f"records_{days}d", whole, f"records in the last {days} days", days)
-    yield _count("records", whole, "records on record")
-    yield (
-        f"name: days_since_last, measure: days_since_last, {whole}, "
-        'reason: "days since the last record: {value}", none_reason: "nothing on record"'
-    )
-    yield (
-        f"name: days_since_first, measure: days_since_first, {whole}, "
-        'reason: "days since the first record: {value}", none_reason: "nothing on record"'
-    )
-    yield (
-        f"name: records_decayed_90d, measure: decayed, half_life: 90d, {whole}, "
-        'reason: "records weighted by recency, halved every 90 days: {value}"'
-    )
-    yield (
-        f"name: different_kinds, measure: distinct, field: kind, {whole}, "
-        'reason: "different kinds of record: {value}"'
-    )
-    able = [kind for kind in kinds if not PROTECTED.search(kind)]
-    for kind in able[:_FREQUENT]:
-        own = f"family: kinds, of: {{kind: {kind}}}, direction: open"
-        words = json.dumps(kinds[kind].replace("{", "(").replace("}", ")"), ensure_ascii=False)[
-            1:-1
-        ]
-        yield _count(f"{kind}_365d", own, f"{words} in the last 365 days", _WINDOWS[-1])
-
-
-def _count(name: str, what: str, words: str, days: int | None = None) -> str:
-    within = f"within: {days}d, " if days else ""
-    return f'name: {name}, measure: count, {within}{what}, reason: "{words}: {{value}}"'
+def _quote(words: str) -> str:
+    """Return words in quotes; braces in them would pass for a placeholder."""
+    return quote_yaml(words.replace("{", "(").replace("}", ")"))

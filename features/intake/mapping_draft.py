@@ -4,13 +4,13 @@ What the files cannot settle stays as a line that the import refuses. No cell st
 the values of the category that becomes the kind of event, and words of ours for "not known".
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from features.contract.tables import RESERVED_KINDS
+from features.contract.yaml_quotes import quote_yaml
 from features.intake.column_survey import ColumnSurvey, list_choices
 from features.intake.file_survey import FileSurvey
 from features.intake.mapping import CHOOSE
@@ -18,8 +18,9 @@ from features.intake.mapping import CHOOSE
 NO_KIND: Final = "incident"
 """The kind of every record where no category says more."""
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*")
-_LONGEST_NAME: Final = 60
-_LINE_ENDS: Final = "\x85\u2028\u2029"
+_LONGEST_NAME: Final = 50
+_TAKEN: Final = (*RESERVED_KINDS, "record", "records")
+"""Kinds of the contract's own, and those of a starter catalogue."""
 _HEAD: Final = f"""\
 # A draft by `caselight init`. Lines with {CHOOSE} are refused until you have written your choice in
 # their place: the files cannot settle them. Every key is described in docs/mapping.md.
@@ -84,7 +85,7 @@ def _name_kinds(column: ColumnSurvey | None) -> dict[str, str]:
     for value in column.categories if column else ():
         plain = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]", "_", value.lower())).strip("_")
         name = plain[:_LONGEST_NAME].strip("_")
-        if not name or not name[0].isalpha() or name in RESERVED_KINDS:
+        if not name or not name[0].isalpha() or name in _TAKEN:
             name = f"kind_{name}".strip("_")
         while name in names.values():
             name += "_2"
@@ -114,7 +115,7 @@ def _write_source(survey: FileSurvey, kinds: Mapping[str, str], has_cases: bool)
 def _write_layout(survey: FileSurvey) -> Iterator[str]:
     if survey.is_text:
         separator = {"\t": "tab", " ": "space"}.get(survey.layout.separator or ",")
-        yield f"    separator: {separator or quote_always(survey.layout.separator or ',')}"
+        yield f"    separator: {separator or quote_yaml(survey.layout.separator or ',')}"
         yield f"    encoding: {survey.layout.encoding or 'utf-8'}"
     elif survey.layout.sheet is not None:
         yield f"    sheet: {quote(survey.layout.sheet)}"
@@ -122,7 +123,7 @@ def _write_layout(survey: FileSurvey) -> Iterator[str]:
         yield '    decimal: ","'
     words = sorted({word for column in survey.columns for word in column.unknown_words})
     if words:
-        shown = ", ".join(quote_always(word) for word in words)
+        shown = ", ".join(quote_yaml(word) for word in words)
         yield f"    empty_words: [{shown}]      # found in cells; taken to mean not known"
 
 
@@ -149,7 +150,7 @@ def _write_format(ways: Sequence[Sequence[str]]) -> str:
 
 
 def _write_forms(forms: Sequence[str]) -> str:
-    shown = [quote_always(form) if "%" in form else form for form in forms]
+    shown = [quote_yaml(form) if "%" in form else form for form in forms]
     return shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
 
 
@@ -204,7 +205,7 @@ def _write_kind(survey: FileSurvey, kinds: Mapping[str, str]) -> Iterator[str]:
     yield f"            column: {quote(column.name)}"
     yield "            values:"
     for value, name in kinds.items():
-        yield f"              {quote_always(value)}: {name}"
+        yield f"              {quote_yaml(value)}: {name}"
     yield "            otherwise: reject"
     others = ", ".join(quote(one.name) for one in survey.kinds if one is not column)
     if others:
@@ -257,18 +258,9 @@ def _write_column(survey: FileSurvey, name: str) -> str:
     form = _write_forms(ways[0]) if len(ways) == 1 else CHOOSE
     pivot = f", pivot: {CHOOSE}" if column.date.needs_pivot else ""
     known = "" if len(ways) == 1 else f" ({' or '.join(list_choices(column.date))})"
-    return f"{{column: {quote_always(name)}, format: {form}{pivot}}}{known}"
+    return f"{{column: {quote_yaml(name)}, format: {form}{pivot}}}{known}"
 
 
 def quote(text: str) -> str:
     """Return a text as YAML reads it back, in quotes where it needs them."""
-    return text if _PLAIN.fullmatch(text) and text == text.strip() else quote_always(text)
-
-
-def quote_always(text: str) -> str:
-    """Return a text in the quotes of YAML."""
-    quoted = json.dumps(text, ensure_ascii=False)
-    # YAML takes these for ends of lines, also inside quotes.
-    for sign in _LINE_ENDS:
-        quoted = quoted.replace(sign, f"\\u{ord(sign):04x}")
-    return quoted
+    return text if _PLAIN.fullmatch(text) and text == text.strip() else quote_yaml(text)

@@ -195,6 +195,20 @@ def test_a_case_came_to_be_known_with_its_first_record(export, tmp_path):
     assert json.loads(kept["source_row"][0])["code"] == "nothing"
 
 
+def test_a_first_record_written_as_midnight_is_known_when_its_day_is_over(export, tmp_path):
+    """Where a tool wrote dates as midnights, a case is known no earlier than its records are."""
+    log = (
+        "id,code,day,weight\nC1,a,2025-01-04,2025-01-05 00:00:00\n"
+        "C2,a,2025-02-01,2025-02-02 00:00:00\n"
+    )
+    export(log, "id,known\n", ONE_FILE)
+    folder = read_folder(tmp_path / "out")
+    cases, events = (folder.frame(name).set_index("case_id") for name in ("cases", "events"))
+    assert cases["recorded_at"].to_dict() == events["recorded_at"].to_dict()
+    known = format_moment(int(cases.loc["C1", "recorded_at"]) + 1, "Europe/London")
+    assert known == "2025-01-06"
+
+
 def test_files_of_one_name_in_two_folders_are_told_apart(export, tmp_path):
     """A refused row carries the path that the mapping names."""
     other = tmp_path / "export" / "north"

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from features.catalogue.file import parse_catalogue
 from features.catalogue.starter import draft_catalogue
+from features.contract.yaml_quotes import quote_yaml
 from features.errors import CatalogueError, DataContractError
 from features.intake.file_survey import survey_files
 from features.intake.mapping import CHOOSE, load_mapping
-from features.intake.mapping_draft import draft_mapping, quote_always
+from features.intake.mapping_draft import draft_mapping
 
 DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=number) for number in range(60)]
 KINDS = ["Threat", "Letter", "Visit"]
@@ -183,13 +184,13 @@ WORDS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_ch
 
 @given(
     names=st.lists(
-        st.text(WORDS, min_size=1).filter(lambda name: name == name.strip() and name),
+        st.text(WORDS, min_size=1, max_size=20).filter(lambda name: name == name.strip() and name),
         min_size=3,
         max_size=3,
         unique=True,
     ),
     values=st.lists(
-        st.text(WORDS, min_size=1),
+        st.text(WORDS, min_size=1, max_size=20),
         min_size=2,
         max_size=4,
         unique_by=str.strip,
@@ -214,6 +215,21 @@ def test_any_words_of_a_file_make_a_draft_that_can_be_read(tmp_path_factory, nam
     assert set(made.kinds) <= set(catalogue.kinds)
 
 
+@pytest.mark.parametrize(
+    "word", ["Record", "records", "Closed", "3rd party", "!", "Ethnicity", "a b"]
+)
+def test_any_word_for_a_kind_gives_a_catalogue_that_passes(draft, word):
+    """Words that are the contract's own, the starter's own or no name get a name of their own."""
+    columns = make_columns()
+    columns["category"] = [
+        ["Threat", word, word.upper() + " 2"][number % 3] for number in range(60)
+    ]
+    _, made = draft(columns)
+    catalogue = parse_catalogue(draft_catalogue("words", made.kinds).encode(), "catalogue.yaml")
+    assert len(set(made.kinds)) == 3
+    assert set(made.kinds) <= set(catalogue.kinds) - {"record"}
+
+
 def test_a_file_without_rows_is_told(tmp_path):
     """There is nothing to look at, and the message says which file."""
     path = write_csv(tmp_path / "none.csv", {"a": [], "b": []})
@@ -222,8 +238,8 @@ def test_a_file_without_rows_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ['say "no"', "a: b # c", "{x}", "\\", "a\u2028b", "£5", "yes", "- x"]
+    "text", ['say "no"', "a: b # c", "{x}", "\\", "a\u2028b", "£5", "\U000e0001", "yes", "- x"]
 )
 def test_a_quoted_text_is_read_back(text):
     """What a draft quotes, YAML gives back letter for letter."""
-    assert yaml.safe_load(quote_always(text)) == text
+    assert yaml.safe_load(quote_yaml(text)) == text
