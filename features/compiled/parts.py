@@ -21,6 +21,11 @@ def in_parts(work: Callable[[int, int], Result], n_cases: int) -> list[Result]:
         Takes the first case of a range and the one after its last; it must let other threads run.
     n_cases
         How many cases there are.
+
+    Returns
+    -------
+    list
+        In the order of the cases; of one range where there are few.
     """
     workers = os.cpu_count() or 1
     if n_cases <= _FEW_CASES or workers == 1:

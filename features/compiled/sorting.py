@@ -42,6 +42,15 @@ def gather_cases(
 ) -> None:
     """Fill ``pointer`` with each case's start, and ``order`` and ``moment`` with its rows and when
     they occurred, by counting.
+
+    Parameters
+    ----------
+    case, occurred_at
+        Number of each row's case and when it occurred, shape ``(n,)``, microseconds UTC.
+    pointer
+        Shape ``(n_cases + 1,)``.
+    order, moment
+        Shape ``(n,)``; within a case the rows keep their order.
     """
     pointer[:] = 0
     for i in range(len(case)):
@@ -102,7 +111,17 @@ def _sort_many(first: int, end: int, order: Int64, moment: Int64) -> None:
 def sort_cases(
     pointer: Int64, from_case: int, to_case: int, recorded_at: Int64, order: Int64, moment: Int64
 ) -> bool:
-    """Sort the gathered rows of some cases by both clocks; say if any two are equal in both."""
+    """Sort the gathered rows of some cases by both clocks; say if any two are equal in both.
+
+    Parameters
+    ----------
+    pointer, order, moment
+        As :func:`gather_cases` fills them; the latter two are changed where they lie.
+    from_case, to_case
+        The cases that are sorted, the last exclusive.
+    recorded_at
+        When each row was recorded, shape ``(n,)``, by row, microseconds UTC.
+    """
     keys = np.empty(_FEW, dtype=np.int64)
     rows = np.empty(_FEW, dtype=np.int64)
     taken = np.empty(_FEW, dtype=np.int32)
@@ -140,7 +159,19 @@ def sort_ties(
     moment: Int64,
     ids: Texts,
 ) -> None:
-    """Sort sorted rows of some cases that are equal in both clocks by their identifier."""
+    """Sort sorted rows of some cases that are equal in both clocks by their identifier.
+
+    Parameters
+    ----------
+    pointer, order, moment
+        As :func:`sort_cases` leaves them; ``order`` is changed where it lies.
+    from_case, to_case
+        The cases that are sorted, the last exclusive.
+    recorded_at
+        When each row was recorded, shape ``(n,)``, by row, microseconds UTC.
+    ids
+        Identifier of each row.
+    """
     for c in range(from_case, to_case):
         for p in range(pointer[c] + 1, pointer[c + 1]):
             row = order[p]

@@ -42,7 +42,15 @@ def hash_text(texts: Texts, i: int) -> np.uint64:
 
 @allocates_nothing
 def equal_texts(a: Texts, i: int, b: Texts, j: int) -> bool:
-    """Say whether value ``i`` of one column is value ``j`` of another."""
+    """Say whether value ``i`` of one column is value ``j`` of another.
+
+    Parameters
+    ----------
+    a, i
+        A column, and a row of it.
+    b, j
+        Another column, or the same, and a row of that.
+    """
     length = a.start[i + 1] - a.start[i]
     if b.start[j + 1] - b.start[j] != length:
         return False
@@ -54,7 +62,15 @@ def equal_texts(a: Texts, i: int, b: Texts, j: int) -> bool:
 
 @allocates_nothing
 def precedes(texts: Texts, i: int, j: int) -> bool:
-    """Say whether value ``i`` stands before value ``j``."""
+    """Say whether one value comes before another.
+
+    Parameters
+    ----------
+    texts
+        The column.
+    i, j
+        Rows of the one and the other.
+    """
     length_i = texts.start[i + 1] - texts.start[i]
     length_j = texts.start[j + 1] - texts.start[j]
     for k in range(min(length_i, length_j)):

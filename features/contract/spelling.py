@@ -36,6 +36,11 @@ def spell(column: Column, word: str | None) -> str | None:
         A column of form ``CODE`` or ``CHOICE``.
     word
         A cell; ``None`` for an empty one.
+
+    Returns
+    -------
+    str or None
+        The word without blanks around it; ``None`` for an empty one without a default.
     """
     if word is None:
         return column.default

@@ -47,6 +47,11 @@ class Offsets:
             Microseconds on the wall clock since 1970-01-01T00:00, shape ``(n,)``.
         edge
             ``first``: of two moments that one local time names the earlier; ``last``: the later.
+
+        Returns
+        -------
+        tuple
+            Microseconds UTC, and whether the clock skips the local time, each of shape ``(n,)``.
         """
         before, after = self.offsets_us[:-1], self.offsets_us[1:]
         # The clock shows a time between the two for neither or for both sides of a change.
@@ -74,6 +79,11 @@ def find_offsets(zone: ZoneInfo, first_us: int, last_us: int) -> Offsets:
         The time zone.
     first_us, last_us
         Microseconds, local or UTC; both inclusive.
+
+    Returns
+    -------
+    Offsets
+        Of these years.
     """
     first, last = ((_EPOCH + us * _MICROSECOND).year for us in (first_us, last_us))
     changes = [change for year in range(first - 1, last + 2) for change in _changes(zone, year)]

@@ -19,7 +19,7 @@ from features.contract.manifest import (
     read_manifest,
     write_manifest,
 )
-from features.contract.rejects import Rejects, join_rejects
+from features.contract.rejects import Rejects, RowAsSent, join_rejects
 from features.contract.tables import CASES, TABLES, Form, Table
 from features.errors import DataContractError
 from features.intake.files import STRICT, SUFFIXES, BadRow, Piece, list_parts, read_pieces
@@ -117,7 +117,7 @@ def _read(table: Table, file: Path) -> Iterator[Piece]:
 
 
 def assemble_folder(
-    rows: Mapping[str, Iterable[Mapping[str, object]]], *, time_zone: str, extract_at_us: int
+    rows: Mapping[str, Iterable[RowAsSent]], *, time_zone: str, extract_at_us: int
 ) -> ContractFolder:
     """Put rows that came as JSON through the same checks as a file's.
 
@@ -169,7 +169,7 @@ def fold_tables(
     return join_tables(manifest, parts)
 
 
-def _make_piece(table: Table, rows: list[Mapping[str, object]]) -> Piece:
+def _make_piece(table: Table, rows: list[RowAsSent]) -> Piece:
     nested = {
         number
         for number, row in enumerate(rows, 1)
@@ -280,6 +280,11 @@ def join_tables(
     files
         Whether the parts came from files, in which a column that holds no other time than midnight
         holds dates.
+
+    Returns
+    -------
+    ContractFolder
+        Rows that fit together, and the rejects of every step.
     """
     sound: dict[str, Sound] = {}
     warnings: Counter[str] = Counter()

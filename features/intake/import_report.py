@@ -117,7 +117,17 @@ class Tally:
     held: Counter[str] = field(default_factory=Counter)
 
     def count_piece(self, file: str, rows: int, bad: int, mapped: list[Mapped]) -> None:
-        """Count some rows, and which of them no record's conditions took."""
+        """Count some rows, and which of them no record's conditions took.
+
+        Parameters
+        ----------
+        file
+            The source.
+        rows, bad
+            How many rows were read, and how many could not be.
+        mapped
+            What each record of the mapping made of the rows.
+        """
         self.files.add(file)
         self.rows_read += rows + bad
         taken = np.zeros(rows, dtype=np.bool_)

@@ -34,6 +34,11 @@ def read_midnights(
         Zone of the days.
     warnings
         Counts here how many cells were read so, by column.
+
+    Returns
+    -------
+    list of Normalised
+        In the order of ``parts``.
     """
     by_file: dict[str, list[int]] = {}
     for place, part in enumerate(parts):

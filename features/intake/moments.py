@@ -147,6 +147,11 @@ def read_as_days(us: Int64, midnights: Bools, time_zone: str) -> Int64:
         Which of them are midnights that stand for the whole day, shape ``(n,)``.
     time_zone
         Zone of the days.
+
+    Returns
+    -------
+    Int64
+        Shape ``(n,)``, microseconds UTC; the others as they are.
     """
     found = us.copy()
     some = us[midnights]

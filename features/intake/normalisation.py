@@ -18,7 +18,7 @@ from features.contract.tables import Column, Form, Table
 from features.errors import DataContractError
 from features.intake.moments import DAY_US
 from features.intake.pieces import Piece
-from features.intake.reading import Problem, ReadColumn, absent_column, read_column
+from features.intake.reading import CellProblem, ReadColumn, absent_column, read_column
 
 LATEST_AHEAD_US: Final = 20 * 366 * DAY_US
 """A known release date may lie ahead, as far as a long sentence."""
@@ -92,7 +92,7 @@ def normalise(table: Table, piece: Piece, clock: Clock) -> Normalised:
     # What a readable row lacks is told of it; a row that cannot be read is told that alone.
     for problem in _find_faults(table, columns, clock):
         faulty = problem.rows[~broken[problem.rows]]
-        problems += [Problem(problem.column, problem.code, faulty)] if len(faulty) else []
+        problems += [CellProblem(problem.column, problem.code, faulty)] if len(faulty) else []
     for problem in problems:
         broken[problem.rows] = True
     return _keep(table, piece, columns, ~broken, problems)
@@ -118,7 +118,7 @@ def _read(column: Column, piece: Piece, clock: Clock) -> ReadColumn:
 
 def _find_faults(
     table: Table, columns: Mapping[str, ReadColumn], clock: Clock
-) -> Iterator[Problem]:
+) -> Iterator[CellProblem]:
     """Yield what is wrong with cells that could be read, by row of the piece."""
     for column in table.columns:
         read = columns[column.name]
@@ -126,7 +126,7 @@ def _find_faults(
         if column.form in (Form.OCCURRED, Form.RECORDED):
             strange = _find_strange(column, read.values, clock)
             if len(strange):
-                yield Problem(column.name, "implausible_date", strange)
+                yield CellProblem(column.name, "implausible_date", strange)
 
 
 def _find_strange(column: Column, moments: pa.Array, clock: Clock) -> Int64:
@@ -143,7 +143,7 @@ def _keep(
     piece: Piece,
     columns: Mapping[str, ReadColumn],
     kept: Bools,
-    problems: list[Problem],
+    problems: list[CellProblem],
 ) -> Normalised:
     whole = bool(kept.all())
     mask = None if whole else pa.array(kept)
@@ -185,7 +185,7 @@ def _count_warnings(
     return warnings
 
 
-def _reject(table: Table, piece: Piece, problems: list[Problem]) -> Rejects:
+def _reject(table: Table, piece: Piece, problems: list[CellProblem]) -> Rejects:
     source = piece.table if piece.source is None else piece.source
     found = [
         make_rejects(

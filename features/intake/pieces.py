@@ -9,6 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from features.contract.arrays import Int64
+from features.contract.rejects import RowAsSent
 from features.errors import DataContractError
 
 ROWS_PER_PIECE: Final = 200_000
@@ -23,7 +24,7 @@ class BadRow:
 
     number: int
     code: str
-    cells: dict[str, object]
+    cells: RowAsSent
 
 
 @dataclass(frozen=True)

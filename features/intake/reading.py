@@ -33,7 +33,7 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Problem:
+class CellProblem:
     """Rows of a piece, by place from 0, whose cell in a column has a fault of some code."""
 
     column: str
@@ -60,8 +60,8 @@ class ReadColumn:
     """
 
     values: pa.Array
-    unreadable: tuple[Problem, ...] = ()
-    faults: tuple[Problem, ...] = ()
+    unreadable: tuple[CellProblem, ...] = ()
+    faults: tuple[CellProblem, ...] = ()
     warnings: Mapping[str, int] = field(default_factory=dict)
     midnights: Bools | None = None
 
@@ -97,6 +97,11 @@ def read_column(column: Column, given: pa.ChunkedArray, file: str, time_zone: st
         Where they came from, for messages.
     time_zone
         Zone of dates and of times without an offset.
+
+    Returns
+    -------
+    ReadColumn
+        In the contract's type, with what is wrong by row.
 
     Raises
     ------
@@ -194,7 +199,7 @@ def _read_words(column: Column, encoded: pa.DictionaryArray) -> ReadColumn:
 
 def _keep_ids(column: Column, encoded: pa.DictionaryArray) -> ReadColumn:
     """Return identifiers that are as they should be: there may be millions of them."""
-    faults: tuple[Problem, ...] = ()
+    faults: tuple[CellProblem, ...] = ()
     if column.required and encoded.null_count:
         empty = encoded.is_null().to_numpy(zero_copy_only=False)
         faults = _name(column, "missing", empty)
@@ -206,7 +211,7 @@ def _keep_ids(column: Column, encoded: pa.DictionaryArray) -> ReadColumn:
     return ReadColumn(encoded, (), faults)
 
 
-def _find_wrong(column: Column, words: Sequence[str], codes: Int32) -> tuple[Problem, ...]:
+def _find_wrong(column: Column, words: Sequence[str], codes: Int32) -> tuple[CellProblem, ...]:
     faults = _name(column, "missing", codes == MISSING) if column.required else ()
     if column.choices:
         code, allowed = "not_a_choice", [word in column.choices for word in words]
@@ -226,7 +231,7 @@ def _make_words(codes: Int32, words: Sequence[str]) -> pa.DictionaryArray:
 def _read_text(column: Column, texts: pa.Array) -> ReadColumn:
     values = _trim(texts)
     longest = MAX_NARRATIVE_LENGTH if column.form is Form.TEXT else MAX_TEXT_LENGTH
-    faults: tuple[Problem, ...] = ()
+    faults: tuple[CellProblem, ...] = ()
     if column.required and values.null_count:
         faults = _name(column, "missing", values.is_null().to_numpy(zero_copy_only=False))
     # Bytes are counted first: there are as many or more of them than letters.
@@ -256,5 +261,5 @@ def _trim(texts: pa.Array) -> pa.Array:
     return pc.if_else(pa.array(full), texts, pa.scalar(None, TEXT))
 
 
-def _name(column: Column, code: str, wrong: Bools) -> tuple[Problem, ...]:
-    return (Problem(column.name, code, np.flatnonzero(wrong)),) if wrong.any() else ()
+def _name(column: Column, code: str, wrong: Bools) -> tuple[CellProblem, ...]:
+    return (CellProblem(column.name, code, np.flatnonzero(wrong)),) if wrong.any() else ()

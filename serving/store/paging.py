@@ -85,7 +85,7 @@ def find_named(connection: Connection, key: str, query: Select[Any]) -> Row[Any]
 
 
 def comes_after(
-    columns: Sequence[ColumnElement[Any]], values: Sequence[Any]
+    columns: Sequence[ColumnElement[Any]], values: Sequence[str | int | float]
 ) -> ColumnElement[bool]:
     """Return the condition that a row comes after one, in ascending order of some columns.
 
