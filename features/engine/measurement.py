@@ -20,7 +20,7 @@ from features.history.columns import History
 
 __all__ = ["ENGINE_VERSION", "Matrix", "Queries", "compile_expressions", "compile_plan", "measure"]
 
-ENGINE_VERSION: Final = "2"
+ENGINE_VERSION: Final = "1"
 """Changes whenever any indicator's value could."""
 _ROWS_PER_TASK: Final = 2_048
 
