@@ -117,7 +117,17 @@ class Tally:
     held: Counter[str] = field(default_factory=Counter)
 
     def count_piece(self, file: str, rows: int, bad: int, mapped: list[Mapped]) -> None:
-        """Count some rows, and which of them no record's conditions took."""
+        """Count some rows, and which of them no record's conditions took.
+
+        Parameters
+        ----------
+        file
+            Their file, as rejects name it.
+        rows, bad
+            How many could be cut into cells, and how many could not.
+        mapped
+            What each record of the mapping made of them.
+        """
         self.files.add(file)
         self.rows_read += rows + bad
         taken = np.zeros(rows, dtype=np.bool_)
