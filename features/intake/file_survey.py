@@ -191,7 +191,7 @@ def _find_case(survey: FileSurvey, shared: set[str]) -> FileSurvey:
     found = {
         one.name: one
         for one in survey.columns
-        if one.filled == survey.rows and not one.date and not one.categories
+        if one.filled == survey.rows and one.distinct > 1 and not one.date and not one.categories
     }
     repeated = [name for name, one in found.items() if one.distinct < survey.rows]
     named = [name for name in found if name in shared or name_fits(name, _CASE)]

@@ -122,11 +122,11 @@ class Tally:
         Parameters
         ----------
         file
-            The source.
+            Their file, as rejects name it.
         rows, bad
-            How many rows were read, and how many could not be.
+            How many could be cut into cells, and how many could not.
         mapped
-            What each record of the mapping made of the rows.
+            What each record of the mapping made of them.
         """
         self.files.add(file)
         self.rows_read += rows + bad

@@ -162,8 +162,8 @@ def _write_event(survey: FileSurvey, kinds: Mapping[str, str]) -> Iterator[str]:
         "event_id",
         survey.keys[:1],
         survey.keys,
-        "no column names each row once; make a key that stays the same, such as "
-        '{template: "{a}/{b}"}',
+        "no column names each row once; what names it within its case will do, and must stay the "
+        'same in the next export: a column, or {template: "{a}/{b}"}',
     )
     yield from _write_field(
         survey, "case_id", survey.case_columns[:1], survey.case_columns, "the column of the case"

@@ -58,7 +58,9 @@ def read_characteristics(
     name = _spell_alike(people["role"].astype(str) + " " + people["characteristic"].astype(str))
     name = name.str.replace("_", " ")
     value = people["value"].astype(object)
-    known = value.notna() & ~value.where(value.notna(), "").astype(str).map(_says_nothing)
+    # Without any person there is nothing to tell the type of what is mapped by.
+    is_silent = value.where(value.notna(), "").astype(str).map(_says_nothing).astype(bool)
+    known = value.notna() & ~is_silent
     index = pd.Index(case_id)
     found = {}
     for one in sorted(name.unique()):
