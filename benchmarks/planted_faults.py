@@ -159,7 +159,7 @@ FAULTS: Final = (
         "tests/test_serving/lists/test_composition.py",
     ),
     Fault(
-        "serving/access/visibility.py",
+        "serving/access/case_sight.py",
         "return bool(found.named)",
         "return True",
         "tests/test_serving/access/test_rights.py tests/test_serving/access/test_hidden_cases.py",

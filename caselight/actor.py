@@ -66,8 +66,8 @@ def find_nobody(unit: "Unit") -> Actor:
         If the store holds real cases.
     """
     from serving.persons import Person
+    from serving.promotions.approval import need_synthetic
     from serving.promotions.rights import UNSIGNED
-    from serving.promotions.steps import need_synthetic
 
     need_synthetic(unit)
     user = getpass.getuser()

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from caselight.commands.demo import choose_dates  # noqa: E402  # the line above makes it importable
 from features.catalogue.declarations import DAY_US, Catalogue  # noqa: E402
 from features.catalogue.file import load_catalogue  # noqa: E402
-from features.contract.visibility import is_kept_apart  # noqa: E402
+from features.contract.kept_apart import is_kept_apart  # noqa: E402
 from features.history.assembly import assemble_history  # noqa: E402
 from features.history.columns import History  # noqa: E402
 from features.history.in_force import rows_in_force  # noqa: E402

@@ -204,8 +204,8 @@ def _deploy(kept: DemoFolder, named: dict[str, "SettingValue"]) -> None:
     from caselight.promotion.judged import judge_candidate
     from caselight.promotion.proposed import put_unsigned
     from caselight.promotion.session import PromotionSession, move_alias, point_service
+    from serving.promotions.approval import Said
     from serving.promotions.record import follow, read_steps
-    from serving.promotions.steps import Said
     from serving.settings import make_settings
     from serving.store.current_act import Act, acting
     from serving.store_opening import open_unit

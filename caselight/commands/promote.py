@@ -61,7 +61,7 @@ def promote(
     Every gate is printed and every step recorded; exit code 1 where a gate refuses. On a synthetic
     store without a token one step does, and the record says that nobody signed it.
     """
-    from serving.promotions.steps import Said
+    from serving.promotions.approval import Said
 
     said = Said(why, despite, acknowledge)
     if approve and withdraw:
@@ -87,9 +87,9 @@ def rollback(
     track: _Track = True,
 ) -> None:
     """Go back to the bundle that was in use before; one signed-in person is enough for that."""
+    from serving.promotions.approval import Said, choose_return, roll_back
     from serving.promotions.record import read_steps
-    from serving.promotions.steps import Said, choose_return, roll_back
-    from training.registry.bundle_folder import find_kept
+    from training.registry.promoted_bundles import find_kept
 
     said = Said(why)
     with open_session(store, models, token_file, now, "caselight rollback") as session:

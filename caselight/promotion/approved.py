@@ -8,8 +8,8 @@ from caselight.promotion.session import ID_LETTERS, PromotionSession, move_alias
 from features.errors import ArtefactError, CaselightError, ConfigError
 
 if TYPE_CHECKING:
+    from serving.promotions.approval import Said
     from serving.promotions.record import PromotionStep
-    from serving.promotions.steps import Said
 
 
 def approve_proposal(session: PromotionSession, name: str, said: "Said", *, track: bool) -> None:
@@ -32,11 +32,11 @@ def approve_proposal(session: PromotionSession, name: str, said: "Said", *, trac
         If nobody is signed in, nothing of that name waits, the bundle is no longer what was
         judged, or the person may not approve. A refusal is recorded.
     """
+    from serving.promotions.approval import approve
     from serving.promotions.record import read_steps
     from serving.promotions.rights import PromotionRefusedError
-    from serving.promotions.steps import approve
     from training.gates.reported import digest_figures
-    from training.registry.bundle_folder import find_kept
+    from training.registry.promoted_bundles import find_kept
 
     with session.store.reading() as connection:
         steps = read_steps(connection)
@@ -71,7 +71,7 @@ def _note_refused_approval(
     session: PromotionSession, proposal: "PromotionStep", error: CaselightError
 ) -> None:
     """Keep why an approval could not be given; one that only lacks a word is not refused."""
-    from serving.promotions.steps import ProposedBundle, Said, note_refusal
+    from serving.promotions.approval import ProposedBundle, Said, note_refusal
 
     if getattr(error, "code", "changed") in ("not_acknowledged", "no_proposal"):
         return
@@ -119,9 +119,9 @@ def withdraw_proposal(session: PromotionSession, name: str, said: "Said") -> Non
     CaselightError
         If nobody is signed in, no reason is given, or nothing of that name waits.
     """
+    from serving.promotions.approval import withdraw
     from serving.promotions.record import read_steps
     from serving.promotions.rights import PromotionRefusedError
-    from serving.promotions.steps import withdraw
 
     _need_signed(session)
     if said.why is None:

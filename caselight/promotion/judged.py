@@ -14,8 +14,8 @@ from caselight.promotion.session import ID_LETTERS, PromotionSession
 from features.errors import ArtefactError, ConfigError
 
 if TYPE_CHECKING:
+    from serving.promotions.approval import ProposedBundle
     from serving.promotions.record import PromotionStep
-    from serving.promotions.steps import ProposedBundle
     from training.gates import Measured, Reported
 
 
@@ -36,12 +36,12 @@ def judge_candidate(
     CaselightError
         If the bundle is in use already, or the service reads another bundle than the record says.
     """
+    from serving.promotions.approval import ProposedBundle
     from serving.promotions.record import follow, read_steps
     from serving.promotions.rights import PromotionRefusedError
-    from serving.promotions.steps import ProposedBundle
     from training.config import load_limits
     from training.gates import Measured, judge
-    from training.registry.bundle_folder import read_pointer
+    from training.registry.promoted_bundles import read_pointer
 
     with session.store.reading() as connection:
         steps = read_steps(connection)

@@ -11,15 +11,15 @@ from caselight.promotion.session import ID_LETTERS, PromotionSession, move_alias
 from features.errors import ArtefactError
 
 if TYPE_CHECKING:
-    from serving.promotions.steps import ProposedBundle, Said
+    from serving.promotions.approval import ProposedBundle, Said
 
 
 def propose_bundle(
     session: PromotionSession, folder: Path, said: "Said", data: Path | None, *, track: bool
 ) -> bool:
     """Judge a bundle and record what came of it; return whether no gate refused it."""
+    from serving.promotions.approval import propose
     from serving.promotions.rights import need_proposer
-    from serving.promotions.steps import propose
     from training.gates import read_reported
 
     person = session.actor.person
@@ -48,7 +48,7 @@ def put_unsigned(
     track: bool = True,
 ) -> bool:
     """Deploy a judged bundle on a synthetic store; return whether no gate refused it."""
-    from serving.promotions import steps
+    from serving.promotions import approval as steps
 
     person = session.actor.person
     with _recording(session, candidate, said) as outcome, session.store.writing() as writing:
@@ -75,8 +75,8 @@ def _recording(
     session: PromotionSession, candidate: "ProposedBundle", said: "Said"
 ) -> Iterator[_Outcome]:
     """Keep a refusal by the gates in the record, whatever the transaction within took back."""
+    from serving.promotions.approval import note_refusal
     from serving.promotions.rights import PromotionRefusedError
-    from serving.promotions.steps import note_refusal
 
     outcome = _Outcome()
     try:
@@ -93,7 +93,7 @@ def _recording(
 def _keep(session: PromotionSession, folder: Path, candidate: "ProposedBundle") -> None:
     """Copy what was judged to where it stays, and see that it is that."""
     from training.gates.reported import digest_figures
-    from training.registry.bundle_folder import keep
+    from training.registry.promoted_bundles import keep
 
     kept = keep(folder, session.models)
     digest = digest_figures(session.models / kept.id)

@@ -97,7 +97,7 @@ def point_service(session: PromotionSession) -> None:
     The audit chain has a line of its own for it, since it may be done again without a step.
     """
     from serving.promotions.record import follow, read_steps
-    from training.registry.bundle_folder import point
+    from training.registry.promoted_bundles import point
 
     with session.store.writing() as writing:
         writing.take_seq(0)

@@ -76,7 +76,7 @@ def keep_compiled(functions: Iterable[Callable[..., Any]]) -> None:
 class Kernels(NamedTuple):
     """The compiled functions over columns."""
 
-    read_dates: Callable[..., None]
+    read_iso_dates: Callable[..., None]
     group_rows: Callable[..., None]
     gather_cases: Callable[..., None]
     sort_cases: Callable[..., bool]
@@ -91,7 +91,7 @@ def kernels() -> Kernels:
     from features.compiled import dates, joins, sorting
 
     compiled = Kernels(
-        dates.read_dates,
+        dates.read_iso_dates,
         sorting.group_rows,
         sorting.gather_cases,
         sorting.sort_cases,

@@ -157,7 +157,7 @@ def _read_one(data: Bytes, at: int, end: int) -> tuple[int, int]:
 
 
 @njit(nogil=True)
-def read_dates(texts: Texts, us: Int64, form: Forms) -> None:
+def read_iso_dates(texts: Texts, us: Int64, form: Forms) -> None:
     """Read a column of dates and times.
 
     Parameters

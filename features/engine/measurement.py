@@ -14,7 +14,7 @@ import numpy as np
 
 from features.contract.arrays import Float64, Int64
 from features.engine.binding import Binding, bind
-from features.engine.compilation import passes
+from features.engine.compiled_passes import passes
 from features.engine.plan import Plan, compile_expressions, compile_plan
 from features.history.columns import History
 

@@ -15,7 +15,7 @@ def compile_engine() -> None:
     codes, moments = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
     pointer, marks = np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.uint8)
     given, texts = freeze(moments), point_texts(None)
-    compiled.read_dates(texts, moments, np.empty(0, dtype=np.int8))
+    compiled.read_iso_dates(texts, moments, np.empty(0, dtype=np.int8))
     compiled.group_rows(freeze(codes), pointer, moments)
     compiled.gather_cases(freeze(codes), given, pointer, moments, moments)
     compiled.sort_cases(pointer, 0, 0, given, moments, moments)

@@ -15,8 +15,8 @@ import numpy as np
 
 from features.catalogue.declarations import Catalogue, Expression, Indicator, Measure, Selector
 from features.contract.arrays import MISSING, Int64, Keys
+from features.contract.kept_apart import is_health
 from features.contract.tables import RETRACTED
-from features.contract.visibility import is_health
 from features.engine.measurement import measure
 from features.engine.plan import NamedExpression, compile_expressions, state_kinds
 from features.errors import ConfigError

@@ -14,8 +14,8 @@ from features.compiled.cache import kernels
 from features.compiled.parts import in_parts
 from features.compiled.texts import freeze, point_texts
 from features.contract.arrays import MISSING, NEVER, Bools, Int32, Int64, Text
+from features.contract.kept_apart import is_kept_apart
 from features.contract.tables import RETRACTED
-from features.contract.visibility import is_kept_apart
 from features.history.columns import CODED_COLUMNS, Coded, Events, Facts, History
 from features.history.linked_events import LINK, OWN, VIA, borrow_events
 from features.intake.contract_folder import ContractFolder

@@ -13,7 +13,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.intake.date_formats import EXCEL_EPOCHS, ISO, DateFormat, read_dates
+from features.intake.mapped_date_formats import EXCEL_EPOCHS, ISO, DateFormat, read_dates
 from features.intake.source_rows import blank, fold
 
 UNKNOWN_WORDS: Final = (

@@ -18,8 +18,8 @@ from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import Column, Form
 from features.errors import DataContractError
 from features.intake.cells import write_cells
-from features.intake.date_formats import read_dates, shift_days
 from features.intake.files import Piece
+from features.intake.mapped_date_formats import read_dates, shift_days
 from features.intake.mapping import (
     EMPTY,
     KEEP,

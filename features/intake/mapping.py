@@ -35,7 +35,7 @@ from features.contract.yaml_file import (
 )
 from features.errors import CatalogueError, ConfigError
 from features.intake.conditions import ConditionEntry, Tested
-from features.intake.date_formats import EXCEL_EPOCHS, ISO, DateFormat, to_pattern
+from features.intake.mapped_date_formats import EXCEL_EPOCHS, ISO, DateFormat, to_pattern
 
 KEEP, EMPTY, REJECT = "keep", "empty", "reject"
 CHOOSE: Final = "CHOOSE"

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from features.contract.arrays import Bools
 from features.contract.tables import Table
-from features.intake.moments import read_as_days
+from features.intake.date_columns import read_as_days
 from features.intake.normalisation import FILE, Normalised
 
 _LEAST_MIDNIGHTS: Final = 2

@@ -16,7 +16,7 @@ from features.contract.moments import EARLIEST_US
 from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import Column, Form, Table
 from features.errors import DataContractError
-from features.intake.moments import DAY_US
+from features.intake.date_columns import DAY_US
 from features.intake.pieces import Piece
 from features.intake.reading import CellProblem, ReadColumn, absent_column, read_column
 

@@ -20,7 +20,7 @@ from features.contract.moments import UNREADABLE
 from features.contract.spelling import spell
 from features.contract.tables import MAX_NARRATIVE_LENGTH, MAX_TEXT_LENGTH, Column, Form
 from features.intake.cells import check_identifier, write_cells
-from features.intake.moments import Moments, read_moments
+from features.intake.date_columns import Moments, read_moments
 
 TEXT: Final = pa.large_string()
 WORDS: Final = pa.dictionary(pa.int32(), TEXT)
@@ -56,7 +56,7 @@ class ReadColumn:
     warnings
         What was read in a way that people should know of, counted.
     midnights
-        As :class:`features.intake.moments.Moments` has it; ``None`` for other columns.
+        As :class:`features.intake.date_columns.Moments` has it; ``None`` for other columns.
     """
 
     values: pa.Array

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from serving.access.visibility import Sight
+from serving.access.case_sight import Sight
 from serving.standing.states import plain_state
 from serving.store.database import Unit
 from serving.store.lookups import is_among

@@ -10,8 +10,8 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, select
 
+from serving.access.case_sight import make_hidden, may_see_case
 from serving.access.roles import need_decider
-from serving.access.visibility import make_hidden, may_see_case
 from serving.errors import RequestProblem, ServiceError, invalid
 from serving.persons import Person, read_person
 from serving.standing.standings import StandingRules

@@ -13,11 +13,11 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection, Row
 from starlette.requests import ClientDisconnect
 
+from features.contract.kept_apart import is_kept_apart, names_kept_apart
 from features.contract.moments import format_moment
-from features.contract.visibility import is_kept_apart, names_kept_apart
 from features.intake.normalisation import Clock
+from serving.access.case_sight import find_sight
 from serving.access.roles import may_turn_cases, need_sender
-from serving.access.visibility import find_sight
 from serving.api.parameters import MOST_ITEMS, Key, KeyCursor, LongLimit, RejectCursor
 from serving.api.records import score_changed
 from serving.api.schemas_records import ImportIn, ImportOut, ImportsOut, RejectOut, RejectsOut

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
 from features.contract.moments import format_moment, to_datetime
-from serving.access.visibility import EVERYTHING, Sight
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.api.parameters import MOST_ROWS, CaseCursor, Key, KeyCursor, Limit
 from serving.errors import ServiceError
 from serving.lists.blind_review import find_unsettled, record_first_view, withhold_division

@@ -10,8 +10,8 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from features.catalogue.declarations import Catalogue, Measure
+from features.contract.kept_apart import is_kept_apart
 from features.contract.tables import RESERVED_KINDS, RETRACTED
-from features.contract.visibility import is_kept_apart
 from features.intake.contract_folder import ContractFolder
 from features.intake.integrity import SUPERSEDED_AT
 from models.ranking.advice import Advice

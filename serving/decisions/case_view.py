@@ -16,7 +16,7 @@ from features.history.columns import History
 from models.bundle.folder import Bundle
 from models.ranking.advice import Advice
 from models.ranking.order import rank
-from serving.access.visibility import EVERYTHING, find_sight
+from serving.access.case_sight import EVERYTHING, find_sight
 from serving.decisions.agency_views import read_views
 from serving.decisions.case_records import RecordTeller
 from serving.decisions.case_spans import find_spans

@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
 )
 
-from serving.access.visibility import EVERYTHING, Sight
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.decisions.outputs import CaseloadOut, ManagedOut
 from serving.flags.flags import standing_flags
 from serving.lists.blind_review import find_blind

@@ -10,8 +10,8 @@ from pydantic import StringConstraints
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select
 
 from features.contract.moments import format_moment
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.access.roles import need_decider
-from serving.access.visibility import EVERYTHING, Sight
 from serving.decisions.drafts import NO_NUL, Words
 from serving.decisions.outputs import AnswerOut, CorrectionOut, CorrectionsOut
 from serving.decisions.score_without_record import Doubted

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from features.contract.visibility import is_kept_apart
+from features.contract.kept_apart import is_kept_apart
 from models.bundle.folder import Bundle
 from models.explanations.facade import MovementEnd
 from serving.explanations.case_folders import CaseFolders

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, selec
 
 from features.catalogue.declarations import Flag
 from features.contract.moments import format_moment
-from serving.access.visibility import EVERYTHING, Sight
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.errors import ServiceError
 from serving.flags.flags import is_standing, word_flag
 from serving.persons import Person, describe_person, read_person

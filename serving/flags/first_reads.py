@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, true
 
 from features.contract.moments import format_moment
-from serving.access.visibility import EVERYTHING, Sight
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.errors import ServiceError
 from serving.persons import Person, read_person
 from serving.schemas import NOT_SENT

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from features.contract.rejects import Rejects, join_rejects
 from features.intake.normalisation import ROW
-from serving.access.visibility import find_sight
+from serving.access.case_sight import find_sight
 from serving.intake.progress import (
     Imported,
     ImportRefusedError,

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, or_, select
 
-from serving.access.visibility import Sight
+from serving.access.case_sight import Sight
 from serving.store.schema import case_keys, standings
 
 MOST_FOUND: Final = 20

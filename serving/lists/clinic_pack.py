@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from features.catalogue.declarations import Catalogue
-from serving.access.visibility import Sight
+from serving.access.case_sight import Sight
 from serving.flags.named_records import Name, NamedRecord, read_named_records
 from serving.lists.listed import read_rows
 from serving.lists.new_records import News, Since, find_since, read_news

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from sqlalchemy import CTE, Connection, Row, Select, and_, func, select
 
+from features.contract.kept_apart import may_be_disclosed
 from features.contract.tables import RESERVED_KINDS
-from features.contract.visibility import may_be_disclosed
 from serving.standing.standings import StandingRules
 from serving.store.lookups import is_among
 from serving.store.record_conditions import is_for_all, is_uncorrected

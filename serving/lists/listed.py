@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, Select, and_, select
 
 from features.contract.moments import format_moment
-from serving.access.visibility import EVERYTHING, Sight
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.lists.blind_review import find_blind, withhold
 from serving.lists.outputs import ListedOut, OverflowOut
 from serving.lists.sittings import Sitting

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
 from features.catalogue.declarations import DAY_US
-from serving.access.visibility import EVERYTHING, Sight
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.lists.blind_review import find_blind, withhold
 from serving.lists.list_rows import is_new
 from serving.lists.outputs import OpenCaseOut

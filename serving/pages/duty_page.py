@@ -12,8 +12,8 @@ from serving.api.duty import read_first_reads
 from serving.api.parameters import Key
 from serving.errors import ServiceError
 from serving.flags.duty import DUTY_ROLES, PROCEDURE, acknowledge
+from serving.flags.duty_by_case import UrgentCase, UrgentFlag, UrgentPage, read_urgent
 from serving.flags.flags import word_flag
-from serving.flags.urgent_cases import UrgentCase, UrgentFlag, UrgentPage, read_urgent
 from serving.lists.sittings import current_sitting
 from serving.pages.list_words import ListWords, close_sentence, describe_span
 from serving.pages.rendering import render

@@ -13,13 +13,13 @@ from sqlalchemy import ColumnElement, Connection, Label, Table, and_, func, or_,
 from sqlalchemy.engine import Row, RowMapping
 
 from features.contract.arrays import NEVER
+from features.contract.kept_apart import is_kept_apart
 from features.contract.moments import parse_date
 from features.contract.tables import (
     CLOSING_KINDS,
     OPENING_KINDS,
     RESERVED_KINDS,
 )
-from features.contract.visibility import is_kept_apart
 from features.errors import CaselightError
 from serving.standing.states import CaseFacts, LatestDecision, NewRecord, Raising, Turn, is_shut
 from serving.store.database import Unit

@@ -1,8 +1,8 @@
 """What may be shown of a case's records, and which of them are in force: the one rule in SQL.
 
 A record of health, and one that an agency keeps to itself, is in no score, no flag and no count,
-and is shown to that agency alone. Rows at hand are judged by :mod:`features.contract.visibility`.
-Which cases a person may see is another matter: :mod:`serving.access.visibility`.
+and is shown to that agency alone. Rows at hand are judged by :mod:`features.contract.kept_apart`.
+Which cases a person may see is another matter: :mod:`serving.access.case_sight`.
 """
 
 from collections.abc import Collection

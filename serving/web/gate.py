@@ -13,8 +13,8 @@ from fastapi import Request
 from sqlalchemy import Connection, select
 from starlette.concurrency import run_in_threadpool
 
+from serving.access.case_sight import Sight, find_sight, make_hidden, may_see_case
 from serving.access.route_rules import RULES, RouteRule
-from serving.access.visibility import Sight, find_sight, make_hidden, may_see_case
 from serving.errors import ServiceError
 from serving.persons import MACHINE, Person, need_person
 from serving.service import service_of

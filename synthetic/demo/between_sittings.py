@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from features.contract.moments import to_datetime
+from serving.access.case_sight import find_sight
 from serving.access.seals import seal_case
-from serving.access.visibility import find_sight
 from serving.flags.duty import DutyItem, acknowledge, read_queue
 from serving.flags.first_reads import UnreadCase, read_unread, record_first_read
 from serving.scoring.rescoring import score_cases

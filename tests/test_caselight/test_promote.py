@@ -23,7 +23,7 @@ from serving.store.schema import audit_lines
 from serving.store.upgrading import upgrade
 from tests.test_serving.issuers import AUDIENCE, CLIENT, Issuer, run_issuer
 from tests.test_training.good_figures import make_good
-from training.registry.bundle_folder import POINTER
+from training.registry.promoted_bundles import POINTER
 
 ACCESS = """\
 version: 1

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from features.contract.tables import TABLES
-from features.intake.date_formats import CODES
+from features.intake.mapped_date_formats import CODES
 from scripts import contract_docs
 
 ALWAYS = {"version", "time_zone", "extract_at", "sources", "synthetic"}

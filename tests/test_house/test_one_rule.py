@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("features", "models", "training", "serving", "synthetic", "caselight", "scripts")
 CONSTANTS = {"HEALTH_SOURCE", "AGENCY_ONLY", "NOT_FOR_DISCLOSURE"}
-IN_COLUMNS = "features/contract/visibility.py"
+IN_COLUMNS = "features/contract/kept_apart.py"
 IN_SQL = "serving/store/record_conditions.py"
 # It reads codes, not text, and goes with the intake that it belongs to.
 IN_CODES = "features/engine/whole_units.py"

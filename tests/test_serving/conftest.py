@@ -37,7 +37,7 @@ from tests.test_serving.stores import (
     store,
     template,
 )
-from training.registry.bundle_folder import promote
+from training.registry.promoted_bundles import promote
 
 # Fixtures of a real store, which every room's tests may ask for.
 __all__ = [

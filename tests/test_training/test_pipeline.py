@@ -17,7 +17,7 @@ from models.run_figures.run import RunFigures
 from training.config import load_config
 from training.fitting.models import split_by_person
 from training.pipeline import check_dates, train
-from training.registry.bundle_folder import promote
+from training.registry.promoted_bundles import promote
 
 pytestmark = pytest.mark.long
 

@@ -17,11 +17,11 @@ from features.catalogue.declarations import (
     find_state,
 )
 from features.contract.arrays import NEVER, Float64, Int64
+from features.contract.kept_apart import is_kept_apart
 from features.contract.tables import (
     RESERVED_KINDS,
     VIEWS,
 )
-from features.contract.visibility import is_kept_apart
 from features.errors import ConfigError
 from features.history.assembly import assemble_history
 from features.history.columns import History

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from features.catalogue.declarations import DAY_US, Catalogue, FactType, Outcome, Selector
 from features.contract.arrays import Int64
+from features.contract.kept_apart import may_be_measured
 from features.contract.moments import format_moment
 from features.contract.rejects import no_rejects
 from features.contract.tables import (
@@ -24,7 +25,6 @@ from features.contract.tables import (
     Form,
     Table,
 )
-from features.contract.visibility import may_be_measured
 from features.engine.outcomes import horizon_end
 from features.history.assembly import assemble_history
 from features.history.columns import History

@@ -10,9 +10,9 @@ from starlette.datastructures import FormData
 
 from features.contract.moments import to_datetime
 from models.wording.sentences import say
+from serving.access.case_sight import Sight
 from serving.access.roles import DECIDERS, OPENERS
 from serving.access.seals import read_seal
-from serving.access.visibility import Sight
 from serving.decisions.case_news import CaseNews, find_case_news
 from serving.decisions.case_versions import write_tag
 from serving.decisions.case_view import describe_case

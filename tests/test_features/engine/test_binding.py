@@ -13,7 +13,7 @@ from numba.extending import is_jitted
 from features.compiled.cache import compiled_sources, kernels
 from features.contract.moments import parse_date
 from features.engine import plan as plans
-from features.engine.compilation import passes
+from features.engine.compiled_passes import passes
 from features.engine.measurement import compile_plan, measure
 from features.engine.warming import compile_engine
 from features.history.subsets import take_cases

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.contract.moments import UNREADABLE, parse_date, parse_moment
-from features.intake.moments import read_moments
+from features.intake.date_columns import read_moments
 
 ZONE = "Europe/London"
 PLAIN = st.datetimes().map(lambda moment: moment.isoformat(sep="T"))

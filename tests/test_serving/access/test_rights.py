@@ -11,9 +11,9 @@ from fastapi.routing import APIRoute
 from sqlalchemy import insert, select
 from starlette.testclient import TestClient
 
+from serving.access.case_sight import may_see_case
 from serving.access.route_rules import RULES, SCOPES
 from serving.access.seals import name_others, open_seal, seal_case
-from serving.access.visibility import may_see_case
 from serving.decisions.corrections import CorrectionIn, ask_correction
 from serving.errors import ServiceError
 from serving.persons import MACHINE, ROLES, Person

@@ -17,7 +17,7 @@ from serving.store.database import Store, make_key
 from serving.store.schema import list_places, scores, sittings, standings
 from serving.web.error_answers import install_handlers
 from tests.test_serving.scored import Scored, fill
-from training.registry.bundle_folder import promote
+from training.registry.promoted_bundles import promote
 
 DUTY = Person("Police Screener", "duty", "police")
 PERSON = DUTY.columns()

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from serving.flags.urgent_cases import CASES_PER_PAGE
+from serving.flags.duty_by_case import CASES_PER_PAGE
 from serving.lists.latest_incidents import MOST_INCIDENTS, read_latest_incidents
 from serving.pages.list_words import ListWords, close_sentence
 from serving.standing.standings import StandingRules

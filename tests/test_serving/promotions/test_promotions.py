@@ -12,15 +12,7 @@ from starlette.testclient import TestClient
 from features.contract.moments import format_moment
 from serving.api.promotions import router
 from serving.persons import MACHINE, ROLES, Person
-from serving.promotions.record import PromotionStep, find_figures, find_waiting, follow, read_steps
-from serving.promotions.rights import (
-    PromotionRefusedError,
-    need_approver,
-    need_proposer,
-    need_returner,
-    need_withdrawer,
-)
-from serving.promotions.steps import (
+from serving.promotions.approval import (
     MOST_LETTERS,
     ProposedBundle,
     Said,
@@ -32,12 +24,20 @@ from serving.promotions.steps import (
     roll_back,
     withdraw,
 )
+from serving.promotions.record import PromotionStep, find_figures, find_waiting, follow, read_steps
+from serving.promotions.rights import (
+    PromotionRefusedError,
+    need_approver,
+    need_proposer,
+    need_returner,
+    need_withdrawer,
+)
 from serving.scoring.model_in_use import Champion
 from serving.service import Service
 from serving.settings import Settings
 from serving.store.database import Store, Unit
 from serving.web.error_answers import install_handlers
-from training.registry.bundle_folder import promote
+from training.registry.promoted_bundles import promote
 
 ANNE = Person("SYN Anne", "data_scientist", "unit", "issuer|anne")
 BEN = Person("SYN Ben", "reviewer", "health", "issuer|ben")

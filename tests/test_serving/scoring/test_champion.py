@@ -10,7 +10,7 @@ from features.errors import ArtefactError
 from models.bundle.folder import load_bundle
 from serving.scoring import model_in_use as module
 from serving.scoring.model_in_use import Champion
-from training.registry.bundle_folder import promote
+from training.registry.promoted_bundles import promote
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from serving.worker.leases import give_back, take_lease
 from serving.worker.worker import LEASE, Worker, find_night, work_once
 from tests.test_serving.kept_contents import fill_once
 from tests.test_serving.scored import choose_cases, read_once
-from training.registry.bundle_folder import promote
+from training.registry.promoted_bundles import promote
 
 SIZE = 8
 PERSON = {"person": "Police Screener", "subject": "s", "role": "reviewer", "agency": "police"}

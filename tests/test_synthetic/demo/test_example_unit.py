@@ -12,7 +12,7 @@ from sqlalchemy import Table, func, select
 
 from features.contract.manifest import read_manifest
 from features.contract.moments import format_moment
-from serving.access.visibility import find_sight
+from serving.access.case_sight import find_sight
 from serving.app import open_service
 from serving.decisions.corrections import read_open_corrections
 from serving.explanations.replaying import replay_score

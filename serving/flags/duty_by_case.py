@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
 
-from serving.access.visibility import Sight
+from serving.access.case_sight import Sight
 from serving.flags.duty import Acknowledgement
 from serving.flags.flags import is_standing
 from serving.flags.named_records import NamedRecord, read_named_records

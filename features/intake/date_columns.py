@@ -103,7 +103,7 @@ def _read(column: pa.Array) -> _Written:
     texts = column.fill_null("") if column.null_count else column
     us = np.zeros(len(column), dtype=np.int64)
     form = np.zeros(len(column), dtype=np.int8)
-    kernels().read_dates(point_texts(texts), us, form)
+    kernels().read_iso_dates(point_texts(texts), us, form)
     return _Written(us, form, texts)
 
 
