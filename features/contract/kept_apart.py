@@ -38,6 +38,26 @@ def is_kept_apart(
     return (source == HEALTH_SOURCE) | (handling == AGENCY_ONLY)
 
 
+def is_shown_to(
+    source: "pd.Series[str]", handling: "pd.Series[str]", agency: str | None
+) -> "pd.Series[bool]":
+    """Return which records the people of an agency may see (ADR 20).
+
+    Parameters
+    ----------
+    source, handling
+        Columns of events.
+    agency
+        The agency; ``None`` for somebody of none.
+
+    Returns
+    -------
+    pandas.Series
+        True for what is not kept apart, and for what the agency itself keeps apart.
+    """
+    return ~is_kept_apart(source, handling) | (source == agency)
+
+
 def names_kept_apart(line: str) -> bool:
     """Return whether a line that is no row could hold a record that only some may see.
 

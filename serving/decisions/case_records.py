@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from features.catalogue.declarations import Catalogue, Measure
-from features.contract.kept_apart import is_kept_apart
+from features.contract.kept_apart import is_kept_apart, is_shown_to
 from features.contract.tables import RESERVED_KINDS, RETRACTED
 from features.intake.contract_folder import ContractFolder
 from features.intake.integrity import SUPERSEDED_AT
@@ -84,9 +84,8 @@ class RecordTeller:
         """
         events = _of_case(folder.frame("events"), case_key)
         apart = is_kept_apart(events["source"], events["handling"])
-        # What an agency keeps to itself is for its own people (ADR 20).
-        ours = apart & (events["source"] == agency)
-        told = [self._describe_event(row) for row in _list_rows(events[~apart | ours])]
+        shown = is_shown_to(events["source"], events["handling"], agency)
+        told = [self._describe_event(row) for row in _list_rows(events[shown])]
         told += [
             self._describe_fact(row)
             for row in _list_rows(_of_case(folder.frame("facts"), case_key))
@@ -95,7 +94,7 @@ class RecordTeller:
         links = links[~links["linked_case_id"].isin(list(hidden))]
         told += [self._describe_link(row) for row in _list_rows(links)]
         told.sort(key=lambda pair: pair[0], reverse=True)
-        return tuple(record for _, record in told), int(ours.sum())
+        return tuple(record for _, record in told), int((apart & shown).sum())
 
     def _describe_event(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
         until = row["occurred_until"]
