@@ -15,11 +15,12 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pandera.pandas import DataFrameSchema
 from starlette.testclient import TestClient
 
 from features.contract.moments import format_moment, parse_date
+from features.history.columns import History
 from features.history.open_cases import open_cases
+from features.intake.contract_folder import ContractFolder
 from models.ranking.order import rank_cases
 
 ZONE = "Europe/London"
@@ -256,7 +257,7 @@ def test_requests_leave_nothing_in_memory(client: TestClient, example: dict[str,
 
     def count_held() -> int:
         gc.collect()
-        return sum(isinstance(one, DataFrameSchema) for one in gc.get_objects())
+        return sum(isinstance(one, ContractFolder | History) for one in gc.get_objects())
 
     for _ in range(3):
         client.post("/v1/scores", json=example)
