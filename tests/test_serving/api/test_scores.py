@@ -253,7 +253,7 @@ def test_nothing_of_a_request_is_stored(
 
 
 def test_requests_leave_nothing_in_memory(client: TestClient, example: dict[str, Any]) -> None:
-    """The service holds no more schemas after thirty requests than after three."""
+    """The service holds no more histories after thirty requests than after three."""
 
     def count_held() -> int:
         gc.collect()
