@@ -63,6 +63,7 @@ def _widen(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
 
 
 def _check_spelling(word: str, info: ValidationInfo) -> str:
+    assert info.context is not None
     folded = fold(word)
     if info.context.folds_words and folded != word:
         remedy = f"write '{folded}'" if folded else "remove it"

@@ -200,7 +200,8 @@ def _count_unnamed(history: History, catalogue: Catalogue) -> dict[str, int]:
 def _list_selectors(catalogue: Catalogue) -> Iterator[Selector]:
     """Give every selector of a catalogue, in whichever section it stands."""
     cohort, bounded = catalogue.cohort, catalogue.bounded
-    expressions = [entry.expression for entry in (*catalogue.indicators, *catalogue.flags)]
+    expressions = [indicator.expression for indicator in catalogue.indicators]
+    expressions += [flag.expression for flag in catalogue.flags]
     expressions += [] if cohort.expression is None else [cohort.expression]
     found = [part for one in expressions for part in (one.of, one.among, one.since)]
     found += [outcome.of for outcome in catalogue.outcomes]

@@ -78,7 +78,7 @@ def test_a_bundle_keeps_a_word_that_no_record_can_match():
         ("of: {kind: threat}", "of: {actor: perpetrator}", 17, "write one of: subject"),
         ("of: {kind: threat}", "of: {kind: []}", 17, "empty list"),
         ("of: {kind: threat}", "of: {source: Police}", 17, "write 'police'"),
-        ("of: {kind: threat}", 'of: {channel: [phone, "e-mail "]}', 17, "write 'e-mail'"),
+        ("of: {kind: threat}", 'of: {channel: [phone, "e\\u00admail"]}', 17, "write 'email'"),
         ("of: {kind: threat}", 'of: {channel: "\\u200b"}', 17, "remove it"),
         ("of: {kind: conduct}, horizon", "of: {source: [police, CPS]}, horizon", 23, "write 'cps'"),
         ("within: 28d", "within: 28 fortnights", 18, "such as 28d"),
