@@ -204,9 +204,10 @@ def _take_case(
     read: ContractFolder, n_events: int, since_us: int, until_us: int
 ) -> dict[str, pd.DataFrame]:
     """Return the rows of one case, recorded within a time, that has the events of several."""
-    counts = read.events["case_id"].value_counts()
+    held = {name: read.frame(name) for name in ("cases", "events", "facts")}
+    counts = held["events"]["case_id"].value_counts()
     chosen = counts.index[: int(np.searchsorted(counts.cumsum(), N_EVENTS_SERVED)) + 1]
-    events = read.events[read.events["case_id"].isin(chosen)]
+    events = held["events"][held["events"]["case_id"].isin(chosen)]
     events = events[~events["kind"].isin(RESERVED_KINDS)].sort_values("recorded_at")
     # Over the whole time, so that some came between the two scores.
     events = events.iloc[np.linspace(0, len(events) - 1, n_events).astype(np.int64)]
@@ -215,9 +216,9 @@ def _take_case(
         for column in ("event_id", "incident_id", "supersedes")
     }
     frames = {
-        "cases": read.cases[read.cases["case_id"] == chosen[0]],
+        "cases": held["cases"][held["cases"]["case_id"] == chosen[0]],
         "events": events.assign(**names, case_id=chosen[0]),
-        "facts": read.facts[read.facts["case_id"] == chosen[0]],
+        "facts": held["facts"][held["facts"]["case_id"] == chosen[0]],
     }
     return {
         name: frame[(frame["recorded_at"] >= since_us) & (frame["recorded_at"] < until_us)][

@@ -43,7 +43,7 @@ def read_parquet(
             check_header(file, schema.names)
             number = 0
             for batch in opened.iter_batches(batch_size=rows_per_piece):
-                yield make_piece(file, batch, number + 1)
+                yield make_piece(file, batch, number + 1, words)
                 number += batch.num_rows
             if number == 0:
                 yield make_piece(file, pa.RecordBatch.from_pylist([], schema=schema), 1)
@@ -59,7 +59,7 @@ def _find_words(path: Path, words: Collection[str]) -> list[str]:
     return [field.name for field in schema if field.name in words and is_text(field.type)]
 
 
-def make_piece(file: str, batch: pa.RecordBatch, first: int) -> Piece:
+def make_piece(file: str, batch: pa.RecordBatch, first: int, words: Collection[str] = ()) -> Piece:
     """Make a piece of typed rows: plain columns, and apart the rows whose text is none.
 
     Parameters
@@ -70,6 +70,8 @@ def make_piece(file: str, batch: pa.RecordBatch, first: int) -> Piece:
         The rows as they came.
     first
         Number of the first row.
+    words
+        Columns that stay dictionaries of text where the batch holds them so.
 
     Returns
     -------
@@ -77,7 +79,10 @@ def make_piece(file: str, batch: pa.RecordBatch, first: int) -> Piece:
         Columns without run ends and views; text and bytes are ``large_string``, or a dictionary of
         it where the batch holds one.
     """
-    columns = [_keep_words(column) for column in batch.columns]
+    columns = [
+        _keep_words(column) if name in words else decode_cells(column)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
     codes = np.full(batch.num_rows, "", dtype=object)
     for place, column in enumerate(columns):
         if column.type in (TEXT, pa.large_binary()):

@@ -49,7 +49,8 @@ def load_once(folder: Path) -> Bundle:
 def choose_cases(folder: Path, test_date: int, size: int) -> list[str]:
     """Return cases of a unit that were open at a date, those with the most events first."""
     read = read_once(folder)
-    known = read.events[read.events["recorded_at"] < test_date]
+    events = read.frame("events")
+    known = events[events["recorded_at"] < test_date]
     shut = known["case_id"][known["kind"].isin(["closed", "merged"])]
     counts = known[~known["case_id"].isin(shut)]["case_id"].value_counts()
     return sorted(counts.index[:size])
@@ -83,7 +84,7 @@ def _read_keys(store: Store) -> dict[str, str]:
 def _take(read: Any, chosen: list[str], before_us: int) -> dict[str, pd.DataFrame]:
     frames = {}
     for name in ("cases", "events", "facts"):
-        frame = getattr(read, name)
+        frame = read.frame(name)
         kept = frame["case_id"].isin(chosen) & (frame["recorded_at"] < before_us)
         frames[name] = frame[kept][list(TABLES[name].column_names)].reset_index(drop=True)
     return frames

@@ -20,6 +20,7 @@ from features.contract.tables import (
     LINKS,
     RETRACTED,
     TABLES,
+    Column,
     Form,
     Table,
 )
@@ -138,16 +139,16 @@ def _make_piece(table: Table, frames: list[pd.DataFrame]) -> Piece:
     frame = pd.concat([f.astype(object) for f in frames], ignore_index=True)
     frame = frame.reindex(columns=list(table.column_names))
     frame[table.id_column] = [f"{_NAME}-{number}" for number in range(1, len(frame) + 1)]
-    for column in table.columns:
-        cells = frame[column.name]
-        if column.form in (Form.OCCURRED, Form.RECORDED) and column.required:
-            moments = pd.Series(cells.to_numpy(dtype="datetime64[us]"))
-            frame[column.name] = moments.dt.tz_localize("UTC")
-        else:
-            kind = "float64" if column.form is Form.NUMBER else "str"
-            frame[column.name] = pd.Series(cells.to_numpy(dtype=object), dtype=kind)
-    table_of = pa.Table.from_pandas(frame, preserve_index=False)
-    return Piece(_NAME, table_of, np.arange(1, len(frame) + 1, dtype=np.int64))
+    columns = {column.name: _write_cells(column, frame[column.name]) for column in table.columns}
+    return Piece(_NAME, pa.table(columns), np.arange(1, len(frame) + 1, dtype=np.int64))
+
+
+def _write_cells(column: Column, cells: "pd.Series[Any]") -> pa.Array:
+    if column.form in (Form.OCCURRED, Form.RECORDED) and column.required:
+        us = cells.to_numpy(dtype="datetime64[us]").astype(np.int64)
+        return pa.array(us).cast(pa.timestamp("us", tz="UTC"))
+    kind = pa.float64() if column.form is Form.NUMBER else pa.large_string()
+    return pa.array(cells.to_numpy(dtype=object), kind, from_pandas=True)
 
 
 def _redate(rows: pd.DataFrame, occurred_us: Int64, recorded_us: Int64) -> pd.DataFrame:

@@ -170,12 +170,13 @@ def report_monotonicity(
         cases = np.sort(random.choice(cases, most_cases, replace=False))
     known = keep_known(folder, as_of_us)
     tally = _Tally(bundle, tried)
+    held = known.frame("events")
+    events = dict(iter(held.groupby("case_id", sort=False)))
     for at in range(0, len(cases), _CASES_AT_ONCE):
         names = [str(name) for name in history.case_id[cases[at : at + _CASES_AT_ONCE]]]
-        events = dict(iter(known.events.groupby("case_id", sort=False)))
         additions = [
             plan_additions(
-                events.get(name, known.events[:0]),
+                events.get(name, held[:0]),
                 bundle.catalogue,
                 tried,
                 as_of_us,

@@ -265,7 +265,7 @@ def test_order_and_partition_change_nothing(tmp_path_factory, catalogue_of, data
     assert one.rejects.count_codes() == other.rejects.count_codes()
     assert (one.repeats, one.conflicts) == (other.repeats, other.conflicts)
     assert one.warnings == other.warnings
-    pd.testing.assert_frame_equal(_sorted(one.events), _sorted(other.events))
+    pd.testing.assert_frame_equal(_sorted(one.frame("events")), _sorted(other.frame("events")))
 
 
 def _sorted(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """Corrections: a request changes no record and no score, and shows what the score would be."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -160,7 +159,8 @@ def test_what_corrects_a_record_goes_with_it(
     key = key_of(store, "A")
     lesser, left_out = leave_out(folder_of(store, key), Doubted(key, "events", doubted))
     assert left_out == gone
-    standing = lesser.events[lesser.events["superseded_at"] > store.clock()]
+    standing = lesser.frame("events")
+    standing = standing[standing["superseded_at"] > store.clock()]
     assert sorted(standing["event_id"]) == in_force
 
 
@@ -206,8 +206,9 @@ def score_folder(
 ) -> list[float]:
     """Return a case's probabilities from the unit's own folder, without some of its events."""
     read = read_once(small_unit.folder)
-    gone = (read.events["case_id"] == case_id) & read.events["event_id"].isin(dropped)
-    history = assemble_history(dataclasses.replace(read, events=read.events[~gone]))
+    events = read.frame("events")
+    gone = (events["case_id"] == case_id) & events["event_id"].isin(dropped)
+    history = assemble_history(read.with_frames({"events": events[~gone]}))
     number = np.flatnonzero(history.case_id == case_id).astype(np.int64)
     advice = rank_cases(bundle, history, as_of_us, cases=number).advices[0]
     return [float(expit(one.log_odds)) for one in advice.estimates]

@@ -53,7 +53,7 @@ def some(small_unit: Any) -> dict[str, Any]:
 def take_cases(read: ContractFolder, chosen: list[str]) -> dict[str, Any]:
     tables = {}
     for name in ("cases", "events", "facts"):
-        frame = getattr(read, name)
+        frame = read.frame(name)
         columns = list(TABLES[name].column_names)
         tables[name] = frame[frame["case_id"].isin(chosen)][columns].reset_index(drop=True)
     return tables

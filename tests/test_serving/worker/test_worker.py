@@ -62,7 +62,7 @@ def add_cases(store: Store, small_unit: Any) -> None:
     chosen = choose_cases(small_unit.folder, read.manifest.extract_at_us, SIZE)
     frames = {}
     for name in ("cases", "events", "facts"):
-        frame = getattr(read, name)
+        frame = read.frame(name)
         kept = frame[frame["case_id"].isin(chosen)][list(TABLES[name].column_names)]
         frames[name] = kept.reset_index(drop=True)
     with store.writing() as writing:
