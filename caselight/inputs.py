@@ -10,6 +10,7 @@ from features.errors import ConfigError
 if TYPE_CHECKING:
     from features.catalogue.declarations import Catalogue
     from features.history.columns import History
+    from features.history.reading_rules import ReadingRules
     from features.intake.contract_folder import ContractFolder
 
 
@@ -66,7 +67,10 @@ def report_rejects(folder: "ContractFolder", path: Path) -> None:
 
 
 def report_unmeasured(
-    history: "History", catalogue: "Catalogue", as_of_us: int | None = None
+    history: "History",
+    catalogue: "Catalogue",
+    as_of_us: int | None = None,
+    rules: "ReadingRules | None" = None,
 ) -> None:
     """Say how many records nothing measures, and how many cases they would have kept open: a
     mistyped kind would lose a flag, a release worded otherwise never ends, a closed case is gone.
@@ -79,13 +83,18 @@ def report_unmeasured(
         Has a word for what is measured.
     as_of_us
         Moment of the list, microseconds UTC; the extract where absent.
+    rules
+        How records are read: those of a bundle; of what is new where absent.
     """
     from features.evidence.state_ends import count_unmatched
     from features.history.open_cases import count_known_since_closing
+    from features.history.reading_rules import CURRENT_RULES
     from features.history.vocabulary import count_unmeasured
     from training.cohorts.landmarks import work_kinds
 
-    told = count_unmeasured(history, catalogue) | count_unmatched(history, catalogue)
+    read_by = rules or CURRENT_RULES
+    told = count_unmeasured(history, catalogue, read_by)
+    told |= count_unmatched(history, catalogue, read_by)
     known_us = history.extract_at if as_of_us is None else as_of_us
     since = count_known_since_closing(history, known_us, work_kinds(catalogue))
     told[

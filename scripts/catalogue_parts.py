@@ -183,8 +183,8 @@ PARTS: Final = (
         "Several records of one incident count once.",
         {
             "kind": "kinds; each takes in all kinds below it",
-            "channel": "by which channel",
-            "source": "from which source",
+            "channel": "by which channel, in small letters",
+            "source": "from which source, in small letters",
             "view": f"whose view the record holds: {_LIST(VIEWS)}",
             "actor": f"who acted: {_LIST(ACTORS)}",
             "target": f"at whom it was aimed: {_LIST(TARGETS)}",

@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 
 from features.catalogue.declarations import Catalogue
 from features.contract.moments import format_moment
-from features.engine.measurement import ENGINE_VERSION
 from features.history.columns import History
 from models.bundle.folder import Bundle
 from models.run_figures.fitting import DatedBreak
@@ -166,7 +165,7 @@ def _describe(
     return RunFacts(
         catalogue=bundle.catalogue.name,
         catalogue_digest=bundle.catalogue.digest,
-        engine_version=ENGINE_VERSION,
+        engine_version=bundle.engine_version,
         extract_at=format_moment(history.extract_at, history.time_zone),
         n_cases=len(history),
         n_events=len(history.events),

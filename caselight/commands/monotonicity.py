@@ -55,9 +55,9 @@ def monotonicity(
     dates = parse_dates(as_of, loaded.history, "--as-of")
     if len(dates) != 1:
         raise ConfigError("--as-of takes one date here")
-    report_unmeasured(loaded.history, model.catalogue, dates[0])
+    report_unmeasured(loaded.history, model.catalogue, dates[0], model.rules)
     say("trying the catalogue on random histories")
-    reversals = find_reversals(model.catalogue, named, seed=seed)
+    reversals = find_reversals(model.catalogue, named, seed=seed, rules=model.rules)
     say("trying the model on open cases")
     report = report_monotonicity(model, loaded.folder, dates[0], named, most_cases=cases, seed=seed)
     shown = format_moment(dates[0], loaded.history.time_zone)

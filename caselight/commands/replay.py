@@ -90,14 +90,14 @@ def _load(models: Path, bundle_id: str) -> "Bundle":
 
 def _print(found: "Replay", bundle: "Bundle", unit: "Unit") -> None:
     from features.contract.moments import format_moment
-    from features.engine.measurement import ENGINE_VERSION
     from models.explanations.plain_text import render_case
 
     score = found.score
     print(f"score {score.key} as of {format_moment(score.as_of_us, unit.time_zone)}")
     print(f"bundle {bundle.id}, catalogue {bundle.catalogue.name} {bundle.catalogue.digest}")
     print(
-        f"engine {score.engine_version} then, {ENGINE_VERSION} now; processor {_name_processor()}"
+        f"engine {score.engine_version} then, {bundle.engine_version} now; "
+        f"processor {_name_processor()}"
     )
     print(_VERDICTS[found.verdict])
     for one in found.differences:

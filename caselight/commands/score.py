@@ -32,7 +32,7 @@ def score(
     dates = parse_dates(as_of, history, "--as-of")
     if len(dates) != 1:
         raise ConfigError("--as-of takes one date here")
-    report_unmeasured(history, model.catalogue, dates[0])
+    report_unmeasured(history, model.catalogue, dates[0], model.rules)
     ranked = rank_cases(model, history, dates[0], top=top)
     print(describe_list(ranked))
     if out is not None:

@@ -62,7 +62,9 @@ def measure_in_folder(
 
     history, config = load(folder).history, load_config()
     as_of_us = history.extract_at
-    open_now = take_cases(history, cohort_cases(history, candidate.catalogue, as_of_us))
+    open_now = take_cases(
+        history, cohort_cases(history, candidate.catalogue, as_of_us, candidate.rules)
+    )
     before = _prioritise(champion, open_now, as_of_us)
     after = _prioritise(candidate, open_now, as_of_us)
     listed, shown = _compare_lists(before, after, capacity)

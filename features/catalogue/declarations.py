@@ -22,6 +22,7 @@ from pydantic import (
 from features.catalogue.durations import Duration, Window, parse_horizon
 from features.catalogue.names import (
     Fact,
+    FoldedWord,
     Harm,
     IndicatorName,
     ModelName,
@@ -206,8 +207,8 @@ class Selector(
     """
 
     kind: UsedKinds = ()
-    channel: Several[Text] = ()
-    source: Several[Text] = ()
+    channel: Several[FoldedWord] = ()
+    source: Several[FoldedWord] = ()
     view: Several[Annotated[Text, one_of(VIEWS)]] = ()
     actor: Several[Annotated[Text, one_of(ACTORS)]] = ("subject", "proxy")
     target: Several[Annotated[Text, one_of(TARGETS)]] = ()

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +47,7 @@ def load_catalogue(name_or_path: str | Path) -> Catalogue:
     return parse_catalogue(read_content(path, absent), path.name)
 
 
-def parse_catalogue(content: bytes, name: str) -> Catalogue:
+def parse_catalogue(content: bytes, name: str, *, of_bundle: bool = False) -> Catalogue:
     """Read a catalogue from its bytes, families and defaults written out first.
 
     Parameters
@@ -56,6 +56,9 @@ def parse_catalogue(content: bytes, name: str) -> Catalogue:
         The YAML file, UTF-8.
     name
         The file's name for messages.
+    of_bundle
+        Whether a model was trained with it: it is then read as it is, and a word that no record
+        can match is no problem.
 
     Raises
     ------
@@ -68,14 +71,15 @@ def parse_catalogue(content: bytes, name: str) -> Catalogue:
         With its text, and the SHA-256 of that text as its digest.
     """
     root, text = parse_yaml(content, name), content.decode("utf-8-sig")
+    read_context = partial(read_vocabulary, folds_words=not of_bundle)
     long = None
     if not is_long(root):
         long = write_long_form(text, root, name, _read_words(root, name))
     if long is None:
-        catalogue = read_node(root, name, Catalogue, read_vocabulary)
+        catalogue = read_node(root, name, Catalogue, read_context)
         return replace(catalogue, digest=_hash(text), text=text)
     try:
-        catalogue = read_yaml(long.text.encode(), name, Catalogue, read_vocabulary)
+        catalogue = read_yaml(long.text.encode(), name, Catalogue, read_context)
     except CatalogueError as error:
         raise CatalogueError(name, long.locate(error.problems)) from None
     if long.problems:
@@ -104,11 +108,13 @@ class FieldVocabulary:
 
     A name counts as declared whatever else is wrong with its entry, so that one mistake is told
     once. ``tree`` holds each kind by its path in the file; a kind that stands twice is there twice.
+    ``folds_words`` says whether a selector's word must stand in the one spelling of records.
     """
 
     tree: tuple[tuple[YamlPath, Kind], ...]
     questions: Mapping[str, str]
     names: Mapping[str, tuple[tuple[YamlPath, str], ...]]
+    folds_words: bool = True
 
     @cached_property
     def kinds(self) -> dict[str, Kind]:
@@ -193,7 +199,7 @@ class FieldVocabulary:
             )
 
 
-def read_vocabulary(data: Plain) -> FieldVocabulary:
+def read_vocabulary(data: Plain, *, folds_words: bool = True) -> FieldVocabulary:
     """Take the declared names from a catalogue's plain data, whatever is wrong with it."""
     root = _section(data)
     ladder = _section(root.get("priority", {})).get("ladder", [])
@@ -206,6 +212,7 @@ def read_vocabulary(data: Plain) -> FieldVocabulary:
         },
         names={name: tuple(_walk_names(items, name)) for name, items in lists.items()}
         | {"ladder": tuple(_walk_names(ladder, "ladder"))},
+        folds_words=folds_words,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, ValidationInfo
 
+from features.contract.spelling import fold
 from features.contract.tables import RESERVED_KINDS
 from features.contract.yaml_file import Several, Text
 
@@ -61,6 +62,18 @@ def _widen(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     return tuple(dict.fromkeys(kind for name in names for kind in info.context.widen(name)))
 
 
+def _check_spelling(word: str, info: ValidationInfo) -> str:
+    assert info.context is not None
+    folded = fold(word)
+    if info.context.folds_words and folded != word:
+        remedy = f"write '{folded}'" if folded else "remove it"
+        raise ValueError(
+            "no record can match this: records are read in small letters, without blanks around "
+            f"and without letters that nobody sees; {remedy}"
+        )
+    return word
+
+
 Name = Annotated[Text, AfterValidator(_check_name)]
 ModelName = Annotated[Name, AfterValidator(_check_unprotected)]
 NewKind = Annotated[Name, AfterValidator(_check_unreserved)]
@@ -72,6 +85,8 @@ UsedKind = Annotated[
         RESERVED_KINDS,
     ),
 ]
+FoldedWord = Annotated[Text, AfterValidator(_check_spelling)]
+"""A word of a column whose words are read in one spelling."""
 UsedKinds = Annotated[Several[UsedKind], AfterValidator(_widen)]
 State = Annotated[
     Text, _declared("states", "names a state that no kind starts; give a kind 'starts'")

@@ -14,7 +14,7 @@ from features.catalogue.declarations import FactType
 from features.contract.arrays import MISSING, Float64, Int32, Int64
 from features.engine.plan import NONE, VIA, Matches, Plan, list_matches
 from features.history.columns import CODED_COLUMNS, Coded, Facts, History
-from features.history.vocabulary import latest_answer, read_answer
+from features.history.vocabulary import cannot_be, read_answer
 
 _COLUMNS: Final = (*CODED_COLUMNS, VIA)
 
@@ -28,7 +28,7 @@ class EventArrays(NamedTuple):
     each has whose values are counted. The signature of an event adds up, for every ``column``,
     ``classes[class_start + code]``; it is in ``signature`` instead where a plan has too many
     to list. ``state`` and ``edge`` say for each kind which state it touches, and 1 for a start or 2
-    for an end; their last place is that of no kind.
+    for an end; their last place is that of no kind. ``pairs_loose_ends`` is the plan's rule.
     """
 
     pointer: Int64
@@ -49,6 +49,7 @@ class EventArrays(NamedTuple):
     matched: Int32
     state: Int32
     edge: Int32
+    pairs_loose_ends: bool
 
 
 class FactColumns(NamedTuple):
@@ -108,6 +109,7 @@ def bind(plan: Plan, history: History) -> Binding:
             matched=matches.selectors,
             state=_int32([state for state, _ in edges]),
             edge=_int32([edge for _, edge in edges]),
+            pairs_loose_ends=plan.rules.pairs_loose_ends,
         ),
         facts=_bind_facts(plan, history.facts, history.time_zone),
     )
@@ -168,19 +170,21 @@ def _bind_facts(plan: Plan, facts: Facts, time_zone: str) -> FactColumns:
         superseded_at=facts.superseded_at,
         name=facts.name.codes,
         asked=facts.asked,
-        value=_leave_out_late(plan, facts, code, answers),
+        value=_leave_out_impossible(plan, facts, code, answers),
         code=code,
         answers=answers,
     )
 
 
-def _leave_out_late(plan: Plan, facts: Facts, code: Int32, answers: Float64) -> Int32:
-    """Return the codes of the answers, without dates too late for their record to be meant."""
+def _leave_out_impossible(plan: Plan, facts: Facts, code: Int32, answers: Float64) -> Int32:
+    """Return the codes of the answers, where the rules say so without dates that cannot be."""
     value = facts.value.codes
+    if not plan.rules.drops_impossible_answers:
+        return value
     for fact, (_, kind) in enumerate(plan.facts):
         if kind is FactType.DATE and code[fact] != NONE:
-            late = answers[fact, value] > latest_answer(facts.recorded_at)
-            value = np.where(late & (facts.name.codes == code[fact]), np.int32(MISSING), value)
+            wrong = cannot_be(answers[fact, value], facts.recorded_at)
+            value = np.where(wrong & (facts.name.codes == code[fact]), np.int32(MISSING), value)
     return value
 
 

@@ -17,11 +17,10 @@ from features.engine.binding import Binding, bind
 from features.engine.compiled_passes import passes
 from features.engine.plan import Plan, compile_expressions, compile_plan
 from features.history.columns import History
+from features.history.reading_rules import ENGINE_VERSION
 
 __all__ = ["ENGINE_VERSION", "Matrix", "Queries", "compile_expressions", "compile_plan", "measure"]
 
-ENGINE_VERSION: Final = "1"
-"""Changes whenever any indicator's value could."""
 _ROWS_PER_TASK: Final = 2_048
 
 

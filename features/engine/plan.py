@@ -21,6 +21,7 @@ from features.catalogue.declarations import (
 )
 from features.contract.arrays import Float64, Int32, Int64
 from features.history.columns import CODED_COLUMNS
+from features.history.reading_rules import CURRENT_RULES, ReadingRules
 
 NONE: Final = -1
 VIA: Final = "via"
@@ -174,6 +175,8 @@ class Plan:
         Distinct lengths of windows, microseconds.
     ops, selector_arrays, fact_arrays
         The numbers.
+    rules
+        How records are read.
     """
 
     columns: tuple[str, ...]
@@ -189,6 +192,7 @@ class Plan:
     ops: OpArrays
     selector_arrays: SelectorArrays
     fact_arrays: FactArrays
+    rules: ReadingRules
 
 
 @dataclass(frozen=True)
@@ -202,16 +206,37 @@ class NamedExpression:
 _List = tuple[Selector, str | None]
 
 
-def compile_plan(catalogue: Catalogue) -> Plan:
+def compile_plan(catalogue: Catalogue, rules: ReadingRules = CURRENT_RULES) -> Plan:
     """Compile a catalogue's indicators, in catalogue order."""
     return compile_expressions(
         catalogue,
         [NamedExpression(entry.columns, entry.expression) for entry in catalogue.indicators],
+        rules,
     )
 
 
-def compile_expressions(catalogue: Catalogue, expressions: Sequence[NamedExpression]) -> Plan:
-    """Compile any expressions in a catalogue's vocabulary."""
+def compile_expressions(
+    catalogue: Catalogue,
+    expressions: Sequence[NamedExpression],
+    rules: ReadingRules = CURRENT_RULES,
+) -> Plan:
+    """Compile any expressions in a catalogue's vocabulary.
+
+    Parameters
+    ----------
+    catalogue
+        Declares the kinds, states and facts that the expressions name.
+    expressions
+        What is measured.
+    rules
+        How records are read: those of the engine that a model was trained by; of the current one
+        where nothing was.
+
+    Returns
+    -------
+    Plan
+        One column for each name of an expression, in their order.
+    """
     columns = tuple(name for entry in expressions for name in entry.columns)
     position = {name: number for number, name in enumerate(columns)}
     of_events = [e for e in expressions if e.expression.measure is not Measure.LAST_FACT]
@@ -253,6 +278,7 @@ def compile_expressions(catalogue: Catalogue, expressions: Sequence[NamedExpress
                 dtype=np.bool_,
             ),
         ),
+        rules=rules,
     )
 
 

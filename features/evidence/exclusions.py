@@ -23,6 +23,7 @@ from features.errors import ConfigError
 from features.evidence.records_behind import CaseMoment, Mask, records_of, state_intervals
 from features.history.columns import Coded, History
 from features.history.in_force import next_versions
+from features.history.reading_rules import CURRENT_RULES, ReadingRules
 
 _ABSENT: Final = np.iinfo(np.int64).min
 _ANYTHING: Final = Selector(actor=())
@@ -222,6 +223,7 @@ def explain_indicator(
     case: int,
     as_of_us: int,
     name: str,
+    rules: ReadingRules = CURRENT_RULES,
 ) -> Explanation:
     """Explain an indicator's value by every record of the case.
 
@@ -235,6 +237,8 @@ def explain_indicator(
         The moment, microseconds UTC, exclusive on both clocks.
     name
         Name of an indicator. A fact's is explained by the case's facts, any other by its events.
+    rules
+        How records are read.
 
     Returns
     -------
@@ -247,12 +251,12 @@ def explain_indicator(
         If the catalogue has no such indicator.
     """
     indicator = find_indicator(catalogue, name)
-    moment = CaseMoment(history, catalogue, case, as_of_us)
+    moment = CaseMoment(history, catalogue, case, as_of_us, rules)
     plan = compile_expressions(
-        catalogue, [NamedExpression(indicator.columns, indicator.expression)]
+        catalogue, [NamedExpression(indicator.columns, indicator.expression)], rules
     )
     value = measure(history, plan, as_of_us, np.array([case]), threads=1).values[0, 0]
-    keys = set(records_of(history, catalogue, case, as_of_us, indicator.expression))
+    keys = set(records_of(history, catalogue, case, as_of_us, indicator.expression, rules))
     if indicator.expression.measure is Measure.LAST_FACT:
         behind, left_out = _sort_facts(moment, indicator.expression, keys)
     else:

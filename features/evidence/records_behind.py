@@ -18,6 +18,7 @@ from features.engine.plan import state_kinds
 from features.evidence.state_ends import StateEdge, match_ends
 from features.history.columns import CODED_COLUMNS, History
 from features.history.in_force import in_force
+from features.history.reading_rules import CURRENT_RULES, ReadingRules
 
 Mask = npt.NDArray[np.bool_]
 _ABSENT: Final = np.iinfo(np.int64).min
@@ -31,6 +32,7 @@ class CaseMoment:
     catalogue: Catalogue
     case: int
     as_of_us: int
+    rules: ReadingRules = CURRENT_RULES
 
     @property
     def rows(self) -> slice:
@@ -82,7 +84,12 @@ def _condition(selector: Selector, name: str) -> Callable[[str], bool] | None:
 
 
 def records_behind(
-    history: History, catalogue: Catalogue, case: int, as_of_us: int, indicator: str
+    history: History,
+    catalogue: Catalogue,
+    case: int,
+    as_of_us: int,
+    indicator: str,
+    rules: ReadingRules = CURRENT_RULES,
 ) -> tuple[str, ...]:
     """Return the keys of the records that made an indicator's value, in time order.
 
@@ -96,6 +103,8 @@ def records_behind(
         The moment, microseconds UTC, exclusive on both clocks.
     indicator
         Name of an indicator.
+    rules
+        How records are read: as where the value was measured.
 
     Returns
     -------
@@ -109,12 +118,17 @@ def records_behind(
     """
     for entry in catalogue.indicators:
         if entry.name == indicator:
-            return records_of(history, catalogue, case, as_of_us, entry.expression)
+            return records_of(history, catalogue, case, as_of_us, entry.expression, rules)
     raise KeyError("the catalogue has no such indicator")
 
 
 def records_of(
-    history: History, catalogue: Catalogue, case: int, as_of_us: int, expression: Expression
+    history: History,
+    catalogue: Catalogue,
+    case: int,
+    as_of_us: int,
+    expression: Expression,
+    rules: ReadingRules = CURRENT_RULES,
 ) -> tuple[str, ...]:
     """Return the keys of the records that made an expression's value, in time order.
 
@@ -128,13 +142,15 @@ def records_of(
         The moment, microseconds UTC, exclusive on both clocks.
     expression
         What is measured.
+    rules
+        How records are read: as where the value was measured.
 
     Returns
     -------
     tuple of str
         Event identifiers, or the fact's; empty where there is nothing on record.
     """
-    moment = CaseMoment(history, catalogue, case, as_of_us)
+    moment = CaseMoment(history, catalogue, case, as_of_us, rules)
     if expression.measure is Measure.LAST_FACT:
         return _fact_behind(moment, str(expression.fact))
     behind = _events_behind(moment, expression)
@@ -274,7 +290,7 @@ def state_intervals(moment: CaseMoment, state: str) -> tuple[Interval, ...]:
     closes it only if nothing was open before. Intervals may overlap; a state is their union.
     """
     edges = _state_records(moment, state)
-    ended = match_ends(edges).detail
+    ended = match_ends(edges, moment.rules).detail
     at = moment.history.events.occurred_at[moment.rows]
     found: list[Interval] = []
     for detail in sorted({edge.detail for edge in edges if edge.starts}):

@@ -3,6 +3,8 @@
 An end ends the start of the same detail. Exports name the prison or the order once, so an end that
 finds nothing of its own detail ends the only one that is open, where one of the two has no detail.
 Where both name one, and not the same, they may be two stays: nothing is guessed, and it is told.
+The first engine paired no such ends, and models trained by it go on without
+(:mod:`features.history.reading_rules`).
 """
 
 from collections import Counter
@@ -18,6 +20,7 @@ from features.contract.arrays import MISSING
 from features.engine.plan import state_kinds
 from features.history.columns import History
 from features.history.in_force import in_force
+from features.history.reading_rules import CURRENT_RULES, ReadingRules
 
 _WAYS: Final = ("starts", "ends")
 
@@ -63,13 +66,15 @@ class MatchedEnds:
     still_open: int
 
 
-def match_ends(edges: Sequence[StateEdge]) -> MatchedEnds:
+def match_ends(edges: Sequence[StateEdge], rules: ReadingRules = CURRENT_RULES) -> MatchedEnds:
     """Match the ends of one state of one case with its starts, as the engine does.
 
     Parameters
     ----------
     edges
         The state's records in force, earliest first.
+    rules
+        How records are read.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def match_ends(edges: Sequence[StateEdge]) -> MatchedEnds:
         ending = {edge.detail for edge in here if not edge.starts}
         # An end closes what was open before this moment; only where nothing was, a start of now.
         only = still_open or starting - ending
-        loose = ending - still_open - starting
+        loose = ending - still_open - starting if rules.pairs_loose_ends else set()
         ends = {own: one for own in loose if (one := _find_only(only, own)) is not None}
         waiting.update(edge.detail for edge in here if edge.starts)
         for edge in here:
@@ -109,7 +114,9 @@ def _find_only(details: set[int], own: int) -> int | None:
     return only if MISSING in (only, own) else None
 
 
-def count_unmatched(history: History, catalogue: Catalogue) -> dict[str, int]:
+def count_unmatched(
+    history: History, catalogue: Catalogue, rules: ReadingRules = CURRENT_RULES
+) -> dict[str, int]:
     """Return in words which ends and starts of states are left without the other, with how many
     there are by what is known at the extract.
 
@@ -122,6 +129,8 @@ def count_unmatched(history: History, catalogue: Catalogue) -> dict[str, int]:
         The cases.
     catalogue
         Names the kinds that start and end states.
+    rules
+        How records are read.
 
     Returns
     -------
@@ -130,7 +139,7 @@ def count_unmatched(history: History, catalogue: Catalogue) -> dict[str, int]:
     """
     counts: dict[str, int] = {}
     for state in catalogue.states:
-        matched = [match_ends(edges) for edges in _list_edges(history, catalogue, state)]
+        matched = [match_ends(edges, rules) for edges in _list_edges(history, catalogue, state)]
         n_ends = sum(len(one.detail) for one in matched)
         n_unmatched = sum(len(one.unmatched) for one in matched)
         counts[

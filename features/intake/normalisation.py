@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.contract.arrays import Bools, Int64
-from features.contract.moments import EARLIEST_US
+from features.contract.moments import EARLIEST_US, LATEST_AHEAD_US
 from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import Column, Form, Table
 from features.errors import DataContractError
@@ -20,8 +20,6 @@ from features.intake.date_columns import DAY_US
 from features.intake.pieces import Piece
 from features.intake.reading import CellProblem, ReadColumn, absent_column, read_column
 
-LATEST_AHEAD_US: Final = 20 * 366 * DAY_US
-"""A known release date may lie ahead, as far as a long sentence."""
 ROW, FILE = "_row", "_file"
 PLACES: Final = (FILE, ROW)
 """Columns that say where a normalised row came from, beside the contract's own."""

@@ -33,6 +33,7 @@ from features.contract.json_text import read_json
 from features.engine.measurement import ENGINE_VERSION, compile_plan
 from features.engine.plan import Plan
 from features.errors import ArtefactError
+from features.history.reading_rules import ENGINES, ReadingRules
 from models.bundle.baselines import RfsBaseline
 from models.bundle.boosted_trees import OutcomeModel
 from models.bundle.calibration import Calibration
@@ -89,6 +90,8 @@ class Bundle:
         First moment at which it would have been used; it learnt only from what was recorded before.
     familiarity
         What thin and strange files are; ``None`` where it was not learnt.
+    engine_version
+        The engine that it was trained by, one of ``ENGINES``; it is measured by no other.
     """
 
     id: str
@@ -98,6 +101,12 @@ class Bundle:
     reference: Reference
     trained_for_us: int
     familiarity: Familiarity | None = None
+    engine_version: str = ENGINE_VERSION
+
+    @property
+    def rules(self) -> ReadingRules:
+        """How records are read for it."""
+        return ENGINES[self.engine_version]
 
     @functools.cached_property
     def encoding(self) -> Encoding:
@@ -107,17 +116,17 @@ class Bundle:
     @functools.cached_property
     def plan(self) -> Plan:
         """What the engine measures for the catalogue's indicators."""
-        return compile_plan(self.catalogue)
+        return compile_plan(self.catalogue, self.rules)
 
     @functools.cached_property
     def flags_plan(self) -> Plan:
         """What the engine measures for the catalogue's flags."""
-        return compile_flags(self.catalogue)
+        return compile_flags(self.catalogue, self.rules)
 
     @functools.cached_property
     def cohort_plan(self) -> Plan | None:
         """What it measures for the catalogue's cohort; ``None`` where that is every open case."""
-        return compile_cohort(self.catalogue)
+        return compile_cohort(self.catalogue, self.rules)
 
 
 def make_reference(values: Float64) -> Reference:
@@ -221,12 +230,14 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     manifest = _parse(manifest_bytes)
     if manifest.get("format") != FORMAT:
         raise ArtefactError(f"the bundle is not of format {FORMAT}; {_REMEDY}")
-    # Another engine measures other values than those that the model learnt from.
-    if manifest.get("engine_version") != ENGINE_VERSION:
-        raise ArtefactError(f"the bundle is of another engine than {ENGINE_VERSION}; train again")
+    # An engine that is not known measures other values than those that the model learnt from.
+    engine_version = manifest.get("engine_version")
+    if not isinstance(engine_version, str) or engine_version not in ENGINES:
+        known = " and ".join(ENGINES)
+        raise ArtefactError(f"the bundle is of another engine than {known}; train again")
     contents = _read_files(path, manifest.get("files"))
     try:
-        catalogue = parse_catalogue(contents["catalogue.yaml"], "catalogue.yaml")
+        catalogue = parse_catalogue(contents["catalogue.yaml"], "catalogue.yaml", of_bundle=True)
         if catalogue.digest != manifest["catalogue_digest"]:
             raise ArtefactError(f"the bundle's catalogue is another one; {_REMEDY}")
         return Bundle(
@@ -237,6 +248,7 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
             reference=_read_reference(_parse(contents["reference.json"])),
             trained_for_us=int(manifest["trained_for_us"]),
             familiarity=_read_familiarity(contents, catalogue),
+            engine_version=engine_version,
         )
     except (KeyError, TypeError, ValueError):
         raise ArtefactError(f"the bundle's files do not fit together; {_REMEDY}") from None

@@ -147,7 +147,7 @@ def explain_incidents(
         If an outcome has no model.
     """
     names = tuple(bundle.outcomes if outcomes is None else outcomes)
-    found = find_units(CaseMoment(history, bundle.catalogue, case, as_of_us))
+    found = find_units(CaseMoment(history, bundle.catalogue, case, as_of_us, bundle.rules))
     lattice = _Lattice(bundle, history, case, as_of_us, found)
     n_units = len(found.units)
     first = lattice.worth(_first_sets(n_units), names)

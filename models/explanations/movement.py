@@ -6,7 +6,8 @@ real engine, so that the shares add up to the change of the served log-odds.
 
 Where time stands as it was and new records count, these count as if they had happened and come in
 just before the earlier moment, in their own order. Where the model reads another catalogue than its
-own, an indicator that the other does not have is missing.
+own, an indicator that the other does not have is missing. A catalogue is measured by the engine of
+its bundle, so that what another engine moves is part of that switch.
 """
 
 import dataclasses

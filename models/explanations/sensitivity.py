@@ -91,7 +91,7 @@ def find_sensitivity(bundle: Bundle, history: History, case: int, as_of_us: int)
 def _find_disputes(
     bundle: Bundle, history: History, case: int, as_of_us: int
 ) -> tuple[Dispute, ...]:
-    moment = CaseMoment(history, bundle.catalogue, case, as_of_us)
+    moment = CaseMoment(history, bundle.catalogue, case, as_of_us, bundle.rules)
     found = find_units(moment)
     disputed = [n for n, rows in enumerate(found.rows) if _differ(moment, rows)]
     kept = [_views(moment, found.rows[n]) for n in disputed]
@@ -175,7 +175,9 @@ def _first_to_leave(
 ) -> tuple[int, str] | None:
     """Return when the first record within the period occurred, and its key."""
     rows = history.events_of(case)
-    behind = set(records_behind(history, bundle.catalogue, case, as_of_us, indicator.name))
+    behind = set(
+        records_behind(history, bundle.catalogue, case, as_of_us, indicator.name, bundle.rules)
+    )
     start = as_of_us - (indicator.expression.within_us or 0)
     inside = [
         (int(at), str(key))

@@ -12,12 +12,13 @@ from scipy.special import expit
 
 from features.catalogue.declarations import Catalogue, Flag
 from features.contract.arrays import MISSING, Float64, Int64
-from features.engine.measurement import ENGINE_VERSION, measure
+from features.engine.measurement import measure
 from features.engine.plan import Plan
 from features.evidence.records_behind import records_of
 from features.history.columns import History
 from features.history.extent import count_known_records
 from features.history.open_cases import open_cases
+from features.history.reading_rules import CURRENT_RULES, ReadingRules
 from features.history.subsets import end_state, take_cases
 from models.bundle.contributions import explain
 from models.bundle.folder import Bundle
@@ -54,7 +55,9 @@ class RankedCases:
     leading: tuple[str, ...]
 
 
-def cohort_cases(history: History, catalogue: Catalogue, as_of_us: int) -> Int64:
+def cohort_cases(
+    history: History, catalogue: Catalogue, as_of_us: int, rules: ReadingRules = CURRENT_RULES
+) -> Int64:
     """Return the cases open at ``as_of_us`` that the catalogue's cohort takes in, ascending.
 
     Parameters
@@ -63,13 +66,15 @@ def cohort_cases(history: History, catalogue: Catalogue, as_of_us: int) -> Int64
         Case histories, and what is measured of them.
     as_of_us
         The moment, microseconds UTC, exclusive on both clocks.
+    rules
+        How records are read.
 
     Returns
     -------
     Int64
         Numbers of the cases in the history.
     """
-    return _take_cohort(history, catalogue, compile_cohort(catalogue), as_of_us)
+    return _take_cohort(history, catalogue, compile_cohort(catalogue, rules), as_of_us)
 
 
 def _take_cohort(history: History, catalogue: Catalogue, plan: Plan | None, as_of_us: int) -> Int64:
@@ -129,7 +134,7 @@ class Ranking:
             bundle_id=self.bundle.id,
             catalogue_name=catalogue.name,
             catalogue_digest=catalogue.digest,
-            engine_version=ENGINE_VERSION,
+            engine_version=self.bundle.engine_version,
             as_of_us=self.as_of_us,
             known_until_us=min(self.as_of_us, self.history.extract_at),
             time_zone=self.history.time_zone,
@@ -275,6 +280,7 @@ def _explain_all(ranking: Ranking, places: Sequence[int]) -> list[Explained]:
                 share,
                 standing.values[place],
                 bundle.reference,
+                bundle.rules,
             )
     return [explained[place] for place in places]
 
@@ -314,7 +320,7 @@ def _raise_flags(ranking: Ranking, cases: Int64) -> list[tuple[RaisedFlag, ...]]
     place = {flag.name: number for number, flag in enumerate(catalogue.flags)}
     return [
         tuple(
-            _flag(flag, history, catalogue, int(case), as_of_us)
+            _flag(flag, bundle, history, int(case), as_of_us)
             for flag in ordered
             if raised[row, place[flag.name]]
         )
@@ -322,10 +328,8 @@ def _raise_flags(ranking: Ranking, cases: Int64) -> list[tuple[RaisedFlag, ...]]
     ]
 
 
-def _flag(
-    flag: Flag, history: History, catalogue: Catalogue, case: int, as_of_us: int
-) -> RaisedFlag:
-    keys = records_of(history, catalogue, case, as_of_us, flag.expression)
+def _flag(flag: Flag, bundle: Bundle, history: History, case: int, as_of_us: int) -> RaisedFlag:
+    keys = records_of(history, bundle.catalogue, case, as_of_us, flag.expression, bundle.rules)
     return RaisedFlag(flag.name, flag.urgent, flag.wording, keys)
 
 

@@ -9,6 +9,7 @@ from features.catalogue.declarations import Catalogue, Direction, Indicator, Mea
 from features.contract.arrays import Float64
 from features.evidence.records_behind import records_behind
 from features.history.columns import History
+from features.history.reading_rules import CURRENT_RULES, ReadingRules
 from models.bundle.folder import Reference
 from models.ranking.advice import Reason, Unknown
 from models.wording.sentences import describe_value, say, show_value
@@ -90,6 +91,7 @@ def describe_reasons(
     contribution: Float64,
     values: Float64,
     reference: Reference | None = None,
+    rules: ReadingRules = CURRENT_RULES,
 ) -> Explained:
     """Put one case's contributions into words, largest first.
 
@@ -101,6 +103,8 @@ def describe_reasons(
         Shape ``(n_columns,)``, the indicator matrix's row.
     reference
         What was usual among the training cases; nothing is said of it where ``None``.
+    rules
+        How records are read: as where the values were measured.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def describe_reasons(
     A push down by an indicator marked ``silence`` (silence, custody, relocation, withdrawn support)
     or by an unanswered question is never a reason: silence is not safety (promise 6).
     """
-    writer = _ReasonWriter(history, catalogue, case, as_of_us, outcome, reference)
+    writer = _ReasonWriter(history, catalogue, case, as_of_us, outcome, reference, rules)
     columns = first_columns(catalogue)
     up: list[Reason] = []
     down: list[Reason] = []
@@ -142,6 +146,7 @@ class _ReasonWriter:
     as_of_us: int
     outcome: str
     reference: Reference | None
+    rules: ReadingRules
 
     def describe(self, indicator: Indicator, column: int, share: float, value: float) -> Reason:
         catalogue = self.catalogue
@@ -159,7 +164,7 @@ class _ReasonWriter:
             contribution=share,
             pushes="up" if share > 0 else "down",
             records=records_behind(
-                self.history, catalogue, self.case, self.as_of_us, indicator.name
+                self.history, catalogue, self.case, self.as_of_us, indicator.name, self.rules
             ),
             usual=usual.sentence,
             usual_low=usual.low,

@@ -137,7 +137,7 @@ def read_model(service: ServiceDep, person: SignedIn) -> ModelOut:
         in_use_since=Clockface(unit.time_zone).show_any(since),
         catalogue=bundle.catalogue.name if bundle else None,
         catalogue_digest=bundle.catalogue.digest if bundle else None,
-        engine_version=ENGINE_VERSION,
+        engine_version=bundle.engine_version if bundle else ENGINE_VERSION,
         outcomes=_list_outcomes(bundle) if bundle else (),
         fault=service.champion.fault,
         ordering=ordering,

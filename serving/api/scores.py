@@ -5,13 +5,14 @@ from dataclasses import asdict, fields, replace
 
 from fastapi import APIRouter
 
-from features.catalogue.declarations import DAY_US, Catalogue
+from features.catalogue.declarations import DAY_US
 from features.contract.moments import find_zone, format_moment, parse_date
 from features.history.assembly import assemble_history
 from features.history.columns import History
 from features.history.open_cases import open_cases
 from features.history.vocabulary import REMEDIES, UNKNOWN_FACT, UNKNOWN_KIND, check_fact, knows_kind
 from features.intake.contract_folder import ContractFolder, assemble_folder
+from models.bundle.folder import Bundle
 from models.ranking.advice import Advice, RankedList
 from models.ranking.order import rank_cases
 from serving.errors import RequestProblem, ServiceError, invalid
@@ -52,7 +53,7 @@ def score_cases(asked: ScoreRequest, service: ServiceDep) -> ScoresOut:
         **asdict(describe_standing(ranked, synthetic=False)),
         repeats_ignored=folder.repeats,
         warnings=dict(folder.warnings),
-        unmeasured=_find_unmeasured(asked, bundle.catalogue),
+        unmeasured=_find_unmeasured(asked, bundle),
         not_ranked=_describe_left_out(history, ranked, as_of_us),
         scores=tuple(describe_advice(advice) for advice in ranked.advices),
     )
@@ -149,8 +150,9 @@ def _locate(folder: ContractFolder, asked: ScoreRequest) -> list[RequestProblem]
     ]
 
 
-def _find_unmeasured(asked: ScoreRequest, catalogue: Catalogue) -> tuple[RequestProblem, ...]:
+def _find_unmeasured(asked: ScoreRequest, bundle: Bundle) -> tuple[RequestProblem, ...]:
     """Return the records that nothing measures by their place; no word of theirs is repeated."""
+    catalogue, rules = bundle.catalogue, bundle.rules
     found: list[tuple[str, str]] = []
     for n, case in enumerate(asked.cases):
         for row, event in enumerate(case.events):
@@ -160,7 +162,8 @@ def _find_unmeasured(asked: ScoreRequest, catalogue: Catalogue) -> tuple[Request
             value = (fact.value or "").strip() or None
             # A row that cannot be read was refused before.
             at_us = parse_date(fact.recorded_at, asked.time_zone)
-            code = check_fact(catalogue, fact.name.strip(), value, asked.time_zone, at_us)
+            name = fact.name.strip()
+            code = check_fact(catalogue, name, value, asked.time_zone, at_us, rules)
             if code is not None:
                 part = "name" if code == UNKNOWN_FACT else "value"
                 found.append((f"cases[{n}].facts[{row}].{part}", code))

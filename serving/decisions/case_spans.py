@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from features.catalogue.declarations import Catalogue
 from features.contract.arrays import MISSING
 from features.evidence.records_behind import CaseMoment, Interval, state_intervals
 from features.history.columns import History
+from models.bundle.folder import Bundle
 from serving.decisions.outputs import SpanOut
 from serving.store.row_text import Clockface
 
@@ -19,7 +19,7 @@ _FIRST_CASE: Final = 0
 
 
 def find_spans(
-    history: History, catalogue: Catalogue, as_of_us: int, face: Clockface
+    history: History, bundle: Bundle, as_of_us: int, face: Clockface
 ) -> tuple[SpanOut, ...]:
     """Return the spans of a case, state by state, each state's earliest first.
 
@@ -27,8 +27,8 @@ def find_spans(
     ----------
     history
         The history of the one case; of no case where nothing of it may be computed with.
-    catalogue
-        Names the kinds that start and end states.
+    bundle
+        Its catalogue names the kinds that start and end states, and its engine reads them.
     as_of_us
         What is known at this moment, exclusive; microseconds UTC.
     face
@@ -36,10 +36,10 @@ def find_spans(
     """
     if len(history) == 0:
         return ()
-    moment = CaseMoment(history, catalogue, _FIRST_CASE, as_of_us)
+    moment = CaseMoment(history, bundle.catalogue, _FIRST_CASE, as_of_us, bundle.rules)
     return tuple(
         _describe(moment, state, interval, face)
-        for state in catalogue.states
+        for state in bundle.catalogue.states
         for interval in state_intervals(moment, state)
     )
 

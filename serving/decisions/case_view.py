@@ -127,7 +127,7 @@ def describe_case(
         why_no_advice=told.why_not,
         records=records,
         n_records_kept_apart=n_apart,
-        spans=_find_spans(folders, told.history, catalogue, now_us, row.last_seq),
+        spans=_find_spans(folders, told.history, shown_by, now_us, row.last_seq),
         places=_read_places(connection, case_key, unit, withheld=withheld),
         version=past.version,
         seen_seq=row.last_seq,
@@ -226,15 +226,15 @@ def _describe_advice(
 def _find_spans(
     folders: CaseFolders,
     history: History | None,
-    catalogue: Catalogue | None,
+    bundle: Bundle | None,
     now_us: int,
     head: int,
 ) -> tuple[SpanOut, ...]:
-    if catalogue is None:
+    if bundle is None:
         return ()
     if history is None:
         _, history = folders.assemble(now_us, head)
-    return find_spans(history, catalogue, now_us, Clockface(folders.unit.time_zone))
+    return find_spans(history, bundle, now_us, Clockface(folders.unit.time_zone))
 
 
 def _list_questions(told: _Told) -> tuple[str, ...]:

@@ -193,7 +193,7 @@ def _find_raised(
         for column, flag in flags
         for row in np.flatnonzero(holds[:, column])
         for record_id in (
-            records_of(history, catalogue, int(cases[row]), as_of_us, flag.expression)
+            records_of(history, catalogue, int(cases[row]), as_of_us, flag.expression, plan.rules)
             or (NO_RECORD,)
         )
     ]

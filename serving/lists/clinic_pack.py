@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from features.catalogue.declarations import Catalogue
+from models.bundle.folder import Bundle
 from serving.access.case_sight import Sight
 from serving.flags.named_records import Name, NamedRecord, read_named_records
 from serving.lists.listed import read_rows
@@ -54,7 +54,7 @@ def read_pack(
     unit: Unit,
     sight: Sight,
     rules: StandingRules,
-    catalogue: Catalogue | None,
+    bundle: Bundle | None,
     now_us: int,
 ) -> Pack:
     """Read what the pack of a sitting holds.
@@ -69,8 +69,9 @@ def read_pack(
         Which cases the person who asks may see.
     rules
         Name the unit's own work, which is no news.
-    catalogue
-        Names the kinds that start and end states; ``None`` where no model is in use.
+    bundle
+        The model in use, whose catalogue names the kinds that start and end states; ``None`` where
+        there is none.
     now_us
         What happened before this moment is told, exclusive; microseconds UTC.
     """
@@ -83,7 +84,7 @@ def read_pack(
         since=since,
         news=read_news(connection, keys, since, rules),
         named=read_named_records(connection, names),
-        lately=read_lately(connection, keys, unit, catalogue, rules, now_us),
+        lately=read_lately(connection, keys, unit, bundle, rules, now_us),
     )
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, select
 
-from features.catalogue.declarations import Catalogue
 from features.contract.arrays import MISSING
 from features.evidence.records_behind import CaseMoment, state_intervals
 from features.history.columns import History
+from models.bundle.folder import Bundle
 from serving.lists.latest_incidents import LatestIncidents, read_latest_incidents
 from serving.standing.standings import StandingRules
 from serving.store.database import Unit
@@ -78,7 +78,7 @@ def read_lately(
     connection: Connection,
     case_keys: Sequence[str],
     unit: Unit,
-    catalogue: Catalogue | None,
+    bundle: Bundle | None,
     rules: StandingRules,
     now_us: int,
 ) -> Lately:
@@ -90,17 +90,18 @@ def read_lately(
         A transaction that sees one state of the store.
     case_keys, unit
         The cases, and what holds for the whole store.
-    catalogue
-        Names the kinds that start and end states; no state is told without one.
+    bundle
+        Its catalogue names the kinds that start and end states, and its engine reads them; no
+        state is told without one.
     rules
         Name the unit's own work, which is left out.
     now_us
         What happened before this moment is told, exclusive; microseconds UTC.
     """
     states: dict[str, tuple[LastingState, ...]] = {}
-    if catalogue is not None:
+    if bundle is not None:
         history = read_history(connection, case_keys, unit, extract_at_us=now_us)
-        states = find_lasting_states(history, catalogue, rules, now_us)
+        states = find_lasting_states(history, bundle, rules, now_us)
     return Lately(
         incidents=read_latest_incidents(connection, case_keys, rules, now_us),
         states=states,
@@ -135,7 +136,7 @@ def read_latest_decisions(
 
 
 def find_lasting_states(
-    history: History, catalogue: Catalogue, rules: StandingRules, now_us: int
+    history: History, bundle: Bundle, rules: StandingRules, now_us: int
 ) -> dict[str, tuple[LastingState, ...]]:
     """Return the states of cases that have no end on record, by the engine's own intervals.
 
@@ -146,8 +147,8 @@ def find_lasting_states(
     ----------
     history
         The cases.
-    catalogue
-        Names the kinds that start and end states.
+    bundle
+        Its catalogue names the kinds that start and end states, and its engine reads them.
     rules
         Name the unit's own work.
     now_us
@@ -160,7 +161,8 @@ def find_lasting_states(
     """
     found = {}
     for number, case_key in enumerate(history.case_id):
-        lasting = _find_lasting(CaseMoment(history, catalogue, number, now_us), rules)
+        moment = CaseMoment(history, bundle.catalogue, number, now_us, bundle.rules)
+        lasting = _find_lasting(moment, rules)
         if lasting:
             found[str(case_key)] = lasting
     return found

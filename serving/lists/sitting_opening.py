@@ -11,7 +11,6 @@ from sqlalchemy import Connection, func, insert, select
 
 from features.catalogue.declarations import DAY_US
 from features.contract.moments import format_moment, to_datetime
-from features.engine.measurement import ENGINE_VERSION
 from models.bundle.folder import Bundle
 from serving.access.roles import need_opener
 from serving.lists.blind_review import Seat, seat
@@ -237,7 +236,7 @@ def describe_bundle(bundle: Bundle | None) -> NamedModel:
         "bundle_id": bundle.id,
         "catalogue": bundle.catalogue.name,
         "catalogue_digest": bundle.catalogue.digest,
-        "engine_version": ENGINE_VERSION,
+        "engine_version": bundle.engine_version,
         "estimate_note": bundle.catalogue.wording["estimate"],
         "advisory": bundle.catalogue.wording["advisory"],
     }

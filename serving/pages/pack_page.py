@@ -39,7 +39,7 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
             may_open = person.role in OPENERS
             return render(request, "no_sitting.html", section="", may_open=may_open)
         sight = sight_of(request, connection)
-        pack = read_pack(connection, sitting, unit, sight, rules, catalogue, store.clock())
+        pack = read_pack(connection, sitting, unit, sight, rules, bundle, store.clock())
     note_shown(request, (row.key for row in pack.rows))
     words = ListWords(catalogue, unit.time_zone)
     return render(

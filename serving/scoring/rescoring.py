@@ -12,7 +12,6 @@ import numpy as np
 from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from features.engine.measurement import ENGINE_VERSION
 from features.history.columns import History
 from models.bundle.contributions import explain
 from models.bundle.folder import Bundle
@@ -281,7 +280,7 @@ def _add_scores(
             "occasion": occasion,
             "bundle_id": bundle.id,
             "catalogue_digest": bundle.catalogue.digest,
-            "engine_version": ENGINE_VERSION,
+            "engine_version": bundle.engine_version,
             "priority": float(standing.priority[place]),
             "priority_as_recorded": float(standing.as_recorded[place]),
             "leading_outcome": standing.leading[place],

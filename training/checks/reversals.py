@@ -14,6 +14,7 @@ from features.catalogue.declarations import (
 from features.contract.arrays import Float64
 from features.contract.moments import parse_date
 from features.engine.measurement import compile_plan, measure
+from features.history.reading_rules import CURRENT_RULES, ReadingRules
 from models.bundle.encoding import Encoding, make_encoding
 from training.checks.additions import (
     LEAST_FALL,
@@ -72,6 +73,7 @@ def find_reversals(
     histories_per_indicator: int = 12,
     additions_per_kind: int = 3,
     seed: int = 0,
+    rules: ReadingRules = CURRENT_RULES,
 ) -> tuple[Reversal, ...]:
     """Find indicators through which an added event may lower some model's score.
 
@@ -89,6 +91,8 @@ def find_reversals(
         How many random histories, and additions to each of them.
     seed
         Settles both.
+    rules
+        How records are read.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def find_reversals(
     random = np.random.default_rng(seed)
     as_of_us = parse_date(RANDOM_AS_OF, RANDOM_ZONE)
     scatter = RandomHistories(catalogue, tried, as_of_us, random)
-    encoding, plan = make_encoding(catalogue), compile_plan(catalogue)
+    encoding, plan = make_encoding(catalogue), compile_plan(catalogue, rules)
     focuses = [i for i in catalogue.indicators if i.expression.measure is not Measure.LAST_FACT]
     focuses *= histories_per_indicator
     moves = _Moves(catalogue, encoding)

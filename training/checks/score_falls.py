@@ -164,7 +164,7 @@ def report_monotonicity(
     """
     tried = widen_kinds(bundle.catalogue, kinds)
     history = assemble_history(folder)
-    cases = cohort_cases(history, bundle.catalogue, as_of_us)
+    cases = cohort_cases(history, bundle.catalogue, as_of_us, bundle.rules)
     random = np.random.default_rng(seed)
     if len(cases) > most_cases:
         cases = np.sort(random.choice(cases, most_cases, replace=False))

@@ -95,7 +95,7 @@ def compare_bundles(
             "the bundle in use was trained for a later moment than the candidate; compare them by "
             "their reports, without a folder of histories"
         )
-    cases = cohort_cases(history, candidate.catalogue, as_of_us)
+    cases = cohort_cases(history, candidate.catalogue, as_of_us, candidate.rules)
     if not len(cases):
         raise ConfigError("no case of the folder is in the cohort at the candidate's test origin")
     marks = Landmarks(cases, np.full(len(cases), as_of_us, dtype=np.int64))

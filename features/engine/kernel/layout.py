@@ -347,7 +347,7 @@ def _set_states(
         ):
             continue
         any_end = _note_edge(events, scratch, i, state, moment) or any_end
-    if any_end:
+    if any_end and events.pairs_loose_ends:
         for i in range(first, end):
             state = _find_state(events, i)
             if state >= 0 and scratch.slot_moment[_find_slot(events, i, state)] == moment:

@@ -58,6 +58,14 @@ def test_the_small_catalogue_is_sound():
     assert parse_catalogue(GOOD, "small.yaml").columns == ("threats",)
 
 
+def test_a_bundle_keeps_a_word_that_no_record_can_match():
+    """What a model was trained with is read as it is, however its selectors' words are written."""
+    content = GOOD.replace(b"of: {kind: threat}", b"of: {source: Police}")
+    assert [line for line, _, _ in problems_of(content)] == [17]
+    read = parse_catalogue(content, "catalogue.yaml", of_bundle=True)
+    assert read.indicators[0].expression.of.source == ("Police",)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
@@ -69,6 +77,10 @@ def test_the_small_catalogue_is_sound():
         ("of: {kind: threat}", "of: {value: {min: .nan}}", 17, "number"),
         ("of: {kind: threat}", "of: {actor: perpetrator}", 17, "write one of: subject"),
         ("of: {kind: threat}", "of: {kind: []}", 17, "empty list"),
+        ("of: {kind: threat}", "of: {source: Police}", 17, "write 'police'"),
+        ("of: {kind: threat}", 'of: {channel: [phone, "e\\u00admail"]}', 17, "write 'email'"),
+        ("of: {kind: threat}", 'of: {channel: "\\u200b"}', 17, "remove it"),
+        ("of: {kind: conduct}, horizon", "of: {source: [police, CPS]}, horizon", 23, "write 'cps'"),
         ("within: 28d", "within: 28 fortnights", 18, "such as 28d"),
         ("within: 28d", "within: 0d", 18, "zero"),
         ("within: 28d", "while: prison", 18, "no kind starts"),

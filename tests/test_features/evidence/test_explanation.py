@@ -12,6 +12,7 @@ from features.engine.measurement import compile_plan, measure
 from features.errors import ConfigError
 from features.evidence.exclusions import Why, explain_indicator, find_case, find_indicator
 from features.history.assembly import assemble_history
+from features.history.reading_rules import CURRENT_RULES, ENGINES
 from features.intake.contract_folder import assemble_folder
 
 pytestmark = pytest.mark.long
@@ -25,12 +26,12 @@ DAY = 86_400_000_000
 def explain(folder_of, catalogue_of):
     """Explain one expression for case `C` at AS_OF."""
 
-    def explain_one(expression, events, facts=()):
+    def explain_one(expression, events, facts=(), rules=CURRENT_RULES):
         folder = folder_of(events, facts)
         assert not len(folder.rejects), folder.rejects.frame
         catalogue = catalogue_of({"it": expression})
         moment = parse_date(AS_OF, "Europe/London")
-        return explain_indicator(assemble_history(folder), catalogue, 0, moment, "it")
+        return explain_indicator(assemble_history(folder), catalogue, 0, moment, "it", rules)
 
     return explain_one
 
@@ -272,6 +273,36 @@ def test_records_of_linked_cases_are_told_where_they_are_looked_at(catalogue_of)
     assert found.left_out == ()
 
 
+@pytest.mark.parametrize(
+    ("engine", "days", "behind", "left_out"),
+    [("1", 31, ["s"], {"e": Why.BOUNDS_NO_TIME}), ("2", 10, ["s", "e"], {})],
+)
+def test_an_end_without_detail_ends_a_stay_by_the_second_engine_alone(
+    explain, engine, days, behind, left_out
+):
+    """A release without the prison's name ends the only stay; the first engine let it go on."""
+    events = [
+        {"event_id": "s", "kind": "custody_started", "detail": "one", "occurred_at": "2025-05-01"},
+        {"event_id": "e", "kind": "custody_ended", "occurred_at": "2025-05-11"},
+    ]
+    found = explain("measure: days_in_state, state: custody", events, rules=ENGINES[engine])
+    assert found.value == days
+    assert keys(found) == behind
+    assert reasons(found) == left_out
+
+
+@pytest.mark.parametrize("stand_in", ["1900-01-01", "9999-12-31"])
+def test_a_date_that_cannot_be_is_reckoned_with_by_the_first_engine_alone(explain, stand_in):
+    """A stand-in for an unknown date gave the first engine a number of days; now it gives none."""
+    answer = {"name": "separated_on", "value": stand_in, "recorded_at": "2025-05-01"}
+    measured = "measure: last_fact, fact: separated_on"
+    old, new = (explain(measured, [BEHIND], [answer], ENGINES[one]) for one in ("1", "2"))
+    days = parse_date(AS_OF, "Europe/London") - parse_date(stand_in, "Europe/London")
+    assert old.value == days / DAY
+    assert math.isnan(new.value)
+    assert keys(old) == keys(new) == ["f1"]
+
+
 FACT = {"name": "frightened", "recorded_at": "2025-05-01", "value": "no"}
 
 
@@ -343,6 +374,7 @@ ROWS = st.lists(
             "value": st.sampled_from([None, 1, 4, 8]),
             "actor": st.sampled_from(["subject", "subject", "victim"]),
             "source": st.sampled_from(["police", "police", "health"]),
+            "detail": st.sampled_from([None, None, "a", "b"]),
             "corrects": st.integers(0, 30),
         }
     ),
@@ -353,9 +385,11 @@ ROWS = st.lists(
 @pytest.mark.parametrize("name", MEASURES)
 # The fixture is a plain function, the same for every example.
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=ROWS)
-def test_every_record_has_one_place_and_those_behind_suffice(catalogue_of, name, rows):
-    """For all histories: each record stands once, and the records behind alone give the value."""
+@given(rows=ROWS, rules=st.sampled_from(list(ENGINES.values())))
+def test_every_record_has_one_place_and_those_behind_suffice(catalogue_of, name, rows, rules):
+    """For all histories and engines: each record stands once, and the records behind alone give the
+    value.
+    """
     catalogue = catalogue_of({"it": MEASURES[name]})
     moment = parse_date(AS_OF, "Europe/London")
     start = parse_date("2025-02-15", "Europe/London")
@@ -369,14 +403,14 @@ def test_every_record_has_one_place_and_those_behind_suffice(catalogue_of, name,
             event["supersedes"] = f"e{row['corrects']}"
         events.append(event)
     folder = _assemble(events)
-    found = explain_indicator(assemble_history(folder), catalogue, 0, moment, "it")
+    found = explain_indicator(assemble_history(folder), catalogue, 0, moment, "it", rules)
     shown = [*keys(found), *reasons(found)]
     assert sorted(shown) == sorted(folder.frame("events")["event_id"])
     assert len(found.left_out) == len(reasons(found))
 
     kept = folder.frame("events")["event_id"].isin(keys(found))
     fewer = assemble_history(folder.with_frames({"events": folder.frame("events")[kept]}))
-    alone = measure(fewer, compile_plan(catalogue), moment, threads=1).values[0, 0]
+    alone = measure(fewer, compile_plan(catalogue, rules), moment, threads=1).values[0, 0]
     assert math.isclose(alone, found.value, rel_tol=1e-12) or np.isnan([alone, found.value]).all()
 
 

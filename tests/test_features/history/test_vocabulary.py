@@ -5,6 +5,7 @@ import math
 import pytest
 
 from features.contract.moments import parse_date
+from features.history.reading_rules import ENGINES
 from features.history.vocabulary import check_fact, count_unmeasured
 
 FACTS = [
@@ -32,6 +33,56 @@ def test_words_that_nothing_measures_are_counted(history_of, catalogue_of):
         "facts that the catalogue does not declare": 1,
         "answers that do not fit their question": 4,
     }
+
+
+def test_words_that_no_selector_names_are_counted_where_the_column_is_used(
+    history_of, catalogue_of
+):
+    """A source spelled otherwise is told with a count and no word of it; empty cells, records that
+    are never measured and kinds that the catalogue does not declare are not.
+    """
+    police = {"kind": "threat", "occurred_at": "2025-01-01", "source": "police"}
+    events = [
+        police | row
+        for row in (
+            {},
+            {"source": "CANARYPOLICE"},
+            {"source": "police force", "channel": "letter", "target": "child"},
+            {"source": None},
+            {"source": "health"},
+            {"source": "prison", "handling": "agency_only"},
+            {"source": "court", "kind": "opened"},
+            {"source": "court", "kind": "thraet"},
+        )
+    ]
+    history = history_of(events)
+    used = "measure: count, of: {kind: threat, source: [police, probation]}"
+    told = count_unmeasured(history, catalogue_of({"it": used}))
+    assert {words.split(" that ")[0]: count for words, count in told.items()} == {
+        "events of a kind": 1,
+        "events state a source": 2,
+    }
+    assert "canary" not in str(told).lower()
+    others = (
+        "measure: count, of: {kind: threat}, since: {channel: phone}",
+        "measure: share, of: {kind: threat}, among: {target: victim}",
+    )
+    found = [count_unmeasured(history, catalogue_of({"it": one})) for one in others]
+    assert [[words.split(" that ")[0] for words in told][1:] for told in found] == [
+        ["events state a channel"],
+        ["events state a target"],
+    ]
+
+
+def test_a_stand_in_for_a_date_is_told_where_the_engine_leaves_it_out(history_of, catalogue_of):
+    """For a model of the first engine it is an answer like any other, since it is reckoned with."""
+    history = history_of([], FACTS)
+    catalogue = catalogue_of({"it": "measure: count, of: {kind: threat}"})
+    unfit = [
+        next(count for words, count in told.items() if words.startswith("answers"))
+        for told in (count_unmeasured(history, catalogue, ENGINES[one]) for one in ("1", "2"))
+    ]
+    assert unfit == [2, 4]
 
 
 @pytest.mark.parametrize(

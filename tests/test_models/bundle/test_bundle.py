@@ -58,7 +58,10 @@ def test_any_changed_file_is_refused(small_unit, tmp_path):
     ("change", "words"),
     [
         ({"format": 2}, "format 1"),
-        ({"engine_version": "0"}, "another engine"),
+        ({"engine_version": "0"}, "another engine than 1 and 2"),
+        ({"engine_version": 1}, "another engine"),
+        ({"engine_version": ["1"]}, "another engine"),
+        ({"engine_version": None}, "another engine"),
         ({"files": {"../../etc/passwd": "0"}}, "outside itself"),
         ({"files": {}}, "do not fit"),
         ({"files": None}, "does not name its files"),

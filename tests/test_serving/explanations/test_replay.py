@@ -1,5 +1,7 @@
 """``caselight replay``: a stored score comes out again, whatever came since (promise 7)."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +9,17 @@ import pytest
 from sqlalchemy import insert, text
 
 from caselight.__main__ import run
+from models.bundle.folder import Bundle, load_bundle
+from serving.decisions.case_spans import find_spans
 from serving.explanations.replaying import Replay, ScoreDifference
 from serving.explanations.stored_scores import StoredScore
 from serving.intake.moves import merge_cases
+from serving.lists.recent_incidents import find_lasting_states
 from serving.store.database import Store
+from serving.store.histories import read_history
+from serving.store.row_text import Clockface
 from serving.store.schema import disposals
-from tests.test_serving.acts import SCREENER
+from tests.test_serving.acts import RULES, SCREENER
 from tests.test_serving.explained import add_rows, latest_of, score_now
 from tests.test_serving.scored import Scored, fill
 
@@ -60,6 +67,53 @@ def test_a_score_comes_out_to_the_last_bit(
         code, out, err = replay(score_key)
         assert (code, err) == (0, "")
         assert "\nequal to the last bit\n" in out
+
+
+@pytest.mark.parametrize("engine", ["1", "2"])
+def test_a_score_replays_by_the_engine_of_its_bundle(
+    store: Store, clock: Any, scored: Scored, replay: Any, models: Path, tmp_path: Path, engine: str
+) -> None:
+    """A release without a prison and a date of 1900 are read as when the score was given, whether
+    the bundle is of the first engine or of this one; what is drawn of the case follows too.
+    """
+    bundle = make_of_engine(models / scored.bundle.id, tmp_path / "models", engine)
+    key = scored.first
+    clock.pass_days(1)
+    started = {"event_id": "S1", "kind": "custody_started", "detail": "one"}
+    answered = {"name": "separation_date", "value": "1900-01-01", "asked": "yes"}
+    add_rows(store, key, "events", started)
+    add_rows(store, key, "facts", {"fact_id": "F1"} | answered)
+    clock.pass_days(1)
+    add_rows(store, key, "events", {"event_id": "S2", "kind": "custody_ended"})
+    clock.pass_days(1)
+
+    score = score_now(store, bundle, key)
+    assert score.engine_version == engine
+    code, out, err = replay(score.key, folder=tmp_path / "models")
+    assert (code, err) == (0, "")
+    assert "\nequal to the last bit\n" in out
+    assert f"engine {engine} then, {engine} now" in out
+
+    now_us = store.clock()
+    with store.reading() as connection:
+        history = read_history(connection, [key], store.read_unit(), extract_at_us=now_us)
+    spans = find_spans(history, bundle, now_us, Clockface("Europe/London"))
+    ended = {span.records[0]: span.ended_at is not None for span in spans}
+    assert ended["S1"] is (engine == "2")
+    lasting = find_lasting_states(history, bundle, RULES, now_us).get(key, ())
+    assert ("one" in {state.detail for state in lasting}) is (engine == "1")
+
+
+def make_of_engine(bundle: Path, models: Path, engine: str) -> Bundle:
+    """Put a copy of a bundle, as an engine would have trained it, among others; load it."""
+    folder = models / "copy"
+    shutil.copytree(bundle, folder)
+    manifest = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    manifest["engine_version"] = engine
+    (folder / "bundle.json").write_text(json.dumps(manifest), encoding="utf-8")
+    loaded = load_bundle(folder)
+    folder.rename(models / loaded.id)
+    return loaded
 
 
 def test_it_names_what_gave_the_score_and_tells_the_reasons(
