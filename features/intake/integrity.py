@@ -18,7 +18,7 @@ from features.compiled.joins import NO_TARGET
 from features.compiled.parts import in_parts
 from features.compiled.texts import Texts, freeze, point_texts
 from features.contract.arrays import NEVER, Bools, Int64, Text
-from features.contract.rejects import Rejects, join_rejects, make_rejects
+from features.contract.rejects import Rejects, join_rejects, make_rejects, no_rejects
 from features.contract.tables import Table
 from features.intake.frames import to_frame
 from features.intake.normalisation import FILE, ROW
@@ -68,10 +68,15 @@ def check_integrity(
     Sound
         What may be used, in the order of ``rows``, and the rejects.
     """
+    if not rows.num_rows:
+        return _make_empty(table, rows)
     whole = _prepare(table, rows)
     joined = _join_rows(table, whole)
-    kept, conflicts, repeats = _settle_keys(table, whole, joined)
-    rejects = [_reject(table, conflicts, table.id_column, "conflict")]
+    kept, repeats, n_conflicts, rejects = whole, 0, 0, []
+    if joined.marks.any():
+        kept, conflicts, repeats = _settle_keys(table, whole, joined)
+        n_conflicts = len(conflicts)
+        rejects.append(_reject(table, conflicts, table.id_column, "conflict"))
     if cases is not None:
         known = _belong(kept, cases)
         if not known.all():
@@ -84,7 +89,14 @@ def check_integrity(
         rejects += found
     elif table.supersedes:
         kept = _add_supersession(kept, None)
-    return Sound(kept, join_rejects(rejects), repeats, len(conflicts), warnings)
+    return Sound(kept, join_rejects(rejects), repeats, n_conflicts, warnings)
+
+
+def _make_empty(table: Table, rows: pa.Table) -> Sound:
+    whole = _prepare(table, rows)
+    if table.supersedes:
+        whole = _add_supersession(whole, None)
+    return Sound(whole, no_rejects(), 0, 0, {})
 
 
 def _prepare(table: Table, rows: pa.Table) -> pa.Table:
@@ -162,14 +174,13 @@ def _key_texts(table: Table, rows: pa.Table) -> Texts:
 def _settle_keys(
     table: Table, rows: pa.Table, joined: _Joined
 ) -> tuple[pa.Table, pd.DataFrame, int]:
-    """Return one row per key, the rows in conflict with it, and how many were mere repeats.
+    """Return one row per key, the rows in conflict with it, and how many were mere repeats, where
+    some rows share a key.
 
     Of rows that differ under one key the first recorded stands (ties by content), so that neither
     the order of rows nor of files decides.
     """
     shared = np.flatnonzero(joined.marks)
-    if not len(shared):
-        return rows, pd.DataFrame(), 0
     frame = to_frame(table, rows.take(pa.array(shared)))
     distinct = frame.drop_duplicates(list(table.column_names))
     key = list(table.key_columns)
@@ -339,9 +350,7 @@ def _order_versions(versions: _Versions) -> tuple[Int64, Int64]:
         root[climbing] = above[climbing]
         depth[climbing] += 1
         above[climbing] = versions.target[above[climbing]]
-    order = pd.DataFrame(
-        {"root": root, "recorded_at": versions.recorded_at, "depth": depth, "id": versions.ids}
-    ).sort_values(["root", "recorded_at", "depth", "id"])
-    place = order.index.to_numpy(dtype=np.int64)
-    same = order["root"].to_numpy()[1:] == order["root"].to_numpy()[:-1]
+    names = pc.rank(pa.array(versions.ids, _TEXT), tiebreaker="dense").to_numpy()
+    place = np.lexsort((names, depth, versions.recorded_at, root))
+    same = root[place][1:] == root[place][:-1]
     return place[:-1][same], place[1:][same]
