@@ -1,6 +1,7 @@
 """Contract folders: a file or partition set per table and a manifest; read whole or not at all."""
 
 import dataclasses
+import functools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -334,12 +335,17 @@ def join_tables(
     """
     sound: dict[str, Sound] = {}
     warnings: Counter[str] = Counter()
+    cases: pa.Array | None = None
     for table in (CASES, *(t for t in TABLES.values() if t is not CASES)):
         some = parts.get(table.name, [])
         if files:
             some = read_midnights(table, some, manifest.time_zone, warnings)
-        cases = None if table is CASES else _distinct(sound["cases"].rows)
-        sound[table.name] = check_integrity(table, _concatenate(table, some), cases)
+        if some:
+            sound[table.name] = check_integrity(table, _concatenate(some), cases)
+        else:
+            sound[table.name] = _make_empty(table.name)
+        if table is CASES:
+            cases = _distinct(sound["cases"].rows)
     for one in _both(parts, sound):
         warnings.update(one.warnings)
     return ContractFolder(
@@ -357,12 +363,18 @@ def _distinct(cases: pa.Table) -> pa.Array:
     return cases.column("case_id").cast(pa.large_string()).combine_chunks()
 
 
-def _concatenate(table: Table, parts: list[Normalised]) -> pa.Table:
-    if not parts:
-        places = {PLACES[0]: pa.array([], pa.large_string()), PLACES[1]: pa.array([], pa.int64())}
-        empty = empty_rows(table)
-        return pa.table({name: empty.column(name) for name in empty.column_names} | places)
-    return pa.concat_tables([part.rows for part in parts])
+def _concatenate(parts: list[Normalised]) -> pa.Table:
+    return parts[0].rows if len(parts) == 1 else pa.concat_tables([part.rows for part in parts])
+
+
+@functools.cache
+def _make_empty(name: str) -> Sound:
+    """Return a table that is not there; made once, as most of a request's are not."""
+    table = TABLES[name]
+    places = {PLACES[0]: pa.array([], pa.large_string()), PLACES[1]: pa.array([], pa.int64())}
+    empty = empty_rows(table)
+    rows = pa.table({name: empty.column(name) for name in empty.column_names} | places)
+    return check_integrity(table, rows, None)
 
 
 def _both(

@@ -18,7 +18,7 @@ from features.compiled.joins import NO_TARGET
 from features.compiled.parts import in_parts
 from features.compiled.texts import Texts, freeze, point_texts
 from features.contract.arrays import NEVER, Bools, Int64, Text
-from features.contract.rejects import Rejects, join_rejects, make_rejects, no_rejects
+from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import Table
 from features.intake.frames import to_frame
 from features.intake.normalisation import FILE, ROW
@@ -68,8 +68,6 @@ def check_integrity(
     Sound
         What may be used, in the order of ``rows``, and the rejects.
     """
-    if not rows.num_rows:
-        return _make_empty(table, rows)
     whole = _prepare(table, rows)
     joined = _join_rows(table, whole)
     kept, repeats, n_conflicts, rejects = whole, 0, 0, []
@@ -92,18 +90,12 @@ def check_integrity(
     return Sound(kept, join_rejects(rejects), repeats, n_conflicts, warnings)
 
 
-def _make_empty(table: Table, rows: pa.Table) -> Sound:
-    whole = _prepare(table, rows)
-    if table.supersedes:
-        whole = _add_supersession(whole, None)
-    return Sound(whole, no_rejects(), 0, 0, {})
-
-
 def _prepare(table: Table, rows: pa.Table) -> pa.Table:
     """Return the rows with their keys each in one piece of memory."""
-    rows = rows.set_column(
-        rows.column_names.index("case_id"), "case_id", join_words(rows.column("case_id"))
-    )
+    if rows.column("case_id").num_chunks != 1:
+        rows = rows.set_column(
+            rows.column_names.index("case_id"), "case_id", join_words(rows.column("case_id"))
+        )
     for name in (table.id_column, "supersedes"):
         if name != "case_id" and name in rows.column_names and rows.column(name).num_chunks != 1:
             rows = rows.set_column(rows.column_names.index(name), name, _join(rows.column(name)))
@@ -118,6 +110,8 @@ def join_words(column: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def _join(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)
     return column.combine_chunks() if column.num_chunks else pa.array([], column.type)
 
 

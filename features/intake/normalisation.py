@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.compiled.texts import fill_numbers, find_known
 from features.contract.arrays import Bools, Int64
 from features.contract.moments import EARLIEST_US
 from features.contract.rejects import Rejects, join_rejects, make_rejects
@@ -133,8 +134,9 @@ def _find_strange(column: Column, moments: pa.Array, clock: Clock) -> Int64:
     """Return the rows whose dates cannot be."""
     may_lie_ahead = column.form is Form.OCCURRED or column.name == "occurred_until"
     latest = clock.extract_at_us + (LATEST_AHEAD_US if may_lie_ahead else DAY_US)
-    known = moments.is_valid().to_numpy(zero_copy_only=False)
-    us = moments.fill_null(0).to_numpy()
+    if moments.null_count == len(moments):
+        return np.empty(0, dtype=np.int64)
+    known, us = find_known(moments), fill_numbers(moments, 0)
     return np.flatnonzero(known & ((us < clock.earliest_us) | (us > latest)))
 
 
@@ -178,8 +180,10 @@ def _count_warnings(
         ("occurred_at", "recorded_at", "recorded before it occurred"),
         ("occurred_at", "occurred_until", "ended before it began"),
     ):
-        if earlier in held and later in held:
-            early = pc.sum(pc.less(held[later], held[earlier])).as_py() or 0
+        if earlier in held and held[later].null_count < len(held[later]):
+            known = find_known(held[earlier]) & find_known(held[later])
+            is_early = fill_numbers(held[later], 0) < fill_numbers(held[earlier], 0)
+            early = int((known & is_early).sum())
             if early:
                 warnings[f"{table.name}: {words}"] = early
     return warnings
