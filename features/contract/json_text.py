@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 MOST_DEPTH: Final = 12
 MOST_DIGITS: Final = 32
 """Python needs time by the square of a whole number's digits."""
+_NESTED: Final = (dict, list)
 _ESCAPED: Final = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 
 
@@ -54,7 +55,7 @@ def read_json(content: bytes | str) -> Any:
         raise JsonError("it is nested too deeply") from None
     except ValueError:
         raise JsonError("it is not JSON in UTF-8") from None
-    if isinstance(found, dict | list):
+    if isinstance(found, _NESTED):
         _check_depth(found, MOST_DEPTH)
     return found
 
@@ -98,7 +99,7 @@ def _check_depth(content: dict[str, Any] | list[Any], left: int) -> None:
         raise JsonError("it is nested too deeply")
     for item in content.values() if isinstance(content, dict) else content:
         # Asked here: most of what a request holds is texts, and a call for each takes time.
-        if isinstance(item, dict | list):
+        if isinstance(item, _NESTED):
             _check_depth(item, left - 1)
 
 

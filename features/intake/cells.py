@@ -108,7 +108,11 @@ def check_identifier(column: pa.ChunkedArray | pa.Array, *, place: str) -> None:
         values = chunk if chunk.type == TEXT else decode_cells(chunk)
         if pa.types.is_floating(values.type):
             _check_floats(values, place)
-        elif values.type == TEXT and _may_hold_powers(values) and pc.any(pc.match_substring_regex(values, _IN_POWERS)).as_py():
+        elif (
+            values.type == TEXT
+            and _may_hold_powers(values)
+            and pc.any(pc.match_substring_regex(values, _IN_POWERS)).as_py()
+        ):
             raise DataContractError(
                 f"{place}: identifiers in powers of ten, such as 1.2E+16, have lost their digits; "
                 "export the column as text"

@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.compiled.texts import fill_numbers, find_known
 from features.contract.arrays import Bools, Int64

@@ -49,7 +49,7 @@ def score_cases(asked: ScoreRequest, service: ServiceDep) -> ScoresOut:
     as_of_us = _read_as_of(asked)
     extract_at_us = max(as_of_us, _now_us()) + DAY_US
     folder = assemble_columns(
-        _lay_out(asked), time_zone=asked.time_zone, extract_at_us=extract_at_us
+        lay_out(asked), time_zone=asked.time_zone, extract_at_us=extract_at_us
     )
     if len(folder.rejects):
         raise invalid(_locate(folder, asked))
@@ -121,7 +121,7 @@ def _check_size(asked: ScoreRequest, service: Service) -> None:
         )
 
 
-def _lay_out(asked: ScoreRequest) -> dict[str, dict[str, CellsAsSent]]:
+def lay_out(asked: ScoreRequest) -> dict[str, dict[str, CellsAsSent]]:
     """Return the columns of the contract's tables; rows in the order of the request."""
     cases = asked.cases
     events = [event for case in cases for event in case.events]
