@@ -32,7 +32,7 @@ from features.history.columns import History
 from features.intake.contract_folder import assemble_columns, read_folder
 from models.bundle.folder import Bundle, load_bundle
 from models.ranking.order import rank
-from serving.api.scores import lay_out, score_cases
+from serving.api.scores import lay_out, make_scores
 from serving.app import open_service
 from serving.schemas import ScoreRequest, ScoresOut
 from serving.settings import make_settings
@@ -220,7 +220,7 @@ def _split(bundle: Path, raw: Sequence[bytes]) -> Iterator[str]:
     for body in raw:
         _time_parts(service.need_bundle(), body, laps)
         asked = ScoreRequest.model_validate_json(body)
-        answer = _lap(laps, "the route without reading and writing", score_cases, asked, service)
+        answer = _lap(laps, "the route without reading and writing", make_scores, asked, service)
         _lap(laps, "writing the answer", _ANSWER.dump_json, answer)
     for name, times in laps.items():
         yield f"| {name} | {1e3 * statistics.median(times):.2f} ms |"

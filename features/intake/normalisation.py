@@ -83,8 +83,14 @@ def normalise(table: Table, piece: Piece, clock: Clock) -> Normalised:
     DataContractError
         If a required column is absent, or a column is of a type that nobody can read.
     """
-    _check_present(table, piece)
-    columns = {column.name: _read(column, piece, clock) for column in table.columns}
+    names = frozenset(piece.table.column_names)
+    _check_present(table, piece.file, names)
+    columns = {
+        column.name: _read(column, piece, clock)
+        if column.name in names
+        else absent_column(column, len(piece.rows))
+        for column in table.columns
+    }
     broken = np.zeros(len(piece.rows), dtype=np.bool_)
     problems = [problem for one in columns.values() for problem in one.unreadable]
     for problem in problems:
@@ -98,20 +104,17 @@ def normalise(table: Table, piece: Piece, clock: Clock) -> Normalised:
     return _keep(table, piece, columns, ~broken, problems)
 
 
-def _check_present(table: Table, piece: Piece) -> None:
-    names = piece.table.column_names
-    absent = [column.name for column in table.columns if column.required]
-    absent = [name for name in absent if name not in names]
+def _check_present(table: Table, file: str, names: frozenset[str]) -> None:
+    absent = table.required - names
     if absent:
+        in_order = [name for name in table.column_names if name in absent]
         raise DataContractError(
-            f"{piece.file}: column {', '.join(absent)} of table {table.name} is absent; "
+            f"{file}: column {', '.join(in_order)} of table {table.name} is absent; "
             "add it, or map it in a mapping file"
         )
 
 
 def _read(column: Column, piece: Piece, clock: Clock) -> ReadColumn:
-    if column.name not in piece.table.column_names:
-        return absent_column(column, len(piece.rows))
     given = piece.table.column(column.name)
     return read_column(column, given, piece.file, clock.time_zone)
 

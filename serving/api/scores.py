@@ -6,7 +6,8 @@ from dataclasses import asdict, fields, replace
 from operator import attrgetter
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
+from pydantic import TypeAdapter
 
 from features.catalogue.declarations import DAY_US, Catalogue
 from features.contract.moments import find_zone, format_moment, parse_date
@@ -34,15 +35,41 @@ from serving.web.error_answers import describe_errors
 
 router = APIRouter(prefix="/v1", tags=["scores"])
 _MOST_UNMEASURED = 100
+_WRITTEN: Final = TypeAdapter(ScoresOut)
 _CASE_FIELDS: Final = tuple(name for name in CaseIn.model_fields if name not in ("events", "facts"))
 ERRORS = describe_errors(400, 413, 415, 422, 503)
 
 
-@router.post("/scores", responses=ERRORS)
-def score_cases(asked: ScoreRequest, service: ServiceDep) -> ScoresOut:
+@router.post("/scores", responses=ERRORS, response_model=ScoresOut)
+def score_cases(asked: ScoreRequest, service: ServiceDep) -> Response:
     """Score the cases of a request and tell the reasons; the same function ranks the list.
 
     Advisory: a score opens, closes, downgrades or allocates nothing.
+    """
+    # Written here: of an object FastAPI checks every part anew, in a thread of its own.
+    written = _WRITTEN.dump_json(make_scores(asked, service))
+    return Response(written, media_type="application/json")
+
+
+def make_scores(asked: ScoreRequest, service: Service) -> ScoresOut:
+    """Score the cases of a request.
+
+    Parameters
+    ----------
+    asked
+        Case histories as they were sent.
+    service
+        What names the model in use and how much is taken at a time.
+
+    Returns
+    -------
+    ScoresOut
+        Scores with reasons, and why a case has none.
+
+    Raises
+    ------
+    ServiceError
+        If the request is too large, no model is in use, or a record cannot be read.
     """
     bundle = service.need_bundle()
     _check_size(asked, service)
@@ -184,6 +211,8 @@ def _describe_left_out(
     history: History, ranked: RankedList, as_of_us: int
 ) -> tuple[NotRankedOut, ...]:
     told = {advice.case_id for advice in ranked.advices}
+    if len(told) == len(history):
+        return ()
     open_now = set(open_cases(history, as_of_us).tolist())
     return tuple(
         NotRankedOut(case_id=str(name), why=_say_why(history, case, case in open_now, as_of_us))
