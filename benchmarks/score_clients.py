@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -63,7 +64,8 @@ def started(
         _wait(port, ready, process)
         yield Server(port, path, process.pid)
     finally:
-        os.killpg(process.pid, 15)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait()
 
 

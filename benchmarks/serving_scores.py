@@ -137,7 +137,11 @@ def _serving(bundle: Path, registered: Registered) -> Iterator[tuple[Server, Ser
     model = f"models:/{registered.model_name}/{registered.model_version}"
     served = [python, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local"]
     ours_served = [python, "-m", "caselight", "serve", "--bundle", str(bundle)]
-    local = {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": registered.tracking_uri}
+    local = {
+        "PATH": os.pathsep.join((str(Path(python).parent), os.environ["PATH"])),
+        "PYTHONPATH": str(ROOT),
+        "MLFLOW_TRACKING_URI": registered.tracking_uri,
+    }
     with ExitStack() as stack:
         ours = stack.enter_context(
             started(
