@@ -12,6 +12,7 @@ from benchmarks.one_case import describe_one_case
 from benchmarks.reading import describe_reading
 from benchmarks.reasons import describe_reasons
 from benchmarks.scaling import SIZES, UNIT_CASES, describe_scaling
+from benchmarks.serving_scores import describe_scores
 from benchmarks.store_imports import describe_imports
 from benchmarks.store_lists import describe_lists
 from benchmarks.store_pages import describe_pages
@@ -61,6 +62,7 @@ GROUPS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "engine": ("RESULTS.md", "# The engine", describe_engine),
     "reading": ("READING.md", "# From files to a checked history", describe_reading),
     "store": ("STORE.md", "# The store and the list", describe_store),
+    "serving": ("SERVING.md", "# A score over a socket", describe_scores),
     "pages": ("PAGES.md", "# The pages of the list", describe_pages),
     "audit": ("AUDIT.md", "# The audit log", describe_chain),
     "reasons": ("REASONS.md", "# Reasons", describe_reasons),

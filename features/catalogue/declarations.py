@@ -5,6 +5,8 @@ YAML file to: their fields are its keys. Read from a file, an instance exists on
 number in it has been checked.
 """
 
+import functools
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -662,6 +664,24 @@ class Catalogue(Entry, rfs="baselines.rfs", digest="", text="", families=""):
     def columns(self) -> tuple[str, ...]:
         """Names of all indicator columns, in catalogue order."""
         return tuple(name for entry in self.indicators for name in entry.columns)
+
+    @functools.cached_property
+    def first_columns(self) -> tuple[int, ...]:
+        """Where each indicator's first column is in the indicator matrix."""
+        sizes = [len(entry.columns) for entry in self.indicators]
+        return tuple(itertools.accumulate(sizes[:-1], initial=0))
+
+    @functools.cached_property
+    def state_edges(self) -> Mapping[str, Mapping[str, str]]:
+        """Under ``starts`` and ``ends``, the state of each kind that has one, children included."""
+        edges = {
+            edge: {name: find_state(self.kinds, name, edge) for name in self.kinds}
+            for edge in ("starts", "ends")
+        }
+        return {
+            edge: {name: state for name, state in found.items() if state is not None}
+            for edge, found in edges.items()
+        }
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -27,9 +27,9 @@ def in_parts(work: Callable[[int, int], Result], n_cases: int) -> list[Result]:
     list
         In the order of the cases; of one range where there are few.
     """
-    workers = os.cpu_count() or 1
-    if n_cases <= _FEW_CASES or workers == 1:
+    if n_cases <= _FEW_CASES:
         return [work(0, n_cases)]
+    workers = os.cpu_count() or 1
     edges = np.linspace(0, n_cases, workers + 1).astype(np.int64)
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(work, edges[:-1], edges[1:]))

@@ -6,11 +6,14 @@ Python's own reader takes NaN and Infinity, keeps the last of two fields of one 
 
 import json
 import math
+import re
 from typing import Any, Final, NoReturn
 
 MOST_DEPTH: Final = 12
 MOST_DIGITS: Final = 32
 """Python needs time by the square of a whole number's digits."""
+_NESTED: Final = (dict, list)
+_ESCAPED: Final = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 
 
 class JsonError(ValueError):
@@ -52,7 +55,8 @@ def read_json(content: bytes | str) -> Any:
         raise JsonError("it is nested too deeply") from None
     except ValueError:
         raise JsonError("it is not JSON in UTF-8") from None
-    _check_depth(found, MOST_DEPTH)
+    if isinstance(found, _NESTED):
+        _check_depth(found, MOST_DEPTH)
     return found
 
 
@@ -61,6 +65,14 @@ def is_storable(text: str) -> bool:
     if "\0" in text:
         return False
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def may_be_unstorable(content: bytes) -> bool:
+    """Return whether the texts of some JSON in UTF-8, which was read, need :func:`check_texts`.
+
+    JSON holds a NUL character or a lone surrogate as an escape alone; as bytes neither is taken.
+    """
+    return _ESCAPED.search(content) is not None
 
 
 def check_texts(content: Any) -> None:
@@ -82,13 +94,13 @@ def check_texts(content: Any) -> None:
         check_texts(list(content.values()))
 
 
-def _check_depth(content: Any, left: int) -> None:
-    if not isinstance(content, dict | list):
-        return
+def _check_depth(content: dict[str, Any] | list[Any], left: int) -> None:
     if left == 0:
         raise JsonError("it is nested too deeply")
     for item in content.values() if isinstance(content, dict) else content:
-        _check_depth(item, left - 1)
+        # Asked here: most of what a request holds is texts, and a call for each takes time.
+        if isinstance(item, _NESTED):
+            _check_depth(item, left - 1)
 
 
 def _refuse_constant(text: str) -> NoReturn:

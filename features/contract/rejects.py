@@ -64,6 +64,8 @@ class Rejects:
     frame: pd.DataFrame
 
     def __len__(self) -> int:
+        if not len(self.frame):
+            return 0
         return self.frame.drop_duplicates(["table", "file", "row"]).shape[0]
 
     def count_codes(self) -> dict[str, int]:

@@ -66,7 +66,7 @@ class Table:
         """Columns that together name one record."""
         return tuple(dict.fromkeys(("case_id", self.id_column, *self.key_extra)))
 
-    @property
+    @functools.cached_property
     def column_names(self) -> tuple[str, ...]:
         """Names of the columns in contract order."""
         return tuple(column.name for column in self.columns)
@@ -76,7 +76,7 @@ class Table:
         """Names of the columns that no row may leave empty."""
         return frozenset(column.name for column in self.columns if column.required)
 
-    @property
+    @functools.cached_property
     def supersedes(self) -> bool:
         """Whether a record of this table can correct another one."""
         return "supersedes" in self.column_names

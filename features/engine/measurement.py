@@ -152,11 +152,15 @@ def measure_queries(
     output = np.empty((len(queries), len(plan.columns)))
     # The pass lays a case out once for those of its queries that follow each other.
     order = np.argsort(queries.case, kind="stable")
+    if len(order) <= _ROWS_PER_TASK:
+        if len(order):
+            _measure_part(plan, bound, queries, order, output)
+        return output
     workers = threads or os.cpu_count() or 1
     # Several parts a worker, so that one with long histories does not hold up the rest.
     size = max(_ROWS_PER_TASK, -(-len(order) // (workers * 4)))
     parts = [order[at : at + size] for at in range(0, len(order), size)]
-    if len(parts) <= 1 or workers == 1:
+    if workers == 1:
         for part in parts:
             _measure_part(plan, bound, queries, part, output)
         return output

@@ -17,7 +17,6 @@ from features.catalogue.declarations import (
     FactType,
     Measure,
     Selector,
-    find_state,
 )
 from features.contract.arrays import Float64, Int32, Int64
 from features.history.columns import CODED_COLUMNS
@@ -359,8 +358,7 @@ def _is_used(column: str, selectors: Sequence[Selector]) -> bool:
 
 def state_kinds(catalogue: Catalogue, edge: str) -> tuple[tuple[str, str], ...]:
     """Pair each kind with the state it ``starts`` or ``ends``, children included."""
-    found = ((name, find_state(catalogue.kinds, name, edge)) for name in catalogue.kinds)
-    return tuple((name, state) for name, state in found if state is not None)
+    return tuple(catalogue.state_edges[edge].items())
 
 
 def _compile_ops(

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from features.catalogue.declarations import Catalogue, Expression, Measure, Selector
 from features.contract.arrays import MISSING, Int64
-from features.engine.plan import state_kinds
 from features.evidence.state_ends import StateEdge, match_ends
 from features.history.columns import CODED_COLUMNS, History
 from features.history.in_force import in_force
@@ -61,8 +60,9 @@ class CaseMoment:
                 allowed = np.array([*(wanted(value) for value in column.values), False])
                 met &= allowed[column.codes[self.rows]]
         via = events.via
-        linked = np.array([*(name in selector.via for name in via.values), not selector.via])
-        met &= linked[via.codes[self.rows]]
+        if via.values or selector.via:
+            linked = np.array([*(name in selector.via for name in via.values), not selector.via])
+            met &= linked[via.codes[self.rows]]
         value = events.value[self.rows]
         if selector.value_min is not None:
             # An unknown value compares false and so lies within no limits, as in the engine.
@@ -304,8 +304,7 @@ def _state_records(moment: CaseMoment, state: str) -> list[StateEdge]:
     """Return the records that start or end a state, as known at the moment, earliest first."""
     events = moment.history.events
     usable = moment.usable() & (events.via.codes[moment.rows] == MISSING)
-    starts = dict(state_kinds(moment.catalogue, "starts"))
-    ends = dict(state_kinds(moment.catalogue, "ends"))
+    starts, ends = (moment.catalogue.state_edges[edge] for edge in ("starts", "ends"))
     touches = [state in (starts.get(kind), ends.get(kind)) for kind in events.kind.values]
     kinds, details = events.kind.codes[moment.rows], events.detail.codes[moment.rows]
     at = events.occurred_at[moment.rows]

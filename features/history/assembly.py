@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from features.compiled.cache import kernels
 from features.compiled.parts import in_parts
-from features.compiled.texts import freeze, point_texts
+from features.compiled.texts import fill_numbers, freeze, point_texts
 from features.contract.arrays import MISSING, NEVER, Bools, Int32, Int64, Text
 from features.contract.kept_apart import is_kept_apart
 from features.contract.tables import RETRACTED
@@ -90,7 +90,7 @@ def _place(rows: pa.Table, case_id: pa.Array, moment: str, id_column: str) -> _P
 def _number_cases(rows: pa.Table, case_id: pa.Array) -> tuple[pa.Table, Int32]:
     """Return the rows of the cases that are here, and the number of each row's case."""
     words = join_words(rows.column("case_id"))
-    found = pc.index_in(words.dictionary, value_set=case_id).fill_null(MISSING).to_numpy()
+    found = fill_numbers(pc.index_in(words.dictionary, value_set=case_id), MISSING)
     case: Int32 = np.take(found, words.indices.to_numpy()).astype(np.int32, copy=False)
     here = case != MISSING
     if here.all():
@@ -109,7 +109,7 @@ def _assemble_events(folder: ContractFolder, case_id: pa.Array) -> Events:
         placed = _settle_twins(placed, link)
     coded = _code_all(rows, (*CODED_COLUMNS, "handling"), placed.order)
     none = Coded(np.full(rows.num_rows, MISSING, dtype=np.int32), ())
-    value = rows.column("value").fill_null(np.nan).to_numpy()
+    value = fill_numbers(_join(rows.column("value")), np.nan)
     return Events(
         pointer=placed.pointer,
         occurred_at=placed.moment,
@@ -184,7 +184,7 @@ def _place_next(placed: _Placed, link: Int64 | None) -> Int32:
     if column.null_count == len(column):
         return found
     words = join_words(_as_words(column))
-    codes = placed.take(words.indices.fill_null(MISSING).to_numpy())
+    codes = placed.take(fill_numbers(words.indices, MISSING))
     naming = np.flatnonzero(codes != MISSING)
     named = _to_objects(words.dictionary)[codes[naming]]
     # Corrections are rare: what nobody names is not looked up.
@@ -252,8 +252,10 @@ def _code_all(rows: pa.Table, names: tuple[str, ...], order: Int64) -> dict[str,
 
 def _code(column: pa.ChunkedArray, order: Int64) -> Coded:
     """Code a column of words, in order, by the sorted distinct words that any row has."""
+    if column.null_count == len(column):
+        return Coded(np.full(len(order), MISSING, dtype=np.int32), ())
     words = join_words(_as_words(column))
-    codes = words.indices.fill_null(MISSING).to_numpy()
+    codes = fill_numbers(words.indices, MISSING)
     used = np.bincount(codes + 1, minlength=len(words.dictionary) + 1)[1:] > 0
     spelled = words.dictionary.to_pylist()
     values = tuple(sorted(word for word, is_used in zip(spelled, used, strict=True) if is_used))

@@ -154,8 +154,11 @@ def _insert_ends(history: History, starts: Int64, case: Int64, kind: str, at_us:
         "kind": Coded(np.full(len(starts), kinds.values.index(kind), dtype=np.int32), kinds.values),
         "incident": np.full(len(starts), -1, dtype=np.int32),
     }
+    size = len(events.occurred_at)
+    # Where each row of all stands, found once for every column.
+    order = np.insert(np.arange(size), places, size + np.arange(len(places)))
     merged = {
-        name: _insert(kinds if name == "kind" else getattr(events, name), places, added)
+        name: _insert(kinds if name == "kind" else getattr(events, name), order, added)
         for name, added in columns.items()
     }
     added_before = np.searchsorted(np.sort(case), np.arange(len(history) + 1), side="left")
@@ -170,10 +173,10 @@ def _insert_ends(history: History, starts: Int64, case: Int64, kind: str, at_us:
     return dataclasses.replace(history, events=Events(pointer=pointer, **merged))
 
 
-def _insert(column: Any, places: Int64, added: Any) -> Any:
+def _insert(column: Any, order: Int64, added: Any) -> Any:
     if isinstance(column, Coded):
-        return Coded(np.insert(column.codes, places, added.codes), column.values)
-    return np.insert(column, places, added)
+        return Coded(np.concatenate((column.codes, added.codes))[order], column.values)
+    return np.concatenate((column, added))[order]
 
 
 def _rows_of(pointer: Int64, cases: Int64) -> tuple[Int64, Int64]:

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.compiled.texts import find_known, point_texts
 from features.contract.arrays import Bools, Int64
 from features.errors import DataContractError
 from features.intake.pieces import TEXT
@@ -29,6 +30,8 @@ _EXACT: Final = {16: 2**11, 32: 2**24, 64: 2**53}
 """By the width of a floating-point type: the first whole number whose neighbour it cannot hold."""
 _IN_POWERS: Final = r"^[0-9]([.][0-9]+)?[eE][+][0-9]{2,}$"
 """How spreadsheets write a long number into a CSV once its digits are lost."""
+_SHORT_BYTES: Final = 1 << 16
+_PLUS: Final = ord("+")
 _UUID_GROUPS: Final = (8, 12, 16, 20)
 """Before which of its 32 digits a UUID has a hyphen."""
 
@@ -59,6 +62,12 @@ def write_cells(column: pa.ChunkedArray | pa.Array, *, place: str) -> pa.Array:
         If the column's type is none that can be written, or bytes of it are no UTF-8. Names the
         place and the type.
     """
+    if column.type == TEXT and isinstance(column, pa.Array):
+        # Most columns of a request: which writer is theirs takes as long to find as to write them.
+        try:
+            return _write_text(column)
+        except pa.ArrowInvalid:
+            raise _refuse_cells(TEXT, place) from None
     plain = find_plain_type(column.type)
     write = next((write for holds, write in _WRITERS if holds(plain)), None)
     if write is None:
@@ -96,14 +105,25 @@ def check_identifier(column: pa.ChunkedArray | pa.Array, *, place: str) -> None:
         neighbour, or if text stands in powers of ten, as spreadsheets write long numbers.
     """
     for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
-        values = decode_cells(chunk)
+        values = chunk if chunk.type == TEXT else decode_cells(chunk)
         if pa.types.is_floating(values.type):
             _check_floats(values, place)
-        elif values.type == TEXT and pc.any(pc.match_substring_regex(values, _IN_POWERS)).as_py():
+        elif (
+            values.type == TEXT
+            and _may_hold_powers(values)
+            and pc.any(pc.match_substring_regex(values, _IN_POWERS)).as_py()
+        ):
             raise DataContractError(
                 f"{place}: identifiers in powers of ten, such as 1.2E+16, have lost their digits; "
                 "export the column as text"
             )
+
+
+def _may_hold_powers(texts: pa.Array) -> bool:
+    """Return whether some text may stand in powers of ten; a short column is looked at whole."""
+    where = point_texts(texts)
+    first, end = (int(where.start[0]), int(where.start[-1])) if len(texts) else (0, 0)
+    return end - first > _SHORT_BYTES or bool((where.data[first:end] == _PLUS).any())
 
 
 def _check_floats(values: pa.Array, place: str) -> None:
@@ -172,10 +192,13 @@ def decode_cells(column: pa.Array) -> pa.Array:
 
 def empty_to_null(column: pa.Array) -> pa.Array:
     """Return ``large_string`` with null in place of each text without a character."""
-    empty = pc.equal(pc.binary_length(column), 0)
-    if not pc.any(empty).as_py():
+    start = point_texts(column).start
+    empty = start[1:] == start[:-1]
+    if column.null_count:
+        empty &= find_known(column)
+    if not empty.any():
         return column
-    return pc.if_else(empty, pa.scalar(None, TEXT), column)
+    return pc.if_else(pa.array(empty), pa.scalar(None, TEXT), column)
 
 
 def write_number(text: str) -> str:

@@ -1,9 +1,10 @@
 """Contract folders: a file or partition set per table and a manifest; read whole or not at all."""
 
 import dataclasses
+import functools
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from features.contract.arrays import Int64
 from features.contract.manifest import (
     Manifest,
     TableEntry,
@@ -27,8 +29,10 @@ from features.intake.frames import empty_rows, to_frame, to_rows
 from features.intake.integrity import Sound, check_integrity
 from features.intake.midnights import read_midnights
 from features.intake.normalisation import PLACES, Clock, Normalised, normalise
-from features.intake.reading import WORDS, type_of
+from features.intake.reading import TEXT, WORDS, type_of
 
+CellsAsSent = Sequence[str | None] | Sequence[float | None]
+"""A column's cells as a request sent them."""
 _ROWS_PER_PIECE: Final = 1_000_000
 """A unit is held whole in the end; in fewer pieces fewer dictionaries have to be made one."""
 
@@ -133,12 +137,39 @@ def assemble_folder(
     ContractFolder
         As if the rows had been read from a folder.
     """
-    manifest = Manifest(time_zone, extract_at_us)
+    pieces = {name: _make_piece(TABLES[name], list(some)) for name, some in rows.items()}
+    return _assemble(pieces, time_zone, extract_at_us)
+
+
+def assemble_columns(
+    columns: Mapping[str, Mapping[str, CellsAsSent]], *, time_zone: str, extract_at_us: int
+) -> ContractFolder:
+    """Put columns that came as JSON through the same checks as a file's.
+
+    Parameters
+    ----------
+    columns
+        For each table, cells of its columns by name: texts, or numbers where the contract has a
+        number. Those of one table are of one length; a row is numbered from 1 in this order.
+    time_zone, extract_at_us
+        As in a manifest.
+
+    Returns
+    -------
+    ContractFolder
+        As if the rows had been read from a folder.
+    """
+    pieces = {}
+    for name, cells in columns.items():
+        size = max(map(len, cells.values()), default=0)
+        pieces[name] = _lay_out(TABLES[name], cells, pa.float64(), np.arange(1, size + 1))
+    return _assemble(pieces, time_zone, extract_at_us)
+
+
+def _assemble(pieces: Mapping[str, Piece], time_zone: str, extract_at_us: int) -> ContractFolder:
     clock = Clock(time_zone, extract_at_us)
-    parts = {
-        name: [normalise(TABLES[name], _make_piece(TABLES[name], list(some)), clock)]
-        for name, some in rows.items()
-    }
+    parts = {name: [normalise(TABLES[name], piece, clock)] for name, piece in pieces.items()}
+    manifest = Manifest(time_zone, extract_at_us)
     return join_tables(manifest, {name: parts.get(name, []) for name in TABLES}, files=False)
 
 
@@ -180,14 +211,30 @@ def _make_piece(table: Table, rows: list[RowAsSent]) -> Piece:
     cells = {
         column.name: [write_cell(row.get(column.name)) for row in held] for column in table.columns
     }
+    bad = tuple(BadRow(number, "not_text", {}) for number in sorted(nested))
+    return _lay_out(table, cells, TEXT, numbers, bad)
+
+
+def _lay_out(
+    table: Table,
+    cells: Mapping[str, CellsAsSent],
+    numbers_as: pa.DataType,
+    rows: Int64,
+    bad: tuple[BadRow, ...] = (),
+) -> Piece:
     # A column that nobody filled is left out: most of a request's are.
     columns = {
-        name: pa.array(some, pa.large_string())
-        for name, some in cells.items()
-        if name in table.required or any(cell is not None for cell in some)
+        column.name: pa.array(
+            cells[column.name], numbers_as if column.form is Form.NUMBER else TEXT
+        )
+        for column in table.columns
+        if column.required or _is_filled(cells.get(column.name, ()))
     }
-    bad = tuple(BadRow(number, "not_text", {}) for number in sorted(nested))
-    return Piece("request", pa.table(columns), numbers, bad)
+    return Piece("request", pa.table(columns), rows, bad)
+
+
+def _is_filled(cells: CellsAsSent) -> bool:
+    return cells.count(None) < len(cells)
 
 
 def write_cell(cell: object) -> str | None:
@@ -288,12 +335,17 @@ def join_tables(
     """
     sound: dict[str, Sound] = {}
     warnings: Counter[str] = Counter()
+    cases: pa.Array | None = None
     for table in (CASES, *(t for t in TABLES.values() if t is not CASES)):
         some = parts.get(table.name, [])
         if files:
             some = read_midnights(table, some, manifest.time_zone, warnings)
-        cases = None if table is CASES else _distinct(sound["cases"].rows)
-        sound[table.name] = check_integrity(table, _concatenate(table, some), cases)
+        if some:
+            sound[table.name] = check_integrity(table, _concatenate(some), cases)
+        else:
+            sound[table.name] = _make_empty(table.name)
+        if table is CASES:
+            cases = _distinct(sound["cases"].rows)
     for one in _both(parts, sound):
         warnings.update(one.warnings)
     return ContractFolder(
@@ -311,12 +363,18 @@ def _distinct(cases: pa.Table) -> pa.Array:
     return cases.column("case_id").cast(pa.large_string()).combine_chunks()
 
 
-def _concatenate(table: Table, parts: list[Normalised]) -> pa.Table:
-    if not parts:
-        places = {PLACES[0]: pa.array([], pa.large_string()), PLACES[1]: pa.array([], pa.int64())}
-        empty = empty_rows(table)
-        return pa.table({name: empty.column(name) for name in empty.column_names} | places)
-    return pa.concat_tables([part.rows for part in parts])
+def _concatenate(parts: list[Normalised]) -> pa.Table:
+    return parts[0].rows if len(parts) == 1 else pa.concat_tables([part.rows for part in parts])
+
+
+@functools.cache
+def _make_empty(name: str) -> Sound:
+    """Return a table that is not there; made once, as most of a request's are not."""
+    table = TABLES[name]
+    places = {PLACES[0]: pa.array([], pa.large_string()), PLACES[1]: pa.array([], pa.int64())}
+    empty = empty_rows(table)
+    rows = pa.table({name: empty.column(name) for name in empty.column_names} | places)
+    return check_integrity(table, rows, None)
 
 
 def _both(
@@ -365,7 +423,9 @@ def write_folder(folder: Path, tables: Mapping[str, pa.Table], manifest: Manifes
 
 
 __all__ = [
+    "CellsAsSent",
     "ContractFolder",
+    "assemble_columns",
     "assemble_folder",
     "find_files",
     "fold_tables",

@@ -70,8 +70,11 @@ def check_integrity(
     """
     whole = _prepare(table, rows)
     joined = _join_rows(table, whole)
-    kept, conflicts, repeats = _settle_keys(table, whole, joined)
-    rejects = [_reject(table, conflicts, table.id_column, "conflict")]
+    kept, repeats, n_conflicts, rejects = whole, 0, 0, []
+    if joined.marks.any():
+        kept, conflicts, repeats = _settle_keys(table, whole, joined)
+        n_conflicts = len(conflicts)
+        rejects.append(_reject(table, conflicts, table.id_column, "conflict"))
     if cases is not None:
         known = _belong(kept, cases)
         if not known.all():
@@ -84,14 +87,15 @@ def check_integrity(
         rejects += found
     elif table.supersedes:
         kept = _add_supersession(kept, None)
-    return Sound(kept, join_rejects(rejects), repeats, len(conflicts), warnings)
+    return Sound(kept, join_rejects(rejects), repeats, n_conflicts, warnings)
 
 
 def _prepare(table: Table, rows: pa.Table) -> pa.Table:
     """Return the rows with their keys each in one piece of memory."""
-    rows = rows.set_column(
-        rows.column_names.index("case_id"), "case_id", join_words(rows.column("case_id"))
-    )
+    if rows.column("case_id").num_chunks != 1:
+        rows = rows.set_column(
+            rows.column_names.index("case_id"), "case_id", join_words(rows.column("case_id"))
+        )
     for name in (table.id_column, "supersedes"):
         if name != "case_id" and name in rows.column_names and rows.column(name).num_chunks != 1:
             rows = rows.set_column(rows.column_names.index(name), name, _join(rows.column(name)))
@@ -106,6 +110,8 @@ def join_words(column: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def _join(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)
     return column.combine_chunks() if column.num_chunks else pa.array([], column.type)
 
 
@@ -162,14 +168,13 @@ def _key_texts(table: Table, rows: pa.Table) -> Texts:
 def _settle_keys(
     table: Table, rows: pa.Table, joined: _Joined
 ) -> tuple[pa.Table, pd.DataFrame, int]:
-    """Return one row per key, the rows in conflict with it, and how many were mere repeats.
+    """Return one row per key, the rows in conflict with it, and how many were mere repeats, where
+    some rows share a key.
 
     Of rows that differ under one key the first recorded stands (ties by content), so that neither
     the order of rows nor of files decides.
     """
     shared = np.flatnonzero(joined.marks)
-    if not len(shared):
-        return rows, pd.DataFrame(), 0
     frame = to_frame(table, rows.take(pa.array(shared)))
     distinct = frame.drop_duplicates(list(table.column_names))
     key = list(table.key_columns)
@@ -339,9 +344,7 @@ def _order_versions(versions: _Versions) -> tuple[Int64, Int64]:
         root[climbing] = above[climbing]
         depth[climbing] += 1
         above[climbing] = versions.target[above[climbing]]
-    order = pd.DataFrame(
-        {"root": root, "recorded_at": versions.recorded_at, "depth": depth, "id": versions.ids}
-    ).sort_values(["root", "recorded_at", "depth", "id"])
-    place = order.index.to_numpy(dtype=np.int64)
-    same = order["root"].to_numpy()[1:] == order["root"].to_numpy()[:-1]
+    names = pc.rank(pa.array(versions.ids, _TEXT), tiebreaker="dense").to_numpy()
+    place = np.lexsort((names, depth, versions.recorded_at, root))
+    same = root[place][1:] == root[place][:-1]
     return place[:-1][same], place[1:][same]

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from features.compiled.texts import fill_numbers, find_known
 from features.contract.arrays import Bools, Int64
 from features.contract.moments import EARLIEST_US, LATEST_AHEAD_US
 from features.contract.rejects import Rejects, join_rejects, make_rejects
@@ -81,8 +81,14 @@ def normalise(table: Table, piece: Piece, clock: Clock) -> Normalised:
     DataContractError
         If a required column is absent, or a column is of a type that nobody can read.
     """
-    _check_present(table, piece)
-    columns = {column.name: _read(column, piece, clock) for column in table.columns}
+    names = frozenset(piece.table.column_names)
+    _check_present(table, piece.file, names)
+    columns = {
+        column.name: _read(column, piece, clock)
+        if column.name in names
+        else absent_column(column, len(piece.rows))
+        for column in table.columns
+    }
     broken = np.zeros(len(piece.rows), dtype=np.bool_)
     problems = [problem for one in columns.values() for problem in one.unreadable]
     for problem in problems:
@@ -96,20 +102,17 @@ def normalise(table: Table, piece: Piece, clock: Clock) -> Normalised:
     return _keep(table, piece, columns, ~broken, problems)
 
 
-def _check_present(table: Table, piece: Piece) -> None:
-    names = piece.table.column_names
-    absent = [column.name for column in table.columns if column.required]
-    absent = [name for name in absent if name not in names]
+def _check_present(table: Table, file: str, names: frozenset[str]) -> None:
+    absent = table.required - names
     if absent:
+        in_order = [name for name in table.column_names if name in absent]
         raise DataContractError(
-            f"{piece.file}: column {', '.join(absent)} of table {table.name} is absent; "
+            f"{file}: column {', '.join(in_order)} of table {table.name} is absent; "
             "add it, or map it in a mapping file"
         )
 
 
 def _read(column: Column, piece: Piece, clock: Clock) -> ReadColumn:
-    if column.name not in piece.table.column_names:
-        return absent_column(column, len(piece.rows))
     given = piece.table.column(column.name)
     return read_column(column, given, piece.file, clock.time_zone)
 
@@ -131,8 +134,9 @@ def _find_strange(column: Column, moments: pa.Array, clock: Clock) -> Int64:
     """Return the rows whose dates cannot be."""
     may_lie_ahead = column.form is Form.OCCURRED or column.name == "occurred_until"
     latest = clock.extract_at_us + (LATEST_AHEAD_US if may_lie_ahead else DAY_US)
-    known = moments.is_valid().to_numpy(zero_copy_only=False)
-    us = moments.fill_null(0).to_numpy()
+    if moments.null_count == len(moments):
+        return np.empty(0, dtype=np.int64)
+    known, us = find_known(moments), fill_numbers(moments, 0)
     return np.flatnonzero(known & ((us < clock.earliest_us) | (us > latest)))
 
 
@@ -176,8 +180,10 @@ def _count_warnings(
         ("occurred_at", "recorded_at", "recorded before it occurred"),
         ("occurred_at", "occurred_until", "ended before it began"),
     ):
-        if earlier in held and later in held:
-            early = pc.sum(pc.less(held[later], held[earlier])).as_py() or 0
+        if earlier in held and held[later].null_count < len(held[later]):
+            known = find_known(held[earlier]) & find_known(held[later])
+            is_early = fill_numbers(held[later], 0) < fill_numbers(held[earlier], 0)
+            early = int((known & is_early).sum())
             if early:
                 warnings[f"{table.name}: {words}"] = early
     return warnings

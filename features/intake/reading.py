@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.compiled.texts import point_texts
+from features.compiled.texts import fill_numbers, find_known, point_texts
 from features.contract.arrays import MISSING, Bools, Int32, Int64
 from features.contract.moments import UNREADABLE
 from features.contract.spelling import spell
@@ -153,7 +153,7 @@ def _read_numbers(column: Column, cells: pa.Array, place: str) -> ReadColumn:
     kind = cells.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         numbers = cells.cast(pa.float64(), safe=False)
-        values = numbers.fill_null(np.nan).to_numpy(zero_copy_only=False)
+        values = fill_numbers(numbers, np.nan)
         wrong = np.isinf(values)
     else:
         values, wrong = _parse_numbers(_trim(write_cells(cells, place=place)))
@@ -168,7 +168,7 @@ def _parse_numbers(texts: pa.Array) -> tuple[npt.NDArray[np.float64], Bools]:
     parsed = [float(text) if _NUMBER.fullmatch(text) else np.nan for text in distinct]
     numbers = np.array([*parsed, np.nan])
     numbers[np.isinf(numbers)] = np.nan
-    codes = encoded.indices.fill_null(len(distinct)).to_numpy()
+    codes = fill_numbers(encoded.indices, len(distinct))
     values = np.take(numbers, codes)
     return values, np.isnan(values) & (codes < len(distinct))
 
@@ -182,9 +182,11 @@ def _encode(cells: pa.Array, place: str) -> pa.DictionaryArray:
 
 def _read_words(column: Column, encoded: pa.DictionaryArray) -> ReadColumn:
     """Read a column by its distinct words."""
-    if column.form is Form.ID and _trim(encoded.dictionary) is encoded.dictionary:
+    distinct = encoded.dictionary
+    # A dictionary may hold an empty word, to which no code says that it is null.
+    if column.form is Form.ID and not distinct.null_count and _trim(distinct) is distinct:
         return _keep_ids(column, encoded)
-    given = encoded.dictionary.to_pylist()
+    given = distinct.to_pylist()
     if column.form is Form.ID:
         spelled = [(word or "").strip() or None for word in given]
     else:
@@ -192,7 +194,7 @@ def _read_words(column: Column, encoded: pa.DictionaryArray) -> ReadColumn:
     words = sorted({word for word in (*spelled, column.default) if word is not None})
     number = {word: code for code, word in enumerate(words)}
     ranks = [number.get(word, MISSING) for word in (*spelled, column.default)]
-    codes = encoded.indices.fill_null(len(given)).to_numpy()
+    codes = fill_numbers(encoded.indices, len(given))
     held = np.take(np.array(ranks, dtype=np.int32), codes)
     return ReadColumn(_make_words(held, words), (), _find_wrong(column, words, held))
 
@@ -201,10 +203,9 @@ def _keep_ids(column: Column, encoded: pa.DictionaryArray) -> ReadColumn:
     """Return identifiers that are as they should be: there may be millions of them."""
     faults: tuple[CellProblem, ...] = ()
     if column.required and encoded.null_count:
-        empty = encoded.is_null().to_numpy(zero_copy_only=False)
-        faults = _name(column, "missing", empty)
-    long = pc.greater(pc.utf8_length(encoded.dictionary), MAX_TEXT_LENGTH)
-    if pc.any(long).as_py():
+        faults = _name(column, "missing", ~find_known(encoded))
+    if _has_longer(encoded.dictionary, MAX_TEXT_LENGTH):
+        long = pc.greater(pc.utf8_length(encoded.dictionary), MAX_TEXT_LENGTH)
         wrong = np.append(long.to_numpy(zero_copy_only=False), False)
         codes = encoded.indices.fill_null(MISSING).to_numpy()
         faults += _name(column, "too_long", np.take(wrong, codes))
@@ -233,12 +234,17 @@ def _read_text(column: Column, texts: pa.Array) -> ReadColumn:
     longest = MAX_NARRATIVE_LENGTH if column.form is Form.TEXT else MAX_TEXT_LENGTH
     faults: tuple[CellProblem, ...] = ()
     if column.required and values.null_count:
-        faults = _name(column, "missing", values.is_null().to_numpy(zero_copy_only=False))
-    # Bytes are counted first: there are as many or more of them than letters.
-    if (pc.max(pc.binary_length(values)).as_py() or 0) > longest:
+        faults = _name(column, "missing", ~find_known(values))
+    if _has_longer(values, longest):
         long = pc.greater(pc.utf8_length(values), longest).fill_null(False)
         faults += _name(column, "too_long", long.to_numpy(zero_copy_only=False))
     return ReadColumn(values, (), faults)
+
+
+def _has_longer(texts: pa.Array, longest: int) -> bool:
+    """Return whether a text may be longer: there are as many or more bytes than letters."""
+    start = point_texts(texts).start
+    return bool((start[1:] - start[:-1] > longest).any())
 
 
 def _trim(texts: pa.Array) -> pa.Array:

@@ -117,7 +117,7 @@ def describe_reasons(
     or by an unanswered question is never a reason: silence is not safety (promise 6).
     """
     writer = _ReasonWriter(history, catalogue, case, as_of_us, outcome, reference, rules)
-    columns = first_columns(catalogue)
+    columns = catalogue.first_columns
     up: list[Reason] = []
     down: list[Reason] = []
     silences: list[Unknown] = []
@@ -188,17 +188,13 @@ def _silence(catalogue: Catalogue, indicator: Indicator, value: float) -> Unknow
 
 def first_columns(catalogue: Catalogue) -> list[int]:
     """Return where each indicator's first column is in the indicator matrix."""
-    positions, at = [], 0
-    for indicator in catalogue.indicators:
-        positions.append(at)
-        at += len(indicator.columns)
-    return positions
+    return list(catalogue.first_columns)
 
 
 def list_unanswered(catalogue: Catalogue, values: Float64) -> tuple[Unknown, ...]:
     """Return the questions that one case's file does not answer, key questions first."""
     found = []
-    for indicator, column in zip(catalogue.indicators, first_columns(catalogue), strict=True):
+    for indicator, column in zip(catalogue.indicators, catalogue.first_columns, strict=True):
         if indicator.expression.measure is not Measure.LAST_FACT or not np.isnan(values[column]):
             continue
         fact = catalogue.facts[str(indicator.expression.fact)]

@@ -12,7 +12,7 @@ from anyio import move_on_after, to_thread
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from features.contract.json_text import JsonError, check_texts, read_json
+from features.contract.json_text import JsonError, check_texts, may_be_unstorable, read_json
 from serving.errors import ErrorBody, ServiceError
 from serving.web.error_answers import answer
 
@@ -216,7 +216,9 @@ def _find_fault(scope: Scope, body: bytes) -> ErrorBody | None:
             remedy="send content-type: application/json",
         )
     try:
-        check_texts(read_json(body))
+        content = read_json(body)
+        if may_be_unstorable(body):
+            check_texts(content)
     except JsonError as refusal:
         return ErrorBody(
             code="bad_json", message=f"the body cannot be read: {refusal}", remedy="send plain JSON"

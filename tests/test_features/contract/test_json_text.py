@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.contract.json_text import MOST_DEPTH, JsonError, check_texts, read_json
+from features.contract.json_text import (
+    MOST_DEPTH,
+    JsonError,
+    check_texts,
+    may_be_unstorable,
+    read_json,
+)
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 PLAIN = st.recursive(
@@ -59,3 +65,17 @@ def test_a_text_that_no_database_holds_is_refused(text: str) -> None:
     """Lone surrogates and NUL characters are found in values and in names of fields."""
     with pytest.raises(JsonError, match="NUL character or a lone surrogate"):
         check_texts(read_json(text))
+
+
+@given(st.recursive(st.text(max_size=4), lambda inner: st.lists(inner, max_size=3)), st.booleans())
+def test_no_text_that_no_database_holds_goes_unlooked_at(content: object, escaped: bool) -> None:
+    """Whatever check_texts would refuse is seen in the bytes already, however it was written."""
+    try:
+        body = json.dumps(content, ensure_ascii=escaped).encode("utf-8")
+    except UnicodeEncodeError:  # a lone surrogate, which no UTF-8 holds
+        return
+
+    found = read_json(body)
+
+    if not may_be_unstorable(body):
+        check_texts(found)

@@ -149,6 +149,31 @@ def test_records_of_later_days_change_no_score(
     assert ask(client, day, known)["scores"] == ask(client, day, cases)["scores"]
 
 
+def test_nothing_of_pandas_is_made_on_the_way_of_a_request(
+    unit: Any, client: TestClient, raw_cases: RawCases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sound records, corrections among them, are scored without a frame or a series."""
+    cases = raw_cases(choose(unit, DAYS[0]))
+    for case in cases:
+        for table, key in (("events", "event_id"), ("facts", "fact_id")):
+            # Repeats are told apart from conflicts row by row, as rejects are.
+            case[table] = list({row[key]: row for row in case[table]}.values())
+    assert any("supersedes" in event for case in cases for event in case["events"])
+    expected = ask(client, DAYS[0], cases)
+    assert expected["repeats_ignored"] == 0
+
+    def refuse(*given: object, **named: object) -> None:
+        raise AssertionError("a frame or a series was made")
+
+    monkeypatch.setattr(pd.core.generic.NDFrame, "__init__", refuse)
+    with pytest.raises(AssertionError):
+        pd.DataFrame({"a": [1]})
+    with pytest.raises(AssertionError):
+        pd.Series([1])
+
+    assert ask(client, DAYS[0], cases) == expected
+
+
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(random=st.randoms(use_true_random=False))
 def test_the_order_of_a_request_does_not_matter(
