@@ -144,12 +144,9 @@ def write_page(folder: ContractFolder, bundle: Bundle) -> str:
 
 def _before(folder: ContractFolder, bundle: Bundle, case: int, as_of_us: int) -> MovementEnd:
     """Return the case as it was stored at an earlier moment."""
-    stored = dataclasses.replace(
-        folder,
-        events=folder.frame("events")[folder.frame("events")["recorded_at"] < as_of_us],
-        facts=folder.frame("facts")[folder.frame("facts")["recorded_at"] < as_of_us],
-    )
-    history: History = assemble_history(stored)
+    frames = {name: folder.frame(name) for name in ("events", "facts")}
+    stored = {name: frame[frame["recorded_at"] < as_of_us] for name, frame in frames.items()}
+    history: History = assemble_history(folder.with_frames(stored))
     return MovementEnd(bundle, history, case, as_of_us)
 
 

@@ -31,8 +31,9 @@ _COUNTED: Final = {
     UNKNOWN_FACT: "facts that the catalogue does not declare; measured by nothing",
     UNREADABLE_ANSWER: "answers that do not fit their question; counted as not answered",
 }
-_NAMED_COLUMNS: Final = ("source", "channel", "target")
-"""Columns of events in which a word that is spelled otherwise slips past a selector."""
+_NAMED_COLUMNS: Final = ("source", "channel")
+"""Columns of events in which a word that is spelled otherwise slips past a selector. ``target`` is
+a closed list, to which the intake holds it."""
 
 
 def read_answer(text: str, kind: FactType, time_zone: str) -> float:

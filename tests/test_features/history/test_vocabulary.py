@@ -68,9 +68,10 @@ def test_words_that_no_selector_names_are_counted_where_the_column_is_used(
         "measure: share, of: {kind: threat}, among: {target: victim}",
     )
     found = [count_unmeasured(history, catalogue_of({"it": one})) for one in others]
+    # What a target may be is a closed list, which the intake holds.
     assert [[words.split(" that ")[0] for words in told][1:] for told in found] == [
         ["events state a channel"],
-        ["events state a target"],
+        [],
     ]
 
 
