@@ -54,7 +54,7 @@ def test_a_lost_key_is_told_and_none_is_made(alone: str, tmp_path: Path) -> None
 def test_another_key_is_refused_on_opening(store: Store, address: str, n_lines: int) -> None:
     """Nobody goes on with a book with another key, however many lines it has."""
     fill_books(store, n_lines)
-    with pytest.raises(ConfigError, match="not the one that the book"):
+    with pytest.raises(ConfigError, match="not the one that the log"):
         open_store(address, audit_key=ANOTHER)
     opened = open_store(address, audit_key=ANOTHER, any_key=True)
     if n_lines:
@@ -67,7 +67,7 @@ def test_another_key_cannot_upgrade_a_store(store: Store, address: str) -> None:
     """A store that was opened before it was made is held against the key when it is."""
     fill_books(store, 1)
     opened = open_store(address, audit_key=ANOTHER, any_key=True)
-    with pytest.raises(ConfigError, match="not the one that the book"):
+    with pytest.raises(ConfigError, match="not the one that the log"):
         upgrade(opened)
     opened.close()
 

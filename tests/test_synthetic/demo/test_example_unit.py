@@ -27,6 +27,7 @@ from serving.settings import make_settings
 from serving.standing.standings import check_standings
 from serving.store import schema
 from serving.store.database import open_store
+from serving.store.row_text import Clockface
 from serving.store.upgrading import upgrade
 from synthetic.demo.cuts import Records, read_records
 from synthetic.demo.five_weeks import find_now, live_through
@@ -125,7 +126,7 @@ def test_people_disagree_are_late_and_doubt(example: Example) -> None:
         assert count(schema.decision_reasons, schema.decision_reasons.c.agrees.is_(False)) > 0
         late = raised.join(seen, seen.c.raising_key == raised.c.raising_key)
         assert count(late, seen.c.acknowledged_at_us > raised.c.due_at_us) > 0
-        assert read_queue(connection, example.now_us).n_overdue > 0
+        assert read_queue(connection, example.now_us, {}, Clockface("UTC")).n_overdue > 0
         assert read_unread(connection, example.now_us).n_overdue > 0
         assert len(read_open_corrections(connection, service.need_unit(), size=5).corrections) == 1
 
