@@ -29,11 +29,14 @@ class Server:
 
 @dataclass(frozen=True)
 class Answers:
-    """Text and seconds of each answer, in the order of the bodies; the seconds of all together."""
+    """Text and seconds of each answer, in the order of the bodies; the seconds of all together, and
+    those for which the server kept a processor busy.
+    """
 
     texts: list[bytes]
     times_s: list[float]
     whole_s: float
+    busy_s: float
 
 
 @contextmanager
@@ -122,7 +125,7 @@ def send(server: Server, bodies: Sequence[bytes], n_clients: int) -> Answers:
         connection.close()
 
     clients = [threading.Thread(target=work, args=(first,)) for first in range(n_clients)]
-    start = time.perf_counter()
+    busy, start = measure_busy(server.pid), time.perf_counter()
     for client in clients:
         client.start()
     for client in clients:
@@ -130,12 +133,24 @@ def send(server: Server, bodies: Sequence[bytes], n_clients: int) -> Answers:
     whole = time.perf_counter() - start
     if not all(texts):
         raise RuntimeError("a server refused a request")
-    return Answers(texts, times, whole)
+    return Answers(texts, times, whole, measure_busy(server.pid) - busy)
 
 
 def measure_memory(pid: int) -> int:
     """Return the bytes that a process and its children hold, shared pages in proportion."""
     content = Path(f"/proc/{pid}/smaps_rollup").read_text()
     own = next(line for line in content.splitlines() if line.startswith("Pss:"))
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(own.split()[1]) * 1024 + sum(measure_memory(int(child)) for child in children)
+    return int(own.split()[1]) * 1024 + sum(measure_memory(child) for child in _children(pid))
+
+
+def measure_busy(pid: int) -> float:
+    """Return for how many seconds a process and its children have kept a processor busy."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    ticks = int(fields[11]) + int(fields[12])  # of the program, and of the system for it
+    own = ticks / os.sysconf("SC_CLK_TCK")
+    return own + sum(measure_busy(child) for child in _children(pid))
+
+
+def _children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found]

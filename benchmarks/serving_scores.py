@@ -84,7 +84,8 @@ def _explain(n_raw: int, n_prepared: int, largest: float) -> str:
         "measured before, to `mlflow models serve --env-manager local`, which answers with "
         f"probabilities alone. {ROUNDS} turns, taken alternately; medians of the turns. The "
         f"probabilities of all cases were compared first: the largest difference is {largest:.0e}."
-        "\n\n| | clients | p50 | p99 | cases a second | memory |\n|---|---|---|---|---|---|"
+        "\n\n| | clients | p50 | p99 | cases a second | processor a case | "
+        "memory |\n|---|---|---|---|---|---|---|"
     )
 
 
@@ -208,9 +209,11 @@ def _write_row(name: str, n_clients: int, turns: Sequence[Answers], n_bytes: int
         1e3 * statistics.median(float(np.percentile(turn.times_s, share)) for turn in turns)
         for share in (50, 99)
     )
+    busy = 1e3 * statistics.median(turn.busy_s / len(turn.times_s) for turn in turns)
     each_second = statistics.median(len(turn.times_s) / turn.whole_s for turn in turns)
     return (
         f"| {name} | {n_clients} | {p50:.1f} ms | {p99:.1f} ms | {each_second:.0f} | "
+        f"{busy:.1f} ms | "
         f"{n_bytes / 2**20:.0f} MiB |"
     )
 
