@@ -6,7 +6,7 @@ corrected, are looked at one by one. Where none is, nothing is taken out of its 
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,9 @@ from features.intake.normalisation import FILE, ROW
 from features.intake.reading import WORDS
 from serving.store import schema
 from serving.store.frames import (
+    Cell,
     column_of,
+    list_texts,
     list_values,
     make_rows,
     select_rows,
@@ -34,7 +36,7 @@ _STORED: Final = "\0stored"
 """Stands for the file of a row that is in the store already."""
 _ELSEWHERE: Final = "\0elsewhere"
 
-_Cells = tuple[Any, ...]
+_Cells = tuple[Cell, ...]
 """A row in the order of the contract's columns."""
 
 
@@ -48,7 +50,7 @@ class Sorted:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownCases:
     """What is known of the cases that some rows name.
 
     Parameters
@@ -67,7 +69,7 @@ class Known:
     made: Collection[str]
 
 
-def sort_rows(connection: Connection, name: str, rows: pa.Table, known: Known) -> Sorted:
+def sort_rows(connection: Connection, name: str, rows: pa.Table, known: KnownCases) -> Sorted:
     """Part new rows from repeats, conflicts and rows that cannot be.
 
     Parameters
@@ -101,7 +103,7 @@ def sort_rows(connection: Connection, name: str, rows: pa.Table, known: Known) -
 
 
 def _leave_out_strange(
-    table: Table, rows: pa.Table, known: Known
+    table: Table, rows: pa.Table, known: KnownCases
 ) -> tuple[pa.Table, list[Rejects]]:
     """Leave out rows of cases that are not there."""
     if table.name == "cases" and not known.hidden:
@@ -124,8 +126,8 @@ def _reject(table: Table, rows: pa.Table, which: Int64, column: str, code: str) 
     told = rows.select([FILE, ROW]).take(pa.array(which))
     return make_rejects(
         table=table.name,
-        file=list_values(told.column(FILE)),
-        rows=list_values(told.column(ROW)),
+        file=told.column(FILE).to_pylist(),
+        rows=told.column(ROW).to_pylist(),
         column=column,
         code=code,
         sources=[{}] * len(which),
@@ -137,7 +139,7 @@ def restore_sources(rejects: Rejects, table: Table, rows: pa.Table) -> Rejects:
     told = rejects.frame
     if told.empty:
         return rejects
-    places = zip(list_values(rows.column(FILE)), list_values(rows.column(ROW)), strict=True)
+    places = zip(rows.column(FILE).to_pylist(), rows.column(ROW).to_pylist(), strict=True)
     place = {where: number for number, where in enumerate(places)}
     found = [place[where] for where in zip(told["file"], told["row"], strict=True)]
     came = to_frame(table, rows.select(list(table.column_names)).take(pa.array(found)))
@@ -219,7 +221,7 @@ def _list_rows(names: list[str], rows: pa.Table) -> Iterator[_Cells]:
 
 
 def _pairs(rows: pa.Table, column: str) -> Iterator[tuple[str, str]]:
-    return zip(list_values(rows.column("case_id")), list_values(rows.column(column)), strict=True)
+    return zip(list_texts(rows.column("case_id")), list_texts(rows.column(column)), strict=True)
 
 
 def _find_targets(connection: Connection, table: Table, fresh: pa.Table) -> list[_Cells]:
@@ -239,8 +241,10 @@ def _find_targets(connection: Connection, table: Table, fresh: pa.Table) -> list
         some = _read_pairs(connection, table.name, wanted)
         found += some
         seen = seen | wanted
-        wanted = {(one[case], one[corrects]) for one in some if one[corrects] is not None} - seen
-    there = here | {(one[case], one[name]) for one in found}
+        wanted = {
+            (str(one[case]), str(one[corrects])) for one in some if one[corrects] is not None
+        } - seen
+    there = here | {(str(one[case]), str(one[name])) for one in found}
     lost = {corrected for _, corrected in asked - there}
     return found + (_find_elsewhere(connection, table, stating, lost) if lost else [])
 
@@ -257,7 +261,7 @@ def _find_elsewhere(
     column = column_of(table.name, table.id_column)
     query = select(column).where(is_among(connection, column, names)).distinct()
     found = set(connection.execute(query).scalars())
-    like: dict[str, dict[str, Any]] = {}
+    like: dict[str, dict[str, Cell]] = {}
     for row in stating.select(list(table.column_names)).to_pylist():
         if row["supersedes"] in found:
             like.setdefault(row["supersedes"], row)

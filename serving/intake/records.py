@@ -20,7 +20,7 @@ from features.intake.integrity import join_words
 from features.intake.normalisation import FILE, ROW
 from features.intake.reading import CASE_COLUMNS, WORDS
 from serving.intake.forwarding import forward_rows
-from serving.intake.new_rows import Known, restore_sources, sort_rows
+from serving.intake.new_rows import KnownCases, restore_sources, sort_rows
 from serving.standing.standings import StandingRules
 from serving.store import schema
 from serving.store.database import Unit, Writing, make_key
@@ -98,7 +98,9 @@ def append_rows(
     repeats, rejects = 0, []
     for name, rows in given.items():
         # To the sender a case that they may not see is one that is not there (ADR 20).
-        known = Known((keys.known | _list_cases(kept, "cases")) - set(hidden), hidden, keys.made)
+        known = KnownCases(
+            (keys.known | _list_cases(kept, "cases")) - set(hidden), hidden, keys.made
+        )
         found = sort_rows(writing.connection, name, keys.put(rows), known)
         kept[name] = found.rows
         repeats += found.repeats

@@ -55,6 +55,7 @@ from serving.store.schema import (
 _LIFECYCLE: Final = (*OPENING_KINDS, *CLOSING_KINDS)
 _MERGED: Final = "merged"
 _KEPT: Final = "kept_"
+_KEPT_NAMES: Final = {column.name: f"{_KEPT}{column.name}" for column in standings.c}
 _LAST_SEQS: Final = ("events_seq", "facts_seq", "links_seq", "linked_seq", "there_seq", "here_seq")
 
 
@@ -259,7 +260,7 @@ def _read_score(row: Mapping[str, Any]) -> ScoreInForce | None:
 def _read_kept(row: Mapping[str, Any]) -> StandingRow | None:
     if row[f"{_KEPT}case_key"] is None:
         return None
-    return StandingRow(**{column.name: row[f"{_KEPT}{column.name}"] for column in standings.c})
+    return StandingRow(**{name: row[label] for name, label in _KEPT_NAMES.items()})
 
 
 def _list_last_seqs() -> Iterator[Label[Any]]:

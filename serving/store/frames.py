@@ -5,7 +5,7 @@ In these frames ``case_id`` and ``linked_case_id`` hold case keys, never the cas
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ from features.intake.integrity import join_words
 from features.intake.reading import type_of
 from serving.store.schema import RECORDS
 
+Cell = str | int | float | None
+"""What the store holds in a column of a contract table."""
 _KEYS: Final = {"case_id": "case_key", "linked_case_id": "linked_case_key"}
 """Columns of the contract that the store keeps as keys."""
 _MANY_ROWS: Final = 200
@@ -56,7 +58,7 @@ def make_frame(
 
 
 def make_rows(
-    name: str, rows: Sequence[Sequence[Any]], *, without: Collection[str] = ()
+    name: str, rows: Sequence[Sequence[Cell]], *, without: Collection[str] = ()
 ) -> pa.Table:
     """Return the rows of :func:`select_rows` as normalised rows; columns left out are empty."""
     there = [column.name for column in TABLES[name].columns if column.name not in without]
@@ -124,7 +126,7 @@ def insert_rows(
     insert_columns(connection, RECORDS[name], columns)
 
 
-def list_values(column: pa.ChunkedArray) -> list[Any]:
+def list_values(column: pa.ChunkedArray) -> list[Cell]:
     """Return a column's cells as plain values, ``None`` where empty."""
     return [value for chunk in column.chunks for value in _list_chunk(chunk)]
 
@@ -144,6 +146,11 @@ def _list_chunk(cells: pa.Array) -> list[Any]:
     values = cells.fill_null(0).to_numpy().astype(object)
     values[cells.is_null().to_numpy(zero_copy_only=False)] = None
     return list(values.tolist())
+
+
+def list_texts(column: pa.ChunkedArray) -> list[str]:
+    """Return the cells of a column of text, none of them empty."""
+    return cast("list[str]", list_values(column))
 
 
 def list_words(column: pa.ChunkedArray) -> list[str]:

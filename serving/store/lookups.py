@@ -59,7 +59,8 @@ def list_marks(
             func.json_extract(listed.c.value, f"$[{place}]").label(name)
             for place, name in enumerate(names)
         ]
-        return select(*cells).subquery("marks")
+        # Kept as a table: else each cell would be read out of its JSON for every row beside it.
+        return select(*cells).cte("marks").prefix_with("MATERIALIZED")
     columns = [
         _bind_array(cells, kind)
         for cells, kind in zip(zip(*marks, strict=True), kinds, strict=True)
