@@ -35,3 +35,12 @@ def prepare(name: str) -> Path:
         subprocess.run(command, check=True, env=environment)
     stamp.write_text(lock.read_text())
     return python
+
+
+def check_out(commit: str) -> Path:
+    """Return a work tree of a commit of the project, making it on first use."""
+    folder = KEPT / f"tree-{commit}"
+    if not folder.is_dir():
+        command = ["git", "worktree", "add", "--force", "--detach", str(folder), commit]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return folder

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from benchmarks.environments import KEPT, ROOT, prepare
+from benchmarks.environments import ROOT, check_out, prepare
 from features.contract.manifest import (
     Manifest,
     TableEntry,
@@ -123,7 +123,7 @@ def _run(name: str, folder: Path) -> Timed:
     script, environment, what = _SCRIPTS[name]
     python, root = sys.executable, ROOT
     if environment == "quick":
-        root = _check_out()
+        root = check_out(QUICK_ROAD)
     elif environment:
         python = str(prepare(environment))
     threads = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "ARROW_NUM_THREADS"), "2")
@@ -139,15 +139,6 @@ def _run(name: str, folder: Path) -> Timed:
         raise RuntimeError(f"{name} failed: {done.stderr[-2000:]}")
     said = json.loads(done.stdout.splitlines()[-1])
     return Timed(name, statistics.median(said["seconds"]), said["peak_mib"])
-
-
-def _check_out() -> Path:
-    """Return a work tree of the last commit that had the quick road."""
-    folder = KEPT / f"tree-{QUICK_ROAD}"
-    if not folder.is_dir():
-        command = ["git", "worktree", "add", "--force", "--detach", str(folder), QUICK_ROAD]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return folder
 
 
 def _lay_out(timed: list[Timed], size: int, table_mib: float) -> str:

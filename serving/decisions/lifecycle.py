@@ -16,7 +16,7 @@ from serving.standing.standings import StandingRules
 from serving.standing.states import CaseFacts, decide_state, is_shut
 from serving.store.case_keys import make_unknown
 from serving.store.database import Writing
-from serving.store.frames import insert_frame, make_frame
+from serving.store.frames import insert_rows, make_rows
 from serving.store.record_conditions import is_uncorrected
 from serving.store.schema import events
 
@@ -164,10 +164,10 @@ def append_turns(
         for number, kind in enumerate(kinds)
     ]
     cells: Any = [tuple(row.get(name) for name in EVENTS.column_names) for row in rows]
-    insert_frame(
+    insert_rows(
         writing.connection,
         "events",
-        make_frame("events", cells),
+        make_rows("events", cells),
         first_seq=writing.take_seq(len(rows)),
         import_key=None,
     )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import pyarrow.compute as pc
 from sqlalchemy import Connection, func, select
 
 from features.contract.rejects import Rejects, join_rejects
@@ -30,7 +31,7 @@ from serving.persons import MACHINE, Person
 from serving.standing.standings import StandingRules
 from serving.store import schema
 from serving.store.database import Store, Unit, Writing, make_key
-from serving.store.frames import insert_columns
+from serving.store.frames import insert_columns, list_words
 from serving.store.lookups import is_among
 
 ROWS_PER_CHUNK: Final = 2_000
@@ -66,7 +67,10 @@ class Chunk:
         if rows_done < self.first:
             return self.normal
         done = rows_done - self.offset
-        tables = {name: frame[frame[ROW] > done] for name, frame in self.normal.tables.items()}
+        tables = {
+            name: rows.filter(pc.greater(rows.column(ROW), done))
+            for name, rows in self.normal.tables.items()
+        }
         told = self.normal.rejects.frame
         return Normal(tables, Rejects(told[told["row"] > done]), self.normal.warnings)
 
@@ -194,7 +198,7 @@ def _find_hidden(connection: Connection, sender: Person | None, normal: Normal) 
     sight = find_sight(connection, sender)
     if sight.is_whole:
         return sight.hidden
-    names = {name for frame in normal.tables.values() for name in frame["case_id"]}
+    names = {name for rows in normal.tables.values() for name in list_words(rows.column("case_id"))}
     keys, places = schema.case_keys.c, schema.standings.c
     query = (
         select(keys.case_key)

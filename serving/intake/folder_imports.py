@@ -4,9 +4,11 @@ The folder is read piece by piece, cases first, and goes the way of every other 
 names it, so that a second call goes on where the first one broke off.
 """
 
+import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -72,10 +74,21 @@ def import_folder(
     rules = make_rules(settings)
     extract_at_us = min(manifest.extract_at_us, store.clock())
     clock = Clock(manifest.time_zone, extract_at_us, manifest.earliest_us)
-    for chunk in _read_chunks(folder, files, clock, imported.rows_done):
-        imported = take_chunk(store, imported.import_key, chunk, unit, rules).imported
-        progress(_say(imported))
+    with _few_old_objects():
+        for chunk in _read_chunks(folder, files, clock, imported.rows_done):
+            imported = take_chunk(store, imported.import_key, chunk, unit, rules).imported
+            progress(_say(imported))
     return end_import(store, imported.import_key)
+
+
+@contextmanager
+def _few_old_objects() -> Iterator[None]:
+    """Keep what the program is made of out of the collector's passes, which many new rows cause."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _check_kind(manifest: Manifest, unit: Unit) -> None:

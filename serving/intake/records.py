@@ -4,37 +4,31 @@ The stored row stands, whatever comes. Everything is decided behind the lock on 
 order of rows, so that several servers that store the same rows at once end as one.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sqlalchemy import Connection, exists, select, union
 
-from features.contract.rejects import Rejects, join_rejects, make_rejects
-from features.contract.tables import TABLES, Table
+from features.contract.rejects import Rejects, join_rejects
+from features.contract.tables import TABLES
 from features.intake.frames import to_frame, to_rows
-from features.intake.integrity import SUPERSESSION, check_integrity
+from features.intake.integrity import join_words
 from features.intake.normalisation import FILE, ROW
+from features.intake.reading import CASE_COLUMNS, WORDS
 from serving.intake.forwarding import forward_rows
+from serving.intake.new_rows import KnownCases, restore_sources, sort_rows
 from serving.standing.standings import StandingRules
 from serving.store import schema
 from serving.store.database import Unit, Writing, make_key
-from serving.store.frames import (
-    column_of,
-    insert_columns,
-    insert_frame,
-    make_frame,
-    select_rows,
-)
-from serving.store.lookups import is_among, list_pairs
+from serving.store.frames import insert_columns, insert_rows, list_words
+from serving.store.lookups import is_among
 
 RETENTION_CLASS: Final = "standard"
 """Class of a case that nobody has given another one."""
-# No file has a NUL in its name, so that no row that came is taken for a stored one.
-_STORED: Final = "\0stored"
-"""Stands for the file of a row that is in the store already."""
-_ELSEWHERE: Final = "\0elsewhere"
 
 
 @dataclass(frozen=True)
@@ -64,18 +58,9 @@ class Appended:
         return int((self.rejects.frame["code"] == "conflict").sum())
 
 
-@dataclass(frozen=True)
-class _Sorted:
-    """Rows of one table, with case keys: those to store, and what became of the others."""
-
-    frame: pd.DataFrame
-    repeats: int
-    rejects: Rejects
-
-
 def append_rows(
     writing: Writing,
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, pa.Table | pd.DataFrame],
     unit: Unit,
     *,
     import_key: str | None,
@@ -93,8 +78,9 @@ def append_rows(
     writing
         The open transaction. Other writers wait from here on until it ends.
     tables
-        Normalised frames (:func:`features.intake.normalisation.normalise`) by the contract's names,
-        with the cases' own identifiers; ``_file`` and ``_row`` say in rejects where each row was.
+        Normalised rows (:func:`features.intake.normalisation.normalise`) by the contract's names,
+        or frames of such, with the cases' own identifiers; ``_file`` and ``_row`` say in rejects
+        where each row was.
     unit
         What holds for the whole store.
     import_key
@@ -106,32 +92,23 @@ def append_rows(
         and are kept with the others.
     """
     writing.take_seq(0)  # others wait from here, so that what is looked up stays as it is
-    given = {name: _number(tables[name]) for name in TABLES if len(tables.get(name, ()))}
+    given = {name: _number(name, tables[name]) for name in TABLES if len(tables.get(name, ()))}
     keys = _CaseKeys(writing.connection, given)
-    kept: dict[str, pd.DataFrame] = {}
+    kept: dict[str, pa.Table] = {}
     repeats, rejects = 0, []
-    for name, frame in given.items():
-        known = keys.known | set(kept["cases"]["case_id"] if "cases" in kept else ())
+    for name, rows in given.items():
         # To the sender a case that they may not see is one that is not there (ADR 20).
-        known -= set(hidden)
-        found = _sort_rows(writing.connection, name, keys.put(frame), known, hidden)
-        kept[name] = found.frame
+        known = KnownCases(
+            (keys.known | _list_cases(kept, "cases")) - set(hidden), hidden, keys.made
+        )
+        found = sort_rows(writing.connection, name, keys.put(rows), known)
+        kept[name] = found.rows
         repeats += found.repeats
-        rejects.append(_restore(found.rejects, TABLES[name], frame))
+        rejects.append(restore_sources(found.rejects, TABLES[name], rows))
     _store(writing, kept, keys, import_key)
-    new_keys = frozenset(kept["cases"]["case_id"]) if "cases" in kept else frozenset()
-    changed = frozenset(
-        # People are for the audit alone: they move no case and are in no score.
-        key
-        for name, frame in kept.items()
-        if name != "people"
-        for key in frame["case_id"]
-    )
-    forwarded = forward_rows(writing, kept) if keys.some_merged else {}
-    if forwarded:
-        changed |= append_rows(
-            writing, forwarded, unit, import_key=import_key, rules=rules
-        ).changed_keys
+    # People are for the audit alone: they move no case and are in no score.
+    changed = _list_cases(kept, *(name for name in kept if name != "people"))
+    changed |= _forward(writing, kept, unit, import_key, rules) if keys.some_merged else set()
     changed |= find_companions(writing.connection, changed)
     if changed:
         writing.touch(changed, rules or StandingRules())
@@ -139,26 +116,53 @@ def append_rows(
         added=sum(map(len, kept.values())),
         repeats=repeats,
         rejects=join_rejects(rejects),
-        new_keys=new_keys,
-        changed_keys=changed,
+        new_keys=frozenset(_list_cases(kept, "cases")),
+        changed_keys=frozenset(changed),
     )
 
 
-def _number(frame: pd.DataFrame) -> pd.DataFrame:
-    if ROW in frame.columns:
-        return frame
-    numbered = frame.copy()
-    numbered[FILE], numbered[ROW] = "", range(1, len(frame) + 1)
-    return numbered
+def _list_cases(tables: Mapping[str, pa.Table], *names: str) -> set[str]:
+    """Return the cases that the rows of some tables are of."""
+    some = [tables[name] for name in names if name in tables]
+    return {key for rows in some for key in list_words(rows.column("case_id"))}
+
+
+def _forward(
+    writing: Writing,
+    stored: Mapping[str, pa.Table],
+    unit: Unit,
+    import_key: str | None,
+    rules: StandingRules | None,
+) -> frozenset[str]:
+    """Copy what was stored of merged cases on; return the cases that changed by it."""
+    frames = {name: to_frame(TABLES[name], rows) for name, rows in stored.items() if rows.num_rows}
+    forwarded = forward_rows(writing, frames)
+    if not forwarded:
+        return frozenset()
+    return append_rows(writing, forwarded, unit, import_key=import_key, rules=rules).changed_keys
+
+
+def _number(name: str, rows: pa.Table | pd.DataFrame) -> pa.Table:
+    """Return rows with the place of each; they came from no file where they have none."""
+    if isinstance(rows, pd.DataFrame):
+        rows = to_rows(TABLES[name], rows)
+    if ROW in rows.column_names:
+        return rows
+    size = rows.num_rows
+    files = pa.DictionaryArray.from_arrays(
+        np.zeros(size, dtype=np.int32), pa.array([""], WORDS.value_type)
+    )
+    numbers = pa.array(np.arange(1, size + 1, dtype=np.int64))
+    return rows.append_column(FILE, files).append_column(ROW, numbers)
 
 
 class _CaseKeys:
     """Keys of the cases that some rows name; those that are not there yet are made on the way."""
 
-    def __init__(self, connection: Connection, frames: Mapping[str, pd.DataFrame]) -> None:
-        names = {name for frame in frames.values() for name in frame["case_id"]}
-        if "links" in frames:
-            names.update(frames["links"]["linked_case_id"])
+    def __init__(self, connection: Connection, tables: Mapping[str, pa.Table]) -> None:
+        names = _list_cases(tables, *tables)
+        if "links" in tables:
+            names.update(list_words(tables["links"].column("linked_case_id")))
         keys, stored, moves = schema.case_keys.c, schema.cases.c, schema.case_moves.c
         merged = exists().where(moves.case_key == keys.case_key, moves.kind == "merge")
         query = (
@@ -177,171 +181,39 @@ class _CaseKeys:
         self.some_merged = any(row.merged for row in rows)
         made = {name: make_key() for name in names - self._of.keys()}
         self._of |= made
-        self._made = {key: name for name, key in made.items()}
+        self.made = {key: name for name, key in made.items()}
 
-    def put(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return a frame with keys in place of identifiers."""
-        columns = [name for name in ("case_id", "linked_case_id") if name in frame.columns]
-        return frame.assign(**{name: frame[name].map(self._of).astype("str") for name in columns})
+    def put(self, rows: pa.Table) -> pa.Table:
+        """Return rows with keys in place of identifiers."""
+        for column in CASE_COLUMNS:
+            if column in rows.column_names:
+                words = join_words(rows.column(column))
+                # A word that no row has any more may be among them, and has no key.
+                keys = [self._of.get(word, word) for word in words.dictionary.to_pylist()]
+                named = pa.DictionaryArray.from_arrays(
+                    words.indices, pa.array(keys, WORDS.value_type)
+                )
+                rows = rows.set_column(rows.column_names.index(column), column, named)
+        return rows
 
-    def list_new(self, frames: Mapping[str, pd.DataFrame]) -> list[tuple[str, str]]:
+    def list_new(self, tables: Mapping[str, pa.Table]) -> list[tuple[str, str]]:
         """Return keys that were made, with their identifiers: those of cases and linked cases that
         are stored, not of strangers.
         """
-        used: set[str] = set()
-        for name, column in (("cases", "case_id"), ("links", "linked_case_id")):
-            used.update(frames[name][column] if name in frames else ())
-        return sorted((key, self._made[key]) for key in used & self._made.keys())
-
-
-def _sort_rows(
-    connection: Connection,
-    name: str,
-    frame: pd.DataFrame,
-    known: Collection[str],
-    hidden: Collection[str],
-) -> _Sorted:
-    """Part new rows from repeats, conflicts and rows that cannot be."""
-    table = TABLES[name]
-    rejects = []
-    if name != "cases" or hidden:
-        wanted = known if name != "cases" else set(frame["case_id"]) - set(hidden)
-        strange = ~frame["case_id"].isin(wanted)
-        rejects.append(_reject(table, frame[strange], "case_id", "unknown_case"))
-        frame = frame[~strange]
-    stored = _read_stored(connection, name, frame)
-    distinct = pd.concat([stored, frame], ignore_index=True)
-    distinct = distinct.drop_duplicates(list(table.column_names))
-    fresh = distinct[distinct[FILE] != _STORED]
-    repeats = len(frame) - len(fresh)
-    if len(stored):
-        key = list(table.key_columns)
-        there = pd.MultiIndex.from_frame(stored[key])
-        taken = pd.MultiIndex.from_frame(fresh[key]).isin(there)
-        rejects.append(_reject(table, fresh[taken], table.id_column, "conflict"))
-        fresh = fresh[~taken]
-    if table.supersedes and fresh["supersedes"].notna().any():
-        fresh = _add_targets(connection, table, fresh, stored)
-    sound = check_integrity(table, to_rows(table, fresh.reset_index(drop=True)), None)
-    settled = to_frame(table, sound.rows)
-    ours = sound.rejects.frame
-    rejects.append(Rejects(ours[ours["file"] != _STORED]))
-    found = settled[settled[FILE] != _STORED]
-    return _Sorted(
-        found.drop(columns=[*SUPERSESSION], errors="ignore").reset_index(drop=True),
-        repeats + sound.repeats,
-        join_rejects(rejects),
-    )
-
-
-def _reject(table: Table, rows: pd.DataFrame, column: str, code: str) -> Rejects:
-    return make_rejects(
-        table=table.name,
-        file=rows[FILE].tolist(),
-        rows=rows[ROW].tolist(),
-        column=column,
-        code=code,
-        sources=[{}] * len(rows),
-    )
-
-
-def _restore(rejects: Rejects, table: Table, frame: pd.DataFrame) -> Rejects:
-    """Return rejects with their rows as they came, identifiers and all."""
-    if not len(rejects):
-        return rejects
-    told = rejects.frame
-    place = pd.MultiIndex.from_frame(frame[[FILE, ROW]])
-    found = place.get_indexer(pd.MultiIndex.from_frame(told[["file", "row"]]))
-    sources = frame[list(table.column_names)].iloc[found].to_dict("records")
-    return make_rejects(
-        table=table.name,
-        file=told["file"].tolist(),
-        rows=told["row"].tolist(),
-        column=told["column"].tolist(),
-        code=told["code"].tolist(),
-        sources=sources,  # type: ignore[arg-type]
-    )
-
-
-def _read_stored(connection: Connection, name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return what the store holds under the keys of some rows."""
-    if name == "cases":
-        key = schema.cases.c.case_key
-        query = select_rows(name).where(is_among(connection, key, frame["case_id"]))
-        return _mark(make_frame(name, connection.execute(query).all()))
-    pairs = zip(frame["case_id"], frame[TABLES[name].id_column], strict=True)
-    return _read_pairs(connection, name, pairs)
-
-
-def _read_pairs(
-    connection: Connection, name: str, pairs: Iterable[tuple[str, str]]
-) -> pd.DataFrame:
-    wanted = list_pairs(connection, sorted(set(pairs)))
-    query = select_rows(name).join(
-        wanted,
-        (column_of(name, "case_id") == wanted.c.case_key)
-        & (column_of(name, TABLES[name].id_column) == wanted.c.id),
-    )
-    return _mark(make_frame(name, connection.execute(query).all()))
-
-
-def _mark(frame: pd.DataFrame) -> pd.DataFrame:
-    marks: dict[str, str | int] = {FILE: _STORED, ROW: 0}
-    return frame.assign(**marks)
-
-
-def _add_targets(
-    connection: Connection, table: Table, fresh: pd.DataFrame, stored: pd.DataFrame
-) -> pd.DataFrame:
-    """Return new rows and the stored ones that they correct, and that those correct in turn.
-
-    Where a row corrects nothing in its own case, a record of that name in another case is asked
-    for; one that is found stands for all.
-    """
-    parts = [fresh, stored]
-    seen = {*_pairs(fresh, table.id_column), *_pairs(stored, table.id_column)}
-    wanted = (_pairs(fresh, "supersedes") | _pairs(stored, "supersedes")) - seen
-    while wanted:
-        found = _read_pairs(connection, table.name, wanted)
-        parts.append(found)
-        seen |= wanted
-        wanted = _pairs(found, "supersedes") - seen
-    there = pd.concat(parts, ignore_index=True)
-    here = _pairs(there, table.id_column)
-    lost = [name for case, name in _pairs(fresh, "supersedes") if (case, name) not in here]
-    if lost:
-        parts.append(_find_elsewhere(connection, table, fresh, lost))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _pairs(frame: pd.DataFrame, column: str) -> set[tuple[str, str]]:
-    some = frame[frame[column].notna()]
-    return set(zip(some["case_id"], some[column], strict=True))
-
-
-def _find_elsewhere(
-    connection: Connection, table: Table, fresh: pd.DataFrame, names: list[str]
-) -> pd.DataFrame:
-    """Return a row of no case for each of some identifiers that the store holds."""
-    column = column_of(table.name, table.id_column)
-    query = select(column).where(is_among(connection, column, names)).distinct()
-    found = list(connection.execute(query).scalars())
-    rows = fresh[fresh["supersedes"].isin(found)].drop_duplicates("supersedes")
-    return _mark(
-        rows.assign(
-            **{"case_id": _ELSEWHERE, table.id_column: rows["supersedes"], "supersedes": None}
-        ).astype({"case_id": "str", "supersedes": "str"})
-    )
+        used = _list_cases(tables, "cases")
+        if "links" in tables:
+            used.update(list_words(tables["links"].column("linked_case_id")))
+        return sorted((key, self.made[key]) for key in used & self.made.keys())
 
 
 def _store(
     writing: Writing,
-    frames: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, pa.Table],
     keys: _CaseKeys,
     import_key: str | None,
 ) -> None:
-    made = keys.list_new(frames)
-    size = len(made) + sum(map(len, frames.values()))
+    made = keys.list_new(tables)
+    size = len(made) + sum(map(len, tables.values()))
     if not size:
         return
     seq = writing.take_seq(size)
@@ -353,9 +225,9 @@ def _store(
     }
     insert_columns(writing.connection, schema.case_keys, columns)
     seq += len(made)
-    for name, frame in frames.items():
-        insert_frame(writing.connection, name, frame, first_seq=seq, import_key=import_key)
-        seq += len(frame)
+    for name, rows in tables.items():
+        insert_rows(writing.connection, name, rows, first_seq=seq, import_key=import_key)
+        seq += len(rows)
 
 
 def find_companions(connection: Connection, changed: Collection[str]) -> frozenset[str]:

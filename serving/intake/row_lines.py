@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from features.contract.arrays import Int64
 from features.contract.json_text import JsonError, is_storable, read_json
 from features.contract.rejects import COLUMNS, Rejects, RowAsSent, join_rejects, make_rejects
 from features.contract.tables import TABLES, Form, Table
 from features.intake.contract_folder import write_cell
 from features.intake.files import Piece
 from features.intake.frames import to_frame
+from features.intake.integrity import join_words
 from features.intake.normalisation import FILE, ROW, Clock, normalise
+from features.intake.parquet_file import holds_nul
 
 MOST_LINE_BYTES: Final = 4 * 1024 * 1024
 """A narrative of 1,000,000 characters takes up to 4,000,000 bytes of UTF-8; the rest of a row that
@@ -132,23 +135,23 @@ def _find_fault(name: str, cells: RowAsSent) -> str:
 
 @dataclass(frozen=True)
 class Normal:
-    """Normalised frames by table, and rows that are none."""
+    """Normalised rows by table, and rows that are none."""
 
-    tables: Mapping[str, pd.DataFrame]
+    tables: Mapping[str, pa.Table]
     rejects: Rejects
     warnings: Mapping[str, int]
 
 
 def normalise_rows(rows: Sequence[RawRow], clock: Clock) -> Normal:
     """Normalise rows of any tables, in any order."""
-    tables: dict[str, pd.DataFrame] = {}
+    tables: dict[str, pa.Table] = {}
     rejects = [reject_raw(row for row in rows if row.code)]
     warnings: Counter[str] = Counter()
     for name, table in TABLES.items():
         some = [row for row in rows if row.table == name and not row.code]
         if some:
             found = normalise(table, _make_piece(table, some), clock)
-            tables[name] = to_frame(table, found.rows)
+            tables[name] = found.rows
             rejects.append(found.rejects)
             warnings.update(found.warnings)
     return Normal(tables, join_rejects(rejects), dict(sorted(warnings.items())))
@@ -157,29 +160,48 @@ def normalise_rows(rows: Sequence[RawRow], clock: Clock) -> Normal:
 def normalise_piece(table: Table, piece: Piece, clock: Clock) -> Normal:
     """Normalise rows of one table from a file, texts that no database holds apart."""
     found = normalise(table, piece, clock)
-    frame = to_frame(table, found.rows)
-    texts = [
-        column.name
+    wrong = {
+        column.name: _find_nuls(found.rows.column(column.name))
         for column in table.columns
         if column.form not in (Form.OCCURRED, Form.RECORDED, Form.NUMBER)
+    }
+    wrong = {name: rows for name, rows in wrong.items() if len(rows)}
+    if not wrong:
+        return Normal({table.name: found.rows}, found.rejects, found.warnings)
+    rejects = [
+        _refuse_rows(table, piece.file, found.rows.take(pa.array(rows)), name)
+        for name, rows in wrong.items()
     ]
-    wrong = {name: frame[name].str.contains("\0", regex=False, na=False) for name in texts}
-    wrong = {name: rows for name, rows in wrong.items() if rows.any()}
-    rejects = [found.rejects]
-    for name, rows in wrong.items():
-        rejects.append(
-            make_rejects(
-                table=table.name,
-                file=piece.file,
-                rows=frame[ROW][rows].tolist(),
-                column=name,
-                code="encoding",
-                sources=frame[rows].drop(columns=[FILE, ROW]).to_dict("records"),  # type: ignore[arg-type]
-            )
-        )
-    if wrong:
-        frame = frame[~np.logical_or.reduce([rows.to_numpy() for rows in wrong.values()])]
-    return Normal({table.name: frame}, join_rejects(rejects), found.warnings)
+    kept = np.ones(len(found.rows), dtype=np.bool_)
+    kept[np.concatenate(list(wrong.values()))] = False
+    rows = found.rows.filter(pa.array(kept))
+    return Normal({table.name: rows}, join_rejects([found.rejects, *rejects]), found.warnings)
+
+
+def _find_nuls(column: pa.ChunkedArray) -> Int64:
+    """Return the rows whose text holds a NUL."""
+    if pa.types.is_dictionary(column.type):
+        words = join_words(column)
+        bad = np.array(["\0" in word for word in words.dictionary.to_pylist()], dtype=np.bool_)
+        if not bad.any():
+            return np.empty(0, dtype=np.int64)
+        column = column.cast(column.type.value_type)
+    elif not any(map(holds_nul, column.chunks)):
+        return np.empty(0, dtype=np.int64)
+    found = pc.fill_null(pc.match_substring(column, "\0"), False)
+    return np.flatnonzero(found.to_numpy())
+
+
+def _refuse_rows(table: Table, file: str, rows: pa.Table, column: str) -> Rejects:
+    frame = to_frame(table, rows)
+    return make_rejects(
+        table=table.name,
+        file=file,
+        rows=frame[ROW].tolist(),
+        column=column,
+        code="encoding",
+        sources=frame.drop(columns=[FILE, ROW]).to_dict("records"),  # type: ignore[arg-type]
+    )
 
 
 def _make_piece(table: Table, rows: Sequence[RawRow]) -> Piece:

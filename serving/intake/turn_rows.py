@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Final
 
 import pandas as pd
+import pyarrow as pa
 from sqlalchemy import Connection, select
 
 from features.contract.rejects import COLUMNS, Rejects, join_rejects, make_rejects
 from features.contract.tables import CLOSING_KINDS, EVENTS, OPENING_KINDS
+from features.intake.frames import to_frame
 from features.intake.normalisation import FILE, ROW
 from serving.intake.row_lines import Normal
 from serving.store import schema
@@ -34,15 +36,16 @@ def leave_out_turns(connection: Connection, normal: Normal) -> Normal:
     normal
         The rows, with the cases' own identifiers.
     """
-    frame = normal.tables.get(EVENTS.name)
-    if frame is None or frame.empty:
+    rows = normal.tables.get(EVENTS.name)
+    if rows is None or not rows.num_rows:
         return normal
+    frame = to_frame(EVENTS, rows)
     turns = frame["kind"].isin(TURNS)
     corrects = ~turns & _find_corrections(connection, frame, frame[turns])
     told = [
-        _reject(frame[rows], column) for rows, column in ((turns, "kind"), (corrects, "supersedes"))
+        _reject(frame[some], column) for some, column in ((turns, "kind"), (corrects, "supersedes"))
     ]
-    kept = frame[~(turns | corrects)].reset_index(drop=True)
+    kept = rows.filter(pa.array(~(turns | corrects)))
     return replace(
         normal,
         tables={**normal.tables, EVENTS.name: kept},

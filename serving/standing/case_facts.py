@@ -5,12 +5,12 @@ narrative and no answer is.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Label, Table, and_, func, or_, select
-from sqlalchemy.engine import Row, RowMapping
+from sqlalchemy.engine import Row
 
 from features.contract.arrays import NEVER
 from features.contract.kept_apart import is_kept_apart
@@ -21,10 +21,18 @@ from features.contract.tables import (
     RESERVED_KINDS,
 )
 from features.errors import CaselightError
-from serving.standing.states import CaseFacts, LatestDecision, NewRecord, Raising, Turn, is_shut
+from serving.standing.states import (
+    CaseFacts,
+    LatestDecision,
+    NewRecord,
+    Raising,
+    Turn,
+    is_shut,
+    mark_shut,
+)
 from serving.store.database import Unit
 from serving.store.histories import read_case_folder
-from serving.store.lookups import is_among, list_pairs
+from serving.store.lookups import is_among, list_marks, list_pairs
 from serving.store.record_conditions import is_for_all
 from serving.store.schema import case_keys as case_keys_table
 from serving.store.schema import (
@@ -47,6 +55,7 @@ from serving.store.schema import (
 _LIFECYCLE: Final = (*OPENING_KINDS, *CLOSING_KINDS)
 _MERGED: Final = "merged"
 _KEPT: Final = "kept_"
+_KEPT_NAMES: Final = {column.name: f"{_KEPT}{column.name}" for column in standings.c}
 _LAST_SEQS: Final = ("events_seq", "facts_seq", "links_seq", "linked_seq", "there_seq", "here_seq")
 
 
@@ -196,7 +205,7 @@ def find_merged(connection: Connection, case_keys: Collection[str], now_us: int)
     return frozenset(key for key, turn in turns.items() if turn.kind == _MERGED)
 
 
-def _read_cases(connection: Connection, case_keys: Collection[str]) -> dict[str, RowMapping]:
+def _read_cases(connection: Connection, case_keys: Collection[str]) -> dict[str, Mapping[str, Any]]:
     """Return, by case key, what there is one of for each case: all in one query.
 
     Of decisions, scores, seals and moves that is the latest; a case may have hundreds.
@@ -236,19 +245,22 @@ def _read_cases(connection: Connection, case_keys: Collection[str]) -> dict[str,
         .outerjoin(standings, standings.c.case_key == cases.c.case_key)
         .where(is_among(connection, cases.c.case_key, case_keys))
     )
-    return {row["case_key"]: row for row in connection.execute(query).mappings()}
+    found = connection.execute(query)
+    names = tuple(found.keys())
+    # Plain mappings: a row's cells are asked for by name, many times each.
+    return {row["case_key"]: row for row in (dict(zip(names, one, strict=True)) for one in found)}
 
 
-def _read_score(row: RowMapping) -> ScoreInForce | None:
+def _read_score(row: Mapping[str, Any]) -> ScoreInForce | None:
     if row["score_key"] is None:
         return None
     return ScoreInForce(row["score_key"], row["known_seq"], row["as_of_us"], row["priority"])
 
 
-def _read_kept(row: RowMapping) -> StandingRow | None:
+def _read_kept(row: Mapping[str, Any]) -> StandingRow | None:
     if row[f"{_KEPT}case_key"] is None:
         return None
-    return StandingRow(**{column.name: row[f"{_KEPT}{column.name}"] for column in standings.c})
+    return StandingRow(**{name: row[label] for name, label in _KEPT_NAMES.items()})
 
 
 def _list_last_seqs() -> Iterator[Label[Any]]:
@@ -297,7 +309,7 @@ def _is_latest_merge(moves: Any, side: str) -> ColumnElement[bool]:
 
 
 def _read_turns(
-    connection: Connection, there: Mapping[str, RowMapping], now_us: int
+    connection: Connection, there: Mapping[str, Mapping[str, Any]], now_us: int
 ) -> dict[str, Turn]:
     """Return each case's latest lifecycle event in force; a merge that people made stands.
 
@@ -351,7 +363,7 @@ def _turns(row: Row[Any], now_us: int) -> bool:
 def _find_corrected(
     connection: Connection,
     rows: Iterable[Row[Any]],
-    there: Mapping[str, RowMapping],
+    there: Mapping[str, Mapping[str, Any]],
     now_us: int,
 ) -> set[tuple[str, str]]:
     """Return the lifecycle events that are no longer, or never were, in force.
@@ -381,7 +393,7 @@ def _find_corrected(
     return {key for key in lifecycle if key[0] in tangled} - in_force
 
 
-def _make_decision(row: RowMapping) -> LatestDecision | None:
+def _make_decision(row: Mapping[str, Any]) -> LatestDecision | None:
     if row["version"] is None:
         return None
     return LatestDecision(
@@ -395,7 +407,7 @@ def _make_decision(row: RowMapping) -> LatestDecision | None:
     )
 
 
-def _make_taken_in(row: RowMapping) -> NewRecord | None:
+def _make_taken_in(row: Mapping[str, Any]) -> NewRecord | None:
     if row["arrival_seq"] is None:
         return None
     return NewRecord(row["arrival_seq"], row["arrived_by_move_at_us"])
@@ -475,26 +487,53 @@ def _add_records(
     now_us: int,
     work_kinds: Collection[str],
 ) -> dict[str, CaseFacts]:
-    """Return the cases that were closed, with the events that could bring them back.
+    """Return the cases that were closed, with the events that bring them back.
 
-    Where a person closed the case, so does what a source says about the file.
+    Where a person closed the case, so does what a source says about the file. Of the events that
+    came since with one import the first to be recorded stands for all: nothing else is asked of
+    them, and there may be thousands.
     """
-    shut = [key for key, one in made.items() if is_shut(one)]
-    if not shut:
-        return {}
+    # What was merged stays closed, whatever comes.
+    shut = {key: one for key, one in made.items() if is_shut(one) and not one.is_merged}
     kept_out = (*RESERVED_KINDS, *sorted(work_kinds))
+    conduct = events.c.kind.not_in(kept_out)
     about_the_file = and_(events.c.kind.in_(_LIFECYCLE), events.c.import_key.is_not(None))
-    names = ("case_key", "kind", "stored_seq", "recorded_at", "import_key")
-    query = select(*(events.c[name] for name in names)).where(
-        is_among(connection, events.c.case_key, shut),
-        or_(events.c.kind.not_in(kept_out), about_the_file),
-        is_for_all(),
-    )
     records: dict[str, list[NewRecord]] = defaultdict(list)
-    for row in connection.execute(query):
-        if row.kind in _LIFECYCLE and made[row.case_key].decision is None:
-            continue
-        records[row.case_key].append(
-            NewRecord(row.stored_seq, min(row.recorded_at, now_us), row.import_key)
+    for decided, counts in (
+        (False, and_(conduct, events.c.kind.not_in(_LIFECYCLE))),
+        (True, or_(conduct, about_the_file)),
+    ):
+        marks = [
+            (key, *mark_shut(one))
+            for key, one in shut.items()
+            if (one.decision is not None) == decided
+        ]
+        for key, record in _read_since(connection, marks, counts) if marks else ():
+            first_us = min(record.recorded_at_us, now_us)
+            records[key].append(replace(record, recorded_at_us=first_us))
+    return {key: replace(one, records=tuple(records.get(key, ()))) for key, one in shut.items()}
+
+
+def _read_since(
+    connection: Connection,
+    marks: Sequence[tuple[str, int, int, str | None]],
+    counts: ColumnElement[bool],
+) -> Iterator[tuple[str, NewRecord]]:
+    """Give by case and import the first record of those that follow a mark."""
+    mark = list_marks(connection, marks)
+    came_with = events.c.import_key
+    together = and_(came_with == mark.c.import_key, events.c.recorded_at >= mark.c.us)
+    apart = or_(came_with.is_(None), mark.c.import_key.is_(None), came_with != mark.c.import_key)
+    query = (
+        select(
+            events.c.case_key,
+            func.max(events.c.stored_seq),
+            func.min(events.c.recorded_at),
+            came_with,
         )
-    return {key: replace(made[key], records=tuple(records.get(key, ()))) for key in shut}
+        .join(mark, events.c.case_key == mark.c.case_key)
+        .where(counts, is_for_all(), or_(together, and_(apart, events.c.stored_seq > mark.c.seq)))
+        .group_by(events.c.case_key, came_with)
+    )
+    for key, last_seq, first_us, import_key in connection.execute(query):
+        yield key, NewRecord(last_seq, first_us, import_key)

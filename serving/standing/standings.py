@@ -8,6 +8,7 @@ store.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from sqlalchemy import Connection, delete, select
@@ -26,6 +27,7 @@ CASES_A_TIME: Final = 2_000
 _MOMENTS: Final = ("arrived_at_us", "state_since_us", "waiting_since_us", "first_read_due_us")
 """Columns that may rest on a date that had not ended when they were written."""
 _COLUMNS: Final = tuple(column.name for column in standings.columns)
+_CELLS: Final = attrgetter(*_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -251,8 +253,8 @@ def _replace(connection: Connection, keys: Collection[str], rows: Sequence[Stand
     if keys:
         among = is_among(connection, standings.c.case_key, keys)
         connection.execute(delete(standings).where(among))
-    columns = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
-    insert_columns(connection, standings, columns)
+    cells = zip(*map(_CELLS, rows), strict=True) if rows else ()
+    insert_columns(connection, standings, dict(zip(_COLUMNS, cells, strict=False)))
 
 
 def _part(keys: list[str]) -> Iterator[list[str]]:

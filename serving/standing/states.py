@@ -201,6 +201,22 @@ def _reasons_to_reopen(facts: CaseFacts, shut_at_us: int) -> Iterator[tuple[int,
         yield max(record.recorded_at_us, shut_at_us), "new_record"
 
 
+def mark_shut(facts: CaseFacts) -> tuple[int, int, str | None]:
+    """Return what the records that follow the closing of a case are told by.
+
+    Returns
+    -------
+    tuple
+        The place in the order of rows after which a record follows; the moment, microseconds UTC,
+        from which on one does that came with the import which is the third; ``None`` where the
+        place alone says so.
+    """
+    if facts.decision is not None:
+        return facts.decision.seen_seq, 0, None
+    assert facts.turn is not None
+    return facts.turn.stored_seq, facts.turn.recorded_at_us, facts.turn.import_key
+
+
 def _follows(record: NewRecord, turn: Turn) -> bool:
     """Return whether a record came after a closing one.
 

@@ -3,19 +3,24 @@
 In these frames ``case_id`` and ``linked_case_id`` hold case keys, never the cases' identifiers.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pyarrow import csv
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, insert, select
 from sqlalchemy.types import JSON
 
 from features.contract.tables import TABLES, Column, Form
+from features.intake.integrity import join_words
 from features.intake.reading import type_of
 from serving.store.schema import RECORDS
 
+Cell = str | int | float | None
+"""What the store holds in a column of a contract table."""
 _KEYS: Final = {"case_id": "case_key", "linked_case_id": "linked_case_key"}
 """Columns of the contract that the store keeps as keys."""
 _MANY_ROWS: Final = 200
@@ -52,7 +57,9 @@ def make_frame(
     )
 
 
-def make_rows(name: str, rows: Sequence[Row[Any]], *, without: Collection[str] = ()) -> pa.Table:
+def make_rows(
+    name: str, rows: Sequence[Sequence[Cell]], *, without: Collection[str] = ()
+) -> pa.Table:
     """Return the rows of :func:`select_rows` as normalised rows; columns left out are empty."""
     there = [column.name for column in TABLES[name].columns if column.name not in without]
     held = dict(zip(there, zip(*rows, strict=True), strict=True)) if rows else {}
@@ -82,15 +89,15 @@ def _make_column(column: Column, cells: Any, size: int) -> Any:
     return pd.array([None] * size if cells is None else cells, dtype="Int64")
 
 
-def insert_frame(
+def insert_rows(
     connection: Connection,
     name: str,
-    frame: pd.DataFrame,
+    rows: pa.Table,
     *,
     first_seq: int,
     import_key: str | None,
 ) -> None:
-    """Store the rows of a frame, in its order.
+    """Store normalised rows, in their order.
 
     Parameters
     ----------
@@ -98,19 +105,58 @@ def insert_frame(
         The transaction's.
     name
         Name of the contract table.
-    frame
+    rows
         Its columns, with keys for the cases.
     first_seq
         Place of the first row in the order of rows.
     import_key
         The import that they came with.
     """
-    columns: dict[str, Sequence[Any]] = {
-        _KEYS.get(column, column): list_cells(frame[column]) for column in TABLES[name].column_names
-    }
-    columns["import_key"] = [import_key] * len(frame)
-    columns["stored_seq"] = range(first_seq, first_seq + len(frame))
+    size = rows.num_rows
+    given = rows.select(list(TABLES[name].column_names))
+    given = given.rename_columns([_KEYS.get(column, column) for column in given.column_names])
+    given = given.append_column("import_key", pa.array([import_key] * size, pa.large_string()))
+    given = given.append_column(
+        "stored_seq", pa.array(np.arange(first_seq, first_seq + size, dtype=np.int64))
+    )
+    if connection.dialect.name == "postgresql" and size >= _MANY_ROWS:
+        _copy_text(connection, RECORDS[name], given)
+        return
+    columns = {column: list_values(given.column(column)) for column in given.column_names}
     insert_columns(connection, RECORDS[name], columns)
+
+
+def list_values(column: pa.ChunkedArray) -> list[Cell]:
+    """Return a column's cells as plain values, ``None`` where empty."""
+    return [value for chunk in column.chunks for value in _list_chunk(chunk)]
+
+
+def _list_chunk(cells: pa.Array) -> list[Any]:
+    """Return cells by way of NumPy, which makes no object of Arrow's for each."""
+    if cells.null_count == len(cells):
+        return [None] * len(cells)
+    if pa.types.is_dictionary(cells.type):
+        # The last stands for none, which is at place -1.
+        words = np.array([*cells.dictionary.to_pylist(), None], dtype=object)
+        return list(words[cells.indices.fill_null(-1).to_numpy()].tolist())
+    if pa.types.is_large_string(cells.type):
+        return list(cells.to_numpy(zero_copy_only=False).tolist())
+    if cells.null_count == 0:
+        return list(cells.to_numpy().tolist())
+    values = cells.fill_null(0).to_numpy().astype(object)
+    values[cells.is_null().to_numpy(zero_copy_only=False)] = None
+    return list(values.tolist())
+
+
+def list_texts(column: pa.ChunkedArray) -> list[str]:
+    """Return the cells of a column of text, none of them empty."""
+    return cast("list[str]", list_values(column))
+
+
+def list_words(column: pa.ChunkedArray) -> list[str]:
+    """Return the distinct words of a column of words, in no order."""
+    words = join_words(column)
+    return list(words.dictionary.take(words.indices.unique().drop_null()).to_pylist())
 
 
 def list_cells(column: "pd.Series[Any]") -> list[Any]:
@@ -146,12 +192,39 @@ def _insert(connection: Connection, table: Table, names: list[str], rows: list[A
 
 
 def _copy(connection: Connection, table: Table, names: list[str], rows: list[Any]) -> None:
+    with _copying(connection, table, names) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _copy_text(connection: Connection, table: Table, rows: pa.Table) -> None:
+    """Insert columns of Arrow's as CSV that Arrow writes: no object is made for any cell.
+
+    Text is quoted and nothing stands where a cell is null; PostgreSQL tells the two apart so.
+    """
+    plain = [
+        cells.cast(cells.type.value_type) if pa.types.is_dictionary(cells.type) else cells
+        for cells in rows.columns
+    ]
+    content = pa.BufferOutputStream()
+    options = csv.WriteOptions(include_header=False, quoting_style="needed")
+    csv.write_csv(pa.table(plain, names=rows.column_names), content, options)
+    with _copying(connection, table, rows.column_names, "WITH (FORMAT csv)") as copy:
+        copy.write(content.getvalue().to_pybytes())
+
+
+@contextmanager
+def _copying(
+    connection: Connection, table: Table, names: Sequence[str], options: str = ""
+) -> Iterator[Any]:
+    """Open the driver's way of taking many rows of some columns."""
     from psycopg import sql
 
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, names))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN {}").format(
+        sql.Identifier(table.name),
+        sql.SQL(", ").join(map(sql.Identifier, names)),
+        sql.SQL(options),
     )
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+        yield copy

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     FromClause,
@@ -17,10 +18,10 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    literal,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import NullType, TypeEngine
 
 
 def is_among(
@@ -31,19 +32,52 @@ def is_among(
     if connection.dialect.name == "sqlite":
         listed = func.json_each(json.dumps(wanted)).table_valued("value", name="listed")
         return column.in_(select(listed.c.value))
-    return column == any_(bindparam(None, wanted, type_=ARRAY(Text), unique=True))
+    return column == any_(_bind_array(wanted, Text()))
 
 
 def list_pairs(connection: Connection, pairs: Sequence[tuple[str, str]]) -> FromClause:
     """Return pairs of texts as a table with the columns ``case_key`` and ``id``, to join with."""
     if connection.dialect.name == "sqlite":
-        listed = func.json_each(json.dumps([list(pair) for pair in pairs])).table_valued("value")
+        listed = func.json_each(json.dumps(pairs)).table_valued("value")
         return select(
             func.json_extract(listed.c.value, "$[0]").label("case_key"),
             func.json_extract(listed.c.value, "$[1]").label("id"),
         ).subquery("pairs")
-    columns = [
-        cast(literal([pair[side] for pair in pairs], type_=ARRAY(Text)), ARRAY(Text))
-        for side in (0, 1)
-    ]
+    columns = [_bind_array([pair[side] for pair in pairs], Text()) for side in (0, 1)]
     return func.unnest(*columns).table_valued("case_key", "id", name="pairs").render_derived()
+
+
+def list_marks(
+    connection: Connection, marks: Sequence[tuple[str, int, int, str | None]]
+) -> FromClause:
+    """Return rows as a table with the columns ``case_key``, ``seq``, ``us`` and ``import_key``."""
+    names = ("case_key", "seq", "us", "import_key")
+    kinds: tuple[TypeEngine[Any], ...] = (Text(), BigInteger(), BigInteger(), Text())
+    if connection.dialect.name == "sqlite":
+        listed = func.json_each(json.dumps(marks)).table_valued("value")
+        cells = [
+            func.json_extract(listed.c.value, f"$[{place}]").label(name)
+            for place, name in enumerate(names)
+        ]
+        # Kept as a table: else each cell would be read out of its JSON for every row beside it.
+        return select(*cells).cte("marks").prefix_with("MATERIALIZED")
+    columns = [
+        _bind_array(cells, kind)
+        for cells, kind in zip(zip(*marks, strict=True), kinds, strict=True)
+    ]
+    return func.unnest(*columns).table_valued(*names, name="marks").render_derived()
+
+
+def _bind_array(cells: Iterable[str | int | None], kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    """Return values as PostgreSQL writes an array; the driver takes far longer over each of many.
+
+    See "Array Input and Output Syntax" of its manual.
+    """
+    written = ",".join("NULL" if cell is None else _quote(str(cell)) for cell in cells)
+    # Without a type of its own it is an array from the start; text would be read anew for each row.
+    return cast(bindparam(None, f"{{{written}}}", type_=NullType(), unique=True), ARRAY(kind))
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

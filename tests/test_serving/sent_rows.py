@@ -12,7 +12,6 @@ from features.contract.manifest import Manifest
 from features.contract.tables import TABLES
 from features.history.assembly import assemble_history
 from features.intake.contract_folder import ContractFolder, assemble_folder, write_folder
-from features.intake.frames import to_rows
 from features.intake.normalisation import Clock
 from serving.intake.records import Appended, append_rows
 from serving.intake.row_lines import make_raw_row, normalise_rows
@@ -127,8 +126,7 @@ def write_rows(place: Path, rows: Rows, *, synthetic: bool = True) -> Path:
     ]
     normal = normalise_rows(raw, CLOCK)
     tables = {
-        name: to_rows(TABLES[name], frame[list(TABLES[name].column_names)])
-        for name, frame in normal.tables.items()
+        name: rows.select(list(TABLES[name].column_names)) for name, rows in normal.tables.items()
     }
     write_folder(place, tables, Manifest(LONDON, NOW_US, synthetic))
     return place

@@ -57,6 +57,52 @@ def test_a_repeat_is_counted_and_changes_nothing(store: Store) -> None:
         assert read_head(connection) == head
 
 
+HARD_TEXTS = (
+    'He said "no", twice.',
+    "first\r\nsecond\n\\.\nlast",
+    "\\.",
+    "\\N",
+    "NULL",
+    "a,b;c\td",
+    "{x,y}",
+    "Żaneta 😀",
+)
+
+
+@pytest.mark.parametrize("n_rows", [8, 400])
+def test_text_of_any_kind_is_stored_as_it_came(store: Store, n_rows: int) -> None:
+    """Quotes, line ends, marks of a database's own and empty cells come back, few rows or many."""
+    events = [
+        make_event(
+            f"E{number:04d}",
+            narrative=HARD_TEXTS[number % 8],
+            detail=None if number % 3 else "detail",
+            value=number / 7,
+        )
+        for number in range(n_rows)
+    ]
+    rows = {"cases": [make_case("A")], "events": events}
+    send(store, rows)
+    with store.reading() as connection:
+        table = RECORDS["events"].c
+        query = select(table.narrative, table.detail, table.value).order_by(table.event_id)
+        found = [tuple(row) for row in connection.execute(query)]
+    assert found == [(event["narrative"], event["detail"], event["value"]) for event in events]
+    again = send(store, rows)
+    assert (again.added, again.repeats, len(again.rejects)) == (0, n_rows + 1, 0)
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "{a,b}", "NULL", "a/b,c", "'a'"])
+def test_a_stored_row_is_found_by_any_identifier(store: Store, name: str) -> None:
+    """Signs by which databases write lists do not hide that a record is there already."""
+    rows = {"cases": [make_case(name)], "events": [make_event(name, name)]}
+    send(store, rows)
+    again = send(store, rows)
+    assert (again.added, again.repeats, len(again.rejects)) == (0, 2, 0)
+    other = send(store, {"events": [make_event(name, name, kind="threat")]})
+    assert (other.added, other.conflicts) == (0, 1)
+
+
 def test_every_row_has_one_place_in_the_order(store: Store) -> None:
     """Rows take consecutive places, each its own."""
     send(store, UNIT_ROWS)
