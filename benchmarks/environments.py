@@ -18,7 +18,15 @@ def prepare(name: str) -> Path:
     name
         A lock in ``benchmarks/locks``; hashes are required.
     """
-    lock = LOCKS / f"{name}.lock"
+    return _prepare(name, LOCKS / f"{name}.lock")
+
+
+def prepare_tree(tree: Path) -> Path:
+    """Return the Python of an earlier commit's own packages, as its lock has them."""
+    return _prepare(f"{tree.name}-packages", tree / "requirements.lock")
+
+
+def _prepare(name: str, lock: Path) -> Path:
     folder = KEPT / name
     python = folder / "bin" / "python"
     stamp = folder / "lock"

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.environments import ROOT, check_out
+from benchmarks.environments import ROOT, check_out, prepare_tree
 from benchmarks.keys import named_key
 from synthetic.simulator import simulate_unit
 
@@ -96,9 +96,10 @@ def _serve(kind: str) -> Iterator[str]:
 
 def _measure(kind: str, root: Path, folder: Path) -> dict[str, Any]:
     print(f"  {_NAMES[kind]}, {root.name}", flush=True)
+    python = Path(sys.executable) if root == ROOT else prepare_tree(root)
     with _serve(kind) as address:
         done = subprocess.run(
-            [sys.executable, str(_SCRIPT), address, str(folder)],
+            [str(python), str(_SCRIPT), address, str(folder)],
             env=os.environ | {"PYTHONPATH": str(root)},
             cwd=root,
             capture_output=True,

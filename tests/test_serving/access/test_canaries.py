@@ -249,7 +249,8 @@ def test_no_record_is_in_what_training_leaves(small_unit: Any, tmp_path: Path) -
         config=config,
         progress=lambda message: None,
         options=RunOptions(
-            characteristics=read_characteristics(read.people, history.case_id), synthetic=True
+            characteristics=read_characteristics(read.frame("people"), history.case_id),
+            synthetic=True,
         ),
     )
     kept = tmp_path / "tracked"

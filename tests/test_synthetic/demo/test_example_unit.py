@@ -127,7 +127,7 @@ def test_people_disagree_are_late_and_doubt(example: Example) -> None:
         late = raised.join(seen, seen.c.raising_key == raised.c.raising_key)
         assert count(late, seen.c.acknowledged_at_us > raised.c.due_at_us) > 0
         assert read_queue(connection, example.now_us, {}, Clockface("UTC")).n_overdue > 0
-        assert read_unread(connection, example.now_us).n_overdue > 0
+        assert read_unread(connection, example.now_us, Clockface("UTC")).n_overdue > 0
         assert len(read_open_corrections(connection, service.need_unit(), size=5).corrections) == 1
 
 
