@@ -179,14 +179,20 @@ def count_unmeasured(
 
 
 def _count_unnamed(history: History, catalogue: Catalogue) -> dict[str, int]:
-    """Count the events with a word that no selector names, column by column that any names."""
+    """Count the events with a word that no selector names, column by column that any names.
+
+    Where an indicator takes a column as its field, every word of that column is measured.
+    """
     events = history.events
     # Of another kind than the catalogue's they are told already, or are the contract's own.
     declared = np.array([*(kind in catalogue.kinds for kind in events.kind.values), False])
     own = declared[events.kind.codes] & events.measured & (events.via.codes == MISSING)
     selectors = list(_list_selectors(catalogue))
+    fields = {indicator.expression.field for indicator in catalogue.indicators}
     counts = {}
     for name in _NAMED_COLUMNS:
+        if name in fields:
+            continue
         named = {word for selector in selectors for word in getattr(selector, name)}
         column = getattr(events, name)
         # The last place is that of an empty cell.
