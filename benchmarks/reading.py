@@ -70,7 +70,9 @@ def make_folders(place: Path, rows: int) -> tuple[Path, Path]:
         folder.mkdir()
     entries = {}
     for name in ("cases", "events", "facts"):
-        table = _fill_columns(name, pq.read_table(simulated / f"{name}.parquet"))
+        file = simulated / f"{name}.parquet"
+        # A large unit is written as a folder of parts.
+        table = _fill_columns(name, pq.read_table(file if file.is_file() else simulated / name))
         order = np.random.default_rng(_SEED).permutation(table.num_rows)
         table = table.take(pa.array(order))
         pq.write_table(table, parquet / f"{name}.parquet")

@@ -1,4 +1,4 @@
-"""The same tables in polars: read alone, or read, sorted, checked for keys and joined."""
+"""The same tables in polars: read alone, or read, sorted, one row a key, and joined."""
 
 import polars as pl
 from timing import time_rounds
@@ -21,8 +21,8 @@ def check(tables):
         ("facts", "fact_id", "recorded_at"),
     ):
         table = tables[name].sort("case_id", moment, "recorded_at", key)
-        if table.select(pl.struct("case_id", key).n_unique()).item() != table.height:
-            raise ValueError("keys are not unique")
+        # The simulated unit says some rows twice, as real exports do: ours leaves them out as well.
+        table = table.unique(subset=["case_id", key], keep="first", maintain_order=True)
         earlier = table.select("case_id", pl.col(key).alias("supersedes"), pl.col("recorded_at"))
         found.append(
             table.join(earlier, on=["case_id", "supersedes"], how="left", suffix="_of_target")
