@@ -88,6 +88,26 @@ def _write_chunk(chunk: pa.Array, write: Callable[[pa.Array], pa.Array]) -> pa.A
     return write(decode_cells(chunk))
 
 
+def write_value(value: object) -> str | None:
+    """Write one value that came as JSON: the same text as :func:`write_cells` gives it in a column.
+
+    Parameters
+    ----------
+    value
+        Text, a truth value or a number; ``None`` for nothing.
+
+    Returns
+    -------
+    str or None
+        Text as it came; ``yes`` or ``no``; a number without exponent or trailing zeros.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return write_number(repr(value)) if isinstance(value, float) else str(value)
+
+
 def check_identifier(column: pa.ChunkedArray | pa.Array, *, place: str) -> None:
     """Check that no two identifiers of a column may have become one before it was read.
 
@@ -105,7 +125,9 @@ def check_identifier(column: pa.ChunkedArray | pa.Array, *, place: str) -> None:
         neighbour, or if text stands in powers of ten, as spreadsheets write long numbers.
     """
     for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
-        values = chunk if chunk.type == TEXT else decode_cells(chunk)
+        # Of a dictionary the words are looked at, which are far fewer than its rows.
+        words = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk
+        values = words if words.type == TEXT else decode_cells(words)
         if pa.types.is_floating(values.type):
             _check_floats(values, place)
         elif (

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from features.contract.manifest import (
 from features.contract.rejects import Rejects, RowAsSent, join_rejects
 from features.contract.tables import CASES, TABLES, Form, Table
 from features.errors import DataContractError
+from features.intake.cells import write_value
 from features.intake.files import STRICT, SUFFIXES, BadRow, Piece, list_parts, read_pieces
 from features.intake.frames import empty_rows, to_frame, to_rows
 from features.intake.integrity import Sound, check_integrity
@@ -166,11 +166,13 @@ def assemble_columns(
     return _assemble(pieces, time_zone, extract_at_us)
 
 
-def _assemble(pieces: Mapping[str, Piece], time_zone: str, extract_at_us: int) -> ContractFolder:
+def _assemble(
+    pieces: Mapping[str, Piece], time_zone: str, extract_at_us: int, *, files: bool = False
+) -> ContractFolder:
     clock = Clock(time_zone, extract_at_us)
     parts = {name: [normalise(TABLES[name], piece, clock)] for name, piece in pieces.items()}
     manifest = Manifest(time_zone, extract_at_us)
-    return join_tables(manifest, {name: parts.get(name, []) for name in TABLES}, files=False)
+    return join_tables(manifest, {name: parts.get(name, []) for name in TABLES}, files=files)
 
 
 def fold_tables(
@@ -191,13 +193,11 @@ def fold_tables(
     ContractFolder
         As if the tables had been read from a folder.
     """
-    manifest = Manifest(time_zone, extract_at_us)
-    clock = Clock(time_zone, extract_at_us)
-    parts: dict[str, list[Normalised]] = {name: [] for name in TABLES}
-    for name, table in tables.items():
-        numbers = np.arange(1, table.num_rows + 1, dtype=np.int64)
-        parts[name].append(normalise(TABLES[name], Piece(name, table, numbers), clock))
-    return join_tables(manifest, parts)
+    pieces = {
+        name: Piece(name, table, np.arange(1, table.num_rows + 1, dtype=np.int64))
+        for name, table in tables.items()
+    }
+    return _assemble(pieces, time_zone, extract_at_us, files=True)
 
 
 def _make_piece(table: Table, rows: list[RowAsSent]) -> Piece:
@@ -209,7 +209,7 @@ def _make_piece(table: Table, rows: list[RowAsSent]) -> Piece:
     numbers = np.array([n for n in range(1, len(rows) + 1) if n not in nested], dtype=np.int64)
     held = [rows[number - 1] for number in numbers.tolist()]
     cells = {
-        column.name: [write_cell(row.get(column.name)) for row in held] for column in table.columns
+        column.name: [write_value(row.get(column.name)) for row in held] for column in table.columns
     }
     bad = tuple(BadRow(number, "not_text", {}) for number in sorted(nested))
     return _lay_out(table, cells, TEXT, numbers, bad)
@@ -235,15 +235,6 @@ def _lay_out(
 
 def _is_filled(cells: CellsAsSent) -> bool:
     return cells.count(None) < len(cells)
-
-
-def write_cell(cell: object) -> str | None:
-    """Return the canonical text of a cell that came as JSON."""
-    if cell is None or isinstance(cell, str):
-        return cell
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    return json.dumps(cell)
 
 
 def find_files(folder: Path, table: Table) -> list[Path]:

@@ -16,7 +16,7 @@ from features.contract.arrays import Int64
 from features.contract.json_text import JsonError, is_storable, read_json
 from features.contract.rejects import COLUMNS, Rejects, RowAsSent, join_rejects, make_rejects
 from features.contract.tables import TABLES, Form, Table
-from features.intake.contract_folder import write_cell
+from features.intake.cells import write_value
 from features.intake.files import Piece
 from features.intake.frames import to_frame
 from features.intake.integrity import join_words
@@ -206,7 +206,7 @@ def _refuse_rows(table: Table, file: str, rows: pa.Table, column: str) -> Reject
 
 def _make_piece(table: Table, rows: Sequence[RawRow]) -> Piece:
     columns = {
-        name: pa.array([write_cell(row.cells.get(name)) for row in rows], pa.large_string())
+        name: pa.array([write_value(row.cells.get(name)) for row in rows], pa.large_string())
         for name in table.column_names
     }
     numbers = np.array([row.number for row in rows], dtype=np.int64)

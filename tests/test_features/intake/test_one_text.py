@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.intake.cells import name_place, write_cells
+from features.intake.cells import name_place, write_cells, write_value
 from features.intake.files import read_pieces
 
 LETTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
@@ -94,3 +94,9 @@ def test_the_same_cells_come_out_of_every_kind_of_file(rows):
         first, *others = [read_texts(path) for path in write_all(Path(folder), rows)]
     assert len(first) == len(rows)
     assert all(other == first for other in others)
+
+
+@given(value=st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False))
+def test_a_value_of_a_request_has_the_text_of_its_cell_in_a_file(value):
+    """A number or truth value sent as JSON is written as a column of its type is."""
+    assert write_value(value) == spell(value)
