@@ -20,9 +20,11 @@ from serving.store.audit_lines import BOOKS, CHANGES, LOOKS
 from serving.store.current_act import SERVICE, Act, acting
 from serving.store.database import Store, Writing
 from serving.store.engines import WRITES, make_looks_engine
+from serving.store.respelling import respell
 from serving.store.schema import APPEND_ONLY, audit_heads, audit_lines, metadata, unit
 from serving.store.triggers import write_triggers
 
+_RESPELLED: Final = "caselight db upgrade: words of records were written in the spelling of intake"
 _STEPS: Final = Path(__file__).with_name("migrations")
 _LOOKS_TABLES: Final = MetaData(naming_convention=metadata.naming_convention)
 for _table in (audit_lines, audit_heads):
@@ -76,6 +78,9 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
                     )
                 )
             _begin_books(store, writing)
+            if respell(connection):
+                with acting(Act(SERVICE, "alteration", _RESPELLED)):
+                    writing.note()
     except SQLAlchemyError as error:
         raise ConfigError(
             f"the store could not be made or brought up to date ({type(error).__name__}); "
