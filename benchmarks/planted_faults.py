@@ -46,8 +46,8 @@ FAULTS: Final = (
     ),
     Fault(
         "features/intake/integrity.py",
-        "early = (target >= 0) & (recorded_at < recorded_at[target]) & ~circle",
-        "early = (target >= 0) & (recorded_at > recorded_at[target]) & ~circle",
+        "early = (versions.target >= 0) & before & ~circle",
+        "early = (versions.target >= 0) & ~before & ~circle",
         "tests/test_features",
     ),
     Fault(
@@ -136,8 +136,8 @@ FAULTS: Final = (
     ),
     Fault(
         "serving/standing/states.py",
-        "return self.turn is not None and self.turn.kind == _MERGED",
-        "return self.turn is not None and self.turn.kind != _MERGED",
+        "return self.turn is not None and self.turn.kind == MERGED",
+        "return self.turn is not None and self.turn.kind != MERGED",
         "tests/test_serving/standing/test_states.py",
     ),
     Fault(

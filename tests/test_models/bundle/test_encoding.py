@@ -6,10 +6,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.catalogue.declarations import Direction, Measure
+from features.catalogue.file import parse_catalogue
 from features.engine.measurement import compile_plan, measure
 from features.history.assembly import assemble_history
 from features.intake.contract_folder import read_folder
+from models.bundle.encoding import make_encoding
 from models.bundle.folder import load_bundle
+
+ANSWERED = b"""version: 1
+name: small
+title: A small catalogue
+kinds:
+  assault: {label: an assault}
+facts:
+  frightened: {type: yes_no, question: "Is she frightened?", source: test}
+indicators:
+  - {name: frightened, family: f, measure: last_fact, fact: frightened, direction: DIRECTION,
+     reason: "frightened: {value}", source: test}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +59,17 @@ def test_an_unanswered_question_never_scores_below_an_answer(scored):
         for model in bundle.outcomes.values():
             of = [model.log_odds(bundle.encoding.encode(rows)) for rows in (unknown, yes, no)]
             assert (of[0] >= np.maximum(of[1], of[2]) - 1e-12).all()
+
+
+@pytest.mark.parametrize(("direction", "riskier"), [("raises", 1.0), ("lowers", 0.0)])
+def test_an_unanswered_question_is_encoded_as_the_riskier_answer(direction, riskier):
+    """Whatever a model has learnt, it sees an unanswered question as the answer that is feared."""
+    catalogue = parse_catalogue(ANSWERED.replace(b"DIRECTION", direction.encode()), "small")
+    encoding = make_encoding(catalogue)
+    unknown = np.full((1, len(catalogue.columns)), np.nan)
+
+    assert encoding.columns[0] == catalogue.columns[0]
+    assert encoding.encode(unknown)[0, 0] == riskier
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)

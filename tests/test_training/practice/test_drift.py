@@ -147,6 +147,13 @@ def test_too_few_windows_give_no_shift():
     assert "too few windows" in found.told
 
 
+def test_three_earlier_windows_are_enough():
+    """The fewest windows from which a shift is estimated are three, by hand."""
+    made = windows(np.random.default_rng(3), [0, 0, 0, -1], [-1, -1, -1, -1])
+    assert compare(made).seen is not None
+    assert compare(made[1:]).seen is None
+
+
 def windows(random, intercepts, mix):
     """Return windows of 2,000 people with given intercepts and means of the log-odds."""
     made = []
