@@ -42,7 +42,7 @@ FAULTS: Final = (
         "features/contract/moments.py",
         'return _edge_of_day(day + dt.timedelta(days=1), zone, "first") - 1',
         'return _edge_of_day(day, zone, "first")',
-        "tests/test_features/intake/test_intake.py tests/test_features/history/test_two_clocks.py",
+        "tests/test_features/intake/test_moments.py tests/test_features/history/test_two_clocks.py",
     ),
     Fault(
         "features/intake/integrity.py",
