@@ -8,6 +8,7 @@ import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -75,7 +76,7 @@ def import_folder(
     extract_at_us = min(manifest.extract_at_us, store.clock())
     clock = Clock(manifest.time_zone, extract_at_us, manifest.earliest_us)
     with _few_old_objects():
-        for chunk in _read_chunks(folder, files, clock, imported.rows_done):
+        for chunk in _read_ahead(_read_chunks(folder, files, clock, imported.rows_done)):
             imported = take_chunk(store, imported.import_key, chunk, unit, rules).imported
             progress(_say(imported))
     return end_import(store, imported.import_key)
@@ -138,6 +139,19 @@ def _read_chunks(
                     normal = normalise_piece(TABLES[name], piece, clock)
                     position = {"file": path.relative_to(folder).as_posix()}
                     yield Chunk(first, before, normal, offset, position)
+
+
+def _read_ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Give chunks, the next of which is read and normalised while one is stored.
+
+    One is read ahead and no more, so that memory stays flat. What goes wrong with reading it is
+    raised once the chunks before it are stored, as if it had been read then.
+    """
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        coming = reader.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = reader.submit(next, chunks, None)
+            yield chunk
 
 
 def _say(imported: Imported) -> str:

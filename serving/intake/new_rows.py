@@ -29,7 +29,7 @@ from serving.store.frames import (
     make_rows,
     select_rows,
 )
-from serving.store.lookups import is_among, list_pairs
+from serving.store.lookups import is_among, list_pairs, look_up_each
 
 # No file has a NUL in its name, so that no row that came is taken for a stored one.
 _STORED: Final = "\0stored"
@@ -186,12 +186,12 @@ def _read_pairs(
     connection: Connection, name: str, pairs: Iterable[tuple[str, str]]
 ) -> list[_Cells]:
     wanted = list_pairs(connection, sorted(set(pairs)))
-    query = select_rows(name).join(
-        wanted,
-        (column_of(name, "case_id") == wanted.c.case_key)
-        & (column_of(name, TABLES[name].id_column) == wanted.c.id),
+    query = select_rows(name).where(
+        column_of(name, "case_id") == wanted.c.case_key,
+        column_of(name, TABLES[name].id_column) == wanted.c.id,
     )
-    return [tuple(row) for row in connection.execute(query)]
+    found = connection.execute(look_up_each(connection, wanted, query))
+    return [tuple(row) for row in found]
 
 
 def _part_known(

@@ -21,7 +21,7 @@ from features.intake.normalisation import FILE, ROW
 from features.intake.reading import CASE_COLUMNS, WORDS
 from serving.intake.forwarding import forward_rows
 from serving.intake.new_rows import KnownCases, restore_sources, sort_rows
-from serving.standing.standings import StandingRules
+from serving.standing.standings import NewCases, StandingRules
 from serving.store import schema
 from serving.store.database import Unit, Writing, make_key
 from serving.store.frames import insert_columns, insert_rows, list_words
@@ -110,8 +110,7 @@ def append_rows(
     changed = _list_cases(kept, *(name for name in kept if name != "people"))
     changed |= _forward(writing, kept, unit, import_key, rules) if keys.some_merged else set()
     changed |= find_companions(writing.connection, changed)
-    if changed:
-        writing.touch(changed, rules or StandingRules())
+    _touch(writing, kept, changed, keys, rules or StandingRules())
     return Appended(
         added=sum(map(len, kept.values())),
         repeats=repeats,
@@ -119,6 +118,24 @@ def append_rows(
         new_keys=frozenset(_list_cases(kept, "cases")),
         changed_keys=frozenset(changed),
     )
+
+
+def _touch(
+    writing: Writing,
+    stored: Mapping[str, pa.Table],
+    changed: Collection[str],
+    keys: "_CaseKeys",
+    rules: StandingRules,
+) -> None:
+    """Have the standings of the cases that changed refreshed."""
+    rest = set(changed)
+    if not any(rows.num_rows for name, rows in stored.items() if name not in ("cases", "people")):
+        bare = rest & keys.made.keys()  # nothing can have been stored under them before
+        rest -= bare
+        if bare:
+            writing.touch(bare, NewCases(rules, last_seq=writing.take_seq(0) - 1))
+    if rest:
+        writing.touch(rest, rules)
 
 
 def _list_cases(tables: Mapping[str, pa.Table], *names: str) -> set[str]:

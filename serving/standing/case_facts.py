@@ -7,7 +7,7 @@ narrative and no answer is.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Label, Table, and_, func, or_, select
 from sqlalchemy.engine import Row
@@ -32,7 +32,7 @@ from serving.standing.states import (
 )
 from serving.store.database import Unit
 from serving.store.histories import read_case_folder
-from serving.store.lookups import is_among, list_marks, list_pairs
+from serving.store.lookups import is_among, list_keys, list_marks, list_pairs, look_up_each
 from serving.store.record_conditions import is_for_all
 from serving.store.schema import case_keys as case_keys_table
 from serving.store.schema import (
@@ -54,14 +54,15 @@ from serving.store.schema import (
 
 _LIFECYCLE: Final = (*OPENING_KINDS, *CLOSING_KINDS)
 _MERGED: Final = "merged"
-_KEPT: Final = "kept_"
-_KEPT_NAMES: Final = {column.name: f"{_KEPT}{column.name}" for column in standings.c}
+_KEPT: Final = "kept"
 _LAST_SEQS: Final = ("events_seq", "facts_seq", "links_seq", "linked_seq", "there_seq", "here_seq")
 
 
-@dataclass(frozen=True)
-class StandingRow:
-    """A case's row of ``standings``; its fields are the table's columns."""
+class StandingRow(NamedTuple):
+    """A case's row of ``standings``; its fields are the table's columns.
+
+    A tuple, which an import makes and compares many of: two of each case that it touches.
+    """
 
     case_key: str
     state: str
@@ -193,9 +194,36 @@ def read_case_records(
             # would begin with all of it overdue (ADR 14).
             known_since_us=max(made[key].arrived_at_us, row["begun_at_us"] or 0),
             sealed=bool(row["sealed"]),
-            kept=_read_kept(row),
+            kept=row[_KEPT],
         )
         for key, row in there.items()
+    }
+
+
+def read_new_cases(
+    connection: Connection, case_keys: Collection[str], now_us: int
+) -> dict[str, CaseRecord]:
+    """Read some cases of which nothing is stored but the row of ``cases``; as
+    :func:`read_case_records`, which looks for the rest as well, would have them.
+    """
+    query = (
+        select(*cases.c, case_keys_table.c.case_id, imports.c.begun_at_us)
+        .outerjoin(case_keys_table, case_keys_table.c.case_key == cases.c.case_key)
+        .outerjoin(imports, imports.c.import_key == cases.c.import_key)
+        .where(is_among(connection, cases.c.case_key, case_keys))
+    )
+    return {
+        row.case_key: CaseRecord(
+            facts=CaseFacts(arrived_at_us=min(row.recorded_at, now_us)),
+            case_id=row.case_id,
+            area=row.area,
+            referral_source=row.referral_source,
+            record_seq=row.stored_seq,
+            score=None,
+            first_read_at_us=None,
+            known_since_us=max(min(row.recorded_at, now_us), row.begun_at_us or 0),
+        )
+        for row in connection.execute(query)
     }
 
 
@@ -231,7 +259,7 @@ def _read_cases(connection: Connection, case_keys: Collection[str]) -> dict[str,
             decisions.c.review_on,
             decisions.c.stored_seq.label("decision_seq"),
             *(scores.c[name] for name in ("score_key", "known_seq", "as_of_us", "priority")),
-            *(column.label(f"{_KEPT}{column.name}") for column in standings.c),
+            *(standings.c[name].label(f"{_KEPT}_{name}") for name in StandingRow._fields),
         )
         .select_from(cases)
         .join(unit, unit.c.id == 1)
@@ -246,21 +274,21 @@ def _read_cases(connection: Connection, case_keys: Collection[str]) -> dict[str,
         .where(is_among(connection, cases.c.case_key, case_keys))
     )
     found = connection.execute(query)
-    names = tuple(found.keys())
-    # Plain mappings: a row's cells are asked for by name, many times each.
-    return {row["case_key"]: row for row in (dict(zip(names, one, strict=True)) for one in found)}
+    first = len(found.keys()) - len(StandingRow._fields)
+    names = tuple(found.keys())[:first]
+    there: dict[str, Mapping[str, Any]] = {}
+    for cells in map(tuple, found):
+        # Plain mappings: a row's cells are asked for by name, many times each.
+        row = dict(zip(names, cells, strict=False))
+        row[_KEPT] = None if cells[first] is None else StandingRow._make(cells[first:])
+        there[row["case_key"]] = row
+    return there
 
 
 def _read_score(row: Mapping[str, Any]) -> ScoreInForce | None:
     if row["score_key"] is None:
         return None
     return ScoreInForce(row["score_key"], row["known_seq"], row["as_of_us"], row["priority"])
-
-
-def _read_kept(row: Mapping[str, Any]) -> StandingRow | None:
-    if row[f"{_KEPT}case_key"] is None:
-        return None
-    return StandingRow(**{name: row[label] for name, label in _KEPT_NAMES.items()})
 
 
 def _list_last_seqs() -> Iterator[Label[Any]]:
@@ -319,13 +347,14 @@ def _read_turns(
     believed of a record only where it came with the case itself.
     """
     names = ("case_key", "event_id", "kind", "occurred_at", "recorded_at", "source", "handling")
+    wanted = list_keys(connection, there)
     query = select(
         *(events.c[name] for name in (*names, "supersedes", "import_key", "stored_seq"))
     ).where(
-        is_among(connection, events.c.case_key, there),
+        events.c.case_key == wanted.c.case_key,
         or_(events.c.kind.in_(_LIFECYCLE), events.c.supersedes.is_not(None)),
     )
-    rows = connection.execute(query).all()
+    rows = connection.execute(look_up_each(connection, wanted, query)).all()
     corrected = _find_corrected(connection, rows, there, now_us)
     latest: dict[str, Row[Any]] = {}
     for row in rows:
@@ -527,13 +556,18 @@ def _read_since(
     query = (
         select(
             events.c.case_key,
-            func.max(events.c.stored_seq),
-            func.min(events.c.recorded_at),
+            func.max(events.c.stored_seq).label("last_seq"),
+            func.min(events.c.recorded_at).label("first_us"),
             came_with,
         )
-        .join(mark, events.c.case_key == mark.c.case_key)
-        .where(counts, is_for_all(), or_(together, and_(apart, events.c.stored_seq > mark.c.seq)))
+        .where(
+            events.c.case_key == mark.c.case_key,
+            counts,
+            is_for_all(),
+            or_(together, and_(apart, events.c.stored_seq > mark.c.seq)),
+        )
         .group_by(events.c.case_key, came_with)
     )
-    for key, last_seq, first_us, import_key in connection.execute(query):
+    found = connection.execute(look_up_each(connection, mark, query))
+    for key, last_seq, first_us, import_key in found:
         yield key, NewRecord(last_seq, first_us, import_key)

@@ -8,26 +8,29 @@ store.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Final
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from features.catalogue.declarations import DAY_US
 from serving.clock import read_clock
 from serving.settings import Settings
-from serving.standing.case_facts import CaseRecord, StandingRow, read_case_records
+from serving.standing.case_facts import (
+    CaseRecord,
+    StandingRow,
+    read_case_records,
+    read_new_cases,
+)
 from serving.standing.states import CaseState, decide_state, plain_state, seal_state
 from serving.store.database import Writing
 from serving.store.frames import insert_columns
-from serving.store.lookups import is_among
+from serving.store.lookups import is_among, list_marks
 from serving.store.schema import cases, standings
 
 CASES_A_TIME: Final = 2_000
 _MOMENTS: Final = ("arrived_at_us", "state_since_us", "waiting_since_us", "first_read_due_us")
 """Columns that may rest on a date that had not ended when they were written."""
-_COLUMNS: Final = tuple(column.name for column in standings.columns)
-_CELLS: Final = attrgetter(*_COLUMNS)
+_RECORD_SEQ: Final = StandingRow._fields.index("record_seq")
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,35 @@ class ScoredCases:
         _refresh(writing, case_keys, self.rules, self.families)
 
 
+@dataclass(frozen=True)
+class NewCases:
+    """What the standings of cases rest on that came without any record.
+
+    Parameters
+    ----------
+    rules
+        What standings rest on beside the records.
+    last_seq
+        Place of the last row that the transaction stored with them. Where that is the last one
+        still, there is nothing of the cases but their rows of ``cases``, and nothing else is read.
+    """
+
+    rules: StandingRules
+    last_seq: int
+
+    def refresh(self, writing: Writing, case_keys: Collection[str]) -> None:
+        """Refresh some cases; see :func:`refresh_standings`."""
+        # Whatever a standing rests on takes a place in the order of rows when it is stored.
+        if writing.take_seq(0) - 1 != self.last_seq:
+            refresh_standings(writing, case_keys, self.rules)
+            return
+        connection, now_us = writing.connection, writing.now_us
+        for keys in _part(sorted(set(case_keys))):
+            found = read_new_cases(connection, keys, now_us)
+            rows = [_describe(key, one, self.rules, now_us, None) for key, one in found.items()]
+            _replace(connection, keys, rows)
+
+
 def _refresh(
     writing: Writing,
     case_keys: Collection[str],
@@ -107,10 +139,27 @@ def _refresh(
         found = _work_out(writing.connection, keys, rules, writing.now_us, families)
         n_cases += len(found)
         changed = [one for one in found.values() if one.kept != one.now]
+        _note_records(writing.connection, [one.now for one in changed if one.is_read_on])
+        changed = [one for one in changed if not one.is_read_on]
         gone = set(keys) - found.keys()
         replaced = gone.union(one.now.case_key for one in changed if one.kept)
         _replace(writing.connection, replaced, [one.now for one in changed])
     return n_cases
+
+
+def _note_records(connection: Connection, rows: Sequence[StandingRow]) -> None:
+    """Write of some cases the place of their latest row, where nothing else changed.
+
+    No index has that column, so that none of them is written.
+    """
+    if not rows:
+        return
+    marks = list_marks(connection, [(row.case_key, row.record_seq, 0, None) for row in rows])
+    connection.execute(
+        update(standings)
+        .where(standings.c.case_key == marks.c.case_key)
+        .values(record_seq=marks.c.seq)
+    )
 
 
 def rebuild_standings(writing: Writing, rules: StandingRules | None = None) -> int:
@@ -159,6 +208,15 @@ class _WorkedOut:
 
     kept: StandingRow | None
     now: StandingRow
+
+    @property
+    def is_read_on(self) -> bool:
+        """Whether there is a later row of the case, which changes nothing of where it stands."""
+        before, after = self.kept, self.now
+        if before is None or before.record_seq == after.record_seq:
+            return False
+        rest = slice(_RECORD_SEQ + 1, None)
+        return before[:_RECORD_SEQ] == after[:_RECORD_SEQ] and before[rest] == after[rest]
 
 
 def _work_out(
@@ -229,7 +287,7 @@ def _is_sound(before: StandingRow | None, after: StandingRow) -> bool:
         return False
     return not any(
         getattr(before, name) != getattr(after, name) and not _was_true(name, before, after)
-        for name in _COLUMNS
+        for name in StandingRow._fields
     )
 
 
@@ -253,8 +311,8 @@ def _replace(connection: Connection, keys: Collection[str], rows: Sequence[Stand
     if keys:
         among = is_among(connection, standings.c.case_key, keys)
         connection.execute(delete(standings).where(among))
-    cells = zip(*map(_CELLS, rows), strict=True) if rows else ()
-    insert_columns(connection, standings, dict(zip(_COLUMNS, cells, strict=False)))
+    columns = zip(*rows, strict=True)
+    insert_columns(connection, standings, dict(zip(StandingRow._fields, columns, strict=False)))
 
 
 def _part(keys: list[str]) -> Iterator[list[str]]:

@@ -13,12 +13,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Select,
     Text,
     any_,
     bindparam,
     cast,
     func,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import NullType, TypeEngine
@@ -66,6 +68,39 @@ def list_marks(
         for cells, kind in zip(zip(*marks, strict=True), kinds, strict=True)
     ]
     return func.unnest(*columns).table_valued(*names, name="marks").render_derived()
+
+
+def list_keys(connection: Connection, keys: Iterable[str]) -> FromClause:
+    """Return texts as a table with the one column ``case_key``, each once, to join with."""
+    wanted = sorted(set(keys))
+    if connection.dialect.name == "sqlite":
+        listed = func.json_each(json.dumps(wanted)).table_valued("value")
+        return select(listed.c.value.label("case_key")).subquery("keys")
+    rows = func.unnest(_bind_array(wanted, Text())).table_valued("case_key", name="keys")
+    return rows.render_derived()
+
+
+def look_up_each(connection: Connection, wanted: FromClause, query: Select[Any]) -> Select[Any]:
+    """Return the query for what ``query`` finds for each row of a list, looked up row by row.
+
+    PostgreSQL knows nothing of a table that has just been filled, takes most of it to be asked for,
+    and reads it whole for every list; what a list of any length asks for is never more than a few
+    rows of each.
+
+    Parameters
+    ----------
+    connection
+        A transaction.
+    wanted
+        The list (:func:`list_keys`, :func:`list_pairs`, :func:`list_marks`).
+    query
+        Its conditions name columns of ``wanted``, one of them for equality with an indexed one.
+    """
+    if connection.dialect.name == "sqlite":
+        return query
+    # An offset, even of nothing, keeps the planner from making one join of the two.
+    each = query.correlate(wanted).offset(0).lateral("each")
+    return select(*each.c).select_from(wanted).join(each, true())
 
 
 def _bind_array(cells: Iterable[str | int | None], kind: TypeEngine[Any]) -> ColumnElement[Any]:

@@ -122,6 +122,26 @@ def test_an_import_that_broke_off_goes_on_where_it_was(
 
 
 @pytest.mark.usefixtures("small_chunks")
+def test_a_file_that_breaks_is_told_once_what_came_before_is_stored(
+    store: Store, folder: Path
+) -> None:
+    """All rows before a file that cannot be read are stored, and the import goes on from there."""
+    file = folder / "facts.parquet"
+    sound = file.read_bytes()
+
+    def spoil(_message: str) -> None:
+        file.write_bytes(b"no parquet")
+
+    with pytest.raises(CaselightError):
+        run(store, folder, spoil)
+    stored = count_rows(store)
+    assert (stored["cases"], stored["events"], stored["facts"]) == (7, 23, 0)
+    file.write_bytes(sound)
+    assert counts_of(run(store, folder)) == (N_ROWS, N_ROWS, 0, 0, 0)
+    assert history_of(store) == history_of_rows(ROWS)
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_two_servers_import_one_folder_at_once(
     store: Store, folder: Path, open_another: Callable[[], Store]
 ) -> None:

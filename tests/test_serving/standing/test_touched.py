@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, insert, select
 
-from serving.standing.standings import StandingRules, check_standings
+from serving.intake.records import append_rows
+from serving.intake.row_lines import make_raw_row, normalise_rows
+from serving.standing.standings import StandingRules, check_standings, rebuild_standings
 from serving.store.database import Store, Writing
 from serving.store.schema import audit_lines, cases, events, standings, unit
+from tests.test_serving.sent_rows import CLOCK, make_case, send
 from tests.test_serving.stores import NOW_US
 
 KEY = "k" * 24
@@ -109,10 +112,55 @@ def test_standings_are_refreshed_before_the_audit_head_is_locked(store: Store) -
     about = [
         name
         for statement in sent
-        for name in ("INSERT INTO standings", "UPDATE unit", "FROM audit_heads")
+        for name in ("UPDATE standings", "UPDATE unit", "FROM audit_heads")
         if name in statement
     ]
-    assert about == ["INSERT INTO standings", "UPDATE unit", "FROM audit_heads"]
+    assert about == ["UPDATE standings", "UPDATE unit", "FROM audit_heads"]
+
+
+def read_standings(store: Store) -> list[tuple[Any, ...]]:
+    """Return all rows of the standings."""
+    with store.reading() as connection:
+        query = select(standings).order_by(standings.c.case_key)
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def test_cases_that_come_alone_stand_as_a_rebuild_says(store: Store) -> None:
+    """A case that came without records stands where reading all there is of it says."""
+    places: list[dict[str, object]] = [{"area": "Halton"}, {"referral_source": "police"}, {}]
+    rows = [make_case(f"C{number}", **more) for number, more in enumerate(places)]
+    # The day of the last is not over, so that its own moment is still to come.
+    rows.append(make_case("TODAY", recorded_at="2026-02-25"))
+    send(store, {"cases": rows})
+    before = read_standings(store)
+    assert len(before) == len(rows)
+    with store.writing() as writing:
+        rebuild_standings(writing)
+    assert read_standings(store) == before
+
+
+def test_a_new_case_stands_by_what_came_after_it(store: Store) -> None:
+    """A record that a transaction stores after a new case counts, whoever touched the case."""
+    normal = normalise_rows([make_raw_row(1, "cases", make_case())], CLOCK)
+    with store.writing() as writing:
+        appended = append_rows(writing, normal.tables, store.read_unit(), import_key=None)
+        (key,) = appended.new_keys
+        seq = add_event(writing, key)
+    with store.reading() as connection:
+        assert connection.execute(select(standings.c.record_seq)).scalar_one() == seq
+        assert check_standings(connection, now_us=NOW_US) == []
+
+
+def test_a_later_row_that_changes_nothing_else_moves_the_place_alone(store: Store) -> None:
+    """A row of a case that leaves it where it stands is seen in ``record_seq``, of it alone."""
+    for key in (KEY, OTHER):
+        add_case(store, key)
+    known, other = read_standings(store)
+    with store.writing() as writing:
+        seq = add_event(writing)
+        writing.touch([KEY], StandingRules())
+    place = [column.name for column in standings.c].index("record_seq")
+    assert read_standings(store) == [(*known[:place], seq, *known[place + 1 :]), other]
 
 
 def test_a_failing_refresh_takes_the_rows_back(store: Store) -> None:
