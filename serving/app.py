@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
+from serving.access.overseers import check_overseers
 from serving.flags.deliveries import read_webhooks
 from serving.health.probes import add_probes
 from serving.health.readiness import Readiness
@@ -126,6 +127,7 @@ def open_service(settings: Settings) -> Service:
         return Service(settings, None, None, champion)
     store, unit = found
     check_sign_in(settings, unit)
+    check_overseers(settings, synthetic=unit.synthetic)
     read_webhooks(settings)  # what is wrong with it is told now, not when a flag is raised
     return Service(settings, store, unit, champion)
 

@@ -16,16 +16,18 @@ Unproven = Literal["bad_token", "not_signed_in"]
 Forbidden = Literal[
     "areas_may_not", "bad_answer", "finished_before", "issuer_refused", "no_access", "no_rule",
     "no_sign_in", "not_a_decider", "not_a_reader", "not_begun", "not_health", "not_on_duty",
-    "not_the_importer", "other_origin", "role_may_not", "scope_may_not",
+    "not_the_asker", "not_the_importer", "not_yours_to_settle", "other_agency_needed",
+    "other_origin", "other_person_needed", "role_may_not", "scope_may_not",
 ]  # fmt: skip
 """This person may not do that."""
 Absent = Literal[
-    "no_case", "no_import", "no_sitting", "no_such_case", "no_such_flag", "no_such_record",
-    "no_such_request", "no_such_score", "not_found", "not_listed",
+    "no_case", "no_import", "no_sitting", "no_such_case", "no_such_confirmation", "no_such_flag",
+    "no_such_record", "no_such_request", "no_such_score", "not_found", "not_listed",
 ]  # fmt: skip
 """There is nothing of that name, or nothing that this person may see."""
 Clash = Literal[
-    "already_acknowledged", "already_answered", "already_read", "already_viewed", "case_erased",
+    "already_acknowledged", "already_answered", "already_read", "already_settled",
+    "already_viewed", "cannot_be_withdrawn", "case_erased",
     "case_exists", "case_merged", "import_ended", "no_earlier_score", "no_score", "not_blind",
     "not_earlier", "not_sealed", "records_gone", "rows_missing", "sitting_over", "target_closed",
 ]  # fmt: skip
@@ -38,8 +40,8 @@ TooSlow = Literal["too_slow"]
 WrongKind = Literal["not_json", "not_ndjson"]
 Unusable = Literal[
     "bad_cursor", "bad_words", "flag_not_standing", "invalid_request", "no_flag", "no_ordering",
-    "no_reason", "no_record", "no_stance", "nothing_to_move", "same_case", "unknown_view",
-    "unusable",
+    "no_outcome", "no_reason", "no_record", "no_stance", "nothing_to_move", "same_case",
+    "unknown_view", "unusable",
 ]  # fmt: skip
 """The request cannot be used as it is written."""
 Unavailable = Literal[

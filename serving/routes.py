@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from serving.api import (
     audit,
     cases,
+    confirmations,
     decisions,
     duty,
     findings,
@@ -24,6 +25,7 @@ from serving.api import (
 from serving.pages import (
     caseload_page,
     cases_page,
+    confirmations_page,
     data_page,
     duty_page,
     help_page,
@@ -53,6 +55,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     cases.router,
     reasons.router,
     sealing.router,
+    confirmations.router,
     list_page.router,
     pack_page.router,
     print_marks.router,
@@ -61,6 +64,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     case_router,
     caseload_page.router,
     sealed_page.router,
+    confirmations_page.router,
     model_page.router,
     data_page.router,
     oversight_page.router,

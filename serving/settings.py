@@ -64,6 +64,15 @@ class Settings(BaseSettings):
         Folder to which the heads of the audit log are written once a day; keep it elsewhere.
     access_file
         The YAML file of who may what.
+    professional_standards
+        People of professional standards, by what the sign-in knows them, as a JSON list: overdue
+        seals and sealed cases go to them.
+    professional_standards_on_call
+        The one of them to whom an urgent flag of a sealed case goes that nobody acknowledged.
+    duty_supervisors
+        People, as a JSON list, who open a sealed case for an urgent flag of it.
+    seal_confirmers
+        People of different agencies, as a JSON list, who confirm that a case is sealed.
     clock_skew_seconds
         By how much another machine's clock may differ from this one's.
     work
@@ -114,6 +123,10 @@ class Settings(BaseSettings):
     token_audience: str | None = None
     audit_heads_dir: Path | None = None
     access_file: Path | None = None
+    professional_standards: tuple[str, ...] = ()
+    professional_standards_on_call: str | None = None
+    duty_supervisors: tuple[str, ...] = ()
+    seal_confirmers: tuple[str, ...] = ()
     clock_skew_seconds: int = Field(default=60, ge=0, le=300)
     work: bool = True
     host: str = "127.0.0.1"

@@ -43,6 +43,8 @@ class RouteRule:
         What the audit chain calls it.
     looks
         Whether an answer shows something of cases, so that the access is logged.
+    standards
+        Whether people of professional standards may call it, whatever their role.
     whole_unit
         Whether the answer is about the whole unit, and so for those alone who see every area.
     public
@@ -56,6 +58,7 @@ class RouteRule:
     scope: str | None = None
     operation: Operation = "consultation"
     looks: bool = False
+    standards: bool = False
     whole_unit: bool = False
     public: bool = False
     keeps_nothing: bool = False
@@ -151,6 +154,15 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("GET", "/sealed"): _LIST,
     ("POST", "/cases/{key}/seal"): _DECIDE,
     ("POST", "/cases/{key}/unseal"): _DECIDE,
+    # What waits for a second person.
+    ("GET", "/v1/confirmations"): RouteRule(READERS, looks=True, standards=True),
+    ("POST", "/v1/confirmations/{confirmation_key}"): RouteRule(
+        READERS, operation="alteration", standards=True
+    ),
+    ("GET", "/confirmations"): RouteRule(READERS, looks=True, standards=True),
+    ("POST", "/confirmations/{confirmation_key}"): RouteRule(
+        READERS, operation="alteration", standards=True
+    ),
     # Urgent flags and first reads.
     ("GET", "/v1/duty"): _DUTY,
     ("POST", "/v1/duty/{raising_key}/acknowledge"): _ACKNOWLEDGE,

@@ -275,9 +275,11 @@ deliveries = Table(
     _moment("delivered_at_us", nullable=True),
     _moment("claimed_until_us", nullable=True),
     Column("last_status", Text),
+    Column("audience", Text),
     Index("ix_deliveries_delivered_at_us_next_at_us", "delivered_at_us", "next_at_us"),
 )
-"""Messages about urgent flags that are to be sent, and how that went."""
+"""Messages about urgent flags that are to be sent, and how that went. ``audience`` is empty for
+whoever is on duty; of a sealed case it says who else is told."""
 
 first_reads = Table(
     "first_reads",
@@ -488,6 +490,82 @@ seal_people = Table(
 )
 """Who may see a sealed case, by what the sign-in knows them."""
 
+seal_openings = Table(
+    "seal_openings",
+    metadata,
+    Column("opening_key", _Key, primary_key=True),
+    Column("raising_key", _Key, ForeignKey("flag_raisings.raising_key"), nullable=False),
+    _case(),
+    Column("why", Text, nullable=False),
+    *_person(),
+    _moment("opened_at_us"),
+    _stored(),
+    Index("ix_seal_openings_case_key_stored_seq", "case_key", "stored_seq"),
+)
+"""A duty supervisor opened a sealed case for one urgent flag, and why."""
+
+case_parties = Table(
+    "case_parties",
+    metadata,
+    Column("tie_key", _Key, primary_key=True),
+    _case(),
+    Column("party", Text, nullable=False, index=True),
+    Column("tied", Boolean, nullable=False),
+    Column("why", Text, nullable=False),
+    *_person(),
+    _moment("tied_at_us"),
+    _stored(),
+    Index("ix_case_parties_case_key_stored_seq", "case_key", "stored_seq"),
+)
+"""Accounts of people who are a party to a case or close to one, by what the sign-in knows them.
+
+The latest row of a case and an account says whether it is tied to it."""
+
+# --- acts that need a second person -----------------------------------------------------------
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("confirmation_key", _Key, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("case_key", _Key),
+    Column("cases", JSON, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("effect", Text, nullable=False),
+    *_person(),
+    Column("why", Text, nullable=False),
+    _moment("asked_at_us"),
+    _moment("due_at_us"),
+    Column("roles", JSON, nullable=False),
+    Column("needed_agency", Text),
+    Column("excluded", JSON, nullable=False),
+    Column("only", JSON(none_as_null=True)),
+    Column("overseen", Boolean, nullable=False),
+    _stored(index=True),
+    Index("ix_confirmations_case_key_stored_seq", "case_key", "stored_seq"),
+    Index("ix_confirmations_kind_stored_seq", "kind", "stored_seq"),
+)
+"""Acts that a second person confirms: what was asked, by whom, and who may settle it.
+
+``case_key`` is the first of ``cases``. ``effect`` says whether the act took effect at once."""
+
+confirmation_settlements = Table(
+    "confirmation_settlements",
+    metadata,
+    Column(
+        "confirmation_key",
+        _Key,
+        ForeignKey("confirmations.confirmation_key"),
+        primary_key=True,
+    ),
+    Column("outcome", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    *_person(),
+    _moment("settled_at_us"),
+    _stored(),
+)
+"""What came of it: confirmed, refused or withdrawn. There is one settlement, or none."""
+
 promotions = Table(
     "promotions",
     metadata,
@@ -646,6 +724,10 @@ APPEND_ONLY: Final = (
     "disposals",
     "seals",
     "seal_people",
+    "seal_openings",
+    "case_parties",
+    "confirmations",
+    "confirmation_settlements",
     "promotions",
     "audit_lines",
 )

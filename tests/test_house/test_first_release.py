@@ -15,11 +15,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import text
 
 from caselight.__main__ import run
 from features.catalogue.file import load_catalogue
 from models.bundle.folder import load_bundle
 from models.ranking.order import estimate_log_odds
+from serving.store.database import open_store
+from serving.store.upgrading import check_schema
 
 pytestmark = pytest.mark.long
 
@@ -75,6 +78,22 @@ def test_the_store_is_upgraded_and_its_audit_log_verifies(
     printed = capsys.readouterr()
     assert "changes: 18" in printed.out + printed.err
     assert "0 faults" in printed.out + printed.err
+
+
+def test_the_upgraded_store_has_the_schema_of_today(release: Path) -> None:
+    """Every step is taken from the first release on, and nothing of its rows is lost by it."""
+    with sqlite3.connect(release / "unit.db") as connection:
+        before = connection.execute("SELECT count(*), max(stored_seq) FROM events").fetchone()
+    connection.close()
+    assert run(["db", "upgrade", "--store", address(release)]) == 0
+
+    store = open_store(address(release))
+    assert check_schema(store) == []
+    with store.reading() as connection:
+        after = connection.execute(text("SELECT count(*), max(stored_seq) FROM events")).one()
+        assert connection.execute(text("SELECT count(*) FROM confirmations")).scalar_one() == 0
+    store.close()
+    assert tuple(after) == before
 
 
 def test_a_changed_line_of_the_old_audit_log_is_found(release: Path) -> None:
