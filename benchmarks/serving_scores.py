@@ -31,10 +31,13 @@ from features.history.assembly import assemble_history
 from features.history.columns import History
 from features.intake.contract_folder import assemble_columns, read_folder
 from models.bundle.folder import Bundle, load_bundle
+from models.ranking.advice import Estimate
+from models.ranking.estimates import make_estimates
 from models.ranking.order import rank
 from serving.api.scores import lay_out, make_scores
 from serving.app import open_service
 from serving.schemas import ScoreRequest, ScoresOut
+from serving.service import Service
 from serving.settings import make_settings
 from synthetic.simulator import simulate_unit
 from training.config import load_config
@@ -227,10 +230,27 @@ def _split(bundle: Path, raw: Sequence[bytes]) -> Iterator[str]:
     for body in raw:
         _time_parts(service.need_bundle(), body, laps)
         asked = ScoreRequest.model_validate_json(body)
-        answer = _lap(laps, "the route without reading and writing", make_scores, asked, service)
+        _lap(laps, "records in, probabilities out, without reasons", _estimate, asked, service)
+        answer = _lap(
+            laps,
+            "the same with reasons: the route without reading and writing",
+            make_scores,
+            asked,
+            service,
+        )
         _lap(laps, "writing the answer", _ANSWER.dump_json, answer)
     for name, times in laps.items():
         yield f"| {name} | {1e3 * statistics.median(times):.2f} ms |"
+
+
+def _estimate(asked: ScoreRequest, service: Service) -> list[tuple[Estimate, ...]]:
+    """Return the estimates of a request's cases, as the route makes them, and no reason."""
+    bundle = service.need_bundle()
+    standing = rank(bundle, _read(asked), parse_date(AS_OF, ZONE)).standing
+    return [
+        make_estimates(bundle, {name: float(odds[n]) for name, odds in standing.log_odds.items()})
+        for n in range(len(standing.case))
+    ]
 
 
 def _time_parts(bundle: Bundle, body: bytes, laps: dict[str, list[float]]) -> None:

@@ -5,6 +5,7 @@ hold the two together: measured again from only the records named here, an indic
 value.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -39,7 +40,11 @@ class CaseMoment:
         return self.history.events_of(self.case)
 
     def usable(self) -> Mask:
-        """Return which events are in force, past and permitted to be measured."""
+        """Return which events are in force, past and permitted to be measured; the caller's own."""
+        return self._usable.copy()
+
+    @functools.cached_property
+    def _usable(self) -> Mask:
         events, rows, as_of = self.history.events, self.rows, self.as_of_us
         return np.asarray(
             events.measured[rows]
@@ -150,11 +155,28 @@ def records_of(
     tuple of str
         Event identifiers, or the fact's; empty where there is nothing on record.
     """
-    moment = CaseMoment(history, catalogue, case, as_of_us, rules)
+    return records_at(CaseMoment(history, catalogue, case, as_of_us, rules), expression)
+
+
+def records_at(moment: CaseMoment, expression: Expression) -> tuple[str, ...]:
+    """Return what :func:`records_of` does, for those who ask of one moment several times.
+
+    Parameters
+    ----------
+    moment
+        The case as known at a moment.
+    expression
+        What is measured.
+
+    Returns
+    -------
+    tuple of str
+        Event identifiers, or the fact's, in time order; empty where there is nothing on record.
+    """
     if expression.measure is Measure.LAST_FACT:
         return _fact_behind(moment, str(expression.fact))
     behind = _events_behind(moment, expression)
-    return tuple(str(key) for key in history.events.event_id[moment.rows][behind])
+    return tuple(str(key) for key in moment.history.events.event_id[moment.rows][behind])
 
 
 def _events_behind(moment: CaseMoment, expression: Expression) -> Int64:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from features.contract.arrays import Int64
+from features.contract.arrays import MISSING, Int64
 from features.contract.manifest import (
     Manifest,
     TableEntry,
@@ -21,7 +21,7 @@ from features.contract.manifest import (
     write_manifest,
 )
 from features.contract.rejects import Rejects, RowAsSent, join_rejects
-from features.contract.tables import CASES, TABLES, Form, Table
+from features.contract.tables import CASES, TABLES, Column, Form, Table
 from features.errors import DataContractError
 from features.intake.cells import write_value
 from features.intake.files import STRICT, SUFFIXES, BadRow, Piece, list_parts, read_pieces
@@ -224,13 +224,23 @@ def _lay_out(
 ) -> Piece:
     # A column that nobody filled is left out: most of a request's are.
     columns = {
-        column.name: pa.array(
-            cells[column.name], numbers_as if column.form is Form.NUMBER else TEXT
-        )
+        column.name: _make_array(column, cells[column.name], numbers_as)
         for column in table.columns
         if column.required or _is_filled(cells.get(column.name, ()))
     }
     return Piece("request", pa.table(columns), rows, bad)
+
+
+def _make_array(column: Column, cells: CellsAsSent, numbers_as: pa.DataType) -> pa.Array:
+    if column.form is Form.NUMBER:
+        return pa.array(cells, numbers_as)
+    if type_of(column) != WORDS:
+        return pa.array(cells, TEXT)
+    # Numbered here: of so few cells Arrow takes longer to find the distinct words.
+    number: dict[object, int] = {None: MISSING}
+    codes = np.array([number.setdefault(cell, len(number) - 1) for cell in cells], dtype=np.int32)
+    words = pa.array(list(number)[1:], TEXT)
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes == MISSING), words)
 
 
 def _is_filled(cells: CellsAsSent) -> bool:

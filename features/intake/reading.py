@@ -176,7 +176,10 @@ def _parse_numbers(texts: pa.Array) -> tuple[npt.NDArray[np.float64], Bools]:
 def _encode(cells: pa.Array, place: str) -> pa.DictionaryArray:
     if not pa.types.is_dictionary(cells.type):
         return write_cells(cells, place=place).dictionary_encode()
-    words = write_cells(cells.dictionary, place=place)
+    given = cells.dictionary
+    words = write_cells(given, place=place)
+    if words is given and cells.type == WORDS:
+        return cells
     return pa.DictionaryArray.from_arrays(cells.indices.cast(pa.int32()), words)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from features.catalogue.declarations import Catalogue, Direction, Indicator, Measure
 from features.contract.arrays import Float64
-from features.evidence.records_behind import records_behind
+from features.evidence.records_behind import CaseMoment, records_at
 from features.history.columns import History
 from features.history.reading_rules import CURRENT_RULES, ReadingRules
 from models.bundle.folder import Reference
@@ -116,7 +116,8 @@ def describe_reasons(
     A push down by an indicator marked ``silence`` (silence, custody, relocation, withdrawn support)
     or by an unanswered question is never a reason: silence is not safety (promise 6).
     """
-    writer = _ReasonWriter(history, catalogue, case, as_of_us, outcome, reference, rules)
+    moment = CaseMoment(history, catalogue, case, as_of_us, rules)
+    writer = _ReasonWriter(moment, outcome, reference)
     columns = catalogue.first_columns
     up: list[Reason] = []
     down: list[Reason] = []
@@ -140,16 +141,12 @@ def describe_reasons(
 
 @dataclass(frozen=True)
 class _ReasonWriter:
-    history: History
-    catalogue: Catalogue
-    case: int
-    as_of_us: int
+    moment: CaseMoment
     outcome: str
     reference: Reference | None
-    rules: ReadingRules
 
     def describe(self, indicator: Indicator, column: int, share: float, value: float) -> Reason:
-        catalogue = self.catalogue
+        catalogue = self.moment.catalogue
         usual = (
             _NOTHING_USUAL
             if self.reference is None
@@ -163,9 +160,7 @@ class _ReasonWriter:
             value=None if np.isnan(value) else value,
             contribution=share,
             pushes="up" if share > 0 else "down",
-            records=records_behind(
-                self.history, catalogue, self.case, self.as_of_us, indicator.name, self.rules
-            ),
+            records=records_at(self.moment, indicator.expression),
             usual=usual.sentence,
             usual_low=usual.low,
             usual_high=usual.high,

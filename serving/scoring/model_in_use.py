@@ -80,6 +80,12 @@ class Champion:
                 self._lock.release()
         return self._held.bundle
 
+    def is_settled(self) -> bool:
+        """Return whether :meth:`find` answers at once, without reading a bundle."""
+        if self._fixed is not None or self._models_dir is None:
+            return True
+        return not _is_stale(self._held, _look_at(self._models_dir / POINTER))
+
     def recall(self, bundle_id: str) -> Bundle | None:
         """Return a bundle by its id, to compute an earlier score again; ``None`` where it is gone
         or does not verify.

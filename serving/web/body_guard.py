@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from features.contract.json_text import JsonError, check_texts, may_be_unstorable, read_json
 from serving.errors import ErrorBody, ServiceError
 from serving.web.error_answers import answer
+from serving.web.read_once import CONTENT
 
 _LARGE_BYTES: Final = 50_000
 _MOST_FORM_BYTES: Final = 100_000
@@ -219,6 +220,7 @@ def _find_fault(scope: Scope, body: bytes) -> ErrorBody | None:
         content = read_json(body)
         if may_be_unstorable(body):
             check_texts(content)
+        scope.setdefault("state", {})[CONTENT] = content
     except JsonError as refusal:
         return ErrorBody(
             code="bad_json", message=f"the body cannot be read: {refusal}", remedy="send plain JSON"

@@ -47,6 +47,40 @@ def test_columns_and_rows_of_one_request_are_one_folder(rows: list[dict[str, Any
     assert by_column.warnings == by_row.warnings
 
 
+@given(EVENT_ROWS)
+def test_words_numbered_before_arrow_has_them_are_read_as_a_tables(
+    rows: list[dict[str, Any]],
+) -> None:
+    """Columns of a request give the tables and rejects of the same texts in a table in memory."""
+    events: dict[str, list[Any]] = {
+        name: [row[name] for row in rows]
+        for name in EVENTS.column_names
+        if name not in ("case_id", "event_id")
+    }
+    events |= {"case_id": ["A"] * len(rows), "event_id": [f"e{n}" for n in range(len(rows))]}
+    cases = {"case_id": ["A"], "recorded_at": ["2025-01-01T09:00"]}
+    tables = {
+        table: pa.table(
+            {
+                name: pa.array(cells, pa.float64() if name == "value" else pa.string())
+                for name, cells in columns.items()
+            }
+        )
+        for table, columns in (("cases", cases), ("events", events))
+    }
+
+    sent = {"cases": cases, "events": events}
+    by_request = assemble_columns(sent, time_zone="UTC", extract_at_us=EXTRACT_US)
+    by_table = fold_tables(tables, time_zone="UTC", extract_at_us=EXTRACT_US)
+
+    for name in ("cases", "events"):
+        ours, theirs = getattr(by_request, name), getattr(by_table, name)
+        assert ours.to_pylist() == theirs.to_pylist()
+        assert ours.schema == theirs.schema
+    told = ["table", "row", "column", "code"]
+    assert by_request.rejects.frame[told].equals(by_table.rejects.frame[told])
+
+
 @given(
     cells=st.lists(st.none() | st.integers(-5, 5), max_size=40),
     first=st.integers(0, 20),

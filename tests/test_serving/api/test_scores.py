@@ -22,6 +22,7 @@ from features.history.columns import History
 from features.history.open_cases import open_cases
 from features.intake.contract_folder import ContractFolder
 from models.ranking.order import rank_cases
+from serving.api.scores import FEW_RECORDS
 
 ZONE = "Europe/London"
 # The day of the extract, a day on which most records were not yet known, and a night clock change.
@@ -189,6 +190,26 @@ def test_the_order_of_a_request_does_not_matter(
         random.shuffle(case["facts"])
 
     assert ask(client, day, cases) == expected
+
+
+def test_a_case_is_scored_alike_with_many_records_and_with_few(
+    unit: Any, client: TestClient, raw_cases: RawCases
+) -> None:
+    """In a request large enough for its own thread a case has the very reasons it has alone."""
+    day = DAYS[0]
+    cases = raw_cases(choose(unit, day, 24))
+    assert sum(len(case["events"]) + len(case["facts"]) for case in cases) > FEW_RECORDS
+    few = min(cases, key=lambda case: len(case["events"]) + len(case["facts"]))
+    assert len(few["events"]) + len(few["facts"]) <= FEW_RECORDS
+
+    alone = ask(client, day, [few])["scores"][0]
+    among = {score["case_id"]: score for score in ask(client, day, cases)["scores"]}
+
+    place = {"rank", "n_ranked"}
+    kept = among[few["case_id"]]
+    assert {key: kept[key] for key in kept.keys() - place} == {
+        key: alone[key] for key in alone.keys() - place
+    }
 
 
 def test_a_record_sent_twice_counts_once(

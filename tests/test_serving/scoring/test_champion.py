@@ -68,6 +68,20 @@ def test_a_promotion_is_seen_without_a_restart(models_dir: Path, other: Path) ->
     assert recalled.id == before.id
 
 
+def test_a_bundle_that_has_to_be_read_first_is_told(models_dir: Path, other: Path) -> None:
+    """Nothing is settled before the first question, nor between a promotion and the next one."""
+    champion = Champion(models_dir, None)
+    told = [champion.is_settled()]
+    champion.find()
+    told.append(champion.is_settled())
+    promote(other, models_dir)
+    told.append(champion.is_settled())
+    champion.find()
+    told.append(champion.is_settled())
+    assert told == [False, True, False, True]
+    assert Champion(None, other).is_settled()
+
+
 def test_a_spoilt_bundle_leaves_the_last_good_one(models_dir: Path, other: Path) -> None:
     """One changed byte keeps a newer bundle out; the one before stays, and the fault is told."""
     champion = Champion(models_dir, None)
