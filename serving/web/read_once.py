@@ -20,7 +20,7 @@ class _ReadRequest(Request):
 class ReadOnceRoute(APIRoute):
     """A route that takes JSON and is handed what the guard of bodies read."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[None, None, Response]]:
         """Return what answers a request."""
         handle = super().get_route_handler()
 
