@@ -25,7 +25,12 @@ from features.contract.yaml_file import Entry  # noqa: E402
 from features.intake.conditions import ConditionEntry  # noqa: E402
 from features.intake.contract_folder import read_folder  # noqa: E402
 from features.intake.exports import import_source  # noqa: E402
-from features.intake.import_report import MAX_REFUSED_SHARE  # noqa: E402
+from features.intake.import_report import (  # noqa: E402
+    MAX_REFUSED_SHARE,
+    ImportReport,
+    SourceReport,
+)
+from features.intake.import_table import write_table  # noqa: E402
 from features.intake.mapping import (  # noqa: E402
     Fill,
     MappingFile,
@@ -37,6 +42,28 @@ from features.intake.mapping import (  # noqa: E402
 
 EXAMPLES: Final = ROOT / "docs" / "examples" / "mapping.yaml"
 CONTRACT_EXAMPLE: Final = ROOT / "docs" / "examples" / "contract"
+SHOWN_REPORT: Final = ImportReport(
+    sources=(
+        SourceReport("cases.csv", 1_000, {"cases": 998}, 2, {"missing": 2}, 0, ()),
+        SourceReport(
+            "Log.xlsx[Incidents]",
+            12_400,
+            {"events": 12_180, "links": 40},
+            205,
+            {"other_date_format": 180, "unknown_case": 30},
+            15,
+            (),
+        ),
+    ),
+    records_written={},
+    repeats=0,
+    conflicts=0,
+    rejects={"missing": 2, "other_date_format": 180, "unknown_case": 30},
+    rejects_file="",
+    warnings=(),
+)
+"""An import that the page shows."""
+IMPORT_TABLE: Final = "\n".join(write_table(SHOWN_REPORT))
 MAPPING_PAGE: Final = ROOT / "docs" / "mapping.md"
 CONTRACT_PAGE: Final = ROOT / "docs" / "data-contract.md"
 ZONE: Final = "Europe/London"
@@ -221,14 +248,24 @@ hold. A column that is only renamed keeps its type.
 
 ## After the import
 
-For each file the import prints the rows read, the records made by table, the rows refused by
-reason, the rows that no record took, and the conditions and rules that no row met. Refused rows
-are kept in `rejects/import.csv` of the new folder, as they came, each with its remedy; only their
-owner can read it. It is gone after an import that refuses nothing.
+The import prints one table, a block of lines for each file or sheet:
 
-The command ends with 1 where a file made no record of any of its rows, or more than
+```text
+{IMPORT_TABLE}
+```
+
+A row that is refused for two reasons counts once among the rows refused, and once at each reason.
+*No record* are rows that met the conditions of none of the mapping's records. Below the table
+stand where the refused rows are, the remedy for each reason, and conditions and rules that no row
+met: most are mistyped.
+
+Refused rows are kept in `rejects/import.csv` of the new folder, as they came, each with its
+remedy; only their owner can read it. It is gone after an import that refuses nothing.
+
+The command ends with 1 where a file or sheet made no record of any of its rows, or more than
 {MAX_REFUSED_SHARE:.0%} of its rows were refused. The folder is written all the same.
-`--accept-rejects` ends with 0.
+`--accept-rejects` ends with 0. It ends with 2, and leaves an earlier folder as it is, where the
+mapping has a problem or a file cannot be read as a whole.
 
 ## Drafts
 
@@ -236,8 +273,30 @@ The command ends with 1 where a file made no record of any of its rows, or more 
 `catalogue.yaml`. It settles what every cell bears out. What the files cannot settle is left as a
 line with `CHOOSE`, which the import refuses until you have written your choice in its place: the
 zone, the day of the extract, which date is the recorded one, the day or the month first where no
-day is past the twelfth, the century of years of two digits, the calendar of serial dates. The
-values of the category that becomes the kind stand in the draft; no other cell does.
+day is past the twelfth, the century of years of two digits, the calendar of serial dates, the
+sign between cells where the first rows agree with the header by two. The values of the category
+that becomes the kind stand in the draft; no other cell does.
+
+Where no column names each row once but two together do, the draft makes the identifier of both and
+says in how many rows that held.
+
+## Workbooks
+
+The import reads one sheet for each entry of `sources`; several entries may name the same file with
+another `sheet`. `caselight init` drafts an entry for each sheet that can be seen.
+
+- Titles above the names of the columns are passed over: rows of one cell, and rows of two above a
+  table of five columns or more.
+- A merged area is its first cell; the others are empty.
+- A formula is what it came to when the workbook was last saved. One without a result costs its
+  row, as does a cell with an error.
+- Dates are read by the workbook's own calendar, that of 1900 or that of 1904.
+- A workbook keeps 15 digits of a number. Longer ones are refused, and text such as `2.02401E+16`
+  with them. A number shown with zeros in front by its format keeps them; zeros that were lost
+  when the file was made cannot be seen, but `init` tells of columns whose numbers are shorter than
+  most.
+
+What of this was met is told by both commands, without a cell.
 """
 
 CONTRACT_WORDS: Final = """\

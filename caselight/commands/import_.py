@@ -8,7 +8,7 @@ import typer
 from caselight.inputs import say
 
 if TYPE_CHECKING:
-    from features.intake.import_report import ImportReport, SourceReport
+    from features.intake.import_report import ImportReport
 
 
 def import_(
@@ -25,40 +25,48 @@ def import_(
 ) -> int:
     """Turn another system's export into a contract folder; bad rows are kept apart, not lost.
 
-    Exit 1 where a file made no record, or more than 20 % of its rows were refused: the folder is
-    written all the same, so that it can be looked at.
+    Prints a table by source: rows read, records made, rows refused by reason, and rows of which no
+    record of the mapping was made. Below it stand the file of the refused rows, a remedy for each
+    reason, and conditions that no row met.
+
+    Exit 1 where a source made no record, or more than 20 % of its rows were refused: the folder is
+    written all the same, so that it can be looked at. Exit 2 where nothing could be imported.
     """
     from features.intake.exports import import_source
+    from features.intake.import_table import write_table
 
     report = import_source(source, mapping, out, progress=say)
-    for one in report.sources:
-        _print_source(one)
-    print(f"{_count(report.rows_read, 'row')} read")
-    for table, count in report.records_written.items():
-        print(f"{count:,} records in {table}")
-    print(f"{report.repeats:,} repeats ignored, {report.conflicts:,} conflicts")
+    for line in write_table(report):
+        print(line)
+    print()
+    _print_written(report)
     _print_rejects(report, out)
+    _print_never_held(report)
     for warning in report.warnings:
         print(f"warning: {warning}")
     return _conclude(report, accept_rejects)
 
 
-def _print_source(source: "SourceReport") -> None:
-    print(f"{source.file}: {_count(source.rows_read, 'row')} read")
-    made = ", ".join(f"{count:,} {table}" for table, count in source.records.items())
-    print(f"  made: {made}")
-    reasons = ", ".join(f"{code} {count:,}" for code, count in source.reasons.items())
-    print(f"  refused: {_count(source.rows_refused, 'row')}" + (f" ({reasons})" if reasons else ""))
-    print(f"  taken by no record of the mapping: {_count(source.rows_not_taken, 'row')}")
-    for words in source.never_held:
-        print(f"  never held: {words}")
+def _print_written(report: "ImportReport") -> None:
+    written = ", ".join(f"{count:,} {table}" for table, count in report.records_written.items())
+    print(f"{_count(report.rows_read, 'row')} read; written: {written}")
+    print(f"{report.repeats:,} repeats ignored, {report.conflicts:,} conflicts")
 
 
 def _print_rejects(report: "ImportReport", out: Path) -> None:
+    if not report.rejects_file:
+        return
+    print(f"the refused rows, each with its remedy, are in {out / report.rejects_file}")
     for code, count, remedy in report.list_remedies():
-        print(f"{_count(count, 'row')} rejected: {code}: {remedy}")
-    if report.rejects_file:
-        print(f"the rejected rows, each with its remedy, are in {out / report.rejects_file}")
+        print(f"  {code} ({_count(count, 'row')}): {remedy}")
+
+
+def _print_never_held(report: "ImportReport") -> None:
+    never = [(source.file, words) for source in report.sources for words in source.never_held]
+    if never:
+        print("conditions and rules of the mapping that no row met")
+    for file, words in never:
+        print(f"  {file}: {words}")
 
 
 def _conclude(report: "ImportReport", accept_rejects: bool) -> int:

@@ -30,7 +30,10 @@ def init(
 
     _check_places(exports, out)
     say(f"looking at {', '.join(path.name for path in exports)}")
-    draft = draft_mapping(survey_files(exports))
+    surveys = survey_files(exports)
+    for name, note in [(survey.name, note) for survey in surveys for note in survey.notes]:
+        say(f"{name}: {note}")
+    draft = draft_mapping(surveys)
     out.mkdir(parents=True, exist_ok=True)
     (out / MAPPING).write_text(draft.text, encoding="utf-8")
     name = _name_catalogue(exports[0])

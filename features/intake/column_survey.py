@@ -51,6 +51,11 @@ _SERIALS: Final = (20_000, 60_000)
 """Serial dates from 1954 to 2064; a number is taken for one only under a name that says so."""
 _NUMBER: Final = r"^[+-]?\d+(?:[.,]\d+)*$"
 _COMMA: Final = r"^[+-]?\d+(?:\.\d{3})*,\d+$"
+_FRACTION: Final = r"[.,]"
+NAMES_SOMEBODY: Final = (
+    r"name|address|post_?code|phone|mobile|e_?mail|birth|dob|passport|officer|staff|author"
+)
+"""What a column is called that says who somebody is, or how they are reached."""
 IDENTIFIER: Final = r"(?:^|_)(?:id|ref|reference|no|number|num|nr|urn|key|uid|guid)(?:$|_)"
 """What a column of keys is called."""
 _PEOPLE: Final = (
@@ -97,8 +102,9 @@ class ColumnSurvey:
         Cells that are not empty, and how many different ones.
     date
         How its dates may be read; ``None`` where it holds none.
-    is_number, has_comma
-        Whether every cell is a number, and whether one has a decimal comma.
+    is_number, has_comma, has_fraction
+        Whether every cell is a number, whether one has a decimal comma, and whether one has a point
+        or a comma at all, so that it measures something and names nothing.
     unknown_words
         Those of our words for "not known" that it holds.
     categories
@@ -112,6 +118,7 @@ class ColumnSurvey:
     date: DateSurvey | None
     is_number: bool
     has_comma: bool
+    has_fraction: bool
     unknown_words: tuple[str, ...]
     categories: Mapping[str, int]
 
@@ -149,6 +156,7 @@ def survey_column(name: str, cells: pa.Array, text: pa.LargeStringArray) -> Colu
         date=date,
         is_number=is_number,
         has_comma=is_number and _share(known, _COMMA) > 0,
+        has_fraction=is_number and _share(known, _FRACTION) > 0,
         unknown_words=words,
         categories={} if date else _find_categories(name, counts, words),
     )

@@ -22,6 +22,7 @@ from features.intake.mapped_rows import Mapped, check_columns, map_rows, open_ro
 from features.intake.mapping import ExportMapping, RecordMapping, SourceMapping, load_mapping
 from features.intake.midnights import read_midnights
 from features.intake.normalisation import Clock, Normalised, normalise
+from features.intake.sheet_survey import tell_of_sheet
 
 Progress = Callable[[str], None]
 _STAGE = "import"
@@ -205,6 +206,8 @@ def _read_source(source: Path, entry: SourceMapping, report: Progress) -> Iterat
     layout = find_layout(path, stated)
     if layout != stated and (layout.separator, layout.encoding) not in _USUAL:
         report(f"{name}: {_describe(layout)}, as it seems; state it in the mapping to be sure")
+    for told in tell_of_sheet(path, entry.file, layout.sheet) if layout.sheet is not None else ():
+        report(f"{name}: {told}")
     for number, piece in enumerate(read_pieces(path, layout)):
         if number == 0:
             check_columns(entry, piece.table.column_names)

@@ -41,6 +41,10 @@ _COMMA_NUMBER: Final = r"^[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?(?:[eE][+-]?\
 """A number with a decimal comma, thousands parted by full stops or not at all."""
 
 
+_SCIENTIFIC: Final = r"(?:^|[^0-9A-Za-z])\d(?:[.,]\d+)?[eE]\+\d{2,3}(?:$|[^0-9A-Za-z])"
+"""A long number of which a spreadsheet has kept what it showed, such as 2.02401E+16."""
+
+
 @dataclass(frozen=True)
 class Mapped:
     """Rows of one contract table, and the rows whose values the mapping does not know.
@@ -128,6 +132,8 @@ def map_rows(source: SourceMapping, record: RecordMapping, rows: SourceRows) -> 
     for column in record.table.columns:
         if column.name in record.fills:
             filled = _fill(source, record.fills[column.name], column, made, held)
+            if column.form is Form.ID:
+                filled = _refuse_scientific(filled)
             columns[column.name] = filled.cells
             for code, mask in filled.refused.items():
                 bad |= mask
@@ -136,6 +142,19 @@ def map_rows(source: SourceMapping, record: RecordMapping, rows: SourceRows) -> 
     table = pa.table(columns).filter(pa.array(~bad)) if bad.any() else pa.table(columns)
     piece = Piece(rows.file, table, kept.rows, source=kept.table)
     return Mapped(piece, join_rejects(found), taken, held)
+
+
+def _refuse_scientific(filled: _Filled) -> _Filled:
+    """Refuse identifiers in scientific notation: their last digits are lost, and two become one."""
+    cells = filled.cells
+    if not is_text(cells.type):
+        return filled
+    if not any(pc.any(pc.match_substring(cells, sign)).as_py() for sign in ("E+", "e+")):
+        return filled
+    lost = pc.fill_null(pc.match_substring_regex(cells, _SCIENTIFIC), False)
+    return replace(
+        filled, refused={**filled.refused, "long_number": lost.to_numpy(zero_copy_only=False)}
+    )
 
 
 def _reject(

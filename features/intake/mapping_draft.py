@@ -4,7 +4,9 @@ What the files cannot settle stays as a line that the import refuses. No cell st
 the values of the category that becomes the kind of event, and words of ours for "not known".
 """
 
+import itertools
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +19,8 @@ from features.intake.mapping import CHOOSE
 
 NO_KIND: Final = "incident"
 """The kind of every record where no category says more."""
+_SIGN_WORDS: Final = {"\t": "tab", " ": "space"}
+_WIDEST: Final = 95
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*")
 _LONGEST_NAME: Final = 50
 _TAKEN: Final = (*RESERVED_KINDS, "record", "records")
@@ -97,15 +101,17 @@ def _write_source(survey: FileSurvey, kinds: Mapping[str, str], has_cases: bool)
     """Write one file; where another one says what the cases are, its rows make none."""
     seen = f"{survey.rows:,} rows" if survey.is_whole else f"the first {survey.rows:,} rows"
     yield f"  - file: {quote(survey.file)}      # looked at: {seen}"
+    for note in survey.notes:
+        yield from _wrap(f"{note[0].upper()}{note[1:]}.")
     yield from _write_layout(survey)
     yield from _write_dates(survey)
     yield "    records:"
     if survey.is_cases:
         yield from _write_case(survey, "the day on which the case came to be known")
-        yield from _write_unread(survey)
+        yield from _write_unread(survey, 1)
         return
     yield from _write_event(survey, kinds)
-    yield from _write_unread(survey)
+    yield from _write_unread(survey, 2 + (len(survey.ended) == 1))
     if has_cases:
         return
     yield "      # The day on which a case came to be known is that of its first record."
@@ -114,8 +120,12 @@ def _write_source(survey: FileSurvey, kinds: Mapping[str, str], has_cases: bool)
 
 def _write_layout(survey: FileSurvey) -> Iterator[str]:
     if survey.is_text:
-        separator = {"\t": "tab", " ": "space"}.get(survey.layout.separator or ",")
-        yield f"    separator: {separator or quote_yaml(survey.layout.separator or ',')}"
+        signs = [_SIGN_WORDS.get(one) or quote_yaml(one) for one in survey.separators]
+        if len(signs) == 1:
+            yield f"    separator: {signs[0]}"
+        else:
+            known = " or ".join(signs)
+            yield f"    separator: {CHOOSE}      # {known}; the lines below take it for the first"
         yield f"    encoding: {survey.layout.encoding or 'utf-8'}"
     elif survey.layout.sheet is not None:
         yield f"    sheet: {quote(survey.layout.sheet)}"
@@ -157,14 +167,7 @@ def _write_forms(forms: Sequence[str]) -> str:
 def _write_event(survey: FileSurvey, kinds: Mapping[str, str]) -> Iterator[str]:
     yield "      - table: events"
     yield "        fields:"
-    yield from _write_field(
-        survey,
-        "event_id",
-        survey.keys[:1],
-        survey.keys,
-        "no column names each row once; what names it within its case will do, and must stay the "
-        'same in the next export: a column, or {template: "{a}/{b}"}',
-    )
+    yield from _write_event_id(survey)
     yield from _write_field(
         survey, "case_id", survey.case_columns[:1], survey.case_columns, "the column of the case"
     )
@@ -184,13 +187,62 @@ def _write_event(survey: FileSurvey, kinds: Mapping[str, str]) -> Iterator[str]:
         yield from _write_field(survey, "occurred_until", survey.ended, (), "")
 
 
-def _write_unread(survey: FileSurvey) -> Iterator[str]:
+def _write_event_id(survey: FileSurvey) -> Iterator[str]:
+    """Write what names a row: a column, two together, or a line for a person."""
+    if survey.is_keyed_by_case:
+        case = survey.case_columns[0]
+        dates = [quote_yaml(f"{{{case}}}/{{{name}}}") for name in survey.list_dates()]
+        words = ", ".join(f"{{template: {one}}}" for one in dates) or '{template: "{a}/{b}"}'
+        yield (
+            f"          event_id: {CHOOSE}      # each case stands once in these rows, but may do "
+            "so twice in the next export; what names the record within its case: a column, or "
+            f"{words}"
+        )
+        return
+    if survey.keys or not survey.pairs:
+        yield from _write_field(
+            survey,
+            "event_id",
+            survey.keys[:1],
+            survey.keys,
+            "no column names each row once; what names it within its case will do, and must stay "
+            'the same in the next export: a column, or {template: "{a}/{b}"}',
+        )
+        return
+    first, *others = (quote_yaml(f"{{{one}}}/{{{other}}}") for one, other in survey.pairs)
+    rows = "all" if survey.is_whole else "the first"
+    columns = {column.name: column for column in survey.columns}
+    pair = [columns[name] for name in survey.pairs[0]]
+    figures = " and ".join(f"{column.distinct:,}" for column in pair)
+    found = f"in {rows} {survey.rows:,} rows ({figures} different values)"
+    if any(column.date for column in pair):
+        yield (
+            f"          event_id: {CHOOSE}      # no column names each row once; "
+            f"{{template: {first}}} does, {found}, but a day may bring two"
+        )
+    else:
+        yield f"          event_id: {{template: {first}}}"
+        yield f"          # No column names each row once; these two together do, {found}."
+    if others:
+        yield f"          # event_id might also be: {', '.join(others)}"
+
+
+def _wrap(words: str) -> list[str]:
+    return [f"    # {line}" for line in textwrap.wrap(words, _WIDEST)]
+
+
+def _write_unread(survey: FileSurvey, n_dates: int) -> Iterator[str]:
+    """Write which columns no field takes; of the dates a person chooses, so they are counted."""
     kind = [survey.kind.name] if survey.kind else []
-    key = [] if survey.is_cases else survey.keys[:1]
+    pair = () if survey.keys else itertools.chain.from_iterable(survey.pairs[:1])
+    key = () if survey.is_cases else (*survey.keys[:1], *pair)
     read = {*key, *survey.case_columns[:1], *survey.list_dates(), *kind, *survey.areas}
     unread = [quote(one.name) for one in survey.columns if one.name not in read]
     if unread:
         yield f"      # Read by nothing yet: {', '.join(unread)}"
+    if len(survey.dates) > n_dates:
+        yield "      # A date that no field takes, such as that of a closing, may be a record of"
+        yield "      # its own: see 'when', 'present' in docs/mapping.md."
 
 
 def _write_kind(survey: FileSurvey, kinds: Mapping[str, str]) -> Iterator[str]:

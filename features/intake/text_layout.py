@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from features.intake.pieces import fail
+from features.intake.separators import NAMES, SEPARATORS, list_separators
 from features.intake.text_blocks import find_errors, is_packed, open_text
 
-SEPARATORS: Final = (",", ";", "\t", "|")
-_NAMES: Final = {",": "','", ";": "';'", "\t": "a tab", "|": "'|'"}
 _STATED: Final = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)
 """A first line by which Excel says what parts the cells."""
 TITLE: Final = (
@@ -160,18 +159,19 @@ def find_separator(path: Path, file: str, encoding: str, stated: str | None) -> 
     -------
     str
         The stated one; else that of a first line ``sep=;``; else the one among comma, semicolon,
-        tab and ``|`` by which most of the first rows have as many cells as the header; a comma
-        where none parts anything.
+        tab and ``|`` by which the first rows have as many cells as the header; a comma where none
+        parts anything.
 
     Raises
     ------
     DataContractError
-        If the stated separator is none, or is another one than the file's first line says.
+        If the stated separator is none, or is another one than the file's first line says, or if
+        none is stated and the rows agree with the header by several.
     """
     sample = read_sample(path, file, encoding)
     first = find_stated_separator(sample.split("\n", 1)[0] + "\n")
     if stated is None:
-        return first or _guess_separator(sample)
+        return first or _settle_separator(file, list_separators(sample))
     if len(stated) != 1 or stated in '"\r\n\0':
         raise fail(file, "the stated separator is none; name one character, such as ';'")
     if first not in (None, stated):
@@ -210,13 +210,36 @@ def read_sample(path: Path, file: str, encoding: str) -> str:
     return text.removeprefix("\ufeff")
 
 
-def _guess_separator(sample: str) -> str:
-    scores = {}
-    for separator in SEPARATORS:
-        widths = _measure_widths(sample, separator)
-        if widths and widths[0] > 1:
-            scores[separator] = (widths.count(widths[0]) / len(widths), widths[0])
-    return max(scores, key=lambda separator: scores[separator]) if scores else ","
+def _settle_separator(file: str, found: list[str]) -> str:
+    if len(found) > 1:
+        names = " or ".join(NAMES[one] for one in found)
+        raise fail(file, f"its cells may be parted by {names}; state which (separator)")
+    return found[0] if found else ","
+
+
+def find_separators(path: Path, file: str, encoding: str) -> list[str]:
+    """Return what may part the cells of a text file: one sign where that is plain.
+
+    Parameters
+    ----------
+    path, file
+        The file, and its name for messages.
+    encoding
+        Its encoding.
+
+    Returns
+    -------
+    list of str
+        The likeliest first; a comma alone where none parts anything.
+
+    Raises
+    ------
+    DataContractError
+        If it cannot be read, or is no text in that encoding.
+    """
+    sample = read_sample(path, file, encoding)
+    first = find_stated_separator(sample.split("\n", 1)[0] + "\n")
+    return [first] if first else list_separators(sample) or [","]
 
 
 def _measure_widths(sample: str, separator: str) -> list[int]:
@@ -261,7 +284,7 @@ def check_only_column(path: Path, file: str, *, separator: str, encoding: str) -
         if widths[0] == usual > 1 and other != separator:
             raise fail(
                 file,
-                f"the first row is one cell; its cells are parted by {_NAMES[other]}, so export it "
+                f"the first row is one cell; its cells are parted by {NAMES[other]}, so export it "
                 "with commas, or state the separator",
             )
         # Running text may hold a semicolon; a table has as many in each row.

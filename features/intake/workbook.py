@@ -10,7 +10,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,6 @@ from features.intake.cells import write_number
 from features.intake.csv_file import make_text_table
 from features.intake.csv_rows import find_bad_text
 from features.intake.pieces import BadRow, Piece, check_header, fail
-from features.intake.text_layout import TITLE
 
 _MOST_UNPACKED: Final = 4 * 1024**3
 _OLD_WORKBOOK: Final = b"\xd0\xcf\x11\xe0"
@@ -30,9 +29,16 @@ _PADDED: Final = re.compile("0{2,}")
 """A format under which a number is shown with zeros before it: an identifier, most likely."""
 _FORMULA: Final = re.compile(rb"<(?:\w+:)?f[ />]")
 _SHEET_PART: Final = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
+_SCIENTIFIC: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d{2,3}")
+"""Text such as 2.02401E+16: a long number of which a spreadsheet has kept what it showed."""
+_HEAD_ROWS: Final = 50
+"""Rows in which the names of the columns are looked for."""
+_PAIR_IN_A_TITLE: Final = 4
+"""Two cells, such as a label and a date, are a title above a table of more columns than these."""
 _CHUNK_ROWS: Final = 1_000
 _SCAN_BYTES: Final = 1024 * 1024
-_Cells = list[tuple[Any, bool]]
+Cells = list[tuple[Any, bool]]
+"""A row's cells, and for each whether it is a formula whose result is not stored."""
 
 
 class _BadCellError(ValueError):
@@ -40,7 +46,7 @@ class _BadCellError(ValueError):
 
 
 def read_workbook(path: Path, file: str, sheet: str | None, rows_per_piece: int) -> Iterator[Piece]:
-    """Yield the rows of a sheet.
+    """Yield the rows of a sheet; what stands above the names of the columns is passed over.
 
     Parameters
     ----------
@@ -61,15 +67,11 @@ def read_workbook(path: Path, file: str, sheet: str | None, rows_per_piece: int)
     DataContractError
         If the workbook as a whole cannot be read.
     """
-    rows: Iterator[_Cells] = (
-        cells for cells in _read_sheet(path, file, sheet) if any(_holds(c) for c in cells)
+    rows: Iterator[Cells] = (
+        cells for cells in read_sheet(path, file, sheet) if any(holds(c) for c in cells)
     )
-    header = _read_header(file, next(rows, []))
-    first = next(rows, None)
-    if first is not None:
-        if len(header) == 1 and sum(map(_holds, first)) > 1:
-            raise fail(file, TITLE)
-        rows = _put_before(first, rows)
+    titles, names, rows = part_titles(rows)
+    header = _read_header(file, names, below_title=bool(titles))
     number, sent = 0, False
     while (some := list(islice(rows, rows_per_piece))) or not sent:
         yield _make_piece(file, header, some, number + 1)
@@ -97,36 +99,78 @@ def find_sheet(path: Path, file: str, sheet: str | None) -> str:
         If there is no such sheet, or none is named and several can be seen.
     """
     with ExitStack() as stack:
-        book = stack.enter_context(_open_book(path, file, results=True))
-        return str(_choose_sheet(book, file, sheet).title)
+        book = stack.enter_context(open_book(path, file, results=True))
+        return str(choose_sheet(book, file, sheet).title)
 
 
-def _put_before(first: _Cells, rows: Iterator[_Cells]) -> Iterator[_Cells]:
-    yield first
-    yield from rows
+def list_sheets(path: Path, file: str) -> list[str]:
+    """Return the names of a workbook's sheets that can be seen, in their order.
+
+    Parameters
+    ----------
+    path, file
+        The workbook, and its name for messages.
+
+    Returns
+    -------
+    list of str
+        The names.
+
+    Raises
+    ------
+    DataContractError
+        If the workbook as a whole cannot be read.
+    """
+    with open_book(path, file, results=True) as book:
+        return [str(one.title) for one in book.worksheets if one.sheet_state == "visible"]
 
 
-def _holds(cell: tuple[Any, bool]) -> bool:
+def part_titles(rows: Iterator[Cells]) -> tuple[list[Cells], Cells, Iterator[Cells]]:
+    """Part the rows of a sheet into titles, the names of the columns, and the rows below them.
+
+    A title is a row of one cell above wider rows, or of two above much wider ones.
+
+    Parameters
+    ----------
+    rows
+        Rows with a cell in them.
+
+    Returns
+    -------
+    tuple
+        Titles, names of the columns (none for an empty sheet) and the other rows.
+    """
+    head = list(islice(rows, _HEAD_ROWS))
+    widths = [sum(map(holds, cells)) for cells in head]
+    widest = max(widths, default=0)
+    for place, width in enumerate(widths):
+        if not (width == 1 < widest or (width == 2 and widest > _PAIR_IN_A_TITLE)):  # noqa: PLR2004
+            return head[:place], head[place], chain(head[place + 1 :], rows)
+    return [], [], rows
+
+
+def holds(cell: tuple[Any, bool]) -> bool:
+    """Return whether there is anything in a cell, if only a formula without a result."""
     return cell[0].value is not None or cell[1]
 
 
-def _read_sheet(path: Path, file: str, sheet: str | None) -> Iterator[_Cells]:
+def read_sheet(path: Path, file: str, sheet: str | None) -> Iterator[Cells]:
     """Yield the cells of each row, and whether each is a formula whose result is not stored."""
     with ExitStack() as stack:
-        books = [stack.enter_context(_open_book(path, file, results=True))]
+        books = [stack.enter_context(open_book(path, file, results=True))]
         if _has_formulas(path):
-            books.append(stack.enter_context(_open_book(path, file, results=False)))
+            books.append(stack.enter_context(open_book(path, file, results=False)))
         walks = []
         for book in books:
-            chosen = _choose_sheet(book, file, sheet)
+            chosen = choose_sheet(book, file, sheet)
             chosen.reset_dimensions()  # what a file says of its size need not be true
             walks.append(chosen.iter_rows())
         while chunk := _read_chunk(file, walks):
             yield from chunk
 
 
-def _read_chunk(file: str, walks: list[Iterator[Any]]) -> list[_Cells]:
-    with _quietly(file):
+def _read_chunk(file: str, walks: list[Iterator[Any]]) -> list[Cells]:
+    with quietly(file):
         results, *others = ([*islice(walk, _CHUNK_ROWS)] for walk in walks)
         formulas = others[0] if others else results
         return [
@@ -141,10 +185,11 @@ def _is_not_stored(cell: Any, formula: Any) -> bool:
 
 
 @contextmanager
-def _open_book(path: Path, file: str, *, results: bool) -> Iterator[Any]:
+def open_book(path: Path, file: str, *, results: bool) -> Iterator[Any]:
+    """Open a workbook for reading, with the results of its formulas or the formulas themselves."""
     from openpyxl import load_workbook
 
-    with _quietly(file):
+    with quietly(file):
         _check_package(path, file)
         book = load_workbook(path, read_only=True, data_only=results)
     try:
@@ -154,7 +199,7 @@ def _open_book(path: Path, file: str, *, results: bool) -> Iterator[Any]:
 
 
 @contextmanager
-def _quietly(file: str) -> Iterator[None]:
+def quietly(file: str) -> Iterator[None]:
     """Turn what the library raises into one error; its warnings name cells and are not shown."""
     broken = (zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError, SyntaxError, EOFError)
     with warnings.catch_warnings():
@@ -187,7 +232,8 @@ def _has_formulas(path: Path) -> bool:
     return False
 
 
-def _choose_sheet(book: Any, file: str, sheet: str | None) -> Any:
+def choose_sheet(book: Any, file: str, sheet: str | None) -> Any:
+    """Return the sheet of a name, or the only one that can be seen."""
     if sheet is not None:
         found = [one for one in book.worksheets if one.title == sheet]
         if not found:
@@ -199,7 +245,13 @@ def _choose_sheet(book: Any, file: str, sheet: str | None) -> Any:
     return seen[0]
 
 
-def _read_header(file: str, cells: _Cells) -> list[str]:
+def _read_header(file: str, cells: Cells, *, below_title: bool) -> list[str]:
+    if below_title and not all(isinstance(cell.value, str) for cell, _ in cells if cell.value):
+        raise fail(
+            file,
+            "the first row of several cells holds numbers or dates where columns should be named; "
+            "put the names above it, and remove what stands above them",
+        )
     try:
         names = [(_write_cell(*cell) or "").strip() for cell in cells]
     except _BadCellError:
@@ -210,7 +262,7 @@ def _read_header(file: str, cells: _Cells) -> list[str]:
     return names
 
 
-def _make_piece(file: str, header: list[str], rows: list[_Cells], first: int) -> Piece:
+def _make_piece(file: str, header: list[str], rows: list[Cells], first: int) -> Piece:
     good: list[list[str]] = []
     numbers: list[int] = []
     bad: list[BadRow] = []
@@ -224,8 +276,8 @@ def _make_piece(file: str, header: list[str], rows: list[_Cells], first: int) ->
     return Piece(file, table, np.array(numbers, dtype=np.int64), tuple(bad))
 
 
-def _read_row(header: list[str], cells: _Cells) -> list[str]:
-    if any(map(_holds, cells[len(header) :])):
+def _read_row(header: list[str], cells: Cells) -> list[str]:
+    if any(map(holds, cells[len(header) :])):
         raise _BadCellError("ragged")
     texts = [_write_cell(*cell) or "" for cell in cells[: len(header)]]
     if code := find_bad_text(texts):
@@ -233,7 +285,7 @@ def _read_row(header: list[str], cells: _Cells) -> list[str]:
     return texts + [""] * (len(header) - len(texts))
 
 
-def _describe_row(header: list[str], cells: _Cells) -> dict[str, object]:
+def _describe_row(header: list[str], cells: Cells) -> dict[str, object]:
     values = [cell.value for cell, _ in cells]
     row: dict[str, object] = dict(zip(header, values, strict=False))
     if len(values) > len(header):
@@ -248,6 +300,8 @@ def _write_cell(cell: Any, is_not_stored: bool) -> str | None:
         raise _BadCellError("formula")
     if cell.data_type == "e":
         raise _BadCellError("error_cell")
+    if isinstance(value, str) and _SCIENTIFIC.fullmatch(value.strip()):
+        raise _BadCellError("long_number")
     if value is None or isinstance(value, str):
         return value or None
     if isinstance(value, bool):

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from caselight.__main__ import run
 
@@ -66,8 +67,8 @@ def test_a_bare_file_becomes_a_ranked_list(tmp_path, capsys):
     fill_in(mapping, {**choices, "recorded_at": "Date Recorded"})
     assert run(bring) == 0
     told = capsys.readouterr().out
-    assert re.search(r"made: [\d,]+ events, 500 cases", told)
-    assert "refused: 0 rows" in told
+    assert re.search(r"^crimes\.csv +([\d,]+) +\1 events +0 +0$", told, re.M)
+    assert re.search(r"written: 500 cases, [\d,]+ events", told)
 
     dates = ["--train-as-of", "2021-01-01,2022-01-01", "--test-as-of", "2023-01-01"]
     wanted = ["train", str(unit), "--catalogue", str(catalogue), "--out", str(bundle), *dates]
@@ -77,6 +78,110 @@ def test_a_bare_file_becomes_a_ranked_list(tmp_path, capsys):
     ranked = capsys.readouterr().out
     assert re.findall(r"^ +(\d)  1\d{5}  priority", ranked, re.M) == ["1", "2", "3"]
     assert "records in the last 365 days" in ranked
+
+
+def write_workbook(path: Path) -> None:
+    """Write an invented workbook: titles, merged cells, dates of Excel's, ids as numbers, notes."""
+    chance = random.Random(7)
+    book = Workbook()
+    clients = book.active
+    clients.title = "Clients"
+    clients.append(["Invented housing service"])
+    clients.merge_cells("A1:D1")
+    clients.append(["Drawn on", dt.datetime(2024, 6, 1, 8)])
+    clients.append([])
+    clients.append(["Client No", "Opened", "Closed", "Area", "Note"])
+    log = book.create_sheet("Incident log")
+    log.append(["Incidents"])
+    log.append(["Incident", "Client No", "Date of incident", "Date entered", "Type", "Damage"])
+    orders = book.create_sheet("Orders")
+    orders.append(["Client No", "Order type", "Made on", "Expires", "Reference"])
+    book.create_sheet("Read me").append(["Ask the registry"])
+    for case in range(500):
+        opened = dt.datetime(2018, 1, 1) + dt.timedelta(days=chance.randrange(1500))
+        clients.append([700_000 + case, opened, None, chance.choice(["North", "South"]), None])
+        rate, day = chance.choice([0.5, 1, 3, 6]), opened
+        while (known := day + dt.timedelta(days=chance.randrange(20))) < dt.datetime(2024, 6, 1):
+            kind = chance.choice(["Call", "Letter", "Threat", "Visit"])
+            log.append([10**6 + log.max_row, 700_000 + case, day, known, kind, 0.5])
+            day += dt.timedelta(days=int(chance.expovariate(rate / 365)) + 1, hours=5)
+        if case % 3 == 0:
+            made = opened + dt.timedelta(days=30)
+            kind = chance.choice(["Restraining", "Undertaking"])
+            orders.append([700_000 + case, kind, made, made + dt.timedelta(365), 20_000 + case])
+    orders["E5"] = 20240123456789011
+    orders["E6"] = "2.02401E+16"
+    log.merge_cells("F9:F11")
+    book.save(path)
+
+
+def test_a_workbook_becomes_a_ranked_list(tmp_path, capsys):
+    """Each sheet is a source; titles, merged cells and lost numbers are told."""
+    export = tmp_path / "export"
+    export.mkdir()
+    write_workbook(export / "service.xlsx")
+    drafts, unit, bundle = tmp_path / "drafts", tmp_path / "unit", tmp_path / "bundle"
+    mapping, catalogue = drafts / "mapping.yaml", drafts / "catalogue.yaml"
+    assert run(["init", str(export / "service.xlsx"), "--out", str(drafts)]) == 0
+    told = capsys.readouterr().err
+    for words in (
+        "service.xlsx[Clients]: sheet 'Read me' is left out",
+        "service.xlsx[Clients]: 2 rows above the names of the columns (row 4) passed over",
+        "service.xlsx[Incident log]: 1 merged area from row 2 on",
+        "service.xlsx[Orders]: 2 rows that import will refuse, long_number",
+    ):
+        assert words in told
+
+    fill_in(mapping, {"time_zone": "Europe/London", "extract_at": '"2024-06-01"'})
+    text = mapping.read_text(encoding="utf-8")
+    for waits, choice in (
+        (r"recorded_at: CHOOSE.*case came.*", "recorded_at: Opened"),
+        (r"recorded_at: CHOOSE.*Date entered.*", "recorded_at: Date entered"),
+        (r"recorded_at: CHOOSE.*Made on.*", "recorded_at: Made on"),
+    ):
+        text, n = re.subn(waits, choice, text)
+        assert n == 1, waits
+    assert "CHOOSE" not in text.partition("sources:")[2]
+    mapping.write_text(text, encoding="utf-8")
+    assert run(["import", str(export), "--mapping", str(mapping), "--out", str(unit)]) == 0
+    out, told = capsys.readouterr()
+    table = {
+        line.split("]")[0]: line.split("]")[1].split() for line in out.splitlines() if "]" in line
+    }
+    assert table["service.xlsx[Clients"] == ["500", "500", "cases", "0", "0"]
+    assert table["service.xlsx[Orders"] == ["167", "165", "events", "2", "0"]
+    assert re.search(r"^ +2 long_number$", out, re.M)
+    assert "service.xlsx[Incident log]: 1 merged area" in told
+
+    dates = ["--train-as-of", "2021-01-01,2022-01-01", "--test-as-of", "2023-01-01"]
+    wanted = ["train", str(unit), "--catalogue", str(catalogue), "--out", str(bundle), *dates]
+    assert run([*wanted, "--no-track", "--openings", str(tmp_path / "openings.jsonl")]) == 0
+    capsys.readouterr()
+    assert run(["score", str(bundle), str(unit), "--as-of", "2024-05-01", "--top", "3"]) == 0
+    ranked = capsys.readouterr().out
+    assert re.findall(r"^ +(\d)  700\d{3}  priority", ranked, re.M) == ["1", "2", "3"]
+
+
+@pytest.mark.real_data
+def test_two_files_of_another_field_become_an_import(tmp_path, capsys, real_data):
+    """The records of Broward, by a draft with four lines filled in: every row makes a record."""
+    export = real_data / "broward"
+    files = [str(export / name) for name in ("events.csv.gz", "subjects.csv.gz")]
+    drafts = tmp_path / "drafts"
+    assert run(["init", *files, "--out", str(drafts)]) == 0
+    fill_in(
+        drafts / "mapping.yaml",
+        {"time_zone": "America/New_York", "extract_at": '"2016-04-16"'},
+    )
+    text = (drafts / "mapping.yaml").read_text(encoding="utf-8")
+    text = re.sub(r"recorded_at: CHOOSE.*recorded_date.*", "recorded_at: recorded_date", text)
+    text = re.sub(r"recorded_at: CHOOSE.*as_of.*", "recorded_at: as_of", text)
+    (drafts / "mapping.yaml").write_text(text, encoding="utf-8")
+    capsys.readouterr()
+    bring = ["import", str(export), "--mapping", str(drafts / "mapping.yaml")]
+    assert run([*bring, "--out", str(tmp_path / "unit")]) == 0
+    out = capsys.readouterr().out
+    assert "64,312 rows read; written: 11,757 cases, 52,555 events" in out
 
 
 def test_drafts_take_the_place_of_nothing(tmp_path, capsys):

@@ -125,10 +125,61 @@ def test_the_command_names_the_file_of_rejects_and_each_remedy(export, tmp_path,
     export(LOG + "C1,A,2025-02-01,many\n")
     assert call(tmp_path) == 0
     out = capsys.readouterr().out
-    assert "log.csv: 9 rows read\n  made: 8 events\n  refused: 1 row (unreadable_number 1)" in out
-    assert "1 row rejected: unreadable_number: write a finite number" in out
-    assert str(tmp_path / "out" / "rejects" / "import.csv") in out
-    assert "never held: record 2, code equals Q" in out
+    table, _, below = out.partition("\n\n")
+    assert [" ".join(line.split()) for line in table.splitlines()[2:]] == [
+        "cases.csv 2 2 cases 0 0",
+        "log.csv 9 8 events 1 0",
+        "1 unreadable_number",
+        "all sources 11 2 cases 1 0",
+        "8 events 1 unreadable_number",
+    ]
+    where, remedy = str(tmp_path / "out" / "rejects" / "import.csv"), "(1 row): write a finite"
+    assert where in below
+    assert f"unreadable_number {remedy}" in below
+    assert below.index(where) < below.index(remedy)
+    assert "log.csv: record 2, code equals Q" in below
+
+
+def test_each_step_is_said_while_it_lasts(export, tmp_path, capsys):
+    """What is read, and how far, is told on the other stream than the table."""
+    export()
+    assert call(tmp_path) == 0
+    out, told = capsys.readouterr()
+    steps = [
+        "reading cases.csv",
+        "reading log.csv: 8 rows",
+        "checking keys",
+        "writing the contract",
+    ]
+    assert [step for step in steps if step in told] == steps
+    assert "reading" not in out
+
+
+def test_an_import_that_cannot_be_leaves_the_earlier_one(export, tmp_path, capsys):
+    """A file that is not there, or no file of its kind, ends with 2, and nothing is lost."""
+    export()
+    before = (tmp_path / "out" / "manifest.json").read_bytes()
+    (tmp_path / "export" / "log.csv").unlink()
+    assert call(tmp_path) == 2
+    assert "log.csv is not in the export; correct the mapping or add it" in capsys.readouterr().err
+    assert (tmp_path / "out" / "manifest.json").read_bytes() == before
+
+
+def test_identifiers_in_scientific_notation_are_refused(export, tmp_path):
+    """Two ids that a spreadsheet shortened alike would be one record; so would those in a template.
+
+    What merely holds the letter, and what is no identifier, is left alone.
+    """
+    cases = "id,known\n" + "".join(f"{one},2025-01-01\n" for one in ("2.02401E+16", "2E1", "C1"))
+    log = "id,code,day,weight\nC1,A,2025-02-01,2.5e+02\n"
+    report = export(log, cases, MAPPING.replace('"{row}"', '"{code}-{weight}"'))
+    assert [source.reasons for source in report.sources] == [
+        {"long_number": 1},
+        {"long_number": 1},
+    ]
+    assert report.records_written["cases"] == 2
+    plain = export(log, cases)
+    assert plain.sources[1].records == {"events": 1}
 
 
 def test_old_rejects_do_not_lie_under_a_clean_import(export, tmp_path):

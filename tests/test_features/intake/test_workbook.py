@@ -12,6 +12,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from features.contract.rejects import REMEDIES
 from features.errors import DataContractError
 from features.intake.files import Layout, Piece, find_layout, read_pieces
+from features.intake.workbook import list_sheets
 
 Rows = Iterable[Sequence[object]]
 
@@ -71,6 +72,8 @@ def rewrite_sheet(path: Path, old: str, new: str) -> None:
     ("value", "shown_as", "text"),
     [
         ("00123", None, "00123"),
+        ("2E1", None, "2E1"),
+        ("call 2.02401E+16", None, "call 2.02401E+16"),
         ("  x ", None, "  x "),
         (123456789012345, None, "123456789012345"),
         (4.0, None, "4"),
@@ -114,6 +117,8 @@ def test_the_calendar_of_1904_is_its_own(read):
         (2.0240123456789e16, "long_number"),
         (-(10**15), "long_number"),
         ("=1+1", "formula"),
+        ("2.02401E+16", "long_number"),
+        (" 2,02401e+16 ", "long_number"),
     ],
     ids=str,
 )
@@ -189,6 +194,34 @@ def test_pieces_count_on(save):
     assert (empty.table.column_names, empty.table.num_rows) == (["a", "b"], 0)
 
 
+@pytest.mark.parametrize(
+    ("above", "names"),
+    [
+        ([["Report of May"]], ["id", "kind"]),
+        ([["Report of May"], [None], [None, "drawn today"]], ["id", "kind"]),
+        ([["Drawn on", dt.date(2024, 5, 1)]], ["id", "kind", "a", "b", "c"]),
+    ],
+)
+def test_titles_above_the_names_are_passed_over(save, above, names):
+    """Rows of one cell, and of two above five columns or more, are no names; rows count on below.
+
+    A header of as few cells as a title is one where the rows below are no wider.
+    """
+    rows = [*above, names, ["1", *names[1:]], ["2"]]
+    (piece,) = read_pieces(save(one=rows))
+    assert piece.table.column_names == names
+    assert piece.table["id"].to_pylist() == ["1", "2"]
+    assert piece.rows.tolist() == [1, 2]
+    (single,) = read_pieces(save(one=[["id"], ["1"], ["2"]]))
+    assert single.table.column_names == ["id"]
+
+
+def test_the_sheets_that_can_be_seen_are_listed(save):
+    """Hidden ones are not offered."""
+    path = save(hidden=["lists"], a=[["x"]], lists=[["y"]], b=[["z"]])
+    assert list_sheets(path, "x.xlsx") == ["a", "b"]
+
+
 def test_the_only_sheet_that_shows_is_read(save):
     """Without a name, the sheet is the visible one; with a name it may be any."""
     path = save(hidden=["lists"], lists=[["other"], ["1"]], data=[["a"], ["x"]])
@@ -203,7 +236,7 @@ def test_the_only_sheet_that_shows_is_read(save):
         ({"a": [["x"]], "b": [["y"]]}, Layout(), "shows 2 sheets; state which"),
         ({"a": [["x"]]}, Layout(sheet="c"), "no sheet of the stated name"),
         ({"a": []}, Layout(), "the file is empty"),
-        ({"a": [["Report of May"], ["id", "kind"], ["1", "x"]]}, Layout(), "is it a title?"),
+        ({"a": [["Report of May"], [1, "kind"], [2, "x"]]}, Layout(), "columns should be named"),
         ({"a": [["id", None, None, "kind"], ["1"]]}, Layout(), "2 columns have no name"),
         ({"a": [["id", "id"], ["1"]]}, Layout(), "the same name"),
         ({"a": [["#N/A", "id"], ["1"]]}, Layout(), "a cell of the first row cannot be read"),
