@@ -280,6 +280,21 @@ that becomes the kind stand in the draft; no other cell does.
 Where no column names each row once but two together do, the draft makes the identifier of both and
 says in how many rows that held.
 
+## From files to a list
+
+```sh
+caselight init export/log.csv --out draft
+caselight import export --mapping draft/mapping.yaml --out unit
+caselight train unit --catalogue draft/catalogue.yaml --out bundle --no-track \\
+  --train-as-of 2021-01-01,2022-01-01 --test-as-of 2023-01-01
+caselight score bundle unit --as-of 2024-05-01
+```
+
+Between the first two a person writes their choices into `draft/mapping.yaml`. The starter's outcome
+is a further record within twelve months. So training dates lie a year or more before the first test
+date, and the last test date a year or more before the extract. `score` prints the list as it stood
+at any day up to the extract. `caselight features` measures alone.
+
 ## Workbooks
 
 The import reads one sheet for each entry of `sources`; several entries may name the same file with

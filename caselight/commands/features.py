@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from caselight.inputs import load, parse_dates, report_unmeasured
+from caselight.inputs import load, parse_dates, report_unmeasured, say
 
 
 def features(
@@ -27,7 +27,9 @@ def features(
     dates = parse_dates(as_of, history, "--as-of")
     report_unmeasured(history, measured, max(dates))
     cases = [open_cases(history, date) for date in dates]
-    matrix = measure(history, compile_plan(measured), dates, cases)
+    plan = compile_plan(measured)
+    say(f"measuring {len(measured.indicators)} indicators at {len(dates)} dates")
+    matrix = measure(history, plan, dates, cases)
     columns = {
         "case_id": pa.array(history.case_id[matrix.case], type=pa.string()),
         "as_of": pa.array(matrix.as_of_us, type=pa.timestamp("us", tz="UTC")),

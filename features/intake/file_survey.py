@@ -21,6 +21,7 @@ from features.intake.column_survey import (
     survey_column,
 )
 from features.intake.files import Layout, Piece, find_layout, read_pieces
+from features.intake.mapped_rows import SCIENTIFIC
 from features.intake.mapping import ROW
 from features.intake.sheet_survey import find_lost_zeros, tell_of_sheet
 from features.intake.source_rows import blank
@@ -275,12 +276,28 @@ def _survey(path: Path, layout: Layout) -> FileSurvey:
         is_whole=len(pieces) <= MOST_PIECES,
         columns=columns,
         pairs=tuple(itertools.islice(_find_pairs(columns, texts, rows), MOST_PAIRS)),
-        notes=tuple(
-            f"{count:,} row{'' if count == 1 else 's'} that import will refuse, {code}: "
-            f"{REMEDIES[code]}"
-            for code, count in sorted(bad.items())
+        notes=(
+            *(
+                f"{count:,} row{'' if count == 1 else 's'} that import will refuse, {code}: "
+                f"{REMEDIES[code]}"
+                for code, count in sorted(bad.items())
+            ),
+            *_find_shortened(texts),
         ),
     )
+
+
+def _find_shortened(texts: Mapping[str, pa.LargeStringArray]) -> Iterator[str]:
+    """Say which columns of identifiers a spreadsheet has shortened before it saved them."""
+    for name, text in texts.items():
+        if not name_fits(name, f"{IDENTIFIER}|{_CASE}|{_RECORD}"):
+            continue
+        count = pc.sum(pc.match_substring_regex(text, SCIENTIFIC)).as_py() or 0
+        if count:
+            yield (
+                f"{name}: {count:,} in scientific notation, which import refuses in an identifier; "
+                f"{REMEDIES['long_number']}"
+            )
 
 
 def _find_pairs(

@@ -41,7 +41,7 @@ _COMMA_NUMBER: Final = r"^[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?(?:[eE][+-]?\
 """A number with a decimal comma, thousands parted by full stops or not at all."""
 
 
-_SCIENTIFIC: Final = r"(?:^|[^0-9A-Za-z])\d(?:[.,]\d+)?[eE]\+\d{2,3}(?:$|[^0-9A-Za-z])"
+SCIENTIFIC: Final = r"(?:^|[^0-9A-Za-z])\d(?:[.,]\d+)?[eE]\+\d{2,3}(?:$|[^0-9A-Za-z])"
 """A long number of which a spreadsheet has kept what it showed, such as 2.02401E+16."""
 
 
@@ -151,7 +151,7 @@ def _refuse_scientific(filled: _Filled) -> _Filled:
         return filled
     if not any(pc.any(pc.match_substring(cells, sign)).as_py() for sign in ("E+", "e+")):
         return filled
-    lost = pc.fill_null(pc.match_substring_regex(cells, _SCIENTIFIC), False)
+    lost = pc.fill_null(pc.match_substring_regex(cells, SCIENTIFIC), False)
     return replace(
         filled, refused={**filled.refused, "long_number": lost.to_numpy(zero_copy_only=False)}
     )

@@ -224,7 +224,8 @@ def _write_event_id(survey: FileSurvey) -> Iterator[str]:
         yield f"          event_id: {{template: {first}}}"
         yield f"          # No column names each row once; these two together do, {found}."
     if others:
-        yield f"          # event_id might also be: {', '.join(others)}"
+        shown = ", ".join(f"{{template: {one}}}" for one in others)
+        yield f"          # event_id might also be: {shown}"
 
 
 def _wrap(words: str) -> list[str]:

@@ -155,7 +155,25 @@ def holds(cell: tuple[Any, bool]) -> bool:
 
 
 def read_sheet(path: Path, file: str, sheet: str | None) -> Iterator[Cells]:
-    """Yield the cells of each row, and whether each is a formula whose result is not stored."""
+    """Yield the cells of each row, and whether each is a formula whose result is not stored.
+
+    Parameters
+    ----------
+    path, file
+        The workbook, and its name for messages.
+    sheet
+        Name of the sheet; by default the only one that can be seen.
+
+    Yields
+    ------
+    list
+        Rows in their order, blank ones too.
+
+    Raises
+    ------
+    DataContractError
+        If the workbook or the sheet cannot be read.
+    """
     with ExitStack() as stack:
         books = [stack.enter_context(open_book(path, file, results=True))]
         if _has_formulas(path):
@@ -186,7 +204,25 @@ def _is_not_stored(cell: Any, formula: Any) -> bool:
 
 @contextmanager
 def open_book(path: Path, file: str, *, results: bool) -> Iterator[Any]:
-    """Open a workbook for reading, with the results of its formulas or the formulas themselves."""
+    """Open a workbook for reading.
+
+    Parameters
+    ----------
+    path, file
+        The workbook, and its name for messages.
+    results
+        Whether a formula is what it came to, and not its own text.
+
+    Yields
+    ------
+    Any
+        The workbook, closed afterwards.
+
+    Raises
+    ------
+    DataContractError
+        If it is not a whole workbook, or too large.
+    """
     from openpyxl import load_workbook
 
     with quietly(file):
@@ -200,7 +236,23 @@ def open_book(path: Path, file: str, *, results: bool) -> Iterator[Any]:
 
 @contextmanager
 def quietly(file: str) -> Iterator[None]:
-    """Turn what the library raises into one error; its warnings name cells and are not shown."""
+    """Turn what the library raises into one error; its warnings name cells and are not shown.
+
+    Parameters
+    ----------
+    file
+        The workbook's name for messages.
+
+    Yields
+    ------
+    None
+        Once, with the errors and warnings of the library held back.
+
+    Raises
+    ------
+    DataContractError
+        If the library cannot read what it is given.
+    """
     broken = (zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError, SyntaxError, EOFError)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -233,7 +285,25 @@ def _has_formulas(path: Path) -> bool:
 
 
 def choose_sheet(book: Any, file: str, sheet: str | None) -> Any:
-    """Return the sheet of a name, or the only one that can be seen."""
+    """Return the sheet of a name, or the only one that can be seen.
+
+    Parameters
+    ----------
+    book, file
+        The workbook, and its name for messages.
+    sheet
+        The name that the caller states.
+
+    Returns
+    -------
+    Any
+        The sheet.
+
+    Raises
+    ------
+    DataContractError
+        If there is no such sheet, or none is named and several can be seen.
+    """
     if sheet is not None:
         found = [one for one in book.worksheets if one.title == sheet]
         if not found:

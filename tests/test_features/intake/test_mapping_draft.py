@@ -269,6 +269,17 @@ def test_a_sheet_of_numbers_that_excel_cut_is_refused_with_the_remedy(tmp_path):
         survey_files([save_workbook(tmp_path / "a.xlsx", {"Log": rows})])
 
 
+def test_identifiers_that_a_spreadsheet_shortened_are_told(draft, tmp_path):
+    """A CSV that was saved by a spreadsheet holds what it showed of long numbers."""
+    columns = make_columns()
+    columns["case_no"] = ["2.02401E+16", *[f"C{number % 7}" for number in range(59)]]
+    columns["category"] = ["2.02401E+16", *columns["category"][1:]]
+    _, made = draft(columns)
+    assert "# Case_no: 1 in scientific notation" in made.text
+    assert "2.02401" not in made.text.partition("values:")[0]
+    assert made.text.count("in scientific notation") == 1
+
+
 def test_a_file_with_one_row_a_case_makes_cases(tmp_path):
     """Beside a file of incidents, one that names each case once says what the cases are."""
     cases = {"case_no": [f"C{number}" for number in range(7)], "opened": ["2024-01-01"] * 7}
