@@ -81,14 +81,16 @@ class Kernels(NamedTuple):
     gather_cases: Callable[..., None]
     sort_cases: Callable[..., bool]
     sort_ties: Callable[..., None]
-    join_keys: Callable[..., tuple[bool, bool]]
+    hash_texts: Callable[..., None]
+    mark_keys: Callable[..., None]
+    find_targets: Callable[..., None]
     number_incidents: Callable[..., None]
 
 
 @functools.cache
 def kernels() -> Kernels:
     """Return the compiled functions over columns, cached on disk where that is possible."""
-    from features.compiled import dates, joins, sorting
+    from features.compiled import dates, joins, sorting, texts
 
     compiled = Kernels(
         dates.read_iso_dates,
@@ -96,7 +98,9 @@ def kernels() -> Kernels:
         sorting.gather_cases,
         sorting.sort_cases,
         sorting.sort_ties,
-        joins.join_keys,
+        texts.hash_texts,
+        joins.mark_keys,
+        joins.find_targets,
         joins.number_incidents,
     )
     keep_compiled(compiled)

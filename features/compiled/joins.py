@@ -6,11 +6,17 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from features.compiled.texts import Texts, allocates_nothing, equal_texts, hash_text, is_empty
+from features.compiled.texts import (
+    Hashes,
+    Texts,
+    allocates_nothing,
+    equal_texts,
+    hash_text,
+    is_empty,
+)
 from features.contract.arrays import Int32, Int64
 
 Marks = npt.NDArray[np.uint8]
-Hashes = npt.NDArray[np.uint64]
 
 NO_TARGET: Final = -1
 UNKNOWN_TARGET: Final = -2
@@ -34,6 +40,13 @@ def _spread(wanted: np.uint64, size: int) -> Any:
 
 
 @allocates_nothing
+def _gather(first: int, end: int, order: Int64, of_rows: Hashes, hashes: Hashes) -> None:
+    """Fetch the hashes of a case's rows: nothing waits for the one before, so many come at once."""
+    for p in range(first, end):
+        hashes[p - first] = of_rows[order[p]]
+
+
+@allocates_nothing
 def _note_keys(
     first: int,
     end: int,
@@ -42,27 +55,23 @@ def _note_keys(
     slots: Int32,
     hashes: Hashes,
     marks: Marks,
-) -> bool:
-    """Enter a case's identifiers into the table; mark rows that share one, and say if any do."""
-    shared = False
+) -> None:
+    """Enter a case's identifiers into the table; mark rows that share one, if marks are kept."""
     slots[:] = -1
     mask = len(slots) - 1
     for p in range(first, end):
-        hashes[p - first] = hash_text(ids, order[p])
         at = _find(slots, hashes, hashes[p - first], _spread(hashes[p - first], len(slots)))
         while slots[at] >= 0 and not equal_texts(ids, order[first + slots[at]], ids, order[p]):
             at = _find(slots, hashes, hashes[p - first], (at + 1) & mask)
-        if slots[at] >= 0:
+        if slots[at] < 0:
+            slots[at] = p - first
+        elif len(marks) > 0:
             marks[order[first + slots[at]]] = FIRST_OF_KEY
             marks[order[p]] = SAME_KEY
-            shared = True
-        else:
-            slots[at] = p - first
-    return shared
 
 
 @allocates_nothing
-def _find_targets(
+def _look_up(
     first: int,
     end: int,
     order: Int64,
@@ -71,12 +80,10 @@ def _find_targets(
     slots: Int32,
     hashes: Hashes,
     target: Int64,
-) -> bool:
-    """Note the place of the record that each corrects; say whether any names an unknown one."""
-    unknown = False
+) -> None:
+    """Note the place of the record that each corrects."""
     mask = len(slots) - 1
     for p in range(first, end):
-        target[p] = NO_TARGET
         if is_empty(corrected, order[p]):
             continue
         wanted = hash_text(corrected, order[p])
@@ -86,8 +93,15 @@ def _find_targets(
         ):
             at = _find(slots, hashes, wanted, (at + 1) & mask)
         target[p] = first + slots[at] if slots[at] >= 0 else UNKNOWN_TARGET
-        unknown = unknown or slots[at] < 0
-    return unknown
+
+
+@allocates_nothing
+def _states_any(first: int, end: int, order: Int64, corrected: Texts) -> bool:
+    """Say whether any row of a case states what it corrects."""
+    p = first
+    while p < end and is_empty(corrected, order[p]):
+        p += 1
+    return p < end
 
 
 @allocates_nothing
@@ -114,14 +128,13 @@ def _number_of_case(
     incident: Int32,
     sizes: Int32,
 ) -> None:
-    """Number one case's incidents; ``slots``, ``hashes`` and ``sizes`` are room to work in."""
+    """Number one case's incidents; ``slots`` and ``sizes`` are room to work in."""
     slots[:] = -1
     mask = len(slots) - 1
     for p in range(first, end):
         row = order[p]
         sizes[p - first] = 0
-        wanted = hash_text(ids, row) if is_empty(named, row) else hash_text(named, row)
-        hashes[p - first] = wanted
+        wanted = hashes[p - first]
         at = _find(slots, hashes, wanted, _spread(wanted, len(slots)))
         while slots[at] >= 0 and not _same_name(ids, named, order[first + slots[at]], row):
             at = _find(slots, hashes, wanted, (at + 1) & mask)
@@ -161,17 +174,16 @@ def _size_table(n: int) -> int:
 
 
 @njit(nogil=True)
-def join_keys(
+def mark_keys(
     pointer: Int64,
     from_case: int,
     to_case: int,
     order: Int64,
     ids: Texts,
-    corrected: Texts,
-    target: Int64,
+    of_rows: Hashes,
     marks: Marks,
-) -> tuple[bool, bool]:
-    """Find records of one key, and the record that each corrects, within each of some cases.
+) -> None:
+    """Mark records that share a key, within each of some cases.
 
     Parameters
     ----------
@@ -179,34 +191,57 @@ def join_keys(
         The rows by case: those of case ``c`` are ``order[pointer[c]:pointer[c + 1]]``.
     from_case, to_case
         The cases looked at, the last exclusive.
-    ids, corrected
-        Identifier of each row, and of the record that it corrects; the latter without any rows
-        where nothing is corrected.
-    target
-        Filled with the place in ``order`` that each place corrects, ``NO_TARGET`` or
-        ``UNKNOWN_TARGET``; of no length where nothing is corrected.
+    ids, of_rows
+        Identifier of each row, and its hash.
     marks
         Filled for each row whose identifier another row of its case has.
-
-    Returns
-    -------
-    tuple of bool
-        Whether any identifier is shared, and whether any target is unknown.
     """
     most = _most(pointer, from_case, to_case)
     slots = np.empty(_size_table(most), dtype=np.int32)
     hashes = np.empty(most, dtype=np.uint64)
-    shared = False
-    unknown = False
     for c in range(from_case, to_case):
         first = pointer[c]
         end = pointer[c + 1]
-        few = slots[: _size_table(end - first)]
-        shared = _note_keys(first, end, order, ids, few, hashes, marks) or shared
-        if len(corrected.start) > 0:
-            found = _find_targets(first, end, order, ids, corrected, few, hashes, target)
-            unknown = unknown or found
-    return shared, unknown
+        _gather(first, end, order, of_rows, hashes)
+        _note_keys(first, end, order, ids, slots[: _size_table(end - first)], hashes, marks)
+
+
+@njit(nogil=True)
+def find_targets(
+    pointer: Int64,
+    from_case: int,
+    to_case: int,
+    order: Int64,
+    ids: Texts,
+    of_rows: Hashes,
+    corrected: Texts,
+    target: Int64,
+) -> None:
+    """Find the record that each corrects, within each of some cases.
+
+    Parameters
+    ----------
+    pointer, from_case, to_case, order, ids, of_rows
+        As :func:`mark_keys` takes them.
+    corrected
+        Identifier of the record that each row corrects.
+    target
+        Filled with the place in ``order`` that each place corrects, ``NO_TARGET`` or
+        ``UNKNOWN_TARGET``.
+    """
+    most = _most(pointer, from_case, to_case)
+    slots = np.empty(_size_table(most), dtype=np.int32)
+    hashes = np.empty(most, dtype=np.uint64)
+    no_marks = np.empty(0, dtype=np.uint8)
+    for c in range(from_case, to_case):
+        first = pointer[c]
+        end = pointer[c + 1]
+        target[first:end] = NO_TARGET
+        if _states_any(first, end, order, corrected):
+            few = slots[: _size_table(end - first)]
+            _gather(first, end, order, of_rows, hashes)
+            _note_keys(first, end, order, ids, few, hashes, no_marks)
+            _look_up(first, end, order, ids, corrected, few, hashes, target)
 
 
 @njit(nogil=True)
@@ -217,6 +252,7 @@ def number_incidents(
     order: Int64,
     ids: Texts,
     named: Texts,
+    of_rows: Hashes,
     incident: Int32,
 ) -> None:
     """Number the incidents of two or more events within each of some cases, by first event.
@@ -224,10 +260,12 @@ def number_incidents(
     Parameters
     ----------
     pointer, from_case, to_case, order
-        As :func:`join_keys` takes them, the rows of each case in order of time.
+        As :func:`mark_keys` takes them, the rows of each case in order of time.
     ids, named
         Identifier of each row and of its incident. An event that names none is one by itself,
         under its own identifier, so that an event which names another event joins it.
+    of_rows
+        Hash of each row's incident, or of its identifier where it names none.
     incident
         Filled by place; ``MISSING`` for an event that is an incident by itself.
     """
@@ -239,4 +277,5 @@ def number_incidents(
         first = pointer[c]
         end = pointer[c + 1]
         few = slots[: _size_table(end - first)]
+        _gather(first, end, order, of_rows, hashes)
         _number_of_case(first, end, order, ids, named, few, hashes, incident, sizes)

@@ -7,6 +7,9 @@ from typing import Final, TypeVar
 
 import numpy as np
 
+from features.compiled.cache import kernels
+from features.compiled.texts import Hashes, Texts
+
 Result = TypeVar("Result")
 _FEW_CASES: Final = 256
 """Starting threads takes longer than the work on so few."""
@@ -33,3 +36,18 @@ def in_parts(work: Callable[[int, int], Result], n_cases: int) -> list[Result]:
     edges = np.linspace(0, n_cases, workers + 1).astype(np.int64)
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(work, edges[:-1], edges[1:]))
+
+
+def hash_column(texts: Texts, hashes: Hashes) -> Hashes:
+    """Return a hash of each text of a column, and of an empty one what stood there before.
+
+    Parameters
+    ----------
+    texts
+        The column, of ``n`` rows.
+    hashes
+        Shape ``(n,)``; changed where it lies.
+    """
+    compiled = kernels()
+    in_parts(lambda first, end: compiled.hash_texts(texts, first, end, hashes), len(hashes))
+    return hashes

@@ -16,6 +16,7 @@ from features.contract.arrays import Bools, Int64
 allocates_nothing: Any = njit(nogil=True, _nrt=False, forceinline=True)  # type: ignore[call-overload]
 
 Bytes = npt.NDArray[np.uint8]
+Hashes = npt.NDArray[np.uint64]
 
 # Fowler, Noll and Vo's hash of 64 bits, variant 1a (RFC 9923).
 _HASH_START: Final = np.uint64(14_695_981_039_346_656_037)
@@ -38,6 +39,32 @@ def hash_text(texts: Texts, i: int) -> np.uint64:
     for at in range(texts.start[i], texts.start[i + 1]):
         found = (found ^ np.uint64(texts.data[at])) * _HASH_FACTOR
     return found
+
+
+@allocates_nothing
+def is_empty(texts: Texts, i: int) -> bool:
+    """Say whether value ``i`` is empty; in a column without rows every value is."""
+    return len(texts.start) == 0 or texts.start[i + 1] == texts.start[i]
+
+
+@njit(nogil=True)
+def hash_texts(texts: Texts, first: int, end: int, hashes: Hashes) -> None:
+    """Hash the values of some rows, in the order in which they lie.
+
+    A case's rows may lie anywhere: to hash each where it is needed waits for memory at every text.
+
+    Parameters
+    ----------
+    texts
+        A column.
+    first, end
+        The rows hashed, the last exclusive.
+    hashes
+        Shape ``(n,)``, filled by row; what stands there stays where a value is empty.
+    """
+    for i in range(first, end):
+        if not is_empty(texts, i):
+            hashes[i] = hash_text(texts, i)
 
 
 @allocates_nothing
@@ -79,12 +106,6 @@ def precedes(texts: Texts, i: int, j: int) -> bool:
         if a != b:
             return bool(a < b)
     return bool(length_i < length_j)
-
-
-@allocates_nothing
-def is_empty(texts: Texts, i: int) -> bool:
-    """Say whether value ``i`` is empty; in a column without rows every value is."""
-    return len(texts.start) == 0 or texts.start[i + 1] == texts.start[i]
 
 
 def point_texts(column: "pa.LargeStringArray | None") -> Texts:

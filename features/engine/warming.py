@@ -1,12 +1,13 @@
 """Compiling the engine ahead of its first use."""
 
 import numpy as np
+import pyarrow as pa
 
 from features.catalogue.file import load_catalogue
 from features.compiled.cache import kernels
 from features.compiled.texts import freeze, point_texts
 from features.engine.measurement import compile_plan, measure
-from features.history.columns import CODED_COLUMNS, Coded, Events, Facts, History
+from features.history.columns import CODED_COLUMNS, Coded, Events, Facts, History, Identifiers
 
 
 def compile_engine() -> None:
@@ -15,13 +16,16 @@ def compile_engine() -> None:
     codes, moments = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
     pointer, marks = np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.uint8)
     given, texts = freeze(moments), point_texts(None)
+    hashes = np.empty(0, dtype=np.uint64)
     compiled.read_iso_dates(texts, moments, np.empty(0, dtype=np.int8))
     compiled.group_rows(freeze(codes), pointer, moments)
     compiled.gather_cases(freeze(codes), given, pointer, moments, moments)
     compiled.sort_cases(pointer, 0, 0, given, moments, moments)
     compiled.sort_ties(pointer, 0, 0, given, moments, moments, texts)
-    compiled.join_keys(pointer, 0, 0, moments, texts, texts, moments, marks)
-    compiled.number_incidents(pointer, 0, 0, moments, texts, texts, codes)
+    compiled.hash_texts(texts, 0, 0, hashes)
+    compiled.mark_keys(pointer, 0, 0, moments, texts, hashes, marks)
+    compiled.find_targets(pointer, 0, 0, moments, texts, hashes, texts, moments)
+    compiled.number_incidents(pointer, 0, 0, moments, texts, texts, hashes, codes)
     measure(_empty_history(), compile_plan(load_catalogue("stalking")), 0, threads=1)
 
 
@@ -29,7 +33,7 @@ def _empty_history() -> History:
     moments = np.empty(0, dtype=np.int64)
     codes = Coded(np.empty(0, dtype=np.int32), ())
     flags = np.empty(0, dtype=np.bool_)
-    names = np.empty(0, dtype=np.object_)
+    names = Identifiers(np.empty(0, dtype=np.int64), pa.array([], pa.large_string()))
     pointer = np.zeros(2, dtype=np.int64)
     return History(
         case_id=np.array([""], dtype=np.object_),

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.compiled.cache import kernels
-from features.compiled.parts import in_parts
+from features.compiled.parts import hash_column, in_parts
 from features.compiled.texts import fill_numbers, freeze, point_texts
 from features.contract.arrays import MISSING, NEVER, Bools, Int32, Int64, Text
 from features.contract.kept_apart import is_kept_apart
 from features.contract.tables import RETRACTED
-from features.history.columns import CODED_COLUMNS, Coded, Events, Facts, History
+from features.history.columns import CODED_COLUMNS, Coded, Events, Facts, History, Identifiers
 from features.history.linked_events import LINK, OWN, VIA, borrow_events
 from features.intake.contract_folder import ContractFolder
 from features.intake.integrity import SUPERSEDED_AT, SUPERSEDED_BY, join_words
@@ -119,7 +119,7 @@ def _assemble_events(folder: ContractFolder, case_id: pa.Array) -> Events:
         value=np.take(value, placed.order),
         incident=_number_incidents(placed),
         measured=_find_measured(coded),
-        event_id=_to_objects(placed.ids.take(pa.array(placed.order))),
+        event_id=Identifiers(placed.order, placed.ids),
         via=none if link is None else _code(rows.column(VIA), placed.order),
         **{name: coded[name] for name in CODED_COLUMNS},
     )
@@ -144,7 +144,7 @@ def _assemble_facts(rows: pa.Table, case_id: pa.Array) -> Facts:
         name=_code(rows.column("name"), placed.order),
         asked=_holds(asked, "yes"),
         value=_code(rows.column("value"), placed.order),
-        fact_id=_to_objects(placed.ids.take(pa.array(placed.order))),
+        fact_id=Identifiers(placed.order, placed.ids),
     )
 
 
@@ -218,9 +218,13 @@ def _number_incidents(placed: _Placed) -> Int32:
         return numbers
     ids, named = point_texts(placed.ids), point_texts(_join(stated).fill_null(""))
     compiled = kernels()
+    hashes = hash_column(ids, np.zeros(len(numbers), dtype=np.uint64))
+    hashes = hash_column(named, hashes)
 
     def number(first: int, end: int) -> None:
-        compiled.number_incidents(placed.pointer, first, end, placed.order, ids, named, numbers)
+        compiled.number_incidents(
+            placed.pointer, first, end, placed.order, ids, named, hashes, numbers
+        )
 
     in_parts(number, len(placed.pointer) - 1)
     return numbers

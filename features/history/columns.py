@@ -5,10 +5,14 @@ contract accepted, with text turned into codes. It is built by :mod:`features.hi
 engine reads it from several threads at once.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, overload
 
-from features.contract.arrays import Bools, Float64, Int32, Int64, Keys, Text
+import numpy as np
+import pyarrow as pa
+
+from features.contract.arrays import Bools, Float64, Int32, Int64, Text
 
 CODED_COLUMNS: Final = ("kind", "channel", "source", "view", "actor", "target", "detail")
 
@@ -27,6 +31,51 @@ class Coded:
 
     codes: Int32
     values: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Identifiers:
+    """Identifiers of records, left where Arrow holds them until somebody asks for some.
+
+    Most of a history's are never asked for, and as texts of Python they take more memory than all
+    its other columns. Asked for by place they are an array of texts, as NumPy's own is.
+
+    Parameters
+    ----------
+    codes
+        Shape ``(n,)``: which of the texts each record has.
+    values
+        The texts, ``large_string``, in any order.
+    """
+
+    codes: Int64
+    values: pa.Array
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @overload
+    def __getitem__(self, rows: int) -> str: ...
+
+    @overload
+    def __getitem__(self, rows: slice | Int64 | Bools) -> Text: ...
+
+    def __getitem__(self, rows: Any) -> Any:
+        codes = self.codes[rows]
+        if np.ndim(codes) == 0:
+            return self.values[int(codes)].as_py()
+        return self.values.take(pa.array(codes)).to_numpy(zero_copy_only=False)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Text:
+        return np.asarray(self[:], dtype=dtype)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tolist())
+
+    def tolist(self) -> list[str]:
+        """Return all of them."""
+        found: list[str] = self[:].tolist()
+        return found
 
 
 @dataclass(frozen=True)
@@ -77,7 +126,7 @@ class Events:
     incident: Int32
     via: Coded
     measured: Bools
-    event_id: Keys
+    event_id: Identifiers
 
     def __len__(self) -> int:
         return len(self.occurred_at)
@@ -98,7 +147,7 @@ class Facts:
     name: Coded
     asked: Bools
     value: Coded
-    fact_id: Text
+    fact_id: Identifiers
 
     def __len__(self) -> int:
         return len(self.recorded_at)

@@ -7,7 +7,7 @@ import numpy as np
 
 from features.catalogue.declarations import Catalogue
 from features.contract.arrays import MISSING, NEVER, Bools, Int32, Int64
-from features.history.columns import Coded, Events, Facts, History
+from features.history.columns import Coded, Events, Facts, History, Identifiers
 
 Table = TypeVar("Table", Events, Facts)
 
@@ -174,8 +174,8 @@ def _insert_ends(history: History, starts: Int64, case: Int64, kind: str, at_us:
 
 
 def _insert(column: Any, order: Int64, added: Any) -> Any:
-    if isinstance(column, Coded):
-        return Coded(np.concatenate((column.codes, added.codes))[order], column.values)
+    if isinstance(column, Coded | Identifiers):
+        return type(column)(np.concatenate((column.codes, added.codes))[order], column.values)
     return np.concatenate((column, added))[order]
 
 
@@ -187,14 +187,13 @@ def _rows_of(pointer: Int64, cases: Int64) -> tuple[Int64, Int64]:
     return rows, offsets
 
 
-def _take(column: Coded, rows: Int64) -> Coded:
-    return Coded(column.codes[rows], column.values)
+def _take(column: Any, rows: Int64) -> Any:
+    if isinstance(column, Coded | Identifiers):
+        taken: Any = column.codes[rows]
+        return type(column)(taken, column.values)
+    return column[rows]
 
 
 def _take_columns(table: Events | Facts, rows: Int64) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(table) if field.name != "pointer"]
-    columns = {name: getattr(table, name) for name in names}
-    return {
-        name: _take(column, rows) if isinstance(column, Coded) else column[rows]
-        for name, column in columns.items()
-    }
+    return {name: _take(getattr(table, name), rows) for name in names}

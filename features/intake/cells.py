@@ -30,7 +30,8 @@ _EXACT: Final = {16: 2**11, 32: 2**24, 64: 2**53}
 """By the width of a floating-point type: the first whole number whose neighbour it cannot hold."""
 _IN_POWERS: Final = r"^[0-9]([.][0-9]+)?[eE][+][0-9]{2,}$"
 """How spreadsheets write a long number into a CSV once its digits are lost."""
-_SHORT_BYTES: Final = 1 << 16
+_BYTES_AT_ONCE: Final = 1 << 16
+"""Few enough for what is found of them to stay in the processor."""
 _PLUS: Final = ord("+")
 _UUID_GROUPS: Final = (8, 12, 16, 20)
 """Before which of its 32 digits a UUID has a hyphen."""
@@ -142,10 +143,13 @@ def check_identifier(column: pa.ChunkedArray | pa.Array, *, place: str) -> None:
 
 
 def _may_hold_powers(texts: pa.Array) -> bool:
-    """Return whether some text may stand in powers of ten; a short column is looked at whole."""
+    """Return whether some text may stand in powers of ten: whether any byte is a plus."""
     where = point_texts(texts)
     first, end = (int(where.start[0]), int(where.start[-1])) if len(texts) else (0, 0)
-    return end - first > _SHORT_BYTES or bool((where.data[first:end] == _PLUS).any())
+    return any(
+        (where.data[at : min(at + _BYTES_AT_ONCE, end)] == _PLUS).any()
+        for at in range(first, end, _BYTES_AT_ONCE)
+    )
 
 
 def _check_floats(values: pa.Array, place: str) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -101,18 +101,20 @@ def read_folder(path: Path, *, people: bool = False) -> ContractFolder:
     """
     manifest = read_manifest(path)
     clock = Clock(manifest.time_zone, manifest.extract_at_us, manifest.earliest_us)
-    wanted = [table for table in TABLES.values() if people or table.name != "people"]
-    parts: dict[str, list[Normalised]] = {}
-    for table in wanted:
+
+    def read(table: Table) -> list[Normalised]:
+        if table.name == "people" and not people:
+            return []
         files = find_files(path, table)
         check_hashes(path, table, files, manifest)
-        parts[table.name] = [
-            normalise(table, piece, clock) for file in files for piece in _read(table, file)
-        ]
-        _check_rows(table, parts[table.name], manifest)
-    if not parts["cases"]:
-        raise DataContractError("the table 'cases' is absent; add cases.parquet or cases.csv")
-    return join_tables(manifest, parts)
+        parts = [normalise(table, piece, clock) for file in files for piece in _read(table, file)]
+        _check_rows(table, parts, manifest)
+        if table is CASES and not parts:
+            raise DataContractError("the table 'cases' is absent; add cases.parquet or cases.csv")
+        return parts
+
+    # Each table is read when its turn has come, and its parts are let go of before the next.
+    return _join_each(manifest, read, files=True)
 
 
 def _read(table: Table, file: Path) -> Iterator[Piece]:
@@ -334,25 +336,37 @@ def join_tables(
     ContractFolder
         Rows that fit together, and the rejects of every step.
     """
+    return _join_each(manifest, lambda table: parts.get(table.name, []), files=files)
+
+
+def _join_each(
+    manifest: Manifest, read: Callable[[Table], list[Normalised]], *, files: bool
+) -> ContractFolder:
     sound: dict[str, Sound] = {}
+    rejects: list[Rejects] = []
     warnings: Counter[str] = Counter()
     cases: pa.Array | None = None
-    for table in (CASES, *(t for t in TABLES.values() if t is not CASES)):
-        some = parts.get(table.name, [])
+
+    def check(table: Table, parts: list[Normalised]) -> Sound:
         if files:
-            some = read_midnights(table, some, manifest.time_zone, warnings)
-        if some:
-            sound[table.name] = check_integrity(table, _concatenate(some), cases)
-        else:
-            sound[table.name] = _make_empty(table.name)
-        if table is CASES:
-            cases = _distinct(sound["cases"].rows)
-    for one in _both(parts, sound):
+            parts = read_midnights(table, parts, manifest.time_zone, warnings)
+        for part in parts:
+            warnings.update(part.warnings)
+            rejects.append(part.rejects)
+        if not parts:
+            return _make_empty(table.name)
+        return check_integrity(table, _concatenate(parts), cases)
+
+    for table in (CASES, *(t for t in TABLES.values() if t is not CASES)):
+        sound[table.name] = one = check(table, read(table))
         warnings.update(one.warnings)
+        rejects.append(one.rejects)
+        if table is CASES:
+            cases = _distinct(one.rows)
     return ContractFolder(
         manifest=manifest,
         **{name: one.rows.drop_columns(list(PLACES)) for name, one in sound.items()},
-        rejects=join_rejects(one.rejects for one in _both(parts, sound)),
+        rejects=join_rejects(rejects),
         repeats=sum(one.repeats for one in sound.values()),
         conflicts=sum(one.conflicts for one in sound.values()),
         warnings=dict(sorted(warnings.items())),
@@ -376,13 +390,6 @@ def _make_empty(name: str) -> Sound:
     empty = empty_rows(table)
     rows = pa.table({name: empty.column(name) for name in empty.column_names} | places)
     return check_integrity(table, rows, None)
-
-
-def _both(
-    parts: Mapping[str, list[Normalised]], sound: Mapping[str, Sound]
-) -> Iterator[Normalised | Sound]:
-    yield from (part for some in parts.values() for part in some)
-    yield from sound.values()
 
 
 def write_folder(folder: Path, tables: Mapping[str, pa.Table], manifest: Manifest) -> Manifest:

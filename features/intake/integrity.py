@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from features.compiled.cache import kernels
 from features.compiled.joins import NO_TARGET
-from features.compiled.parts import in_parts
-from features.compiled.texts import Texts, freeze, point_texts
+from features.compiled.parts import hash_column, in_parts
+from features.compiled.texts import Hashes, Texts, freeze, point_texts
 from features.contract.arrays import NEVER, Bools, Int64, Text
 from features.contract.rejects import Rejects, join_rejects, make_rejects
 from features.contract.tables import Table
@@ -68,26 +68,29 @@ def check_integrity(
     Sound
         What may be used, in the order of ``rows``, and the rejects.
     """
-    whole = _prepare(table, rows)
-    joined = _join_rows(table, whole)
-    kept, repeats, n_conflicts, rejects = whole, 0, 0, []
-    if joined.marks.any():
-        kept, conflicts, repeats = _settle_keys(table, whole, joined)
-        n_conflicts = len(conflicts)
+    # Rows that are left out go at once: those of a unit are most of the memory that it takes.
+    rows = _prepare(table, rows)
+    first = _group(table, rows)
+    shared = _find_shared(first)
+    grouped: _Grouped | None = first
+    repeats, n_conflicts, rejects = 0, 0, []
+    if len(shared):
+        rows, conflicts, repeats = _settle_keys(table, rows, shared)
+        grouped, n_conflicts = None, len(conflicts)
         rejects.append(_reject(table, conflicts, table.id_column, "conflict"))
     if cases is not None:
-        known = _belong(kept, cases)
+        known = _belong(rows, cases)
         if not known.all():
-            rejects.append(_reject(table, _take(table, kept, ~known), "case_id", "unknown_case"))
-            kept = kept.filter(pa.array(known))
+            rejects.append(_reject(table, _take(table, rows, ~known), "case_id", "unknown_case"))
+            rows, grouped = rows.filter(pa.array(known)), None
     warnings: dict[str, int] = {}
-    if table.supersedes and kept.column("supersedes").null_count < kept.num_rows:
-        joined = joined if kept is whole else _join_rows(table, kept)
-        kept, found = _settle_corrections(table, kept, joined, warnings, within_cases)
+    if table.supersedes and rows.column("supersedes").null_count < rows.num_rows:
+        grouped = grouped or _group(table, rows)
+        rows, found = _settle_corrections(table, rows, grouped, warnings, within_cases)
         rejects += found
     elif table.supersedes:
-        kept = _add_supersession(kept, None)
-    return Sound(kept, join_rejects(rejects), repeats, n_conflicts, warnings)
+        rows = _add_supersession(rows, None)
+    return Sound(rows, join_rejects(rejects), repeats, n_conflicts, warnings)
 
 
 def _prepare(table: Table, rows: pa.Table) -> pa.Table:
@@ -124,40 +127,57 @@ def _texts(rows: pa.Table, name: str) -> Texts:
 
 
 @dataclass(frozen=True)
-class _Joined:
-    """The rows by case, which share a key with another, and what each corrects.
-
-    ``order`` holds the rows by case; ``marks`` has the shape of the rows; ``target`` holds for each
-    place in ``order`` another place, or is of no length where nothing is corrected.
+class _Grouped:
+    """The rows by case: ``order`` holds those of case ``c`` from ``pointer[c]`` to
+    ``pointer[c + 1]``. ``ids`` and ``hashes`` are what names each row within its case, by row.
     """
 
+    pointer: Int64
     order: Int64
-    marks: Bools
-    target: Int64
+    ids: Texts
+    hashes: Hashes
 
 
-def _join_rows(table: Table, rows: pa.Table) -> _Joined:
-    compiled = kernels()
+def _group(table: Table, rows: pa.Table) -> _Grouped:
     words = _join(rows.column("case_id"))
-    n_cases, size = len(words.dictionary), len(words)
-    pointer, order = np.empty(n_cases + 1, dtype=np.int64), np.empty(size, dtype=np.int64)
-    compiled.group_rows(freeze(words.indices.to_numpy()), pointer, order)
-    marks = np.zeros(size, dtype=np.uint8)
-    corrected = _texts(rows, "supersedes") if table.supersedes else point_texts(None)
-    target = np.empty(size if len(corrected.start) else 0, dtype=np.int64)
+    pointer = np.empty(len(words.dictionary) + 1, dtype=np.int64)
+    order = np.empty(len(words), dtype=np.int64)
+    kernels().group_rows(freeze(words.indices.to_numpy()), pointer, order)
     ids = _key_texts(table, rows)
+    return _Grouped(pointer, order, ids, hash_column(ids, np.zeros(len(words), dtype=np.uint64)))
 
-    def join(first: int, end: int) -> None:
-        compiled.join_keys(pointer, first, end, order, ids, corrected, target, marks)
 
-    in_parts(join, n_cases)
-    return _Joined(order, marks > 0, target)
+def _find_shared(by: _Grouped) -> Int64:
+    """Return the rows that share their key with another."""
+    compiled = kernels()
+    marks = np.zeros(len(by.order), dtype=np.uint8)
+
+    def mark(first: int, end: int) -> None:
+        compiled.mark_keys(by.pointer, first, end, by.order, by.ids, by.hashes, marks)
+
+    in_parts(mark, len(by.pointer) - 1)
+    return np.flatnonzero(marks)
+
+
+def _find_targets(rows: pa.Table, by: _Grouped) -> Int64:
+    """Return for each place in the order of cases the place that it corrects, or a code."""
+    compiled = kernels()
+    corrected = _texts(rows, "supersedes")
+    target = np.empty(len(by.order), dtype=np.int64)
+
+    def find(first: int, end: int) -> None:
+        compiled.find_targets(
+            by.pointer, first, end, by.order, by.ids, by.hashes, corrected, target
+        )
+
+    in_parts(find, len(by.pointer) - 1)
+    return target
 
 
 def _key_texts(table: Table, rows: pa.Table) -> Texts:
     """Return what names each row within its case."""
     if table.id_column == "case_id":
-        return point_texts(pa.array([""] * rows.num_rows, _TEXT))
+        return point_texts(pa.repeat(pa.scalar("", _TEXT), rows.num_rows))
     if not table.key_extra:
         return _texts(rows, table.id_column)
     parts = [_join(rows.column(name)) for name in (table.id_column, *table.key_extra)]
@@ -165,16 +185,13 @@ def _key_texts(table: Table, rows: pa.Table) -> Texts:
     return point_texts(pc.binary_join_element_wise(*plain, pa.scalar("\0", _TEXT)))
 
 
-def _settle_keys(
-    table: Table, rows: pa.Table, joined: _Joined
-) -> tuple[pa.Table, pd.DataFrame, int]:
+def _settle_keys(table: Table, rows: pa.Table, shared: Int64) -> tuple[pa.Table, pd.DataFrame, int]:
     """Return one row per key, the rows in conflict with it, and how many were mere repeats, where
     some rows share a key.
 
     Of rows that differ under one key the first recorded stands (ties by content), so that neither
     the order of rows nor of files decides.
     """
-    shared = np.flatnonzero(joined.marks)
     frame = to_frame(table, rows.take(pa.array(shared)))
     distinct = frame.drop_duplicates(list(table.column_names))
     key = list(table.key_columns)
@@ -235,12 +252,13 @@ class _Versions:
         return _Versions(self.rows[kept], target, self.recorded_at[kept], self.ids[kept])
 
 
-def _find_versions(table: Table, rows: pa.Table, joined: _Joined) -> _Versions:
+def _find_versions(table: Table, rows: pa.Table, grouped: _Grouped) -> _Versions:
     """Return all rows that state a correction, and those that they correct."""
-    stating = np.flatnonzero(joined.target != NO_TARGET)
-    child = joined.order[stating]
-    found = joined.target[stating]
-    parent = joined.order[np.maximum(found, 0)]
+    target_of = _find_targets(rows, grouped)
+    stating = np.flatnonzero(target_of != NO_TARGET)
+    child = grouped.order[stating]
+    found = target_of[stating]
+    parent = grouped.order[np.maximum(found, 0)]
     known = found >= 0
     places = np.unique(np.concatenate((child, parent[known])))
     target = np.full(len(places), -1, dtype=np.int64)
@@ -257,11 +275,11 @@ def _find_versions(table: Table, rows: pa.Table, joined: _Joined) -> _Versions:
 def _settle_corrections(
     table: Table,
     rows: pa.Table,
-    joined: _Joined,
+    grouped: _Grouped,
     warnings: dict[str, int],
     within_cases: bool,
 ) -> tuple[pa.Table, list[Rejects]]:
-    versions = _find_versions(table, rows, joined)
+    versions = _find_versions(table, rows, grouped)
     named = rows.column("supersedes").take(pa.array(versions.rows))
     states = named.is_valid().to_numpy(zero_copy_only=False)
     elsewhere = states & (versions.target < 0)

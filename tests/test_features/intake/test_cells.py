@@ -208,6 +208,16 @@ def test_identifiers_that_may_have_merged_are_refused(column, words):
     assert PLACE in str(caught.value)
 
 
+def test_one_identifier_in_powers_of_ten_is_found_among_many():
+    """However long a column is, and wherever in it the identifier stands."""
+    plain = [f"E-{number:08d}" for number in range(20_000)]
+    for place in (0, 9_000, len(plain)):
+        column = pa.array([*plain[:place], "1.2E+16", *plain[place:]], pa.large_string())
+        with pytest.raises(DataContractError, match="powers of ten"):
+            check_identifier(column, place=PLACE)
+    check_identifier(pa.array([*plain, "12E+16"], pa.large_string()), place=PLACE)
+
+
 @pytest.mark.parametrize(
     "column",
     [

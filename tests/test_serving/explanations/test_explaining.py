@@ -119,7 +119,7 @@ def test_a_key_of_two_tables_corrects_in_its_own(store: Store, scored: Scored) -
     then = open_then(store, scored.bundle, score_now_later(store, scored, key))
     assert versions_among(then, "1", "2") == {}
     facts = then.moment.history.facts
-    corrected = facts.superseded_by[facts.fact_id == "1"]
+    corrected = facts.superseded_by[np.asarray(facts.fact_id) == "1"]
     assert facts.fact_id[corrected].tolist() == ["2"]
 
 

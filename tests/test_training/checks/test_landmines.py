@@ -94,7 +94,7 @@ def test_planting_changes_nothing_in_the_original(unit, searched):
     _, before = searched
     assert unit.folder.frame("events").equals(before[0])
     assert np.array_equal(unit.history.events.superseded_at, before[1])
-    assert "landmine" not in unit.history.events.event_id.astype(str).tolist()
+    assert "landmine" not in unit.history.events.event_id.tolist()
 
 
 @pytest.mark.parametrize(
