@@ -355,7 +355,10 @@ def _join_each(
             rejects.append(part.rejects)
         if not parts:
             return _make_empty(table.name)
-        return check_integrity(table, _concatenate(parts), cases)
+        # The rows are handed over, not held here as well: a copy of a unit's events is much memory.
+        rows = [_concatenate(parts)]
+        del parts
+        return check_integrity(table, rows.pop(), cases)
 
     for table in (CASES, *(t for t in TABLES.values() if t is not CASES)):
         sound[table.name] = one = check(table, read(table))
