@@ -25,10 +25,14 @@ indicators:
   - {name: "records_{within}", of: {kind: record}, within: [28d, 90d, 365d, ever]}
   - {name: different_kinds, of: {kind: record}, measure: distinct, field: kind}
   - {name: "records_halved_{half_life}", of: {kind: record}, measure: decayed, half_life: [90d]}
-  - name: "{measure}"
+  - name: days_since_last
     of: {kind: record}
-    measure: [days_since_last, days_since_first]
+    measure: days_since_last
     none_reason: nothing on record
+  - name: days_since_first
+    of: {kind: record}
+    measure: days_since_first
+    none_reason: no first record
 """
 _OWN: Final = """\
   - {name: "{kind}_{within}", of: {kind: [KINDS]}, within: [365d]}

@@ -9,7 +9,7 @@ import pyarrow as pa
 from features.contract.arrays import Bools
 from features.contract.tables import Table
 from features.intake.date_columns import read_as_days
-from features.intake.normalisation import FILE, Normalised
+from features.intake.normalisation import FILE, Normalised, count_disorders
 
 _LEAST_MIDNIGHTS: Final = 2
 """A single time at midnight may well be one."""
@@ -53,7 +53,7 @@ def read_midnights(
                 continue
             warnings[f"{table.name}: every time in {column.name} is midnight; read as dates"] += n
             for place, mask in zip(places, held, strict=True):
-                found[place] = _shift(found[place], column.name, mask, time_zone)
+                found[place] = _shift(table, found[place], column.name, mask, time_zone)
     return found
 
 
@@ -62,9 +62,14 @@ def _file_of(part: Normalised) -> str:
     return str(names[0]) if len(names) else ""
 
 
-def _shift(part: Normalised, name: str, midnights: Bools, zone: str) -> Normalised:
+def _shift(
+    table: Table, part: Normalised, name: str, midnights: Bools, time_zone: str
+) -> Normalised:
     cells = part.rows.column(name).combine_chunks()
-    us = read_as_days(cells.fill_null(0).to_numpy(), midnights, zone)
+    us = read_as_days(cells.fill_null(0).to_numpy(), midnights, time_zone)
     moved = pa.array(us, mask=cells.is_null().to_numpy(zero_copy_only=False))
-    place = part.rows.column_names.index(name)
-    return dataclasses.replace(part, rows=part.rows.set_column(place, name, moved))
+    rows = part.rows.set_column(part.rows.column_names.index(name), name, moved)
+    # What was recorded at some time of a day may have been recorded after it occurred.
+    before = count_disorders(table, part.rows)
+    kept = {text: n for text, n in part.warnings.items() if text not in before}
+    return dataclasses.replace(part, rows=rows, warnings=kept | count_disorders(table, rows))

@@ -163,7 +163,8 @@ def _keep(
             ROW: piece.rows[kept],
         }
     )
-    warnings = _count_warnings(table, columns, held)
+    told = {text: n for read in columns.values() for text, n in read.warnings.items()}
+    warnings = told | count_disorders(table, rows)
     midnights = {
         column.name: columns[column.name].midnights[kept]  # type: ignore[index]
         for column in table.columns
@@ -172,18 +173,32 @@ def _keep(
     return Normalised(rows, _reject(table, piece, problems), warnings, midnights)
 
 
-def _count_warnings(
-    table: Table, columns: Mapping[str, ReadColumn], held: Mapping[str, pa.Array]
-) -> dict[str, int]:
-    warnings = {text: n for read in columns.values() for text, n in read.warnings.items()}
+def count_disorders(table: Table, rows: pa.Table) -> dict[str, int]:
+    """Count the rows of a table whose dates come in an order that is told; such rows are kept.
+
+    Parameters
+    ----------
+    table
+        Which table.
+    rows
+        Its normalised rows.
+
+    Returns
+    -------
+    dict of str to int
+        Numbers of rows by what is said of them.
+    """
+    warnings: dict[str, int] = {}
     for earlier, later, words in (
         ("occurred_at", "recorded_at", "recorded before it occurred"),
         ("occurred_at", "occurred_until", "ended before it began"),
     ):
-        if earlier in held and held[later].null_count < len(held[later]):
-            known = find_known(held[earlier]) & find_known(held[later])
-            is_early = fill_numbers(held[later], 0) < fill_numbers(held[earlier], 0)
-            early = int((known & is_early).sum())
+        if earlier not in table.column_names:
+            continue
+        first, last = (rows.column(name).combine_chunks() for name in (earlier, later))
+        if last.null_count < len(last):
+            known = find_known(first) & find_known(last)
+            early = int((known & (fill_numbers(last, 0) < fill_numbers(first, 0))).sum())
             if early:
                 warnings[f"{table.name}: {words}"] = early
     return warnings

@@ -103,6 +103,22 @@ def test_a_case_whose_row_was_rejected_is_unknown_to_its_records(tmp_path):
     assert codes == {"implausible_date": 1, "unknown_case": 1}
 
 
+@pytest.mark.parametrize(("n_rows", "n_told"), [(1, 1), (2, 0)])
+def test_a_day_written_as_midnight_is_not_told_as_before_what_happened_on_it(
+    tmp_path, n_rows, n_told
+):
+    """An act at noon, recorded that day by a tool that writes midnights, is in order."""
+    rows = [f"e{number},c1,threat,2024-05-10T12:00,2024-05-10 00:00" for number in range(n_rows)]
+    (tmp_path / "events.csv").write_text(
+        "\n".join(["event_id,case_id,kind,occurred_at,recorded_at", *rows])
+    )
+    (tmp_path / "cases.csv").write_text("case_id,recorded_at\nc1,2024-01-01\n")
+    manifest = {"time_zone": "Europe/London", "extract_at": "2024-06-01"}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    told = read_folder(tmp_path).warnings.get("events: recorded before it occurred", 0)
+    assert told == n_told
+
+
 @pytest.mark.parametrize(("n_rows", "is_known_at_noon"), [(1, True), (2, False)])
 def test_midnights_of_a_whole_column_are_days(tmp_path, n_rows, is_known_at_noon):
     """What a tool wrote as midnight throughout was known when the day was over, and it is told."""
