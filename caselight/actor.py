@@ -3,19 +3,22 @@
 import getpass
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from caselight.options import TOKEN_VARIABLE
 from features.errors import ConfigError
 
 if TYPE_CHECKING:
+    from serving.identity.tokens import TokenReader
     from serving.persons import Person
     from serving.settings import Settings
     from serving.store.database import Unit
 
 _MOST_TOKEN_BYTES: Final = 65_536
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,35 @@ def find_actor(settings: "Settings", unit: "Unit", token_file: Path | None) -> A
     CaselightError
         If the store holds real cases and there is no token, or the token is not accepted.
     """
-    token = _read_token(token_file)
+    token = _read_token(token_file, TOKEN_VARIABLE, "--token-file")
     if token is not None:
-        return Actor(_read_person(settings, token), is_signed=True)
+        return Actor(_read(settings, lambda reader: reader.read(token)), is_signed=True)
     return find_nobody(unit)
+
+
+def find_signed(
+    settings: "Settings", token_file: Path | None, variable: str, option: str
+) -> "tuple[Person, frozenset[str]] | None":
+    """Return whom an access token names and what it is for; ``None`` where there is no token.
+
+    Parameters
+    ----------
+    settings
+        Name the provider whose tokens are believed.
+    token_file
+        File of the token; the environment's ``variable`` where ``None``.
+    variable, option
+        Where the token may come from, for messages.
+
+    Raises
+    ------
+    CaselightError
+        If the token is not accepted.
+    """
+    token = _read_token(token_file, variable, option)
+    if token is None:
+        return None
+    return _read(settings, lambda reader: reader.read_scoped(token))
 
 
 def find_nobody(unit: "Unit") -> Actor:
@@ -74,28 +102,29 @@ def find_nobody(unit: "Unit") -> Actor:
     return Actor(Person(user, "administrator", "unit", f"{UNSIGNED}{user}"), is_signed=False)
 
 
-def _read_token(path: Path | None) -> str | None:
+def _read_token(path: Path | None, variable: str, option: str) -> str | None:
     if path is None:
-        return os.environ.get(TOKEN_VARIABLE, "").strip() or None
+        return os.environ.get(variable, "").strip() or None
     try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise ConfigError("the file of the token can be read by others; make its mode 0600")
+        # Of the open file: what its name leads to may be another one a moment later.
         with path.open("rb") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise ConfigError("the file of the token can be read by others; make its mode 0600")
             token = file.read(_MOST_TOKEN_BYTES).decode("ascii").strip()
     except (OSError, UnicodeDecodeError):
-        raise ConfigError("the file of the token cannot be read; name it by --token-file") from None
+        raise ConfigError(f"the file of the token cannot be read; name it by {option}") from None
     if not token:
         raise ConfigError("the file of the token is empty; fetch a token from your provider")
     return token
 
 
-def _read_person(settings: "Settings", token: str) -> "Person":
+def _read(settings: "Settings", read: "Callable[[TokenReader], _Read]") -> "_Read":
     from serving.errors import ServiceError
     from serving.identity.tokens import TokenReader
     from serving.web.request_log import configure_log
 
     configure_log()  # what is noted of a refusal goes where the service's lines go
     try:
-        return TokenReader(settings).read(token)
+        return read(TokenReader(settings))
     except ServiceError as error:
         raise ConfigError(f"{error.body.message}; {error.body.remedy}") from None

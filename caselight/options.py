@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from serving.store.database import Store
 
 TOKEN_VARIABLE: Final = "CASELIGHT_TOKEN"
+SECOND_TOKEN_VARIABLE: Final = "CASELIGHT_SECOND_TOKEN"
 
 StoreAddress = Annotated[
     str | None,
@@ -24,6 +25,17 @@ StoreAddress = Annotated[
 TokenFile = Annotated[
     Path | None,
     typer.Option(help=f"File of your token; the environment's {TOKEN_VARIABLE} where absent."),
+]
+SecondTokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="File of the token of a second person, of another agency; the environment's "
+        f"{SECOND_TOKEN_VARIABLE} where absent."
+    ),
+]
+Why = Annotated[
+    str | None,
+    typer.Option(help="What for; it stands in the audit chain. Needed where cases are real."),
 ]
 
 

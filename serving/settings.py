@@ -73,6 +73,9 @@ class Settings(BaseSettings):
         People, as a JSON list, who open a sealed case for an urgent flag of it.
     seal_confirmers
         People of different agencies, as a JSON list, who confirm that a case is sealed.
+    backups_kept_days
+        After how many days the organisation destroys a backup of the store; told where a case is
+        erased.
     clock_skew_seconds
         By how much another machine's clock may differ from this one's.
     work
@@ -127,6 +130,7 @@ class Settings(BaseSettings):
     professional_standards_on_call: str | None = None
     duty_supervisors: tuple[str, ...] = ()
     seal_confirmers: tuple[str, ...] = ()
+    backups_kept_days: int = Field(default=35, ge=1, le=3_650)
     clock_skew_seconds: int = Field(default=60, ge=0, le=300)
     work: bool = True
     host: str = "127.0.0.1"

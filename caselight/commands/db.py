@@ -1,17 +1,14 @@
 """``caselight db``: make a store, check it, write it out, read a folder in."""
 
-import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from caselight.inputs import say
-from caselight.options import StoreAddress, open_named_store
+from caselight.options import SecondTokenFile, StoreAddress, TokenFile, Why, open_named_store
+from caselight.store_session import Given, open_session
 from features.errors import ConfigError
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(help="The store: make it, check it, write it out.", no_args_is_help=True)
 
@@ -74,27 +71,51 @@ def export(
     folder: Annotated[Path, typer.Argument(help="Contract folder to write; absent or empty.")],
     store: StoreAddress = None,
     people: Annotated[
-        bool, typer.Option("--people", help="Write the table of people as well, for an audit.")
+        bool,
+        typer.Option(
+            "--people",
+            help="Write the table of people as well, for an audit; the token must say so.",
+        ),
+    ] = False,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--everything",
+            help="Sealed cases and records kept apart as well; takes two people of two agencies.",
+        ),
     ] = False,
     person: Annotated[
-        str | None, typer.Option(help="Who exports; the user of this machine where absent.")
+        str | None,
+        typer.Option(
+            help="Who exports, of a demonstration store; the machine's user where absent."
+        ),
     ] = None,
     recipient: Annotated[str, typer.Option(help="To whom it goes.")] = "training",
+    why: Why = None,
+    token_file: TokenFile = None,
+    second_token_file: SecondTokenFile = None,
 ) -> None:
-    """Write every record as a contract folder with the cases' real identifiers, for training."""
-    from serving.persons import Person
-    from serving.store.current_act import Act, acting
+    """Write records as a contract folder with the cases' real identifiers, for training.
+
+    Sealed cases, and records that an agency keeps to itself, stay in the store.
+    """
+    from serving.access.command_rules import EVERYTHING_SCOPE, EXPORT, PEOPLE_SCOPE
     from serving.store.export import export_folder
 
-    opened = open_named_store(store)
-    who = Person(person or getpass.getuser(), "administrator", "unit")
-    # Before the export: what leaves is on record though writing it may fail half way.
-    with acting(Act(who, "disclosure", "caselight db export")), opened.writing() as writing:
-        writing.note(recipient=recipient)
-    exported = export_folder(opened, folder, people=people, progress=say)
+    further = (
+        *((PEOPLE_SCOPE,) if people else ()),
+        *((EVERYTHING_SCOPE,) if everything else ()),
+    )
+    agreed = EVERYTHING_SCOPE if everything else None
+    given = Given(token_file, second_token_file, why, person)
+    with open_session(store, EXPORT, given, further=further, agreed=agreed) as session:
+        # Before the export: what leaves is on record though writing it may fail half way.
+        session.note(recipient=recipient)
+        exported = export_folder(
+            session.store, folder, people=people, everything=everything, progress=say
+        )
     rows = ", ".join(f"{count:,} {name}" for name, count in exported.rows.items())
     say(f"written: {rows}")
-    opened.close()
 
 
 @app.command("import")
@@ -102,25 +123,25 @@ def import_(
     folder: Annotated[Path, typer.Argument(help="Contract folder to read.")],
     store: StoreAddress = None,
     person: Annotated[
-        str | None, typer.Option(help="Who imports; the user of this machine where absent.")
+        str | None,
+        typer.Option(
+            help="Who imports, to a demonstration store; the machine's user where absent."
+        ),
     ] = None,
+    why: Why = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Store a contract folder's records; a second call goes on where the first one broke off."""
+    from serving.access.command_rules import IMPORT
     from serving.intake.folder_imports import import_folder
-    from serving.persons import Person
-    from serving.settings import make_settings
-    from serving.store.current_act import Act, acting
 
     if not folder.is_dir():
         raise ConfigError("there is no contract folder there; make one with `caselight import`")
-    opened = open_named_store(store)
-    who = Person(person or getpass.getuser(), "administrator", "unit")
-    with acting(Act(who, "collection", "caselight db import")):
-        imported = import_folder(opened, folder, who, make_settings(), say)
+    with open_session(store, IMPORT, Given(token_file, why=why, person=person)) as session:
+        imported = import_folder(session.store, folder, session.person, session.settings, say)
     say(
         f"{imported.added:,} added, {imported.repeats:,} repeats, {imported.conflicts:,} "
         f"conflicts, {imported.rejects:,} rejects"
     )
     if imported.conflicts or imported.rejects:
         say(f"read them under /v1/imports/{imported.import_key}/rejects")
-    opened.close()

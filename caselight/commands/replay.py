@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from caselight.options import open_named_store
+from caselight.options import TokenFile, Why
+from caselight.store_session import Given, StoreSession, open_session
 from features.errors import ArtefactError, ConfigError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from models.bundle.folder import Bundle
     from serving.explanations.replaying import Replay
     from serving.explanations.stored_scores import StoredScore
-    from serving.store.database import Store, Unit
+    from serving.store.database import Unit
 
 _VERDICTS: Final = {
     "equal": "equal to the last bit",
@@ -33,24 +34,27 @@ def replay(
     models: Annotated[
         Path, typer.Option(envvar="CASELIGHT_MODELS_DIR", help="Folder of promoted bundles.")
     ],
+    why: Why = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Compute a stored score again from the records it had read; exit code 1 where it differs."""
-    opened = open_named_store(store)
-    try:
-        found = _replay(opened, opened.read_unit(), score_key, models)
-    finally:
-        opened.close()
+    from serving.access.command_rules import REPLAY
+
+    with open_session(store, REPLAY, Given(token_file, why=why)) as session:
+        found = _replay(session, score_key, models)
     if found is not None and found.verdict == "different":
         raise typer.Exit(1)
 
 
-def _replay(store: "Store", unit: "Unit", score_key: str, models: Path) -> "Replay | None":
+def _replay(session: StoreSession, score_key: str, models: Path) -> "Replay | None":
     """Replay a score and print it; ``None`` where its case was disposed of."""
     from features.contract.moments import format_moment
     from serving.explanations.replaying import find_disposal, replay_score
 
-    with store.reading() as connection:
-        score = _need_score(connection, score_key)
+    unit = session.unit
+    with session.store.reading() as connection:
+        score = _need_score(connection, session, score_key)
+        session.store.look(cases=[score.case_key])
         disposed_us = find_disposal(connection, score.case_key)
         if disposed_us is not None:
             print(f"disposed on {format_moment(disposed_us, unit.time_zone)[:10]}: nothing is left")
@@ -61,10 +65,14 @@ def _replay(store: "Store", unit: "Unit", score_key: str, models: Path) -> "Repl
     return found
 
 
-def _need_score(connection: "Connection", score_key: str) -> "StoredScore":
+def _need_score(connection: "Connection", session: StoreSession, score_key: str) -> "StoredScore":
+    """Return a score of a case that the person may see; of another it is as if there were none."""
+    from serving.access.case_sight import may_see_case
     from serving.explanations.stored_scores import read_score
 
     score = read_score(connection, score_key)
+    if score is not None and session.is_signed:
+        score = score if may_see_case(connection, session.person, score.case_key) else None
     if score is None:
         raise ConfigError(
             "no score of the store has this key; read a case's score_key from /v1/cases/KEY "

@@ -12,6 +12,7 @@ import yaml
 from features.catalogue.declarations import Catalogue, Kind, find_state
 from features.catalogue.long_form import find_sections, is_long, write_long_form
 from features.catalogue.words import SpokenValues, read_words
+from features.contract.links import need_inside
 from features.contract.yaml_file import (
     Found,
     Plain,
@@ -35,6 +36,8 @@ def load_catalogue(name_or_path: str | Path) -> Catalogue:
     ------
     ConfigError
         If there is no such file.
+    DataContractError
+        If it is a link that leads out of its folder.
     CatalogueError
         If it does not pass its check.
     """
@@ -42,6 +45,7 @@ def load_catalogue(name_or_path: str | Path) -> Catalogue:
     shipped = SHIPPED / f"{name_or_path}.yaml"
     if not path.suffix and shipped.is_file():
         path = shipped
+    need_inside(path.parent, path)
     names = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
     absent = f"there is no catalogue file there; name a YAML file or one of: {names}"
     return parse_catalogue(read_content(path, absent), path.name)

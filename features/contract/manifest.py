@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from features.contract.json_text import read_json
+from features.contract.links import need_inside
 from features.contract.moments import EARLIEST_US, find_zone, parse_date, to_datetime
 from features.contract.tables import TABLES
 from features.errors import ConfigError, DataContractError
@@ -56,8 +57,9 @@ def read_manifest(folder: Path) -> Manifest:
     Raises
     ------
     DataContractError
-        If it is absent or lacks what is needed.
+        If it is absent or lacks what is needed, or is a link that leads out of the folder.
     """
+    need_inside(folder, folder / NAME)
     try:
         content = read_json((folder / NAME).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

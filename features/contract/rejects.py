@@ -15,6 +15,8 @@ from typing import Final
 
 import pandas as pd
 
+from features.contract.links import need_inside
+
 FOLDER: Final = "rejects"
 COLUMNS: Final = ("table", "file", "row", "column", "code", "remedy", "source_row")
 
@@ -153,8 +155,14 @@ def write_rejects(rejects: Rejects, folder: Path, stage: str) -> str:
     -------
     str
         Path of the file within ``folder``.
+
+    Raises
+    ------
+    DataContractError
+        If the folder of rejects is a link that leads elsewhere.
     """
     place = folder / FOLDER
+    need_inside(folder, place)
     place.mkdir(mode=0o700, exist_ok=True)
     path = place / f"{stage}.csv"
     # A file that is there keeps its mode, and others might read it: it is made anew.

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.contract.arrays import MISSING, Int64
+from features.contract.links import need_inside
 from features.contract.manifest import (
     Manifest,
     TableEntry,
@@ -255,11 +256,13 @@ def find_files(folder: Path, table: Table) -> list[Path]:
     Raises
     ------
     DataContractError
-        If there are several candidates.
+        If there are several candidates, or one is a link that leads out of the folder.
     """
     found = [folder / f"{table.name}{suffix}" for suffix in SUFFIXES]
-    found = [path for path in found if path.is_file()]
+    found = [path for path in found if path.is_file() or path.is_symlink()]
     parts = folder / table.name
+    for path in (*found, parts):
+        need_inside(folder, path)
     if parts.is_dir():
         inside = list_parts(parts)
         if any(not path.name.endswith(SUFFIXES) for path in inside):
@@ -426,6 +429,7 @@ def write_folder(folder: Path, tables: Mapping[str, pa.Table], manifest: Manifes
             else:
                 columns[column.name] = cells.cast(pa.large_string()).cast(pa.string())
         path = folder / f"{name}.parquet"
+        path.unlink(missing_ok=True)  # what a link leads to is not ours to write over
         pq.write_table(pa.table(columns), path)
         entries[name] = TableEntry(rows.num_rows, {path.name: hash_file(path)})
     written = dataclasses.replace(manifest, tables=entries)

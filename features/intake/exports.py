@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from features.contract.links import need_inside
 from features.contract.manifest import NAME as MANIFEST_NAME
 from features.contract.moments import to_datetime
 from features.contract.rejects import FOLDER, Rejects, join_rejects, make_rejects, write_rejects
@@ -122,6 +123,7 @@ def _check_folders(source: Path, out: Path) -> None:
 def _clear(out: Path) -> None:
     """Remove what an earlier import said of itself, so that its rejects do not pass for ours."""
     out.mkdir(parents=True, exist_ok=True)
+    need_inside(out, out / FOLDER)
     (out / MANIFEST_NAME).unlink(missing_ok=True)
     for path in (out / FOLDER).glob("*.csv"):
         path.unlink()
@@ -198,6 +200,7 @@ def _normalise(record: RecordMapping, mapped: Mapped, mapping: ExportMapping) ->
 
 def _read_source(source: Path, entry: SourceMapping, report: Progress) -> Iterator[Piece]:
     path = source / entry.file
+    need_inside(source, path)
     if not path.exists():
         raise DataContractError(f"{entry.file} is not in the export; correct the mapping or add it")
     name = name_source(entry)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
+from features.contract.links import need_inside
 from features.intake.csv_file import read_csv
 from features.intake.json_lines import read_json_lines
 from features.intake.parquet_file import read_parquet
@@ -54,6 +55,7 @@ def read_pieces(
     DataContractError
         If the file as a whole cannot be read. Names the file and the remedy.
     """
+    need_inside(path.parent, path)
     if not path.is_dir():
         yield from _read_file(path, path.name, layout, rows_per_piece, words)
         return
@@ -109,6 +111,7 @@ def find_layout(path: Path, layout: Layout = GUESSED) -> Layout:
     DataContractError
         If the file's name or its first bytes show that it cannot be read so.
     """
+    need_inside(path.parent, path)
     if path.is_dir():
         first = _list_known_parts(path)[0]
         return _find_layout(first, first.relative_to(path.parent).as_posix(), layout)
@@ -152,13 +155,21 @@ def list_parts(folder: Path) -> list[Path]:
 
     What lies below a name that begins with ``_`` or ``.`` is passed over, at every depth: there
     are the files of tasks that were never committed.
+
+    Raises
+    ------
+    DataContractError
+        If one of them is a link that leads out of the folder.
     """
-    return sorted(
+    parts = sorted(
         path
         for path in folder.rglob("*")
-        if path.is_file()
+        if (path.is_file() or path.is_symlink())
         and not any(name.startswith(("_", ".")) for name in path.relative_to(folder).parts)
     )
+    for part in parts:
+        need_inside(folder, part)
+    return [part for part in parts if part.is_file()]
 
 
 def _list_known_parts(folder: Path) -> list[Path]:

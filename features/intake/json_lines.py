@@ -14,11 +14,13 @@ import numpy as np
 from features.intake.cells import write_number
 from features.intake.csv_file import make_text_table
 from features.intake.csv_rows import find_bad_text
-from features.intake.pieces import BadRow, Piece, check_header, fail
+from features.intake.pieces import MOST_CELLS, BadRow, Piece, check_header, fail
 from features.intake.text_blocks import TextBlocks, open_text
 
 _BLOCK_BYTES: Final = 1024 * 1024
 _MOST_COLUMNS: Final = 10_000
+_LONGEST_LINE: Final = 16 * 1024 * 1024
+"""What is read of a line is many times as large."""
 _MOST_DIGITS: Final = 400
 """No floating-point number has more when it is written plainly."""
 
@@ -55,6 +57,7 @@ def read_json_lines(path: Path, file: str, rows_per_piece: int) -> Iterator[Piec
         If the file as a whole cannot be read.
     """
     header = _find_columns(path, file)
+    rows_per_piece = max(1, min(rows_per_piece, MOST_CELLS // len(header)))
     rows: list[list[str]] = []
     numbers: list[int] = []
     bad: list[BadRow] = []
@@ -101,7 +104,11 @@ def _read_lines(path: Path, file: str) -> Iterator[bytes]:
     with open_text(path, file) as opened:
         blocks = TextBlocks(opened, path, file, "utf-8")
         while block := blocks.take(_BLOCK_BYTES):
-            yield from (line for line in block.split(b"\n") if line.strip())
+            for line in block.split(b"\n"):
+                if len(line) > _LONGEST_LINE:
+                    raise fail(file, "a line is longer than 16 MiB; write one record on each line")
+                if line.strip():
+                    yield line
 
 
 def _read_line(line: bytes) -> dict[str, str | None]:

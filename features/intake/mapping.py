@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from features.contract.links import need_inside
 from features.contract.manifest import Manifest
 from features.contract.moments import EARLIEST_US, find_zone, parse_date
 from features.contract.tables import CASES, TABLES, Form, Table
@@ -365,9 +366,12 @@ def load_mapping(path: Path) -> ExportMapping:
     ------
     ConfigError
         If there is no such file.
+    DataContractError
+        If it is a link that leads out of its folder.
     CatalogueError
         With every problem found, in line order.
     """
+    need_inside(path.parent, path)
     try:
         content = path.read_bytes()
     except OSError:

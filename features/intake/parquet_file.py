@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 
 from features.contract.arrays import Bools
 from features.intake.cells import decode_cells, empty_to_null
+from features.intake.parquet_pages import find_parquet_bounds
 from features.intake.pieces import TEXT, BadRow, Piece, check_header, fail
+from features.intake.unpacking import check_unpacked
 
 
 def read_parquet(
@@ -38,16 +40,21 @@ def read_parquet(
         If the file as a whole cannot be read.
     """
     try:
+        bounds = find_parquet_bounds(path, file, rows_per_piece)
+        n_bytes = 0
         with pq.ParquetFile(path, read_dictionary=_find_words(path, words)) as opened:
             schema = opened.schema_arrow
             check_header(file, schema.names)
             number = 0
-            for batch in opened.iter_batches(batch_size=rows_per_piece):
-                yield make_piece(file, batch, number + 1, words)
+            for batch in opened.iter_batches(batch_size=bounds.rows_at_once):
+                piece = make_piece(file, batch, number + 1, words)
+                n_bytes += piece.table.nbytes
+                check_unpacked(file, n_bytes, bounds.most_read_bytes)
+                yield piece
                 number += batch.num_rows
             if number == 0:
                 yield make_piece(file, pa.RecordBatch.from_pylist([], schema=schema), 1)
-    except (pa.ArrowException, OSError, UnicodeDecodeError):
+    except (pa.ArrowException, OSError, ValueError):
         raise fail(file, "this is not a whole Parquet file; export it again") from None
 
 

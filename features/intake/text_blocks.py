@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import IO, Final, cast
 
 from features.intake.pieces import fail
+from features.intake.unpacking import BoundedFile
 
-LONGEST_LINE: Final = 256 * 1024 * 1024
+LONGEST_LINE: Final = 64 * 1024 * 1024
 READ_BYTES: Final = 4 * 1024 * 1024
-_MOST_UNPACKED: Final = 64 * 1024 * 1024
-_MOST_TIMES: Final = 800
-"""Text of records packs to a tenth; only what was made to fill a disk comes near a thousandth."""
 
 
 @contextmanager
@@ -28,7 +26,8 @@ def open_text(path: Path, file: str) -> Iterator[IO[bytes]]:
     """
     try:
         with path.open("rb") if not is_packed(path) else gzip.open(path) as opened:
-            yield cast(IO[bytes], opened)
+            text = cast(IO[bytes], opened)
+            yield cast(IO[bytes], BoundedFile(text, path, file)) if is_packed(path) else text
     except (OSError, EOFError, zlib.error):
         raise fail(file, "this file cannot be read to its end; export it again") from None
 
@@ -64,8 +63,6 @@ class TextBlocks:
         read_bytes: int = READ_BYTES,
     ) -> None:
         self._opened, self._file, self._at_once = opened, file, read_bytes
-        self._most = max(_MOST_UNPACKED, _MOST_TIMES * path.stat().st_size)
-        self._read_bytes = 0
         self._content, self._place = b"", 0
         self._ended = False
         self._errors = find_errors(encoding)
@@ -102,7 +99,7 @@ class TextBlocks:
         held = len(parts[0])
         while held < size and not self._ended:
             if held > LONGEST_LINE:
-                raise fail(self._file, "a line is longer than 256 MiB; check its line ends")
+                raise fail(self._file, "a line is longer than 64 MiB; check its line ends")
             some = self._read()
             held += len(some)
             parts.append(some)
@@ -110,9 +107,6 @@ class TextBlocks:
 
     def _read(self) -> bytes:
         some = self._opened.read(self._at_once)
-        self._read_bytes += len(some)
-        if self._read_bytes > self._most:
-            raise fail(self._file, "it unpacks to far more than records would; export it again")
         self._ended = not some
         if self._decoder is None:
             return some

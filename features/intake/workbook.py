@@ -19,9 +19,14 @@ import numpy as np
 from features.intake.cells import write_number
 from features.intake.csv_file import make_text_table
 from features.intake.csv_rows import find_bad_text
-from features.intake.pieces import BadRow, Piece, check_header, fail
+from features.intake.pieces import MOST_CELLS, BadRow, Piece, check_header, fail
+from features.intake.unpacking import check_unpacked, find_bound
 
-_MOST_UNPACKED: Final = 4 * 1024**3
+_MOST_LAYOUT_BYTES: Final = 4 * 1024 * 1024
+_LAYOUT_PARTS: Final = frozenset(
+    {"xl/styles.xml", "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "[content_types].xml"}
+)
+"""Parts that are held whole, as objects many times their size."""
 _OLD_WORKBOOK: Final = b"\xd0\xcf\x11\xe0"
 _LONG_NUMBER: Final = 10**15
 """Excel keeps 15 digits; those behind them are zeros, whatever was typed in."""
@@ -36,6 +41,8 @@ _HEAD_ROWS: Final = 50
 _PAIR_IN_A_TITLE: Final = 4
 """Two cells, such as a label and a date, are a title above a table of more columns than these."""
 _CHUNK_ROWS: Final = 1_000
+_CHUNK_CELLS: Final = 200_000
+"""A row whose only cell is the last of a sheet has 16,384."""
 _SCAN_BYTES: Final = 1024 * 1024
 Cells = list[tuple[Any, bool]]
 """A row's cells, and for each whether it is a formula whose result is not stored."""
@@ -73,7 +80,8 @@ def read_workbook(path: Path, file: str, sheet: str | None, rows_per_piece: int)
     titles, names, rows = part_titles(rows)
     header = _read_header(file, names, below_title=bool(titles))
     number, sent = 0, False
-    while (some := list(islice(rows, rows_per_piece))) or not sent:
+    rows_per_piece = max(1, min(rows_per_piece, MOST_CELLS // len(header)))
+    while (some := _take(rows, rows_per_piece, MOST_CELLS)) or not sent:
         yield _make_piece(file, header, some, number + 1)
         number, sent = number + len(some), True
 
@@ -187,9 +195,22 @@ def read_sheet(path: Path, file: str, sheet: str | None) -> Iterator[Cells]:
             yield from chunk
 
 
+def _take(rows: Iterator[Any], most_rows: int, most_cells: int) -> list[Any]:
+    """Return the next rows, so many or those of so many cells."""
+    taken: list[Any] = []
+    n_cells = 0
+    for row in rows:
+        taken.append(row)
+        n_cells += len(row)
+        if len(taken) >= most_rows or n_cells >= most_cells:
+            break
+    return taken
+
+
 def _read_chunk(file: str, walks: list[Iterator[Any]]) -> list[Cells]:
     with quietly(file):
-        results, *others = ([*islice(walk, _CHUNK_ROWS)] for walk in walks)
+        first = _take(walks[0], _CHUNK_ROWS, _CHUNK_CELLS)
+        results, *others = [first, *([*islice(walk, len(first))] for walk in walks[1:])]
         formulas = others[0] if others else results
         return [
             [(cell, _is_not_stored(cell, formula)) for cell, formula in zip(*both, strict=True)]
@@ -268,8 +289,11 @@ def _check_package(path: Path, file: str) -> None:
     if head == _OLD_WORKBOOK:
         raise fail(file, "this workbook is encrypted or of an old kind; save it anew as .xlsx")
     with zipfile.ZipFile(path) as package:
-        if sum(part.file_size for part in package.infolist()) > _MOST_UNPACKED:
-            raise fail(file, "this workbook unpacks to more than 4 GiB; export it as CSV")
+        parts = package.infolist()
+        check_unpacked(file, sum(part.file_size for part in parts), find_bound(path))
+        layout = (part.file_size for part in parts if part.filename.lower() in _LAYOUT_PARTS)
+        if max(layout, default=0) > _MOST_LAYOUT_BYTES:
+            raise fail(file, "this workbook's styles are larger than 4 MiB; export it as CSV")
 
 
 def _has_formulas(path: Path) -> bool:

@@ -30,6 +30,7 @@ from features.catalogue.declarations import Catalogue
 from features.catalogue.file import parse_catalogue
 from features.contract.arrays import Float64
 from features.contract.json_text import read_json
+from features.contract.links import leaves
 from features.engine.measurement import ENGINE_VERSION, compile_plan
 from features.engine.plan import Plan
 from features.errors import ArtefactError
@@ -226,6 +227,8 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
         If a file is missing, changed, or of an unknown format or engine version.
     """
     path = Path(folder)
+    if leaves(path, path / "bundle.json"):
+        raise ArtefactError(f"bundle.json is a link that leads out of the bundle; {_REMEDY}")
     manifest_bytes = _read(path / "bundle.json")
     manifest = _parse(manifest_bytes)
     if manifest.get("format") != FORMAT:
@@ -262,6 +265,8 @@ def _read_files(path: Path, stated: object) -> dict[str, bytes]:
     for name, digest in stated.items():
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise ArtefactError(f"the bundle names a file outside itself; {_REMEDY}")
+        if leaves(path, path / name):
+            raise ArtefactError(f"{name} of the bundle is a link that leads out of it; {_REMEDY}")
         # Read once: what is used is what was held against its checksum.
         contents[name] = _read(path / name)
         if _sha256(contents[name]) != digest:

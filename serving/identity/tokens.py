@@ -4,7 +4,7 @@ from typing import Any
 
 from serving.clock import Clock, read_clock
 from serving.errors import ServiceError
-from serving.identity.claims import Expected, check_party, check_times_and_audience
+from serving.identity.claims import Expected, check_party, check_times_and_audience, read_scopes
 from serving.identity.configuration import TokenRules, read_rules
 from serving.identity.identities import identify_bearer, identify_person
 from serving.identity.issuer import Issuer
@@ -68,6 +68,16 @@ class TokenReader:
         An ID token says who signed in elsewhere; whoever came by one may not act with it here.
         """
         return self._identify_bearer(self._open(token))
+
+    def read_scoped(self, token: str) -> tuple[Person, frozenset[str]]:
+        """Return who acts and what their access token allows: words of its scope.
+
+        For what is done to a whole store a person's sign-in elsewhere is not enough: the token was
+        asked for with the scope, and made for this service; see :meth:`read_bearer`.
+        """
+        claims = self._open(token)
+        person = self._identify_bearer(claims)
+        return person, read_scopes(claims) if person.scopes is None else person.scopes
 
     def check_id_token(self, claims: dict[str, Any]) -> None:
         """Check that trusted claims are of an ID token for our client, and of now.

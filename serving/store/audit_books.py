@@ -24,6 +24,10 @@ _TRIED: Final = 100
 """Lines at either end of a log of which one that fits shows that the key is the log's own."""
 
 
+class KeyMismatchError(ConfigError):
+    """An audit key that is not the one that a log was written with."""
+
+
 @dataclass(frozen=True)
 class Head:
     """The number and mac of a log's last line; 0 and the mac before the first of an empty one."""
@@ -114,7 +118,7 @@ def check_key(connection: Connection, key: bytes, book: Book) -> None:
 
     Raises
     ------
-    ConfigError
+    KeyMismatchError
         If no line at either end of the log, nor its beginning, fits the key.
     """
     head = find_head(connection, book)
@@ -128,7 +132,7 @@ def check_key(connection: Connection, key: bytes, book: Book) -> None:
         return
     if _has_one_that_fits(key, book, _read(connection, first)):
         return
-    raise ConfigError(
+    raise KeyMismatchError(
         f"the audit key is not the one that the {BOOK_WORDS[book]} was written with; name that "
         "key's file in CASELIGHT_AUDIT_KEY_FILE or put it back from its backup"
     )

@@ -18,6 +18,7 @@ from serving.store.audit_entries import Ledger
 from serving.store.audit_keys import find_audit_key
 from serving.store.audit_lines import CHANGES, LOOKS, AuditEntry
 from serving.store.current_act import Operation, current_act
+from serving.store.demonstration import is_demonstration
 from serving.store.engines import (
     WRITES,
     check_encoding,
@@ -53,7 +54,7 @@ class Unit:
     time_zone
         IANA name in which dates are read and shown.
     synthetic
-        Whether every case in it is invented.
+        Whether every case in it is invented, by :mod:`serving.store.demonstration`.
     made_at_us
         When the store was made, by the machine's clock, microseconds UTC.
     """
@@ -301,7 +302,8 @@ class Store:
             row = None
         if row is None:
             raise ConfigError("the store is not ready; run `caselight db upgrade`")
-        return Unit(row.time_zone, bool(row.synthetic), int(row.made_at_us))
+        synthetic = is_demonstration(self.audit_key, row)
+        return Unit(row.time_zone, synthetic, int(row.made_at_us))
 
     def close(self) -> None:
         """Close all connections."""

@@ -1,14 +1,27 @@
 """Erasing: the row that ties a case's random key to its identifier is emptied.
 
-What the store and the audit chain hold goes on under the key alone, which says nothing of the case.
-Records that come for the identifier afterwards make a case of their own.
+The identifier is taken out of everything that is stored beside the key as well: the keys of the
+case's records, its people's numbers, the snapshots of lists, and the rows that could not be used.
+The key takes its place there. What the records say stays, under the key alone: it is the account of
+everybody whom it concerns. Records that come for the identifier afterwards make a case of their
+own.
 """
 
-from sqlalchemy import select, update
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from sqlalchemy import Connection, Table, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import ConfigError
-from serving.store.database import Writing
-from serving.store.schema import case_keys
+from serving.store.database import Store, Writing, make_key
+from serving.store.schema import ERASABLE, case_keys, import_rejects, metadata, people
+from serving.store.stored_texts import holds_text, make_finder, replace_in
+
+_EMPTIED: Final = {"erased": True}
+"""What is left of a row of the case that could not be used."""
 
 
 def erase_identifier(writing: Writing, case_id: str) -> str:
@@ -26,14 +39,100 @@ def erase_identifier(writing: Writing, case_id: str) -> str:
     ConfigError
         If no case has it.
     """
+    connection = writing.connection
     query = select(case_keys.c.case_key).where(case_keys.c.case_id == case_id)
-    key = writing.connection.execute(query).scalar_one_or_none()
+    key = connection.execute(query).scalar_one_or_none()
     if key is None:
         raise ConfigError("no case has this identifier; it may have been erased before")
-    writing.connection.execute(
+    if connection.dialect.name == "sqlite":
+        # Else what is overwritten would stay in the file until its page is used again.
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+    connection.execute(
         update(case_keys)
         .where(case_keys.c.case_key == key)
         .values(case_id=None, erased_at_us=writing.now_us)
     )
+    _take_out(connection, str(key), case_id)
     writing.note(operation="erasure", case_key=key)
     return str(key)
+
+
+def clean_files(store: Store) -> bool:
+    """Write SQLite's files anew, so that nothing of what was erased is left between the rows.
+
+    Returns
+    -------
+    bool
+        Whether it was done; false where another program holds the store, and on a server, which
+        overwrites what was erased by itself.
+    """
+    if not store.is_sqlite:
+        return False
+    connection = store.engine.raw_connection()  # SQLite does neither within a transaction
+    try:
+        cursor = connection.cursor()
+        cursor.execute("VACUUM")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        row = cursor.fetchone()
+        is_busy = row is None or bool(row[0])
+        cursor.close()
+    except (SQLAlchemyError, sqlite3.Error):
+        return False
+    finally:
+        connection.close()
+    return not is_busy
+
+
+def _take_out(connection: Connection, key: str, case_id: str) -> None:
+    """Put the key in the place of the identifier wherever it stands beside the key."""
+    find = make_finder(case_id)
+    for name, columns in ERASABLE.items():
+        if name not in (people.name, import_rejects.name):
+            _replace(connection, metadata.tables[name], columns, key, case_id)
+    _rename_people(connection, key)
+    _empty_rejects(connection, key, case_id, partial(find.sub, key))
+
+
+def _replace(
+    connection: Connection, table: Table, columns: tuple[str, ...], key: str, case_id: str
+) -> None:
+    find = make_finder(case_id)
+    own = table.c.case_key == key
+    rows = connection.execute(
+        select(*table.primary_key.columns, *(table.c[name] for name in columns)).where(
+            own, or_(*(holds_text(connection, table.c[name], case_id) for name in columns))
+        )
+    ).all()
+    for row in rows:
+        said = row._mapping
+        changed = {name: replace_in(said[name], partial(find.sub, key)) for name in columns}
+        if any(changed[name] != said[name] for name in columns):
+            same = [column == said[column.name] for column in table.primary_key.columns]
+            connection.execute(update(table).where(*same).values(**changed))
+
+
+def _rename_people(connection: Connection, key: str) -> None:
+    """Give the people of the case other numbers, since theirs lead to them in other systems."""
+    own = people.c.case_key == key
+    known = connection.execute(select(people.c.person_id).where(own).distinct()).scalars().all()
+    for person_id in known:
+        connection.execute(
+            update(people).where(own, people.c.person_id == person_id).values(person_id=make_key())
+        )
+
+
+def _empty_rejects(
+    connection: Connection, key: str, case_id: str, replace: Callable[[str], str]
+) -> None:
+    """Empty the rejected rows of the case; those of others lose its identifier alone."""
+    table = import_rejects
+    query = select(table).where(
+        or_(table.c.case_key == key, holds_text(connection, table.c.source, case_id))
+    )
+    for row in connection.execute(query).all():
+        source = row.source if isinstance(row.source, dict) else {}
+        is_own = row.case_key == key or source.get("case_id") == case_id
+        changed = _EMPTIED | {"case": key} if is_own else replace_in(row.source, replace)
+        if changed != row.source:
+            same = [table.c.import_key == row.import_key, table.c.number == row.number]
+            connection.execute(update(table).where(*same).values(source=changed))

@@ -1,7 +1,9 @@
 """The store as a contract folder, for training and for another store: streamed by cases.
 
 The folder holds the cases' real identifiers. Nothing else of the store leaves it: no scores, no
-decisions.
+decisions. Unless everything is asked for, sealed cases stay in the store, with the links of others
+to them, and so do records that are kept apart, with the earlier versions of them: whoever narrowed
+a record narrowed what it had said before.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,19 +15,22 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
+from features.contract.kept_apart import is_kept_apart
 from features.contract.manifest import Manifest, TableEntry, hash_file, write_manifest
-from features.contract.tables import TABLES, Form, Table
+from features.contract.tables import RETRACTED, TABLES, Form, Table
 from features.errors import ConfigError
 from serving.store import schema
 from serving.store.database import Store
 from serving.store.frames import column_of, list_cells, make_frame, select_rows
 from serving.store.lookups import is_among
+from serving.store.schema import seals
 
 CASES_A_TIME: Final = 2_000
 """Cases whose rows are held in memory at once."""
 _OWNER_ONLY: Final = 0o700
+_FILE_MODE: Final = 0o600
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
 
 
@@ -41,12 +46,14 @@ def export_folder(
     folder: Path,
     *,
     people: bool = False,
+    everything: bool = False,
     progress: Callable[[str], None] = lambda message: None,
 ) -> Exported:
     """Write every record as a contract folder that only its owner can read.
 
     A case whose identifier was erased goes by its key. The records are those of one moment, which
-    the manifest names as the extract.
+    the manifest names as the extract. Before rows are written, a line of the access log names their
+    cases and who has them written.
 
     Parameters
     ----------
@@ -56,6 +63,8 @@ def export_folder(
         Absent or empty.
     people
         Whether to write the table of people, for an audit.
+    everything
+        Whether to write what seals and handling marks keep back.
     progress
         Told how far it is.
 
@@ -63,6 +72,8 @@ def export_folder(
     ------
     ConfigError
         If the folder holds something.
+    ServiceError
+        If the access log cannot be written.
     """
     unit = store.read_unit()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -80,13 +91,18 @@ def export_folder(
             for name in names
         }
         rows = dict.fromkeys(names, 0)
-        for keys in walk_cases(connection):
+        sealed = frozenset() if everything else _find_sealed(connection)
+        for walked in walk_cases(connection):
+            keys = [key for key in walked if key not in sealed]
+            store.look(cases=keys)
             for name in names:
-                frame = _read_named(connection, name, keys)
+                frame = _read_named(connection, name, keys, sealed, everything=everything)
                 rows[name] += len(frame)
                 if len(frame):
                     writers[name].write_table(to_arrow(TABLES[name], frame))
             progress(f"{rows['cases']:,} cases written")
+    for name in names:
+        (folder / f"{name}.parquet").chmod(_FILE_MODE)
     entries = {
         name: TableEntry(rows[name], {f"{name}.parquet": hash_file(folder / f"{name}.parquet")})
         for name in names
@@ -110,11 +126,54 @@ def walk_cases(connection: Connection) -> Iterator[list[str]]:
         last = keys[-1]
 
 
-def _read_named(connection: Connection, name: str, keys: list[str]) -> pd.DataFrame:
+def _find_sealed(connection: Connection) -> frozenset[str]:
+    """Return the keys of all sealed cases, whoever may see them."""
+    later = seals.alias("later")
+    overtaken = exists().where(
+        later.c.case_key == seals.c.case_key, later.c.stored_seq > seals.c.stored_seq
+    )
+    query = select(seals.c.case_key).where(seals.c.sealed, ~overtaken)
+    return frozenset(connection.execute(query).scalars())
+
+
+def _leave_out_apart(events: pd.DataFrame) -> pd.DataFrame:
+    """Return events without those that are kept apart, what these correct, and their withdrawals.
+
+    A later version that everybody may see stays, and names no version that nobody else saw.
+    """
+    apart = is_kept_apart(events["source"], events["handling"]).fillna(False).astype(bool)
+    if not apart.any():
+        return events
+    ids = list(zip(events["case_id"], events["event_id"], strict=True))
+    corrected = list(zip(events["case_id"], events["supersedes"], strict=True))
+    out = {one for one, is_apart in zip(ids, apart, strict=True) if is_apart}
+    size = 0
+    while size < len(out):  # until no earlier version is found any more
+        size = len(out)
+        out |= {before for one, before in zip(ids, corrected, strict=True) if one in out}
+    withdrawn = events["kind"] == RETRACTED
+    hidden = pd.Series([before in out for before in corrected], index=events.index)
+    kept = pd.Series([one not in out for one in ids], index=events.index)
+    kept &= ~(hidden & withdrawn)
+    return events.assign(supersedes=events["supersedes"].mask(hidden, None))[kept]
+
+
+def _read_named(
+    connection: Connection,
+    name: str,
+    keys: list[str],
+    sealed: frozenset[str],
+    *,
+    everything: bool,
+) -> pd.DataFrame:
     """Return rows of some cases with identifiers in place of keys, in the order of the cases."""
     column = column_of(name, "case_id")
     query = select_rows(name).where(is_among(connection, column, keys)).order_by(column)
     frame = make_frame(name, connection.execute(query).all())
+    if name == "events" and not everything:
+        frame = _leave_out_apart(frame)
+    if "linked_case_id" in frame.columns:
+        frame = frame[~frame["linked_case_id"].isin(sealed)]
     columns = [one for one in ("case_id", "linked_case_id") if one in frame.columns]
     named = {key for one in columns for key in frame[one]}
     table = schema.case_keys

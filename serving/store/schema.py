@@ -67,8 +67,11 @@ unit = Table(
     Column("synthetic", Boolean, nullable=False),
     _moment("made_at_us"),
     Column("last_seq", BigInteger, nullable=False),
+    Column("synthetic_mark", String(64)),
 )
-"""One row: what holds for the whole store, and the head of the order of rows."""
+"""One row: what holds for the whole store, and the head of the order of rows.
+
+``synthetic`` holds where ``synthetic_mark`` fits: :mod:`serving.store.demonstration`."""
 
 case_keys = Table(
     "case_keys",
@@ -732,3 +735,16 @@ APPEND_ONLY: Final = (
     "audit_lines",
 )
 WORKED_OUT: Final = ("standings",)
+ERASABLE: Final = {
+    "events": ("event_id", "incident_id", "supersedes"),
+    "facts": ("fact_id", "supersedes"),
+    "links": ("link_id", "supersedes"),
+    "people": ("person_id",),
+    "flag_raisings": ("record_id",),
+    "correction_requests": ("record_id",),
+    "list_places": ("shown",),
+    "overflow": ("flags",),
+    "import_rejects": ("source",),
+}
+"""Columns in which the identifier of an erased case may stand, and which the database lets change
+once the case is erased: :mod:`serving.store.erasing`."""

@@ -1,6 +1,6 @@
 """What the database itself refuses: a change to what may only be added to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 _REFUSAL = "this table is append-only"
 
@@ -24,6 +24,71 @@ def write_triggers(dialect: str, tables: Mapping[str, bool]) -> Iterator[str]:
         yield from (_for_sqlite if dialect == "sqlite" else _for_postgresql)(table, by_case)
 
 
+def write_erasing_triggers(
+    dialect: str, tables: Mapping[str, tuple[Sequence[str], Sequence[str]]]
+) -> Iterator[str]:
+    """Return the statements that let erasing reach some columns, for ``sqlite`` or ``postgresql``.
+
+    They take the place of the refusal of updates. A row may be changed only where its case's
+    identifier was erased, and of it only what named the case. Of the rows that could not be used
+    some belong to no case or to another: their source may be changed where the key of an erased
+    case takes the identifier's place.
+
+    Parameters
+    ----------
+    dialect
+        The database.
+    tables
+        For each table the columns that may be changed, and all others.
+    """
+    if dialect == "postgresql":
+        yield _ERASING_FUNCTION
+    for table, (changed, kept) in tables.items():
+        if dialect == "sqlite":
+            same = " AND ".join(f'OLD."{name}" IS NEW."{name}"' for name in kept)
+            erased = f"({_IS_ERASED}"
+            erased += f" OR {_NAMES_ERASED})" if table == "import_rejects" else ")"
+            yield f"DROP TRIGGER refuse_update_{table}"
+            yield (
+                f'CREATE TRIGGER refuse_update_{table} BEFORE UPDATE ON "{table}" '
+                f"WHEN NOT ({erased} AND {same}) "
+                f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+            )
+            continue
+        arguments = ", ".join(f"'{name}'" for name in changed)
+        yield f'DROP TRIGGER refuse_update ON "{table}"'
+        yield (
+            f'CREATE TRIGGER refuse_update BEFORE UPDATE ON "{table}" '
+            f"FOR EACH ROW EXECUTE FUNCTION refuse_unless_erased({arguments})"
+        )
+
+
+_IS_ERASED = (
+    "EXISTS (SELECT 1 FROM case_keys WHERE case_keys.case_key = OLD.case_key "
+    "AND case_keys.erased_at_us IS NOT NULL)"
+)
+_NAMES_ERASED = (
+    "EXISTS (SELECT 1 FROM case_keys WHERE case_keys.erased_at_us IS NOT NULL "
+    "AND instr(NEW.source, case_keys.case_key) > 0)"
+)
+_ERASING_FUNCTION = f"""
+CREATE OR REPLACE FUNCTION refuse_unless_erased() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  is_erased boolean;
+BEGIN
+  is_erased := {_IS_ERASED};
+  IF NOT is_erased AND TG_TABLE_NAME = 'import_rejects' THEN
+    is_erased := EXISTS (
+      SELECT 1 FROM case_keys WHERE case_keys.erased_at_us IS NOT NULL
+      AND position(case_keys.case_key IN to_jsonb(NEW)->>'source') > 0
+    );
+  END IF;
+  IF is_erased AND to_jsonb(OLD) - TG_ARGV = to_jsonb(NEW) - TG_ARGV THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION '{_REFUSAL}';
+END $$
+"""
 _FUNCTIONS = (
     f"""
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -19,7 +19,9 @@ from serving.store.audit_books import LOOKS_BEGUN_ANEW, begin_book, check_key, f
 from serving.store.audit_lines import BOOKS, CHANGES, LOOKS
 from serving.store.current_act import SERVICE, Act, acting
 from serving.store.database import Store, Writing
+from serving.store.demonstration import make_mark
 from serving.store.engines import WRITES, make_looks_engine
+from serving.store.older_stores import mark_older
 from serving.store.respelling import respell
 from serving.store.schema import APPEND_ONLY, audit_heads, audit_lines, metadata, unit
 from serving.store.triggers import write_triggers
@@ -75,12 +77,16 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
                         synthetic=synthetic,
                         made_at_us=writing.now_us,
                         last_seq=0,
+                        synthetic_mark=make_mark(store.audit_key, writing.now_us)
+                        if synthetic
+                        else None,
                     )
                 )
             _begin_books(store, writing)
             if respell(connection):
                 with acting(Act(SERVICE, "alteration", _RESPELLED)):
                     writing.note()
+        mark_older(store)
     except SQLAlchemyError as error:
         raise ConfigError(
             f"the store could not be made or brought up to date ({type(error).__name__}); "
