@@ -195,7 +195,8 @@ class _Thrift:
         elif kind == _DOUBLE:
             self.place += 8
         elif kind == _BINARY:
-            self.place += self._number()
+            size = self._number()
+            self.place += size
         elif kind == _STRUCT:
             self.read_struct(set(), set(), depth + 1)
         else:  # a page header has no lists, sets or maps

@@ -12,7 +12,7 @@ from features.contract.arrays import Int64
 from features.contract.rejects import RowAsSent
 from features.errors import DataContractError
 
-MOST_CELLS: Final = 20_000_000
+MOST_CELLS: Final = 5_000_000
 """Cells of a piece whose rows are made one by one: a row of few letters may have many columns."""
 ROWS_PER_PIECE: Final = 200_000
 LONGEST_NAME: Final = 200

@@ -4,6 +4,7 @@ is kept.
 What is found without a ground ought not to be there.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ _WORDING: Final = frozenset({"narrative", "detail", "value"})
 _WORK: Final = frozenset({"note", "why", "words", "routes", "owner", "content", "despite"})
 _ROWS_A_TIME: Final = 5_000
 _CHUNK_BYTES: Final = 1 << 20
+_LEAST_BYTES: Final = 4
 
 
 @dataclass(frozen=True, order=True)
@@ -86,8 +88,13 @@ def find_remains(store: Store, value: str, case_key: str | None) -> tuple[Remain
 
 
 def search_files(paths: Iterable[Path], value: str) -> Iterator[Remain]:
-    """Yield the files, and the files of the folders, whose bytes have a value as it is written."""
+    """Yield the files, and the files of the folders, whose bytes have a value as it is written.
+
+    A value of fewer than four bytes is not looked for: any file has it somewhere.
+    """
     wanted = value.encode()
+    if len(wanted) < _LEAST_BYTES:
+        return
     for path in paths:
         inside = sorted(path.rglob("*")) if path.is_dir() else [path]
         for one in inside:
@@ -174,10 +181,13 @@ def _list_files(file: Path) -> list[Path]:
 
 
 def _holds(path: Path, wanted: bytes) -> bool:
+    finder = re.compile(
+        rb"(?<![0-9A-Za-z])" + re.escape(wanted) + rb"(?![0-9A-Za-z])", re.IGNORECASE
+    )
     with path.open("rb") as opened:
         rest = b""
         while some := opened.read(_CHUNK_BYTES):
-            if wanted in rest + some:
+            if finder.search(rest + some):
                 return True
-            rest = some[-len(wanted) :]
+            rest = some[-len(wanted) - 1 :]
     return False
