@@ -1,6 +1,6 @@
 """The mark of a demonstration store that was made before there were marks; given once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -73,7 +73,7 @@ def _open_book(store: Store, connection: Connection, book: Book) -> Iterator[Con
         yield looks
 
 
-def _read_lines(connection: Connection, book: Book) -> Iterator[list[Row[Any]]]:
+def _read_lines(connection: Connection, book: Book) -> Iterator[Sequence[Row[*tuple[Any, ...]]]]:
     number = audit_lines.c.number
     query = select(*COLUMNS, audit_lines.c.mac).where(audit_lines.c.book == book).order_by(number)
     last = 0

@@ -6,7 +6,7 @@ from alembic import op
 from serving.store.triggers import write_erasing_triggers
 
 revision = "0006"
-down_revision = "0001"
+down_revision = "0002"
 
 _ERASABLE = {
     "events": ("event_id", "incident_id", "supersedes"),
