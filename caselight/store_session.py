@@ -5,7 +5,7 @@ purpose, and leaves a line in the audit chain. What is a real store is for
 :mod:`serving.store.demonstration` to say, and for nothing here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,8 @@ from features.contract.json_text import is_storable
 from features.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from serving.access.command_rules import CommandRule
     from serving.persons import Person
     from serving.settings import Settings
@@ -84,6 +86,18 @@ class StoreSession:
             for act in self.acts:
                 with acting(act):
                     writing.note(recipient=recipient)
+
+    def find_own(self, connection: "Connection", case_keys: Collection[str]) -> frozenset[str]:
+        """Return those of some cases to which one of the people who act is a party: to them none of
+        these is there. Where nobody signed in, no case.
+        """
+        from serving.access.parties import find_party_cases
+
+        if not self.is_signed:
+            return frozenset()
+        return frozenset().union(
+            *(find_party_cases(connection, act.person, case_keys) for act in self.acts)
+        )
 
     def note_agreed(self, case_key: str) -> None:
         """Write into the log of changes that the second person agreed to what was done."""

@@ -112,7 +112,12 @@ def export(
         # Before the export: what leaves is on record though writing it may fail half way.
         session.note(recipient=recipient)
         exported = export_folder(
-            session.store, folder, people=people, everything=everything, progress=say
+            session.store,
+            folder,
+            people=people,
+            everything=everything,
+            find_hidden=session.find_own,
+            progress=say,
         )
     rows = ", ".join(f"{count:,} {name}" for name, count in exported.rows.items())
     say(f"written: {rows}")

@@ -38,7 +38,7 @@ def erase(
     given = Given(token_file, second_token_file, why)
     with open_session(store, ERASE, given, agreed=ERASE.scope) as session:
         with session.store.writing() as writing:
-            key = erase_identifier(writing, case_id)
+            key = erase_identifier(writing, case_id, session.find_own)
         if len(session.acts) > 1:
             session.note_agreed(key)
         say("the identifier is erased; the case goes by its key alone")

@@ -72,7 +72,9 @@ def _need_score(connection: "Connection", session: StoreSession, score_key: str)
 
     score = read_score(connection, score_key)
     if score is not None and session.is_signed:
-        score = score if may_see_case(connection, session.person, score.case_key) else None
+        is_own = bool(session.find_own(connection, [score.case_key]))
+        may_see = may_see_case(connection, session.person, score.case_key)
+        score = score if may_see and not is_own else None
     if score is None:
         raise ConfigError(
             "no score of the store has this key; read a case's score_key from /v1/cases/KEY "

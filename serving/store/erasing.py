@@ -8,7 +8,7 @@ own.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final
 
@@ -24,7 +24,11 @@ _EMPTIED: Final = {"erased": True}
 """What is left of a row of the case that could not be used."""
 
 
-def erase_identifier(writing: Writing, case_id: str) -> str:
+def erase_identifier(
+    writing: Writing,
+    case_id: str,
+    find_hidden: Callable[[Connection, list[str]], Collection[str]] | None = None,
+) -> str:
     """Part a case's key from its identifier for good; return the key.
 
     Parameters
@@ -33,6 +37,8 @@ def erase_identifier(writing: Writing, case_id: str) -> str:
         The open transaction; the act says who erases.
     case_id
         The case's own identifier.
+    find_hidden
+        Returns those of some cases that are not there for whoever erases.
 
     Raises
     ------
@@ -42,7 +48,7 @@ def erase_identifier(writing: Writing, case_id: str) -> str:
     connection = writing.connection
     query = select(case_keys.c.case_key).where(case_keys.c.case_id == case_id)
     key = connection.execute(query).scalar_one_or_none()
-    if key is None:
+    if key is None or (find_hidden is not None and find_hidden(connection, [str(key)])):
         raise ConfigError("no case has this identifier; it may have been erased before")
     if connection.dialect.name == "sqlite":
         # Else what is overwritten would stay in the file until its page is used again.

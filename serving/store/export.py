@@ -6,7 +6,7 @@ to them, and so do records that are kept apart, with the earlier versions of the
 a record narrowed what it had said before.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,7 @@ def export_folder(
     *,
     people: bool = False,
     everything: bool = False,
+    find_hidden: Callable[[Connection, list[str]], Collection[str]] | None = None,
     progress: Callable[[str], None] = lambda message: None,
 ) -> Exported:
     """Write every record as a contract folder that only its owner can read.
@@ -65,6 +66,9 @@ def export_folder(
         Whether to write the table of people, for an audit.
     everything
         Whether to write what seals and handling marks keep back.
+    find_hidden
+        Returns those of all cases that are left out even so: those to which whoever exports is a
+        party.
     progress
         Told how far it is.
 
@@ -91,12 +95,15 @@ def export_folder(
             for name in names
         }
         rows = dict.fromkeys(names, 0)
-        sealed = frozenset() if everything else _find_sealed(connection)
+        hidden = frozenset() if everything else _find_sealed(connection)
+        if find_hidden is not None:
+            every = [key for keys in walk_cases(connection) for key in keys]
+            hidden |= frozenset(find_hidden(connection, every))
         for walked in walk_cases(connection):
-            keys = [key for key in walked if key not in sealed]
+            keys = [key for key in walked if key not in hidden]
             store.look(cases=keys)
             for name in names:
-                frame = _read_named(connection, name, keys, sealed, everything=everything)
+                frame = _read_named(connection, name, keys, hidden, everything=everything)
                 rows[name] += len(frame)
                 if len(frame):
                     writers[name].write_table(to_arrow(TABLES[name], frame))
@@ -162,7 +169,7 @@ def _read_named(
     connection: Connection,
     name: str,
     keys: list[str],
-    sealed: frozenset[str],
+    hidden: frozenset[str],
     *,
     everything: bool,
 ) -> pd.DataFrame:
@@ -173,7 +180,7 @@ def _read_named(
     if name == "events" and not everything:
         frame = _leave_out_apart(frame)
     if "linked_case_id" in frame.columns:
-        frame = frame[~frame["linked_case_id"].isin(sealed)]
+        frame = frame[~frame["linked_case_id"].isin(hidden)]
     columns = [one for one in ("case_id", "linked_case_id") if one in frame.columns]
     named = {key for one in columns for key in frame[one]}
     table = schema.case_keys

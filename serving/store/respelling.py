@@ -10,8 +10,8 @@ from sqlalchemy import Column, Connection, Table, select, text, update
 
 from features.contract.spelling import spell
 from features.contract.tables import TABLES, Form
-from serving.store.schema import RECORDS
-from serving.store.triggers import write_triggers
+from serving.store.schema import RECORDS, name_erasable
+from serving.store.triggers import write_erasing_triggers, write_triggers
 
 
 def respell(connection: Connection) -> int:
@@ -40,7 +40,10 @@ def respell(connection: Connection) -> int:
             changed = update(table).where(column == word).values({column.name: spelled})
             n_cells += connection.execute(changed).rowcount
         # Rows of every table of records go with their case.
-        for statement in write_triggers(connection.dialect.name, {table.name: True}):
+        dialect = connection.dialect.name
+        for statement in write_triggers(dialect, {table.name: True}):
+            connection.execute(text(statement))
+        for statement in write_erasing_triggers(dialect, name_erasable(table)):
             connection.execute(text(statement))
     return n_cells
 

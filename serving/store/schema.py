@@ -735,7 +735,7 @@ APPEND_ONLY: Final = (
     "audit_lines",
 )
 WORKED_OUT: Final = ("standings",)
-ERASABLE: Final = {
+ERASABLE: Final[dict[str, tuple[str, ...]]] = {
     "events": ("event_id", "incident_id", "supersedes"),
     "facts": ("fact_id", "supersedes"),
     "links": ("link_id", "supersedes"),
@@ -748,3 +748,15 @@ ERASABLE: Final = {
 }
 """Columns in which the identifier of an erased case may stand, and which the database lets change
 once the case is erased: :mod:`serving.store.erasing`."""
+
+
+def name_erasable(table: Table) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return the columns of a table that erasing may change, and the others, by the table's name.
+
+    Nothing for a table that erasing does not reach.
+    """
+    changed = ERASABLE.get(table.name)
+    if changed is None:
+        return {}
+    kept = tuple(column.name for column in table.columns if column.name not in changed)
+    return {table.name: (changed, kept)}

@@ -15,7 +15,7 @@ from caselight.__main__ import run
 from serving.persons import Person
 from serving.store.database import Store, make_key
 from serving.store.demonstration import make_mark
-from serving.store.schema import audit_lines, seal_people, seals, unit
+from serving.store.schema import audit_lines, case_parties, seal_people, seals, unit
 from serving.store.upgrading import upgrade
 from tests.test_serving.issuers import AUDIENCE, CLIENT, Issuer, run_issuer
 from tests.test_serving.sent_rows import (
@@ -245,6 +245,31 @@ def test_an_export_honours_seals_and_handling_marks(desk: Desk) -> None:
     content = b"".join(path.read_bytes() for path in out.iterdir())
     assert b"SEALED" not in content
     assert b"what was narrowed" not in content
+
+
+def test_a_partys_own_case_is_not_there_for_them(desk: Desk, capfd: Any) -> None:
+    """Whoever is tied to a case exports it neither alone nor with a second person, and cannot erase
+    it; the answer is that of a case that is not there.
+    """
+    tie = {"tie_key": make_key(), "case_key": key_of(desk.store, "OPEN"), "tied": True}
+    tie |= {"party": f"{desk.issuer.address}|anne", "why": "a relative"} | SEALER.columns()
+    with desk.store.writing() as writing:
+        tie |= {"tied_at_us": writing.now_us, "stored_seq": writing.take_seq()}
+        writing.connection.execute(insert(case_parties).values(tie))
+    scope = "store:export store:everything store:erase"
+    anne, ben = (
+        desk.sign(*who, scope) for who in (("anne", "administrators"), ("ben", "reviewers"))
+    )
+    given = ("--why", "audit", "--token-file", anne, "--second-token-file", ben)
+    assert desk.call("db", "export", desk.root / "out", "--everything", *given) == 0
+    assert list(read(desk.root / "out", "cases")["case_id"]) == ["SEALED"]
+    assert len(read(desk.root / "out", "links")) == 0
+    capfd.readouterr()
+    told = []
+    for case in ("OPEN", "NONE"):
+        assert desk.call("erase", case, *given) == 2
+        told.append(capfd.readouterr().err)
+    assert told[0] == told[1]
 
 
 def test_people_take_a_scope_of_their_own(desk: Desk, capfd: Any) -> None:

@@ -23,6 +23,7 @@ from serving.store.schema import (
     links,
     people,
 )
+from serving.store.upgrading import upgrade
 from tests.test_serving.sent_rows import key_of, make_case, make_event, make_fact, make_link, send
 
 OPERATOR = Person("SYN Operator", "administrator", "unit")
@@ -200,6 +201,18 @@ def test_nothing_changes_of_a_case_that_was_not_erased(filled: Store, table: str
             continue
         with pytest.raises(DatabaseError, match="append-only"), filled.writing() as writing:
             writing.connection.execute(text(statement))
+
+
+def test_an_upgrade_that_respells_leaves_erasing_its_way(filled: Store) -> None:
+    """The refusals that are put back after words were respelled let erasing through as before."""
+    with filled.writing() as writing:
+        name = "refuse_update_events" if filled.is_sqlite else "refuse_update ON events"
+        writing.connection.execute(text(f"DROP TRIGGER {name}"))
+        changed = update(events).where(events.c.event_id == "O1")
+        writing.connection.execute(changed.values(source="Health"))
+    upgrade(filled)
+    key = erase(filled)
+    assert f"{key}/E1" in {row.event_id for row in read_all(filled, events)}
 
 
 def test_a_rejected_row_changes_by_erasing_alone(filled: Store) -> None:
