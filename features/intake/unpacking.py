@@ -92,14 +92,6 @@ def check_unpacked(file: str, unpacked_bytes: int, bound: int) -> None:
         )
 
 
-def _read_stated_size(path: Path) -> int:
-    """Return the size that a gzip file states in its last four bytes (RFC 1952)."""
-    with path.open("rb") as opened:
-        opened.seek(0, os.SEEK_END)
-        opened.seek(max(0, opened.tell() - 4))
-        return int.from_bytes(opened.read(4), "little")
-
-
 class BoundedFile:
     """An open packed file that is read no further than its bound.
 
@@ -114,8 +106,6 @@ class BoundedFile:
     def __init__(self, opened: IO[bytes], path: Path, file: str) -> None:
         self._opened, self._file = opened, file
         self._bound, self._n_bytes = find_bound(path), 0
-        # What the file says of itself at its end costs nothing to ask, and may be too little.
-        check_unpacked(file, _read_stated_size(path), self._bound)
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, at most ``size``."""

@@ -60,20 +60,20 @@ machines:
     areas: all
 """
 ROWS = {
-    "cases": [make_case("OPEN", area="Halton"), make_case("SEALED", area="Halton")],
+    "cases": [make_case("SYN-OPEN", area="Halton"), make_case("SEALED", area="Halton")],
     "events": [
-        make_event("E1", "OPEN", source="police", narrative="said at the door"),
-        make_event("E2", "OPEN", source="police", handling="agency_only"),
-        make_event("E3", "OPEN", source="health"),
-        make_event("E4", "OPEN", source="police", narrative="what was narrowed"),
-        make_event("E5", "OPEN", source="police", handling="agency_only", supersedes="E4"),
-        make_event("E6", "OPEN", kind="retracted", source="police", supersedes="E2"),
-        make_event("E7", "OPEN", source="police", supersedes="E3"),
+        make_event("E1", "SYN-OPEN", source="police", narrative="said at the door"),
+        make_event("E2", "SYN-OPEN", source="police", handling="agency_only"),
+        make_event("E3", "SYN-OPEN", source="health"),
+        make_event("E4", "SYN-OPEN", source="police", narrative="what was narrowed"),
+        make_event("E5", "SYN-OPEN", source="police", handling="agency_only", supersedes="E4"),
+        make_event("E6", "SYN-OPEN", kind="retracted", source="police", supersedes="E2"),
+        make_event("E7", "SYN-OPEN", source="police", supersedes="E3"),
         make_event("E8", "SEALED", source="police"),
     ],
-    "links": [make_link("L1", "OPEN", "SEALED"), make_link("L2", "SEALED", "OPEN")],
+    "links": [make_link("L1", "SYN-OPEN", "SEALED"), make_link("L2", "SEALED", "SYN-OPEN")],
     "people": [
-        {"person_id": "P", "case_id": "OPEN", "role": "victim", "characteristic": "sex"}
+        {"person_id": "P", "case_id": "SYN-OPEN", "role": "victim", "characteristic": "sex"}
         | {"value": "f"},
         {"person_id": "Q", "case_id": "SEALED", "role": "victim", "characteristic": "sex"}
         | {"value": "f"},
@@ -186,7 +186,7 @@ def test_the_export_of_everything_by_any_name_is_refused(desk: Desk, capfd: Any)
     [
         "db export {tmp}/out",
         "db import {tmp}/unit",
-        "erase OPEN --why none",
+        "erase SYN-OPEN --why none",
         "replay KEY --models {tmp}",
         "audit verify",
         "audit export-head {tmp}",
@@ -206,7 +206,7 @@ def test_no_verb_acts_on_real_cases_without_a_name(desk: Desk, command: str, cap
     assert {line.done for line in desk.lines("looks")} == {False}
     assert [line.person for line in desk.lines("looks")] == ["SYN Anne"]
     assert not (desk.root / "out").exists()
-    assert key_of(desk.store, "OPEN")
+    assert key_of(desk.store, "SYN-OPEN")
 
 
 def test_an_export_is_done_by_whom_the_token_names(desk: Desk, capfd: Any) -> None:
@@ -223,7 +223,7 @@ def test_an_export_is_done_by_whom_the_token_names(desk: Desk, capfd: Any) -> No
     assert (line.purpose, line.recipient) == ("retraining of the autumn", "research")
     look = desk.lines("looks")[-1]
     assert (look.subject, look.operation) == (line.subject, "disclosure")
-    assert look.cases == [key_of(desk.store, "OPEN")]
+    assert look.cases == [key_of(desk.store, "SYN-OPEN")]
     assert {path.stat().st_mode & 0o077 for path in out.iterdir() if path.suffix == ".parquet"} == {
         0
     }
@@ -236,7 +236,7 @@ def test_an_export_honours_seals_and_handling_marks(desk: Desk) -> None:
     out = desk.root / "out"
     token = desk.sign("anne", "scientists", "store:export")
     assert desk.call("db", "export", out, "--token-file", token, "--why", "retraining") == 0
-    assert list(read(out, "cases")["case_id"]) == ["OPEN"]
+    assert list(read(out, "cases")["case_id"]) == ["SYN-OPEN"]
     events = read(out, "events").set_index("event_id")
     assert sorted(events.index) == ["E1", "E7"]
     assert pd.isna(events.loc["E7", "supersedes"])
@@ -251,7 +251,7 @@ def test_a_partys_own_case_is_not_there_for_them(desk: Desk, capfd: Any) -> None
     """Whoever is tied to a case exports it neither alone nor with a second person, and cannot erase
     it; the answer is that of a case that is not there.
     """
-    tie = {"tie_key": make_key(), "case_key": key_of(desk.store, "OPEN"), "tied": True}
+    tie = {"tie_key": make_key(), "case_key": key_of(desk.store, "SYN-OPEN"), "tied": True}
     tie |= {"party": f"{desk.issuer.address}|anne", "why": "a relative"} | SEALER.columns()
     with desk.store.writing() as writing:
         tie |= {"tied_at_us": writing.now_us, "stored_seq": writing.take_seq()}
@@ -266,7 +266,7 @@ def test_a_partys_own_case_is_not_there_for_them(desk: Desk, capfd: Any) -> None
     assert len(read(desk.root / "out", "links")) == 0
     capfd.readouterr()
     told = []
-    for case in ("OPEN", "NONE"):
+    for case in ("SYN-OPEN", "NONE"):
         assert desk.call("erase", case, *given) == 2
         told.append(capfd.readouterr().err)
     assert told[0] == told[1]
@@ -301,7 +301,7 @@ def test_everything_takes_two_people_of_two_agencies(desk: Desk, capfd: Any) -> 
         assert not out.exists()
     ben = desk.sign("ben", "reviewers", "store:everything")
     assert desk.call(*given, "--second-token-file", ben) == 0
-    assert sorted(read(out, "cases")["case_id"]) == ["OPEN", "SEALED"]
+    assert sorted(read(out, "cases")["case_id"]) == ["SYN-OPEN", "SEALED"]
     assert len(read(out, "events")) == len(ROWS["events"])
     assert len(read(out, "links")) == 2
     first, second_line = desk.lines()[-2:]
@@ -354,10 +354,10 @@ def test_an_import_is_in_the_name_of_the_token(desk: Desk, capfd: Any) -> None:
 def test_erasing_takes_two_people(desk: Desk, capfd: Any) -> None:
     """One administrator erases nothing; with a second person of another agency both are named."""
     anne = desk.sign("anne", "administrators", "store:erase")
-    given = ("erase", "OPEN", "--why", "retention has ended", "--token-file", anne)
+    given = ("erase", "SYN-OPEN", "--why", "retention has ended", "--token-file", anne)
     assert desk.call(*given) == 2
     assert "a second person" in capfd.readouterr().err
-    key = key_of(desk.store, "OPEN")
+    key = key_of(desk.store, "SYN-OPEN")
     ben = desk.sign("ben", "screeners", "store:erase")
     assert desk.call(*given, "--second-token-file", ben) == 0
     assert "backups made until today" in capfd.readouterr().err
