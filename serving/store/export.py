@@ -157,7 +157,11 @@ def _leave_out_apart(events: pd.DataFrame) -> pd.DataFrame:
     size = 0
     while size < len(out):  # until no earlier version is found any more
         size = len(out)
-        out |= {before for one, before in zip(ids, corrected, strict=True) if one in out}
+        out |= {
+            before
+            for one, before in zip(ids, corrected, strict=True)
+            if one in out and isinstance(before[1], str)
+        }
     withdrawn = events["kind"] == RETRACTED
     hidden = pd.Series([before in out for before in corrected], index=events.index)
     kept = pd.Series([one not in out for one in ids], index=events.index)
