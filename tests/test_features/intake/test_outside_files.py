@@ -129,7 +129,7 @@ ATTACKS = {
     "wide.jsonl": lambda path: path.write_bytes(
         json.dumps({f"f{number}": 1 for number in range(9_000)}).encode()
         + b"\n"
-        + b'{"f1":1}\n' * 12_000
+        + b'{"f1":1}\n' * 4_000
     ),
     "dictionary.parquet": make_long_dictionary,
     "page.parquet": make_long_page,
