@@ -301,7 +301,7 @@ def test_everything_takes_two_people_of_two_agencies(desk: Desk, capfd: Any) -> 
         assert not out.exists()
     ben = desk.sign("ben", "reviewers", "store:everything")
     assert desk.call(*given, "--second-token-file", ben) == 0
-    assert sorted(read(out, "cases")["case_id"]) == ["SYN-OPEN", "SEALED"]
+    assert sorted(read(out, "cases")["case_id"]) == ["SEALED", "SYN-OPEN"]
     assert len(read(out, "events")) == len(ROWS["events"])
     assert len(read(out, "links")) == 2
     first, second_line = desk.lines()[-2:]
