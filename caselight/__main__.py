@@ -20,6 +20,7 @@ from caselight.commands import (
     erase,
     explain_indicator,
     features,
+    flags,
     import_,
     init,
     landmines,
@@ -53,6 +54,7 @@ app.command("features")(features.features)
 app.command("train")(train.train)
 app.command("promote")(promote.promote)
 app.command("rollback")(promote.rollback)
+app.command("flags")(flags.flags)
 app.command("score")(score.score)
 app.command("seal")(seal.seal)
 app.command("erase")(erase.erase)
@@ -90,6 +92,12 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _say("stopped", 130)
     except Exception as error:
+        if _is_store_full(error):
+            return _say(
+                "the store has no room left; what was on record before is kept. Free some space "
+                "and run the same command again: an import goes on where it ended",
+                2,
+            )
         if _is_store_away(error):
             return _say(
                 "the store does not answer; check that its database runs and that no other "
@@ -125,6 +133,15 @@ def _call(arguments: list[str]) -> int:
             return 2
         return _say(f"{' '.join(shown().split())} (see caselight --help)", 2)
     return result if isinstance(result, int) else 0
+
+
+def _is_store_full(error: Exception) -> bool:
+    """Return whether a verb failed since its database has no room left."""
+    if "serving.store.engines" not in sys.modules:
+        return False
+    from serving.store.engines import is_full
+
+    return is_full(error)
 
 
 def _is_store_away(error: Exception) -> bool:

@@ -20,8 +20,10 @@ from serving.identity.issuer import Issuer
 from serving.identity.sign_in_parts import Entrance, open_entrance
 from serving.openapi import describe_security
 from serving.pages.rendering import check_assets, install_page_errors
+from serving.promotions.record import follow, read_steps
 from serving.routes import ROUTERS
-from serving.scoring.model_in_use import Champion
+from serving.scoring.first_use import prepare
+from serving.scoring.model_in_use import Approved, Champion
 from serving.service import Service
 from serving.settings import LOOPBACK_HOSTS, Settings, check_listening
 from serving.store_opening import open_unit
@@ -31,7 +33,7 @@ from serving.web.error_answers import FaultGuard, describe_errors, install_handl
 from serving.web.gate import pass_gate
 from serving.web.head_answers import HeadAnswers
 from serving.web.head_guard import HeadGuard
-from serving.web.rate_limits import RequestLimit, SignInLimit, read_allowances
+from serving.web.rate_limits import BusyGuard, RequestLimit, SignInLimit, read_allowances
 from serving.web.request_log import RequestLog, configure_log
 from serving.web.response_headers import HostGuard, SecurityHeaders
 from serving.web.sign_in import SignIn, check_sign_in
@@ -80,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(RequestLog, registry=registry),
             Middleware(HeadAnswers),
             Middleware(SecurityHeaders, is_https=is_https),
+            Middleware(BusyGuard),
             Middleware(HeadGuard),
             Middleware(HostGuard, hosts=hosts),
             Middleware(FaultGuard),
@@ -121,14 +124,19 @@ def open_service(settings: Settings) -> Service:
     CaselightError
         If something that is named cannot be used.
     """
-    champion = Champion(settings.models_dir, settings.bundle)
     found = open_unit(settings)
     if found is None:
-        return Service(settings, None, None, champion)
+        return Service(settings, None, None, Champion(settings.models_dir, settings.bundle))
     store, unit = found
     check_sign_in(settings, unit)
     check_overseers(settings, synthetic=unit.synthetic)
     read_webhooks(settings)  # what is wrong with it is told now, not when a flag is raised
+
+    def read_record() -> Approved:
+        with store.reading() as connection:
+            return Approved(follow(read_steps(connection)).in_use, may_lack=unit.synthetic)
+
+    champion = Champion(settings.models_dir, settings.bundle, read_record)
     return Service(settings, store, unit, champion)
 
 
@@ -151,6 +159,8 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
         _WatchedWorker(service) if service.store is not None and service.settings.work else None
     )
     app.state.worker = worker
+    # Before anybody is listened to: the first requests come at once and on several threads.
+    prepare(service.champion.find())
     if worker is not None:
         worker.start()
     yield
@@ -170,7 +180,7 @@ def _watch_over(app: FastAPI, registry: CollectorRegistry, entrance: Entrance) -
 
     def see_work() -> WorkSeen | None:
         worker: _WatchedWorker | None = getattr(app.state, "worker", None)
-        return None if worker is None else WorkSeen(worker.is_alive(), worker.last_round_s)
+        return None if worker is None else WorkSeen(worker.is_working, worker.last_round_s)
 
     def is_working() -> bool:
         seen = see_work()

@@ -45,7 +45,8 @@ Unusable = Literal[
 ]  # fmt: skip
 """The request cannot be used as it is written."""
 Unavailable = Literal[
-    "look_not_recorded", "model_gone", "no_bundle", "no_issuer", "no_store", "store_away",
+    "busy", "look_not_recorded", "model_gone", "no_bundle", "no_issuer", "no_store", "store_away",
+    "store_full",
 ]  # fmt: skip
 """The service lacks something now."""
 ErrorCode = (
@@ -118,6 +119,15 @@ class ServiceError(Exception):
         super().__init__(code)
         self.code = code
         self.body = ErrorBody(code=code, message=message, remedy=remedy, problems=tuple(problems))
+
+
+def store_full() -> ServiceError:
+    """Return the error of a request for which the database has no room left."""
+    return ServiceError(
+        "store_full",
+        "the store has no room left; what is not on record yet was not kept",
+        "tell the operator that the disk of the database is full; then try again",
+    )
 
 
 def store_away() -> ServiceError:

@@ -199,7 +199,10 @@ class RecordOut:
     detail: str | None
     assurance: str | None
     handling: str | None
-    narrative: str | None
+    narrative: Annotated[str | None, Field(description="The beginning, where it is long.")]
+    narrative_rest: Annotated[
+        str | None, Field(description="Address of the whole narrative, where it is longer.")
+    ] = None
     in_force: bool
     is_act: Annotated[
         bool,

@@ -4,7 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from features.errors import ConfigError
@@ -92,8 +92,9 @@ class Settings(BaseSettings):
         How long nothing of a body may come, and how long a body that is held in memory may take in
         all.
     trusted_proxies
-        Addresses, with commas between, of servers in front that say from where they were called;
-        believed only where people sign in through a provider.
+        Addresses or networks, with commas between, of servers in front that say from where they
+        were called; nobody is believed where it is empty, and only where people sign in through a
+        provider. Every program of a machine that is named is believed.
     extra_hosts
         Further names under which the service answers; for tests.
     """
@@ -143,8 +144,18 @@ class Settings(BaseSettings):
     sign_ins_per_minute: int | None = Field(default=None, ge=1)
     body_silence_seconds: float = Field(default=20.0, gt=0, le=600)
     body_seconds: float = Field(default=60.0, gt=0, le=3_600)
-    trusted_proxies: str = "127.0.0.1,::1"
+    trusted_proxies: str = ""
     extra_hosts: tuple[str, ...] = ()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _name_each(cls, named: str) -> str:
+        """Take addresses and networks alone: a name or ``*`` would have anybody believed."""
+        parts = [part.strip() for part in named.split(",") if part.strip()]
+        for part in parts:
+            if ipaddress.ip_network(part, strict=False).prefixlen == 0:
+                raise ValueError("every address there is")
+        return ",".join(parts)
 
 
 SettingValue = str | int | float | bool | Path | tuple[str, ...] | None

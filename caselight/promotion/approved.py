@@ -4,7 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caselight.options import TOKEN_VARIABLE
-from caselight.promotion.session import ID_LETTERS, PromotionSession, move_alias, point_service
+from caselight.promotion.session import (
+    ID_LETTERS,
+    PromotionSession,
+    keep_flags,
+    move_alias,
+    point_service,
+)
 from features.errors import ArtefactError, CaselightError, ConfigError
 
 if TYPE_CHECKING:
@@ -51,6 +57,7 @@ def approve_proposal(session: PromotionSession, name: str, said: "Said", *, trac
         digest = digest_figures(session.models / bundle.id)
         with session.store.writing() as writing:
             approve(writing, session.actor.person, proposal, digest, said)
+            keep_flags(session, writing, bundle, proposal.replaces)
     except (ArtefactError, PromotionRefusedError) as error:
         _note_refused_approval(session, proposal, error)
         raise

@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caselight.promotion.judged import judge_candidate
-from caselight.promotion.session import ID_LETTERS, PromotionSession, move_alias, point_service
+from caselight.promotion.session import (
+    ID_LETTERS,
+    PromotionSession,
+    keep_flags,
+    move_alias,
+    point_service,
+)
 from features.errors import ArtefactError
 
 if TYPE_CHECKING:
+    from models.bundle.folder import Bundle
     from serving.promotions.approval import ProposedBundle, Said
 
 
@@ -53,7 +60,8 @@ def put_unsigned(
     person = session.actor.person
     with _recording(session, candidate, said) as outcome, session.store.writing() as writing:
         steps.put_unsigned(writing, session.unit, person, candidate, said)
-        _keep(session, folder, candidate)
+        kept = _keep(session, folder, candidate)
+        keep_flags(session, writing, kept, candidate.replaces)
     if outcome.is_refused:
         return False
     point_service(session)
@@ -90,7 +98,7 @@ def _recording(
         print(f"refused, which is recorded: {error}")
 
 
-def _keep(session: PromotionSession, folder: Path, candidate: "ProposedBundle") -> None:
+def _keep(session: PromotionSession, folder: Path, candidate: "ProposedBundle") -> "Bundle":
     """Copy what was judged to where it stays, and see that it is that."""
     from training.gates.reported import digest_figures
     from training.registry.promoted_bundles import keep
@@ -99,3 +107,4 @@ def _keep(session: PromotionSession, folder: Path, candidate: "ProposedBundle") 
     digest = digest_figures(session.models / kept.id)
     if (kept.id, digest) != (candidate.bundle_id, candidate.figures_digest):
         raise ArtefactError("the bundle was changed while it was judged; run the same again")
+    return kept

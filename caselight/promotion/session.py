@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from caselight.actor import Actor, find_actor
 from caselight.inputs import say
-from features.errors import ConfigError
+from features.errors import ArtefactError, ConfigError
 
 if TYPE_CHECKING:
-    from serving.store.database import Store, Unit
+    from models.bundle.folder import Bundle
+    from serving.store.database import Store, Unit, Writing
 
 ID_LETTERS: Final = 12
 """Letters of a bundle's id that are shown, and the fewest that name one."""
@@ -105,6 +106,26 @@ def point_service(session: PromotionSession) -> None:
         if in_use is not None:
             point(session.models, in_use)
             writing.note()
+
+
+def keep_flags(
+    session: PromotionSession, writing: "Writing", bundle: "Bundle", replaces: str | None
+) -> None:
+    """Put flags on record where none are: those of the bundle in use so far, else of the first.
+
+    Flags that are raised today go on being raised, whatever the next bundle's catalogue says.
+    """
+    from serving.promotions.flag_steps import take_over_flags
+    from training.registry.promoted_bundles import find_kept
+
+    kept = bundle
+    if replaces is not None:
+        try:
+            kept = find_kept(session.models, replaces)
+        except ArtefactError:
+            say("warning: the bundle before cannot be read; flags are taken over from this one")
+    if take_over_flags(writing, session.actor.person, kept.catalogue.text):
+        say("its flags are on record now; `caselight flags` changes them")
 
 
 def move_alias(bundle_id: str, catalogue_name: str, tracking_uri: str | None = None) -> None:

@@ -133,6 +133,8 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("GET", "/v1/cases/{key}/incidents"): _LOOK,
     ("GET", "/v1/cases/{key}/movement"): _LOOK,
     ("GET", "/v1/cases/{key}/open-questions"): _LOOK,
+    ("GET", "/v1/cases/{key}/narratives/{narrative_key}"): _LOOK,
+    ("GET", "/cases/{key}/narratives/{narrative_key}"): _LOOK,
     ("GET", "/v1/cases/{key}/looks"): _SEE_LOOKS,
     ("GET", "/cases/{key}"): _LOOK,
     ("POST", "/v1/cases/{key}/decisions"): _DECIDE,

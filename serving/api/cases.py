@@ -1,6 +1,6 @@
 """``GET /v1/cases/{key}`` and ``GET /v1/caseload``: one case whole, and the managed ones."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -8,15 +8,18 @@ from serving.api.parameters import Key, KeyCursor, Limit
 from serving.decisions.case_versions import write_tag
 from serving.decisions.case_view import describe_case
 from serving.decisions.caseload import CaseloadFilter, read_caseload
+from serving.decisions.corrections import make_no_narrative
 from serving.decisions.drafts import NO_NUL
-from serving.decisions.outputs import CaseloadOut, CaseOut
+from serving.decisions.outputs import CaseloadOut, CaseOut, NarrativeOut
 from serving.persons import SignedIn
 from serving.service import ServiceDep
 from serving.standing.standings import make_rules
+from serving.store.narratives import read_narrative
 from serving.web.error_answers import describe_errors
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["cases"])
+MOST_START: Final = 10_000_000
 _Name = Annotated[str | None, Query(max_length=200, pattern=NO_NUL)]
 
 
@@ -27,6 +30,26 @@ def read_case(key: Key, service: ServiceDep, response: Response, person: SignedI
         told = describe_case(connection, service, key, person=person)
     response.headers["etag"] = write_tag(told.version)
     return told
+
+
+@router.get(
+    "/cases/{key}/narratives/{narrative_key}", responses=describe_errors(401, 404, 422, 503)
+)
+def read_case_narrative(
+    key: Key,
+    narrative_key: Key,
+    service: ServiceDep,
+    person: SignedIn,
+    start: Annotated[int, Query(alias="from", ge=0, le=MOST_START)] = 0,
+) -> NarrativeOut:
+    """Return part of a record's narrative, of which a case tells the beginning."""
+    with service.need_store().reading() as connection:
+        found = read_narrative(connection, key, narrative_key, person.agency, start)
+    if found is None:
+        raise make_no_narrative()
+    return NarrativeOut(
+        text=found.text, start=found.start, size=found.size, next_start=found.next_start
+    )
 
 
 @router.get("/caseload", responses=describe_errors(401, 422, 503))

@@ -11,6 +11,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection, Row
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 
 from features.contract.kept_apart import is_kept_apart, names_kept_apart
@@ -41,7 +42,7 @@ from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
 from serving.store.database import Store, Unit
 from serving.store.paging import cut_page
-from serving.web.error_answers import describe_errors
+from serving.web.error_answers import describe_errors, note_away
 
 router = APIRouter(prefix="/v1/imports", tags=["imports"])
 _PEOPLE: Final = "people"
@@ -127,12 +128,14 @@ async def add_rows(
             for line in splitter.feed(some):
                 if taker.add(line):
                     await to_thread.run_sync(taker.take)
+        for line in splitter.end():
+            taker.add(line)
+        return await to_thread.run_sync(taker.finish, last)
     except ClientDisconnect:
         # What was committed stays; the rest comes with the next request.
         return await to_thread.run_sync(taker.describe)
-    for line in splitter.end():
-        taker.add(line)
-    return await to_thread.run_sync(taker.finish, last)
+    except SQLAlchemyError as error:
+        raise taker.say_kept(note_away(error)) from None
 
 
 @router.get("/{import_key}/rejects", responses=describe_errors(400, 401, 404, 422, 503))
@@ -214,6 +217,15 @@ class _Taker:
         self._lines, self._size = [], 0
         if len(self._changed) <= _MOST_SCORED:
             self._changed |= taken.changed_keys
+
+    def say_kept(self, error: ServiceError) -> ServiceError:
+        """Return an error that says how many rows were kept before it."""
+        told = error.body
+        return ServiceError(
+            error.code,
+            f"{told.message}; the first {self._done:,} rows of the import are kept",
+            f"{told.remedy}; ask how far the import is, and send the rows after that",
+        )
 
     def describe(self) -> ImportOut:
         """Tell how far the import is."""

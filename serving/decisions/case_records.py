@@ -4,7 +4,8 @@ Health records, and those that an agency keeps to itself, are kept apart: their 
 them, and nobody else learns that they are there. What is shared of them is that agency's view.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import pandas as pd
@@ -16,6 +17,7 @@ from features.intake.contract_folder import ContractFolder
 from features.intake.integrity import SUPERSEDED_AT
 from models.ranking.advice import Advice
 from serving.schemas import RecordOut
+from serving.store.narratives import CASE_CHARACTERS, NARRATIVE_CHARACTERS, name_narrative
 from serving.store.row_text import Clockface
 
 _EVENT_TEXTS: Final = (
@@ -94,7 +96,8 @@ class RecordTeller:
         links = links[~links["linked_case_id"].isin(list(hidden))]
         told += [self._describe_link(row) for row in _list_rows(links)]
         told.sort(key=lambda pair: pair[0], reverse=True)
-        return tuple(record for _, record in told), int((apart & shown).sum())
+        records = bound_narratives([record for _, record in told], case_key)
+        return records, int((apart & shown).sum())
 
     def _describe_event(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
         until = row["occurred_until"]
@@ -156,6 +159,29 @@ class RecordTeller:
 
     def _is_in_force(self, row: dict[str, Any]) -> bool:
         return bool(row[SUPERSEDED_AT] > self._now_us)
+
+
+def bound_narratives(records: Sequence[RecordOut], case_key: str) -> tuple[RecordOut, ...]:
+    """Return records with what may be told of their narratives; the rest is at its own address.
+
+    Parameters
+    ----------
+    records
+        The latest first: where a case holds more than is told, the later ones are told.
+    case_key
+        The case, which their addresses name.
+    """
+    left = CASE_CHARACTERS
+    told: list[RecordOut] = []
+    for record in records:
+        text, most = record.narrative or "", min(NARRATIVE_CHARACTERS, left)
+        left -= min(len(text), most)
+        if len(text) <= most:
+            told.append(record)
+            continue
+        rest = f"/v1/cases/{case_key}/narratives/{name_narrative(record.record_id)}"
+        told.append(replace(record, narrative=text[:most], narrative_rest=rest))
+    return tuple(told)
 
 
 def _of_case(table: pd.DataFrame, case_key: str) -> pd.DataFrame:

@@ -89,6 +89,15 @@ def find_record(connection: Connection, case_key: str, record_id: str) -> Doubte
     raise _make_absent()
 
 
+def make_no_narrative() -> ServiceError:
+    """Return the error of a narrative that the case shows nobody of this agency."""
+    return ServiceError(
+        "no_such_record",
+        "the case shows no such narrative",
+        "follow the address that the case gives with its record",
+    )
+
+
 def _make_absent() -> ServiceError:
     return ServiceError(
         "no_such_record",

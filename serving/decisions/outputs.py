@@ -224,6 +224,16 @@ class SpanOut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NarrativeOut:
+    """Part of a record's narrative."""
+
+    text: str
+    start: Annotated[int, Field(description="Where the part begins, in characters from 0.")]
+    size: Annotated[int, Field(description="How long the whole narrative is, in characters.")]
+    next_start: Annotated[int | None, Field(description="``from`` of the next part.")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CaseOut:
     """One case, open or closed: where it stands, what is known, and what people decided."""
 

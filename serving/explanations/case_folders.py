@@ -23,6 +23,7 @@ from serving.store import schema
 from serving.store.database import Unit
 from serving.store.histories import read_case_folder, read_head
 from serving.store.lookups import is_among
+from serving.store.narratives import NARRATIVE_CHARACTERS
 
 _MEASURED: Final = ("cases", "events", "facts", "links")
 _SEALS: Final = "seals"
@@ -64,6 +65,7 @@ class CaseFolders:
             self.unit,
             extract_at_us=extract_at_us,
             known_seq=until,
+            most_narrative=NARRATIVE_CHARACTERS + 1,
         )
         self._held.append((until, found))
         return found

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from serving.access.route_rules import RouteRule
 from serving.health.readiness import Readiness
 from serving.identity.addresses import is_loopback
+from serving.identity.sign_in_parts import Entrance
 from serving.persons import need_person
 from serving.schemas import HealthOut, ReadyOut
 from serving.web.gate import check_rule
@@ -52,12 +53,19 @@ def add_probes(app: FastAPI, registry: CollectorRegistry, readiness: Readiness) 
 def check_reader(request: Request) -> None:
     """Check that a request for the metrics comes from this machine, or that its token may.
 
+    Where people sign in through a provider only a token opens them: another server may stand in
+    front on this machine, and then every request comes from this machine, under whatever name the
+    caller chose.
+
     Raises
     ------
     ServiceError
         If nobody is signed in (401), or a person or another token asks (403).
     """
     client = request.client
-    if client is not None and is_loopback(client.host) and is_local(request.headers):
+    entrance: Entrance = request.state.entrance
+    stands_alone = entrance.organisation is None
+    is_here = client is not None and is_loopback(client.host) and is_local(request.headers)
+    if stands_alone and is_here:
         return
     check_rule(need_person(request), _METRICS)

@@ -38,7 +38,7 @@ class WorkSeen:
     Parameters
     ----------
     is_alive
-        Whether it goes on.
+        Whether it goes on and gets done what is due.
     last_round_s
         When its last round ended, seconds since 1970; ``None`` before the first.
     """
@@ -79,7 +79,7 @@ class StoreFigures(Collector):
             yield from found
         work = self._work()
         if work is not None:
-            yield _gauge("worker_alive", "Whether the store's own work goes on.", work.is_alive)
+            yield _gauge("worker_alive", "Whether what is due gets done.", work.is_alive)
             if work.last_round_s is not None:
                 yield _gauge(
                     "worker_last_round_timestamp_seconds",

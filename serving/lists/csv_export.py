@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
@@ -30,7 +31,8 @@ _STARTS_FORMULA: Final = (
     *("\uff1d", "\uff0b", "\uff0d", "\uff20"),  # the same as full-width signs
 )
 """Cells that begin so are run by spreadsheet programs (OWASP, CSV injection)."""
-_BLANK: Final = " \u00a0"
+_UNSEEN: Final = ("Cc", "Cf", "Zl", "Zp", "Zs")
+"""Unicode's categories of characters that are not seen: spaces, controls and marks."""
 
 
 def write_csv(rows: Sequence[ListedOut], lines: Sequence[str]) -> str:
@@ -72,4 +74,14 @@ def disarm(value: str | float | bool | None) -> str:
     if value is None or isinstance(value, bool):
         return {None: "", True: "yes", False: "no"}[value]
     text = str(value)
-    return f"'{text}" if text.lstrip(_BLANK).startswith(_STARTS_FORMULA) else text
+    return f"'{text}" if _leave_unseen(text).startswith(_STARTS_FORMULA) else text
+
+
+def _leave_unseen(text: str) -> str:
+    """Return a text from its first character that is seen: spreadsheets pass over the others, such
+    as a mark of the order of bytes.
+    """
+    seen = (n for n, one in enumerate(text) if unicodedata.category(one) not in _UNSEEN)
+    first = next(seen, len(text))
+    # A tab or a line's end is run by some as it stands.
+    return text if text[:1] in ("\t", "\r", "\n") else text[first:]

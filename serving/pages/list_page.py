@@ -46,7 +46,12 @@ def show_list(
     with service.need_store().reading() as connection:
         sitting = current_sitting(connection)
         if sitting is None:
-            return render(request, "no_sitting.html", may_open=person.role in OPENERS)
+            return render(
+                request,
+                "no_sitting.html",
+                may_open=person.role in OPENERS,
+                model_warning=service.champion.difference,
+            )
         sight = sight_of(request, connection)
         rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
         outside = read_overflow(connection, sitting, unit, MOST_OVERFLOW, sight)
@@ -80,6 +85,7 @@ def show_list(
         briefly=format_row,
         say=say,
         may_open=person.role in OPENERS,
+        model_warning=service.champion.difference,
     )
 
 

@@ -16,6 +16,7 @@ from features.history.columns import History
 from models.bundle.contributions import explain
 from models.bundle.folder import Bundle
 from models.ranking.order import RankedCases, order_cases
+from serving.flags.flag_catalogue import read_flag_catalogue
 from serving.flags.flags import raise_flags
 from serving.scoring.bundle_uses import note_first_use
 from serving.standing.case_facts import find_merged
@@ -305,13 +306,14 @@ def _raise(
     merged = find_merged(writing.connection, closed, writing.now_us) if closed else frozenset()
     keys = set(wanted) - merged
     if keys:
+        flags = read_flag_catalogue(writing.connection, bundle)
         raise_flags(
             writing,
-            bundle.catalogue,
+            flags.catalogue,
             found.history,
             keys,
             found.as_of_us,
             minutes,
             score_keys,
-            bundle.flags_plan,
+            flags.plan,
         )

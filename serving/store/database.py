@@ -22,6 +22,7 @@ from serving.store.demonstration import is_demonstration
 from serving.store.engines import (
     WRITES,
     check_encoding,
+    check_file,
     find_file,
     holds_store,
     is_away,
@@ -230,12 +231,25 @@ class Store:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Writing]:
+    def writing(self, *, needs_looks: bool = True) -> Iterator[Writing]:
         """Open a transaction that may write; it is committed where the block ends without error.
 
         What it stored is told in the log of changes, in the same transaction: both are there
         afterwards, or neither.
+
+        Parameters
+        ----------
+        needs_looks
+            Whether SQLite's file of the access log must be there: without it nobody could be shown
+            what was written, so nothing is.
+
+        Raises
+        ------
+        SQLAlchemyError
+            If a file that is needed is gone (:func:`serving.store.engines.is_away`).
         """
+        if needs_looks:
+            check_file(self.looks)
         options: dict[str, Any] = {WRITES: True}
         with (
             self.engine.connect().execution_options(**options) as connection,

@@ -1,7 +1,8 @@
 """Engines: how SQLite and PostgreSQL are opened, and where SQLite's access log lies."""
 
+import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,11 @@ _AWAY: Final = (
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_FULL,
 )
+_MODE: Final = 0o600
+"""Nobody but the service's own user reads a store; SQLite gives its journals the same."""
+_IDENTITY: Final = "caselight_file"
+_DISK_FULL: Final = "53100"
+"""PostgreSQL's code."""
 _BUSY_S: Final = 30
 """How long a SQLite writer waits for another before it gives up."""
 
@@ -96,6 +102,15 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
 
 
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that the database has no room left."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    return getattr(error.orig, "sqlstate", None) == _DISK_FULL
+
+
 def holds_store(engine: Engine) -> bool:
     """Return whether there is a store at an engine's address, whatever state it is in.
 
@@ -158,28 +173,50 @@ def make_looks_engine(engine: Engine, *, may_make: bool = False) -> Engine:
     database = find_file(engine)
     if database is None:
         return engine
-    return _make_sqlite(name_looks_file(database), mode="rwc" if may_make else "rw")
+    file = name_looks_file(database)
+    if may_make:
+        _touch(file)
+    return _make_sqlite(file)
 
 
-def _make_sqlite(file: Path, *, mode: str = "rw") -> Engine:
+def check_file(engine: Engine) -> None:
+    """Check that SQLite's file is there; nothing of a database on a server.
+
+    Raises
+    ------
+    OperationalError
+        If it is not: the store is away (:func:`is_away`).
+    """
+    file = find_file(engine)
+    if file is not None and not file.exists():
+        raise _say_gone()
+
+
+def _say_gone() -> OperationalError:
+    gone = sqlite3.OperationalError("the file of the store is not the one that was opened")
+    gone.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    return OperationalError("", {}, gone)
+
+
+def _make_sqlite(file: Path) -> Engine:
     # One connection per thread that asks: a writer never holds up a reader (WAL).
     engine = create_engine(
         URL.create("sqlite", database=str(file)),
-        creator=lambda: _connect_sqlite(file, mode),
+        creator=lambda: _connect_sqlite(file),
         pool_size=20,
         hide_parameters=True,  # what is bound is case data, and errors would repeat it
     )
-    _prepare_sqlite(engine)
+    _prepare_sqlite(engine, file)
     return engine
 
 
-def _connect_sqlite(file: Path, mode: str) -> sqlite3.Connection:
-    """Open SQLite's file, which is made where the mode says so and nowhere else.
+def _connect_sqlite(file: Path) -> sqlite3.Connection:
+    """Open SQLite's file, which is never made here.
 
     A store whose file was moved away while the service runs is away; an empty one in its place
     would be without its records.
     """
-    address = f"{file.absolute().as_uri()}?mode={mode}"
+    address = f"{file.absolute().as_uri()}?mode=rw"
     return sqlite3.connect(address, uri=True, timeout=_BUSY_S, check_same_thread=False)
 
 
@@ -194,7 +231,7 @@ def make_file(engine: Engine) -> None:
     file = find_file(engine)
     try:
         if file is not None:
-            file.touch()
+            _touch(file)
     except OSError:
         raise ConfigError(
             "no store can be made at that address; name a file in a folder that is there and may "
@@ -202,11 +239,44 @@ def make_file(engine: Engine) -> None:
         ) from None
 
 
-def _prepare_sqlite(engine: Engine) -> None:
-    """Make SQLite durable, strict about references, and its transactions ours to begin."""
+def _touch(file: Path) -> None:
+    """Make a file where it is absent, for the service's own user alone."""
+    os.close(os.open(file, os.O_WRONLY | os.O_CREAT, _MODE))
+
+
+def close_to_others(engine: Engine) -> None:
+    """Take SQLite's file from everybody but its owner, as one made now is; nothing on a server."""
+    file = find_file(engine)
+    if file is not None:
+        with suppress(OSError):  # of another user's file: it is used, and its owner decides
+            for one in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))):
+                if one.exists():
+                    one.chmod(_MODE)
+
+
+def _identify(file: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _prepare_sqlite(engine: Engine, file: Path) -> None:
+    """Make SQLite durable, strict about references, and its transactions ours to begin.
+
+    A file that was removed lives on for who has it open: what they write is gone with them. So at
+    the beginning and at the end of every transaction the file must be the one that was opened.
+    """
+
+    def check(connection: Connection) -> None:
+        if connection.info.get(_IDENTITY) != _identify(file):
+            connection.invalidate()  # the next one opens what is there then
+            raise _say_gone()
 
     @event.listens_for(engine, "connect")
-    def connect(connection: Any, _record: Any) -> None:
+    def connect(connection: Any, record: Any) -> None:
+        record.info[_IDENTITY] = _identify(file)
         # The driver would begin transactions by itself, and only before a write.
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -224,4 +294,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(WRITES, False)
         # A transaction that began as a reader cannot go on to write if another wrote meanwhile.
+        check(connection)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine, "commit", check)

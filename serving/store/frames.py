@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, insert, select
 from sqlalchemy.types import JSON
 
 from features.contract.tables import TABLES, Column, Form
@@ -32,11 +32,23 @@ def column_of(name: str, column: str) -> ColumnElement[Any]:
     return RECORDS[name].c[_KEYS.get(column, column)]
 
 
-def select_rows(name: str, *, without: Collection[str] = ()) -> Select[Any]:
-    """Return the query for a contract table's columns in contract order, some left out."""
+def select_rows(
+    name: str, *, without: Collection[str] = (), cut: Mapping[str, int] | None = None
+) -> Select[Any]:
+    """Return the query for a contract table's columns in contract order, some left out.
+
+    ``cut`` names texts of which only so many characters are read, so that the database itself hands
+    over no more.
+    """
+    most = cut or {}
+
+    def choose(column: str) -> ColumnElement[Any]:
+        whole = column_of(name, column)
+        return func.substr(whole, 1, most[column]) if column in most else whole
+
     return select(
         *(
-            column_of(name, column).label(column)
+            choose(column).label(column)
             for column in TABLES[name].column_names
             if column not in without
         )

@@ -4,7 +4,7 @@ What a case's history holds depends on its own records and those of linked cases
 which other cases are read with it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -46,6 +46,7 @@ def read_case_folder(
     *,
     extract_at_us: int,
     known_seq: int | None = None,
+    most_narrative: int | None = None,
 ) -> ContractFolder:
     """Read the records of some cases as a sound folder.
 
@@ -64,6 +65,8 @@ def read_case_folder(
         Moment at which the folder says it was drawn, microseconds UTC.
     known_seq
         Last row that is read, in the order of rows; the last one stored where absent.
+    most_narrative
+        So many characters are read of a narrative; all of them where absent.
 
     Returns
     -------
@@ -71,7 +74,8 @@ def read_case_folder(
         With case keys for identifiers, and what supersedes each record as in a folder that was
         read.
     """
-    return _read(connection, case_keys, unit, (extract_at_us, known_seq), without=())
+    cut = {} if most_narrative is None else {"narrative": most_narrative}
+    return _read(connection, case_keys, unit, (extract_at_us, known_seq), without=(), cut=cut)
 
 
 def read_history(
@@ -97,6 +101,7 @@ def _read(
     until: tuple[int, int | None],
     *,
     without: Collection[str],
+    cut: Mapping[str, int] | None = None,
 ) -> ContractFolder:
     extract_at_us, known_seq = until
     asked = sorted(set(case_keys))
@@ -104,7 +109,7 @@ def _read(
     companions = sorted({*links["case_id"], *links["linked_case_id"]} - set(asked))
     sound, rejects = {}, [unsound]
     for name, keys in (("events", asked + companions), ("facts", asked)):
-        rows = _read_rows(connection, name, keys, known_seq, without)
+        rows = _read_rows(connection, name, keys, known_seq, without, cut)
         sound[name], unsound = _settle(TABLES[name], rows)
         rejects.append(unsound)
     return ContractFolder(
@@ -176,12 +181,13 @@ def _read_rows(
     keys: list[str],
     known_seq: int | None,
     without: Collection[str] = (),
+    cut: Mapping[str, int] | None = None,
 ) -> pa.Table:
     left_out = [column for column in without if name == "events"]
     column = schema.RECORDS[name].c.case_key
     rows: list[Row[Any]] = []
     for part in _part(keys):
-        query = select_rows(name, without=left_out).where(
+        query = select_rows(name, without=left_out, cut=cut if name == "events" else None).where(
             is_among(connection, column, part), _is_known(name, known_seq)
         )
         rows += connection.execute(query).all()

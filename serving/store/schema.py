@@ -591,6 +591,22 @@ promotions = Table(
 
 ``figures_digest`` is that of the figures that were judged, which a bundle's id leaves out."""
 
+flag_catalogues = Table(
+    "flag_catalogues",
+    metadata,
+    Column("step_key", _Key, primary_key=True),
+    Column("step", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("proposal_key", _Key, index=True),
+    Column("why", Text, nullable=False),
+    *_person(),
+    _moment("done_at_us"),
+    _stored(),
+)
+"""The catalogue by which flags are raised, apart from that of the model: proposed, approved,
+withdrawn, or taken over from the first bundle. ``text`` is the catalogue's YAML."""
+
 # --- the audit chain --------------------------------------------------------------------------
 
 audit_lines = Table(
@@ -732,6 +748,7 @@ APPEND_ONLY: Final = (
     "confirmations",
     "confirmation_settlements",
     "promotions",
+    "flag_catalogues",
     "audit_lines",
 )
 WORKED_OUT: Final = ("standings",)

@@ -20,7 +20,7 @@ from serving.store.audit_lines import BOOKS, CHANGES, LOOKS
 from serving.store.current_act import SERVICE, Act, acting
 from serving.store.database import Store, Writing
 from serving.store.demonstration import make_mark
-from serving.store.engines import WRITES, make_looks_engine
+from serving.store.engines import WRITES, close_to_others, make_looks_engine
 from serving.store.older_stores import mark_older
 from serving.store.respelling import respell
 from serving.store.schema import APPEND_ONLY, audit_heads, audit_lines, metadata, unit
@@ -62,7 +62,8 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
     except Exception:
         raise ConfigError("the time zone is not known; write an IANA name") from None
     try:
-        with store.writing() as writing:
+        close_to_others(store.engine)
+        with store.writing(needs_looks=False) as writing:
             connection = writing.connection
             if not store.is_sqlite:  # SQLite's writing transaction is exclusive already
                 # The number means nothing but must be the same in every process and version.
@@ -118,6 +119,7 @@ def _begin_books(store: Store, writing: Writing) -> None:
 def _make_looks(store: Store) -> bool:
     """Make SQLite's file of the access log where it is absent; return whether it was made now."""
     engine = make_looks_engine(store.engine, may_make=True)
+    close_to_others(engine)
     try:
         with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
             if not has_books(connection):

@@ -24,9 +24,10 @@ from serving.errors import (
     ServiceError,
     invalid,
     store_away,
+    store_full,
 )
 from serving.schemas import field_names
-from serving.store.engines import is_away
+from serving.store.engines import is_away, is_full
 
 _log = structlog.get_logger("caselight.service")
 _BY_KIND: Final = (
@@ -88,7 +89,7 @@ _REMEDIES: Final = {
 def answer(body: ErrorBody, status: int | None = None) -> JSONResponse:
     """Return an error response, with the status of its code where no other is given."""
     response = JSONResponse({"error": asdict(body)}, status_code=status or STATUSES[body.code])
-    if body.code == "store_away":
+    if body.code in ("store_away", "store_full"):
         response.headers["retry-after"] = str(RETRY_SECONDS)
     return response
 
@@ -169,8 +170,9 @@ def note_away(error: Exception) -> ServiceError:
     if not is_away(error):
         raise error
     kind = getattr(error, "orig", None) or error
-    _log.error("store away", kind=type(kind).__name__)
-    return store_away()
+    full = is_full(error)
+    _log.error("store full" if full else "store away", kind=type(kind).__name__)
+    return store_full() if full else store_away()
 
 
 def _note_fault(error: Exception) -> ErrorBody:
@@ -181,7 +183,7 @@ def _note_fault(error: Exception) -> ErrorBody:
     _log.error("fault", reference=reference, kind=type(error).__name__, frames=places)
     return ErrorBody(
         code="fault",
-        message="internal error; nothing of the request was saved",
+        message="internal error; what the request had not stored by then was not kept",
         remedy=f"tell the operator this reference: {reference}",
     )
 

@@ -27,7 +27,9 @@ ANONYMOUS_PER_MINUTE: Final = 120
 SIGN_INS_PER_MINUTE: Final = 60
 """Of one address, behind which a whole building may sit. No password is taken here that could be
 guessed; the limit keeps somebody from having the provider asked again and again."""
-_EXEMPT: Final = ("/healthz", "/readyz", "/metrics")
+MOST_AT_ONCE: Final = 256
+_LIVENESS: Final = "/healthz"
+_EXEMPT: Final = (_LIVENESS, "/readyz", "/metrics")
 _STATIC: Final = "/static/"
 _SIGN_INS: Final = frozenset(
     {
@@ -39,6 +41,11 @@ _SIGN_INS: Final = frozenset(
 )
 _UNAUTHORIZED: Final = STATUSES["not_signed_in"]
 _NETWORK_BITS: Final = 64
+_BUSY: Final = ErrorBody(
+    code="busy",
+    message="more requests came at once than are answered at once",
+    remedy="send it again in a moment",
+)
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,39 @@ def name_address(scope: Scope) -> str:
             return str(mapped)
         return str(ipaddress.ip_network((address, _NETWORK_BITS), strict=False).network_address)
     return str(address)
+
+
+class BusyGuard:
+    """So many requests are answered at once; liveness is told however many there are.
+
+    Parameters
+    ----------
+    app
+        What answers.
+    most_at_once
+        How many requests are answered at once; each holds memory, and waits for a thread.
+    """
+
+    def __init__(self, app: ASGIApp, *, most_at_once: int = MOST_AT_ONCE) -> None:
+        self._app = app
+        self._most_at_once = most_at_once
+        self._n_now = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer that too many are being answered."""
+        if scope["type"] != "http" or scope["path"] == _LIVENESS:
+            await self._app(scope, receive, send)
+            return
+        if self._n_now >= self._most_at_once:
+            response = answer(_BUSY)
+            response.headers.update({"retry-after": "1", "connection": "close"})
+            await response(scope, receive, send)
+            return
+        self._n_now += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._n_now -= 1
 
 
 class SignInLimit:

@@ -1,7 +1,7 @@
-"""How the server listens: how many connections at once, how large a head, and what it logs.
+"""How the server listens, whom it believes, and what it logs.
 
-How long a head may take and how long an answer may lie unread is for the server in front (see
-docs/operating-behind-nginx.md): this one waits for both without end.
+How long an answer may lie unread is for the server in front (see docs/operating-behind-nginx.md):
+this one waits for that without end. How long a head may take: :mod:`serving.web.connections`.
 """
 
 import logging
@@ -12,12 +12,10 @@ from typing import Any, Final, Literal, TypedDict
 import structlog
 
 from serving.settings import Settings
+from serving.web.connections import Connection
 
 KEEP_ALIVE_SECONDS: Final = 5
 GRACE_SECONDS: Final = 30
-MOST_CONNECTIONS: Final = 256
-MOST_INCOMPLETE_BYTES: Final = 65_536
-"""Of a head that has not come whole; see :mod:`serving.web.head_guard` for one that has."""
 
 
 class ServerOptions(TypedDict):
@@ -25,17 +23,15 @@ class ServerOptions(TypedDict):
 
     host: str
     port: int
-    http: Literal["h11"]
+    http: type[Connection]
     ws: Literal["none"]
     proxy_headers: bool
     forwarded_allow_ips: str
     server_header: bool
     access_log: bool
     log_config: None
-    limit_concurrency: int
     timeout_keep_alive: int
     timeout_graceful_shutdown: int
-    h11_max_incomplete_event_size: int
 
 
 def name_options(settings: Settings) -> ServerOptions:
@@ -47,17 +43,15 @@ def name_options(settings: Settings) -> ServerOptions:
     return {
         "host": settings.host,
         "port": settings.port,
-        "http": "h11",
+        "http": Connection,
         "ws": "none",
-        "proxy_headers": bool(settings.oidc_issuer),
+        "proxy_headers": bool(settings.oidc_issuer and settings.trusted_proxies),
         "forwarded_allow_ips": settings.trusted_proxies,
         "server_header": False,
         "access_log": False,
         "log_config": None,
-        "limit_concurrency": MOST_CONNECTIONS,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "timeout_graceful_shutdown": GRACE_SECONDS,
-        "h11_max_incomplete_event_size": MOST_INCOMPLETE_BYTES,
     }
 
 

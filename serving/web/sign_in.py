@@ -200,19 +200,21 @@ class SignIn:
         return self._entrance.sessions.open(value)
 
     def _renew(self, session: Session | None, send: Send) -> Send:
-        """Have the answer carry the session anew, unless it begins or ends one itself."""
-        entrance = self._entrance
-        renewed = None if session is None else entrance.sessions.renew(session)
-        if renewed is None:
+        """Have the answer carry the session anew, unless it begins or ends one itself.
+
+        As used when the answer goes out, not when the request came: rows of an import may stream in
+        for longer than a session lasts without a request, and it was in use all the while.
+        """
+        if session is None:
             return send
-        cookie = entrance.session_cookie
-        line = cookie.write(renewed, entrance.sessions.seconds_left())
+        sessions, cookie = self._entrance.sessions, self._entrance.session_cookie
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if not _sets(headers.getlist("set-cookie"), cookie.name):
-                    headers.append("set-cookie", line)
+                renewed = sessions.renew(session)
+                if renewed is not None and not _sets(headers.getlist("set-cookie"), cookie.name):
+                    headers.append("set-cookie", cookie.write(renewed, sessions.seconds_left()))
             await send(message)
 
         return noted

@@ -7,13 +7,15 @@ sent. What a round does not finish the next one does: what is due follows from t
 
 import datetime as dt
 import threading
+import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.contract.moments import find_zone, to_datetime
 from features.errors import CaselightError
@@ -26,14 +28,19 @@ from serving.service import Service
 from serving.standing.standings import make_rules
 from serving.standing.states import either
 from serving.store.database import Store, Unit, make_key
-from serving.store.schema import standings
-from serving.worker.leases import give_back, take_lease
+from serving.store.schema import scores, standings
+from serving.worker.leases import LeaseWatch, give_back, giving_signs, take_lease
 
 LEASE: Final = "work"
-LEASE_S: Final = 300.0
-"""Longer than one chunk of cases takes; it is prolonged before each."""
 WAIT_S: Final = 5.0
 """Between two rounds where nothing was left over."""
+STALLED_S: Final = 120.0
+"""How long nothing may be got done while something is due; a chunk of cases takes a few seconds."""
+HUNG_S: Final = 600.0
+"""How long a chunk may take before its process is taken to hang, and another may go on."""
+FEW_BEHIND: Final = 5
+"""So many cases may be behind without a standstill being told: a case that cannot be scored is told
+by the log and by ``scores_behind``, and must not have the whole service taken out of use."""
 _MOST_ANEW: Final = 5 * CASES_A_TIME
 """Cases that one round scores anew for the night or a promotion: what changed comes before them."""
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
@@ -58,6 +65,8 @@ class Worked:
         The bundle in use.
     more
         Whether something that was due is left over.
+    held_by_another
+        Whether something was due that another process has the lease of.
     """
 
     reviews: int = 0
@@ -67,6 +76,7 @@ class Worked:
     delivered: int = 0
     bundle_id: str | None = None
     more: bool = False
+    held_by_another: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,7 @@ def work_once(
     *,
     holder: str | None = None,
     noted: str | None = None,
+    watch: LeaseWatch | None = None,
     go_on: Callable[[], bool] = _always,
 ) -> Worked:
     """Do what is due, unless another process is at it.
@@ -103,6 +114,8 @@ def work_once(
         Name under which the lease is held; a new one where absent.
     noted
         The bundle that this process used before; another one in use now is recorded as a switch.
+    watch
+        What this process has seen of the leases of others; nothing where absent.
     go_on
         Asked between chunks; the round ends early where it says no.
     """
@@ -116,7 +129,8 @@ def work_once(
     try:
         due = _find_due(service, bundle)
         if due:
-            worked = _work_off(service, bundle, due, holder or make_key(), go_on)
+            asker = _Asker(holder or make_key(), watch or LeaseWatch(), go_on)
+            worked = _work_off(service, bundle, due, asker)
     finally:  # a fault in scoring holds up no message
         sent = deliver_due(store, service.settings, store.clock()).sent
     _export_heads(service)
@@ -192,26 +206,53 @@ def _find_older(connection: Connection, before_us: int) -> list[tuple[str, int]]
     return [(row.case_key, row.scored_as_of_us) for row in connection.execute(query)]
 
 
-def _work_off(
-    service: Service, bundle: Bundle | None, due: _Due, holder: str, go_on: Callable[[], bool]
-) -> Worked:
+@dataclass
+class _Movement:
+    """When something was last got done, on a clock that nobody sets."""
+
+    at_s: float = field(default_factory=time.monotonic)
+
+    def note(self) -> None:
+        self.at_s = time.monotonic()
+
+    def is_within(self, seconds: float) -> bool:
+        return time.monotonic() - self.at_s <= seconds
+
+
+@dataclass(frozen=True)
+class _Asker:
+    """Who would work, what they know of others' leases, and whether they go on."""
+
+    holder: str
+    watch: LeaseWatch
+    go_on: Callable[[], bool]
+    movement: _Movement = field(default_factory=_Movement)
+
+    def take(self, store: Store) -> bool:
+        self.movement.note()
+        return take_lease(store, LEASE, self.holder, self.watch)
+
+
+def _work_off(service: Service, bundle: Bundle | None, due: _Due, asker: _Asker) -> Worked:
     store = service.need_store()
-    if not take_lease(store, LEASE, holder, LEASE_S):
-        return Worked()
+    if not asker.take(store):
+        return Worked(held_by_another=True)
     try:
-        # Asked again under the lease: another process may have done it meanwhile.
-        return _work(service, bundle, _find_due(service, bundle), holder, go_on)
+        moving = asker.movement
+        with giving_signs(
+            store, LEASE, asker.holder, asker.watch, is_moving=lambda: moving.is_within(HUNG_S)
+        ):
+            # Asked again under the lease: another process may have done it meanwhile.
+            return _work(service, bundle, _find_due(service, bundle), asker)
     finally:
-        give_back(store, LEASE, holder)
+        give_back(store, LEASE, asker.holder)
 
 
-def _work(
-    service: Service, bundle: Bundle | None, due: _Due, holder: str, go_on: Callable[[], bool]
-) -> Worked:
+def _work(service: Service, bundle: Bundle | None, due: _Due, asker: _Asker) -> Worked:
     store, rules = service.need_store(), make_rules(service.settings)
 
     def still() -> bool:
-        return go_on() and take_lease(store, LEASE, holder, LEASE_S)
+        return asker.go_on() and asker.take(store)
 
     if due.reviews:
         with store.writing() as writing:
@@ -264,6 +305,14 @@ class Worker(threading.Thread):
         self._stopped = threading.Event()
         self._holder = make_key()
         self._noted: str | None = None
+        self._watch = LeaseWatch()
+        self._movement = _Movement()
+        self._last_score: int | None = None
+
+    @property
+    def is_working(self) -> bool:
+        """Whether what is due gets done: by this process, or by another whose scores are seen."""
+        return self.is_alive() and self._movement.is_within(STALLED_S)
 
     def run(self) -> None:
         """Work until stopped."""
@@ -290,13 +339,40 @@ class Worker(threading.Thread):
                 self._service,
                 holder=self._holder,
                 noted=self._noted,
-                go_on=lambda: not self._stopped.is_set(),
+                watch=self._watch,
+                go_on=self._go_on,
             )
         except Exception as error:
             note_error(error)
+            if not isinstance(error, SQLAlchemyError) and self._count_behind() <= FEW_BEHIND:
+                self._movement.note()
             return False
+        if not worked.held_by_another or self._sees_scores():
+            self._movement.note()
         self._noted = worked.bundle_id
         return worked.more
+
+    def _go_on(self) -> bool:
+        self._movement.note()
+        return not self._stopped.is_set()
+
+    def _count_behind(self) -> int:
+        behind = select(func.count()).where(standings.c.record_seq > standings.c.known_seq)
+        return self._ask(behind.select_from(standings), FEW_BEHIND + 1)
+
+    def _sees_scores(self) -> bool:
+        """Return whether scores came since the last time."""
+        before = self._last_score
+        self._last_score = self._ask(select(func.max(scores.c.stored_seq)), 0)
+        return self._last_score != before
+
+    def _ask(self, query: Select[Any], without: int) -> int:
+        """Return a number of the store; another where it does not answer."""
+        try:
+            with self._service.need_store().reading() as connection:
+                return int(connection.execute(query).scalar() or 0)
+        except SQLAlchemyError:
+            return without
 
 
 def note_error(error: Exception) -> None:

@@ -75,6 +75,7 @@ def run_nginx(folder: Path, service_port: int) -> Iterator[Front]:
     for shipped, ours in {
         "server 127.0.0.1:8000;": f"server 127.0.0.1:{service_port};",
         "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+        "listen 443 ssl default_server;": f"listen 127.0.0.1:{port} ssl default_server;",
         "/etc/caselight/certificate": f"{folder}/certificate",
         "/var/log/nginx": str(folder),
         "client_header_timeout 10s;": f"client_header_timeout {HEAD_SECONDS}s;",

@@ -10,7 +10,12 @@ from starlette.datastructures import FormData
 
 from serving.api.parameters import Key
 from serving.decisions.agency_views import ViewIn, give_view
-from serving.decisions.corrections import CorrectionIn, ask_correction, find_record
+from serving.decisions.corrections import (
+    CorrectionIn,
+    ask_correction,
+    find_record,
+    make_no_narrative,
+)
 from serving.decisions.deciding import DecisionRequest, decide
 from serving.decisions.score_without_record import Doubted
 from serving.errors import ServiceError
@@ -18,9 +23,11 @@ from serving.flags.first_reads import record_first_read
 from serving.lists.blind_review import record_first_view
 from serving.pages.case.decision_form import read_decision_form
 from serving.pages.case.screen import STANCES, Happened, Narrowing, show_screen
+from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.service import ServiceDep
 from serving.standing.standings import make_rules
+from serving.store.narratives import PART_CHARACTERS, read_narrative
 
 router = APIRouter(include_in_schema=False)
 _Words = Annotated[str, Form(max_length=2_000)]
@@ -48,6 +55,31 @@ def show_case(
     """
     narrowing = Narrowing(part, behind or None)
     return show_screen(request, key, Happened(done), narrowing=narrowing, whole=bool(whole))
+
+
+@router.get("/cases/{key}/narratives/{narrative_key}", response_class=HTMLResponse)
+def show_narrative(
+    request: Request,
+    service: ServiceDep,
+    person: SignedIn,
+    key: Key,
+    narrative_key: Key,
+    part: Annotated[int, Query(ge=1, le=_MOST_PARTS)] = 1,
+) -> HTMLResponse:
+    """Show a part of a record's narrative."""
+    start = (part - 1) * PART_CHARACTERS
+    with service.need_store().reading() as connection:
+        found = read_narrative(connection, key, narrative_key, person.agency, start)
+    if found is None:
+        raise make_no_narrative()
+    return render(
+        request,
+        "case/narrative.html",
+        case_key=key,
+        text=found.text,
+        part=part,
+        n_parts=max(1, -(-found.size // PART_CHARACTERS)),
+    )
 
 
 @router.post("/cases/{key}/decide")

@@ -1,15 +1,20 @@
+import hashlib
 import json
+import re
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from features.errors import ArtefactError
 from models.bundle.folder import load_bundle
 from serving.scoring import model_in_use as module
-from serving.scoring.model_in_use import Champion
+from serving.scoring.model_in_use import Approved, Champion
+from serving.scoring.model_trial import ModelTrial
 from training.registry.promoted_bundles import promote
 
 
@@ -160,6 +165,126 @@ def test_a_named_bundle_wins_over_the_pointer(
     spoil(other)
     with pytest.raises(ArtefactError):
         Champion(models_dir, other)
+
+
+def write_model(folder: Path, change: Callable[[str], str]) -> str:
+    """Change a model's text and every checksum with it, as somebody does who may write there;
+    return the bundle's id.
+    """
+    path = next(folder.glob("*/model.txt"))
+    path.write_text(change(path.read_text()))
+    manifest = json.loads((folder / "bundle.json").read_text())
+    name = str(path.relative_to(folder))
+    manifest["files"][name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "bundle.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    return hashlib.sha256((folder / "bundle.json").read_bytes()).hexdigest()
+
+
+BROKEN: Final[dict[str, Callable[[str], str]]] = {
+    "empty": lambda text: "",
+    "words": lambda text: "no model at all\n",
+    "cut": lambda text: text[: len(text) // 2],
+    "sizes": lambda text: re.sub(r"tree_sizes=.*", "tree_sizes=1 2 3", text),
+    "leaves": lambda text: re.sub(r"num_leaves=\d+", "num_leaves=100000000", text),
+    "children": lambda text: re.sub(r"left_child=.*", "left_child=99999999", text),
+    "features": lambda text: re.sub(r"max_feature_idx=\d+", "max_feature_idx=-7", text),
+    "numbers": lambda text: re.sub(r"threshold=.*", "threshold=x y z", text),
+}
+"""Model files that checksums do not tell from good ones; most of them end a process at once."""
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_model_that_ends_lightgbm_ends_nobody_else(
+    models_dir: Path, other: Path, name: str
+) -> None:
+    """A bundle with right checksums and a model that cannot be parsed is refused, the last good
+    one stays in use, and the process lives; also where it is what the service starts with.
+    """
+    champion = Champion(models_dir, None)
+    before = champion.find()
+    bundle_id = write_model(other, BROKEN[name])
+    shutil.copytree(other, models_dir / bundle_id)
+    point(models_dir, bundle_id)
+    assert champion.find() is before
+    assert champion.fault is not None and "LightGBM" in champion.fault
+    started = Champion(models_dir, None)
+    assert started.find() is None
+    assert started.fault is not None
+
+
+def test_a_model_that_never_returns_is_given_up(small_unit: Any) -> None:
+    """A trial that takes too long is a refusal."""
+    with pytest.raises(ArtefactError, match="was not read within"):
+        ModelTrial(seconds=0.01).check(load_bundle(small_unit.bundle))
+
+
+def test_the_record_says_what_is_used_and_not_the_pointer(
+    models_dir: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write into the folder of bundles puts no other model to use."""
+    monkeypatch.setattr(module, "_RECORD_S", -1.0)
+    good = str(Champion(models_dir, None).find().id)  # type: ignore[union-attr]
+    says = Approved(good, may_lack=False)
+    champion = Champion(models_dir, None, lambda: says)
+    assert champion.find().id == good  # type: ignore[union-attr]
+    newer = promote(other, models_dir).id
+    assert champion.find().id == good  # type: ignore[union-attr]
+    assert champion.difference is None
+    (models_dir / "champion").unlink()
+    assert champion.find().id == good  # type: ignore[union-attr]
+    says = Approved(newer, may_lack=False)
+    assert champion.find().id == newer  # type: ignore[union-attr]
+
+
+def test_an_approved_bundle_that_was_changed_leaves_the_last_good_one(
+    models_dir: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was approved and does not verify is told as what is not in use."""
+    monkeypatch.setattr(module, "_RECORD_S", -1.0)
+    good = str(Champion(models_dir, None).find().id)  # type: ignore[union-attr]
+    says = Approved(good, may_lack=False)
+    champion = Champion(models_dir, None, lambda: says)
+    champion.find()
+    newer = promote(other, models_dir).id
+    spoil(models_dir / newer)
+    says = Approved(newer, may_lack=False)
+    assert champion.find().id == good  # type: ignore[union-attr]
+    assert champion.difference == "the model in use is not the one that was approved"
+
+
+def test_a_real_store_without_a_promotion_uses_no_model(
+    models_dir: Path, small_unit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the pointer nor a named bundle stands in for two people."""
+    for folder, bundle in ((models_dir, None), (None, small_unit.bundle)):
+        champion = Champion(folder, bundle, lambda: Approved(None, may_lack=False))
+        assert champion.find() is None
+        assert champion.fault is not None and "no promotion is on record" in champion.fault
+        tried = Champion(folder, bundle, lambda: Approved(None, may_lack=True))
+        assert tried.find() is not None
+    elsewhere = Champion(None, small_unit.bundle, lambda: Approved("0" * 64, may_lack=False))
+    assert elsewhere.find() is None
+    assert elsewhere.difference is not None
+
+
+def test_a_record_that_cannot_be_asked_changes_nothing(
+    models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the store is away the model in use stays in use, and none is taken from the pointer."""
+    monkeypatch.setattr(module, "_RECORD_S", -1.0)
+    good = str(Champion(models_dir, None).find().id)  # type: ignore[union-attr]
+    is_away = False
+
+    def read() -> Approved:
+        if is_away:
+            raise OperationalError("", {}, Exception())
+        return Approved(good, may_lack=False)
+
+    champion = Champion(models_dir, None, read)
+    before = champion.find()
+    is_away = True
+    assert champion.find() is before
+    assert Champion(models_dir, None, read).find() is None
 
 
 def test_threads_that_ask_during_a_switch_get_one_or_the_other(

@@ -208,7 +208,10 @@ def test_no_cell_is_run_by_a_spreadsheet(start: str, rest: str) -> None:
     assert _to_cell({"cell": start}).startswith("{")
 
 
-@pytest.mark.parametrize("text", ["\uff1d1+1", "\uff0b1", "\uff0d1", "\uff201", "\u00a0=1+1"])
+@pytest.mark.parametrize(
+    "text",
+    ["\uff1d1+1", "\uff0b1", "\uff0d1", "\uff201", "\u00a0=1+1", "\ufeff=1+1", "\u200b\u2060 =1"],
+)
 def test_no_wide_sign_is_run_by_a_spreadsheet(text: str) -> None:
     """Some spreadsheets run full-width signs, and pass over a space that does not break."""
     assert disarm(text).startswith("'")

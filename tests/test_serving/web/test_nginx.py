@@ -44,6 +44,7 @@ def server(
             issuer,
             public_url="https://caselight.example",
             stranger_requests_per_minute=A_MINUTE,
+            trusted_proxies="127.0.0.1",
         )
         names = told.model_fields_set
         environment = {f"CASELIGHT_{name.upper()}": str(getattr(told, name)) for name in names}
@@ -59,11 +60,11 @@ def front(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_the_service_answers_through_nginx_under_its_public_name(front: Front) -> None:
-    """A request by https reaches the service, and another name does not."""
+    """A request by https reaches the service, and another name comes no further than nginx."""
     answer = front.ask(ask_for())
     assert read_status(answer) == 200
     assert b"strict-transport-security" in answer.lower()
-    assert read_status(front.ask(write_request(host="elsewhere.example"))) == 400
+    assert read_status(front.ask(write_request(host="elsewhere.example"))) == 421
 
 
 def test_nobody_says_from_where_they_call(front: Front, server: Server) -> None:
@@ -77,6 +78,25 @@ def test_nobody_says_from_where_they_call(front: Front, server: Server) -> None:
     assert found[-1] == 429
     told = ask_for("/v1/list", "X-Forwarded-For: 203.0.113.9")
     assert read_status(server.ask(told)) == 401, "nginx itself is believed"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "caselight.example"])
+def test_no_name_opens_the_metrics_through_nginx(front: Front, host: str) -> None:
+    """Whatever name a caller from elsewhere chooses, nginx hands out no metrics."""
+    for fields in ((), ("X-Forwarded-For: 127.0.0.1",), ("Forwarded: for=127.0.0.1",)):
+        answer = front.ask(write_request("GET", "/metrics", *fields, host=host))
+        assert read_status(answer) in (404, 421)
+        assert b"caselight_requests" not in answer
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "caselight.example"])
+def test_no_name_opens_the_metrics_behind_a_plain_server(server: Server, host: str) -> None:
+    """Also a server in front that hands on the name and says nothing of the caller opens them not:
+    its requests come from this machine, as these do.
+    """
+    answer = server.ask(write_request("GET", "/metrics", host=host))
+    assert read_status(answer) == 401
+    assert b"caselight_requests" not in answer
 
 
 @pytest.mark.parametrize(
@@ -105,8 +125,9 @@ def test_a_body_that_stops_is_ended(front: Front) -> None:
         (ask_for("/healthz", "X-Long: " + "a" * 30_000), 400),
         (ask_for("/healthz", "Content-Length: 9000000"), 413),
         (ask_for("/healthz", "Content-Length: 4", "Transfer-Encoding: chunked"), 400),
+        (ask_for("/healthz", "Content-Length: 5, 5", body=b"12345"), 400),
     ],
-    ids=["address", "field", "body", "two ends"],
+    ids=["address", "field", "body", "two ends", "two lengths"],
 )
 def test_what_is_too_much_goes_no_further(front: Front, request_bytes: bytes, status: int) -> None:
     """Long addresses, large heads and bodies, and a body with two ends are refused by nginx."""

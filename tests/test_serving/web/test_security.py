@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from features.errors import ConfigError
 from serving.settings import make_settings
+from serving.web.connections import Connection
 from serving.web.server import name_options
 from tests.test_serving.entrances import write_settings
 from tests.test_serving.issuers import PUBLIC, Issuer
@@ -220,11 +222,20 @@ def test_what_the_server_is_started_with() -> None:
     assert told["server_header"] is False
     assert told["proxy_headers"] is False
     assert told["ws"] == "none"
-    assert told["http"] == "h11"
-    limits = ("limit_concurrency", "timeout_keep_alive", "h11_max_incomplete_event_size")
-    assert all(0 < told[name] < 100_000 for name in limits)
-    behind = name_options(make_settings(oidc_issuer="https://issuer.example"))
-    assert (behind["proxy_headers"], behind["forwarded_allow_ips"]) == (True, "127.0.0.1,::1")
+    assert told["http"] is Connection
+    assert 0 < told["timeout_keep_alive"] < 100
+    provider = {"oidc_issuer": "https://issuer.example"}
+    assert name_options(make_settings(**provider))["proxy_headers"] is False
+    behind = name_options(make_settings(**provider, trusted_proxies="192.0.2.1, 2001:db8::/64"))
+    told_by = (behind["proxy_headers"], behind["forwarded_allow_ips"])
+    assert told_by == (True, "192.0.2.1,2001:db8::/64")
+
+
+@pytest.mark.parametrize("named", ["*", "0.0.0.0/0", "::/0", "proxy.example", "127.0.0.1,*"])
+def test_nobody_but_a_named_proxy_is_believed(named: str) -> None:
+    """A server in front is named by its address; everybody, or a name, is refused."""
+    with pytest.raises(ConfigError, match="setting trusted_proxies cannot be used"):
+        make_settings(trusted_proxies=named)
 
 
 def test_pages_reached_by_https_say_so(make_app: Any, tmp_path: Path) -> None:

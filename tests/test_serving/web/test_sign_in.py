@@ -90,6 +90,24 @@ def test_a_person_signs_in_acts_and_signs_out(make: Make) -> None:
     assert client.get("/v1/me").status_code == 401
 
 
+def test_a_long_request_outlives_the_session_that_it_came_with(watch: Watch) -> None:
+    """Rows that stream in for longer than a session lasts without a request leave it in use."""
+    sessions = Sessions(b"k" * 32, watch)
+    value = sessions.begin(Person("SYN Sender", "administrator", "unit", "local:s"))
+    app = FastAPI()
+
+    @app.put("/rows")
+    def take() -> None:
+        watch.now_us += 2 * HOUR_US
+
+    app.add_middleware(SignIn, settings=Settings(), sessions=sessions)
+    client = TestClient(app, base_url=ORIGIN)
+    answer = client.put("/rows", headers={"cookie": f"{COOKIE}={value}"} | HERE)
+    assert answer.status_code == 200
+    assert sessions.read(value) is None, "it would have ended by now"
+    assert sessions.read(answer.cookies[COOKIE]) is not None
+
+
 @pytest.mark.parametrize(
     ("areas", "seen"),
     [

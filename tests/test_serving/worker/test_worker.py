@@ -2,12 +2,14 @@ import json
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
+from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from features.contract.moments import parse_date
@@ -21,10 +23,11 @@ from serving.standing.standings import check_standings, refresh_standings
 from serving.store.database import Store, Unit, make_key
 from serving.store.schema import decisions, leases, model_uses, scores, standings
 from serving.worker import worker as module
-from serving.worker.leases import give_back, take_lease
+from serving.worker.leases import LEASE_S, LeaseWatch, give_back, giving_signs, take_lease
 from serving.worker.worker import LEASE, Worker, find_night, work_once
 from tests.test_serving.kept_contents import fill_once
 from tests.test_serving.scored import choose_cases, read_once
+from tests.test_serving.sent_rows import make_case, make_event, send
 from training.registry.promoted_bundles import promote
 
 SIZE = 8
@@ -193,18 +196,103 @@ def test_a_review_that_fell_due_brings_its_case_back(
         assert check_standings(connection, now_us=store.clock()) == []
 
 
-def test_a_lease_keeps_others_out_until_it_ends(serve: Callable[[], Service], clock: Any) -> None:
-    """While another process works nothing is done; after its lease ran out the work goes on."""
-    service = serve()
-    store = service.need_store()
-    assert take_lease(store, LEASE, "another", 60)
-    assert not take_lease(store, LEASE, "third", 60)
-    assert take_lease(store, LEASE, "another", 60)
-    assert work_once(service).changed == 0
+class Steady:
+    """A clock that only grows, by what a test says."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def __call__(self) -> float:
+        """Return the moment, in seconds."""
+        return self.now_s
+
+
+@pytest.mark.parametrize("set_by_days", [0, -2, 30])
+def test_a_lease_keeps_others_out_while_its_holder_gives_signs(
+    serve: Callable[[], Service], clock: Any, set_by_days: int
+) -> None:
+    """While another process gives signs of life nothing is done, and within seconds of its last
+    one the work goes on, whatever the machine's clock was set to meanwhile.
+    """
+    service, steady = serve(), Steady()
+    store, watch, theirs = service.need_store(), LeaseWatch(steady), LeaseWatch(steady)
+    for _ in range(5):
+        assert take_lease(store, LEASE, "another", theirs, LEASE_S)
+        assert work_once(service, watch=watch).held_by_another
+        steady.now_s += LEASE_S
     give_back(store, LEASE, "third")
-    assert work_once(service).changed == 0
-    clock.now_us += 61_000_000
-    assert work_once(service).changed == SIZE
+    clock.pass_days(set_by_days)
+    assert work_once(service, watch=watch).changed == 0
+    steady.now_s += LEASE_S + 1
+    assert work_once(service, watch=watch).changed == SIZE
+    assert LEASE_S < 60
+
+
+def test_a_sign_of_life_comes_before_who_waits(store: Store) -> None:
+    """Whoever has waited long enough and finds a new sign at the last moment waits on."""
+    steady = Steady()
+    watch, theirs = LeaseWatch(steady), LeaseWatch(steady)
+    take_lease(store, "x", "holder", theirs)
+    assert not take_lease(store, "x", "waits", watch)
+    steady.now_s += LEASE_S + 1
+    assert take_lease(store, "x", "holder", theirs)
+    assert not take_lease(store, "x", "waits", watch)
+
+
+def test_signs_are_given_while_the_work_is_silent(store: Store) -> None:
+    """A holder whose work says nothing for long keeps its lease, and loses it once it hangs."""
+    moving = threading.Event()
+    moving.set()
+    watch = LeaseWatch()
+    take_lease(store, "x", "holder", LeaseWatch(), 0.3)
+    with giving_signs(store, "x", "holder", LeaseWatch(), is_moving=moving.is_set, every_s=0.02):
+        for _ in range(10):
+            assert not take_lease(store, "x", "waits", watch, 0.3)
+            threading.Event().wait(0.1)
+        moving.clear()
+        wait_until(lambda: take_lease(store, "x", "waits", watch, 0.3))
+
+
+def test_work_that_is_held_up_or_fails_is_told(
+    serve: Callable[[], Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose rounds fail, or that waits for another who does nothing, is not working;
+    one with nothing to do is.
+    """
+    monkeypatch.setattr(module, "STALLED_S", 0.5)
+    service = serve()
+    stop = threading.Event()
+    with running(Worker(service, wait_s=0.02)) as worker:
+        wait_until(lambda: count_scores(service.need_store())["import"] == SIZE)
+        stop.wait(1.0)
+        assert worker.is_working
+    add_case(service)
+    with running(Worker(service, wait_s=0.02)) as worker, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "take_lease", lambda *_: False)
+        wait_until(lambda: not worker.is_working)
+    with running(Worker(service, wait_s=0.02)) as worker, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "take_lease", refuse)
+        wait_until(lambda: not worker.is_working)
+        patch.undo()
+        wait_until(lambda: worker.is_working)
+
+
+def refuse(*_: Any) -> bool:
+    """Fail as a database does that is gone."""
+    raise OperationalError("", {}, Exception())
+
+
+@contextmanager
+def running(worker: Worker) -> Iterator[Worker]:
+    """Let a worker work while the block lasts."""
+    worker.start()
+    yield worker
+    worker.stop()
+
+
+def add_case(service: Service) -> None:
+    """Put one more case with a record into the store, which waits for its score."""
+    send(service.need_store(), {"cases": [make_case("N")], "events": [make_event("N", "N")]})
 
 
 def test_one_of_many_gets_a_lease(open_another: Callable[[], Store]) -> None:
@@ -214,7 +302,7 @@ def test_one_of_many_gets_a_lease(open_another: Callable[[], Store]) -> None:
 
     def ask(name: str, store: Store) -> None:
         wait.wait()
-        got.append(take_lease(store, "x", name, 60))
+        got.append(take_lease(store, "x", name, LeaseWatch(), 60))
 
     stores = [open_another() for _ in range(3)]
     threads = [threading.Thread(target=ask, args=(str(n), s)) for n, s in enumerate(stores)]
