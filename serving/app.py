@@ -137,6 +137,7 @@ def open_service(settings: Settings) -> Service:
             return Approved(follow(read_steps(connection)).in_use, may_lack=unit.synthetic)
 
     champion = Champion(settings.models_dir, settings.bundle, read_record)
+    champion.find()  # while the store is there to be asked
     return Service(settings, store, unit, champion)
 
 

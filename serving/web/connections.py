@@ -9,13 +9,14 @@ and only requests that are being answered count against what is answered at once
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
+    from uvicorn.protocols.http.h11_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
 HEAD_SECONDS: Final = 10.0
@@ -67,7 +68,8 @@ class Connection(H11Protocol):
     @property
     def is_waiting(self) -> bool:
         """Whether no request of it is being answered."""
-        return not self.cycle or self.cycle.response_complete
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # until the first request
+        return cycle is None or cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection; where too many are open, close the one that waits for longest."""

@@ -1,6 +1,9 @@
 import json
 import shutil
+import subprocess
+import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -228,6 +231,38 @@ def test_a_lease_keeps_others_out_while_its_holder_gives_signs(
     assert LEASE_S < 60
 
 
+HOLDER = """
+import sys, time
+from serving.store.database import open_store
+from serving.worker.leases import LeaseWatch, giving_signs, take_lease
+
+store, watch = open_store(sys.argv[1]), LeaseWatch()
+assert take_lease(store, "work", "killed", watch)
+with giving_signs(store, "work", "killed", watch):
+    print("working", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_killed_worker_is_followed_within_seconds(
+    serve: Callable[[], Service], address: str
+) -> None:
+    """After a process was killed in the middle of its work another one goes on."""
+    service = serve()
+    killed = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, address], stdout=subprocess.PIPE, text=True
+    )
+    assert killed.stdout is not None and killed.stdout.readline() == "working\n"
+    with running(Worker(service, wait_s=0.2)):
+        threading.Event().wait(2.0)
+        assert count_scores(service.need_store()) == {}
+        killed.kill()
+        killed.wait()
+        begun_s = time.monotonic()
+        wait_until(lambda: count_scores(service.need_store())["import"] == SIZE, times=1_200)
+        assert time.monotonic() - begun_s < 60
+
+
 def test_a_sign_of_life_comes_before_who_waits(store: Store) -> None:
     """Whoever has waited long enough and finds a new sign at the last moment waits on."""
     steady = Steady()
@@ -334,9 +369,9 @@ def test_the_worker_works_and_stops(serve: Callable[[], Service]) -> None:
     Worker(service).stop()  # one that never started
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
+def wait_until(is_so: Callable[[], bool], times: int = 600) -> None:
     pause = threading.Event()
-    for _ in range(600):
+    for _ in range(times):
         if is_so():
             return
         pause.wait(0.05)
