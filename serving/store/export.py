@@ -6,7 +6,7 @@ to them, and so do records that are kept apart, with the earlier versions of the
 a record narrowed what it had said before.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, Row, exists, select
 
 from features.contract.kept_apart import is_kept_apart
 from features.contract.manifest import Manifest, TableEntry, hash_file, write_manifest
@@ -29,6 +29,9 @@ from serving.store.schema import seals
 
 CASES_A_TIME: Final = 2_000
 """Cases whose rows are held in memory at once."""
+_ROWS_FETCHED: Final = 100
+_ROWS_A_TIME: Final = 50_000
+_CHARACTERS_A_TIME: Final = 20_000_000
 _OWNER_ONLY: Final = 0o700
 _FILE_MODE: Final = 0o600
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
@@ -102,10 +105,10 @@ def export_folder(
         for walked in walk_cases(connection):
             keys = [key for key in walked if key not in hidden]
             store.look(cases=keys)
+            apart = frozenset() if everything else _find_apart(connection, keys)
             for name in names:
-                frame = _read_named(connection, name, keys, hidden, everything=everything)
-                rows[name] += len(frame)
-                if len(frame):
+                for frame in _read_named(connection, name, keys, hidden, apart):
+                    rows[name] += len(frame)
                     writers[name].write_table(to_arrow(TABLES[name], frame))
             progress(f"{rows['cases']:,} cases written")
     for name in names:
@@ -143,29 +146,37 @@ def _find_sealed(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(query).scalars())
 
 
-def _leave_out_apart(events: pd.DataFrame) -> pd.DataFrame:
-    """Return events without those that are kept apart, what these correct, and their withdrawals.
-
-    A later version that everybody may see stays, and names no version that nobody else saw.
-    """
-    apart = is_kept_apart(events["source"], events["handling"]).fillna(False).astype(bool)
-    if not apart.any():
-        return events
-    ids = list(zip(events["case_id"], events["event_id"], strict=True))
-    corrected = list(zip(events["case_id"], events["supersedes"], strict=True))
-    out = {one for one, is_apart in zip(ids, apart, strict=True) if is_apart}
+def _find_apart(connection: Connection, keys: list[str]) -> frozenset[tuple[str, str]]:
+    """Return case and number of the events that are kept apart, and of what these correct."""
+    events = schema.events.c
+    query = select(
+        events.case_key, events.event_id, events.supersedes, events.source, events.handling
+    ).where(is_among(connection, events.case_key, keys))
+    rows = connection.execute(query).all()
+    out = {(one.case_key, one.event_id) for one in rows if is_kept_apart(one.source, one.handling)}
     size = 0
     while size < len(out):  # until no earlier version is found any more
         size = len(out)
         out |= {
-            before
-            for one, before in zip(ids, corrected, strict=True)
-            if one in out and isinstance(before[1], str)
+            (one.case_key, one.supersedes)
+            for one in rows
+            if one.supersedes is not None and (one.case_key, one.event_id) in out
         }
-    withdrawn = events["kind"] == RETRACTED
-    hidden = pd.Series([before in out for before in corrected], index=events.index)
-    kept = pd.Series([one not in out for one in ids], index=events.index)
-    kept &= ~(hidden & withdrawn)
+    return frozenset(out)
+
+
+def _leave_out(events: pd.DataFrame, apart: Collection[tuple[str, str]]) -> pd.DataFrame:
+    """Return events without those that are kept apart, what these correct, and their withdrawals.
+
+    A later version that everybody may see stays, and names no version that nobody else saw.
+    """
+    if not apart or events.empty:
+        return events
+    ids = zip(events["case_id"], events["event_id"], strict=True)
+    corrected = zip(events["case_id"], events["supersedes"], strict=True)
+    kept = pd.Series([one not in apart for one in ids], index=events.index)
+    hidden = pd.Series([one in apart for one in corrected], index=events.index)
+    kept &= ~(hidden & (events["kind"] == RETRACTED))
     return events.assign(supersedes=events["supersedes"].mask(hidden, None))[kept]
 
 
@@ -174,17 +185,37 @@ def _read_named(
     name: str,
     keys: list[str],
     hidden: frozenset[str],
-    *,
-    everything: bool,
-) -> pd.DataFrame:
-    """Return rows of some cases with identifiers in place of keys, in the order of the cases."""
+    apart: frozenset[tuple[str, str]],
+) -> Iterator[pd.DataFrame]:
+    """Yield rows of some cases with identifiers in place of keys, in the order of the cases."""
     column = column_of(name, "case_id")
     query = select_rows(name).where(is_among(connection, column, keys)).order_by(column)
-    frame = make_frame(name, connection.execute(query).all())
-    if name == "events" and not everything:
-        frame = _leave_out_apart(frame)
-    if "linked_case_id" in frame.columns:
-        frame = frame[~frame["linked_case_id"].isin(hidden)]
+    found = connection.execute(query, execution_options={"yield_per": _ROWS_FETCHED})
+    for rows in _part_by_size(found):
+        frame = make_frame(name, rows)
+        if name == "events":
+            frame = _leave_out(frame, apart)
+        if "linked_case_id" in frame.columns:
+            frame = frame[~frame["linked_case_id"].isin(hidden)]
+        if len(frame):
+            yield _name_cases(connection, frame)
+
+
+def _part_by_size(found: Iterable[Row[Any]]) -> Iterator[list[Row[Any]]]:
+    """Yield rows, some at a time: a case of long narratives alone may be larger than memory."""
+    rows: list[Row[Any]] = []
+    size = 0
+    for row in found:
+        rows.append(row)
+        size += sum(len(cell) for cell in row if isinstance(cell, str))
+        if len(rows) >= _ROWS_A_TIME or size >= _CHARACTERS_A_TIME:
+            yield rows
+            rows, size = [], 0
+    if rows:
+        yield rows
+
+
+def _name_cases(connection: Connection, frame: pd.DataFrame) -> pd.DataFrame:
     columns = [one for one in ("case_id", "linked_case_id") if one in frame.columns]
     named = {key for one in columns for key in frame[one]}
     table = schema.case_keys

@@ -1,7 +1,9 @@
 """``caselight promote`` and ``rollback``: two signed-in people, a real provider, a real bundle."""
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from features.catalogue.file import load_catalogue
 from models.bundle.folder import load_bundle
 from models.run_figures.codec import decode
 from models.run_figures.run import RunFigures
+from serving.promotions.flag_steps import read_flag_steps
 from serving.promotions.record import PromotionStep, find_waiting, follow, read_steps
 from serving.store.database import open_store
 from serving.store.schema import audit_lines
@@ -371,6 +374,43 @@ def test_a_retrospective_run_is_never_put_to_use(place: Place, anne: str, capfd:
     assert "retrospective" in capfd.readouterr().out
     assert place.pointed is None
     assert [one.name for one in place.read()] == ["refused"]
+
+
+def test_flags_are_changed_by_two_people_and_by_no_promotion(
+    place: Place, anne: str, ben: str, capfd: Any
+) -> None:
+    """The first bundle leaves its flags on record, the second changes none, and a catalogue of
+    flags is proposed by one person and approved by another, who is told what is raised no more.
+    """
+    put(place, anne, ben, "bundle0", 0)
+    put(place, anne, ben, "bundle1", 1)
+    text = load_catalogue("stalking").text
+    weapon = re.compile(r"  - name: weapon\n(?:    .*\n)+")
+    assert weapon.search(text)
+    (place.root / "fewer.yaml").write_text(weapon.sub("", text))
+    digest = hashlib.sha256((place.root / "fewer.yaml").read_bytes()).hexdigest()
+    capfd.readouterr()
+    why = ("--why", "weapons are told by telephone")
+    assert call_flags(place, anne, str(place.root / "fewer.yaml"), *why) == 0
+    assert "urgent no more: weapon" in capfd.readouterr().err
+    assert call_flags(place, anne, digest, "--approve", *why) == 2
+    assert call_flags(place, ben, digest[:12], "--approve", *why) == 0
+    told = capfd.readouterr()
+    assert "raised no more: weapon" in told.err
+    store = open_store(place.address)
+    with store.reading() as connection:
+        steps = [one.name for one in read_flag_steps(connection)]
+    store.close()
+    assert steps == ["taken_over", "proposed", "approved"]
+    assert call_flags(place, anne, str(place.root / "none.yaml"), *why) == 2
+
+
+def call_flags(place: Place, token: str, *arguments: str) -> int:
+    """Call ``caselight flags`` as somebody; return the exit code."""
+    path = place.root / "token"
+    path.write_text(token)
+    path.chmod(0o600)
+    return run(["flags", *arguments, "--token-file", str(path)])
 
 
 def test_one_person_goes_back(place: Place, anne: str, ben: str, capfd: Any) -> None:

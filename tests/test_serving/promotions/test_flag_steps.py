@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -59,8 +60,8 @@ def silent(tmp_path: Path, small_unit: Any) -> Path:
 
 
 def leave_out_flags(text: str) -> str:
-    """Return a catalogue without its flags, which are its last part."""
-    return text[: text.index("\nflags:")] + "\nflags: []\n"
+    """Return a catalogue without its flags: the key, and what is indented below it."""
+    return re.sub(r"^flags:\n(?:[ -].*\n|\n)*", "flags: []\n", text, flags=re.MULTILINE)
 
 
 def raised(store: Store) -> set[str]:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -62,6 +63,27 @@ def test_an_export_read_as_a_folder_is_the_store(store: Store, tmp_path: Path) -
     assert folder.manifest.synthetic
     assert folder.manifest.extract_at_us == NOW_US
     assert lay_out(assemble_history(folder)) == history_of(store)
+
+
+def test_a_case_of_long_narratives_is_written_in_parts(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much one case holds, only so much of it is in memory, and all of it is written."""
+    monkeypatch.setattr(export, "_CHARACTERS_A_TIME", 2_500)
+    held: list[int] = []
+    make = export.make_frame
+
+    def note(name: str, rows: Any) -> Any:
+        held.append(sum(len(row.narrative) for row in rows) if name == "events" else 0)
+        return make(name, rows)
+
+    monkeypatch.setattr(export, "make_frame", note)
+    long = [make_event(f"e{n}", narrative=f"{n}" * 1_000) for n in range(9)]
+    send(store, {"cases": [make_case()], "events": long})
+    export_folder(store, tmp_path / "out")
+    written = read_folder(tmp_path / "out").frame("events")
+    assert sorted(written["narrative"]) == [f"{n}" * 1_000 for n in range(9)]
+    assert max(held) == 3_000
 
 
 def test_people_are_written_only_when_asked_for(store: Store, tmp_path: Path) -> None:
