@@ -38,7 +38,17 @@ REASONS = (
     Reason(
         "B404",
         ("scripts/",),
-        "the scripts of the developers start uv, pytest, bandit and the like; the service none",
+        "the scripts of the developers start uv, pytest, bandit and the like",
+    ),
+    Reason(
+        "B404",
+        ("serving/scoring/model_trial.py",),
+        "the service starts its own interpreter, and no other program, to read a model apart",
+    ),
+    Reason(
+        "B603",
+        ("serving/scoring/model_trial.py",),
+        "a list of fixed words without a shell; the model is handed over by standard input",
     ),
     Reason(
         "B603",

@@ -9,15 +9,13 @@ and only requests that are being answered count against what is answered at once
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
-    from uvicorn.config import Config
     from uvicorn.protocols.http.h11_impl import RequestResponseCycle
-    from uvicorn.server import ServerState
 
 HEAD_SECONDS: Final = 10.0
 """How long a head may take, from the first moment of its connection; as in the nginx in front."""
@@ -54,16 +52,7 @@ class _Parser(h11.Connection):
 class Connection(H11Protocol):
     """One connection, which says what it wants in time or ends."""
 
-    def __init__(
-        self,
-        config: "Config",
-        server_state: "ServerState",
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self.conn = _Parser(h11.SERVER, MOST_INCOMPLETE_BYTES)
-        self._head_timer: asyncio.TimerHandle | None = None
+    _head_timer: asyncio.TimerHandle | None = None
 
     @property
     def is_waiting(self) -> bool:
@@ -76,6 +65,7 @@ class Connection(H11Protocol):
         if len(self.connections) >= MOST_OPEN:
             self._make_room()
         super().connection_made(transport)
+        self.conn = _Parser(h11.SERVER, MOST_INCOMPLETE_BYTES)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -22,9 +22,11 @@ from serving.standing.standings import refresh_standings
 from serving.store.current_act import Act, acting
 from serving.store.database import Store, make_key
 from serving.store.histories import read_history
+from serving.store.narratives import name_narrative
 from serving.store.schema import (
     audit_lines,
     correction_requests,
+    events,
     flag_raisings,
     import_rejects,
     scores,
@@ -103,6 +105,7 @@ def keys_about(store: Store, key: str) -> dict[str, str]:
             "score_key": find(scores.c.score_key),
             "sitting_key": "s" * 24,
             "import_key": "i" * 24,
+            "narrative_key": name_narrative(find(events.c.event_id)),
         }
 
 
