@@ -121,8 +121,7 @@ class Champion:
             return None
         if self._read_record is None and self._named is not None:
             return self._named
-        seen = None if self._models_dir is None else _look_at(self._models_dir / POINTER)
-        held = self._held
+        seen, held = self._see_pointer(), self._held
         if not self._is_stale(held, seen):
             return held.bundle
         # Who has a bundle goes on with it while another thread reads the newer one.
@@ -135,10 +134,12 @@ class Champion:
         return self._held.bundle
 
     def is_settled(self) -> bool:
-        """Return whether :meth:`find` answers at once, without reading a bundle."""
-        if self._fixed is not None or self._models_dir is None:
+        """Return whether :meth:`find` answers at once, without reading a bundle or the record."""
+        if self._models_dir is None and self._named is None:
             return True
-        return not _is_stale(self._held, _look_at(self._models_dir / POINTER))
+        if self._read_record is None and self._named is not None:
+            return True
+        return not self._is_stale(self._held, self._see_pointer())
 
     def recall(self, bundle_id: str) -> Bundle | None:
         """Return a bundle by its id, to compute an earlier score again; ``None`` where it is gone
@@ -155,6 +156,9 @@ class Champion:
         except ArtefactError:
             return None
         return self._recalled
+
+    def _see_pointer(self) -> _Seen | None:
+        return None if self._models_dir is None else _look_at(self._models_dir / POINTER)
 
     def _is_stale(self, held: _Held, seen: _Seen | None) -> bool:
         age_s = time.monotonic() - held.looked_at_s

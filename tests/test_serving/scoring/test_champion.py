@@ -85,6 +85,10 @@ def test_a_bundle_that_has_to_be_read_first_is_told(models_dir: Path, other: Pat
     told.append(champion.is_settled())
     assert told == [False, True, False, True]
     assert Champion(None, other).is_settled()
+    by_record = Champion(None, other, lambda: Approved(None, may_lack=True))
+    assert not by_record.is_settled()
+    by_record.find()
+    assert by_record.is_settled()
 
 
 def test_a_spoilt_bundle_leaves_the_last_good_one(models_dir: Path, other: Path) -> None:
