@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-STARTED_WITHIN_SECONDS = 120
+STARTED_WITHIN_SECONDS = 300  # the first start after a change compiles before it listens
 _PROCESS = """
 import json, sys
 from caselight.commands.serve import serve_pages
