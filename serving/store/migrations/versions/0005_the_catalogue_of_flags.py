@@ -6,7 +6,7 @@ from alembic import op
 from serving.store.triggers import write_triggers
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0006"
 
 
 def upgrade() -> None:
