@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         Share of (case, sitting) that is first looked at without anything of the model.
     first_read_days
         Days within which a named person reads a new case first.
+    sealed_wait_days
+        Days within which a sealed case that waits is looked at; professional standards see those
+        that wait longer.
     acknowledge_minutes
         Minutes within which the duty role acknowledges an urgent flag.
     webhook_url, webhook_key_file
@@ -112,6 +115,7 @@ class Settings(BaseSettings):
     told_apart: float = Field(default=1e-9, ge=0, le=1)
     blind_share: float = Field(default=0.1, ge=0, le=1)
     first_read_days: int = Field(default=3, ge=1, le=60)
+    sealed_wait_days: int = Field(default=7, ge=1, le=60)
     acknowledge_minutes: int = Field(default=30, ge=1, le=1_440)
     webhook_url: str | None = None
     webhook_key_file: Path | None = None

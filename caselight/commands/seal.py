@@ -21,8 +21,9 @@ def seal(
     """Name other people for a case that is sealed; it stays sealed, and the audit chain says so."""
     from caselight.actor import find_actor
     from serving.access.roles import ADMINISTRATOR
-    from serving.access.seals import name_others
     from serving.errors import ServiceError
+    from serving.sealing.directory import read_directory
+    from serving.sealing.seals import name_others
     from serving.settings import make_settings
     from serving.store.current_act import Act, acting
 
@@ -33,8 +34,9 @@ def seal(
         if actor.person.role != ADMINISTRATOR:
             raise ConfigError("only an administrator names others; show an administrator's token")
         act = Act(actor.person, "alteration", "caselight seal")
+        directory = read_directory(opened, settings, [one.strip() for one in person])
         with acting(act), opened.writing() as writing:
-            name_others(writing, case_id, actor.person, person, why)
+            name_others(writing, case_id, actor.person, person, why, directory)
     except ServiceError as error:
         raise ConfigError(f"{error.body.message}; {error.body.remedy}") from None
     finally:

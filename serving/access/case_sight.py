@@ -1,5 +1,8 @@
 """Which cases a person may see: those of their areas, and of the sealed ones those that name them.
 
+A case to which the person's account is tied as a party's is not there for them, sealed or not. A
+duty supervisor sees a sealed case that they opened for an urgent flag while that flag is open.
+
 A sealed case is hidden from everybody else as if it did not exist: it is on no list, in no count,
 and its key leads nowhere. Its row of ``standings`` has a state of its own (``sealed:awaiting``), so
 that a query for the cases that wait, are managed or are closed cannot find it by mistake.
@@ -9,14 +12,31 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    exists,
+    false,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from serving.errors import ServiceError
 from serving.persons import Person
 from serving.standing.states import SEALED, is_sealed_state
 from serving.store.lookups import is_among
 from serving.store.read_once import read_once
-from serving.store.schema import seal_people, seals, standings
+from serving.store.schema import (
+    case_parties,
+    discharges,
+    seal_openings,
+    seal_people,
+    seals,
+    standings,
+)
 
 
 @dataclass(frozen=True)
@@ -31,17 +51,20 @@ class Sight:
     named
         Sealed cases that name the person.
     hidden
-        Sealed cases that do not.
+        Sealed cases that do not, and every case to which they are a party.
+    tied
+        Those to which they are a party.
     """
 
     areas: frozenset[str] | None = None
     named: frozenset[str] = frozenset()
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    tied: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def is_whole(self) -> bool:
-        """Whether the person sees every area."""
-        return self.areas is None
+        """Whether the person sees every area, and every case of it that is not sealed."""
+        return self.areas is None and not self.tied
 
     def covers(self, area: str | None) -> bool:
         """Return whether a case of this area is in sight, were it not sealed."""
@@ -49,7 +72,10 @@ class Sight:
 
     def of_standings(self) -> ColumnElement[bool]:
         """Return the condition that a row of ``standings`` is of an area in sight."""
-        return true() if self.areas is None else standings.c.area.in_(sorted(self.areas))
+        of_areas = true() if self.areas is None else standings.c.area.in_(sorted(self.areas))
+        # Somebody is tied to very few cases, so that they are written out.
+        tied = standings.c.case_key.in_(sorted(self.tied))
+        return and_(of_areas, ~tied) if self.tied else of_areas
 
     def keep_listed(self, connection: Connection, case_keys: Iterable[str]) -> frozenset[str]:
         """Return those of some cases that a list may show this person.
@@ -95,13 +121,17 @@ def find_sight(connection: Connection, person: Person) -> Sight:
     """Return what a person may see now."""
     named: list[str] = []
     hidden: list[str] = []
-    for case_key, is_named in connection.execute(_select_sealed(person.subject)):
-        (named if is_named else hidden).append(case_key)
-    return Sight(person.areas, frozenset(named), frozenset(hidden))
+    tied: list[str] = []
+    for case_key, is_named, is_tied in connection.execute(_select_special(person.subject)):
+        (tied if is_tied else named if is_named else hidden).append(case_key)
+    there = frozenset(named).difference(tied)
+    return Sight(person.areas, there, frozenset([*hidden, *tied]), frozenset(tied))
 
 
-def _select_sealed(subject: str) -> Any:
-    """Return the query for the sealed cases, each with whether it names a person."""
+def _select_special(subject: str) -> Any:
+    """Return the query for the sealed cases, each with whether it names a person or was opened by
+    them, and for the cases to which they are a party.
+    """
     later = seals.alias("later")
     overtaken = exists().where(
         later.c.case_key == seals.c.case_key, later.c.stored_seq > seals.c.stored_seq
@@ -109,7 +139,33 @@ def _select_sealed(subject: str) -> Any:
     names = exists().where(
         seal_people.c.seal_key == seals.c.seal_key, seal_people.c.subject == subject
     )
-    return select(seals.c.case_key, names).where(seals.c.sealed, ~overtaken)
+    seen = or_(names, _was_opened_by(subject, seals.c.case_key)).label("is_named")
+    sealed = select(seals.c.case_key, seen, false().label("is_tied"))
+    parties = case_parties.alias("parties")
+    tied = select(parties.c.case_key, false().label("is_named"), true().label("is_tied"))
+    return union_all(
+        sealed.where(seals.c.sealed, ~overtaken),
+        tied.where(_holds(parties), parties.c.party == subject),
+    )
+
+
+def _was_opened_by(subject: str, key: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a person opened a case for an urgent flag that is open still."""
+    dealt_with = exists().where(discharges.c.raising_key == seal_openings.c.raising_key)
+    return exists().where(
+        seal_openings.c.case_key == key, seal_openings.c.subject == subject, ~dealt_with
+    )
+
+
+def _holds(parties: Any) -> ColumnElement[bool]:
+    """Return the condition that a row is the latest of its case and account, and ties them."""
+    later = case_parties.alias("later_ties")
+    overtaken = exists().where(
+        later.c.case_key == parties.c.case_key,
+        later.c.party == parties.c.party,
+        later.c.stored_seq > parties.c.stored_seq,
+    )
+    return and_(parties.c.tied, ~overtaken)
 
 
 def find_sealed(connection: Connection, case_keys: Iterable[str]) -> frozenset[str]:
@@ -138,11 +194,18 @@ def may_see_case(connection: Connection, person: Person, case_key: str) -> bool:
         .limit(1)
         .scalar_subquery(),
     )
-    query = select(standings.c.area, standings.c.state, names.label("named")).where(
-        standings.c.case_key == case_key
+    parties = case_parties.alias("parties")
+    tied = exists().where(
+        parties.c.case_key == standings.c.case_key,
+        parties.c.party == person.subject,
+        _holds(parties),
     )
+    seen = or_(names, _was_opened_by(person.subject, standings.c.case_key))
+    query = select(
+        standings.c.area, standings.c.state, seen.label("named"), tied.label("tied")
+    ).where(standings.c.case_key == case_key)
     found = connection.execute(query).one_or_none()
-    if found is None:
+    if found is None or found.tied:
         return False
     if is_sealed_state(found.state):
         return bool(found.named)

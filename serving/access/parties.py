@@ -7,12 +7,66 @@ found: finding nothing assures nobody.
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, func, insert, select, union_all
 
+from serving.access.overseers import Overseers
 from serving.persons import Person
+from serving.store.case_keys import make_unknown, need_case
+from serving.store.database import Writing, make_key
 from serving.store.lookups import is_among
 from serving.store.schema import case_parties, events, facts
+
+
+@dataclass(frozen=True)
+class PartyTie:
+    """An account, by what the sign-in knows it, whether it is tied to a case, and why."""
+
+    party: str
+    tied: bool
+    why: str
+
+
+def tie_party(
+    writing: Writing, case_key: str, person: Person, tie: PartyTie, overseers: Overseers
+) -> None:
+    """Tie an account to a case, or undo that: the case is not there for a party to it.
+
+    Parameters
+    ----------
+    writing
+        The open transaction; the audit log has a line that names the case.
+    case_key
+        The case, sealed or not.
+    person
+        One of professional standards; nobody else learns of a tie.
+    tie
+        Which account, whether it is tied from now on, and why.
+    overseers
+        Whom the deployment names.
+
+    Raises
+    ------
+    ServiceError
+        If the person is not of professional standards, or the store holds no such case (404).
+    """
+    if person.subject not in overseers.professional_standards:
+        raise make_unknown()
+    need_case(writing.connection, case_key)
+    writing.connection.execute(
+        insert(case_parties).values(
+            tie_key=make_key(),
+            case_key=case_key,
+            party=tie.party,
+            tied=tie.tied,
+            why=tie.why,
+            tied_at_us=writing.now_us,
+            stored_seq=writing.take_seq(),
+            **person.columns(),
+        )
+    )
+    writing.note(case_key=case_key)
 
 
 def find_parties(connection: Connection, case_keys: Collection[str]) -> dict[str, frozenset[str]]:

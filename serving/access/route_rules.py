@@ -77,6 +77,12 @@ _FIGURES: Final = RouteRule(EVERYBODY, "figures:read", whole_unit=True)
 _ACKNOWLEDGE: Final = RouteRule(("duty", ADMINISTRATOR), operation="alteration")
 _READ_FIRST: Final = RouteRule((*DECIDERS, ADMINISTRATOR), operation="alteration")
 _OVERSEE: Final = RouteRule((AUDITOR,), looks=True, whole_unit=True)
+_SEALED_FLAGS: Final = RouteRule(READERS, standards=True)
+_OPEN_SEALED: Final = RouteRule(READERS, operation="consultation", standards=True)
+_REVIEW_SEALS: Final = RouteRule((AUDITOR,), looks=True, standards=True, whole_unit=True)
+_CHANGE_SEALS: Final = RouteRule(
+    (AUDITOR,), operation="alteration", standards=True, whole_unit=True
+)
 _SEE_LOOKS: Final = RouteRule((*DECIDERS, AUDITOR), looks=True)
 
 RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
@@ -153,7 +159,16 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("GET", "/v1/sealed"): _LIST,
     ("POST", "/v1/cases/{key}/seal"): _DECIDE,
     ("POST", "/v1/cases/{key}/unseal"): _DECIDE,
+    ("GET", "/v1/sealed-flags"): _SEALED_FLAGS,
+    ("POST", "/v1/sealed-flags/{flag_key}/open"): _OPEN_SEALED,
+    ("GET", "/v1/seals"): _REVIEW_SEALS,
+    ("POST", "/v1/seals/{confirmation_key}/people"): _CHANGE_SEALS,
+    ("POST", "/v1/parties/{case_key}"): RouteRule((), operation="alteration", standards=True),
     ("GET", "/sealed"): _LIST,
+    ("GET", "/sealed-flags"): _SEALED_FLAGS,
+    ("POST", "/sealed-flags/{flag_key}"): _OPEN_SEALED,
+    ("GET", "/seals"): _REVIEW_SEALS,
+    ("POST", "/seals/{confirmation_key}"): _CHANGE_SEALS,
     ("POST", "/cases/{key}/seal"): _DECIDE,
     ("POST", "/cases/{key}/unseal"): _DECIDE,
     # What waits for a second person.

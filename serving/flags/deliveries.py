@@ -15,11 +15,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import httpx2
-from sqlalchemy import Connection, Select, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from features.errors import ConfigError
 from serving.clock import read_clock
@@ -35,6 +45,12 @@ from serving.store.schema import (
 )
 
 DUTY_PATH: Final = "/urgent"
+SEALED_PATH: Final = "/sealed-flags"
+Audience = Literal["on_call", "opened"]
+ON_CALL: Final = "on_call"
+"""Nobody acknowledged an urgent flag of a sealed case in time: who is on call is told."""
+OPENED: Final = "opened"
+"""A duty supervisor opened a sealed case: those named and professional standards are told."""
 DELIVERY_HEADER: Final = "Caselight-Delivery"
 TIMESTAMP_HEADER: Final = "Caselight-Timestamp"
 SIGNATURE_HEADER: Final = "Caselight-Signature"
@@ -75,11 +91,22 @@ class _Message:
     body: bytes
 
 
-def add_deliveries(writing: Writing, raising_keys: Sequence[str]) -> None:
+def add_deliveries(
+    writing: Writing, raising_keys: Sequence[str], audience: Audience | None = None
+) -> None:
     """Put a message about each raising into the outbox, due at once.
 
     It is written whether or not a webhook is set here: the process that raises a flag need not be
     the one that sends. Without a webhook it waits, and ends with the acknowledgement.
+
+    Parameters
+    ----------
+    writing
+        The open transaction.
+    raising_keys
+        The raisings.
+    audience
+        Who is told of a sealed case beside whoever is told of the flag itself, which is ``None``.
     """
     rows = [
         {
@@ -87,6 +114,7 @@ def add_deliveries(writing: Writing, raising_keys: Sequence[str]) -> None:
             "raising_key": key,
             "attempts": 0,
             "next_at_us": writing.now_us,
+            "audience": audience,
         }
         for key in raising_keys
     ]
@@ -188,7 +216,39 @@ def _deliver(
     return Delivered(sent, failed)
 
 
-def _select_due(now_us: int, *, sealed: bool) -> Select[tuple[str, int, str, str, int | None]]:
+def escalate_sealed(store: Store, now_us: int) -> int:
+    """Put a message for professional standards' on-call person into the outbox, once for each
+    urgent flag of a sealed case that nobody acknowledged in time; return how many.
+    """
+    raising = flag_raisings.c.raising_key
+    told = exists().where(deliveries.c.raising_key == raising, deliveries.c.audience == ON_CALL)
+    query = select(raising).where(
+        flag_raisings.c.due_at_us <= now_us,
+        ~exists().where(acknowledgements.c.raising_key == raising),
+        ~exists().where(discharges.c.raising_key == raising),
+        ~told,
+        _is_sealed(),
+    )
+    with store.reading() as connection:
+        if connection.execute(query.limit(1)).first() is None:
+            return 0
+    with store.writing() as writing:
+        writing.take_seq(0)  # of two workers at once one finds nothing left
+        keys = list(writing.connection.execute(query).scalars())
+        add_deliveries(writing, keys, ON_CALL)
+    return len(keys)
+
+
+def _is_sealed() -> ColumnElement[bool]:
+    return exists().where(
+        standings.c.case_key == flag_raisings.c.case_key,
+        standings.c.state.startswith(SEALED, autoescape=True),
+    )
+
+
+def _select_due(
+    now_us: int, *, sealed: bool
+) -> Select[tuple[str, int, str | None, str, str, int | None]]:
     acknowledged = select(acknowledgements.c.raising_key).where(
         acknowledgements.c.raising_key == deliveries.c.raising_key
     )
@@ -196,14 +256,15 @@ def _select_due(now_us: int, *, sealed: bool) -> Select[tuple[str, int, str, str
         discharges.c.raising_key == deliveries.c.raising_key
     )
     claimed = deliveries.c.claimed_until_us
-    is_sealed = exists().where(
-        standings.c.case_key == flag_raisings.c.case_key,
-        standings.c.state.startswith(SEALED, autoescape=True),
-    )
+    # That a case was opened is told whatever became of the flag since.
+    is_open = ~acknowledged.exists() & ~discharged.exists()
+    is_due = or_(deliveries.c.audience == OPENED, is_open)
+    is_ordinary = ~_is_sealed() & deliveries.c.audience.is_(None)
     return (
         select(
             deliveries.c.delivery_key,
             deliveries.c.attempts,
+            deliveries.c.audience,
             flag_raisings.c.raising_key,
             flag_raisings.c.flag,
             flag_raisings.c.due_at_us,
@@ -213,9 +274,8 @@ def _select_due(now_us: int, *, sealed: bool) -> Select[tuple[str, int, str, str
             deliveries.c.delivered_at_us.is_(None),
             deliveries.c.next_at_us <= now_us,
             or_(claimed.is_(None), claimed <= now_us),
-            ~acknowledged.exists(),
-            ~discharged.exists(),
-            is_sealed if sealed else ~is_sealed,
+            is_due,
+            _is_sealed() if sealed else is_ordinary,
         )
         .order_by(deliveries.c.next_at_us, deliveries.c.delivery_key)
         .limit(1)
@@ -240,15 +300,20 @@ def _claim_next(store: Store, now_us: int, *, sealed: bool) -> _Message | None:
             attempts=attempts,
             claimed_until_us=until_us,
         )
-    body = _write_body(row.raising_key, row.flag, row.due_at_us)
-    return _Message(row.delivery_key, until_us, attempts, body)
+    return _Message(row.delivery_key, until_us, attempts, _write_body(row, sealed=sealed))
 
 
-def _write_body(raising_key: str, flag: str, due_at_us: int | None) -> bytes:
+def _write_body(row: Row[Any], *, sealed: bool) -> bytes:
     due = None
-    if due_at_us is not None:
-        due = dt.datetime.fromtimestamp(due_at_us // 1_000_000, tz=dt.UTC).isoformat()
-    told = {"raising_key": raising_key, "flag": flag, "due_at": due, "path": DUTY_PATH}
+    if row.due_at_us is not None:
+        due = dt.datetime.fromtimestamp(row.due_at_us // 1_000_000, tz=dt.UTC).isoformat()
+    told = {"raising_key": row.raising_key, "flag": row.flag, "due_at": due, "path": DUTY_PATH}
+    if sealed:
+        # The receiver calls whom the words name; no party, no case and no person is in them.
+        audiences = {None: ["named", "duty_supervisor"], ON_CALL: ["on_call"]}
+        told["for"] = audiences.get(row.audience, ["named", "professional_standards"])
+        told["path"] = SEALED_PATH
+        told["what"] = "opened" if row.audience == OPENED else "waits"
     return json.dumps(told, separators=(",", ":")).encode()
 
 

@@ -20,10 +20,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from features.contract.moments import find_zone, to_datetime
 from features.errors import CaselightError
 from models.bundle.folder import Bundle
-from serving.flags.deliveries import deliver_due
+from serving.access.overseers import name_overseers
+from serving.flags.deliveries import deliver_due, escalate_sealed
 from serving.oversight.audit_heads import export_daily
 from serving.scoring.bundle_uses import note_switch, read_use
 from serving.scoring.rescoring import CASES_A_TIME, Occasion, find_stale, score_cases
+from serving.sealing.seal_settlement import ask_for_old_seals, has_unasked
 from serving.service import Service
 from serving.standing.standings import make_rules
 from serving.standing.states import either
@@ -132,9 +134,24 @@ def work_once(
             asker = _Asker(holder or make_key(), watch or LeaseWatch(), go_on)
             worked = _work_off(service, bundle, due, asker)
     finally:  # a fault in scoring holds up no message
-        sent = deliver_due(store, service.settings, store.clock()).sent
+        try:
+            _see_to_seals(service)
+        finally:
+            sent = deliver_due(store, service.settings, store.clock()).sent
     _export_heads(service)
     return replace(worked, delivered=sent, bundle_id=bundle_id)
+
+
+def _see_to_seals(service: Service) -> None:
+    """Bring before professional standards what waits of sealed cases."""
+    store, overseers = service.need_store(), name_overseers(service.settings)
+    with store.reading() as connection:
+        has_old = has_unasked(connection)
+    if has_old:
+        with store.writing() as writing:
+            ask_for_old_seals(writing, overseers)
+    if overseers.on_call is not None:
+        escalate_sealed(store, store.clock())
 
 
 def _export_heads(service: Service) -> None:

@@ -5,10 +5,11 @@ from typing import Final
 
 from features.contract.moments import to_datetime
 from serving.access.case_sight import find_sight
-from serving.access.seals import seal_case
 from serving.flags.duty import DutyItem, acknowledge, read_queue
 from serving.flags.first_reads import UnreadCase, read_unread, record_first_read
 from serving.scoring.rescoring import score_cases
+from serving.sealing.directory import Directory
+from serving.sealing.seals import seal_case
 from serving.store.row_text import Clockface
 from synthetic.demo import words
 from synthetic.demo.people import DETECTIVE, DUTY, PSYCHOLOGIST, SCREENER
@@ -147,9 +148,11 @@ def seal_one(team: Team, until_us: int) -> None:
     if not later:
         return
     case = team.chance.on("", "seal").pick(later)
-    people = {DETECTIVE.subject, PSYCHOLOGIST.subject}
+    people = frozenset({DETECTIVE.subject, PSYCHOLOGIST.subject})
     with team.writing(DETECTIVE, case.key) as writing:
-        linked = seal_case(writing, case.key, DETECTIVE, people, words.SEALED, team.rules)
+        linked = seal_case(
+            writing, case.key, DETECTIVE, people, words.SEALED, Directory(people), team.rules
+        )
     if linked:
         bundle = team.service.need_bundle()
         score_cases(team.store, bundle, linked, team.unit, "import", team.rules)

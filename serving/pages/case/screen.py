@@ -12,7 +12,6 @@ from features.contract.moments import to_datetime
 from models.wording.sentences import say
 from serving.access.case_sight import Sight
 from serving.access.roles import DECIDERS, OPENERS
-from serving.access.seals import read_seal
 from serving.decisions.case_news import CaseNews, find_case_news
 from serving.decisions.case_versions import write_tag
 from serving.decisions.case_view import describe_case
@@ -35,6 +34,7 @@ from serving.pages.case.timeline import TimelineEntry, lay_out, number_records
 from serving.pages.error_words import describe_problems
 from serving.pages.list_words import RULES as PLACE_WORDS
 from serving.pages.rendering import render
+from serving.sealing.seals import read_seal
 from serving.service import Service, service_of
 from serving.standing.standings import make_rules
 from serving.store.schema import decisions, list_places

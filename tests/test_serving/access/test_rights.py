@@ -13,11 +13,12 @@ from starlette.testclient import TestClient
 
 from serving.access.case_sight import may_see_case
 from serving.access.route_rules import RULES, SCOPES
-from serving.access.seals import name_others, open_seal, seal_case
 from serving.decisions.corrections import CorrectionIn, ask_correction
 from serving.errors import ServiceError
 from serving.persons import MACHINE, ROLES, Person
 from serving.routes import ROUTERS
+from serving.sealing.directory import Directory
+from serving.sealing.seals import name_others, open_seal, seal_case
 from serving.standing.standings import refresh_standings
 from serving.store.current_act import Act, acting
 from serving.store.database import Store, make_key
@@ -86,8 +87,8 @@ def add(store: Store, case_id: str, area: str = OWN, **more: Any) -> str:
 
 def seal(store: Store, key: str) -> None:
     with store.writing() as writing:
-        people = [INSIDER.subject, SECOND.subject]
-        seal_case(writing, key, INSIDER, people, "somebody is connected")
+        people = frozenset({INSIDER.subject, SECOND.subject})
+        seal_case(writing, key, INSIDER, people, "somebody is connected", Directory(people))
 
 
 def keys_about(store: Store, key: str) -> dict[str, str]:
@@ -230,7 +231,10 @@ def without_nonce(told: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("address", "role"), ROLES_ON, indirect=["address"])
 def test_a_sealed_case_is_in_no_answer_list_or_count(app: FastAPI, store: Store, role: str) -> None:
-    """What an outsider is told is the same to the letter whether a sealed case is there or not."""
+    """What an outsider is told is the same to the letter whether a sealed case is there or not.
+
+    An auditor is one, but for the pages on which they oversee seals.
+    """
     add(store, "A")
     add(store, "B", OTHER)
     outsider = enter(app, role)
@@ -238,6 +242,8 @@ def test_a_sealed_case_is_in_no_answer_list_or_count(app: FastAPI, store: Store,
     key = add(store, "C", kind="strangulation")
     seal(store, key)
     after = without_nonce(ask_everything(outsider))
+    for path in ("/seals", "/v1/seals") if role == "auditor" else ():
+        assert before.pop(path) != after.pop(path)
     assert after == before
     assert not [path for path, (_, text) in after.items() if key in text]
 
@@ -258,6 +264,7 @@ def test_those_whom_a_seal_names_see_to_the_case(app: FastAPI, store: Store) -> 
     assert {one["code"] for one in alone.json()["error"]["problems"]} == {
         "too_few_people",
         "not_yourself",
+        "unknown_person",
     }
     opened = client.post(f"/v1/cases/{key}/unseal", json={"why": "nobody is connected"})
     assert opened.status_code == 201
@@ -359,8 +366,8 @@ def test_what_happened_in_a_sealed_case_is_measured_nowhere_else(store: Store) -
 
     assert measured() == 2
     with store.writing() as writing:
-        people = [INSIDER.subject, SECOND.subject]
-        assert seal_case(writing, linked, INSIDER, people, "connected") == {own}
+        people = frozenset({INSIDER.subject, SECOND.subject})
+        assert seal_case(writing, linked, INSIDER, people, "connected", Directory(people)) == {own}
     assert measured() == 1
     with store.writing() as writing:
         open_seal(writing, linked, INSIDER, "not connected")
@@ -477,11 +484,12 @@ def test_an_operator_names_others_and_sees_nothing_by_it(store: Store) -> None:
     key = add(store, "C")
     operator = Person("SYN Operator", "administrator", "unit")
     others = ["local:syn third", "local:syn fourth"]
+    there = Directory(frozenset(others))
     with pytest.raises(ServiceError, match="not_sealed"), store.writing() as writing:
-        name_others(writing, "C", operator, others, "all have left")
+        name_others(writing, "C", operator, others, "all have left", there)
     seal(store, key)
     with store.writing() as writing:
-        name_others(writing, "C", operator, others, "all have left")
+        name_others(writing, "C", operator, others, "all have left", there)
     with store.reading() as connection:
         assert may_see_case(connection, Person("SYN Third", "duty", "police"), key)
         assert not may_see_case(connection, INSIDER, key)

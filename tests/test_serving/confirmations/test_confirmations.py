@@ -1,9 +1,11 @@
 """Acts that need a second person: who may settle one, when, and what is left of it."""
 
+import ast
 import itertools
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -423,6 +425,18 @@ def test_an_act_of_which_nobody_says_what_it_does_is_not_settled(
     body = {"outcome": "confirmed", "why": "seen"}
     assert nurse.post(f"/v1/confirmations/{asked.key}", json=body).status_code == 500
     assert list_mine(store, NURSE) == [asked.key]
+
+
+def test_every_kind_of_act_has_something_that_follows() -> None:
+    """The table of acts has each kind that is asked for anywhere in the service, and no other."""
+    named = {
+        ast.literal_eval(node.args[0])
+        for path in (Path(__file__).resolve().parents[3] / "serving").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ConfirmedKind"
+    }
+    assert "seal" in named
+    assert named == set(ACTS)
 
 
 def test_what_waits_is_settled_on_its_page(app: FastAPI, store: Store) -> None:

@@ -11,19 +11,24 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from features.errors import ConfigError
-from serving.access.seals import seal_case
 from serving.flags.deliveries import (
+    ON_CALL,
+    OPENED,
     Delivered,
     add_deliveries,
     deliver_due,
+    escalate_sealed,
     read_webhooks,
 )
 from serving.flags.duty import acknowledge
 from serving.flags.flags import discharge
 from serving.persons import Person
+from serving.sealing.directory import Directory
+from serving.sealing.seals import seal_case
 from serving.settings import Settings
 from serving.store.database import Store, make_key
 from serving.store.schema import deliveries, flag_raisings
+from tests.test_serving.acts import add_flag
 from tests.test_serving.sent_rows import key_of, make_case, make_event, send
 
 NOW_US = 1_772_000_000_000_000
@@ -298,9 +303,9 @@ def test_messages_of_a_sealed_case_go_to_their_own_address_or_nowhere(
     """The usual receiver learns of no sealed case; another address may be named for its flags."""
     send(store, {"cases": [make_case("A")], "events": [make_event("E1", "A")]})
     case_key, raising = key_of(store, "A"), make_key()
-    people = [DUTY.subject, "local:syn second"]
+    people = frozenset({DUTY.subject, "local:syn second"})
     with store.writing() as writing:
-        seal_case(writing, case_key, DUTY, people, "somebody is connected")
+        seal_case(writing, case_key, DUTY, people, "somebody is connected", Directory(people))
         writing.connection.execute(
             insert(flag_raisings).values(
                 raising_key=raising,
@@ -323,3 +328,43 @@ def test_messages_of_a_sealed_case_go_to_their_own_address_or_nowhere(
     [(path, _, body)] = receiver.got
     assert path == "/hook-apart"
     assert json.loads(body)["raising_key"] == raising
+
+
+def test_messages_of_a_sealed_case_say_for_whom_they_are(
+    store: Store, receiver: Receiver, settings: Settings
+) -> None:
+    """Those named and the supervisor; who is on call, in time; all of them once it was opened."""
+    send(store, {"cases": [make_case("A")], "events": [make_event("E1", "A")]})
+    case_key = key_of(store, "A")
+    people = frozenset({DUTY.subject, "local:syn second"})
+    with store.writing() as writing:
+        seal_case(writing, case_key, DUTY, people, "somebody is connected", Directory(people))
+    raising = add_flag(store, case_key, "weapon", "E1", due_us=0)
+    with store.writing() as writing:
+        add_deliveries(writing, [raising])
+        add_deliveries(writing, [raising], OPENED)
+    assert escalate_sealed(store, NOW_US) == 1
+    apart = settings.model_copy(update={"sealed_webhook_url": receiver.url + "-apart"})
+    assert deliver_due(store, apart, NOW_US) == Delivered(sent=3, failed=0)
+    told = [json.loads(body) for _, _, body in receiver.got]
+    assert {path for path, _, _ in receiver.got} == {"/hook-apart"}
+    assert sorted((one["what"], one["for"]) for one in told) == [
+        ("opened", ["named", "professional_standards"]),
+        ("waits", ["named", "duty_supervisor"]),
+        ("waits", ["on_call"]),
+    ]
+    assert all(one["path"] == "/sealed-flags" for one in told)
+    assert not [body for _, _, body in receiver.got if case_key.encode() in body]
+
+
+def test_the_usual_receiver_never_learns_that_a_case_was_sealed(
+    store: Store, receiver: Receiver, settings: Settings
+) -> None:
+    """Once the case is open again, messages for those who saw to it while sealed are not sent."""
+    send(store, {"cases": [make_case("A")], "events": [make_event("E1", "A")]})
+    raising = add_flag(store, key_of(store, "A"), "weapon", "E1", due_us=0)
+    with store.writing() as writing:
+        add_deliveries(writing, [raising], OPENED)
+        add_deliveries(writing, [raising], ON_CALL)
+    assert deliver_due(store, settings, NOW_US) == Delivered(sent=0, failed=0)
+    assert receiver.got == []

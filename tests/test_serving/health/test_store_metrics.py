@@ -10,11 +10,12 @@ from fastapi import FastAPI
 from sqlalchemy import insert, select, text
 from starlette.testclient import TestClient
 
-from serving.access.seals import seal_case
 from serving.flags.deliveries import add_deliveries
 from serving.health.readiness import Readiness, is_reachable, may_write_books
 from serving.identity.issuer import Issuer
 from serving.scoring.model_in_use import Champion
+from serving.sealing.directory import Directory
+from serving.sealing.seals import seal_case
 from serving.service import Service
 from serving.settings import Settings
 from serving.standing.standings import refresh_standings
@@ -93,8 +94,9 @@ def test_a_sealed_case_moves_no_gauge(app: FastAPI, store: Store) -> None:
     before = read_gauges(app)
     hidden = add_flagged(store, "B")
     with store.writing() as writing:
-        people = [PERSON.subject, "local:syn second"]
-        seal_case(writing, hidden, dataclasses.replace(PERSON, role="reviewer"), people, "test")
+        people = frozenset({PERSON.subject, "local:syn second"})
+        sealer = dataclasses.replace(PERSON, role="reviewer")
+        seal_case(writing, hidden, sealer, people, "test", Directory(people))
     after = read_gauges(app)
     assert {name for name in after if after[name] != before[name]} == {
         'audit_lines{book="changes"}'

@@ -8,13 +8,14 @@ import pytest
 
 from features.catalogue.file import load_catalogue
 from features.contract.moments import parse_date
-from serving.access.seals import seal_case
 from serving.oversight.access_lines import Day, find_lines, find_people
 from serving.oversight.access_log import EntryFilter
 from serving.oversight.case_sample import draw_cases
 from serving.oversight.delays import LEAST_RECORDS, read_delays
 from serving.oversight.unasked import read_unasked
 from serving.persons import Person
+from serving.sealing.directory import Directory
+from serving.sealing.seals import seal_case
 from serving.standing.standings import refresh_standings
 from serving.store.audit_lines import LOOKS
 from serving.store.current_act import Act, acting
@@ -54,7 +55,8 @@ def settle(store: Store, *case_ids: str) -> list[str]:
 def seal(store: Store, key: str) -> None:
     """Seal a case for two people."""
     with store.writing() as writing:
-        seal_case(writing, key, ANNE, [ANNE.subject, BEN.subject], "somebody is connected")
+        people = frozenset({ANNE.subject, BEN.subject})
+        seal_case(writing, key, ANNE, people, "somebody is connected", Directory(people))
 
 
 def delays_of(store: Store, **more: Any) -> dict[str | None, Any]:

@@ -1,10 +1,12 @@
 """The sealed cases that name a person, each with where it stands: nobody else would see to them."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from serving.access.case_sight import Sight
+from serving.sealing.seal_review import SealOpening, find_overdue, read_openings
 from serving.standing.states import plain_state
 from serving.store.database import Unit
 from serving.store.lookups import is_among
@@ -26,6 +28,11 @@ class SealedCase:
         Open review flags and open urgent flags.
     first_read_due, first_read_overdue
         Until when somebody is to read it first; ``None`` and ``False`` once somebody has.
+    wait_overdue, review_overdue
+        Whether it waits too long to be looked at, and whether its review is past: such cases go to
+        professional standards.
+    openings
+        Who opened it for an urgent flag, when and why.
     """
 
     key: str
@@ -39,12 +46,29 @@ class SealedCase:
     n_urgent: int
     first_read_due: str | None
     first_read_overdue: bool
+    wait_overdue: bool
+    review_overdue: bool
+    openings: tuple[SealOpening, ...]
 
 
 def read_sealed_cases(
-    connection: Connection, sight: Sight, unit: Unit, now_us: int
+    connection: Connection, sight: Sight, unit: Unit, now_us: int, wait_days: int
 ) -> tuple[SealedCase, ...]:
-    """Return the sealed cases that name a person: urgent flags first, then the longest wait."""
+    """Return the sealed cases that name a person: urgent flags first, then the longest wait.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    sight
+        What the person may see.
+    unit
+        What holds for the whole store.
+    now_us
+        The moment, microseconds UTC.
+    wait_days
+        Days of 24 hours after which a sealed case waits too long.
+    """
     if not sight.named:
         return ()
     waiting = standings.c.waiting_since_us
@@ -55,6 +79,11 @@ def read_sealed_cases(
         .order_by(standings.c.n_urgent.desc(), waiting.is_(None), waiting, standings.c.case_key)
     )
     face = Clockface(unit.time_zone)
+    openings = read_openings(connection, sight.named, face)
+
+    def is_overdue(row: Row[Any], what: str) -> bool:
+        return any(one == what for one, _ in find_overdue(row, now_us, wait_days))
+
     return tuple(
         SealedCase(
             key=row.case_key,
@@ -69,7 +98,10 @@ def read_sealed_cases(
             first_read_due=None
             if row.first_read_at_us is not None
             else face.show(row.first_read_due_us),
-            first_read_overdue=row.first_read_at_us is None and row.first_read_due_us <= now_us,
+            first_read_overdue=is_overdue(row, "first_read"),
+            wait_overdue=is_overdue(row, "wait"),
+            review_overdue=is_overdue(row, "review"),
+            openings=openings.get(row.case_key, ()),
         )
         for row in connection.execute(query)
     )

@@ -1,21 +1,26 @@
 """Sealing: a case that named people alone may see: no party and no connected person can.
 
-Whoever seals a case names at least two people, one of them themselves: it is never nobody's. They
-open it again, or name others, in the same way: by a new row, as everything in the store.
+Whoever seals a case names at least two people who exist, one of them themselves: it is never
+nobody's. They open it again, or name others, in the same way: by a new row, as everything in the
+store. It takes effect at once, and a second person of another agency is to confirm it
+(:mod:`serving.sealing.seal_confirmation`).
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, exists, insert, select
 
 from serving.access.case_sight import make_hidden, may_see_case
 from serving.access.roles import need_decider
 from serving.errors import RequestProblem, ServiceError, invalid
 from serving.persons import Person, read_person
+from serving.sealing.directory import Directory
+from serving.sealing.seal_confirmation import NewSeal, ask_for_seal, end_waiting
 from serving.standing.standings import StandingRules
 from serving.store.database import Writing, make_key
+from serving.store.lookups import is_among
 from serving.store.schema import case_keys, links, seal_people, seals
 
 LEAST_PEOPLE: Final = 2
@@ -44,12 +49,72 @@ class Seal:
     people: frozenset[str]
 
 
+@dataclass(frozen=True)
+class CurrentSeal:
+    """The latest seal of a case that is sealed now.
+
+    Parameters
+    ----------
+    key, case_key
+        The seal and its case.
+    person, why, at_us
+        Who sealed it or named others, why, and when (microseconds UTC).
+    people
+        Those who may see it, by what the sign-in knows them.
+    """
+
+    key: str
+    case_key: str
+    person: Person
+    why: str
+    at_us: int
+    people: frozenset[str]
+
+    def as_new(self) -> NewSeal:
+        """Return it as what a second person is asked about."""
+        return NewSeal(self.key, self.case_key, self.people, self.why)
+
+
+def read_current_seals(connection: Connection) -> tuple[CurrentSeal, ...]:
+    """Return the seals that hold now, the oldest first."""
+    later = seals.alias("later")
+    overtaken = exists().where(
+        later.c.case_key == seals.c.case_key, later.c.stored_seq > seals.c.stored_seq
+    )
+    query = select(seals).where(seals.c.sealed, ~overtaken).order_by(seals.c.stored_seq)
+    rows = connection.execute(query).all()
+    named = read_named(connection, [row.seal_key for row in rows])
+    return tuple(
+        CurrentSeal(
+            row.seal_key,
+            row.case_key,
+            read_person(row),
+            row.why,
+            row.sealed_at_us,
+            named.get(row.seal_key, frozenset()),
+        )
+        for row in rows
+    )
+
+
+def read_named(connection: Connection, seal_keys: Collection[str]) -> dict[str, frozenset[str]]:
+    """Return whom each of some seals names, by the seal's key."""
+    found: dict[str, set[str]] = {}
+    query = select(seal_people.c.seal_key, seal_people.c.subject).where(
+        is_among(connection, seal_people.c.seal_key, seal_keys)
+    )
+    for row in connection.execute(query):
+        found.setdefault(row.seal_key, set()).add(row.subject)
+    return {key: frozenset(people) for key, people in found.items()}
+
+
 def seal_case(
     writing: Writing,
     case_key: str,
     person: Person,
     people: Collection[str],
     why: str,
+    directory: Directory,
     rules: StandingRules | None = None,
 ) -> frozenset[str]:
     """Seal a case, or name others for a sealed one; return the cases that are linked with it.
@@ -66,7 +131,9 @@ def seal_case(
     people
         At least two, by what the sign-in knows them.
     why
-        Why, for those whom it names.
+        Why, for those whom it names and those who confirm it: it names no party.
+    directory
+        Who of ``people`` exists, and whom the deployment names.
     rules
         What the cases' standing rests on.
 
@@ -74,15 +141,46 @@ def seal_case(
     ------
     ServiceError
         If the person does not act on cases (403), may not see the case (404), or names too few
-        people or not themselves (422).
+        people, not themselves or somebody who does not exist (422).
     """
     named = frozenset(one.strip() for one in people)
     # Reported after the check of the case: to anybody else it must not be there at all.
-    problems = list(_find_problems(person, named))
+    problems = _find_problems(person, named, directory)
     _check(writing.connection, case_key, person)
     if problems:
         raise invalid(problems)
-    return _store(writing, case_key, person, named, why, rules)
+    writing.take_seq(0)  # of two who seal it at once each sees what the other stored
+    seal = NewSeal(make_key(), case_key, named, why)
+    return _seal(writing, person, seal, directory, rules)
+
+
+def change_people(
+    writing: Writing,
+    case_key: str,
+    person: Person,
+    people: Collection[str],
+    why: str,
+    directory: Directory,
+    rules: StandingRules | None = None,
+) -> frozenset[str]:
+    """Name others for a sealed case, by somebody who oversees seals; see :func:`seal_case`.
+
+    They neither see the case by it nor need be one of those named. Whoever calls it has checked
+    that they oversee seals, are not named in the one that holds, and are no party.
+
+    Raises
+    ------
+    ServiceError
+        If the case is not sealed (409), or too few people or somebody who does not exist are named
+        (422).
+    """
+    named = frozenset(one.strip() for one in people)
+    problems = _find_problems(person, named, directory, may_stay_out=True)
+    if problems:
+        raise invalid(problems)
+    _need_sealed(writing.connection, case_key)
+    seal = NewSeal(make_key(), case_key, named, why)
+    return _seal(writing, person, seal, directory, rules)
 
 
 def name_others(
@@ -91,6 +189,7 @@ def name_others(
     person: Person,
     people: Collection[str],
     why: str,
+    directory: Directory,
     rules: StandingRules | None = None,
 ) -> frozenset[str]:
     """Name others for a sealed case because none of those named is left; see :func:`seal_case`.
@@ -106,12 +205,9 @@ def name_others(
     Raises
     ------
     ServiceError
-        If there is no such case, it is not sealed, or too few people are named.
+        If there is no such case, it is not sealed, or too few people or somebody who does not exist
+        are named.
     """
-    named = frozenset(one.strip() for one in people)
-    problems = [one for one in _find_problems(person, named) if one.code != "not_yourself"]
-    if problems:
-        raise invalid(problems)
     query = select(case_keys.c.case_key).where(case_keys.c.case_id == case_id)
     key = writing.connection.execute(query).scalar_one_or_none()
     seal = None if key is None else read_seal(writing.connection, key)
@@ -119,7 +215,7 @@ def name_others(
         raise ServiceError(
             "not_sealed", "no sealed case has this identifier", "check the identifier"
         )
-    return _store(writing, key, person, named, why, rules)
+    return change_people(writing, key, person, people, why, directory, rules)
 
 
 def open_seal(
@@ -137,10 +233,29 @@ def open_seal(
         If the person may not (403, 404), or the case is not sealed (409).
     """
     _check(writing.connection, case_key, person)
-    seal = read_seal(writing.connection, case_key)
-    if seal is None or not seal.sealed:
-        raise ServiceError("not_sealed", "the case is not sealed", "nothing is left to open")
-    return _store(writing, case_key, person, frozenset(), why, rules)
+    return open_for_all(writing, case_key, person, why, rules)
+
+
+def open_for_all(
+    writing: Writing,
+    case_key: str,
+    person: Person,
+    why: str,
+    rules: StandingRules | None = None,
+) -> frozenset[str]:
+    """Open a sealed case; whoever calls it has checked that the person may. See :func:`seal_case`.
+
+    Raises
+    ------
+    ServiceError
+        If the case is not sealed (409).
+    """
+    _need_sealed(writing.connection, case_key)
+    end_waiting(writing, case_key, person)
+    seal = NewSeal(make_key(), case_key, frozenset(), why)
+    linked = _store(writing, person, seal, rules)
+    writing.note(case_key=case_key)
+    return linked
 
 
 def read_seal(connection: Connection, case_key: str) -> Seal | None:
@@ -165,31 +280,49 @@ def _check(connection: Connection, case_key: str, person: Person) -> None:
         raise make_hidden()
 
 
-def _find_problems(person: Person, named: frozenset[str]) -> list[RequestProblem]:
+def _need_sealed(connection: Connection, case_key: str) -> None:
+    seal = read_seal(connection, case_key)
+    if seal is None or not seal.sealed:
+        raise ServiceError("not_sealed", "the case is not sealed", "nothing is left to open")
+
+
+def _find_problems(
+    person: Person, named: frozenset[str], directory: Directory, *, may_stay_out: bool = False
+) -> list[RequestProblem]:
     found = []
     if not LEAST_PEOPLE <= len(named) <= MOST_PEOPLE:
         remedy = f"name {LEAST_PEOPLE} to {MOST_PEOPLE} people by what the sign-in knows them"
         found.append(RequestProblem(where="people", code="too_few_people", remedy=remedy))
-    if person.subject not in named:
+    if person.subject not in named and not may_stay_out:
         remedy = "name yourself as well: whoever seals a case stays answerable for it"
         found.append(RequestProblem(where="people", code="not_yourself", remedy=remedy))
     if any(not one or len(one) > _MOST_LETTERS or not one.isprintable() for one in named):
         remedy = "write each as the person's own page shows it"
         found.append(RequestProblem(where="people", code="unusable_name", remedy=remedy))
+    if named - directory.known - {person.subject}:
+        remedy = "name people who have signed in before: each finds their name on their own page"
+        found.append(RequestProblem(where="people", code="unknown_person", remedy=remedy))
     return found
 
 
-def _store(
+def _seal(
     writing: Writing,
-    case_key: str,
     person: Person,
-    named: frozenset[str],
-    why: str,
+    seal: NewSeal,
+    directory: Directory,
     rules: StandingRules | None,
 ) -> frozenset[str]:
-    connection = writing.connection
+    linked = _store(writing, person, seal, rules)
+    ask_for_seal(writing, person, seal, directory.overseers)
+    return linked
+
+
+def _store(
+    writing: Writing, person: Person, seal: NewSeal, rules: StandingRules | None
+) -> frozenset[str]:
+    connection, key, case_key = writing.connection, seal.key, seal.case_key
+    named, why = seal.people, seal.why
     seq = writing.take_seq(1 + len(named))
-    key = make_key()
     connection.execute(
         insert(seals).values(
             seal_key=key,
