@@ -131,6 +131,41 @@ def test_everybody_can_use_a_page_in_every_state(
     check_page(page)
 
 
+def test_everybody_can_use_the_pages_about_a_sealed_case(
+    browser: Browser, make_app: Callable[..., FastAPI]
+) -> None:
+    """What waits for a second person, for a duty supervisor and for those who oversee seals."""
+    people = {"duty": "local:syn duty", "health": "local:syn health"}
+    named = {"duty_supervisors": (people["duty"],), "seal_confirmers": (people["health"],)}
+    with listening(make_app(**named)) as address:
+        visitors = Visitors(browser, address)
+        visitors("/sealed", role="reviewer")
+        page = visitors("/sealed")
+        headers = {"origin": address}
+        key = page.request.get("/v1/duty").json()["items"][0]["key"]
+        asked = {
+            "people": ["local:syn screener", "local:syn reviewer"],
+            "why": "a colleague's case",
+        }
+        answer = page.request.post(f"/v1/cases/{key}/seal", data=asked, headers=headers)
+        assert answer.status == 201
+        for path, role, words in (
+            ("/sealed-flags", "duty", "Open the case"),
+            ("/seals", "auditor", "Waits for a second person"),
+            ("/sealed", "screener", "Cases that name you"),
+        ):
+            shown = visitors(path, role=role)
+            expect(shown.locator("main")).to_contain_text(words)
+            check_page(shown)
+        confirmer = visitors("/sign-in", role=None)
+        who = {"name": "SYN health", "role": "health", "agency": "health", "areas": ""}
+        confirmer.context.request.post("/sign-in", form=who, headers=headers, max_redirects=0)
+        confirmer.goto("/confirmations")
+        expect(confirmer.locator("main")).to_contain_text("a colleague's case")
+        check_page(confirmer)
+        visitors.leave()
+
+
 @pytest.mark.parametrize("path", ["/", "case", "/cases", "/models"])
 def test_everybody_can_use_the_pages_without_a_model(
     browser: Browser, bare_address: str, path: str
