@@ -4,7 +4,8 @@ Those whom a seal names may be asleep, away, or the very people who hide the cas
 of a sealed case therefore also goes to the duty supervisors, whom the deployment names and no
 sealer: as a notice that names no party and no case. A supervisor opens the case with a reason, and
 those named and professional standards are told. What nobody acknowledged in time goes to the person
-of professional standards who is on call; so does what no supervisor may open.
+of professional standards who is on call; so does what no supervisor may open. Where that person is
+named in the seal, sealed the case or is a party, it goes to the others of professional standards.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from serving.errors import ServiceError
 from serving.flags.deliveries import OPENED, add_deliveries
 from serving.flags.flags import is_standing, word_flag
 from serving.persons import Person
-from serving.sealing.seals import CurrentSeal, read_current_seals
+from serving.sealing.seals import read_current_seals
 from serving.store.database import Writing, make_key
 from serving.store.lookups import is_among
 from serving.store.opaque_keys import is_key
@@ -57,17 +58,32 @@ class SealedFlagNotice:
 
 @dataclass(frozen=True)
 class _Waiting:
-    """An urgent flag of a sealed case that nobody has acknowledged."""
+    """An urgent flag of a sealed case that nobody has acknowledged.
+
+    Parameters
+    ----------
+    raising_key, case_key, flag, raised_at_us, due_at_us
+        The raising.
+    supervisors
+        Who may open the case at once.
+    called
+        Who may once it is escalated.
+    """
 
     raising_key: str
+    case_key: str
     flag: str
     raised_at_us: int
     due_at_us: int
-    seal: CurrentSeal
     supervisors: frozenset[str]
+    called: frozenset[str]
 
     def is_escalated(self, now_us: int) -> bool:
         return self.due_at_us <= now_us or not self.supervisors
+
+    def is_for(self, person: Person, now_us: int) -> bool:
+        is_called = person.subject in self.called and self.is_escalated(now_us)
+        return person.subject in self.supervisors or is_called
 
 
 def read_notices(
@@ -85,8 +101,8 @@ def read_notices(
     connection
         A transaction that sees one state of the store.
     person
-        A duty supervisor, or the person of professional standards on call; nothing waits for
-        anybody else, nor for somebody whom the seal names, who sees the case anyway, or a party.
+        A duty supervisor, or one of professional standards; nothing waits for anybody else, nor for
+        somebody whom the seal names, who sees the case anyway, or a party.
     overseers
         Whom the deployment names.
     now_us
@@ -130,7 +146,7 @@ def open_sealed_case(
         raise ServiceError(
             "no_such_flag", "no urgent flag waits under this key", "start from GET /v1/sealed-flags"
         )
-    case_key = wanted.seal.case_key
+    case_key = wanted.case_key
     writing.connection.execute(
         insert(seal_openings).values(
             opening_key=make_key(),
@@ -150,49 +166,34 @@ def open_sealed_case(
 def _find_for(
     connection: Connection, person: Person, overseers: Overseers, now_us: int
 ) -> list[_Waiting]:
-    is_supervisor = person.subject in overseers.duty_supervisors
-    is_on_call = person.subject == overseers.on_call
-    if not is_supervisor and not is_on_call:
+    if person.subject not in overseers.duty_supervisors | overseers.professional_standards:
         return []
-    waiting = [
-        one
-        for one in _read_waiting(connection, overseers)
-        if person.subject not in one.seal.people and person.subject != one.seal.person.subject
-    ]
-    party = find_party_cases(connection, person, [one.seal.case_key for one in waiting])
-    return [
-        one
-        for one in waiting
-        if one.seal.case_key not in party
-        and (is_supervisor or (is_on_call and one.is_escalated(now_us)))
-    ]
+    found = [one for one in _read_waiting(connection, overseers) if one.is_for(person, now_us)]
+    party = find_party_cases(connection, person, {one.case_key for one in found})
+    return [one for one in found if one.case_key not in party]
 
 
 def _read_waiting(connection: Connection, overseers: Overseers) -> list[_Waiting]:
     seals = {one.case_key: one for one in read_current_seals(connection)}
     parties = find_parties(connection, seals)
-    return [
-        _Waiting(
-            row.raising_key,
-            row.flag,
-            row.raised_at_us,
-            row.due_at_us,
-            seals[row.case_key],
-            find_supervisors(
-                seals[row.case_key], overseers, parties.get(row.case_key, frozenset())
-            ),
+    found = []
+    for row in _read_raisings(connection, list(seals)):
+        seal = seals[row.case_key]
+        # No party, and nobody of the sealer's choice: those named see the case anyway.
+        left_out = seal.people | parties.get(row.case_key, frozenset()) | {seal.person.subject}
+        on_call = frozenset({overseers.on_call} if overseers.on_call else ()) - left_out
+        found.append(
+            _Waiting(
+                row.raising_key,
+                row.case_key,
+                row.flag,
+                row.raised_at_us,
+                row.due_at_us,
+                supervisors=overseers.duty_supervisors - left_out,
+                called=on_call or overseers.professional_standards - left_out,
+            )
         )
-        for row in _read_raisings(connection, list(seals))
-    ]
-
-
-def find_supervisors(
-    seal: CurrentSeal, overseers: Overseers, parties: frozenset[str]
-) -> frozenset[str]:
-    """Return the duty supervisors who may open a sealed case: no party, and not of the sealer's
-    choice.
-    """
-    return overseers.duty_supervisors - seal.people - parties - {seal.person.subject}
+    return found
 
 
 def _read_raisings(connection: Connection, case_keys: Sequence[str]) -> Sequence[Row[Any]]:

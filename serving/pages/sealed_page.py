@@ -44,7 +44,7 @@ def show_sealed(request: Request, service: ServiceDep, person: SignedIn) -> HTML
         "sealed.html",
         told=list_sealed(request, service, person),
         oversees=is_overseer(person, overseers),
-        supervises=person.subject in overseers.duty_supervisors | {overseers.on_call},
+        supervises=person.subject in overseers.duty_supervisors | overseers.professional_standards,
     )
 
 

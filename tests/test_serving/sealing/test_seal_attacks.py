@@ -540,6 +540,29 @@ def test_what_nobody_acknowledged_in_time_goes_to_who_is_on_call(
     assert sorted(filter(None, found)) == ["on_call", "opened"]
 
 
+@pytest.mark.parametrize("how", ["named", "sealer", "party"])
+def test_where_who_is_on_call_may_not_the_others_of_professional_standards_open_it(
+    app: FastAPI, store: Store, clock: Any, how: str
+) -> None:
+    """A seal that names who is on call, or is theirs, or a case that is, stops no urgent flag."""
+    key = add_case(store, "C", area=OWN)
+    for who in (FRIEND, ON_CALL):
+        come(app, who)
+    sealer = ON_CALL if how == "sealer" else SEALER
+    other = ON_CALL if how == "named" else FRIEND
+    assert seal(app, key, subject(other), who=sealer).status_code == 201
+    if how == "party":
+        body = WHY | {"party": subject(ON_CALL)}
+        come(app, STANDARDS).post(f"/v1/parties/{key}", json=body)
+    raising = add_flag(store, key, "weapon", "C0", due_us=30 * 60_000_000)
+    standards = come(app, STANDARDS)
+    assert standards.get("/v1/sealed-flags").json() == {"flags": []}
+    clock.pass_days(31 / 1440)
+    assert come(app, ON_CALL).get("/v1/sealed-flags").json() == {"flags": []}
+    opened = standards.post(f"/v1/sealed-flags/{raising}/open", json=WHY)
+    assert opened.json() == {"key": key}
+
+
 def test_a_flag_of_an_open_case_is_nobodys_to_open(app: FastAPI, store: Store) -> None:
     """Once the seal is opened the flag is duty's again, and no notice is left."""
     key, _ = add_sealed(app, store)
