@@ -13,7 +13,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check audit sbom format docs pictures bench lock clean
+.PHONY: help setup run test test-fast check soak audit sbom format docs pictures bench lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | awk -F '\t' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -58,6 +58,9 @@ pictures: setup ## Make the pictures of the pages in docs/pictures anew
 
 bench: setup ## Run the benchmarks
 	@if [ -f benchmarks/__main__.py ]; then $(VENV)/python -m benchmarks; else echo "There are no benchmarks yet."; fi
+
+soak: setup ## Kill 500 processes that write to a store, on both databases; writes benchmarks/SOAK.md
+	@$(VENV)/python -m benchmarks.soak
 
 lock: setup ## Add to requirements.lock and package-lock.json (UPGRADE=1 takes every version anew)
 	@$(VENV)/python scripts/lock.py $(if $(UPGRADE),--upgrade)

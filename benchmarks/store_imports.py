@@ -75,7 +75,7 @@ def _say(durable: dict[str, str]) -> str:
 
 
 @contextmanager
-def _serve(kind: str) -> Iterator[str]:
+def serve_database(kind: str) -> Iterator[str]:
     """Give the address of an empty database."""
     folder = Path(tempfile.mkdtemp(prefix="db", dir="/tmp"))  # a socket's path must be short
     try:
@@ -97,7 +97,7 @@ def _serve(kind: str) -> Iterator[str]:
 def _measure(kind: str, root: Path, folder: Path) -> dict[str, Any]:
     print(f"  {_NAMES[kind]}, {root.name}", flush=True)
     python = Path(sys.executable) if root == ROOT else prepare_tree(root)
-    with _serve(kind) as address:
+    with serve_database(kind) as address:
         done = subprocess.run(
             [str(python), str(_SCRIPT), address, str(folder)],
             env=os.environ | {"PYTHONPATH": str(root)},

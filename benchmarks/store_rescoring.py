@@ -42,7 +42,7 @@ def describe_rescoring(n_cases: int = N_CASES) -> str:
     """Return the table: seconds, cases a second and peak memory, for each of two nights."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        _train(folder / "learnt", folder / "bundle")
+        train_small(folder / "learnt", folder / "bundle")
         simulate_unit(n_cases, _SEED, folder / "unit", progress=lambda message: None)
         _fill(folder / "unit", folder / "unit.db")
         nights = [_measure_apart(folder) for _ in range(2)]
@@ -62,7 +62,8 @@ def describe_rescoring(n_cases: int = N_CASES) -> str:
     return "\n".join([*lines, ""])
 
 
-def _train(unit: Path, bundle: Path) -> None:
+def train_small(unit: Path, bundle: Path) -> None:
+    """Train a bundle on a small synthetic unit, made in ``unit``."""
     simulate_unit(_LEARNT_FROM, _SEED + 1, unit, progress=lambda message: None)
     history, catalogue = assemble_history(read_folder(unit)), load_catalogue("stalking")
     train_dates, test_date = choose_dates(history, catalogue)
