@@ -98,6 +98,7 @@ def test_the_upgraded_store_has_the_schema_of_today(release: Path) -> None:
 
 def test_a_changed_line_of_the_old_audit_log_is_found(release: Path) -> None:
     """The audit log of the first release is really checked: a line altered in it is a fault."""
+    assert run(["db", "upgrade", "--store", address(release)]) == 0
     with sqlite3.connect(release / "unit.db") as connection:
         for (trigger,) in connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_lines'"
