@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.audit_chain import describe_chain
+from benchmarks.load import describe_load
 from benchmarks.machine import describe_machine
 from benchmarks.million import describe_million
 from benchmarks.one_case import describe_one_case
@@ -63,6 +64,7 @@ GROUPS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "reading": ("READING.md", "# From files to a checked history", describe_reading),
     "store": ("STORE.md", "# The store and the list", describe_store),
     "serving": ("SERVING.md", "# A score over a socket", describe_scores),
+    "load": ("LOAD.md", "# Under load", describe_load),
     "pages": ("PAGES.md", "# The pages of the list", describe_pages),
     "audit": ("AUDIT.md", "# The audit log", describe_chain),
     "reasons": ("REASONS.md", "# Reasons", describe_reasons),

@@ -41,9 +41,15 @@ class Answers:
 
 @contextmanager
 def started(
-    command: Sequence[str], *, port: int, path: str, ready: str, environment: Mapping[str, str]
+    command: Sequence[str],
+    *,
+    port: int,
+    path: str,
+    ready: str,
+    environment: Mapping[str, str],
+    processor: str = "0",
 ) -> Iterator[Server]:
-    """Start a server on the first processor, wait until it is ready, and end it and its children.
+    """Start a server on one processor, wait until it is ready, and end it and its children.
 
     Parameters
     ----------
@@ -55,9 +61,11 @@ def started(
         The path that answers 200 once it is ready.
     environment
         Variables beside those of this process.
+    processor
+        Number of the processor that it and its children use.
     """
     process = subprocess.Popen(
-        ["taskset", "-c", "0", *command],
+        ["taskset", "-c", processor, *command],
         env=os.environ | dict(environment),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
