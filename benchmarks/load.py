@@ -69,7 +69,7 @@ def describe_load() -> str:
     """Return the table of both commits."""
     lines = [
         f"A demonstration of {CASES} cases; {_SECONDS:.0f} seconds a row. Refused is what was not",
-        "answered with 200. The last row of each is the list for one client while eight ask for case pages.",
+        "answered with 200. Last of each comes the list for one client while eight ask for cases.",
         "",
         "| commit | processes | what | clients | a second | p50 | p95 | refused |",
         "|---|---:|---|---:|---:|---:|---:|---:|",
