@@ -22,12 +22,13 @@ Forbidden = Literal[
 """This person may not do that."""
 Absent = Literal[
     "no_case", "no_import", "no_sitting", "no_such_case", "no_such_confirmation", "no_such_flag",
-    "no_such_record", "no_such_request", "no_such_score", "not_found", "not_listed",
+    "no_such_move", "no_such_record", "no_such_request", "no_such_score", "not_found", "not_listed",
 ]  # fmt: skip
 """There is nothing of that name, or nothing that this person may see."""
 Clash = Literal[
     "already_acknowledged", "already_answered", "already_read", "already_settled",
-    "already_viewed", "cannot_be_withdrawn", "case_erased",
+    "already_viewed", "already_waiting", "cannot_be_withdrawn", "case_erased",
+    "cases_still_coming",
     "case_exists", "case_merged", "import_ended", "no_earlier_score", "no_score", "not_blind",
     "not_earlier", "not_sealed", "records_gone", "rows_missing", "sitting_over", "target_closed",
 ]  # fmt: skip

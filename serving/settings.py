@@ -10,6 +10,34 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from features.errors import ConfigError
 
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
+LONGEST_REVIEW_DAYS: Final = 92
+"""A managed case is looked at again within three months, unless the unit states another number: a
+later date would be none (promise 2). A later one is refused and waits for nobody: a nearer date
+can always be named, and the case is decided on again at it."""
+SERIOUS_DAYS: Final = 90
+"""The horizon of the outcomes that the estimates are of (``catalogues/stalking.yaml``)."""
+SERIOUS_SEVERITY: Final = 5.0
+"""Of severities from 1 to 10: damage to property and whatever is graver."""
+SERIOUS_KINDS: Final = (
+    "violence",
+    "assault",
+    "strangulation",
+    "sexual_violence",
+    "threat",
+    "threat_of_violence",
+    "threat_to_kill",
+    "threat_to_children",
+    "weapon",
+    "weapon_mentioned",
+    "weapon_produced",
+    "entry_to_home",
+    "breach",
+    "order_breach",
+    "bail_breach",
+    "licence_breach",
+)
+"""Violence, threats, weapons, entry to the home and breaches: the kinds that the outcomes and the
+urgent flags of ``catalogues/stalking.yaml`` look at."""
 
 
 class Settings(BaseSettings):
@@ -79,6 +107,14 @@ class Settings(BaseSettings):
     backups_kept_days
         After how many days the organisation destroys a backup of the store; told where a case is
         erased.
+    longest_review_days
+        Days from a decision within which the case is looked at again; a later date is refused.
+    serious_days, serious_severity, serious_kinds
+        For how many days a record keeps one person from closing its case alone, the least severity
+        of such a record, and the kinds, as a JSON list, that are serious whatever their severity.
+    sender_cases_per_day
+        New cases of one sender in a day of the unit; those above it are taken, flagged and held
+        apart from the longest waits and the random places until a second person confirms them.
     clock_skew_seconds
         By how much another machine's clock may differ from this one's.
     work
@@ -136,6 +172,11 @@ class Settings(BaseSettings):
     duty_supervisors: tuple[str, ...] = ()
     seal_confirmers: tuple[str, ...] = ()
     backups_kept_days: int = Field(default=35, ge=1, le=3_650)
+    longest_review_days: int = Field(default=LONGEST_REVIEW_DAYS, ge=1, le=366)
+    serious_days: int = Field(default=SERIOUS_DAYS, ge=1, le=366)
+    serious_severity: float = Field(default=SERIOUS_SEVERITY, gt=0)
+    serious_kinds: tuple[str, ...] = SERIOUS_KINDS
+    sender_cases_per_day: int = Field(default=200, ge=1, le=1_000_000)
     clock_skew_seconds: int = Field(default=60, ge=0, le=300)
     work: bool = True
     host: str = "127.0.0.1"

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
+from sqlalchemy import Connection
 
+from serving.access.case_sight import Sight
 from serving.access.overseers import name_overseers
 from serving.api.confirmed_acts import carry_out_with
 from serving.api.parameters import Key, KeyCursor, Limit
@@ -15,6 +17,7 @@ from serving.confirmations.listing import Asker, read_mine
 from serving.confirmations.records import Confirmation, Effect, Outcome
 from serving.confirmations.settling import SettlementDraft, settle
 from serving.decisions.drafts import Words
+from serving.intake.held_cases import HELD_CASES, read_held_of
 from serving.persons import Person, SignedIn, describe_person
 from serving.schemas import PersonOut, Strict
 from serving.scoring.rescoring import score_cases
@@ -22,11 +25,13 @@ from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
 from serving.store.row_text import Clockface
 from serving.web.error_answers import describe_errors
-from serving.web.gate import note_shown
+from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["second person"])
 WAITS_STATUS: Final = 202
-_WRITES: Final = (400, 401, 403, 404, 409, 413, 415, 422, 503)
+MOST_CASES: Final = 200
+"""Cases that an answer names of one act: thousands may have come above a sender's daily number."""
+_WRITES: Final = (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +51,11 @@ class WaitingOut:
 class ConfirmationOut(WaitingOut):
     """An act that you may confirm or refuse: what it is, who asked, when and why."""
 
-    cases: tuple[str, ...]
+    cases: Annotated[
+        tuple[str, ...],
+        Field(description=f"The cases that it concerns, at most {MOST_CASES} of them."),
+    ]
+    n_cases: Annotated[int, Field(description="How many of these you may see in all.")]
     content: dict[str, Any]
     person: PersonOut
     why: str
@@ -94,10 +103,14 @@ def list_confirmations(
     asker = Asker(person, name_overseers(service.settings), store.clock())
     with store.reading() as connection:
         page = read_mine(connection, asker, size=limit, cursor=cursor)
-    note_shown(request, (key for one in page.items for key in one.cases))
+        sight = sight_of(request, connection)
+        cases = {one.key: _find_cases(connection, one, sight) for one in page.items}
+    note_shown(request, (key for keys in cases.values() for key in keys[:MOST_CASES]))
     face = Clockface(service.need_unit().time_zone)
     return ConfirmationsOut(
-        confirmations=tuple(_describe(one, face, asker.now_us) for one in page.items),
+        confirmations=tuple(
+            _describe(one, cases[one.key], face, asker.now_us) for one in page.items
+        ),
         next_cursor=page.next_cursor,
     )
 
@@ -162,10 +175,20 @@ def _name_waiting(one: Confirmation, face: Clockface) -> dict[str, Any]:
     }
 
 
-def _describe(one: Confirmation, face: Clockface, now_us: int) -> ConfirmationOut:
+def _find_cases(connection: Connection, one: Confirmation, sight: Sight) -> tuple[str, ...]:
+    """Return the cases of an act; those held apart are in a table of their own, by the hour."""
+    if one.kind == HELD_CASES.name:
+        return read_held_of(connection, one.key, sight)
+    return one.cases
+
+
+def _describe(
+    one: Confirmation, cases: tuple[str, ...], face: Clockface, now_us: int
+) -> ConfirmationOut:
     return ConfirmationOut(
         **_name_waiting(one, face),
-        cases=one.cases,
+        cases=cases[:MOST_CASES],
+        n_cases=len(cases),
         content=dict(one.content),
         person=describe_person(one.person),
         why=one.why,

@@ -4,12 +4,18 @@ A kind that is asked for anywhere and is missing here is an internal error when 
 nothing is saved; a test holds the table against the kinds that there are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 from serving.access.overseers import name_overseers
 from serving.confirmations.records import Confirmation
 from serving.confirmations.settling import CarryOut
+from serving.decisions.deciding import make_limits
+from serving.decisions.decision_confirmation import DECISION, carry_out_decision
+from serving.errors import RefusedError, ServiceError
+from serving.intake.held_cases import HELD_CASES, carry_out_held
+from serving.intake.move_confirmation import MERGE, SPLIT, carry_out_merge, carry_out_split
 from serving.sealing.seal_confirmation import SEAL
 from serving.sealing.seal_settlement import follow_settlement
 from serving.service import Service
@@ -26,7 +32,49 @@ def _follow_seal(service: Service, writing: Writing, one: Confirmation) -> froze
     return follow_settlement(writing, one, name_overseers(settings), make_rules(settings))
 
 
-ACTS: dict[str, ServiceAct] = {SEAL.name: _follow_seal}
+def _merge(service: Service, writing: Writing, one: Confirmation) -> frozenset[str]:
+    unit, rules = service.need_unit(), make_rules(service.settings)
+    with _told_as_service_errors():
+        return carry_out_merge(writing, one, unit=unit, rules=rules)
+
+
+def _split(service: Service, writing: Writing, one: Confirmation) -> frozenset[str]:
+    unit, rules = service.need_unit(), make_rules(service.settings)
+    with _told_as_service_errors():
+        return carry_out_split(writing, one, unit=unit, rules=rules)
+
+
+def _decide(service: Service, writing: Writing, one: Confirmation) -> frozenset[str]:
+    return carry_out_decision(
+        writing,
+        one,
+        unit=service.need_unit(),
+        rules=make_rules(service.settings),
+        limits=make_limits(service.settings),
+    )
+
+
+def _release(service: Service, writing: Writing, one: Confirmation) -> frozenset[str]:
+    return carry_out_held(writing, one)
+
+
+@contextmanager
+def _told_as_service_errors() -> Iterator[None]:
+    """Have a move that cannot be made any more told where somebody settles it."""
+    try:
+        yield
+    except RefusedError as error:
+        what, _, remedy = str(error).partition("; ")
+        raise ServiceError(error.code, what, remedy) from None
+
+
+ACTS: dict[str, ServiceAct] = {
+    SEAL.name: _follow_seal,
+    MERGE.name: _merge,
+    SPLIT.name: _split,
+    DECISION.name: _decide,
+    HELD_CASES.name: _release,
+}
 """By the name of the kind."""
 
 

@@ -6,7 +6,9 @@ from fastapi import APIRouter, Header, Request, Response
 from sqlalchemy import Connection
 
 from serving.access.roles import need_decider
+from serving.api.confirmations import answer_waiting, describe_waiting
 from serving.api.parameters import Key, KeyCursor, Limit
+from serving.confirmations.records import Confirmation
 from serving.decisions.agency_views import ViewIn, give_view, read_views
 from serving.decisions.case_versions import read_tag, write_tag
 from serving.decisions.corrections import (
@@ -17,7 +19,8 @@ from serving.decisions.corrections import (
     read_correction,
     read_open_corrections,
 )
-from serving.decisions.deciding import DecisionRequest, decide
+from serving.decisions.deciding import DecisionRequest, make_limits
+from serving.decisions.decision_confirmation import decide_or_ask
 from serving.decisions.drafts import DecisionIn
 from serving.decisions.outputs import (
     AskedOut,
@@ -63,7 +66,10 @@ def list_decisions(
 
 
 @router.post(
-    "/cases/{key}/decisions", status_code=201, responses=describe_errors(*_WRITES, 409, 412, 428)
+    "/cases/{key}/decisions",
+    status_code=201,
+    responses={**describe_errors(*_WRITES, 409, 412, 428), **describe_waiting()},
+    response_model=DecisionOut,
 )
 def make_decision(
     key: Key,
@@ -72,15 +78,20 @@ def make_decision(
     response: Response,
     person: SignedIn,
     if_match: IfMatch = None,
-) -> DecisionOut:
+) -> DecisionOut | Response:
     """Record a decision on the version of the case that ``If-Match`` names.
 
-    Nothing but this closes a case, takes one on or discharges a flag.
+    Nothing but this closes a case, takes one on or discharges a flag. A decision that closes a case
+    with an open urgent flag, or with a serious record of late, and one that discharges an urgent
+    flag wait for a second person (202): nothing of them holds until then.
     """
     need_decider(person)
     unit, act = service.need_unit(), DecisionRequest(key, person, draft, read_tag(if_match))
+    rules, limits = make_rules(service.settings), make_limits(service.settings)
     with service.need_store().writing() as writing:
-        decided = decide(writing, act, unit, make_rules(service.settings))
+        decided = decide_or_ask(writing, act, unit, rules, limits)
+        if isinstance(decided, Confirmation):
+            return answer_waiting(service, decided)
         told = read_decision(writing.connection, decided.decision_key, unit)
     response.headers["etag"] = write_tag(decided.version)
     return told

@@ -24,6 +24,7 @@ from serving.api.records import score_changed
 from serving.api.schemas_records import ImportIn, ImportOut, ImportsOut, RejectOut, RejectsOut
 from serving.errors import ServiceError
 from serving.intake.chunks import BYTES_PER_CHUNK, ROWS_PER_CHUNK, Chunk, take_chunk
+from serving.intake.held_cases import make_quota
 from serving.intake.progress import (
     Imported,
     begin_import,
@@ -212,6 +213,7 @@ class _Taker:
             make_rules(self._service.settings),
             may_turn=may_turn_cases(self._person),
             sender=self._person,
+            quota=make_quota(self._person, self._service.settings),
         )
         self._done = chunk.last
         self._lines, self._size = [], 0

@@ -13,6 +13,7 @@ from serving.access.roles import may_turn_cases, need_sender
 from serving.api.schemas_records import RecordsIn, RecordsOut
 from serving.errors import RequestProblem, ServiceError, invalid
 from serving.intake.chunks import Chunk, take_at_once
+from serving.intake.held_cases import make_quota
 from serving.intake.row_lines import RawRow, make_raw_row, normalise_rows
 from serving.persons import SignedIn
 from serving.scoring.rescoring import score_stale
@@ -52,6 +53,7 @@ def add_records(asked: RecordsIn, person: SignedIn, service: ServiceDep) -> Reco
         make_rules(service.settings),
         _digest(rows),
         may_turn=may_turn_cases(person),
+        quota=make_quota(person, service.settings),
     )
     return RecordsOut(
         import_key=taken.imported.import_key,

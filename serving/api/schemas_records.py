@@ -140,7 +140,9 @@ class RejectsOut:
     next_cursor: int | None
 
 
-_Why = Field(default=None, max_length=1_000)
+_Why = Field(
+    default=None, max_length=1_000, description="Needed where a second person confirms it."
+)
 
 
 class MergeIn(Strict):
@@ -156,6 +158,11 @@ class SplitIn(Strict):
     case_id: str = Field(min_length=1, max_length=512)
     events: list[str] = Field(default=[], max_length=10_000)
     facts: list[str] = Field(default=[], max_length=10_000)
+    merge_key: str | None = Field(
+        default=None,
+        pattern=KEY_PATTERN,
+        description="A merge into this case: all that it brought goes to the new case as well.",
+    )
     why: str | None = _Why
 
 

@@ -122,17 +122,20 @@ def answer_correction(
 ) -> None:
     """Record what came of a request; the first answer stands.
 
+    Nobody accepts their own request. Whoever asked may refuse it: then nothing changes.
+
     Raises
     ------
     ServiceError
-        If the person does not act on cases (403), there is no such request (404), or it was
-        answered before (409, saying by whom and when).
+        If the person does not act on cases (403), there is no such request (404), they would accept
+        their own (403), or it was answered before (409, saying by whom and when).
     """
     need_decider(person)
     connection = writing.connection
     seq = writing.take_seq()  # others wait from here: of two answers at once the first stands
-    known = select(_requests.request_key).where(_requests.request_key == request_key)
-    if connection.execute(known).one_or_none() is None:
+    known = select(_requests.subject).where(_requests.request_key == request_key)
+    asker = connection.execute(known).scalar_one_or_none()
+    if asker is None:
         raise ServiceError(
             "no_such_request", "there is no such request", "start from GET /v1/corrections"
         )
@@ -145,6 +148,12 @@ def answer_correction(
             f"{read_person(there).in_full} answered at "
             f"{format_moment(there.answered_at_us, unit.time_zone)}",
             "ask again with a request of its own",
+        )
+    if given.answer == "accepted" and asker == person.subject:
+        raise ServiceError(
+            "other_person_needed",
+            "whoever asked for a correction does not accept it",
+            "ask another person to answer it, or refuse it yourself",
         )
     connection.execute(
         insert(correction_answers).values(

@@ -13,13 +13,15 @@ from sqlalchemy import Connection, and_, exists, insert, literal, select
 from features.contract.moments import to_datetime
 from serving.decisions.case_versions import check_version
 from serving.decisions.drafts import DecisionIn, check_draft
-from serving.decisions.lifecycle import append_turns, list_turns, read_course
+from serving.decisions.lifecycle import Course, append_turns, list_turns, read_course
 from serving.errors import RequestProblem, ServiceError, invalid
 from serving.flags.first_reads import add_first_read
-from serving.flags.flags import discharge
+from serving.flags.flags import discharge, need_open
 from serving.intake.records import find_companions
 from serving.lists.blind_review import wants_first_view
 from serving.persons import Person
+from serving.settings import LONGEST_REVIEW_DAYS, Settings
+from serving.standing.serious_records import SeriousRules, make_serious_rules
 from serving.standing.standings import StandingRules
 from serving.store.database import Unit, Writing, make_key
 from serving.store.schema import (
@@ -68,8 +70,49 @@ class Decided:
     version: int
 
 
-def decide(writing: Writing, act: DecisionRequest, unit: Unit, rules: StandingRules) -> Decided:
+@dataclass(frozen=True)
+class CheckedDecision:
+    """Where a case is before a decision that can be recorded, and the version that it would be."""
+
+    course: Course
+    version: int
+
+
+@dataclass(frozen=True)
+class DecisionLimits:
+    """What a unit states of decisions.
+
+    Parameters
+    ----------
+    longest_review_days
+        Days from today within which a case that is taken on is looked at again, inclusive.
+    serious
+        What is a serious record: it keeps one person from closing its case alone.
+    """
+
+    longest_review_days: int = LONGEST_REVIEW_DAYS
+    serious: SeriousRules = field(default_factory=SeriousRules)
+
+
+USUAL_LIMITS: Final = DecisionLimits()
+
+
+def make_limits(settings: Settings) -> DecisionLimits:
+    """Return what the settings state of decisions."""
+    return DecisionLimits(settings.longest_review_days, make_serious_rules(settings))
+
+
+def decide(
+    writing: Writing,
+    act: DecisionRequest,
+    unit: Unit,
+    rules: StandingRules,
+    limits: DecisionLimits = USUAL_LIMITS,
+) -> Decided:
     """Record a decision, and what follows from it.
+
+    Whether one person may decide so is asked before: see
+    :func:`serving.decisions.decision_confirmation.decide_or_ask`.
 
     The flags that it names are discharged, the case's records say that it was taken on, handed
     back, closed or reopened, and who decides first has read it first. One that closes the case
@@ -85,6 +128,8 @@ def decide(writing: Writing, act: DecisionRequest, unit: Unit, rules: StandingRu
         What holds for the whole store.
     rules
         What the case's standing rests on.
+    limits
+        What the unit states of decisions.
 
     Raises
     ------
@@ -93,9 +138,43 @@ def decide(writing: Writing, act: DecisionRequest, unit: Unit, rules: StandingRu
         another (409), somebody decided meanwhile (412), or the decision breaks a rule or names
         what is not there (422). Nothing is recorded then.
     """
+    checked = check_decision(writing, act, unit, rules, limits)
+    return record_decision(writing, act, checked, rules)
+
+
+def record_decision(
+    writing: Writing, act: DecisionRequest, checked: CheckedDecision, rules: StandingRules
+) -> Decided:
+    """Record a decision that :func:`check_decision` let pass in the same transaction."""
+    draft, course, version = act.draft, checked.course, checked.version
+    key = _store(writing, act, version)
+    named = [(one.flag, one.record_id) for one in draft.discharges]
+    discharge(writing, act.case_key, key, named, raisings=course.flags)
+    if not course.is_read:
+        add_first_read(writing, act.case_key, act.person, None, rules)
+    turns = list_turns(course, closes=draft.closes)
+    append_turns(writing, act.case_key, (version, key), turns)
+    # Linked cases too: what is recorded here is measured there.
+    companions = find_companions(writing.connection, [act.case_key])
+    writing.touch(companions | {act.case_key}, rules)
+    return Decided(key, version)
+
+
+def check_decision(
+    writing: Writing,
+    act: DecisionRequest,
+    unit: Unit,
+    rules: StandingRules,
+    limits: DecisionLimits = USUAL_LIMITS,
+) -> CheckedDecision:
+    """Check that a decision could be recorded now, and store nothing; see :func:`decide`.
+
+    Other writers wait from here on until the transaction ends.
+    """
     draft, connection = act.draft, writing.connection
     # Before the lock: what needs no database makes nobody wait.
-    check_draft(draft, act.person, to_datetime(writing.now_us, unit.time_zone).date())
+    today = to_datetime(writing.now_us, unit.time_zone).date()
+    check_draft(draft, act.person, today, limits.longest_review_days)
     head = writing.take_seq(0) - 1  # others wait from here, so that what is read stays as it is
     course = read_course(connection, act.case_key, writing.now_us, rules)
     version = check_version(connection, act.case_key, act.seen_version, course.version) + 1
@@ -108,16 +187,8 @@ def decide(writing: Writing, act: DecisionRequest, unit: Unit, rules: StandingRu
     problems = [*_check_references(connection, act, head), *_check_flags(act, course.flags)]
     if problems:
         raise invalid(problems)
-    key = _store(writing, act, version)
-    named = [(one.flag, one.record_id) for one in draft.discharges]
-    discharge(writing, act.case_key, key, named, raisings=course.flags)
-    if not course.is_read:
-        add_first_read(writing, act.case_key, act.person, None, rules)
-    turns = list_turns(course, closes=draft.closes)
-    append_turns(writing, act.case_key, (version, key), turns)
-    # Linked cases too: what is recorded here is measured there.
-    writing.touch(find_companions(connection, [act.case_key]) | {act.case_key}, rules)
-    return Decided(key, version)
+    need_open([(one.flag, one.record_id) for one in draft.discharges], course.flags)
+    return CheckedDecision(course, version)
 
 
 def _check_references(

@@ -15,10 +15,9 @@ from serving.access.roles import HEALTH, need_decider
 from serving.errors import RequestProblem, ServiceError, invalid
 from serving.persons import Person
 from serving.schemas import Strict
+from serving.settings import LONGEST_REVIEW_DAYS
 from serving.store.opaque_keys import KEY_PATTERN
 
-MOST_REVIEW_DAYS: Final = 366
-"""A managed case is looked at again within a year: a later date would be none (promise 2)."""
 NO_FURTHER_ACTION: Final = "no_further_action"
 NO_NUL: Final = r"^[^\x00]*$"
 """PostgreSQL keeps no text with a NUL character."""
@@ -136,7 +135,12 @@ class DecisionIn(Strict):
         return self.ways.no_further_action is not None
 
 
-def check_draft(draft: DecisionIn, person: Person, today: dt.date) -> None:
+def check_draft(
+    draft: DecisionIn,
+    person: Person,
+    today: dt.date,
+    longest_review_days: int = LONGEST_REVIEW_DAYS,
+) -> None:
     """Check the rules that a decision keeps by itself.
 
     Parameters
@@ -147,6 +151,8 @@ def check_draft(draft: DecisionIn, person: Person, today: dt.date) -> None:
         Who decides.
     today
         The date in the unit's zone.
+    longest_review_days
+        Days from today within which a case is looked at again, inclusive.
 
     Raises
     ------
@@ -161,7 +167,11 @@ def check_draft(draft: DecisionIn, person: Person, today: dt.date) -> None:
             "ask a health worker of the team to record it",
         )
     problems = list(
-        itertools.chain(_check_ways(draft), _check_review(draft, today), _check_views(draft))
+        itertools.chain(
+            _check_ways(draft),
+            _check_review(draft, today, longest_review_days),
+            _check_views(draft),
+        )
     )
     if problems:
         raise invalid(problems)
@@ -183,7 +193,7 @@ def _check_ways(draft: DecisionIn) -> Iterator[RequestProblem]:
             )
 
 
-def _check_review(draft: DecisionIn, today: dt.date) -> Iterator[RequestProblem]:
+def _check_review(draft: DecisionIn, today: dt.date, longest_days: int) -> Iterator[RequestProblem]:
     if draft.closes:
         for name in ("owner", "review_on"):
             if getattr(draft, name) is not None:
@@ -203,8 +213,8 @@ def _check_review(draft: DecisionIn, today: dt.date) -> Iterator[RequestProblem]
         yield RequestProblem(
             where="review_on", code="unreadable_date", remedy="write a date: 2026-04-01"
         )
-    elif not today < day <= today + dt.timedelta(days=MOST_REVIEW_DAYS):
-        remedy = f"name a date after today and within {MOST_REVIEW_DAYS} days"
+    elif not today < day <= today + dt.timedelta(days=longest_days):
+        remedy = f"name a date after today and within {longest_days} days"
         yield RequestProblem(where="review_on", code="out_of_range", remedy=remedy)
 
 

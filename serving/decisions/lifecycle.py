@@ -39,6 +39,8 @@ class Course:
         Whether a named person has read it.
     flags
         Keys of the raisings that are open, by flag and record.
+    urgent
+        Those of them that are urgent, by flag and record.
     merged
         Whether its records went into another case for good.
     shut
@@ -54,6 +56,7 @@ class Course:
     version: int
     is_read: bool
     flags: Mapping[tuple[str, str], str]
+    urgent: frozenset[tuple[str, str]]
     merged: bool
     shut: bool
     closed: bool
@@ -77,6 +80,7 @@ def read_course(connection: Connection, case_key: str, now_us: int, rules: Stand
         version=0 if facts.decision is None else facts.decision.version,
         is_read=record.first_read_at_us is not None,
         flags={(one.flag, one.record_id): one.raising_key for one in facts.raisings},
+        urgent=frozenset((one.flag, one.record_id) for one in facts.raisings if one.urgent),
         merged=facts.is_merged,
         shut=is_shut(facts) or (facts.turn is not None and facts.turn.closes),
         closed=decide_state(facts, now_us).state == "closed",

@@ -5,7 +5,7 @@ discharged, whatever its window says later and whatever became of the record sin
 nothing off the list, and a correction is for a person to weigh.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -311,9 +311,7 @@ def discharge(
         return []
     first = writing.take_seq(len(pairs))
     there = _read_open(writing.connection, case_key) if raisings is None else raisings
-    unknown = [number for number, pair in enumerate(pairs) if pair not in there]
-    if unknown:
-        raise _refuse(unknown)
+    need_open(pairs, there)
     discharged = [there[pair] for pair in dict.fromkeys(pairs)]
     writing.connection.execute(
         insert(discharges),
@@ -323,6 +321,26 @@ def discharge(
         ],
     )
     return discharged
+
+
+def need_open(named: Sequence[tuple[str, str]], there: Container[tuple[str, str]]) -> None:
+    """Check that named flags and records are open.
+
+    Parameters
+    ----------
+    named
+        Flag and record, in the order of the request.
+    there
+        Those that are open.
+
+    Raises
+    ------
+    ServiceError
+        If one of them is not (422).
+    """
+    unknown = [number for number, pair in enumerate(named) if pair not in there]
+    if unknown:
+        raise _refuse(unknown)
 
 
 def _read_open(connection: Connection, case_key: str) -> dict[tuple[str, str], str]:

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from serving.intake.held_cases import count_held
 from serving.oversight.audit_verification import reading_book
 from serving.scoring.bundle_uses import read_use
 from serving.service import Service
@@ -103,6 +104,8 @@ def _read_store(service: Service, store: Store) -> Iterator[Metric]:
         yield _gauge("deliveries_waiting", "Messages not delivered.", _count_deliveries(connection))
         going_on = _count(connection, imports, imports.c.ended_at_us.is_(None))
         yield _gauge("imports_going_on", "Imports that have not ended.", going_on)
+        held = count_held(connection)
+        yield _gauge("cases_held_apart", "New cases above a sender's daily number.", held)
         bundle = service.champion.find()
         used_us = None if bundle is None else read_use(connection, bundle.id)
         if used_us is not None:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from features.contract.rejects import Rejects, join_rejects
 from features.intake.normalisation import ROW
 from serving.access.case_sight import find_sight
+from serving.intake.held_cases import SenderQuota, count_sent, hold_apart
 from serving.intake.progress import (
     Imported,
     ImportRefusedError,
@@ -26,7 +27,7 @@ from serving.intake.progress import (
 )
 from serving.intake.records import Appended, append_rows
 from serving.intake.row_lines import Normal
-from serving.intake.turn_rows import leave_out_turns
+from serving.intake.turn_rows import leave_out_closings, leave_out_turns
 from serving.persons import MACHINE, Person
 from serving.standing.standings import StandingRules
 from serving.store import schema
@@ -93,13 +94,14 @@ def take_chunk(
     *,
     may_turn: bool = True,
     sender: Person | None = None,
+    quota: SenderQuota | None = None,
 ) -> Taken:
     """Store a chunk's rows and how far the import is with them, in one transaction.
 
     Rows that were taken before are passed over, so that a chunk may be sent again. Unless
     ``may_turn``, rows that say what became of a case are rejects (``leave_out_turns``). Rows of
     cases that the ``sender`` may not see are rejects as of cases that are not there; without a
-    sender, as on the command line, there are none.
+    sender, as on the command line, there are none. New cases above the ``quota`` are held apart.
 
     Raises
     ------
@@ -115,7 +117,8 @@ def take_chunk(
         if imported.ended_at_us is not None:
             raise ImportRefusedError("import_ended", "the import has ended; begin another")
         normal = chunk.leave_out(imported.rows_done)
-        stored = _store(writing, import_key, normal, unit, rules, may_turn, sender)
+        by = _Sent(import_key, may_turn, sender, quota)
+        stored = _store(writing, normal, unit, rules, by)
         came = {name: schema.imports.c[name] + n for name, n in stored.count().items()}
         imported = note_progress(writing, import_key, **came, **_say_progress(chunk))
         return Taken(imported, stored.rejects, stored.appended.changed_keys)
@@ -130,12 +133,14 @@ def take_at_once(
     digest: str,
     *,
     may_turn: bool = True,
+    quota: SenderQuota | None = None,
 ) -> Taken:
     """Store the rows of one request as an import of its own that begins and ends with it."""
     with store.writing() as writing:
         writing.take_seq(0)
         key = make_key()
-        stored = _store(writing, key, chunk.normal, unit, rules, may_turn, person)
+        by = _Sent(key, may_turn, person, quota)
+        stored = _store(writing, chunk.normal, unit, rules, by)
         # Once all is known of it, and before the standings are refreshed, which ask when it began.
         more = {"import_key": key, "ended_at_us": writing.now_us, **_say_progress(chunk)}
         imported = add_import(writing, person, digest, chunk.last, **stored.count(), **more)
@@ -163,27 +168,40 @@ def _say_progress(chunk: Chunk) -> dict[str, int | dict[str, str | int]]:
     return {"rows_done": chunk.last, "position": {"row": chunk.last, **chunk.position}}
 
 
+@dataclass(frozen=True)
+class _Sent:
+    """The import that rows came with, and what its sender may."""
+
+    import_key: str
+    may_turn: bool
+    sender: Person | None
+    quota: SenderQuota | None
+
+
 def _store(
-    writing: Writing,
-    import_key: str,
-    normal: Normal,
-    unit: Unit,
-    rules: StandingRules,
-    may_turn: bool,
-    sender: Person | None,
+    writing: Writing, normal: Normal, unit: Unit, rules: StandingRules, by: _Sent
 ) -> _Stored:
-    if not may_turn:
+    if not by.may_turn:
         normal = leave_out_turns(writing.connection, normal)
+    elif by.quota is not None:
+        normal = leave_out_closings(
+            writing.connection, normal, by.import_key, writing.now_us, by.quota.serious
+        )
+    brings_cases = bool(len(normal.tables.get("cases", ())))
+    counted = by.quota if brings_cases else None
+    sent = 0 if counted is None else count_sent(writing.connection, counted, unit, writing.now_us)
     appended = append_rows(
         writing,
         normal.tables,
         unit,
-        import_key=import_key,
+        import_key=by.import_key,
         rules=rules,
-        hidden=_find_hidden(writing.connection, sender, normal),
+        hidden=_find_hidden(writing.connection, by.sender, normal),
     )
+    if counted is not None:
+        hold_apart(writing, counted, sent, appended.new_keys, unit)
     rejects = join_rejects([normal.rejects, appended.rejects])
-    _keep_rejects(writing, import_key, rejects)
+    _keep_rejects(writing, by.import_key, rejects)
     return _Stored(appended, rejects)
 
 

@@ -21,6 +21,7 @@ from features.intake.contract_folder import check_hashes, find_files
 from features.intake.files import STRICT, read_pieces
 from features.intake.normalisation import Clock
 from serving.intake.chunks import Chunk, take_chunk
+from serving.intake.held_cases import make_quota
 from serving.intake.progress import Imported, begin_import, end_import
 from serving.intake.row_lines import normalise_piece
 from serving.persons import Person
@@ -49,7 +50,7 @@ def import_folder(
     folder
         The contract folder; its table of people, where it has one, is stored for the audit.
     person
-        Who imports.
+        Who imports. Where cases are real, new ones above their daily number are held apart.
     settings
         How the service runs.
     progress
@@ -75,9 +76,12 @@ def import_folder(
     rules = make_rules(settings)
     extract_at_us = min(manifest.extract_at_us, store.clock())
     clock = Clock(manifest.time_zone, extract_at_us, manifest.earliest_us)
+    # Of a real store the command takes a token; who fills a synthetic one is nobody in particular.
+    quota = make_quota(None if unit.synthetic else person, settings)
     with _few_old_objects():
         for chunk in _read_ahead(_read_chunks(folder, files, clock, imported.rows_done)):
-            imported = take_chunk(store, imported.import_key, chunk, unit, rules).imported
+            taken = take_chunk(store, imported.import_key, chunk, unit, rules, quota=quota)
+            imported = taken.imported
             progress(_say(imported))
     return end_import(store, imported.import_key)
 

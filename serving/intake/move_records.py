@@ -41,8 +41,8 @@ class MoveRefusedError(RefusedError):
     Parameters
     ----------
     code
-        ``no_case``, ``no_record``, ``same_case``, ``case_merged``, ``case_exists``,
-        ``target_closed`` or ``nothing_to_move``.
+        ``no_case``, ``no_record``, ``no_such_move``, ``same_case``, ``case_merged``,
+        ``case_exists``, ``target_closed`` or ``nothing_to_move``.
     message
         What is wrong and how to mend it.
     """
@@ -184,6 +184,11 @@ def rename_one(prefix: str, name: str) -> str:
     if len(whole) <= MAX_TEXT_LENGTH:
         return whole
     return f"{prefix}:{hashlib.sha256(name.encode()).hexdigest()}"
+
+
+def list_copies(names: "pd.Series[str]", prefix: str) -> list[str]:
+    """Return those identifiers that :func:`rename_one` made after an origin."""
+    return names[names.str.startswith(f"{prefix}:")].tolist()
 
 
 def _fill_event(columns: Mapping[str, list[str]]) -> pd.DataFrame:

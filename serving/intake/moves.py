@@ -21,6 +21,7 @@ from serving.intake.move_records import (
     choose_facts,
     choose_people,
     join,
+    list_copies,
     read_people,
 )
 from serving.intake.records import append_rows
@@ -81,24 +82,48 @@ def merge_cases(
     MoveRefusedError
         If one of the cases is not there or was merged before, they are one, or the other is closed.
     """
-    if case_key == into_key:
-        raise MoveRefusedError("same_case", "a case cannot be merged into itself; name another")
     with store.writing() as writing:
-        mover = _Mover(writing, unit, person, rules)
-        source, target = mover.read(case_key), mover.read(into_key)
-        mover.need_open(into_key)
-        copies = {
-            "events": mover.copier.copy_events(source, source.cut(source.events), target.case_id),
-            "facts": mover.copier.copy_facts(source, choose_facts(source, target), target.case_id),
-            "links": mover.copier.copy_links(writing.connection, source, target),
-            "people": choose_people(writing.connection, source, target),
-        }
-        note = {"kind": "merged", "detail": into_key}
-        copies["events"] = join([copies["events"], mover.copier.make_event(source, "merged", note)])
-        made = mover.finish("merge", source, target, copies, why=why)
-        carry_flags(writing, case_key, into_key, made.move_key)
-        writing.touch([case_key, into_key], rules or StandingRules())
-        return replace(made, changed_keys=made.changed_keys | {case_key, into_key})
+        return make_merge(writing, person, case_key, into_key, unit=unit, why=why, rules=rules)
+
+
+def make_merge(
+    writing: Writing,
+    person: Person,
+    case_key: str,
+    into_key: str,
+    *,
+    unit: Unit,
+    why: str | None = None,
+    rules: StandingRules | None = None,
+) -> Move:
+    """Merge one case into another in an open transaction; see :func:`merge_cases`."""
+    mover = _Mover(writing, unit, person, rules)
+    source, target = mover.read_to_merge(case_key, into_key)
+    copies = {
+        "events": mover.copier.copy_events(source, source.cut(source.events), target.case_id),
+        "facts": mover.copier.copy_facts(source, choose_facts(source, target), target.case_id),
+        "links": mover.copier.copy_links(writing.connection, source, target),
+        "people": choose_people(writing.connection, source, target),
+    }
+    note = {"kind": "merged", "detail": into_key}
+    copies["events"] = join([copies["events"], mover.copier.make_event(source, "merged", note)])
+    made = mover.finish("merge", source, target, copies, why=why)
+    carry_flags(writing, case_key, into_key, made.move_key)
+    writing.touch([case_key, into_key], rules or StandingRules())
+    return replace(made, changed_keys=made.changed_keys | {case_key, into_key})
+
+
+def check_merge(
+    writing: Writing,
+    person: Person,
+    case_key: str,
+    into_key: str,
+    *,
+    unit: Unit,
+    rules: StandingRules | None = None,
+) -> None:
+    """Check that a merge could be made now, and store nothing; see :func:`merge_cases`."""
+    _Mover(writing, unit, person, rules).read_to_merge(case_key, into_key)
 
 
 def split_case(
@@ -125,34 +150,97 @@ def split_case(
         If the case is not there, was merged, or has no such records in force; if no record is
         named; if the new case is there already.
     """
-    if not any(records.values()):
-        raise MoveRefusedError("nothing_to_move", "no record is named; name some")
     with store.writing() as writing:
-        mover = _Mover(writing, unit, person, rules)
-        source = mover.read(case_key)
-        _refuse_known(writing.connection, new_case_id)
-        events = choose(source, "events", records.get("events", ()))
-        facts = choose(source, "facts", records.get("facts", ()))
-        target = CaseFile("", new_case_id, source.folder)
-        made = source.folder.frame("cases")[source.folder.frame("cases")["case_id"] == source.key]
-        copies = {
-            "cases": made.assign(case_id=new_case_id, recorded_at=writing.now_us),
-            "events": join(
-                [
-                    mover.copier.copy_events(source, events, new_case_id),
-                    mover.copier.make_event(target, "opened", {"kind": "opened"}),
-                    mover.copier.withdraw_events(source, events),
-                ]
-            ),
-            "facts": join(
-                [
-                    mover.copier.copy_facts(source, facts, new_case_id),
-                    mover.copier.withdraw_facts(source, facts),
-                ]
-            ),
-            "people": read_people(writing.connection, source.key).assign(case_id=new_case_id),
-        }
-        return mover.finish("split", source, target, copies, why=why)
+        return make_split(
+            writing, person, case_key, new_case_id, records, unit=unit, why=why, rules=rules
+        )
+
+
+def make_split(
+    writing: Writing,
+    person: Person,
+    case_key: str,
+    new_case_id: str,
+    records: Mapping[str, Sequence[str]],
+    *,
+    unit: Unit,
+    why: str | None = None,
+    rules: StandingRules | None = None,
+) -> Move:
+    """Make a new case of some records in an open transaction; see :func:`split_case`."""
+    mover = _Mover(writing, unit, person, rules)
+    source, events, facts = mover.read_to_split(case_key, new_case_id, records)
+    target = CaseFile("", new_case_id, source.folder)
+    made = source.folder.frame("cases")[source.folder.frame("cases")["case_id"] == source.key]
+    copies = {
+        "cases": made.assign(case_id=new_case_id, recorded_at=writing.now_us),
+        "events": join(
+            [
+                mover.copier.copy_events(source, events, new_case_id),
+                mover.copier.make_event(target, "opened", {"kind": "opened"}),
+                mover.copier.withdraw_events(source, events),
+            ]
+        ),
+        "facts": join(
+            [
+                mover.copier.copy_facts(source, facts, new_case_id),
+                mover.copier.withdraw_facts(source, facts),
+            ]
+        ),
+        "people": read_people(writing.connection, source.key).assign(case_id=new_case_id),
+    }
+    return mover.finish("split", source, target, copies, why=why)
+
+
+def check_split(
+    writing: Writing,
+    person: Person,
+    case_key: str,
+    new_case_id: str,
+    records: Mapping[str, Sequence[str]],
+    *,
+    unit: Unit,
+) -> None:
+    """Check that a split could be made now, and store nothing; see :func:`split_case`."""
+    _Mover(writing, unit, person, None).read_to_split(case_key, new_case_id, records)
+
+
+def list_merged_records(
+    writing: Writing, person: Person, case_key: str, merge_key: str, *, unit: Unit
+) -> dict[str, list[str]]:
+    """Return what a merge brought to a case and is in force still: what undoes it splits off.
+
+    Parameters
+    ----------
+    case_key
+        The case that took the other in.
+    merge_key
+        The merge.
+
+    Returns
+    -------
+    dict
+        Identifiers of events and facts, by table.
+
+    Raises
+    ------
+    MoveRefusedError
+        If no such merge brought records to the case.
+    """
+    moves = schema.case_moves.c
+    query = select(moves.case_key).where(
+        moves.move_key == merge_key, moves.kind == "merge", moves.other_case_key == case_key
+    )
+    merged = writing.connection.execute(query).scalar_one_or_none()
+    if merged is None:
+        raise MoveRefusedError(
+            "no_such_move", "no such merge brought records to this case; check its key"
+        )
+    target = _Mover(writing, unit, person, None).read(case_key)
+    return {
+        "events": list_copies(target.events["event_id"], merged),
+        "facts": list_copies(target.facts["fact_id"], merged),
+    }
 
 
 def transfer_case(
@@ -203,6 +291,25 @@ class _Mover:
         if find_merged(connection, [case_key], self._writing.now_us):
             raise MoveRefusedError("case_merged", "the case was merged; move what it went into")
         return CaseFile(case_key, case_id, folder)
+
+    def read_to_merge(self, case_key: str, into_key: str) -> tuple[CaseFile, CaseFile]:
+        """Return two cases of which one can be merged into the other."""
+        if case_key == into_key:
+            raise MoveRefusedError("same_case", "a case cannot be merged into itself; name another")
+        source, target = self.read(case_key), self.read(into_key)
+        self.need_open(into_key)
+        return source, target
+
+    def read_to_split(
+        self, case_key: str, new_case_id: str, records: Mapping[str, Sequence[str]]
+    ) -> tuple[CaseFile, pd.DataFrame, pd.DataFrame]:
+        """Return a case with those of its events and facts that a new case can be made of."""
+        if not any(records.values()):
+            raise MoveRefusedError("nothing_to_move", "no record is named; name some")
+        source = self.read(case_key)
+        _refuse_known(self._writing.connection, new_case_id)
+        events = choose(source, "events", records.get("events", ()))
+        return source, events, choose(source, "facts", records.get("facts", ()))
 
     def need_open(self, case_key: str) -> None:
         """Refuse to bring anything to a case that is closed: nobody would look at it."""

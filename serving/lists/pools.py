@@ -4,12 +4,13 @@ Every query goes along an index of ``standings`` and stops after as many cases a
 Only counting, and finding the place of a random number, pass over an index from one end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from serving.access.case_sight import EVERYTHING, Sight
+from serving.intake.held_cases import read_held_keys
 from serving.lists.composition import (
     TOLD_APART,
     ListCandidate,
@@ -22,6 +23,7 @@ from serving.lists.composition import (
 )
 from serving.lists.draws import Division, draw_numbers
 from serving.standing.states import ELIGIBLE, OPEN
+from serving.store.lookups import is_among
 from serving.store.schema import standings
 
 _COLUMNS: Final = (
@@ -50,25 +52,30 @@ def read_pools(
 ) -> Pools:
     """Read what a list is composed from; see :func:`serving.lists.composition.compose`.
 
+    Cases that are held apart until a second person confirms them are in no draw and among no
+    longest waits, and so are not counted either; flags and priorities bring them on as any other.
     ``states`` is what :func:`count_states` returned in the same transaction, if it was asked.
     """
     counted = count_states(connection) if states is None else states
-    counts = [counted[state] for state in ELIGIBLE]
+    held = read_held_keys(connection)
+    among = _leave_out(connection, held)
+    counts = [counted[state] - n for state, n in _count_held(connection, held).items()]
     size = division.capacity
     # By number: no query has to read every case that could be drawn.
     numbers = draw_numbers(sum(counts), division.random, seed, "random places")
-    waited = _read_first(connection, (standings.c.waiting_since_us, standings.c.case_key), size)
+    by_arrival = (standings.c.waiting_since_us, standings.c.case_key)
+    waited = _read_first(connection, by_arrival, size, *among)
     waited = sorted(waited, key=by_wait)[:size]
     # All of them, since those without a place are told one by one; so the order is made here.
     flagged = _read_first(connection, (), None, standings.c.flagged_since_us.is_not(None))
     return Pools(
         n_eligible=sum(counts),
-        drawn=tuple(_read_numbered(connection, number, counts) for number in numbers),
+        drawn=tuple(_read_numbered(connection, number, counts, among) for number in numbers),
         waited=tuple(waited),
         flagged=tuple(sorted(flagged, key=by_flag)),
         prior=_read_prior(connection, size, tolerance)
         if ordering == "model"
-        else _read_longest(connection, waited, size),
+        else _read_longest(connection, waited, size, among),
     )
 
 
@@ -85,14 +92,30 @@ def _read_prior(connection: Connection, size: int, tolerance: float) -> tuple[Li
 
 
 def _read_longest(
-    connection: Connection, waited: Sequence[ListCandidate], size: int
+    connection: Connection,
+    waited: Sequence[ListCandidate],
+    size: int,
+    among: Sequence[ColumnElement[bool]],
 ) -> tuple[ListCandidate, ...]:
     """Return the longest waits, and all that began when the last of them did."""
     first = list(waited)
     if len(first) == size:
         alike = standings.c.waiting_since_us == first[-1].waiting_since_us
-        first += _read_first(connection, (), None, alike)
+        first += _read_first(connection, (), None, alike, *among)
     return tuple(sorted({case.key: case for case in first}.values(), key=by_wait))
+
+
+def _leave_out(connection: Connection, held: Collection[str]) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition that a case is none of some; none at all where there are none."""
+    return (~is_among(connection, standings.c.case_key, held),) if held else ()
+
+
+def _count_held(connection: Connection, held: Collection[str]) -> dict[str, int]:
+    """Return how many of the cases that are held apart are in each state of a list."""
+    if not held:
+        return dict.fromkeys(ELIGIBLE, 0)
+    among = is_among(connection, standings.c.case_key, held)
+    return {state: _count(connection, standings.c.state == state, among) for state in ELIGIBLE}
 
 
 def _count(connection: Connection, *where: ColumnElement[bool]) -> int:
@@ -118,7 +141,12 @@ def _read(connection: Connection, query: Select[Any]) -> list[ListCandidate]:
     return [ListCandidate(*row) for row in connection.execute(query)]
 
 
-def _read_numbered(connection: Connection, number: int, counts: Sequence[int]) -> ListCandidate:
+def _read_numbered(
+    connection: Connection,
+    number: int,
+    counts: Sequence[int],
+    among: Sequence[ColumnElement[bool]],
+) -> ListCandidate:
     """Return the case with a number: awaiting cases first, each state by arrival, then key.
 
     The index holds no keys, so that first the moment of arrival is found, and then the case among
@@ -127,7 +155,7 @@ def _read_numbered(connection: Connection, number: int, counts: Sequence[int]) -
     state = ELIGIBLE[0] if number < counts[0] else ELIGIBLE[1]
     place = number if number < counts[0] else number - counts[0]
     arrived = standings.c.arrived_at_us
-    of_state = standings.c.state == state
+    of_state = and_(standings.c.state == state, *among)
     # From the nearer end, since a number is reached by passing over those before it.
     count = counts[ELIGIBLE.index(state)]
     far = place > count // 2
@@ -139,5 +167,5 @@ def _read_numbered(connection: Connection, number: int, counts: Sequence[int]) -
         before = count - _count(connection, of_state, arrived >= moment)
     else:
         before = _count(connection, of_state, arrived < moment)
-    among = select(*_COLUMNS).where(of_state, arrived == moment).order_by(standings.c.case_key)
-    return _read(connection, among.limit(1).offset(place - before))[0]
+    there = select(*_COLUMNS).where(of_state, arrived == moment).order_by(standings.c.case_key)
+    return _read(connection, there.limit(1).offset(place - before))[0]

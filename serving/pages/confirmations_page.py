@@ -1,6 +1,6 @@
 """What waits for a second person: confirm or refuse it, with a reason."""
 
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -13,12 +13,15 @@ from serving.api.confirmations import (
 )
 from serving.api.parameters import Key, KeyCursor
 from serving.errors import ServiceError
+from serving.pages.confirmation_words import describe_act, name_act
 from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.service import ServiceDep
 from serving.web.error_answers import STATUSES
 
 router = APIRouter(include_in_schema=False)
+MOST_CASES: Final = 20
+"""Cases that one act names on the page; how many there are further is said."""
 _Words = Annotated[str, Form(max_length=2_000)]
 
 
@@ -40,9 +43,9 @@ def settle(
     outcome: _Words = "",
     why: _Words = "",
 ) -> Response:
-    """Confirm or refuse an act, or say what is missing and keep what was written."""
+    """Confirm or refuse an act, or withdraw one's own; say what is missing and keep the rest."""
     try:
-        if outcome not in ("confirmed", "refused"):
+        if outcome not in ("confirmed", "refused", "withdrawn"):
             raise ServiceError("no_outcome", "neither was chosen", "confirm or refuse it")
         if not why.strip():
             raise ServiceError("no_reason", "no reason was given", "say why, for who asked")
@@ -69,27 +72,17 @@ def _show(
         request,
         "confirmations.html",
         status=200 if problem is None else STATUSES[problem.code],
-        acts=[{"told": one, "rows": describe_content(one.content)} for one in found],
+        acts=[
+            {
+                "told": one,
+                "name": name_act(one.kind),
+                "rows": describe_act(one.kind, one.content),
+                "n_more": one.n_cases - len(one.cases[:MOST_CASES]),
+            }
+            for one in found
+        ],
+        most_cases=MOST_CASES,
         next_cursor=next_cursor,
         problem=None if problem is None else problem.body,
         kept=kept or {},
     )
-
-
-def describe_content(content: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what an act is in rows of a name and words; what says nothing is left out."""
-    return [
-        (name.replace("_", " ").capitalize(), _word(value))
-        for name, value in content.items()
-        if value not in (None, "", [], {})
-    ]
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(_word, value))
-    if isinstance(value, dict):
-        return "; ".join(f"{name.replace('_', ' ')}: {_word(one)}" for name, one in value.items())
-    return str(value)

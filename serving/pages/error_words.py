@@ -37,6 +37,7 @@ _BY_PLACE: Final = {
     "further_enquiry": ("further_enquiry_words", "Say what is to be found out"),
     "no_further_action": ("no_further_action_words", "Give the reason for no further action"),
     "name": ("name", "Write your name"),
+    "note": ("note", "Say under “Anything else” why the urgent flag is dealt with"),
 }
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:[+-]\d\d:\d\d|Z)?")
 """A moment as programs write it, which a page shows as people do."""

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from models.wording.sentences import say
 from serving.access.roles import OPENERS
+from serving.intake.held_cases import count_held
 from serving.lists.flag_states import read_flag_states
 from serving.lists.listed import read_overflow, read_rows
 from serving.lists.new_records import find_since, read_news
@@ -60,6 +61,7 @@ def show_list(
         since = find_since(connection, sitting)
         news = read_news(connection, keys, since, rules)
         flag_states = read_flag_states(connection, keys)
+        n_held = count_held(connection, sight)
     note_shown(request, [*keys, *(row.key for row in outside)])
     wanted = {"area": area, "source": source, "family": family}
     wanted |= {"decision": decision, "referred": referred}
@@ -77,6 +79,7 @@ def show_list(
         wanted=wanted,
         next_row=next((row for row in rows if not row.decided), None),
         outside=outside,
+        n_held=n_held,
         rules=RULES,
         news={key: words.describe_news(found) for key, found in news.items()},
         news_since=since.words,

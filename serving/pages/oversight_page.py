@@ -14,6 +14,7 @@ from models.charts.marks import Figures
 from serving.api.audit import NOTE as UNUSUAL_NOTE
 from serving.api.audit import CheckOut, check_audit
 from serving.api.findings import NOTE as FINDINGS_NOTE
+from serving.intake.held_cases import count_held
 from serving.oversight.access_lines import (
     LINES_PER_PAGE,
     Day,
@@ -149,6 +150,8 @@ def show_oversight(
     face = Clockface(service.need_unit().time_zone)
     lines = [_describe(one, face) for one in answer.found.items] if answer.found else []
     check = check_audit(service, person)
+    with service.need_store().reading() as connection:
+        n_held = count_held(connection)
     # Last, so that nothing else waits beside what is being worked out.
     unusual, findings = _find_kept(request, service, face, period)
     return render(
@@ -163,6 +166,7 @@ def show_oversight(
         unusual=unusual,
         unusual_note=UNUSUAL_NOTE,
         check=check,
+        n_held=n_held,
         n_checked=_count(check),
         findings=findings,
         findings_note=FINDINGS_NOTE,

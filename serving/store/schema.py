@@ -569,6 +569,21 @@ confirmation_settlements = Table(
 )
 """What came of it: confirmed, refused or withdrawn. There is one settlement, or none."""
 
+held_cases = Table(
+    "held_cases",
+    metadata,
+    Column("case_key", _Key, primary_key=True),
+    Column(
+        "confirmation_key",
+        _Key,
+        ForeignKey("confirmations.confirmation_key"),
+        nullable=False,
+        index=True,
+    ),
+    _stored(),
+)
+"""New cases above their sender's daily number, each with what a second person is to confirm."""
+
 promotions = Table(
     "promotions",
     metadata,
@@ -747,6 +762,7 @@ APPEND_ONLY: Final = (
     "case_parties",
     "confirmations",
     "confirmation_settlements",
+    "held_cases",
     "promotions",
     "flag_catalogues",
     "audit_lines",

@@ -7,10 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from features.contract.moments import to_datetime
+from serving.access.overseers import NOBODY
+from serving.api.confirmed_acts import carry_out_with
+from serving.confirmations.records import Confirmation
+from serving.confirmations.settling import SettlementDraft, settle
 from serving.decisions.case_versions import read_version
 from serving.decisions.deciding import DecisionRequest as Deciding
-from serving.decisions.deciding import decide
+from serving.decisions.decision_confirmation import decide_or_ask
 from serving.decisions.drafts import DecisionIn
 from serving.flags.flags import standing_flags
 from serving.intake.folder_imports import import_folder
@@ -23,8 +29,10 @@ from serving.standing.standings import StandingRules, make_rules
 from serving.store.current_act import Act, Operation, acting
 from serving.store.database import Store, Unit, Writing
 from serving.store.histories import read_head
+from serving.store.schema import decisions
 from serving.worker.worker import work_once
-from synthetic.demo.people import IMPORTER
+from synthetic.demo import words
+from synthetic.demo.people import IMPORTER, TEAM
 from synthetic.demo.plans import DemoChance, DemoPlan, Judged
 from synthetic.demo.seen_cases import SeenCase, read_cases
 from synthetic.demo.weeks import FRIDAY, StagedClock
@@ -124,7 +132,24 @@ class Team:
         draft, version = self._draft(case.key, plan, judged, sitting)
         with self.writing(plan.person, case.key) as writing:
             act = Deciding(case.key, plan.person, draft, version)
-            return decide(writing, act, self.unit, self.rules).decision_key
+            decided = decide_or_ask(writing, act, self.unit, self.rules)
+        if isinstance(decided, Confirmation):
+            return self._confirm(decided)
+        return decided.decision_key
+
+    def _confirm(self, asked: Confirmation) -> str:
+        """Let somebody of another agency confirm a decision; return the decision's key."""
+        case_key = asked.cases[0]
+        second = next(one for one in TEAM if one.agency != asked.person.agency)
+        self.look(second, case_key)
+        self.clock.pass_minutes(1)
+        with self.writing(second, case_key) as writing:
+            said = SettlementDraft("confirmed", words.CONFIRMED)
+            acts = carry_out_with(self.service)
+            settle(writing, asked.key, second, said, overseers=NOBODY, acts=acts)
+            query = select(decisions.c.decision_key).where(decisions.c.case_key == case_key)
+            latest = query.order_by(decisions.c.version.desc()).limit(1)
+            return str(writing.connection.execute(latest).scalar_one())
 
     def _draft(
         self, key: str, plan: DemoPlan, judged: Judged, sitting: Sitting | None
@@ -132,6 +157,7 @@ class Team:
         with self.store.reading() as connection:
             seen_seq, version = read_head(connection), read_version(connection, key)
             flags = standing_flags(connection, [key]).get(key, [])
+        is_urgent = any(flag.urgent for flag in flags)
         content: dict[str, Any] = {
             "ways": plan.ways,
             "owner": plan.owner,
@@ -143,7 +169,7 @@ class Team:
                 for flag in flags
                 for record in flag.records
             ],
-            "note": judged.note or plan.note,
+            "note": judged.note or plan.note or (words.FLAG_DEALT_WITH if is_urgent else None),
             "score_key": judged.score_key,
             "seen_seq": seen_seq,
             "sitting_key": None if sitting is None else sitting.key,

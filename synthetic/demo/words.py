@@ -46,3 +46,9 @@ SEEN_LATE: Final = "Seen late: two calls came in at the same time"
 SEALED: Final = "Somebody named in the case works for one of the agencies."
 DOUBTED: Final = "The victim says that this is dated a week too late."
 DOUBT_ANSWERED: Final = "Looked up in the log: the date is as recorded."
+FLAG_DEALT_WITH: Final = (
+    "The urgent flag was gone through with the duty officer; this deals with it."
+)
+"""Beside a decision that discharges an urgent flag, where nothing else was noted."""
+CONFIRMED: Final = "I read the case and the records behind the flag, and agree."
+"""Why a second person confirms a decision."""

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 
 from serving.api.parameters import Key
+from serving.confirmations.records import Confirmation
 from serving.decisions.agency_views import ViewIn, give_view
 from serving.decisions.corrections import (
     CorrectionIn,
@@ -16,7 +17,8 @@ from serving.decisions.corrections import (
     find_record,
     make_no_narrative,
 )
-from serving.decisions.deciding import DecisionRequest, decide
+from serving.decisions.deciding import DecisionRequest, make_limits
+from serving.decisions.decision_confirmation import decide_or_ask
 from serving.decisions.score_without_record import Doubted
 from serving.errors import ServiceError
 from serving.flags.first_reads import record_first_read
@@ -44,7 +46,7 @@ def show_case(
     person: SignedIn,
     key: Key,
     whole: Annotated[str, Query(max_length=3)] = "",
-    done: Literal["", "decision", "view", "read", "first-view"] = "",
+    done: Literal["", "decision", "waiting", "view", "read", "first-view"] = "",
     part: Annotated[int, Query(ge=1, le=_MOST_PARTS)] = 1,
     behind: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:
@@ -96,11 +98,18 @@ def make_decision(
         draft, version = read_decision_form(form)
         with service.need_store().writing() as writing:
             act = DecisionRequest(key, person, draft, version)
-            decide(writing, act, service.need_unit(), make_rules(service.settings))
+            decided = decide_or_ask(
+                writing,
+                act,
+                service.need_unit(),
+                make_rules(service.settings),
+                make_limits(service.settings),
+            )
     except ServiceError as error:
         happened = Happened(problem=error, given=form)
         return show_screen(request, key, happened, narrowing=narrowing)
-    return _go_back(key, "decision", narrowing)
+    waits = isinstance(decided, Confirmation)
+    return _go_back(key, "waiting" if waits else "decision", narrowing)
 
 
 @router.post("/cases/{key}/first-view")

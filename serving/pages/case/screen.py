@@ -11,7 +11,9 @@ from starlette.datastructures import FormData
 from features.contract.moments import to_datetime
 from models.wording.sentences import say
 from serving.access.case_sight import Sight
+from serving.access.overseers import name_overseers
 from serving.access.roles import DECIDERS, OPENERS
+from serving.confirmations.listing import Asker
 from serving.decisions.case_news import CaseNews, find_case_news
 from serving.decisions.case_versions import write_tag
 from serving.decisions.case_view import describe_case
@@ -22,6 +24,7 @@ from serving.explanations.case_folders import CaseFolders
 from serving.explanations.explained_score import Explaining
 from serving.explanations.page_part import PagePart, explain_on_page
 from serving.explanations.stored_scores import StoredScore, read_scores
+from serving.intake.held_cases import is_held
 from serving.lists.blind_review import VIEWS, blind_sitting
 from serving.lists.sittings import current_sitting
 from serving.pages.case import record_words
@@ -31,12 +34,14 @@ from serving.pages.case.decision_form import WAY_WORDS
 from serving.pages.case.news import describe_news
 from serving.pages.case.record_names import RecordNames
 from serving.pages.case.timeline import TimelineEntry, lay_out, number_records
+from serving.pages.case.waiting_acts import WaitingAct, read_waiting_acts
 from serving.pages.error_words import describe_problems
 from serving.pages.list_words import RULES as PLACE_WORDS
 from serving.pages.rendering import render
 from serving.sealing.seals import read_seal
 from serving.service import Service, service_of
 from serving.standing.standings import make_rules
+from serving.store.row_text import Clockface
 from serving.store.schema import decisions, list_places
 from serving.web.error_answers import STATUSES
 from serving.web.gate import sight_of
@@ -88,6 +93,8 @@ class _Read:
     seal: Any
     view_of: str | None
     explained: PagePart | None
+    waiting_acts: tuple[WaitingAct, ...]
+    held_apart: bool
 
 
 def show_screen(
@@ -127,6 +134,8 @@ def show_screen(
         seal=read.seal,
         view_of=read.view_of,
         explained=read.explained,
+        waiting_acts=read.waiting_acts,
+        held_apart=read.held_apart,
         **_describe_records(read, narrowing, service),
         **_describe_reasons(case, service),
         advice=case.advice,
@@ -174,6 +183,17 @@ def _read(
         explained=None
         if shows_none or case.advice is None
         else explain_on_page(explaining, case.advice.score_key, whole=whole),
+        waiting_acts=read_waiting_acts(
+            connection,
+            Asker(
+                request.state.person,
+                name_overseers(service.settings),
+                service.need_store().clock(),
+            ),
+            key,
+            Clockface(service.need_unit().time_zone),
+        ),
+        held_apart=is_held(connection, key),
     )
 
 

@@ -396,6 +396,7 @@ def test_what_waits_is_settled_over_http(app: FastAPI, store: Store) -> None:
         "kind": "test_act",
         "effect": "when_confirmed",
         "cases": [key],
+        "n_cases": 1,
         "content": {"to": "SYN elsewhere"},
         "person": {"name": SCREENER.name, "role": "screener", "agency": "police"},
         "why": WHY,
