@@ -31,7 +31,7 @@ router = APIRouter(prefix="/v1", tags=["second person"])
 WAITS_STATUS: Final = 202
 MOST_CASES: Final = 200
 """Cases that an answer names of one act: thousands may have come above a sender's daily number."""
-_WRITES: Final = (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503)
+_WRITES: Final = (400, 401, 403, 404, 409, 412, 413, 415, 422, 503)
 
 
 @dataclass(frozen=True, kw_only=True)
