@@ -30,7 +30,9 @@ def add_records(asked: RecordsIn, person: SignedIn, service: ServiceDep) -> Reco
 
     A repeat is ignored and counted, a conflict told: what is stored stands. A row that cannot be
     used does not hold up the others; only where none can be read is the request refused. That a
-    case was opened, closed, merged or handed on is taken from administrators alone.
+    case was opened, closed, merged or handed on is taken from administrators alone, and that it was
+    closed or merged not where a decision would need two people. New cases above the sender's daily
+    number are taken as well, and held apart until a second person confirms them.
     """
     need_sender(person)
     store, unit = service.need_store(), service.need_unit()
