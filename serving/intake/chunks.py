@@ -117,7 +117,7 @@ def take_chunk(
         if imported.ended_at_us is not None:
             raise ImportRefusedError("import_ended", "the import has ended; begin another")
         normal = chunk.leave_out(imported.rows_done)
-        by = _Sent(import_key, may_turn, sender, quota)
+        by = _Sent(import_key, imported.person, may_turn, sender, quota)
         stored = _store(writing, normal, unit, rules, by)
         came = {name: schema.imports.c[name] + n for name, n in stored.count().items()}
         imported = note_progress(writing, import_key, **came, **_say_progress(chunk))
@@ -139,7 +139,7 @@ def take_at_once(
     with store.writing() as writing:
         writing.take_seq(0)
         key = make_key()
-        by = _Sent(key, may_turn, person, quota)
+        by = _Sent(key, person, may_turn, person, quota)
         stored = _store(writing, chunk.normal, unit, rules, by)
         # Once all is known of it, and before the standings are refreshed, which ask when it began.
         more = {"import_key": key, "ended_at_us": writing.now_us, **_say_progress(chunk)}
@@ -170,9 +170,10 @@ def _say_progress(chunk: Chunk) -> dict[str, int | dict[str, str | int]]:
 
 @dataclass(frozen=True)
 class _Sent:
-    """The import that rows came with, and what its sender may."""
+    """The import that rows came with, who began it, and what their sender may."""
 
     import_key: str
+    importer: Person
     may_turn: bool
     sender: Person | None
     quota: SenderQuota | None
@@ -189,7 +190,10 @@ def _store(
         )
     brings_cases = bool(len(normal.tables.get("cases", ())))
     counted = by.quota if brings_cases else None
-    sent = 0 if counted is None else count_sent(writing.connection, counted, unit, writing.now_us)
+    sent = 0
+    if counted is not None:
+        subjects = {counted.sender.subject, by.importer.subject}
+        sent = count_sent(writing.connection, subjects, unit, writing.now_us)
     appended = append_rows(
         writing,
         normal.tables,

@@ -73,15 +73,16 @@ class HeldCasesAct(Strict):
     daily_number: int
 
 
-def count_sent(connection: Connection, quota: SenderQuota, unit: Unit, now_us: int) -> int:
-    """Return how many new cases a sender has sent since the day of the unit began.
+def count_sent(connection: Connection, subjects: Collection[str], unit: Unit, now_us: int) -> int:
+    """Return how many new cases came by somebody's imports since the day of the unit began.
 
     Parameters
     ----------
     connection
         A transaction that keeps other writers waiting, before the cases of now are stored.
-    quota
-        Whose.
+    subjects
+        Whose imports, by what the sign-in knows them: who sends, and who began the import that they
+        go on with.
     unit
         In whose zone the day is.
     now_us
@@ -105,7 +106,7 @@ def count_sent(connection: Connection, quota: SenderQuota, unit: Unit, now_us: i
         select(func.count())
         .select_from(cases)
         .join(imports, imports.c.import_key == cases.c.import_key)
-        .where(cases.c.stored_seq > seq, imports.c.subject == quota.sender.subject)
+        .where(cases.c.stored_seq > seq, imports.c.subject.in_(sorted(subjects)))
     )
     return int(connection.execute(query).scalar_one())
 
@@ -172,6 +173,12 @@ def read_held_keys(connection: Connection) -> frozenset[str]:
     """Return the cases that are held apart: no second person has confirmed that they are real."""
     query = select(held_cases.c.case_key).where(_is_unconfirmed())
     return frozenset(connection.execute(query).scalars())
+
+
+def is_apart(key: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a column names a case that is held apart."""
+    # A list of thousands of keys would be gone through for every row; a subquery is hashed.
+    return key.in_(select(held_cases.c.case_key).where(_is_unconfirmed()))
 
 
 def is_held(connection: Connection, case_key: str) -> bool:

@@ -4,13 +4,13 @@ Every query goes along an index of ``standings`` and stops after as many cases a
 Only counting, and finding the place of a random number, pass over an index from one end.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from serving.access.case_sight import EVERYTHING, Sight
-from serving.intake.held_cases import read_held_keys
+from serving.intake.held_cases import is_apart
 from serving.lists.composition import (
     TOLD_APART,
     ListCandidate,
@@ -23,7 +23,6 @@ from serving.lists.composition import (
 )
 from serving.lists.draws import Division, draw_numbers
 from serving.standing.states import ELIGIBLE, OPEN
-from serving.store.lookups import is_among
 from serving.store.schema import standings
 
 _COLUMNS: Final = (
@@ -57,9 +56,11 @@ def read_pools(
     ``states`` is what :func:`count_states` returned in the same transaction, if it was asked.
     """
     counted = count_states(connection) if states is None else states
-    held = read_held_keys(connection)
-    among = _leave_out(connection, held)
-    counts = [counted[state] - n for state, n in _count_held(connection, held).items()]
+    apart = is_apart(standings.c.case_key)
+    held = [_count(connection, standings.c.state == state, apart) for state in ELIGIBLE]
+    # Without any the queries are the plain ones, which stop early along an index.
+    among = (~apart,) if any(held) else ()
+    counts = [counted[state] - n for state, n in zip(ELIGIBLE, held, strict=True)]
     size = division.capacity
     # By number: no query has to read every case that could be drawn.
     numbers = draw_numbers(sum(counts), division.random, seed, "random places")
@@ -103,19 +104,6 @@ def _read_longest(
         alike = standings.c.waiting_since_us == first[-1].waiting_since_us
         first += _read_first(connection, (), None, alike, *among)
     return tuple(sorted({case.key: case for case in first}.values(), key=by_wait))
-
-
-def _leave_out(connection: Connection, held: Collection[str]) -> tuple[ColumnElement[bool], ...]:
-    """Return the condition that a case is none of some; none at all where there are none."""
-    return (~is_among(connection, standings.c.case_key, held),) if held else ()
-
-
-def _count_held(connection: Connection, held: Collection[str]) -> dict[str, int]:
-    """Return how many of the cases that are held apart are in each state of a list."""
-    if not held:
-        return dict.fromkeys(ELIGIBLE, 0)
-    among = is_among(connection, standings.c.case_key, held)
-    return {state: _count(connection, standings.c.state == state, among) for state in ELIGIBLE}
 
 
 def _count(connection: Connection, *where: ColumnElement[bool]) -> int:

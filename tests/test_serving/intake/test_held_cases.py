@@ -120,20 +120,32 @@ def test_the_number_is_counted_over_the_day_and_by_sender(
     assert find_held(store) == {"D", "F"}
 
 
-def test_a_stream_of_rows_counts_as_well(app: FastAPI, store: Store) -> None:
-    """What an import brings is held apart as what one request brings."""
-    client = come_in(app, SCREENER)
-    key = client.post("/v1/imports", json={"source_digest": "d"}).json()["import_key"]
+def put(client: TestClient, key: str, names: str, start: int = 0) -> None:
+    """Send new cases as rows of an import that goes on."""
     lines = "\n".join(
         f'{{"table": "cases", "row": {{"case_id": "{name}", "recorded_at": "{OLD}"}}}}'
-        for name in "ABCDE"
+        for name in names
     )
-    answer = client.put(
-        f"/v1/imports/{key}/rows?last=true",
-        content=lines,
-        headers={"content-type": "application/x-ndjson"},
-    )
-    assert (answer.status_code, answer.json()["added"]) == (200, 5)
+    headers = {"content-type": "application/x-ndjson"}
+    answer = client.put(f"/v1/imports/{key}/rows?from={start}", content=lines, headers=headers)
+    assert (answer.status_code, answer.json()["added"]) == (200, start + len(names))
+
+
+def test_a_stream_of_rows_counts_as_well(app: FastAPI, store: Store) -> None:
+    """What an import brings is held apart as what one request brings, however it is parted."""
+    client = come_in(app, SCREENER)
+    key = client.post("/v1/imports", json={"source_digest": "d"}).json()["import_key"]
+    put(client, key, "ABCD")
+    put(client, key, "E", 4)
+    assert find_held(store) == {"D", "E"}
+
+
+def test_an_import_that_another_goes_on_with_counts_on(app: FastAPI, store: Store) -> None:
+    """An administrator who sends rows of somebody else's import does not begin at nothing."""
+    key = come_in(app, SCREENER).post("/v1/imports", json={"source_digest": "d"})
+    administrator = enter(app, "administrator", name="SYN Administrator", agency="unit")
+    for start, name in enumerate("ABCDE"):
+        put(administrator, key.json()["import_key"], name, start)
     assert find_held(store) == {"D", "E"}
 
 
