@@ -184,8 +184,8 @@ FAULTS: Final = (
     ),
     Fault(
         "serving/decisions/drafts.py",
-        "elif not today < day <= today + dt.timedelta(days=MOST_REVIEW_DAYS):",
-        "elif not today <= day <= today + dt.timedelta(days=MOST_REVIEW_DAYS):",
+        "elif not today < day <= today + dt.timedelta(days=longest_days):",
+        "elif not today <= day <= today + dt.timedelta(days=longest_days):",
         "tests/test_serving/decisions/test_decisions.py",
     ),
     Fault(
