@@ -1,7 +1,7 @@
 """What the API takes and gives; every example is synthetic."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -179,6 +179,17 @@ class ScoresOut(StandingOut):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DisputeOut:
+    """An agency says that a record is wrong, and the agency of the record did not accept that."""
+
+    agency: str
+    asked_at: str
+    answer: Annotated[
+        Literal["open", "refused"], Field(description="What its agency answered so far.")
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecordOut:
     """One record of a case and the reasons that it is behind."""
 
@@ -209,6 +220,13 @@ class RecordOut:
         Field(description="Whether the subject, or somebody for them, did what an outcome counts."),
     ]
     behind: Annotated[tuple[str, ...], Field(description="Indicators whose reasons rest on it.")]
+    correction_pending: Annotated[
+        bool, Field(description="Whether a correction of it waits for a second person.")
+    ] = False
+    texts_withheld: Annotated[
+        bool, Field(description="Whether its agency keeps its texts and places to itself.")
+    ] = False
+    disputed: tuple[DisputeOut, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,6 +115,10 @@ class Settings(BaseSettings):
     sender_cases_per_day
         New cases of one sender in a day of the unit; those above it are taken, flagged and held
         apart from the longest waits and the random places until a second person confirms them.
+    source_mandates
+        Which agencies' administrators and programs may send records of which other sources, as a
+        JSON object of lists; ``*`` is every source. Whoever acts on cases sends those of their own
+        agency alone.
     clock_skew_seconds
         By how much another machine's clock may differ from this one's.
     work
@@ -177,6 +181,7 @@ class Settings(BaseSettings):
     serious_severity: float = Field(default=SERIOUS_SEVERITY, gt=0)
     serious_kinds: tuple[str, ...] = SERIOUS_KINDS
     sender_cases_per_day: int = Field(default=200, ge=1, le=1_000_000)
+    source_mandates: dict[str, tuple[str, ...]] = Field(default={"unit": ("*",)})
     clock_skew_seconds: int = Field(default=60, ge=0, le=300)
     work: bool = True
     host: str = "127.0.0.1"
@@ -203,7 +208,7 @@ class Settings(BaseSettings):
         return ",".join(parts)
 
 
-SettingValue = str | int | float | bool | Path | tuple[str, ...] | None
+SettingValue = str | int | float | bool | Path | tuple[str, ...] | dict[str, tuple[str, ...]] | None
 """What one setting may be given as."""
 
 

@@ -176,6 +176,10 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("POST", "/v1/confirmations/{confirmation_key}"): RouteRule(
         READERS, operation="alteration", standards=True
     ),
+    ("GET", "/v1/confirmations/{confirmation_key}/corrections"): RouteRule(
+        READERS, looks=True, standards=True
+    ),
+    ("POST", "/corrections/{request_key}"): _DECIDE,
     ("GET", "/confirmations"): RouteRule(READERS, looks=True, standards=True),
     ("POST", "/confirmations/{confirmation_key}"): RouteRule(
         READERS, operation="alteration", standards=True

@@ -13,10 +13,11 @@ from serving.access.case_sight import Sight
 from serving.access.overseers import name_overseers
 from serving.api.confirmed_acts import carry_out_with
 from serving.api.parameters import Key, KeyCursor, Limit
-from serving.confirmations.listing import Asker, read_mine
-from serving.confirmations.records import Confirmation, Effect, Outcome
-from serving.confirmations.settling import SettlementDraft, settle
+from serving.confirmations.listing import Asker, find_objections, read_mine
+from serving.confirmations.records import Confirmation, Effect, Outcome, read_confirmation
+from serving.confirmations.settling import SettlementDraft, make_absent, settle
 from serving.decisions.drafts import Words
+from serving.intake.correction_confirmation import LOWERING_CORRECTIONS, list_corrections
 from serving.intake.held_cases import HELD_CASES, read_held_of
 from serving.persons import Person, SignedIn, describe_person
 from serving.schemas import PersonOut, Strict
@@ -110,6 +111,64 @@ def list_confirmations(
     return ConfirmationsOut(
         confirmations=tuple(
             _describe(one, cases[one.key], face, asker.now_us) for one in page.items
+        ),
+        next_cursor=page.next_cursor,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmedCorrectionOut:
+    """One of the corrections that a confirmation is about."""
+
+    key: Annotated[str, Field(description="The case.")]
+    table: str
+    record_id: Annotated[str, Field(description="The record that it would correct.")]
+    correction_id: str
+    both_count: Annotated[bool, Field(description="Whether both versions count until then.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmedCorrectionsOut:
+    """The corrections that a confirmation is about, in the order in which they came."""
+
+    corrections: tuple[ConfirmedCorrectionOut, ...]
+    next_cursor: str | None
+
+
+@router.get(
+    "/confirmations/{confirmation_key}/corrections", responses=describe_errors(401, 404, 422, 503)
+)
+def list_confirmed_corrections(
+    confirmation_key: Key,
+    request: Request,
+    service: ServiceDep,
+    person: SignedIn,
+    limit: Limit = 50,
+    cursor: KeyCursor = None,
+) -> ConfirmedCorrectionsOut:
+    """Return the corrections that wait with a confirmation; each is looked at on its case."""
+    store = service.need_store()
+    asker = Asker(person, name_overseers(service.settings), store.clock())
+    with store.reading() as connection:
+        one = read_confirmation(connection, confirmation_key)
+        if (
+            one is None
+            or one.kind != LOWERING_CORRECTIONS.name
+            or find_objections(connection, asker, (one,))[one.key] == "unseen"
+        ):
+            raise make_absent()
+        page = list_corrections(connection, one, size=limit, cursor=cursor)
+    note_shown(request, (each.case_key for each in page.items))
+    return ConfirmedCorrectionsOut(
+        corrections=tuple(
+            ConfirmedCorrectionOut(
+                key=each.case_key,
+                table=each.table,
+                record_id=each.corrects,
+                correction_id=each.record_id,
+                both_count=each.both_count,
+            )
+            for each in page.items
         ),
         next_cursor=page.next_cursor,
     )

@@ -14,6 +14,7 @@ from serving.confirmations.settling import CarryOut
 from serving.decisions.deciding import make_limits
 from serving.decisions.decision_confirmation import DECISION, carry_out_decision
 from serving.errors import RefusedError, ServiceError
+from serving.intake.correction_confirmation import LOWERING_CORRECTIONS, carry_out_corrections
 from serving.intake.held_cases import HELD_CASES, carry_out_held
 from serving.intake.move_confirmation import MERGE, SPLIT, carry_out_merge, carry_out_split
 from serving.sealing.seal_confirmation import SEAL
@@ -68,12 +69,17 @@ def _told_as_service_errors() -> Iterator[None]:
         raise ServiceError(error.code, what, remedy) from None
 
 
+def _let_corrections_hold(service: Service, writing: Writing, one: Confirmation) -> frozenset[str]:
+    return carry_out_corrections(writing, one, service.need_unit(), make_rules(service.settings))
+
+
 ACTS: dict[str, ServiceAct] = {
     SEAL.name: _follow_seal,
     MERGE.name: _merge,
     SPLIT.name: _split,
     DECISION.name: _decide,
     HELD_CASES.name: _release,
+    LOWERING_CORRECTIONS.name: _let_corrections_hold,
 }
 """By the name of the kind."""
 

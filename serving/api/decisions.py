@@ -124,7 +124,7 @@ def request_correction(
         request_key = ask_correction(writing, key, person, asked)
     with store.reading() as connection:
         return AskedOut(
-            correction=read_correction(connection, request_key, unit),
+            correction=read_correction(connection, request_key, unit, store.clock()),
             **_compare(connection, service, Doubted(key, asked.table, asked.record_id)),
         )
 
@@ -151,6 +151,7 @@ def list_corrections(
         found = read_open_corrections(
             connection,
             service.need_unit(),
+            service.need_store().clock(),
             size=limit,
             cursor=cursor,
             sight=sight_of(request, connection),
@@ -165,8 +166,12 @@ def list_corrections(
 def give_answer(
     request_key: Key, given: AnswerIn, service: ServiceDep, person: SignedIn
 ) -> CorrectionOut:
-    """Answer a correction request; an accepted correction comes as a record of its own."""
+    """Answer a request to correct a record of your agency, within a month of it.
+
+    An accepted correction comes as a record of its own. A request that was refused stays beside the
+    record, which is disputed.
+    """
     unit = service.need_unit()
     with service.need_store().writing() as writing:
         answer_correction(writing, request_key, person, given, unit)
-        return read_correction(writing.connection, request_key, unit)
+        return read_correction(writing.connection, request_key, unit, writing.now_us)

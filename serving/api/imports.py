@@ -20,10 +20,11 @@ from features.intake.normalisation import Clock
 from serving.access.case_sight import find_sight
 from serving.access.roles import may_turn_cases, need_sender
 from serving.api.parameters import MOST_ITEMS, Key, KeyCursor, LongLimit, RejectCursor
-from serving.api.records import score_changed
+from serving.api.records import find_sender, score_changed
 from serving.api.schemas_records import ImportIn, ImportOut, ImportsOut, RejectOut, RejectsOut
 from serving.errors import ServiceError
 from serving.intake.chunks import BYTES_PER_CHUNK, ROWS_PER_CHUNK, Chunk, take_chunk
+from serving.intake.correction_confirmation import end_import
 from serving.intake.held_cases import make_quota
 from serving.intake.progress import (
     Imported,
@@ -31,7 +32,6 @@ from serving.intake.progress import (
     check_importer,
     check_rows,
     check_whole,
-    end_import,
     list_imports,
     list_rejects,
     need_import,
@@ -212,7 +212,7 @@ class _Taker:
             self._unit,
             make_rules(self._service.settings),
             may_turn=may_turn_cases(self._person),
-            sender=self._person,
+            sender=find_sender(self._service, self._person),
             quota=make_quota(self._person, self._service.settings),
         )
         self._done = chunk.last

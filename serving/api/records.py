@@ -14,8 +14,10 @@ from serving.api.schemas_records import RecordsIn, RecordsOut
 from serving.errors import RequestProblem, ServiceError, invalid
 from serving.intake.chunks import Chunk, take_at_once
 from serving.intake.held_cases import make_quota
+from serving.intake.mandates import Sender
+from serving.intake.records import Appended
 from serving.intake.row_lines import RawRow, make_raw_row, normalise_rows
-from serving.persons import SignedIn
+from serving.persons import Person, SignedIn
 from serving.scoring.rescoring import score_stale
 from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
@@ -49,7 +51,7 @@ def add_records(asked: RecordsIn, person: SignedIn, service: ServiceDep) -> Reco
     chunk = Chunk(1, len(rows), normal)
     taken = take_at_once(
         store,
-        person,
+        find_sender(service, person),
         chunk,
         unit,
         make_rules(service.settings),
@@ -64,9 +66,26 @@ def add_records(asked: RecordsIn, person: SignedIn, service: ServiceDep) -> Reco
         conflicts=taken.imported.conflicts,
         rejects=taken.imported.rejects,
         not_taken=_locate(taken.rejects, places),
-        warnings=dict(normal.warnings),
+        warnings=dict(normal.warnings) | _count_corrections(taken.appended),
         scored=score_changed(service, taken.changed_keys),
     )
+
+
+def find_sender(service: Service, person: Person) -> Sender:
+    """Return who sends, with what the deployment and the catalogue in use say of it."""
+    bundle = service.champion.find()
+    kinds = {} if bundle is None else bundle.catalogue.kinds
+    parents = {name: kind.parent for name, kind in kinds.items()}
+    return Sender(person, service.settings.source_mandates, parents)
+
+
+def _count_corrections(appended: Appended) -> dict[str, int]:
+    """Return how many corrections have no effect yet, each by what that is called."""
+    counts = {
+        "correction_waits": appended.n_waiting,
+        "corrects_no_own_record": appended.n_of_no_own,
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def score_changed(service: Service, case_keys: Collection[str]) -> int:

@@ -16,6 +16,11 @@ from features.contract.tables import RESERVED_KINDS, RETRACTED
 from features.intake.contract_folder import ContractFolder
 from features.intake.integrity import SUPERSEDED_AT
 from models.ranking.advice import Advice
+from serving.decisions.case_corrections import (
+    CLOSED_COLUMNS,
+    NOTHING_BESIDE,
+    BesideRecords,
+)
 from serving.schemas import RecordOut
 from serving.store.narratives import CASE_CHARACTERS, NARRATIVE_CHARACTERS, name_narrative
 from serving.store.row_text import Clockface
@@ -34,7 +39,9 @@ _EVENT_TEXTS: Final = (
 NOT_ASKED: Final = "not asked"
 """The answer of a question that somebody noted as not asked."""
 _ACTORS: Final = ("subject", "proxy")
-_NO_TEXTS: Final = dict.fromkeys((*_EVENT_TEXTS, "incident_id", "occurred_at", "occurred_until"))
+_NO_TEXTS: Final[dict[str, Any]] = dict.fromkeys(
+    (*_EVENT_TEXTS, "incident_id", "occurred_at", "occurred_until")
+)
 
 
 class RecordTeller:
@@ -72,6 +79,7 @@ class RecordTeller:
         *,
         agency: str | None = None,
         hidden: Collection[str] = (),
+        beside: BesideRecords = NOTHING_BESIDE,
     ) -> tuple[tuple[RecordOut, ...], int]:
         """Return the case's records, and how many of them one agency alone sees.
 
@@ -83,11 +91,17 @@ class RecordTeller:
             Agency of the person who asks: what it keeps to itself is among the records.
         hidden
             Cases that the person may not see: no link to one is told.
+        beside
+            What is said of the records by others: corrections that wait, and disputes.
         """
         events = _of_case(folder.frame("events"), case_key)
         apart = is_kept_apart(events["source"], events["handling"])
         shown = is_shown_to(events["source"], events["handling"], agency)
-        told = [self._describe_event(row) for row in _list_rows(events[shown])]
+        closed = beside.find_closed(events, agency)
+        told = [
+            self._describe_event(_hide(row) if row["event_id"] in closed else row)
+            for row in _list_rows(events[shown])
+        ]
         told += [
             self._describe_fact(row)
             for row in _list_rows(_of_case(folder.frame("facts"), case_key))
@@ -96,7 +110,7 @@ class RecordTeller:
         links = links[~links["linked_case_id"].isin(list(hidden))]
         told += [self._describe_link(row) for row in _list_rows(links)]
         told.sort(key=lambda pair: pair[0], reverse=True)
-        records = bound_narratives([record for _, record in told], case_key)
+        records = bound_narratives([beside.add(record, closed) for _, record in told], case_key)
         return records, int((apart & shown).sum())
 
     def _describe_event(self, row: dict[str, Any]) -> tuple[tuple[int, str], RecordOut]:
@@ -182,6 +196,11 @@ def bound_narratives(records: Sequence[RecordOut], case_key: str) -> tuple[Recor
         rest = f"/v1/cases/{case_key}/narratives/{name_narrative(record.record_id)}"
         told.append(replace(record, narrative=text[:most], narrative_rest=rest))
     return tuple(told)
+
+
+def _hide(row: dict[str, Any]) -> dict[str, Any]:
+    """Return an event without its texts and places, which its agency keeps to itself."""
+    return row | dict.fromkeys(CLOSED_COLUMNS)
 
 
 def _of_case(table: pd.DataFrame, case_key: str) -> pd.DataFrame:

@@ -5,7 +5,7 @@ What a case is said to be is read in one transaction, so that its parts belong t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +18,7 @@ from models.ranking.advice import Advice
 from models.ranking.order import rank
 from serving.access.case_sight import EVERYTHING, find_sight
 from serving.decisions.agency_views import read_views
+from serving.decisions.case_corrections import describe_sum, read_beside
 from serving.decisions.case_records import RecordTeller
 from serving.decisions.case_spans import find_spans
 from serving.decisions.corrections import read_case_corrections
@@ -36,6 +37,7 @@ from serving.explanations.stored_scores import StoredScore, find_score
 from serving.flags.flags import StandingFlag, standing_flags
 from serving.lists.blind_review import find_unsettled, wants_first_view
 from serving.persons import Person
+from serving.schemas import RecordOut
 from serving.scoring.ask_first import ask_first
 from serving.service import Service
 from serving.standing.states import is_sealed_state, plain_state
@@ -112,7 +114,10 @@ def describe_case(
     teller = RecordTeller(catalogue, told.advice, Clockface(unit.time_zone), now_us)
     hidden = EVERYTHING.hidden if person is None else find_sight(connection, person).hidden
     agency = None if person is None else person.agency
-    records, n_apart = teller.describe(folder, case_key, agency=agency, hidden=hidden)
+    beside = read_beside(connection, case_key, unit)
+    records, n_apart = teller.describe(
+        folder, case_key, agency=agency, hidden=hidden, beside=beside
+    )
     flags = standing_flags(connection, [case_key]).get(case_key, [])
     past = read_decisions(connection, case_key, unit, size=MOST_DECISIONS, withheld=withheld)
     return CaseOut(
@@ -127,13 +132,17 @@ def describe_case(
         why_no_advice=told.why_not,
         records=records,
         n_records_kept_apart=n_apart,
-        spans=_find_spans(folders, told.history, shown_by, now_us, row.last_seq),
+        spans=_close_spans(
+            _find_spans(folders, told.history, shown_by, now_us, row.last_seq), records
+        ),
         places=_read_places(connection, case_key, unit, withheld=withheld),
         version=past.version,
         seen_seq=row.last_seq,
         decisions=past.decisions,
         views=read_views(connection, case_key, unit),
-        corrections=read_case_corrections(connection, case_key, unit),
+        corrections=read_case_corrections(connection, case_key, unit, now_us),
+        pending_corrections=beside.describe_pending(),
+        correction_sum=describe_sum(connection, case_key, now_us),
     )
 
 
@@ -237,6 +246,14 @@ def _find_spans(
     return find_spans(history, bundle, now_us, Clockface(folders.unit.time_zone))
 
 
+def _close_spans(spans: tuple[SpanOut, ...], records: tuple[RecordOut, ...]) -> tuple[SpanOut, ...]:
+    """Return spans without what their records' agency keeps to itself as of now."""
+    closed = {one.record_id for one in records if one.texts_withheld}
+    return tuple(
+        replace(one, detail=None) if closed.intersection(one.records) else one for one in spans
+    )
+
+
 def _list_questions(told: _Told) -> tuple[str, ...]:
     if told.advice is None or told.bundle is None:
         return ()
@@ -256,6 +273,7 @@ def _describe_flag(flag: StandingFlag, catalogue: Catalogue | None, unit: Unit) 
         records=tuple(record.record_id for record in flag.records),
         raised_at=Clockface(unit.time_zone).show(flag.raised_at_us),
         record_corrected=flag.record_corrected,
+        correction_pending=flag.correction_pending,
         acknowledged_by=seen_by[-1] if seen_by else None,
         is_unseen=flag.is_unseen,
     )

@@ -1,14 +1,17 @@
 """Requests to correct a record that somebody says is wrong, and what came of them.
 
-A request changes no record. Where it is accepted, the correction itself comes as a record of its
-own, by import, as every record does.
+A request changes no record. The agency of the record answers it, within a month. Where that accepts
+it, the correction itself comes as a record of its own, by import, as every record does; a request
+that was refused or that nobody answered stays beside the record, which is disputed (ADR 27).
 """
 
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import StringConstraints
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select
 
+from features.catalogue.declarations import DAY_US
 from features.contract.moments import format_moment
 from serving.access.case_sight import EVERYTHING, Sight
 from serving.access.roles import need_decider
@@ -17,14 +20,18 @@ from serving.decisions.outputs import AnswerOut, CorrectionOut, CorrectionsOut
 from serving.decisions.score_without_record import Doubted
 from serving.errors import ServiceError
 from serving.persons import Person, read_person
-from serving.schemas import Strict
+from serving.schemas import DisputeOut, Strict
+from serving.standing.record_agencies import OWN_AGENCY, read_record_agencies
 from serving.store.case_keys import need_case
 from serving.store.database import Unit, Writing, make_key
+from serving.store.lookups import is_among
 from serving.store.paging import cut_page, find_named
 from serving.store.record_conditions import is_for_all
 from serving.store.row_text import Clockface, name_actor
 from serving.store.schema import RECORDS, correction_answers, correction_requests
 
+ANSWER_DAYS: Final = 30
+"""Days of 24 hours within which the agency of a record answers a request."""
 _NAMES: Final = {"events": "event_id", "facts": "fact_id", "links": "link_id"}
 """Tables of records that a case shows, each with the column of its numbers."""
 _requests = correction_requests.c
@@ -70,6 +77,7 @@ def ask_correction(writing: Writing, case_key: str, person: Person, asked: Corre
             **person.columns(),
         )
     )
+    writing.note(case_key=case_key)
     return key
 
 
@@ -122,20 +130,22 @@ def answer_correction(
 ) -> None:
     """Record what came of a request; the first answer stands.
 
-    Nobody accepts their own request. Whoever asked may refuse it: then nothing changes.
+    The agency of the record answers, and nobody accepts their own request. Whoever asked may refuse
+    it: then nothing changes.
 
     Raises
     ------
     ServiceError
-        If the person does not act on cases (403), there is no such request (404), they would accept
-        their own (403), or it was answered before (409, saying by whom and when).
+        If the person does not act on cases, is of another agency than the record or would accept
+        their own request (403), there is no such request (404), or it was answered before (409,
+        saying by whom and when).
     """
     need_decider(person)
     connection = writing.connection
     seq = writing.take_seq()  # others wait from here: of two answers at once the first stands
-    known = select(_requests.subject).where(_requests.request_key == request_key)
-    asker = connection.execute(known).scalar_one_or_none()
-    if asker is None:
+    known = select(correction_requests).where(_requests.request_key == request_key)
+    request = connection.execute(known).one_or_none()
+    if request is None:
         raise ServiceError(
             "no_such_request", "there is no such request", "start from GET /v1/corrections"
         )
@@ -149,12 +159,8 @@ def answer_correction(
             f"{format_moment(there.answered_at_us, unit.time_zone)}",
             "ask again with a request of its own",
         )
-    if given.answer == "accepted" and asker == person.subject:
-        raise ServiceError(
-            "other_person_needed",
-            "whoever asked for a correction does not accept it",
-            "ask another person to answer it, or refuse it yourself",
-        )
+    _check_answerer(connection, request, person, given)
+    writing.note(case_key=request.case_key)
     connection.execute(
         insert(correction_answers).values(
             request_key=request_key,
@@ -166,23 +172,97 @@ def answer_correction(
     )
 
 
-def read_correction(connection: Connection, request_key: str, unit: Unit) -> CorrectionOut:
+def _check_answerer(
+    connection: Connection, request: Row[Any], person: Person, given: AnswerIn
+) -> None:
+    if person.agency != _find_agencies(connection, [request])[request.request_key]:
+        raise ServiceError(
+            "other_agency_needed",
+            "the agency of the record answers a request to correct it",
+            "ask somebody of that agency",
+        )
+    if given.answer == "accepted" and request.subject == person.subject:
+        raise ServiceError(
+            "other_person_needed",
+            "whoever asked for a correction does not accept it",
+            "ask another person to answer it, or refuse it yourself",
+        )
+
+
+def _find_agencies(connection: Connection, rows: Sequence[Row[Any]]) -> dict[str, str]:
+    """Return the agency that answers each of some requests, by the request's key."""
+    found: dict[str, str] = {}
+    for table in _NAMES:
+        some = [row for row in rows if row.table == table]
+        agencies = read_record_agencies(
+            connection, table, {(row.case_key, row.record_id) for row in some}
+        )
+        found |= {
+            row.request_key: agencies.get((row.case_key, row.record_id), OWN_AGENCY) for row in some
+        }
+    return found
+
+
+def read_disputes(
+    connection: Connection, case_keys: Collection[str], unit: Unit
+) -> dict[tuple[str, str, str], tuple[DisputeOut, ...]]:
+    """Return who disputes which records: requests that were refused, or that nobody answered.
+
+    Parameters
+    ----------
+    connection
+        A transaction.
+    case_keys
+        The cases.
+    unit
+        What holds for the whole store.
+
+    Returns
+    -------
+    dict
+        The disputes by case key, table and record number, the oldest first.
+    """
+    query = (
+        select(correction_requests, _answers.answer)
+        .outerjoin(correction_answers, _answers.request_key == _requests.request_key)
+        .where(
+            is_among(connection, _requests.case_key, case_keys),
+            or_(_answers.answer.is_(None), _answers.answer != "accepted"),
+        )
+        .order_by(_requests.stored_seq)
+    )
+    face = Clockface(unit.time_zone)
+    found: dict[tuple[str, str, str], tuple[DisputeOut, ...]] = {}
+    for row in connection.execute(query):
+        key = (row.case_key, row.table, row.record_id)
+        one = DisputeOut(
+            agency=row.agency, asked_at=face.show(row.asked_at_us), answer=row.answer or "open"
+        )
+        found[key] = (*found.get(key, ()), one)
+    return found
+
+
+def read_correction(
+    connection: Connection, request_key: str, unit: Unit, now_us: int
+) -> CorrectionOut:
     """Return one request, which is there, with its answer where it has one."""
-    return _read(connection, _requests.request_key == request_key, unit, 1)[0]
+    return _read(connection, _requests.request_key == request_key, (unit, now_us), 1)[0]
 
 
 def read_case_corrections(
-    connection: Connection, case_key: str, unit: Unit
+    connection: Connection, case_key: str, unit: Unit, now_us: int
 ) -> tuple[CorrectionOut, ...]:
     """Return the requests on a case that nobody has answered, the oldest first."""
-    return _read(connection, and_(_requests.case_key == case_key, _is_open()), unit, None)
+    return _read(connection, and_(_requests.case_key == case_key, _is_open()), (unit, now_us), None)
 
 
 def read_open_corrections(
     connection: Connection,
     unit: Unit,
+    now_us: int,
     *,
     size: int,
+    agency: str | None = None,
     cursor: str | None = None,
     sight: Sight = EVERYTHING,
 ) -> CorrectionsOut:
@@ -194,8 +274,12 @@ def read_open_corrections(
         A transaction that sees one state of the store.
     unit
         What holds for the whole store.
+    now_us
+        The moment, microseconds UTC: what was to be answered before it is overdue.
     size
         How many at most.
+    agency
+        Only those on records of this agency; of every agency where absent.
     cursor
         ``next_cursor`` of the part before; the oldest where absent.
     sight
@@ -206,14 +290,20 @@ def read_open_corrections(
     ServiceError
         If the cursor is none (422).
     """
-    wanted = condition = and_(_is_open(), sight.of_key(connection, _requests.case_key))
+    wanted = and_(_is_open(), sight.of_key(connection, _requests.case_key))
+    if agency is not None:
+        rows = connection.execute(select(correction_requests).where(wanted)).all()
+        of_agency = _find_agencies(connection, rows)
+        mine = {key for key, one in of_agency.items() if one == agency}
+        wanted = and_(wanted, is_among(connection, _requests.request_key, mine))
+    condition = wanted
     if cursor is not None:
         query = select(_requests.stored_seq).where(
             _requests.request_key == cursor, sight.of_key(connection, _requests.case_key)
         )
         after = find_named(connection, cursor, query)
         condition = and_(condition, _requests.stored_seq > after.stored_seq)
-    found = _read(connection, condition, unit, size + 1)
+    found = _read(connection, condition, (unit, now_us), size + 1)
     page = cut_page(found, size, lambda one: one.request_key)
     count = select(func.count()).select_from(correction_requests).where(wanted)
     return CorrectionsOut(
@@ -229,7 +319,10 @@ def _is_open() -> ColumnElement[bool]:
 
 
 def _read(
-    connection: Connection, condition: ColumnElement[bool], unit: Unit, size: int | None
+    connection: Connection,
+    condition: ColumnElement[bool],
+    at: tuple[Unit, int],
+    size: int | None,
 ) -> tuple[CorrectionOut, ...]:
     named = ("answer", "note", "person", "role", "agency", "answered_at_us")
     query = (
@@ -239,12 +332,15 @@ def _read(
         .order_by(_requests.stored_seq)
         .limit(size)
     )
-    face = Clockface(unit.time_zone)
-    return tuple(_describe(row, face) for row in connection.execute(query))
+    unit, now_us = at
+    face, rows = Clockface(unit.time_zone), connection.execute(query).all()
+    agencies = _find_agencies(connection, rows)
+    return tuple(_describe(row, face, agencies[row.request_key], now_us) for row in rows)
 
 
-def _describe(row: Row[Any], face: Clockface) -> CorrectionOut:
+def _describe(row: Row[Any], face: Clockface, agency: str, now_us: int) -> CorrectionOut:
     answer = None
+    due_us = row.asked_at_us + ANSWER_DAYS * DAY_US
     if row.a_answer is not None:
         answer = AnswerOut(
             person=row.a_person,
@@ -262,5 +358,8 @@ def _describe(row: Row[Any], face: Clockface) -> CorrectionOut:
         record_id=row.record_id,
         why=row.why,
         asked_at=face.show(row.asked_at_us),
+        record_agency=agency,
+        due_at=face.show(due_us),
+        overdue=answer is None and due_us < now_us,
         answer=answer,
     )

@@ -110,7 +110,33 @@ class CorrectionOut(ActorOut):
     record_id: str
     why: str
     asked_at: str
+    record_agency: Annotated[str, Field(description="The agency that answers.")]
+    due_at: Annotated[str, Field(description="Until when it is to be answered.")]
+    overdue: bool
     answer: AnswerOut | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PendingCorrectionOut:
+    """A correction that could lower a count; a second person of the record's agency confirms it."""
+
+    table: str
+    record_id: Annotated[str, Field(description="The record that it would correct.")]
+    correction_id: str
+    record_agency: str
+    sent_by: Annotated[str, Field(description="The agency that sent it.")]
+    sent_at: str
+    both_count: Annotated[bool, Field(description="Whether both versions count until then.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectionSumOut:
+    """How many records of a case were corrected or withdrawn lately, by anyone."""
+
+    days: int
+    n_in_force: int
+    n_waiting: int
+    by_agency: Annotated[dict[str, int], Field(description="How many of both each one sent.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,6 +295,8 @@ class CaseOut:
     decisions: Annotated[tuple[DecisionOut, ...], Field(description="The latest of them.")]
     views: ViewsOut
     corrections: Annotated[tuple[CorrectionOut, ...], Field(description="Requests not answered.")]
+    pending_corrections: tuple[PendingCorrectionOut, ...]
+    correction_sum: CorrectionSumOut
 
 
 @dataclass(frozen=True, kw_only=True)

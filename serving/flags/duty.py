@@ -69,7 +69,9 @@ class DutyItem:
     flag: str
     wording: str
     record: str | None
-    record_fate: Annotated[str, Field(description="in_force, corrected or withdrawn; flag stands.")]
+    record_fate: Annotated[
+        str, Field(description="in_force, correction_pending, corrected or withdrawn.")
+    ]
     raised_at: str
     due_at: str
     overdue: bool

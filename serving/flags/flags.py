@@ -20,7 +20,7 @@ from models.bundle.plans import compile_flags
 from models.ranking.order import measure_flags
 from serving.errors import RequestProblem, ServiceError
 from serving.flags.deliveries import add_deliveries
-from serving.standing.record_fates import IN_FORCE, read_record_fates
+from serving.standing.record_fates import IN_FORCE, PENDING, read_record_fates
 from serving.store.database import Writing, make_key
 from serving.store.lookups import is_among
 from serving.store.schema import acknowledgements, discharges, flag_raisings
@@ -45,7 +45,8 @@ class FlagRecord:
     stored_seq
         The raising's place in the order of rows; larger than a decision's where it is newer.
     fate
-        What became of the record since: ``in_force``, ``corrected`` or ``withdrawn``.
+        What became of the record since: ``in_force``, ``corrected``, ``withdrawn`` or
+        ``correction_pending``.
     due_at_us
         Until when the duty role acknowledges it; ``None`` for a review flag.
     acknowledged_at_us, acknowledged_by
@@ -89,7 +90,12 @@ class StandingFlag:
     @property
     def record_corrected(self) -> bool:
         """Whether one of its records was corrected or withdrawn since."""
-        return any(record.fate != IN_FORCE for record in self.records)
+        return any(record.fate not in (IN_FORCE, PENDING) for record in self.records)
+
+    @property
+    def correction_pending(self) -> bool:
+        """Whether a correction of one of its records waits for a second person."""
+        return any(record.fate == PENDING for record in self.records)
 
     @property
     def record_ids(self) -> tuple[str, ...]:

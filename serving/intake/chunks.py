@@ -16,7 +16,10 @@ from sqlalchemy import Connection, func, select
 from features.contract.rejects import Rejects, join_rejects
 from features.intake.normalisation import ROW
 from serving.access.case_sight import find_sight
+from serving.confirmations.asking import note_cases
+from serving.intake.correction_confirmation import ask_for_import
 from serving.intake.held_cases import SenderQuota, count_sent, hold_apart
+from serving.intake.mandates import Sender, leave_out_sources
 from serving.intake.progress import (
     Imported,
     ImportRefusedError,
@@ -78,11 +81,16 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Taken:
-    """An import after a chunk, that chunk's rejects, and the cases that it changed."""
+    """An import after a chunk, that chunk's rejects, and what became of its other rows."""
 
     imported: Imported
     rejects: Rejects
-    changed_keys: frozenset[str]
+    appended: Appended
+
+    @property
+    def changed_keys(self) -> frozenset[str]:
+        """Cases whose history is another one now."""
+        return self.appended.changed_keys
 
 
 def take_chunk(
@@ -93,15 +101,17 @@ def take_chunk(
     rules: StandingRules,
     *,
     may_turn: bool = True,
-    sender: Person | None = None,
+    sender: Sender | None = None,
+    sees_all: bool = False,
     quota: SenderQuota | None = None,
 ) -> Taken:
     """Store a chunk's rows and how far the import is with them, in one transaction.
 
     Rows that were taken before are passed over, so that a chunk may be sent again. Unless
     ``may_turn``, rows that say what became of a case are rejects (``leave_out_turns``). Rows of
-    cases that the ``sender`` may not see are rejects as of cases that are not there; without a
-    sender, as on the command line, there are none. New cases above the ``quota`` are held apart.
+    cases that the ``sender`` may not see are rejects as of cases that are not there; where
+    ``sees_all``, as on the command line, there are none. New cases above the ``quota`` are held
+    apart.
 
     Raises
     ------
@@ -113,20 +123,23 @@ def take_chunk(
         imported = need_import(writing.connection, import_key)
         check_rows(imported, chunk.first)
         if chunk.last <= imported.rows_done:
-            return Taken(imported, join_rejects([]), frozenset())
+            nothing = Appended(0, 0, join_rejects([]), frozenset(), frozenset())
+            return Taken(imported, nothing.rejects, nothing)
         if imported.ended_at_us is not None:
             raise ImportRefusedError("import_ended", "the import has ended; begin another")
         normal = chunk.leave_out(imported.rows_done)
-        by = _Sent(import_key, imported.person, may_turn, sender, quota)
+        sight = None if sees_all or sender is None else sender.person
+        by = _Sent(import_key, imported.person, may_turn, sender, sight, quota)
         stored = _store(writing, normal, unit, rules, by)
         came = {name: schema.imports.c[name] + n for name, n in stored.count().items()}
         imported = note_progress(writing, import_key, **came, **_say_progress(chunk))
-        return Taken(imported, stored.rejects, stored.appended.changed_keys)
+        note_cases(writing, tuple(sorted(stored.appended.named_keys)))
+        return Taken(imported, stored.rejects, stored.appended)
 
 
 def take_at_once(
     store: Store,
-    person: Person,
+    sender: Sender,
     chunk: Chunk,
     unit: Unit,
     rules: StandingRules,
@@ -135,16 +148,23 @@ def take_at_once(
     may_turn: bool = True,
     quota: SenderQuota | None = None,
 ) -> Taken:
-    """Store the rows of one request as an import of its own that begins and ends with it."""
+    """Store the rows of one request as an import of its own that begins and ends with it.
+
+    Corrections that could lower a count wait for a second person, who is asked at once.
+    """
     with store.writing() as writing:
         writing.take_seq(0)
         key = make_key()
-        by = _Sent(key, person, may_turn, person, quota)
+        person = sender.person
+        by = _Sent(key, person, may_turn, sender, person, quota)
         stored = _store(writing, chunk.normal, unit, rules, by)
         # Once all is known of it, and before the standings are refreshed, which ask when it began.
         more = {"import_key": key, "ended_at_us": writing.now_us, **_say_progress(chunk)}
         imported = add_import(writing, person, digest, chunk.last, **stored.count(), **more)
-        return Taken(imported, stored.rejects, stored.appended.changed_keys)
+        note_cases(writing, tuple(sorted(stored.appended.named_keys)))
+        if stored.appended.n_waiting:
+            ask_for_import(writing, imported)
+        return Taken(imported, stored.rejects, stored.appended)
 
 
 @dataclass(frozen=True)
@@ -170,18 +190,24 @@ def _say_progress(chunk: Chunk) -> dict[str, int | dict[str, str | int]]:
 
 @dataclass(frozen=True)
 class _Sent:
-    """The import that rows came with, who began it, and what their sender may."""
+    """The import that rows came with, who began it, and what their sender may.
+
+    Rows of cases that ``sight`` may not see are as of cases that are not there.
+    """
 
     import_key: str
     importer: Person
     may_turn: bool
-    sender: Person | None
+    sender: Sender | None
+    sight: Person | None
     quota: SenderQuota | None
 
 
 def _store(
     writing: Writing, normal: Normal, unit: Unit, rules: StandingRules, by: _Sent
 ) -> _Stored:
+    if by.sender is not None:
+        normal = leave_out_sources(writing.connection, normal, by.sender)
     if not by.may_turn:
         normal = leave_out_turns(writing.connection, normal)
     elif by.quota is not None:
@@ -200,7 +226,8 @@ def _store(
         unit,
         import_key=by.import_key,
         rules=rules,
-        hidden=_find_hidden(writing.connection, by.sender, normal),
+        hidden=_find_hidden(writing.connection, by.sight, normal),
+        sender=by.sender,
     )
     if counted is not None:
         hold_apart(writing, counted, sent, appended.new_keys, unit)

@@ -21,8 +21,10 @@ from features.intake.contract_folder import check_hashes, find_files
 from features.intake.files import STRICT, read_pieces
 from features.intake.normalisation import Clock
 from serving.intake.chunks import Chunk, take_chunk
+from serving.intake.correction_confirmation import end_import
 from serving.intake.held_cases import make_quota
-from serving.intake.progress import Imported, begin_import, end_import
+from serving.intake.mandates import Sender
+from serving.intake.progress import Imported, begin_import
 from serving.intake.row_lines import normalise_piece
 from serving.persons import Person
 from serving.settings import Settings
@@ -73,14 +75,23 @@ def import_folder(
         source_digest=_digest(folder, files),
         rows_total=_count_rows(manifest),
     )
-    rules = make_rules(settings)
+    rules, sender = make_rules(settings), Sender(person, settings.source_mandates)
     extract_at_us = min(manifest.extract_at_us, store.clock())
     clock = Clock(manifest.time_zone, extract_at_us, manifest.earliest_us)
     # Of a real store the command takes a token; who fills a synthetic one is nobody in particular.
     quota = make_quota(None if unit.synthetic else person, settings)
     with _few_old_objects():
         for chunk in _read_ahead(_read_chunks(folder, files, clock, imported.rows_done)):
-            taken = take_chunk(store, imported.import_key, chunk, unit, rules, quota=quota)
+            taken = take_chunk(
+                store,
+                imported.import_key,
+                chunk,
+                unit,
+                rules,
+                sender=sender,
+                sees_all=True,
+                quota=quota,
+            )
             imported = taken.imported
             progress(_say(imported))
     return end_import(store, imported.import_key)

@@ -27,7 +27,7 @@ from serving.store.frames import (
     list_texts,
     list_values,
     make_rows,
-    select_rows,
+    select_rows_sent,
 )
 from serving.store.lookups import is_among, list_pairs, look_up_each
 
@@ -69,7 +69,21 @@ class KnownCases:
     made: Collection[str]
 
 
-def sort_rows(connection: Connection, name: str, rows: pa.Table, known: KnownCases) -> Sorted:
+def list_corrected(table: Table, rows: pa.Table) -> set[tuple[str, str]]:
+    """Return the case key and number of each record that some rows say they correct."""
+    if not table.supersedes or rows.column("supersedes").null_count == len(rows):
+        return set()
+    return set(_pairs(rows.filter(rows.column("supersedes").is_valid()), "supersedes"))
+
+
+def sort_rows(
+    connection: Connection,
+    name: str,
+    rows: pa.Table,
+    known: KnownCases,
+    *,
+    others: Collection[tuple[str, str]] | None = None,
+) -> Sorted:
     """Part new rows from repeats, conflicts and rows that cannot be.
 
     Parameters
@@ -82,6 +96,9 @@ def sort_rows(connection: Connection, name: str, rows: pa.Table, known: KnownCas
         Normalised rows with case keys, and where each came from.
     known
         What is known of their cases.
+    others
+        Stored records that are not the sender's to correct, by case key and number: to them none of
+        these is there, nor any record of another case. ``None`` where all are.
     """
     table = TABLES[name]
     rows, rejects = _leave_out_strange(table, rows, known)
@@ -90,7 +107,7 @@ def sort_rows(connection: Connection, name: str, rows: pa.Table, known: KnownCas
     rejects.append(conflicts)
     placed = fresh
     if table.supersedes and fresh.column("supersedes").null_count < len(fresh):
-        targets = _find_targets(connection, table, fresh)
+        targets = _find_targets(connection, table, fresh, others)
         placed = pa.concat_tables([fresh, _place(name, targets).select(fresh.column_names)])
     sound = check_integrity(table, placed, None)
     ours = sound.rejects.frame
@@ -163,7 +180,7 @@ def _read_stored(
     if not known:
         return []
     if name == "cases":
-        query = select_rows(name).where(is_among(connection, schema.cases.c.case_key, known))
+        query = select_rows_sent(name).where(is_among(connection, schema.cases.c.case_key, known))
         return [tuple(row) for row in connection.execute(query)]
     may_be = np.array([key in known for key in keys], dtype=np.bool_)
     if not may_be.all():
@@ -186,7 +203,7 @@ def _read_pairs(
     connection: Connection, name: str, pairs: Iterable[tuple[str, str]]
 ) -> list[_Cells]:
     wanted = list_pairs(connection, sorted(set(pairs)))
-    query = select_rows(name).where(
+    query = select_rows_sent(name).where(
         column_of(name, "case_id") == wanted.c.case_key,
         column_of(name, TABLES[name].id_column) == wanted.c.id,
     )
@@ -224,7 +241,12 @@ def _pairs(rows: pa.Table, column: str) -> Iterator[tuple[str, str]]:
     return zip(list_texts(rows.column("case_id")), list_texts(rows.column(column)), strict=True)
 
 
-def _find_targets(connection: Connection, table: Table, fresh: pa.Table) -> list[_Cells]:
+def _find_targets(
+    connection: Connection,
+    table: Table,
+    fresh: pa.Table,
+    others: Collection[tuple[str, str]] | None,
+) -> list[_Cells]:
     """Return the stored rows that new ones correct, and that those correct in turn.
 
     Where a row corrects nothing in its own case, a record of that name in another case is asked
@@ -236,6 +258,7 @@ def _find_targets(connection: Connection, table: Table, fresh: pa.Table) -> list
     names = list(table.column_names)
     case, name, corrects = (names.index(one) for one in ("case_id", table.id_column, "supersedes"))
     found: list[_Cells] = []
+    asked -= set(others or ())
     wanted, seen = asked - here, here
     while wanted:
         some = _read_pairs(connection, table.name, wanted)
@@ -245,7 +268,7 @@ def _find_targets(connection: Connection, table: Table, fresh: pa.Table) -> list
             (str(one[case]), str(one[corrects])) for one in some if one[corrects] is not None
         } - seen
     there = here | {(str(one[case]), str(one[name])) for one in found}
-    lost = {corrected for _, corrected in asked - there}
+    lost = set() if others is not None else {corrected for _, corrected in asked - there}
     return found + (_find_elsewhere(connection, table, stating, lost) if lost else [])
 
 

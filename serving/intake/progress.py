@@ -197,16 +197,17 @@ def check_whole(imported: Imported) -> None:
         )
 
 
-def end_import(store: Store, import_key: str) -> Imported:
-    """Note that an import has ended; an ended one stays as it is."""
+def note_end(writing: Writing, import_key: str) -> Imported | None:
+    """Note that an import ends now; return it, or ``None`` where it had ended before."""
     imports = schema.imports
-    with store.writing() as writing:
-        writing.connection.execute(
-            update(imports)
-            .where(imports.c.import_key == import_key, imports.c.ended_at_us.is_(None))
-            .values(ended_at_us=writing.now_us)
-        )
-        return need_import(writing.connection, import_key)
+    ended = (
+        update(imports)
+        .where(imports.c.import_key == import_key, imports.c.ended_at_us.is_(None))
+        .values(ended_at_us=writing.now_us)
+        .returning(imports)
+    )
+    row = writing.connection.execute(ended).one_or_none()
+    return None if row is None else _describe(row)
 
 
 def note_progress(writing: Writing, import_key: str, **columns: Any) -> Imported:

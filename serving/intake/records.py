@@ -20,12 +20,15 @@ from features.intake.integrity import join_words
 from features.intake.normalisation import FILE, ROW
 from features.intake.reading import CASE_COLUMNS, WORDS
 from serving.intake.forwarding import forward_rows
-from serving.intake.new_rows import KnownCases, restore_sources, sort_rows
+from serving.intake.mandates import Sender
+from serving.intake.new_rows import KnownCases, list_corrected, restore_sources, sort_rows
+from serving.intake.withheld import Sieve, Withheld, store_withheld
 from serving.standing.standings import NewCases, StandingRules
 from serving.store import schema
 from serving.store.database import Unit, Writing, make_key
 from serving.store.frames import insert_columns, insert_rows, list_words
 from serving.store.lookups import is_among
+from serving.store.record_conditions import HELD, VOID
 
 RETENTION_CLASS: Final = "standard"
 """Class of a case that nobody has given another one."""
@@ -44,6 +47,12 @@ class Appended:
     new_keys, changed_keys
         Cases that were not there before; those and all whose history is another one now, linked
         cases among them.
+    named_keys
+        Cases of which rows were stored, or withheld.
+    n_waiting
+        Corrections that wait for a second person; they are among ``added``.
+    n_of_no_own
+        Corrections that name no record of the sender's agency, or one that is not here.
     """
 
     added: int
@@ -51,6 +60,9 @@ class Appended:
     rejects: Rejects
     new_keys: frozenset[str]
     changed_keys: frozenset[str]
+    named_keys: frozenset[str] = frozenset()
+    n_waiting: int = 0
+    n_of_no_own: int = 0
 
     @property
     def conflicts(self) -> int:
@@ -66,6 +78,7 @@ def append_rows(
     import_key: str | None,
     rules: StandingRules | None = None,
     hidden: Collection[str] = (),
+    sender: Sender | None = None,
 ) -> Appended:
     """Store rows, and work out the status of their cases again, in one transaction.
 
@@ -90,34 +103,94 @@ def append_rows(
     hidden
         Cases that the sender may not see: their rows are rejects, as of a case that is not there,
         and are kept with the others.
+    sender
+        Who sends: what they may correct is bound by whose record it is (ADR 27). Without one, as of
+        what the service itself writes, every correction takes effect.
     """
     writing.take_seq(0)  # others wait from here, so that what is looked up stays as it is
     given = {name: _number(name, tables[name]) for name in TABLES if len(tables.get(name, ()))}
     keys = _CaseKeys(writing.connection, given)
+    sieve = None if sender is None else Sieve(writing, sender, import_key)
     kept: dict[str, pa.Table] = {}
-    repeats, rejects = 0, []
+    withheld: list[Withheld] = []
+    repeats, n_of_no_own, rejects = 0, 0, []
     for name, rows in given.items():
         # To the sender a case that they may not see is one that is not there (ADR 20).
         known = KnownCases(
             (keys.known | _list_cases(kept, "cases")) - set(hidden), hidden, keys.made
         )
-        found = sort_rows(writing.connection, name, keys.put(rows), known)
+        found = _sort(writing.connection, name, keys.put(rows), known, sieve)
         kept[name] = found.rows
+        withheld += found.withheld
         repeats += found.repeats
+        n_of_no_own += found.n_of_no_own
         rejects.append(restore_sources(found.rejects, TABLES[name], rows))
     _store(writing, kept, keys, import_key)
+    if sender is not None:
+        store_withheld(writing, sender, import_key, withheld)
     # People are for the audit alone: they move no case and are in no score.
     changed = _list_cases(kept, *(name for name in kept if name != "people"))
-    changed |= _forward(writing, kept, unit, import_key, rules) if keys.some_merged else set()
+    named = _list_cases(kept, *kept) | {one.case_key for one in withheld}
+    without = _clear_withheld(kept, withheld)
+    changed |= _forward(writing, without, unit, import_key, rules) if keys.some_merged else set()
     changed |= find_companions(writing.connection, changed)
     _touch(writing, kept, changed, keys, rules or StandingRules())
+    held = [one for one in withheld if one.way == HELD]
     return Appended(
-        added=sum(map(len, kept.values())),
+        added=sum(map(len, kept.values())) + len(held),
         repeats=repeats,
         rejects=join_rejects(rejects),
         new_keys=frozenset(_list_cases(kept, "cases")),
         changed_keys=frozenset(changed),
+        named_keys=frozenset(named),
+        n_waiting=sum(one.way != VOID for one in withheld),
+        n_of_no_own=n_of_no_own,
     )
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """Rows of one table that are to be stored in it, and what became of the others."""
+
+    rows: pa.Table
+    repeats: int
+    rejects: Rejects
+    withheld: tuple[Withheld, ...] = ()
+    n_of_no_own: int = 0
+
+
+def _sort(
+    connection: Connection, name: str, rows: pa.Table, known: KnownCases, sieve: Sieve | None
+) -> _Sorted:
+    """Part rows of one table by what becomes of them."""
+    if sieve is None:
+        found = sort_rows(connection, name, rows, known)
+        return _Sorted(found.rows, found.repeats, found.rejects)
+    parted = sieve.part_held(name, rows, known.made)
+    others = sieve.find_others(name, list_corrected(TABLES[name], parted.rows))
+    found = sort_rows(connection, name, parted.rows, known, others=others)
+    sifted = sieve.sift(name, found.rows, known.made)
+    return _Sorted(
+        sifted.rows,
+        parted.repeats + found.repeats,
+        join_rejects([parted.rejects, found.rejects]),
+        sifted.withheld,
+        sifted.n_of_no_own,
+    )
+
+
+def _clear_withheld(
+    tables: Mapping[str, pa.Table], withheld: Sequence[Withheld]
+) -> Mapping[str, pa.Table]:
+    """Return rows of which those name no record that correct none: their copies do not either."""
+    found = dict(tables)
+    for name in {one.table for one in withheld}:
+        without = {(one.case_key, one.record_id) for one in withheld if one.table == name}
+        frame = to_frame(TABLES[name], found[name])
+        pairs = zip(frame["case_id"], frame[TABLES[name].id_column], strict=True)
+        frame.loc[[pair in without for pair in pairs], "supersedes"] = None
+        found[name] = to_rows(TABLES[name], frame)
+    return found
 
 
 def _touch(

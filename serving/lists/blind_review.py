@@ -48,6 +48,7 @@ VISIBLE: Final = frozenset(
         "flags",
         "n_flags",
         "n_urgent",
+        "correction_pending",
         "flagged_since",
         "blind",
         "withheld",

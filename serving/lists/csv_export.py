@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from serving.lists.outputs import ListedOut
+from serving.lists.outputs import ListedOut, StandingFlagOut
 
 COLUMNS: Final = (
     "position",
@@ -62,11 +62,16 @@ def _describe(row: ListedOut) -> dict[str, str | None]:
     estimates = {one.outcome: one.probability for one in row.estimates}
     leading = estimates.get(row.leading_outcome or "")
     return {
-        "flags": "; ".join(f"{'URGENT: ' if one.urgent else ''}{one.wording}" for one in row.flags),
+        "flags": "; ".join(map(_word_flag, row.flags)),
         "marks": "; ".join(row.marks),
         "estimate": None if leading is None else f"{leading:.2f}",
         "first_reason": row.reasons[0].sentence if row.reasons else None,
     }
+
+
+def _word_flag(flag: StandingFlagOut) -> str:
+    pending = " (correction pending)" if flag.correction_pending else ""
+    return f"{'URGENT: ' if flag.urgent else ''}{flag.wording}{pending}"
 
 
 def disarm(value: str | float | bool | None) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import CTE, Connection, Row, Select, and_, func, select
+from sqlalchemy import CTE, Connection, Row, Select, and_, case, func, select
 
 from features.contract.kept_apart import may_be_disclosed
 from features.contract.tables import RESERVED_KINDS
+from serving.standing.pending_corrections import is_narrowing
 from serving.standing.standings import StandingRules
 from serving.store.lookups import is_among
 from serving.store.record_conditions import is_for_all, is_uncorrected
@@ -131,7 +132,9 @@ def _select_shown(
     return (
         select(
             *(events.c[name] for name in ("case_key", "event_id", "kind", "occurred_at")),
-            *(events.c[name] for name in ("view", "source", "detail", "handling")),
+            *(events.c[name] for name in ("view", "source", "handling")),
+            # What its agency keeps to itself as of now is told nowhere, whatever still counts.
+            case((is_narrowing(events), None), else_=events.c.detail).label("detail"),
             func.coalesce(events.c.incident_id, events.c.event_id).label("incident"),
         )
         .where(

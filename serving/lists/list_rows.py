@@ -66,6 +66,7 @@ def read_flags(
                 "records": list(one.record_ids),
                 "raised_at": format_moment(one.raised_at_us, unit.time_zone),
                 "record_corrected": one.record_corrected,
+                "correction_pending": one.correction_pending,
             }
             for one in flags
         ]

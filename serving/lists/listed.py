@@ -12,6 +12,7 @@ from serving.access.case_sight import EVERYTHING, Sight
 from serving.lists.blind_review import find_blind, withhold
 from serving.lists.outputs import ListedOut, OverflowOut
 from serving.lists.sittings import Sitting
+from serving.standing.pending_corrections import find_pending_cases
 from serving.store.database import Unit
 from serving.store.schema import (
     case_keys,
@@ -55,9 +56,10 @@ def read_rows(
     blind_now = find_blind(connection)
     every = connection.execute(_rows_of(sitting.key, sight)).all()
     drawn = not (hold_draw and any(row.blind and row.view is None for row in every))
-    rows = []
+    rows, pending = [], find_pending_cases(connection, [row.case_key for row in every])
     for position, seat in enumerate(_list_seats(every, blind_now), 1):
         told = _describe(seat.row, position, seat.is_withheld, unit)
+        told["correction_pending"] = seat.row.case_key in pending
         shown = withhold(told, blind=seat.is_blind, viewed=seat.is_viewed, drawn=drawn)
         rows.append(_LISTED.validate_python(shown))
     return rows

@@ -8,7 +8,7 @@ case, or a score of one, leads nowhere: what comes after it would say where the 
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
@@ -18,6 +18,7 @@ from serving.access.case_sight import EVERYTHING, Sight
 from serving.lists.blind_review import find_blind, withhold
 from serving.lists.list_rows import is_new
 from serving.lists.outputs import OpenCaseOut
+from serving.standing.pending_corrections import find_pending_cases
 from serving.standing.states import OPEN
 from serving.store.database import Unit
 from serving.store.opaque_keys import is_key
@@ -134,10 +135,16 @@ def read_page(
         found += [(segment, row) for row in rows]
     told = [row for _, row in found[:size]]
     covered = _read_blind(connection, filters, blind) if cursor is None else []
-    ids = _read_ids(connection, [row.case_key for row in (*told, *covered)])
+    shown = [row.case_key for row in (*told, *covered)]
+    ids, pending = _read_ids(connection, shown), find_pending_cases(connection, shown)
+
+    def describe(row: Row[Any], *, blind: bool) -> OpenCaseOut:
+        made = _describe(row, ids, unit, now_us, blind=blind)
+        return replace(made, correction_pending=row.case_key in pending)
+
     return OpenCasesPage(
-        tuple(_describe(row, ids, unit, now_us, blind=False) for row in told),
-        tuple(_describe(row, ids, unit, now_us, blind=True) for row in covered),
+        tuple(describe(row, blind=False) for row in told),
+        tuple(describe(row, blind=True) for row in covered),
         _make_cursor(found[:size]) if len(found) > size else None,
     )
 
@@ -289,6 +296,7 @@ def _describe(
         "review_on": row.review_on,
         "n_flags": row.n_flags,
         "n_urgent": row.n_urgent,
+        "correction_pending": False,
         "flagged_since": face.show_any(row.flagged_since_us),
         "family": row.family,
         "priority": row.priority,

@@ -39,6 +39,9 @@ class StandingFlagOut:
     records: tuple[str, ...]
     raised_at: str
     record_corrected: bool
+    correction_pending: Annotated[
+        bool, Field(description="Whether a correction of a record of it waits; the flag stands.")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,10 @@ class ListedOut:
         Field(description="What moved it down; lists of earlier versions kept none."),
     ] = ()
     marks: tuple[str, ...]
+    correction_pending: Annotated[
+        bool,
+        Field(description="Whether a correction waits as of now; the worse version counts."),
+    ] = False
     unknown: str | None
     unknowns: Annotated[
         tuple[str, ...],
@@ -186,6 +193,9 @@ class OpenCaseOut:
     review_on: str | None
     n_flags: int
     n_urgent: int
+    correction_pending: Annotated[
+        bool, Field(description="Whether a correction waits; the worse version counts until then.")
+    ]
     flagged_since: str | None
     family: str | None
     priority: float | None

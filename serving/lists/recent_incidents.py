@@ -7,6 +7,7 @@ a case that is looked at blind first it may be told as well.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from sqlalchemy import Connection, and_, select
 
 from features.contract.arrays import MISSING
@@ -14,6 +15,7 @@ from features.evidence.records_behind import CaseMoment, state_intervals
 from features.history.columns import History
 from models.bundle.folder import Bundle
 from serving.lists.latest_incidents import LatestIncidents, read_latest_incidents
+from serving.standing.pending_corrections import read_narrowed
 from serving.standing.standings import StandingRules
 from serving.store.database import Unit
 from serving.store.histories import read_history
@@ -101,7 +103,10 @@ def read_lately(
     states: dict[str, tuple[LastingState, ...]] = {}
     if bundle is not None:
         history = read_history(connection, case_keys, unit, extract_at_us=now_us)
-        states = find_lasting_states(history, bundle, rules, now_us)
+        closed: dict[str, set[str]] = {}
+        for case_key, number in read_narrowed(connection, case_keys):
+            closed.setdefault(case_key, set()).add(number)
+        states = find_lasting_states(history, bundle, rules, now_us, closed)
     return Lately(
         incidents=read_latest_incidents(connection, case_keys, rules, now_us),
         states=states,
@@ -136,7 +141,11 @@ def read_latest_decisions(
 
 
 def find_lasting_states(
-    history: History, bundle: Bundle, rules: StandingRules, now_us: int
+    history: History,
+    bundle: Bundle,
+    rules: StandingRules,
+    now_us: int,
+    closed: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, tuple[LastingState, ...]]:
     """Return the states of cases that have no end on record, by the engine's own intervals.
 
@@ -153,6 +162,8 @@ def find_lasting_states(
         Name the unit's own work.
     now_us
         What is known at this moment, exclusive; microseconds UTC.
+    closed
+        Events, by case key, whose details their agency keeps to itself as of now.
 
     Returns
     -------
@@ -162,15 +173,18 @@ def find_lasting_states(
     found = {}
     for number, case_key in enumerate(history.case_id):
         moment = CaseMoment(history, bundle.catalogue, number, now_us, bundle.rules)
-        lasting = _find_lasting(moment, rules)
+        lasting = _find_lasting(moment, rules, (closed or {}).get(str(case_key), ()))
         if lasting:
             found[str(case_key)] = lasting
     return found
 
 
-def _find_lasting(moment: CaseMoment, rules: StandingRules) -> tuple[LastingState, ...]:
+def _find_lasting(
+    moment: CaseMoment, rules: StandingRules, closed: Collection[str]
+) -> tuple[LastingState, ...]:
     events, rows = moment.history.events, moment.rows
     kinds, details = events.kind.codes[rows], events.detail.codes[rows]
+    numbers = np.asarray(events.event_id[rows])
     found: dict[tuple[str, int], LastingState] = {}
     for state in moment.catalogue.states:
         for interval in state_intervals(moment, state):
@@ -178,6 +192,8 @@ def _find_lasting(moment: CaseMoment, rules: StandingRules) -> tuple[LastingStat
             if interval.last is not None or by_work:
                 continue
             code = int(details[interval.first])
+            number = str(numbers[interval.first])
+            code = MISSING if number in closed else code
             detail = None if code == MISSING else events.detail.values[code]
             # The first of several that last is where their union begins.
             found.setdefault((state, code), LastingState(state, detail, interval.start_us))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from features.catalogue.declarations import Catalogue
 from serving.oversight.case_sample import SAMPLE_CASES, Sample, draw_cases
 from serving.store.lookups import is_among
+from serving.store.record_conditions import find_corrected
 from serving.store.schema import facts
 
 
@@ -69,7 +70,7 @@ def _count_asked(
             facts.c.fact_id,
             facts.c.name,
             facts.c.asked,
-            facts.c.supersedes,
+            find_corrected(facts).label("supersedes"),
         )
         .where(
             is_among(connection, facts.c.case_key, sample.case_keys),

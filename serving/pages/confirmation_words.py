@@ -10,8 +10,10 @@ _NAMES: Final = {
     "merge": "Merge of a case into another",
     "split": "Split of a case",
     "decision": "Decision that needs a second person",
+    "lowering_corrections": "Corrections that would lower a count",
     "held_cases": "More new cases than this sender usually sends",
 }
+_MOST_WORDS: Final = 30
 _GROUNDS: Final = {
     "closes_with_urgent_flag": "it closes a case with an open urgent flag",
     "closes_after_serious_record": "it closes a case with a serious record of late",
@@ -85,10 +87,18 @@ def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(_word, value))
+        return _cut(list(map(_word, value)), ", ")
     if isinstance(value, dict):
-        return "; ".join(f"{name.replace('_', ' ')}: {_word(one)}" for name, one in value.items())
+        return _cut(
+            [f"{name.replace('_', ' ')}: {_word(one)}" for name, one in value.items()], "; "
+        )
     return str(value)
+
+
+def _cut(words: list[str], mark: str) -> str:
+    """Return some words in a row, the first of them where there are very many."""
+    rest = len(words) - _MOST_WORDS
+    return mark.join(words[:_MOST_WORDS]) + (f"{mark}and {rest:,} more" if rest > 0 else "")
 
 
 _BY_KIND: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[Row]]]] = {

@@ -1,6 +1,6 @@
 """The clinic pack: the list and one sheet for each case, to print or to save as PDF."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from models.wording.sentences import say
 from serving.access.roles import OPENERS
+from serving.decisions.corrections import read_disputes
 from serving.lists.clinic_pack import Pack, pick_latest, read_pack
 from serving.lists.latest_incidents import LatestIncidents
 from serving.lists.outputs import ListedOut
@@ -17,8 +18,9 @@ from serving.lists.sittings import current_sitting
 from serving.pages.case.decision_form import WAY_WORDS
 from serving.pages.list_words import RULES, ListWords, format_row
 from serving.pages.print_marks import MARKING
-from serving.pages.rendering import render
+from serving.pages.rendering import describe_day_of, render
 from serving.persons import SignedIn
+from serving.schemas import DisputeOut
 from serving.service import ServiceDep
 from serving.standing.standings import make_rules
 from serving.web.gate import note_shown, sight_of
@@ -40,6 +42,7 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
             return render(request, "no_sitting.html", section="", may_open=may_open)
         sight = sight_of(request, connection)
         pack = read_pack(connection, sitting, unit, sight, rules, bundle, store.clock())
+        disputes = read_disputes(connection, [row.key for row in pack.rows], unit)
     note_shown(request, (row.key for row in pack.rows))
     words = ListWords(catalogue, unit.time_zone)
     return render(
@@ -49,7 +52,10 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
         sitting=sitting,
         standing=sitting.standing,
         rows=pack.rows,
-        sheets=[_describe_sheet(row, pack, words) for row in pack.rows],
+        sheets=[
+            _describe_sheet(row, pack, words) | {"disputes": _describe_disputes(row.key, disputes)}
+            for row in pack.rows
+        ],
         rules=RULES,
         news_since=pack.since.words,
         ways=WAY_WORDS,
@@ -95,6 +101,21 @@ def _describe_sheet(row: ListedOut, pack: Pack, words: ListWords) -> dict[str, A
         "estimates": [format_row(row, one.outcome) for one in row.estimates],
         "unknowns": row.unknowns or [one for one in (row.unknown,) if one],
     }
+
+
+def _describe_disputes(
+    key: str, disputes: Mapping[tuple[str, str, str], tuple[DisputeOut, ...]]
+) -> list[dict[str, str]]:
+    """Return which records of a case are disputed, by whom and since when."""
+    return [
+        {
+            "record_id": record_id,
+            "words": f"disputed by {one.agency}, {describe_day_of(one.asked_at)}.",
+        }
+        for (case_key, _, record_id), some in disputes.items()
+        if case_key == key
+        for one in some
+    ]
 
 
 def _describe_lately(key: str, lately: Lately, words: ListWords) -> dict[str, Any]:

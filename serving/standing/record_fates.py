@@ -6,12 +6,16 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, Table, false, select, union_all
 
 from features.contract.tables import RETRACTED
+from serving.standing.pending_corrections import read_pending
 from serving.store.lookups import is_among
+from serving.store.record_conditions import find_corrected
 from serving.store.schema import events, facts
 
 IN_FORCE: Final = "in_force"
 CORRECTED: Final = "corrected"
 WITHDRAWN: Final = "withdrawn"
+PENDING: Final = "correction_pending"
+"""In force, as the worse version of two, until a second person confirms what corrects it."""
 
 _Correction = tuple[int, str, bool]
 """When it was recorded, its key, and whether it withdraws."""
@@ -32,7 +36,8 @@ def read_record_fates(
     Returns
     -------
     dict
-        ``corrected`` or ``withdrawn`` by case key and record key; a record in force is left out. Of
+        ``corrected``, ``withdrawn`` or ``correction_pending`` by case key and record key; a record
+        in force of which no correction waits is left out. Of
         a chain of corrections the last one says which, of rivals the later ``(recorded_at, key)``
         (design section 4).
     """
@@ -47,22 +52,31 @@ def read_record_fates(
         one = (recorded_at, name, bool(withdraws))
         # Of two rivals the later one, by moment and then key, as in a history.
         later[case_key, target] = max(later.get((case_key, target), one), one)
-    return {
+    waiting = {
+        (case_key, one.corrects): PENDING
+        for case_key, some in read_pending(connection, keys).items()
+        for one in some
+    }
+    asked = set(records)
+    return {one: fate for one, fate in waiting.items() if one in asked} | {
         (case_key, record_id): _follow(later, case_key, record_id)
-        for case_key, record_id in set(records)
+        for case_key, record_id in asked
         if (case_key, record_id) in later
     }
 
 
 def _select_corrections(connection: Connection, table: Table, keys: Collection[str]) -> Select[Any]:
     name, withdraws = (
-        (table.c.event_id, table.c.kind == RETRACTED)
+        (table.c.event_id.label("name"), (table.c.kind == RETRACTED).label("withdraws"))
         if table is events
-        else (table.c.fact_id, false())
+        else (table.c.fact_id.label("name"), false().label("withdraws"))
     )
-    return select(table.c.case_key, table.c.supersedes, table.c.recorded_at, name, withdraws).where(
+    corrected = find_corrected(table).label("corrected")
+    named = select(table.c.case_key, corrected, table.c.recorded_at, name, withdraws).where(
         is_among(connection, table.c.case_key, keys), table.c.supersedes.is_not(None)
     )
+    effective = named.subquery(f"of_{table.name}")
+    return select(effective).where(effective.c.corrected.is_not(None))
 
 
 def _follow(later: dict[tuple[str, str], _Correction], case_key: str, record_id: str) -> str:

@@ -53,12 +53,21 @@ class Ledger:
         )
         self._notes.append(_Note(act, tuple(cases), self._last_seq))
 
-    def list_entries(self) -> list[AuditEntry]:
-        """Return the lines that the transaction owes: none where it stored and noted nothing."""
+    def list_entries(self, touched: Sequence[str] = ()) -> list[AuditEntry]:
+        """Return the lines that the transaction owes: none where it stored and noted nothing.
+
+        Parameters
+        ----------
+        touched
+            Keys of the cases that it changed: a line that names no case itself names these.
+        """
         if not self._notes:
             if self._first_seq is None:
                 return []
-            return [AuditEntry(current_act(), first_seq=self._first_seq, last_seq=self._last_seq)]
+            act = current_act()
+            cases = () if act.case_key is not None else tuple(touched)
+            entry = AuditEntry(act, cases=cases)
+            return [replace(entry, first_seq=self._first_seq, last_seq=self._last_seq)]
         entries, first = [], self._first_seq
         for note in self._notes:
             # The last entry covers what was stored after its note as well: every row is in one.

@@ -84,11 +84,14 @@ class _Owed:
         Whether that is further than the head row says.
     touched
         Cases whose standings are to be refreshed, and by whom.
+    named
+        All cases that were ever among them: what a line names that names no case itself.
     """
 
     head: int | None = None
     is_ahead: bool = False
     touched: list[tuple[Refresher, set[str]]] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ class Writing:
         refresher
             What standings rest on beside the records.
         """
+        self._owed.named.update(case_keys)
         for known, keys in self._owed.touched:
             if known == refresher:
                 keys.update(case_keys)
@@ -189,7 +193,7 @@ class Writing:
 
     def owed_lines(self) -> Sequence[AuditEntry]:
         """Return the lines of the log of changes that the transaction owes at its end."""
-        return self._ledger.list_entries()
+        return self._ledger.list_entries(sorted(self._owed.named))
 
 
 @dataclass(frozen=True)

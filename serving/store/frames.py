@@ -17,6 +17,7 @@ from sqlalchemy.types import JSON
 from features.contract.tables import TABLES, Column, Form
 from features.intake.integrity import join_words
 from features.intake.reading import type_of
+from serving.store.record_conditions import find_corrected
 from serving.store.schema import RECORDS
 
 Cell = str | int | float | None
@@ -38,12 +39,13 @@ def select_rows(
     """Return the query for a contract table's columns in contract order, some left out.
 
     ``cut`` names texts of which only so many characters are read, so that the database itself hands
-    over no more.
+    over no more. ``supersedes`` is empty where a correction has no effect; see
+    :func:`select_rows_sent`.
     """
     most = cut or {}
 
     def choose(column: str) -> ColumnElement[Any]:
-        whole = column_of(name, column)
+        whole = _find_effective(name, column)
         return func.substr(whole, 1, most[column]) if column in most else whole
 
     return select(
@@ -53,6 +55,15 @@ def select_rows(
             if column not in without
         )
     )
+
+
+def select_rows_sent(name: str) -> Select[Any]:
+    """Return the query for a contract table's columns in contract order, as they were sent."""
+    return select(*(column_of(name, one).label(one) for one in TABLES[name].column_names))
+
+
+def _find_effective(name: str, column: str) -> ColumnElement[Any]:
+    return find_corrected(RECORDS[name]) if column == "supersedes" else column_of(name, column)
 
 
 def make_frame(

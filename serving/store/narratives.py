@@ -11,8 +11,8 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from serving.store.record_conditions import is_for_all
-from serving.store.schema import KEY_LENGTH, events
+from serving.store.record_conditions import find_corrected, is_for_all, is_waiting
+from serving.store.schema import KEY_LENGTH, events, withheld_corrections
 
 NARRATIVE_CHARACTERS: Final = 4_000
 """Of one narrative beside its record: more than a page of print."""
@@ -70,7 +70,7 @@ def read_narrative(
     query = select(events.c.event_id).where(events.c.case_key == case_key, shown)
     ids = connection.execute(query.where(events.c.narrative.is_not(None))).scalars()
     found = next((one for one in ids if name_narrative(one) == narrative_key), None)
-    if found is None:
+    if found is None or _is_closed(connection, case_key, found, agency):
         return None
     row = connection.execute(
         select(
@@ -79,3 +79,30 @@ def read_narrative(
         ).where(events.c.case_key == case_key, events.c.event_id == found)
     ).one()
     return NarrativePart(row.text, start, int(row.size))
+
+
+def _is_closed(connection: Connection, case_key: str, event_id: str, agency: str | None) -> bool:
+    """Return whether another agency keeps a record's texts to itself, as of now or by a correction
+    of it, however many came between.
+    """
+    none = withheld_corrections.c
+    query = select(none.withheld_key).where(
+        none.case_key == case_key, none.corrects == event_id, none.narrows, is_waiting()
+    )
+    if agency is not None:
+        query = query.where(none.owner_agency != agency)
+    if connection.execute(query).first() is not None:
+        return True
+    corrected = find_corrected(events).label("corrected")
+    later = select(
+        events.c.event_id, corrected, is_for_all().label("for_all"), events.c.source
+    ).where(events.c.case_key == case_key, events.c.supersedes.is_not(None))
+    rows = connection.execute(later).all()
+    seen, named = set[str](), {event_id}
+    while named:
+        seen |= named
+        some = [row for row in rows if row.corrected in named]
+        if any(not row.for_all and row.source != agency for row in some):
+            return True
+        named = {row.event_id for row in some} - seen
+    return False

@@ -6,12 +6,18 @@ Which cases a person may see is another matter: :mod:`serving.access.case_sight`
 """
 
 from collections.abc import Collection
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, func, select, tuple_
 
 from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, TABLES
 from serving.store.lookups import is_among
-from serving.store.schema import events
+from serving.store.schema import events, withheld_corrections, withheld_settlements
+
+HELD: Final = "held"
+BESIDE: Final = "beside"
+VOID: Final = "void"
+"""Ways in which a correction is withheld; see ``serving.store.schema.withheld_corrections``."""
 
 
 def is_for_all() -> ColumnElement[bool]:
@@ -23,6 +29,37 @@ def is_for_all() -> ColumnElement[bool]:
     )
 
 
+def find_corrected(table: Table) -> ColumnElement[str | None]:
+    """Return the column that says which record a record corrects, empty where it corrects none.
+
+    A correction that waits for a second person, and one of another agency's record, names a record
+    and does not correct it (ADR 27).
+    """
+    none = withheld_corrections
+    without_effect = (
+        select(none.c.withheld_key)
+        .where(
+            none.c.case_key == table.c.case_key,
+            none.c.record_id == table.c[TABLES[table.name].id_column],
+            none.c.table == table.name,
+            none.c.way != HELD,
+        )
+        .correlate(table)
+        .exists()
+    )
+    # By cases: what is withheld is looked for under the few records alone that name another.
+    return case(
+        (table.c.supersedes.is_(None), None), (without_effect, None), else_=table.c.supersedes
+    )
+
+
+def is_waiting() -> ColumnElement[bool]:
+    """Return the condition that a row of ``withheld_corrections`` waits for a second person."""
+    none, settled = withheld_corrections.c, withheld_settlements.c
+    found = select(settled.withheld_key).where(settled.withheld_key == none.withheld_key)
+    return none.way.in_((HELD, BESIDE)) & ~found.correlate(withheld_corrections).exists()
+
+
 def is_uncorrected(
     connection: Connection, table: Table, case_keys: Collection[str]
 ) -> ColumnElement[bool]:
@@ -30,8 +67,11 @@ def is_uncorrected(
 
     Everything stored is known at this moment, so that such a record is in force.
     """
-    corrected = select(table.c.case_key, table.c.supersedes).where(
+    named = select(table.c.case_key, find_corrected(table).label("corrected")).where(
         is_among(connection, table.c.case_key, case_keys), table.c.supersedes.is_not(None)
     )
+    effective = named.subquery("named")
+    # Without those of no effect: nothing is outside a list that has an empty place.
+    corrected = select(effective).where(effective.c.corrected.is_not(None))
     # Not by `exists`: that would pass over the case once for each of its records.
     return tuple_(table.c.case_key, table.c[TABLES[table.name].id_column]).not_in(corrected)

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import JSON
 
@@ -115,6 +116,14 @@ events = Table(
     *(Column(name, Text) for name in ("detail", "handling", "supersedes", "narrative")),
     Column("import_key", _Key),
     _stored(index=True),
+    # Corrections alone, which are few: those that wait for the record that they name.
+    Index(
+        "ix_events_case_key_supersedes",
+        "case_key",
+        "supersedes",
+        sqlite_where=text("supersedes IS NOT NULL"),
+        postgresql_where=text("supersedes IS NOT NULL"),
+    ),
     # Kept in the order of its key: the rows of a case, which are read together, lie together.
     sqlite_with_rowid=False,
 )
@@ -583,6 +592,47 @@ held_cases = Table(
     _stored(),
 )
 """New cases above their sender's daily number, each with what a second person is to confirm."""
+withheld_corrections = Table(
+    "withheld_corrections",
+    metadata,
+    Column("withheld_key", _Key, primary_key=True),
+    _case(),
+    Column("table", Text, nullable=False),
+    Column("record_id", Text, nullable=False),
+    Column("corrects", Text, nullable=False),
+    Column("way", Text, nullable=False),
+    Column("row", JSON(none_as_null=True)),
+    Column("narrows", Boolean, nullable=False),
+    Column("owner_agency", Text, nullable=False),
+    Column("import_key", _Key),
+    *_person(),
+    _moment("withheld_at_us"),
+    _stored(index=True),
+    Index("ix_withheld_corrections_case_key_record_id", "case_key", "record_id"),
+    Index("ix_withheld_corrections_import_key", "import_key"),
+)
+"""Corrections that correct nothing by themselves (ADR 27).
+
+``way`` is ``held`` (the correction is kept here, in ``row``, until a second person confirms it),
+``beside`` (it stands in its own table and corrects nothing: both versions count until then) or
+``void`` (it stands there and never corrects anything: the record is another agency's).
+``owner_agency`` is the agency of the record that it would correct."""
+
+withheld_settlements = Table(
+    "withheld_settlements",
+    metadata,
+    Column(
+        "withheld_key",
+        _Key,
+        ForeignKey("withheld_corrections.withheld_key"),
+        primary_key=True,
+    ),
+    _case(),
+    Column("outcome", Text, nullable=False),
+    _moment("settled_at_us"),
+    _stored(index=True),
+)
+"""What came of a withheld correction, with the confirmation that it was part of."""
 
 promotions = Table(
     "promotions",
@@ -763,6 +813,8 @@ APPEND_ONLY: Final = (
     "confirmations",
     "confirmation_settlements",
     "held_cases",
+    "withheld_corrections",
+    "withheld_settlements",
     "promotions",
     "flag_catalogues",
     "audit_lines",

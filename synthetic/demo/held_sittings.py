@@ -10,14 +10,17 @@ from serving.lists.blind_review import record_first_view
 from serving.lists.listed import read_rows
 from serving.lists.outputs import ListedOut
 from serving.lists.sittings import Sitting
+from serving.standing.record_agencies import read_record_agencies
 from synthetic.demo import words
-from synthetic.demo.people import ADVOCATE, DETECTIVE, PSYCHOLOGIST, SCREENER
+from synthetic.demo.people import ADVOCATE, DETECTIVE, PROBATION, PSYCHOLOGIST, SCREENER
 from synthetic.demo.plans import judge_score, plan_decision, view_first
 from synthetic.demo.seen_cases import SeenCase, find_record
 from synthetic.demo.team import Team
 
 _LEFT: Final = 0.07
 """Share of a list for which the time does not suffice."""
+_ANSWERERS: Final = {one.agency: one for one in (SCREENER, PSYCHOLOGIST, PROBATION)}
+"""Who answers for the records of an agency."""
 
 
 def hold_sitting(team: Team, week: int, *, dissents: bool) -> None:
@@ -65,20 +68,22 @@ def begin_sitting(team: Team, week: int, *, n_decided: int) -> None:
 
 
 def doubt_record(team: Team, case_key: str, *, answered: bool = False) -> None:
-    """Let the advocate say that a case's latest record is wrong, and somebody answer it or not."""
+    """Let the advocate doubt a case's latest record, and its agency answer or not."""
     with team.store.reading() as connection:
         record = find_record(connection, case_key)
-    if record is None:
-        return
+        if record is None:
+            return
+        agency = read_record_agencies(connection, "events", [(case_key, record)])[case_key, record]
     with team.writing(ADVOCATE, case_key) as writing:
         asked = CorrectionIn(table="events", record_id=record, why=words.DOUBTED)
         key = ask_correction(writing, case_key, ADVOCATE, asked)
-    if not answered:
+    answerer = _ANSWERERS.get(agency)
+    if not answered or answerer is None:
         return
     team.clock.pass_minutes(20)
-    with team.writing(SCREENER, case_key) as writing:
+    with team.writing(answerer, case_key) as writing:
         given = AnswerIn(answer="refused", note=words.DOUBT_ANSWERED)
-        answer_correction(writing, key, SCREENER, given, team.unit)
+        answer_correction(writing, key, answerer, given, team.unit)
 
 
 def _read_rows(team: Team, sitting: Sitting) -> list[ListedOut]:

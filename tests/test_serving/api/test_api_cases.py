@@ -170,7 +170,8 @@ def test_what_people_said_is_told_with_the_case(store: Store) -> None:
     assert [one["decision_key"] for one in told["decisions"]] == [decision.decision_key]
     assert told["views"]["latest"][0]["words"] == "too little"
     assert told["corrections"] == [request]
-    client.post(f"/v1/corrections/{request['request_key']}/answer", json={"answer": "refused"})
+    owner = open_client(store, Person("SYN Una", "reviewer", "unit"))
+    owner.post(f"/v1/corrections/{request['request_key']}/answer", json={"answer": "refused"})
     assert read(store, key)["corrections"] == []
 
 

@@ -11,13 +11,13 @@ from features.history.assembly import assemble_history
 from features.intake.contract_folder import ContractFolder
 from models.ranking.order import rank_cases
 from serving.decisions.score_without_record import Doubted, leave_out
+from serving.persons import Person
 from serving.scoring.stored_advice import advise_scores
 from serving.store.database import Store
 from serving.store.histories import read_case_folder
 from serving.store.schema import correction_requests, events, scores
 from tests.test_serving.acts import (
     ADVOCATE,
-    NURSE,
     add_case,
     add_sitting,
     count_all,
@@ -29,6 +29,8 @@ from tests.test_serving.scored import Scored, fill, read_once
 from tests.test_serving.sent_rows import history_of, key_of, make_case, make_event, make_fact, send
 
 STRANGER = "s" * 24
+OWNER = Person("SYN Una", "reviewer", "unit")
+"""Of the agency of a record that states no source."""
 
 WHY = "the address belongs to somebody else"
 
@@ -78,7 +80,7 @@ def test_only_a_record_that_is_shown_can_be_doubted(store: Store) -> None:
 
 def test_requests_wait_until_they_are_answered(store: Store) -> None:
     """Open requests are read page by page, oldest first; an answer ends one and is kept."""
-    key, client = add_case(store, events_of=3), open_client(store, NURSE)
+    key, client = add_case(store, events_of=3), open_client(store, OWNER)
     made = [ask(store, key, f"A{n}").json()["correction"]["request_key"] for n in range(3)]
     first = client.get("/v1/corrections", params={"limit": 2}).json()
     assert [one["request_key"] for one in first["corrections"]] == made[:2]
@@ -91,7 +93,7 @@ def test_requests_wait_until_they_are_answered(store: Store) -> None:
     )
     assert answer.status_code == 201
     assert answer.json()["answer"] | {"answered_at": ""} == {
-        **name_of(NURSE),
+        **name_of(OWNER),
         "answer": "accepted",
         "note": "seen the deed",
         "answered_at": "",
@@ -103,10 +105,10 @@ def test_the_first_answer_stands(store: Store) -> None:
     """A second answer is refused with who answered first and when, and not with what."""
     request = ask(store, add_case(store), "A0").json()["correction"]["request_key"]
     path = f"/v1/corrections/{request}/answer"
-    open_client(store, NURSE).post(path, json={"answer": "refused", "note": "CanaryNightjar"})
+    open_client(store, OWNER).post(path, json={"answer": "refused", "note": "CanaryNightjar"})
     answer = open_client(store).post(path, json={"answer": "accepted"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "already_answered")
-    assert "SYN Ben (health, health) answered at 2026-02-25" in answer.text
+    assert "SYN Una (reviewer, unit) answered at 2026-02-25" in answer.text
     assert "CanaryNightjar" not in answer.text
     unknown = open_client(store).post(
         f"/v1/corrections/{STRANGER}/answer", json={"answer": "refused"}
