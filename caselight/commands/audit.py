@@ -14,7 +14,16 @@ from caselight.store_session import Given, open_session
 if TYPE_CHECKING:
     from serving.store.database import Store
 
-app = typer.Typer(help="The audit log: verify it, export its heads.", no_args_is_help=True)
+app = typer.Typer(
+    help="The audit log: verify it, export its heads, change its key.", no_args_is_help=True
+)
+
+
+_WITHOUT_HEADS = (
+    "not known without exported heads: whether this is the latest state of the store, or an older "
+    "copy in its place (an earlier backup, or SQLite's file without its -wal file); name their "
+    "folder with --heads"
+)
 
 
 @app.command("verify")
@@ -32,7 +41,7 @@ def verify(
     from serving.oversight.audit_verification import list_problems, verify_store
 
     with _open_to_verify(store, Given(token_file, why=why)) as opened:
-        there = None if heads is None else read_heads(opened.audit_key, heads)
+        there = None if heads is None else read_heads(opened.audit_key, heads, opened.old_keys)
         found = verify_store(opened, None if there is None else there.macs())
     problems = [] if there is None else [f"{one.book}: {one.problem}" for one in there.faults]
     problems += list_problems(found)
@@ -40,7 +49,11 @@ def verify(
         say(problem)
     for one in found:
         say(f"{one.book}: {one.n_lines:,} lines, {one.n_faults:,} faults")
-    if there is not None:
+        for note in one.notes:
+            say(f"{one.book}: {note}")
+    if there is None:
+        say(_WITHOUT_HEADS)
+    else:
         say(f"held against {len(there.heads):,} exported heads")
     if problems:
         raise typer.Exit(1)
@@ -113,3 +126,31 @@ def _log(store: "Store") -> None:
         store.look()
     except ServiceError:
         say("this verification could not be logged: the access log takes no line")
+
+
+@app.command("change-key")
+def change_key(store: StoreAddress = None, why: Why = None, token_file: TokenFile = None) -> None:
+    """Hand the audit log over to a new key; stop the service before, and start it again after.
+
+    The old key is kept beside the new one, since entries from before are checked with it.
+    """
+    from serving.access.command_rules import CHANGE_KEY
+    from serving.oversight import key_change
+
+    with open_session(store, CHANGE_KEY, Given(token_file, why=why)) as session:
+        kept = key_change.change_key(session.store)
+    say(f"the audit log goes on under a new key; keep {kept.name}, and back up both apart")
+
+
+@app.command("restored")
+def restored(store: StoreAddress = None, why: Why = None, token_file: TokenFile = None) -> None:
+    """Say in the audit log that the store was restored from a backup; its heads stay usable.
+
+    It stands there for good, with who says so: what was written since the backup is lost.
+    """
+    from serving.access.command_rules import RESTORE
+    from serving.oversight.key_change import note_restore
+
+    with open_session(store, RESTORE, Given(token_file, why=why)) as session:
+        note_restore(session.store)
+    say("the restore is an entry of both logs")

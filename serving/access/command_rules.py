@@ -11,6 +11,7 @@ from features.errors import ConfigError
 from serving.access.roles import ADMINISTRATOR, DECIDERS
 from serving.access.route_rules import AUDITOR, DATA_SCIENTIST, READERS
 from serving.persons import MACHINE, Person
+from serving.store.audit_books import HANDED_OVER, RESTORED
 from serving.store.current_act import Operation
 
 
@@ -54,6 +55,8 @@ VERIFY: Final = CommandRule(
 EXPORT_HEAD: Final = CommandRule(
     "caselight audit export-head", (AUDITOR, ADMINISTRATOR, MACHINE), "store:audit", "consultation"
 )
+CHANGE_KEY: Final = CommandRule(HANDED_OVER, (ADMINISTRATOR,), "store:audit-key", "alteration")
+RESTORE: Final = CommandRule(RESTORED, (ADMINISTRATOR,), "store:audit-key", "alteration")
 PEOPLE_SCOPE: Final = "store:people"
 """What the token must say beside the scope of the export, for the table of people."""
 EVERYTHING_SCOPE: Final = "store:everything"

@@ -288,7 +288,7 @@ def acknowledge(
         )
     _check_urgent(writing.connection, raising_key)
     # Others wait from here: of two who acknowledge at once the first stands.
-    seq = writing.take_seq()
+    writing.take_seq(0)
     there = writing.connection.execute(
         select(acknowledgements).where(acknowledgements.c.raising_key == raising_key)
     ).one_or_none()
@@ -303,7 +303,7 @@ def acknowledge(
             raising_key=raising_key,
             acknowledged_at_us=made.at_us,
             note=note,
-            stored_seq=seq,
+            stored_seq=writing.take_seq(),
             **person.columns(),
         )
     )

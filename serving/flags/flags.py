@@ -157,9 +157,10 @@ def raise_flags(
     # Looked up before a row number is taken: from then on all others who write wait.
     if not _leave_new(writing.connection, found):
         return []
-    first = writing.take_seq(len(found))
+    writing.take_seq(0)
     # Asked again behind the lock: another process may have raised them meanwhile.
     new = _leave_new(writing.connection, found)
+    first = writing.take_seq(len(new))
     urgent = {flag.name: flag.urgent for flag in catalogue.flags}
     rows = [
         {
@@ -315,10 +316,11 @@ def discharge(
     pairs = list(named)
     if not pairs:
         return []
-    first = writing.take_seq(len(pairs))
+    writing.take_seq(0)  # others wait from here, so that what is open stays so
     there = _read_open(writing.connection, case_key) if raisings is None else raisings
     need_open(pairs, there)
     discharged = [there[pair] for pair in dict.fromkeys(pairs)]
+    first = writing.take_seq(len(discharged))
     writing.connection.execute(
         insert(discharges),
         [

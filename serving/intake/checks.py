@@ -1,16 +1,24 @@
 """Whether a store is whole: its schema, its order, its references, and the status of cases."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, exists, func, select, union_all
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Table, exists, func, select, union
 
 from features.contract.tables import RESERVED_KINDS
 from serving.standing.standings import StandingRules, check_standings
 from serving.standing.states import MERGED, either
 from serving.store import schema
+from serving.store.audit_lines import CHANGES
+from serving.store.covered_rows import COVERED, TABLES
 from serving.store.database import Store
 from serving.store.record_conditions import is_for_all
+from serving.store.row_digests import Part
 from serving.store.upgrading import SchemaFault, check_looks, check_schema
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _NOT_OF_CASES: Final = (
     "case_keys",
@@ -29,6 +37,8 @@ _KEYS: Final = (
     ("imports", "import_key", ("import_rejects", *schema.RECORDS)),
 )
 """Tables, their keys, and the tables whose columns of that name lead there."""
+_MOST_NAMED: Final = 10
+"""Rows that are named one by one; of more the number is told."""
 _BACKUP: Final = "restore the store from a backup"
 
 
@@ -47,7 +57,7 @@ def check_store(store: Store, rules: StandingRules | None = None) -> list[Schema
     if wrong:
         found.append(
             SchemaFault(
-                f"{len(wrong):,} cases stand elsewhere than their records say",
+                f"{len(wrong):,} cases stand elsewhere than their records say: {_name_some(wrong)}",
                 "run `caselight db upgrade`, which works all standings out again",
             )
         )
@@ -55,27 +65,67 @@ def check_store(store: Store, rules: StandingRules | None = None) -> list[Schema
 
 
 def _check_order(connection: Connection) -> list[SchemaFault]:
-    """Check that no place in the order of rows is past its head, or lost.
+    """Check that every place in the order of rows up to its head has its one row.
 
-    Where cases were disposed of their rows' places are empty, and rightly so.
+    Where cases were erased or disposed of the places of rows that went are empty, and rightly so.
     """
-    head = connection.execute(select(schema.unit.c.last_seq)).scalar_one()
-    places = union_all(
-        *(
-            select(table.c.stored_seq)
-            for table in schema.metadata.sorted_tables
-            if "stored_seq" in table.c
+    head = int(connection.execute(select(schema.unit.c.last_seq)).scalar_one())
+    rows = {
+        name: np.fromiter(connection.execute(select(table.c.stored_seq)).scalars(), dtype=np.int64)
+        for name, table in TABLES.items()
+    }
+    places, counts = np.unique(np.concatenate(list(rows.values())), return_counts=True)
+    empty = np.setdiff1d(np.arange(1, head + 1, dtype=np.int64), places, assume_unique=True)
+    found = []
+    for wrong, problem in (
+        (places[(places > head) | (places < 1)], "stand outside the order of rows"),
+        (places[counts > 1], "share a place in the order of rows"),
+    ):
+        if len(wrong):
+            named = [
+                f"{name} {place:,}" for name in rows for place in np.intersect1d(rows[name], wrong)
+            ]
+            found.append(SchemaFault(f"rows {problem}: {_name_some(named)}", _BACKUP))
+    lost = _find_lost(connection, empty) if len(empty) else []
+    if lost:
+        found.append(
+            SchemaFault(
+                f"{len(lost):,} places in the order of rows are empty: {_name_some(lost)}", _BACKUP
+            )
         )
-    ).subquery()
-    seen = connection.execute(
-        select(func.count(places.c.stored_seq.distinct()), func.max(places.c.stored_seq))
-    ).one()
-    if (seen[1] or 0) > head:
-        return [SchemaFault("rows stand past the head of the order of rows", _BACKUP)]
-    disposed = connection.execute(select(func.count()).select_from(schema.disposals)).scalar_one()
-    if seen[0] < head and not disposed:
-        return [SchemaFault(f"{head - seen[0]:,} places in the order of rows are empty", _BACKUP)]
-    return []
+    return found
+
+
+def _find_lost(connection: Connection, empty: "NDArray[np.int64]") -> list[str]:
+    """Return the places that no row has, with the table of the row that was there.
+
+    Left out are rows of cases that were erased or disposed of, and places that earlier releases
+    left empty: up to where the contents of older rows were digested, no digest stands for them.
+    """
+    keys, gone = schema.case_keys.c, schema.disposals.c
+    erased = select(keys.case_key).where(keys.erased_at_us.is_not(None))
+    lawful = set(connection.execute(union(erased, select(gone.case_key))).scalars())
+    was_in: dict[int, str] = dict.fromkeys(empty.tolist(), "")
+    table, lines = schema.row_digests, schema.audit_lines.c
+    covering = select(lines.number).where(lines.book == CHANGES, lines.route == COVERED)
+    older = select(func.max(table.c.last_seq)).where(table.c.number.in_(covering))
+    last_older = connection.execute(older).scalar_one() or 0
+    reach = (table.c.last_seq >= int(empty[0])) & (table.c.first_seq <= int(empty[-1]))
+    for row in connection.execute(select(table).where(reach), execution_options={"yield_per": 500}):
+        part = Part(row.first_seq, row.last_seq, row.table, row.owners, bytes(row.digests))
+        for place, _, owner in part.list_rows():
+            if owner in lawful:
+                was_in.pop(place, None)
+            elif place in was_in:
+                was_in[place] = row.table
+    return [
+        f"{name} {place:,}".strip() for place, name in was_in.items() if name or place > last_older
+    ]
+
+
+def _name_some(names: Sequence[str]) -> str:
+    rest = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _check_references(connection: Connection) -> list[SchemaFault]:
@@ -115,7 +165,10 @@ def _count(
     if n_lost == 0:
         return []
     problem = f"{n_lost:,} rows of {table.name} name a row of {target.name} that is not there"
-    return [SchemaFault(problem, _BACKUP)]
+    name = table.c.stored_seq if "stored_seq" in table.c else next(iter(table.primary_key))
+    some = connection.execute(select(name).where(lost).order_by(name).limit(n_lost)).scalars()
+    named = [f"{table.name} {one}" for one in some.fetchmany(_MOST_NAMED + 1)]
+    return [SchemaFault(f"{problem}: {_name_some(named)}", _BACKUP)]
 
 
 def count_known_since_merge(connection: Connection, rules: StandingRules | None = None) -> int:

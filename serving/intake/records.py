@@ -18,7 +18,7 @@ from features.contract.tables import TABLES
 from features.intake.frames import to_frame, to_rows
 from features.intake.integrity import join_words
 from features.intake.normalisation import FILE, ROW
-from features.intake.reading import CASE_COLUMNS, WORDS
+from features.intake.reading import CASE_COLUMNS, TEXT, WORDS
 from serving.intake.forwarding import forward_rows
 from serving.intake.mandates import Sender
 from serving.intake.new_rows import KnownCases, list_corrected, restore_sources, sort_rows
@@ -314,9 +314,14 @@ def _store(
         "stored_seq": range(seq, seq + len(made)),
     }
     insert_columns(writing.connection, schema.case_keys, columns)
+    texts = {name: pa.array(cells, TEXT) for name, cells in columns.items() if name != "stored_seq"}
+    places = pa.array(columns["stored_seq"], pa.int64())
+    written = pa.table(texts | {"stored_seq": places})
+    writing.add_written(schema.case_keys.name, written, seq)
     seq += len(made)
     for name, rows in tables.items():
-        insert_rows(writing.connection, name, rows, first_seq=seq, import_key=import_key)
+        written = insert_rows(writing.connection, name, rows, first_seq=seq, import_key=import_key)
+        writing.add_written(name, written, seq)
         seq += len(rows)
 
 

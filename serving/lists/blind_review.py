@@ -13,8 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Exists, Select, and_, exists, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Exists, Select, and_, exists, insert, select
 
 from features.catalogue.declarations import DAY_US
 from serving.access.roles import need_opener
@@ -295,34 +294,26 @@ def _store_view(
     writing: Writing, sitting_key: str, case_key: str, person: Person, view: str
 ) -> None:
     connection = writing.connection
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    stored = connection.execute(
-        dialect.insert(first_views)
-        .values(
-            sitting_key=sitting_key,
-            case_key=case_key,
-            view=view,
-            **person.columns(),
-            viewed_at_us=writing.now_us,
-            stored_seq=writing.take_seq(),
+    writing.take_seq(0)  # of two who view at once the first stands
+    stands = connection.execute(
+        select(first_views.c.view, first_views.c.person).where(
+            first_views.c.sitting_key == sitting_key, first_views.c.case_key == case_key
         )
-        .on_conflict_do_nothing()
-        .returning(first_views.c.case_key)
     ).one_or_none()
-    if stored is not None:
+    if stands is None:
+        connection.execute(
+            insert(first_views).values(
+                sitting_key=sitting_key,
+                case_key=case_key,
+                view=view,
+                **person.columns(),
+                viewed_at_us=writing.now_us,
+                stored_seq=writing.take_seq(),
+            )
+        )
         return
     # Somebody was first. The same view sent again by the same person is no conflict.
-    stands = connection.execute(
-        select(func.count())
-        .select_from(first_views)
-        .where(
-            first_views.c.sitting_key == sitting_key,
-            first_views.c.case_key == case_key,
-            first_views.c.view == view,
-            first_views.c.person == person.name,
-        )
-    ).scalar_one()
-    if not stands:
+    if (stands.view, stands.person) != (view, person.name):
         raise ServiceError(
             "already_viewed", "a first view of the case is on record", "read the row again"
         )

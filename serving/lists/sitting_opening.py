@@ -306,11 +306,11 @@ def _store(writing: Writing, draft: _Draft, before: Sitting | None, person: Pers
     """Store a list, unless another was stored since it was composed: then that one is the list."""
     connection = writing.connection
     n_rows = 1 + len(draft.seats) + len(draft.composition.overflow)
-    seq = writing.take_seq(n_rows)  # from here on others wait
+    writing.take_seq(0)  # from here on others wait
     latest = current_sitting(connection)
     if latest is not None and (before is None or latest.key != before.key):
         return Opened(latest, is_new=False)
-    key = make_key()
+    seq, key = writing.take_seq(n_rows), make_key()
     connection.execute(
         insert(sittings).values(
             sitting_key=key, **draft.sitting, **person.columns(), stored_seq=seq

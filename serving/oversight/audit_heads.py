@@ -9,7 +9,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +18,8 @@ from sqlalchemy import select
 
 from features.contract.moments import to_datetime
 from features.errors import ConfigError
-from serving.oversight.audit_verification import reading_book, verify_tail
-from serving.store.audit_books import find_head
+from serving.oversight.audit_verification import Heads, reading_book, verify_tail
+from serving.store.audit_books import RESTORED, find_head
 from serving.store.audit_chain import Fault
 from serving.store.audit_lines import BOOK_WORDS, BOOKS, CHANGES, Book
 from serving.store.database import Store
@@ -76,7 +76,9 @@ def export_heads(store: Store, folder: Path) -> list[Path]:
     """
     _need_folder(folder)
     zone = store.read_unit().time_zone
-    known = {one.book: one for one in _latest(read_heads(store.audit_key, folder).heads)}
+    known = {
+        one.book: one for one in _latest(read_heads(store.audit_key, folder, store.old_keys).heads)
+    }
     written = []
     for book in BOOKS:
         head, last = take_head(store, book), known.get(book)
@@ -137,15 +139,28 @@ class HeadsThere:
     heads: tuple[SignedHead, ...]
     faults: tuple[Fault, ...]
 
-    def macs(self) -> Mapping[Book, Mapping[int, str]]:
-        """Return the macs by log and number."""
-        return {
-            book: {one.number: one.mac for one in self.heads if one.book == book} for book in BOOKS
-        }
+    def macs(self) -> Heads:
+        """Return the macs by log and number, with the moments at which they were taken."""
+        found: dict[Book, dict[int, list[tuple[str, int]]]] = {book: {} for book in BOOKS}
+        for one in self.heads:
+            found[one.book].setdefault(one.number, []).append((one.mac, one.at_us))
+        return found
 
 
-def read_heads(key: bytes, folder: Path) -> HeadsThere:
+def read_heads(key: bytes, folder: Path, old_keys: Sequence[bytes] = ()) -> HeadsThere:
     """Return the heads in a folder, each held against its own HMAC.
+
+    Two heads of one line may differ where the store was restored between them; which of them fits,
+    the walk along the log tells.
+
+    Parameters
+    ----------
+    key
+        The audit key.
+    folder
+        The folder.
+    old_keys
+        Keys from before, with which heads were signed at their time.
 
     Raises
     ------
@@ -153,36 +168,46 @@ def read_heads(key: bytes, folder: Path) -> HeadsThere:
         If there is no such folder.
     """
     _need_folder(folder)
-    heads: dict[tuple[Book, int], SignedHead] = {}
+    heads: dict[tuple[Book, int, str], SignedHead] = {}
     faults = []
     for path in sorted(folder.glob("*.json")):
         book = next((book for book in BOOKS if f"-{book}-" in path.name), CHANGES)
-        head = _read(path, key)
+        head = _read(path, (key, *old_keys))
         if head is None:
             words = "a file among the exported heads was changed or signed with another key"
             faults.append(Fault(book, 0, "head", words))
             continue
-        there = heads.setdefault((head.book, head.number), head)
-        if there.mac != head.mac:
-            words = "two exported heads of this line contradict each other"
-            faults.append(Fault(head.book, head.number, "head", words))
-    return HeadsThere(tuple(sorted(heads.values(), key=lambda one: one.number)), tuple(faults))
+        # The latest one of a line: a restore before it excuses no difference from it.
+        there = heads.setdefault((head.book, head.number, head.mac), head)
+        if head.at_us > there.at_us:
+            heads[head.book, head.number, head.mac] = head
+    ordered = sorted(heads.values(), key=lambda one: (one.number, one.at_us))
+    return HeadsThere(tuple(ordered), tuple(faults))
 
 
 def _latest(heads: Iterable[SignedHead]) -> list[SignedHead]:
-    # They come sorted by number, so that the last one of each log is kept.
-    return list({one.book: one for one in heads}.values())
+    """Return the head of each log that was taken last."""
+    taken = sorted(heads, key=lambda one: (one.at_us, one.number))
+    return list({one.book: one for one in taken}.values())
 
 
 def _holds(store: Store, head: SignedHead) -> bool:
     """Return whether a log still has the line that a head names."""
     if head.number == 0:
         return True
+    lines = audit_lines.c
     with reading_book(store, head.book) as connection:
-        query = select(audit_lines.c.mac).where(
-            audit_lines.c.book == head.book, audit_lines.c.number == head.number
+        query = select(lines.mac).where(lines.book == head.book, lines.number == head.number)
+        if connection.execute(query).scalar_one_or_none() == head.mac:
+            return True
+        # Lost by a restore that is itself on record since, at that number or before it.
+        restored = select(lines.number).where(
+            lines.book == head.book,
+            lines.number <= head.number,
+            lines.route == RESTORED,
+            lines.at_us >= head.at_us,
         )
-        return connection.execute(query).scalar_one_or_none() == head.mac
+        return connection.execute(restored.limit(1)).first() is not None
 
 
 def _need_folder(folder: Path) -> None:
@@ -205,7 +230,7 @@ def _write(head: SignedHead, key: bytes) -> bytes:
     return (json.dumps(said, indent=1) + "\n").encode()
 
 
-def _read(path: Path, key: bytes) -> SignedHead | None:
+def _read(path: Path, keys: Sequence[bytes]) -> SignedHead | None:
     try:
         with path.open("rb") as file:
             # A head has a few hundred bytes: a larger file is none, and is not read whole.
@@ -213,7 +238,8 @@ def _read(path: Path, key: bytes) -> SignedHead | None:
         head = SignedHead(said["book"], said["number"], said["mac"], said["at_us"])
         plain = [type(one) for one in (head.book, head.number, head.mac, head.at_us)]
         sound = plain == [str, int, str, int] and head.book in BOOKS
-        signed = hmac.compare_digest(str(said["signature"]).encode(), head.sign(key).encode())
+        signature = str(said["signature"]).encode()
+        signed = any(hmac.compare_digest(signature, head.sign(key).encode()) for key in keys)
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return head if sound and signed else None
@@ -230,7 +256,7 @@ def _put(path: Path, content: bytes, head: SignedHead, key: bytes) -> bool:
         # A link never overwrites: a head that was exported stays what it was.
         os.link(beside, path)
     except FileExistsError:
-        there = _read(path, key)
+        there = _read(path, [key])
         if there is None or (there.book, there.number, there.mac) != (
             head.book,
             head.number,

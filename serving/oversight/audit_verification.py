@@ -3,26 +3,31 @@
 A line that does not fit the mac before it is held until the next one is read, which shows what was
 done: a line that was changed leaves its mac in the chain, one that was taken away or put in shifts
 those after it. What the chain itself cannot show, that its end was cut off, the head row does, and
-where that was rewritten as well, a head that was exported.
+where that was rewritten as well, a head that was exported. What the rows hold is held against the
+lines by :mod:`serving.oversight.content_verification`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from serving.store.audit_books import find_head
+from features.contract.moments import format_moment
+from serving.oversight.content_verification import ContentCheck, Coverage
+from serving.store.audit_books import HANDED_OVER, find_head, read_handover
 from serving.store.audit_chain import Fault, Walk
-from serving.store.audit_lines import BOOKS, CHANGES, COLUMNS, Book, make_first_mac
+from serving.store.audit_lines import BOOKS, CHANGES, COLUMNS, Book, make_first_mac, name_key
 from serving.store.database import Store
 from serving.store.schema import audit_lines, metadata, unit
 
 MOST_FAULTS: Final = 1_000
 """Faults of one log that are told one by one; the rest are counted."""
 _LINES_A_TIME: Final = 5_000
+_MOST_PLACES: Final = 10
+"""Rows that no line covers which are named."""
 _LINE: Final = (*COLUMNS, audit_lines.c.mac)
 
 
@@ -42,6 +47,8 @@ class Verified:
         What is wrong, in the order of the lines; at most ``MOST_FAULTS``.
     n_faults
         How many things are wrong.
+    notes
+        What is no fault and has to be known, one sentence each.
     """
 
     book: Book
@@ -50,6 +57,7 @@ class Verified:
     n_lines: int
     faults: tuple[Fault, ...]
     n_faults: int
+    notes: tuple[str, ...] = ()
 
 
 def reading_book(store: Store, book: Book) -> AbstractContextManager[Connection]:
@@ -57,17 +65,21 @@ def reading_book(store: Store, book: Book) -> AbstractContextManager[Connection]
     return store.reading() if book == CHANGES else store.reading_looks()
 
 
-def verify_store(
-    store: Store, heads: Mapping[Book, Mapping[int, str]] | None = None
-) -> list[Verified]:
-    """Walk both logs from the first line to the last; memory stays flat.
+Heads = Mapping[Book, Mapping[int, Sequence[tuple[str, int]]]]
+"""Macs that were exported, by log and number, each with the moment at which it was taken."""
+
+
+def verify_store(store: Store, heads: Heads | None = None) -> list[Verified]:
+    """Walk both logs from the first line to the last, and hold every row against its line.
+
+    Memory stays flat.
 
     Parameters
     ----------
     store
         The store; nothing in it is changed.
     heads
-        Macs that were exported, by log and number (:mod:`serving.oversight.audit_heads`).
+        Macs that were exported (:mod:`serving.oversight.audit_heads`).
 
     Returns
     -------
@@ -79,19 +91,102 @@ def verify_store(
         known = (heads or {}).get(book, {})
         try:
             with reading_book(store, book) as connection:
-                found.append(_verify(connection, store.audit_key, book, known))
+                found.append(_verify(connection, store, book, known))
         except SQLAlchemyError:
             found.append(_describe_unread(book))
     return found
 
 
-def _verify(connection: Connection, key: bytes, book: Book, heads: Mapping[int, str]) -> Verified:
-    walk = Walk(key, book, make_first_mac(key, book), heads=heads, most=MOST_FAULTS)
-    _read_lines(connection, walk, book, None)
+def _verify(
+    connection: Connection, store: Store, book: Book, heads: Mapping[int, Sequence[tuple[str, int]]]
+) -> Verified:
+    zone = store.read_unit().time_zone
+    walk = _begin(connection, store, book, heads)
+    _read_lines(connection, walk, book, walk.before or None)
     walk.end(find_head(connection, book))
+    notes = _describe_restores(walk, zone)
     if book == CHANGES:
         _check_rows(connection, walk)
-    return _describe(walk, 1)
+        check = ContentCheck(
+            connection,
+            lambda number: _find_key(walk, number),
+            lambda number, problem: walk.note(number, "content", problem),
+        )
+        notes = [*notes, *_describe_coverage(check.run(), zone)]
+    return replace(_describe(walk, walk.before + 1), notes=tuple(notes))
+
+
+def _begin(
+    connection: Connection, store: Store, book: Book, heads: Mapping[int, Sequence[tuple[str, int]]]
+) -> Walk:
+    """Begin a pass at the first line whose key is here."""
+    ring = {name_key(key): key for key in (store.audit_key, *store.old_keys)}
+    handed = _list_handovers(connection, book)
+    first = ring.get(handed[0][1]) if handed else store.audit_key
+    more: dict[str, Any] = {"heads": heads, "keys": ring, "most": MOST_FAULTS}
+    if first is not None:
+        return Walk(first, book, make_first_mac(first, book), **more)
+    # Of what was written with a key that is lost nothing can be said.
+    for number, _, name in handed:
+        if name in ring:
+            mac = _find_mac(connection, ring[name], book, number)
+            covered = _find_covered(connection, book, number)
+            walk = Walk(ring[name], book, mac, before=number, covered=covered, **more)
+            break
+    else:
+        walk = Walk(store.audit_key, book, None, **more)
+        number = 0
+    words = (
+        f"the lines up to {number:,} cannot be checked: their key is not here; put its file back"
+    )
+    walk.note(1, "unknown", words)
+    return walk
+
+
+def _list_handovers(connection: Connection, book: Book) -> list[tuple[int, str, str]]:
+    """Return the lines that hand over from one key to the next, with the names of both."""
+    query = (
+        select(audit_lines.c.number, audit_lines.c.purpose)
+        .where(audit_lines.c.book == book, audit_lines.c.route == HANDED_OVER)
+        .order_by(audit_lines.c.number)
+    )
+    return [(int(number), *read_handover(str(said))) for number, said in connection.execute(query)]
+
+
+def _find_key(walk: Walk, number: int) -> bytes | None:
+    """Return the key that a line was written with; ``None`` where it is not here."""
+    used = [key for first, key in walk.key_from if first <= number]
+    return used[-1] if used else None
+
+
+def _describe_restores(walk: Walk, zone: str) -> list[str]:
+    lost = [
+        number
+        for number, known in walk.heads.items()
+        for _, at_us in known
+        for restored, restored_at_us in walk.restored
+        if number >= restored and at_us <= restored_at_us
+    ]
+    told = f"; exported heads show that lines up to {max(lost):,} are lost" if lost else ""
+    return [
+        f"line {number:,} says that the store was restored from a backup, "
+        f"{format_moment(at_us, zone)}: what was written between the backup and then is lost{told}"
+        for number, at_us in walk.restored
+    ]
+
+
+def _describe_coverage(coverage: Coverage, zone: str) -> list[str]:
+    if not coverage.is_begun:
+        return [
+            "no line covers what rows hold yet; `caselight db upgrade` digests what is there, and "
+            "each line its own rows from then on"
+        ]
+    if coverage.from_number is None or coverage.at_us is None:
+        return ["what rows hold is covered from the first line on"]
+    return [
+        f"what rows hold is covered from line {coverage.from_number:,} on, "
+        f"{format_moment(coverage.at_us, zone)}: of rows from before it, as they were then"
+    ]
 
 
 def verify_tail(store: Store, book: Book, n_lines: int) -> Verified:
@@ -101,7 +196,7 @@ def verify_tail(store: Store, book: Book, n_lines: int) -> Verified:
     """
     try:
         with reading_book(store, book) as connection:
-            return _verify_tail(connection, store.audit_key, book, n_lines)
+            return _verify_tail(connection, store, book, n_lines)
     except SQLAlchemyError:
         return _describe_unread(book)
 
@@ -111,15 +206,21 @@ def _describe_unread(book: Book) -> Verified:
     return Verified(book, 1, 0, 0, (fault,), 1)
 
 
-def _verify_tail(connection: Connection, key: bytes, book: Book, n_lines: int) -> Verified:
+def _verify_tail(connection: Connection, store: Store, book: Book, n_lines: int) -> Verified:
     last = select(func.max(audit_lines.c.number)).where(audit_lines.c.book == book)
     before = max(int(connection.execute(last).scalar_one() or 0) - n_lines, 0)
+    ring = {name_key(key): key for key in (store.audit_key, *store.old_keys)}
+    handed = _list_handovers(connection, book)
+    # The key before the first handover from here on, else the one that is in use.
+    names = [old for number, old, _ in handed if number > before]
+    key = ring.get(names[0]) if names else store.audit_key
     walk = Walk(
-        key,
+        key or store.audit_key,
         book,
-        _find_mac(connection, key, book, before),
+        None if key is None else _find_mac(connection, key, book, before),
         before=before,
         covered=_find_covered(connection, book, before),
+        keys=ring,
         most=MOST_FAULTS,
     )
     _read_lines(connection, walk, book, before)
@@ -178,8 +279,13 @@ def _check_rows(connection: Connection, walk: Walk) -> None:
         query = select(func.count()).select_from(table).where(beyond)
         n_rows = int(connection.execute(query).scalar_one())
         if n_rows:
+            some = select(table.c.stored_seq).where(beyond).order_by(table.c.stored_seq)
+            places = connection.execute(some.limit(_MOST_PLACES)).scalars()
+            named = ", ".join(f"{place:,}" for place in places)
             walk.note(
-                walk.number, "uncovered", f"{n_rows:,} rows of {table.name} are in no line's range"
+                walk.number,
+                "uncovered",
+                f"{n_rows:,} rows of {table.name} are in no line's range, at the places {named}",
             )
 
 

@@ -7,11 +7,19 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Row
 
-from serving.store.audit_books import LOOKS_BEGUN_ANEW, Head
+from serving.store.audit_books import HANDED_OVER, LOOKS_BEGUN_ANEW, RESTORED, Head, read_handover
 from serving.store.audit_lines import COLUMNS, NUMBER_AT, Book, make_mac, write_canonical
 
 FaultKind = Literal[
-    "changed", "missing", "reordered", "foreign", "truncated", "unknown", "head", "uncovered"
+    "changed",
+    "missing",
+    "reordered",
+    "foreign",
+    "truncated",
+    "unknown",
+    "head",
+    "uncovered",
+    "content",
 ]
 _PROBLEMS: Final[Mapping[FaultKind, str]] = {
     "changed": "what it says was changed",
@@ -23,6 +31,10 @@ _PROBLEMS: Final[Mapping[FaultKind, str]] = {
 """Kinds that are the same words everywhere; of the others the numbers are given."""
 _NAMES: Final = [column.name for column in COLUMNS]
 _ROUTE_AT: Final = _NAMES.index("route")
+_PURPOSE_AT: Final = _NAMES.index("purpose")
+_AT_US_AT: Final = _NAMES.index("at_us")
+_ROUTES: Final = frozenset({LOOKS_BEGUN_ANEW, HANDED_OVER, RESTORED})
+"""Routes of lines that say something of the log itself."""
 _FIRST_AT: Final = _NAMES.index("first_seq")
 _LAST_AT: Final = _NAMES.index("last_seq")
 _FURTHEST: Final = 1_000
@@ -86,7 +98,9 @@ class Walk:
     covered
         The last row of the store that the lines before cover.
     heads
-        Macs that are known from elsewhere, by number.
+        Macs that are known from elsewhere, by number, and when each was taken.
+    keys
+        Keys that a line may hand over to, by their names.
     most
         Faults that are kept; the rest are counted.
     """
@@ -96,7 +110,8 @@ class Walk:
     mac: str | None
     before: int = 0
     covered: int = 0
-    heads: Mapping[int, str] = field(default_factory=dict)
+    heads: Mapping[int, Sequence[tuple[str, int]]] = field(default_factory=dict)
+    keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     most: int = 1_000
 
     def __post_init__(self) -> None:
@@ -109,6 +124,10 @@ class Walk:
         self._held: _Held | None = None
         self._searched = 0
         self._suspects: list[_Held] = []
+        self.key_from: list[tuple[int, bytes]] = [(self.before + 1, self.key)]
+        """From which line on which key was used, in order."""
+        self.restored: list[tuple[int, int]] = []
+        """Lines that say that the store was restored from a backup, with their moments."""
 
     def note(self, number: int, kind: FaultKind, problem: str = "") -> None:
         """Note a fault, in words where its kind does not say enough."""
@@ -135,8 +154,9 @@ class Walk:
                 self.number += 1
             else:
                 self._take_doubtful(values, str(mac))
-            if values[_FIRST_AT] is not None or values[_ROUTE_AT] == LOOKS_BEGUN_ANEW:
+            if values[_FIRST_AT] is not None or values[_ROUTE_AT] in _ROUTES:
                 self._read(values)
+                key = self.key
             if self.heads:
                 self._compare(str(mac))
 
@@ -151,8 +171,8 @@ class Walk:
             self.note(self.number, "head")
         else:
             self._check_head(head.number, head.mac)
-        for number in sorted(self.heads):
-            if number > self.number:
+        for number, known in sorted(self.heads.items()):
+            if number > self.number and not all(self._is_lost(at_us) for _, at_us in known):
                 self.note(
                     self.number + 1,
                     "truncated",
@@ -266,6 +286,10 @@ class Walk:
         if values[_ROUTE_AT] == LOOKS_BEGUN_ANEW:
             words = "the access log was begun anew: what it held before is lost"
             self.note(self.number, "missing", words)
+        elif values[_ROUTE_AT] == HANDED_OVER:
+            self._hand_over(str(values[_PURPOSE_AT]))
+        elif values[_ROUTE_AT] == RESTORED:
+            self.restored.append((self.number, int(values[_AT_US_AT])))
         first, last = values[_FIRST_AT], values[_LAST_AT]
         if first is None or not isinstance(first, int) or not isinstance(last, int):
             return
@@ -276,10 +300,26 @@ class Walk:
             self.note(self.number, "uncovered", words)
         self.covered = max(self.covered, last)
 
+    def _hand_over(self, said: str) -> None:
+        """Go on with the key that a line hands over to."""
+        _, new = read_handover(said)
+        key = self.keys.get(new)
+        if key is None:
+            words = "it hands over to a key that is not here; put its file back from its backup"
+            self.note(self.number, "unknown", words)
+            return
+        self.key = key
+        self.key_from.append((self.number + 1, key))
+
+    def _is_lost(self, at_us: int) -> bool:
+        """Return whether a head was taken of lines that an honest restore lost."""
+        return any(at_us <= restored_at_us for _, restored_at_us in self.restored)
+
     def _compare(self, mac: str) -> None:
-        known = self.heads.get(self.number)
-        if known is not None and known != mac:
-            self.note(self.number, "changed", "its head was exported, and was another")
+        for known, at_us in self.heads.get(self.number, ()):
+            # A head of a line before the restore is of what was restored, and must fit.
+            if known != mac and not self._is_lost(at_us):
+                self.note(self.number, "changed", "its head was exported, and was another")
 
     def _check_head(self, number: int, mac: str) -> None:
         if number > self.number:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import pyarrow as pa
+
 from serving.store.audit_lines import AuditEntry
 from serving.store.current_act import Act, Operation, current_act
 
@@ -16,6 +18,20 @@ class _Note:
     last_seq: int | None
 
 
+@dataclass(frozen=True)
+class WrittenRows:
+    """Rows that were written from Arrow's columns, so that nobody need read them again."""
+
+    table: str
+    rows: pa.Table
+    first_seq: int
+
+    @property
+    def last_seq(self) -> int:
+        """Place of the last of them."""
+        return self.first_seq + int(self.rows.num_rows) - 1
+
+
 @dataclass
 class Ledger:
     """The rows that a transaction stored and what was noted of them.
@@ -27,12 +43,21 @@ class Ledger:
     _first_seq: int | None = None
     _last_seq: int | None = None
     _notes: list[_Note] = field(default_factory=list)
+    written: list[WrittenRows] = field(default_factory=list)
+    tables: set[str] = field(default_factory=set)
+    """Names of the tables that the transaction inserted into, as far as its statements say."""
+    renewed: dict[str, set[int]] = field(default_factory=dict)
+    """Places of rows from before that were changed lawfully, by the names of their tables."""
 
     def add_rows(self, first_seq: int, n_rows: int) -> None:
         """Count rows that took their places in the order, from ``first_seq`` on."""
         if self._first_seq is None:
             self._first_seq = first_seq
         self._last_seq = first_seq + n_rows - 1
+
+    def add_table(self, rest: str) -> None:
+        """Note which table is inserted into, by what follows in the statement."""
+        self.tables.add(rest.split(None, 1)[0].split("(", 1)[0].strip('"'))
 
     def note(
         self,
@@ -62,7 +87,7 @@ class Ledger:
             Keys of the cases that it changed: a line that names no case itself names these.
         """
         if not self._notes:
-            if self._first_seq is None:
+            if self._first_seq is None and not self.renewed:
                 return []
             act = current_act()
             cases = () if act.case_key is not None else tuple(touched)

@@ -1,9 +1,10 @@
 """The lines of the audit log, their canonical bytes, and the mac that chains them.
 
 The canonical bytes of a line are its columns but for the mac, in the table's order, as one JSON
-array in UTF-8 without spaces. Two lines that differ in anything never have the same bytes. The mac
-of a line is HMAC-SHA256, under the audit key, of the mac before it (its 64 hexadecimal letters) and
-these bytes; before the first line comes a mac of the log's name alone.
+array in UTF-8 without spaces; ``content``, the last, is left out of a line that has none. Two lines
+that differ in anything never have the same bytes. The mac of a line is HMAC-SHA256, under the audit
+key, of the mac before it (its 64 hexadecimal letters) and these bytes; before the first line comes
+a mac of the log's name alone.
 """
 
 import hmac
@@ -25,6 +26,7 @@ COLUMNS: Final = tuple(column for column in audit_lines.c if column.name != "mac
 """What a line says, in the order of its canonical bytes."""
 AuditCell = str | int | bool | list[str] | None
 """A cell of a line as it is written; one that is read may be anything, and is doubted."""
+_NAME_LETTERS: Final = 16
 NUMBER_AT: Final = [column.name for column in COLUMNS].index("number")
 
 
@@ -51,6 +53,8 @@ class AuditEntry:
         Keys of further cases.
     first_seq, last_seq
         The rows that were stored, both inclusive; ``None`` where none were.
+    content
+        Digest of what those rows, or rows from before, hold; ``None`` where there are none.
     """
 
     act: Act
@@ -58,6 +62,7 @@ class AuditEntry:
     cases: tuple[str, ...] = ()
     first_seq: int | None = None
     last_seq: int | None = None
+    content: str | None = None
 
     def columns(self, book: Book, number: int, at_us: int) -> dict[str, AuditCell]:
         """Return the line's columns but for the mac, in the table's order."""
@@ -78,6 +83,7 @@ class AuditEntry:
             "request_id": _clean_any(act.request_id),
             "first_seq": self.first_seq,
             "last_seq": self.last_seq,
+            "content": self.content,
         }
 
 
@@ -98,12 +104,21 @@ def write_canonical(values: Sequence[Any]) -> bytes:
     values
         The cells of ``COLUMNS``: texts, whole numbers, truths, a list of texts, or ``None``.
     """
-    return _ENCODER.encode(list(values)).encode("utf-8", "surrogatepass")
+    said = list(values)
+    if len(said) == len(COLUMNS) and said[-1] is None:
+        # The bytes of a line from before there were contents, and of one that has none.
+        said.pop()
+    return _ENCODER.encode(said).encode("utf-8", "surrogatepass")
 
 
 def make_mac(key: bytes, previous: str, values: Sequence[Any]) -> str:
     """Return the mac of a line that follows one with the mac ``previous``."""
     return hmac.digest(key, previous.encode() + write_canonical(values), "sha256").hex()
+
+
+def name_key(key: bytes) -> str:
+    """Return the name by which lines and heads tell which key they were written with."""
+    return hmac.digest(key, b"caselight audit key", "sha256").hex()[:_NAME_LETTERS]
 
 
 def make_first_mac(key: bytes, book: str) -> str:

@@ -2,21 +2,29 @@
 
 import secrets
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import pyarrow as pa
 from sqlalchemy import Connection, Engine, event, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import ConfigError
 from serving.clock import Clock, read_clock
 from serving.errors import ServiceError, store_away
-from serving.store.audit_books import append_lines, check_key, find_head, has_books
-from serving.store.audit_entries import Ledger
-from serving.store.audit_keys import find_audit_key
-from serving.store.audit_lines import CHANGES, LOOKS, AuditEntry
+from serving.store.audit_books import (
+    append_lines,
+    check_key,
+    find_head,
+    find_key_name,
+    has_books,
+)
+from serving.store.audit_entries import Ledger, WrittenRows
+from serving.store.audit_keys import find_audit_key, load_other_keys
+from serving.store.audit_lines import CHANGES, LOOKS, AuditEntry, name_key
+from serving.store.covered_rows import cover_rows
 from serving.store.current_act import Operation, current_act
 from serving.store.demonstration import is_demonstration
 from serving.store.engines import (
@@ -33,6 +41,8 @@ from serving.store.engines import (
 )
 from serving.store.read_once import KEPT
 from serving.store.schema import KEY_LENGTH, standings, unit
+
+_INSERTS = "INSERT INTO "
 
 
 def make_key() -> str:
@@ -108,7 +118,7 @@ class Writing:
 
     connection: Connection
     now_us: int
-    _ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
+    ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
     _owed: _Owed = field(default_factory=_Owed, repr=False, compare=False)
 
     def take_seq(self, n_rows: int = 1) -> int:
@@ -131,7 +141,7 @@ class Writing:
             owed.is_ahead |= n_rows > 0
         first = owed.head - n_rows + 1
         if n_rows > 0:
-            self._ledger.add_rows(first, n_rows)
+            self.ledger.add_rows(first, n_rows)
         return first
 
     def note(
@@ -157,7 +167,33 @@ class Writing:
         recipient
             To whom data are disclosed, where it is not the act's.
         """
-        self._ledger.note(operation, case_key, cases, recipient)
+        self.ledger.note(operation, case_key, cases, recipient)
+
+    def add_written(self, table: str, rows: pa.Table, first_seq: int) -> None:
+        """Say which rows were written from Arrow's columns, so that they are not read again.
+
+        Parameters
+        ----------
+        table
+            The table's name.
+        rows
+            Its columns as they were written; every row is of a case.
+        first_seq
+            Place of the first row in the order of rows.
+        """
+        if rows.num_rows:
+            self.ledger.written.append(WrittenRows(table, rows, first_seq))
+
+    def renew(self, places: Mapping[str, Collection[int]]) -> None:
+        """Say which rows from before are changed lawfully: the transaction covers them anew.
+
+        Parameters
+        ----------
+        places
+            Their places in the order of rows, by the names of their tables.
+        """
+        for table, some in places.items():
+            self.ledger.renewed.setdefault(table, set()).update(some)
 
     def touch(self, case_keys: Collection[str], refresher: Refresher) -> None:
         """Have the standings of some cases refreshed once, before the transaction is committed.
@@ -193,7 +229,7 @@ class Writing:
 
     def owed_lines(self) -> Sequence[AuditEntry]:
         """Return the lines of the log of changes that the transaction owes at its end."""
-        return self._ledger.list_entries(sorted(self._owed.named))
+        return self.ledger.list_entries(sorted(self._owed.named))
 
 
 @dataclass(frozen=True)
@@ -210,12 +246,15 @@ class Store:
         What the lines of both logs are chained with.
     clock
         What time it is.
+    old_keys
+        Keys that lines from before were chained with.
     """
 
     engine: Engine
     looks: Engine
     audit_key: bytes = field(repr=False)
     clock: Clock = field(default=read_clock)
+    old_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def is_sqlite(self) -> bool:
@@ -267,7 +306,11 @@ class Store:
             writing.store_head()
             owed = writing.owed_lines()
             if owed:
-                append_lines(connection, self.audit_key, CHANGES, owed, writing.now_us)
+                covered = cover_rows(connection, self.audit_key, owed, writing.ledger)
+                number = append_lines(
+                    connection, self.audit_key, CHANGES, covered.entries, writing.now_us
+                )
+                covered.store(connection, number)
 
     def look(self, *, cases: Sequence[str] = (), done: bool = True) -> None:
         """Write into the access log what the act that is going on shows, before it is shown.
@@ -334,6 +377,8 @@ def _keep_fresh(writing: Writing) -> None:
 
     def settle(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
         # By the text of the statement: no query of the transaction can forget to ask.
+        if statement.startswith(_INSERTS):
+            writing.ledger.add_table(statement[len(_INSERTS) :])
         if standings.name in statement:
             writing.refresh_touched()
         if unit.c.last_seq.name in statement:
@@ -394,9 +439,12 @@ def open_store(
             _need_store(engine)
         begun = _has_begun(engine)
         key = audit_key or find_audit_key(find_file(engine), begun=begun)
+        others = () if audit_key else load_other_keys(find_file(engine))
+        if begun and others:
+            key, others = _choose_key(engine, (key, *others))
         if not must_exist:
             make_file(engine)
-        store = Store(engine, make_looks_engine(engine), key, clock)
+        store = Store(engine, make_looks_engine(engine), key, clock, others)
         if begun and not any_key:
             _check_keys(store)
     except BaseException:
@@ -416,6 +464,14 @@ def _has_begun(engine: Engine) -> bool:
             return has_books(connection) and find_head(connection, CHANGES) is not None
     except SQLAlchemyError as error:
         raise _refuse_unreadable(error) from None
+
+
+def _choose_key(engine: Engine, keys: Sequence[bytes]) -> tuple[bytes, tuple[bytes, ...]]:
+    """Return the key that the log of changes goes on under, and the others."""
+    with _read(engine) as connection:
+        name = find_key_name(connection, CHANGES)
+    key = next((one for one in keys if name_key(one) == name), keys[0])
+    return key, tuple(one for one in keys if one != key)
 
 
 def _need_store(engine: Engine) -> None:

@@ -5,6 +5,9 @@ case's records, its people's numbers, the snapshots of lists, and the rows that 
 The key takes its place there. What the records say stays, under the key alone: it is the account of
 everybody whom it concerns. Records that come for the identifier afterwards make a case of their
 own.
+
+The secret under which the case's rows were digested is destroyed, so that what they held before can
+not be guessed from the digests; what is left of them is digested anew under another.
 """
 
 import sqlite3
@@ -16,7 +19,9 @@ from sqlalchemy import Connection, Table, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import ConfigError
+from serving.store.covered_rows import list_places
 from serving.store.database import Store, Writing, make_key
+from serving.store.row_secrets import destroy_secrets, name_reject
 from serving.store.schema import ERASABLE, case_keys, import_rejects, metadata, people
 from serving.store.stored_texts import holds_text, make_finder, replace_in
 
@@ -58,7 +63,7 @@ def erase_identifier(
         .where(case_keys.c.case_key == key)
         .values(case_id=None, erased_at_us=writing.now_us)
     )
-    _take_out(connection, str(key), case_id)
+    renew_rows(writing, str(key), _take_out(connection, str(key), case_id))
     writing.note(operation="erasure", case_key=key)
     return str(key)
 
@@ -89,14 +94,16 @@ def clean_files(store: Store) -> bool:
     return not is_busy
 
 
-def _take_out(connection: Connection, key: str, case_id: str) -> None:
-    """Put the key in the place of the identifier wherever it stands beside the key."""
+def _take_out(connection: Connection, key: str, case_id: str) -> set[int]:
+    """Put the key in the place of the identifier wherever it stands beside the key; return the
+    places of the rejected rows that were changed.
+    """
     find = make_finder(case_id)
     for name, columns in ERASABLE.items():
         if name not in (people.name, import_rejects.name):
             _replace(connection, metadata.tables[name], columns, key, case_id)
     _rename_people(connection, key)
-    _empty_rejects(connection, key, case_id, partial(find.sub, key))
+    return _empty_rejects(connection, key, case_id, partial(find.sub, key))
 
 
 def _replace(
@@ -129,9 +136,13 @@ def _rename_people(connection: Connection, key: str) -> None:
 
 def _empty_rejects(
     connection: Connection, key: str, case_id: str, replace: Callable[[str], str]
-) -> None:
-    """Empty the rejected rows of the case; those of others lose its identifier alone."""
+) -> set[int]:
+    """Empty the rejected rows of the case; those of others lose its identifier alone.
+
+    Return the places of those that were changed.
+    """
     table = import_rejects
+    places: set[int] = set()
     query = select(table).where(
         or_(table.c.case_key == key, holds_text(connection, table.c.source, case_id))
     )
@@ -142,3 +153,25 @@ def _empty_rejects(
         if changed != row.source:
             same = [table.c.import_key == row.import_key, table.c.number == row.number]
             connection.execute(update(table).where(*same).values(source=changed))
+            places.add(row.stored_seq)
+    return places
+
+
+def renew_rows(writing: Writing, case_key: str, rejects: Collection[int] = ()) -> None:
+    """Destroy the secret of a case's rows, and have what is left of them covered anew.
+
+    Call it after the rows were changed or deleted, in the transaction of the erasure.
+
+    Parameters
+    ----------
+    writing
+        The open transaction; it notes an erasure of the case.
+    case_key
+        The case.
+    rejects
+        Places of rows that could not be used and were changed, of whichever case they are.
+    """
+    places = list_places(writing.connection, case_key)
+    changed = places.pop(import_rejects.name, set()) | set(rejects)
+    destroy_secrets(writing.connection, [case_key, *map(name_reject, changed)])
+    writing.renew(places | ({import_rejects.name: changed} if changed else {}))

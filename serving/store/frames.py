@@ -119,8 +119,8 @@ def insert_rows(
     *,
     first_seq: int,
     import_key: str | None,
-) -> None:
-    """Store normalised rows, in their order.
+) -> pa.Table:
+    """Store normalised rows, in their order; return them as they were written.
 
     Parameters
     ----------
@@ -144,9 +144,10 @@ def insert_rows(
     )
     if connection.dialect.name == "postgresql" and size >= _MANY_ROWS:
         _copy_text(connection, RECORDS[name], given)
-        return
+        return given
     columns = {column: list_values(given.column(column)) for column in given.column_names}
     insert_columns(connection, RECORDS[name], columns)
+    return given
 
 
 def list_values(column: pa.ChunkedArray) -> list[Cell]:

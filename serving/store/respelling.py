@@ -14,8 +14,8 @@ from serving.store.schema import RECORDS, name_erasable
 from serving.store.triggers import write_erasing_triggers, write_triggers
 
 
-def respell(connection: Connection) -> int:
-    """Write words of stored records in the spelling of intake; return how many cells changed.
+def respell(connection: Connection) -> dict[str, set[int]]:
+    """Write words of stored records in the spelling of intake; return which rows changed.
 
     The one change that is ever made to stored records, and only while a store is brought up to
     date: the triggers that refuse every change are put back in the same transaction.
@@ -27,25 +27,28 @@ def respell(connection: Connection) -> int:
 
     Returns
     -------
-    int
-        Number of cells; 0 where the store holds one spelling of every word.
+    dict
+        Places of the rows in the order of rows, by the names of their tables; empty where the store
+        holds one spelling of every word.
     """
-    n_cells = 0
+    changed: dict[str, set[int]] = {}
     for table in RECORDS.values():
         respelled = list(_find_respelled(connection, table))
         if not respelled:
             continue
         _drop_triggers(connection, table)
         for column, word, spelled in respelled:
-            changed = update(table).where(column == word).values({column.name: spelled})
-            n_cells += connection.execute(changed).rowcount
+            places = select(table.c.stored_seq).where(column == word)
+            changed.setdefault(table.name, set()).update(connection.execute(places).scalars())
+            wanted = update(table).where(column == word).values({column.name: spelled})
+            connection.execute(wanted)
         # Rows of every table of records go with their case.
         dialect = connection.dialect.name
         for statement in write_triggers(dialect, {table.name: True}):
             connection.execute(text(statement))
         for statement in write_erasing_triggers(dialect, name_erasable(table)):
             connection.execute(text(statement))
-    return n_cells
+    return changed
 
 
 def _find_respelled(

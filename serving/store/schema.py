@@ -20,6 +20,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -80,7 +81,7 @@ case_keys = Table(
     Column("case_key", _Key, primary_key=True),
     Column("case_id", Text, unique=True),
     Column("retention_class", Text, nullable=False),
-    _stored(),
+    _stored(index=True),
     _moment("erased_at_us", nullable=True),
 )
 """Which case a key stands for; ``case_id`` is empty once that was erased."""
@@ -164,7 +165,7 @@ people = Table(
     Column("role", Text, nullable=False),
     Column("value", Text),
     Column("import_key", _Key),
-    _stored(),
+    _stored(index=True),
     sqlite_with_rowid=False,
 )
 """For the audit alone: read by the export when it is asked for, and by nothing else."""
@@ -200,7 +201,7 @@ import_rejects = Table(
     Column("remedy", Text, nullable=False),
     Column("source", JSON, nullable=False),
     Column("case_key", _Key),
-    _stored(),
+    _stored(index=True),
 )
 """Rows that could not be used, with what they held: kept, never lost."""
 
@@ -236,7 +237,7 @@ scores = Table(
     Column("priority_as_recorded", Float, nullable=False),
     Column("leading_outcome", Text, nullable=False),
     Column("log_odds", JSON, nullable=False),
-    _stored(),
+    _stored(index=True),
     Index("ix_scores_case_key_stored_seq", "case_key", "stored_seq"),
 )
 """Every score ever given. It rests on the case's rows with ``stored_seq <= known_seq``, read at
@@ -253,7 +254,7 @@ flag_raisings = Table(
     _moment("raised_at_us"),
     Column("due_at_us", BigInteger, index=True),
     Column("score_key", _Key),
-    _stored(),
+    _stored(index=True),
     UniqueConstraint("case_key", "flag", "record_id"),
 )
 """One row per flag and record: a flag stands while one of its records is not discharged."""
@@ -265,7 +266,7 @@ acknowledgements = Table(
     *_person(),
     _moment("acknowledged_at_us"),
     Column("note", Text),
-    _stored(),
+    _stored(index=True),
 )
 """The duty role has seen an urgent flag; it stands until a decision discharges it."""
 
@@ -274,7 +275,7 @@ discharges = Table(
     metadata,
     Column("raising_key", _Key, ForeignKey("flag_raisings.raising_key"), primary_key=True),
     Column("decision_key", _Key, nullable=False, index=True),
-    _stored(),
+    _stored(index=True),
 )
 
 deliveries = Table(
@@ -300,7 +301,7 @@ first_reads = Table(
     *_person(),
     _moment("read_at_us"),
     Column("note", Text),
-    _stored(),
+    _stored(index=True),
 )
 """Who read a new case first, whatever its score (promise 2)."""
 
@@ -341,7 +342,7 @@ list_places = Table(
     Column("score_key", _Key),
     Column("rank", Integer),
     Column("shown", JSON, nullable=False),
-    _stored(),
+    _stored(index=True),
     UniqueConstraint("sitting_key", "case_key"),
     Index("ix_list_places_case_key_stored_seq", "case_key", "stored_seq"),
 )
@@ -354,7 +355,7 @@ overflow = Table(
     Column("case_key", _Key, primary_key=True),
     Column("flags", JSON, nullable=False),
     _moment("flagged_since_us"),
-    _stored(),
+    _stored(index=True),
 )
 """Flagged cases that found no place: above the list, counted and dated."""
 
@@ -366,7 +367,7 @@ first_views = Table(
     Column("view", Text, nullable=False),
     *_person(),
     _moment("viewed_at_us"),
-    _stored(),
+    _stored(index=True),
 )
 """What a person thought of a case before anything of the model was shown."""
 
@@ -402,7 +403,7 @@ decision_reasons = Table(
     Column("indicator", Text, primary_key=True),
     Column("agrees", Boolean, nullable=False),
     Column("note", Text),
-    _stored(),
+    _stored(index=True),
 )
 
 agency_views = Table(
@@ -416,7 +417,7 @@ agency_views = Table(
     Column("stance", Text, nullable=False),
     Column("words", Text),
     _moment("given_at_us"),
-    _stored(),
+    _stored(index=True),
     Index("ix_agency_views_case_key_stored_seq", "case_key", "stored_seq"),
 )
 """Each agency's view stands beside the others'; a dissent is never overwritten."""
@@ -693,6 +694,8 @@ audit_lines = Table(
     Column("first_seq", BigInteger),
     Column("last_seq", BigInteger),
     Column("mac", String(64), nullable=False),
+    # Last, and left out of the bytes of a line that has none: lines from before have not got it.
+    Column("content", String(64)),
     Index("ix_audit_lines_subject_book_number", "subject", "book", "number"),
     Index("ix_audit_lines_book_at_us", "book", "at_us"),
     Index("ix_audit_lines_book_first_seq", "book", "first_seq"),
@@ -701,7 +704,8 @@ audit_lines = Table(
 
 ``book`` is ``changes`` or ``looks``: on SQLite the looks are in a file of their own, so that a page
 never waits for an import. ``first_seq`` and ``last_seq`` are the rows that a change stored. Lines
-outlast the cases that they name: a key says nothing once it was parted from its case."""
+outlast the cases that they name: a key says nothing once it was parted from its case. ``content``
+is the digest of what those rows held (:mod:`serving.store.row_digests`)."""
 
 audit_heads = Table(
     "audit_heads",
@@ -709,8 +713,33 @@ audit_heads = Table(
     Column("book", Text, primary_key=True),
     Column("number", BigInteger, nullable=False),
     Column("mac", String(64), nullable=False),
+    Column("key_name", String(16)),
 )
-"""The last line of each log; locked last by a transaction that adds one."""
+"""The last line of each log; locked last by a transaction that adds one. ``key_name`` names the key
+that its next line is written with, empty until that was changed for the first time."""
+
+row_digests = Table(
+    "row_digests",
+    metadata,
+    Column("number", BigInteger, primary_key=True),
+    Column("first_seq", BigInteger, primary_key=True),
+    Column("table", Text, primary_key=True),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("owners", Text, nullable=False),
+    Column("digests", LargeBinary, nullable=False),
+)
+"""What the line ``number`` of the log of changes carries one digest over: the digests of the rows
+of a table, from ``first_seq`` to ``last_seq``. Both are 0 for rows from before that
+were changed lawfully."""
+
+row_secrets = Table(
+    "row_secrets",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+)
+"""Under which secret the rows of an owner are digested: :mod:`serving.store.row_secrets`. Erasing
+deletes it."""
 
 # --- worked out from the rest -----------------------------------------------------------------
 
@@ -818,6 +847,7 @@ APPEND_ONLY: Final = (
     "promotions",
     "flag_catalogues",
     "audit_lines",
+    "row_digests",
 )
 WORKED_OUT: Final = ("standings",)
 ERASABLE: Final[dict[str, tuple[str, ...]]] = {

@@ -15,8 +15,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from features.contract.moments import find_zone
 from features.errors import ConfigError
-from serving.store.audit_books import LOOKS_BEGUN_ANEW, begin_book, check_key, find_head, has_books
-from serving.store.audit_lines import BOOKS, CHANGES, LOOKS
+from serving.store.audit_books import (
+    LOOKS_BEGUN_ANEW,
+    append_lines,
+    begin_book,
+    check_key,
+    find_head,
+    has_books,
+    has_column,
+)
+from serving.store.audit_lines import BOOKS, CHANGES, LOOKS, AuditEntry
+from serving.store.covered_rows import COVERED, cover_older, find_uncovered
 from serving.store.current_act import SERVICE, Act, acting
 from serving.store.database import Store, Writing
 from serving.store.demonstration import make_mark
@@ -26,7 +35,7 @@ from serving.store.respelling import respell
 from serving.store.schema import APPEND_ONLY, audit_heads, audit_lines, metadata, unit
 from serving.store.triggers import write_triggers
 
-_RESPELLED: Final = "caselight db upgrade: words of records were written in the spelling of intake"
+RESPELLED: Final = "caselight db upgrade: words of records were written in the spelling of intake"
 _STEPS: Final = Path(__file__).with_name("migrations")
 _LOOKS_TABLES: Final = MetaData(naming_convention=metadata.naming_convention)
 for _table in (audit_lines, audit_heads):
@@ -84,15 +93,33 @@ def upgrade(store: Store, *, time_zone: str = "Europe/London", synthetic: bool =
                     )
                 )
             _begin_books(store, writing)
-            if respell(connection):
-                with acting(Act(SERVICE, "alteration", _RESPELLED)):
+            respelled = respell(connection)
+            if respelled:
+                with acting(Act(SERVICE, "alteration", RESPELLED)):
+                    writing.renew(respelled)
                     writing.note()
+        # After the words of records have the spelling that they keep.
+        _cover_older(store)
         mark_older(store)
     except SQLAlchemyError as error:
         raise ConfigError(
             f"the store could not be made or brought up to date ({type(error).__name__}); "
             "check that the database runs and may be written to"
         ) from None
+
+
+def _cover_older(store: Store) -> None:
+    """Digest what rows from before there were contents hold, and say so in a line."""
+    with store.writing() as writing:
+        connection = writing.connection
+        writing.take_seq(0)  # no row is stored meanwhile
+        ranges = find_uncovered(connection)
+        head = find_head(connection, CHANGES, lock=True)
+        if not ranges or head is None:
+            return
+        content = cover_older(connection, store.audit_key, head.number + 1, ranges)
+        entry = AuditEntry(Act(SERVICE, "alteration", COVERED), content=content)
+        append_lines(connection, store.audit_key, CHANGES, [entry], writing.now_us)
 
 
 def _begin_books(store: Store, writing: Writing) -> None:
@@ -125,6 +152,11 @@ def _make_looks(store: Store) -> bool:
             if not has_books(connection):
                 _LOOKS_TABLES.create_all(connection)
                 for statement in write_triggers("sqlite", {audit_lines.name: False}):
+                    connection.execute(text(statement))
+            for column in (audit_lines.c.content, audit_heads.c.key_name):
+                if not has_column(connection, column):
+                    kind = column.type.compile(connection.dialect)
+                    statement = f'ALTER TABLE {column.table.name} ADD COLUMN "{column.name}" {kind}'
                     connection.execute(text(statement))
             begun = begin_book(connection, store.audit_key, LOOKS)
             check_key(connection, store.audit_key, LOOKS)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, insert, select, text, update
+from sqlalchemy import Engine, delete, insert, select, text
 from sqlalchemy.exc import DatabaseError
 
 from serving.errors import ServiceError
@@ -17,6 +17,7 @@ from serving.store.audit_lines import CHANGES, LOOKS, Book
 from serving.store.current_act import Act, acting
 from serving.store.database import Store, Writing, make_key
 from serving.store.engines import WRITES, find_file, name_looks_file
+from serving.store.erasing import erase_identifier
 from serving.store.schema import audit_heads, audit_lines, case_keys, orderings
 from serving.store.upgrading import upgrade
 from tests.test_serving.acts import add_case, decide_now
@@ -288,10 +289,7 @@ def test_nothing_in_a_line_leads_to_an_erased_case(store: Store) -> None:
     look(store, case_key=key)
     look(store, cases=[key])
     with store.writing() as writing:
-        writing.connection.execute(
-            update(case_keys).where(case_keys.c.case_key == key).values(case_id=None)
-        )
-        writing.note(operation="erasure", case_key=key)
+        assert erase_identifier(writing, named) == key
     told = [str(line._asdict()) for book in (CHANGES, LOOKS) for line in read_book(store, book)]
     assert len(told) >= 5
     assert any(key in line for line in told)

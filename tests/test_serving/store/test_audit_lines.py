@@ -46,7 +46,8 @@ def test_a_line_with_one_cell_changed_has_other_bytes(one: list[Any], data: Any)
 @given(LINES)
 def test_a_line_can_be_read_back_from_its_bytes(one: list[Any]) -> None:
     """The bytes hold all that the line says, in plain JSON, which is why no two share them."""
-    assert repr(json.loads(write_canonical(one))) == repr(one)
+    said = one[:-1] if one[-1] is None else one  # a line without a content leaves it out
+    assert repr(json.loads(write_canonical(one))) == repr(said)
 
 
 @given(LINES)
