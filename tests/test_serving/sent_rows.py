@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from features.contract.manifest import Manifest
 from features.contract.tables import TABLES
 from features.history.assembly import assemble_history
+from features.history.columns import Identifiers
 from features.intake.contract_folder import ContractFolder, assemble_folder, write_folder
 from features.intake.normalisation import Clock
 from serving.intake.records import Appended, append_rows
@@ -98,6 +99,8 @@ def read_named(store: Store, *, known_seq: int | None = None) -> ContractFolder:
 
 def lay_out(thing: Any) -> Any:
     """Return a history as plain values that can be compared, NaN and all."""
+    if isinstance(thing, Identifiers):  # which code a text has says nothing
+        return thing.tolist()
     if dataclasses.is_dataclass(thing):
         names = [field.name for field in dataclasses.fields(thing)]
         return {name: lay_out(getattr(thing, name)) for name in names}
