@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, union_all
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, union_all
 
 from serving.access.overseers import Overseers
-from serving.persons import Person
+from serving.persons import Person, read_person
 from serving.store.case_keys import make_unknown, need_case
 from serving.store.database import Writing, make_key
 from serving.store.lookups import is_among
@@ -26,6 +26,28 @@ class PartyTie:
     party: str
     tied: bool
     why: str
+
+
+@dataclass(frozen=True)
+class KnownTie:
+    """A tie that holds.
+
+    Parameters
+    ----------
+    case_key, party, why
+        The case, the account by what the sign-in knows it, and why it was tied.
+    person, at_us
+        Who tied it, and when (microseconds UTC).
+    stored_seq
+        Its place in the order of rows.
+    """
+
+    case_key: str
+    party: str
+    why: str
+    person: Person
+    at_us: int
+    stored_seq: int
 
 
 def tie_party(
@@ -49,9 +71,10 @@ def tie_party(
     Raises
     ------
     ServiceError
-        If the person is not of professional standards, or the store holds no such case (404).
+        If the person is not of professional standards or is a party to the case themselves, so that
+        another of them settles it, or the store holds no such case (404).
     """
-    if person.subject not in overseers.professional_standards:
+    if not may_tie(writing.connection, person, case_key, overseers):
         raise make_unknown()
     need_case(writing.connection, case_key)
     writing.connection.execute(
@@ -67,6 +90,63 @@ def tie_party(
         )
     )
     writing.note(case_key=case_key)
+
+
+def is_of_standards(person: Person, overseers: Overseers) -> bool:
+    """Return whether the deployment names a person for professional standards."""
+    return person.subject in overseers.professional_standards
+
+
+def may_tie(connection: Connection, person: Person, case_key: str, overseers: Overseers) -> bool:
+    """Return whether a person ties accounts to a case: one of professional standards, no party."""
+    return is_of_standards(person, overseers) and not find_party_cases(
+        connection, person, [case_key]
+    )
+
+
+def read_ties(
+    connection: Connection, person: Person, *, size: int, before: int | None = None
+) -> tuple[KnownTie, ...]:
+    """Return the ties that hold, the latest first, but for cases to which a person is a party.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    person
+        Who reads them.
+    size
+        How many at most.
+    before
+        Only those with a lower place in the order of rows.
+    """
+    later = case_parties.alias("later")
+    overtaken = exists().where(
+        later.c.case_key == case_parties.c.case_key,
+        later.c.party == case_parties.c.party,
+        later.c.stored_seq > case_parties.c.stored_seq,
+    )
+    query = (
+        select(case_parties)
+        .where(case_parties.c.tied, ~overtaken)
+        .order_by(case_parties.c.stored_seq.desc())
+    )
+    rows = connection.execute(query).all()
+    own = find_party_cases(connection, person, {row.case_key for row in rows})
+    told = [row for row in rows if row.case_key not in own]
+    if before is not None:
+        told = [row for row in told if row.stored_seq < before]
+    return tuple(
+        KnownTie(
+            row.case_key,
+            row.party,
+            row.why,
+            read_person(row),
+            int(row.tied_at_us),
+            int(row.stored_seq),
+        )
+        for row in told[:size]
+    )
 
 
 def find_parties(connection: Connection, case_keys: Collection[str]) -> dict[str, frozenset[str]]:

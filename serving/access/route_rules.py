@@ -83,6 +83,8 @@ _REVIEW_SEALS: Final = RouteRule((AUDITOR,), looks=True, standards=True, whole_u
 _CHANGE_SEALS: Final = RouteRule(
     (AUDITOR,), operation="alteration", standards=True, whole_unit=True
 )
+_LOOK_AT_PARTIES: Final = RouteRule((), looks=True, standards=True)
+_TIE: Final = RouteRule((), operation="alteration", standards=True)
 _SEE_LOOKS: Final = RouteRule((*DECIDERS, AUDITOR), looks=True)
 
 RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
@@ -163,7 +165,6 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("POST", "/v1/sealed-flags/{flag_key}/open"): _OPEN_SEALED,
     ("GET", "/v1/seals"): _REVIEW_SEALS,
     ("POST", "/v1/seals/{confirmation_key}/people"): _CHANGE_SEALS,
-    ("POST", "/v1/parties/{case_key}"): RouteRule((), operation="alteration", standards=True),
     ("GET", "/sealed"): _LIST,
     ("GET", "/sealed-flags"): _SEALED_FLAGS,
     ("POST", "/sealed-flags/{flag_key}"): _OPEN_SEALED,
@@ -184,6 +185,13 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("POST", "/confirmations/{confirmation_key}"): RouteRule(
         READERS, operation="alteration", standards=True
     ),
+    # Parties to cases, and access that nothing explains: for professional standards alone.
+    ("GET", "/v1/parties"): _LOOK_AT_PARTIES,
+    ("POST", "/v1/parties/{case_key}"): _TIE,
+    ("GET", "/parties"): _LOOK_AT_PARTIES,
+    ("POST", "/parties"): _TIE,
+    ("GET", "/v1/unexplained-access"): _LOOK_AT_PARTIES,
+    ("GET", "/unexplained-access"): _LOOK_AT_PARTIES,
     # Urgent flags and first reads.
     ("GET", "/v1/duty"): _DUTY,
     ("POST", "/v1/duty/{raising_key}/acknowledge"): _ACKNOWLEDGE,

@@ -19,6 +19,7 @@ from serving.oversight.access_log import (
     read_looks_at,
 )
 from serving.oversight.audit_verification import list_problems, verify_tail
+from serving.oversight.line_sight import find_line_sight
 from serving.oversight.unusual_access import (
     AccessPeriod,
     Busy,
@@ -29,7 +30,7 @@ from serving.oversight.unusual_access import (
 )
 from serving.persons import SignedIn
 from serving.service import ServiceDep
-from serving.store.audit_lines import BOOKS, Book
+from serving.store.audit_lines import BOOKS, LOOKS, Book
 from serving.store.current_act import Operation
 from serving.store.opaque_keys import KEY_PATTERN
 from serving.store.row_text import Clockface
@@ -158,7 +159,8 @@ def list_audit_lines(
     """Return lines of one book, the latest first."""
     wanted = EntryFilter(book, case, subject, operation, cursor, limit)
     face = Clockface(service.need_unit().time_zone)
-    return _describe_page(read_lines(service.need_store(), wanted), face)
+    store = service.need_store()
+    return _describe_page(read_lines(store, wanted, find_line_sight(store, book, person)), face)
 
 
 @router.get("/cases/{key}/looks", responses=describe_errors(401, 403, 404, 422, 503))
@@ -167,7 +169,9 @@ def list_looks(
 ) -> LinesOut:
     """Return who looked at a case, or was refused it, the latest first."""
     face = Clockface(service.need_unit().time_zone)
-    found = read_looks_at(service.need_store(), key, before=cursor, size=limit)
+    store = service.need_store()
+    sight = find_line_sight(store, LOOKS, person)
+    found = read_looks_at(store, key, before=cursor, size=limit, sight=sight)
     return _describe_page(found, face)
 
 
@@ -180,7 +184,8 @@ def describe_unusual(service: ServiceDep, person: SignedIn, days: _Days = 28) ->
     """Return the access of the last days that somebody ought to ask about."""
     store, face = service.need_store(), Clockface(service.need_unit().time_zone)
     now_us = store.clock()
-    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1))
+    period = AccessPeriod(now_us - days * _DAY_US, now_us + 1)
+    found = find_unusual(store, period, reader=person)
     return UnusualOut(
         note=NOTE,
         since=face.show(found.period.from_us),
@@ -202,7 +207,10 @@ def describe_unusual(service: ServiceDep, person: SignedIn, days: _Days = 28) ->
 def check_audit(service: ServiceDep, person: SignedIn) -> CheckOut:
     """Verify the end of both books now, and say how many lines that was."""
     store = service.need_store()
-    found = [verify_tail(store, book, CHECKED_LINES) for book in BOOKS]
+    found = [
+        find_line_sight(store, book, person).narrow(verify_tail(store, book, CHECKED_LINES))
+        for book in BOOKS
+    ]
     return CheckOut(
         whole=not any(one.n_faults for one in found),
         most_lines=CHECKED_LINES,

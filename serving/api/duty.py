@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from features.catalogue.declarations import Flag
 from features.contract.moments import format_moment
+from serving.access.case_sight import find_sight
 from serving.api.parameters import DutyCursor, Key, LongLimit
 from serving.flags import duty, first_reads
 from serving.flags.flag_shares import MOST_SHARE, FlagShare, count_open, flag_shares
@@ -145,8 +146,9 @@ def acknowledge_flag(
 def read_flags(service: ServiceDep, person: SignedIn) -> FlagsOut:
     """Return the share of open cases that carries each flag."""
     with service.need_store().reading() as connection:
-        found = flag_shares(connection)
-        n_open = count_open(connection)
+        sight = find_sight(connection, person)
+        found = flag_shares(connection, sight)
+        n_open = count_open(connection, sight)
     flags = _flags_of(service)
     there = {one.flag for one in found}
     found += [

@@ -6,6 +6,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from features.contract.moments import format_moment
+from serving.access.case_sight import find_sight
 from serving.persons import SignedIn
 from serving.results.agreement import Agreement
 from serving.results.all_results import read_findings
@@ -38,7 +39,9 @@ class FindingsOut:
 def describe_findings(service: ServiceDep, person: SignedIn) -> FindingsOut:
     """Return hits, misses, waits and agreement over all sittings."""
     store, unit = service.need_store(), service.need_unit()
-    found = read_findings(store, service.champion.find(), unit, store.clock())
+    with store.reading() as connection:
+        sight = find_sight(connection, person)
+    found = read_findings(store, service.champion.find(), unit, store.clock(), sight)
     return FindingsOut(
         as_of=format_moment(found.as_of_us, unit.time_zone),
         note=NOTE,

@@ -10,14 +10,14 @@ from typing import Annotated, Any, Final
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 
 from features.contract.kept_apart import is_kept_apart, names_kept_apart
 from features.contract.moments import format_moment
 from features.intake.normalisation import Clock
-from serving.access.case_sight import find_sight
+from serving.access.case_sight import Sight, find_sight
 from serving.access.roles import may_turn_cases, need_sender
 from serving.api.parameters import MOST_ITEMS, Key, KeyCursor, LongLimit, RejectCursor
 from serving.api.records import find_sender, score_changed
@@ -26,13 +26,13 @@ from serving.errors import ServiceError
 from serving.intake.chunks import BYTES_PER_CHUNK, ROWS_PER_CHUNK, Chunk, take_chunk
 from serving.intake.correction_confirmation import end_import
 from serving.intake.held_cases import make_quota
+from serving.intake.import_sight import read_import, read_imports
 from serving.intake.progress import (
     Imported,
     begin_import,
     check_importer,
     check_rows,
     check_whole,
-    list_imports,
     list_rejects,
     need_import,
 )
@@ -84,7 +84,8 @@ def read_all(
     """List imports, the latest first."""
     unit = service.need_unit()
     with service.need_store().reading() as connection:
-        found = list_imports(connection, after=cursor, limit=limit + 1)
+        sight = find_sight(connection, person)
+        found = read_imports(connection, sight, after=cursor, limit=limit + 1)
     page = cut_page(found, limit, lambda one: one.import_key)
     return ImportsOut(
         imports=tuple(_describe(one, unit) for one in page.items),
@@ -96,7 +97,8 @@ def read_all(
 def read_one(import_key: Key, person: SignedIn, service: ServiceDep) -> ImportOut:
     """Tell how far an import is."""
     with service.need_store().reading() as connection:
-        return _describe(need_import(connection, import_key), service.need_unit())
+        imported = read_import(connection, import_key, find_sight(connection, person))
+        return _describe(imported, service.need_unit())
 
 
 @router.put(
@@ -150,8 +152,9 @@ def read_rejects(
     """List an import's rejects and what each row held, but for what is kept apart."""
     store = service.need_store()
     with store.reading() as connection:
-        reader = _find_reader(connection, need_import(connection, import_key), person)
-        found = list_rejects(connection, import_key, after=cursor, limit=limit + 1)
+        sight = find_sight(connection, person)
+        reader = _find_reader(read_import(connection, import_key, sight), person, sight)
+        found = list_rejects(connection, import_key, after=cursor, limit=limit + 1, tied=sight.tied)
     page = cut_page(found, limit, lambda row: int(row.number))
     return RejectsOut(
         rejects=tuple(_describe_reject(row, reader) for row in page.items),
@@ -168,7 +171,7 @@ def write_rejects(import_key: Key, person: SignedIn, service: ServiceDep) -> Str
     """Give an import's rejects as CSV that no spreadsheet program runs anything of."""
     store = service.need_store()
     with store.reading() as connection:
-        need_import(connection, import_key)
+        read_import(connection, import_key, find_sight(connection, person))
     return StreamingResponse(
         _write(store, import_key, person),
         media_type="text/csv",
@@ -284,8 +287,11 @@ def _write(store: Store, import_key: str, person: Person) -> Iterator[str]:
     yield _to_csv([columns])
     while True:
         with store.reading() as connection:
-            found = list_rejects(connection, import_key, after=after, limit=MOST_ITEMS)
-            reader = _find_reader(connection, need_import(connection, import_key), person)
+            sight = find_sight(connection, person)
+            found = list_rejects(
+                connection, import_key, after=after, limit=MOST_ITEMS, tied=sight.tied
+            )
+            reader = _find_reader(need_import(connection, import_key), person, sight)
         if not found:
             return
         after = found[-1].number
@@ -309,8 +315,8 @@ class _Reader:
         return self.is_importer or (row.code != "unknown_case" and row.case_key not in self.hidden)
 
 
-def _find_reader(connection: Connection, imported: Imported, person: Person) -> _Reader:
-    return _Reader(imported.person == person, find_sight(connection, person).hidden)
+def _find_reader(imported: Imported, person: Person, sight: Sight) -> _Reader:
+    return _Reader(imported.person == person, sight.hidden)
 
 
 def _describe_reject(row: Row[Any], reader: _Reader) -> RejectOut:

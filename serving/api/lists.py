@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
 from features.contract.moments import format_moment, to_datetime
-from serving.access.case_sight import EVERYTHING, Sight
+from serving.access.case_sight import EVERYTHING, Sight, find_sight
 from serving.api.parameters import MOST_ROWS, CaseCursor, Key, KeyCursor, Limit
 from serving.errors import ServiceError
 from serving.lists.blind_review import find_unsettled, record_first_view, withhold_division
@@ -26,6 +26,7 @@ from serving.lists.outputs import (
     SittingsOut,
 )
 from serving.lists.pools import count_states
+from serving.lists.sitting_counts import narrow_sitting
 from serving.lists.sitting_opening import describe_bundle, make_terms, open_sitting
 from serving.lists.sittings import Sitting, current_sitting, list_sittings, read_sitting
 from serving.persons import SignedIn
@@ -77,7 +78,8 @@ def begin_sitting(
     )
     response.status_code = 201 if opened.is_new else 200
     with store.reading() as connection:
-        (told,) = _describe_all(connection, [opened.sitting], opened.sitting, unit)
+        sight = find_sight(connection, person)
+        (told,) = _describe_all(connection, [opened.sitting], opened.sitting, unit, sight)
     return _SITTING.validate_python(told)
 
 
@@ -97,7 +99,8 @@ def read_sittings(
             raise make_bad_cursor()
         found = list_sittings(connection, limit + 1, after=after)
         page = cut_page(found, limit, lambda one: one.key)
-        described = _describe_all(connection, page.items, current, unit)
+        sight = find_sight(connection, person)
+        described = _describe_all(connection, page.items, current, unit, sight)
     return SittingsOut(
         sittings=tuple(map(_SITTING.validate_python, described)), next_cursor=page.next_cursor
     )
@@ -153,10 +156,11 @@ def read_csv(request: Request, service: ServiceDep, person: SignedIn) -> Respons
         sitting = need_sitting(connection)
         sight = sight_of(request, connection)
         rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
+        shown = narrow_sitting(connection, sitting, sight, unit)
     note_shown(request, (row.key for row in rows))
     day = to_datetime(sitting.as_of_us, unit.time_zone).date().isoformat()
     return Response(
-        write_csv(rows, _say_above(sitting)),
+        write_csv(rows, _say_above(shown)),
         media_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="list-{day}.csv"',
@@ -247,7 +251,7 @@ def describe_list(
     """Return a sitting's list as the API gives it, with what is in sight, blind rows withheld."""
     current = current_sitting(connection)
     rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
-    (told,) = _describe_all(connection, [sitting], current, unit)
+    (told,) = _describe_all(connection, [sitting], current, unit, sight)
     return LIST.validate_python(
         {
             **told,
@@ -266,13 +270,20 @@ def _need(sitting: Sitting | None) -> Sitting:
 
 
 def _describe_all(
-    connection: Connection, found: Sequence[Sitting], current: Sitting | None, unit: Unit
+    connection: Connection,
+    found: Sequence[Sitting],
+    current: Sitting | None,
+    unit: Unit,
+    sight: Sight,
 ) -> list[dict[str, Any]]:
-    """Describe sittings, without their division while a first view of a blind row is wanting."""
+    """Describe sittings, without their division while a first view of a blind row is wanting.
+
+    Their figures are those of the cases in sight.
+    """
     unsettled = find_unsettled(connection, [one.key for one in found])
     latest = None if current is None else current.key
     return [
-        _describe(one, unit, is_current=one.key == latest)
+        _describe(narrow_sitting(connection, one, sight, unit), unit, is_current=one.key == latest)
         | ({"policy": withhold_division(one.policy)} if one.key in unsettled else {})
         for one in found
     ]

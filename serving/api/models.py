@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, select
 
 from features.engine.measurement import ENGINE_VERSION
 from models.bundle.folder import Bundle
+from serving.access.case_sight import find_sight
 from serving.api.parameters import LAST_SEQ, Key, Limit, SeqCursor
 from serving.errors import ServiceError
 from serving.explanations.stored_scores import StoredScore, read_scores
@@ -177,9 +178,10 @@ def post_ordering(asked: OrderingIn, service: ServiceDep, person: SignedIn) -> O
 def read_rescoring(service: ServiceDep, person: SignedIn) -> RescoringOut:
     """Return how many scores are behind their cases' records, and since when."""
     unit, table = service.need_unit(), standings.c
-    is_open = table.state.in_(OPEN)
     behind = table.score_key.is_not(None) & (table.record_seq > table.known_seq)
     with service.need_store().reading() as connection:
+        in_sight = find_sight(connection, person).of_key(connection, table.case_key)
+        is_open = table.state.in_(OPEN) & in_sight
         total = connection.execute(
             select(func.count()).select_from(standings).where(is_open)
         ).scalar_one()

@@ -2,8 +2,7 @@
 
 ``POST /v1/cases/{key}/seal`` and ``unseal``, ``GET /v1/sealed``; for a duty supervisor
 ``GET /v1/sealed-flags`` and ``POST /v1/sealed-flags/{flag_key}/open``; for the auditor and
-professional standards ``GET /v1/seals`` and ``POST /v1/seals/{confirmation_key}/people``; for
-professional standards ``POST /v1/parties/{case_key}``.
+professional standards ``GET /v1/seals`` and ``POST /v1/seals/{confirmation_key}/people``.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field, StringConstraints
 
 from serving.access.overseers import name_overseers
-from serving.access.parties import PartyTie, tie_party
 from serving.api.confirmations import score_again
 from serving.api.parameters import Key, KeyCursor, Limit
 from serving.decisions.drafts import NO_NUL, Words
@@ -63,14 +61,6 @@ class OpenIn(Strict):
     why: Words
 
 
-class PartyIn(Strict):
-    """An account that is a party to a case or close to one, or is so no longer, and why."""
-
-    party: _Subject
-    tied: bool = True
-    why: Words
-
-
 @dataclass(frozen=True, kw_only=True)
 class SealOut:
     """Whether a case is sealed, by whom and why, and whom it names."""
@@ -104,15 +94,6 @@ class OpenedOut:
     """The sealed case that was opened for one of its urgent flags."""
 
     key: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartyOut:
-    """Whether an account is tied to a case."""
-
-    key: str
-    party: str
-    tied: bool
 
 
 @router.post("/cases/{key}/seal", status_code=201, responses=describe_errors(*_WRITES))
@@ -228,17 +209,6 @@ def change_seal(
             make_rules(settings),
         )
     score_again(service, linked)
-
-
-@router.post("/parties/{case_key}", status_code=201, responses=describe_errors(*_WRITES))
-def tie(case_key: Key, asked: PartyIn, service: ServiceDep, person: SignedIn) -> PartyOut:
-    """Tie the account of a party to a case, so that the case is not there for them."""
-    overseers = name_overseers(service.settings)
-    with service.need_store().writing() as writing:
-        tie_party(
-            writing, case_key, person, PartyTie(asked.party, asked.tied, asked.why), overseers
-        )
-    return PartyOut(key=case_key, party=asked.party, tied=asked.tied)
 
 
 def _format(service: Service, key: str) -> SealOut:

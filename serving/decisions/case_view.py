@@ -4,7 +4,7 @@ What a case is said to be is read in one transaction, so that its parts belong t
 ``version`` and ``seen_seq`` say which state of the store that was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -43,6 +43,7 @@ from serving.service import Service
 from serving.standing.states import is_sealed_state, plain_state
 from serving.store.case_keys import make_unknown
 from serving.store.database import Unit
+from serving.store.lookups import is_among
 from serving.store.row_text import Clockface
 from serving.store.schema import (
     case_keys,
@@ -135,7 +136,7 @@ def describe_case(
         spans=_close_spans(
             _find_spans(folders, told.history, shown_by, now_us, row.last_seq), records
         ),
-        places=_read_places(connection, case_key, unit, withheld=withheld),
+        places=_read_places(connection, case_key, unit, withheld=withheld, hidden=hidden),
         version=past.version,
         seen_seq=row.last_seq,
         decisions=past.decisions,
@@ -292,9 +293,9 @@ def _describe_first_read(row: Row[Any], unit: Unit) -> FirstReadOut:
 
 
 def _read_places(
-    connection: Connection, case_key: str, unit: Unit, *, withheld: bool
+    connection: Connection, case_key: str, unit: Unit, *, withheld: bool, hidden: frozenset[str]
 ) -> tuple[PlaceOut, ...]:
-    """Return the latest places that the case had on lists.
+    """Return the latest places that the case had on lists, counted without hidden cases.
 
     A place that was blind and that nobody viewed says nothing, whatever the sitting; a viewed one
     says why the case was there once every blind row of its list was viewed.
@@ -316,19 +317,44 @@ def _read_places(
     unsettled = find_unsettled(connection, [row.sitting_key for row in rows if row.blind])
     unviewed = {row.sitting_key for row in rows if withheld or (row.blind and row.view is None)}
     drawn_in = {row.sitting_key for row in rows if row.blind and row.sitting_key in unsettled}
+    before = _find_before(connection, [row.sitting_key for row in rows], hidden)
     return tuple(
         PlaceOut(
             sitting_key=row.sitting_key,
             opened_at=face.show(row.opened_at_us),
-            position=None if row.sitting_key in unviewed else row.position,
+            position=None if row.sitting_key in unviewed else _number(row, before, "position"),
             first_view=row.view,
-            **_describe_draw(row, withheld=row.sitting_key in unviewed | drawn_in),
+            **_describe_draw(row, before, withheld=row.sitting_key in unviewed | drawn_in),
         )
         for row in rows
     )
 
 
-def _describe_draw(row: Row[Any], *, withheld: bool) -> dict[str, Any]:
+def _find_before(
+    connection: Connection, sitting_keys: Sequence[str], hidden: frozenset[str]
+) -> Sequence[Any]:
+    """Return the places of hidden cases on some lists: whatever stood after them moves up."""
+    if not hidden:
+        return ()
+    query = select(list_places.c.sitting_key, list_places.c.position, list_places.c.rank).where(
+        is_among(connection, list_places.c.sitting_key, sitting_keys),
+        is_among(connection, list_places.c.case_key, hidden),
+    )
+    return connection.execute(query).all()
+
+
+def _number(row: Row[Any], before: Sequence[Any], name: str) -> int | None:
+    """Return a place or a rank of a case as it is without the hidden cases of the same list."""
+    own: int | None = getattr(row, name)
+    if own is None:
+        return None
+    others = [getattr(one, name) for one in before if one.sitting_key == row.sitting_key]
+    n_before = sum(1 for one in others if one is not None and one < own)
+    return own - n_before
+
+
+def _describe_draw(row: Row[Any], before: Sequence[Any], *, withheld: bool) -> dict[str, Any]:
     """Return why a case was on a list: only ranks of the first cases are kept, so they tell too."""
-    names = ("rule", "by_lot", "probability", "rank")
-    return {name: None if withheld else getattr(row, name) for name in names}
+    told = {name: getattr(row, name) for name in ("rule", "by_lot", "probability")}
+    told["rank"] = _number(row, before, "rank")
+    return dict.fromkeys(told) if withheld else told

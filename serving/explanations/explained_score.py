@@ -6,6 +6,7 @@ from typing import Final, TypedDict
 from sqlalchemy import Connection
 
 from models.bundle.folder import Bundle
+from serving.access.case_sight import Sight, find_sight
 from serving.errors import ServiceError
 from serving.explanations.case_folders import CaseFolders
 from serving.explanations.files_then import FileThen, read_file_then
@@ -13,6 +14,7 @@ from serving.explanations.stored_scores import StoredScore, find_earlier, find_s
 from serving.lists.blind_review import is_blind
 from serving.service import Service
 from serving.store.case_keys import need_case
+from serving.store.current_act import current_act
 from serving.store.row_text import Clockface
 
 WITHHELD: Final = "withheld until a first view of the case is on record"
@@ -60,6 +62,11 @@ class Explaining:
     def face(self) -> Clockface:
         """Tells moments in the unit's zone."""
         return Clockface(self.service.need_unit().time_zone)
+
+    @property
+    def sight(self) -> Sight:
+        """Which cases whoever asks may see, so that no other is counted on a list."""
+        return find_sight(self.connection, current_act().person)
 
     def is_withheld(self) -> bool:
         """Return whether the case is to be looked at without anything of the model.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from models.explanations.facade import RankLedger, explain_rank
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.explanations.stored_scores import StoredScore, read_latest
 from serving.lists.blind_review import find_unsettled
 from serving.lists.listed import find_shown
@@ -28,7 +29,7 @@ class ListLedger:
 
 
 def find_ledger(
-    connection: Connection, before: StoredScore, after: StoredScore
+    connection: Connection, before: StoredScore, after: StoredScore, sight: Sight = EVERYTHING
 ) -> ListLedger | None:
     """Return why a case's place among the rows shown changed between two lists.
 
@@ -41,6 +42,8 @@ def find_ledger(
         A transaction that sees one state of the store.
     before, after
         Two scores of one case.
+    sight
+        Which cases of the lists are counted.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def find_ledger(
     then = None if now is None else _find_sitting(connection, before, now.stored_seq)
     if now is None or then is None:
         return None
-    old, new = (_read_order(connection, sitting) for sitting in (then, now))
+    old, new = (_read_order(connection, sitting, sight) for sitting in (then, now))
     if after.case_key not in old or after.case_key not in new:
         return None
     return ListLedger(then, now, explain_rank(old, new, after.case_key))
@@ -85,10 +88,10 @@ def _find_current(connection: Connection, score: StoredScore) -> Sitting | None:
     return current_sitting(connection) if latest is not None and latest.key == score.key else None
 
 
-def _read_order(connection: Connection, sitting: Sitting) -> list[str]:
+def _read_order(connection: Connection, sitting: Sitting, sight: Sight) -> list[str]:
     """Return the cases of a list in order, those alone whose place in it may be shown."""
     settled = not find_unsettled(connection, [sitting.key])
-    shown = find_shown(connection, sitting, with_blind=settled)
+    shown = find_shown(connection, sitting, with_blind=settled, sight=sight)
     query = (
         select(list_places.c.case_key)
         .where(list_places.c.sitting_key == sitting.key, list_places.c.rank.is_not(None))

@@ -147,7 +147,7 @@ def _describe_movement(asked: Explaining, after: FileThen) -> dict[str, Any]:
     except ServiceError as error:
         return told | {"why_no_movement": error.body.message}
     told["since"] = asked.face.show(before.score.as_of_us)
-    ledger = find_ledger(asked.connection, before.score, after.score)
+    ledger = find_ledger(asked.connection, before.score, after.score, asked.sight)
     told["rank"] = None if ledger is None else describe_ledger(ledger, asked.face)
     leading = after.score.leading_outcome
     for one in explain_movement(before.moment, after.moment):

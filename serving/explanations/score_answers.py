@@ -78,7 +78,7 @@ def answer_movement(asked: Explaining, score_key: str | None, from_key: str | No
         return MovementOut(**asked.withhold())
     after = asked.open(score_key)
     before = asked.open_earlier(after.score, from_key)
-    ledger = find_ledger(asked.connection, before.score, after.score)
+    ledger = find_ledger(asked.connection, before.score, after.score, asked.sight)
     moved = explain_movement(before.moment, after.moment)
     return MovementOut(
         **asked.describe(after),

@@ -1,6 +1,6 @@
 """How far each import is: begun, going on, ended, and the rows that it could not use."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from serving.errors import RefusedError
 from serving.persons import Person, read_person
 from serving.store import schema
 from serving.store.database import Store, Writing, make_key
+from serving.store.lookups import is_among
 
 _ADMINISTRATOR: Final = "administrator"
 
@@ -141,9 +142,18 @@ def list_imports(connection: Connection, *, after: str | None, limit: int) -> li
 
 
 def list_rejects(
-    connection: Connection, import_key: str, *, after: int, limit: int
+    connection: Connection,
+    import_key: str,
+    *,
+    after: int,
+    limit: int,
+    tied: Collection[str] = (),
 ) -> Sequence[Row[Any]]:
-    """Return an import's rejects in the order in which they came, those after number ``after``."""
+    """Return an import's rejects in the order in which they came, those after number ``after``.
+
+    Of the cases ``tied``, to which whoever asks is a party, there are none, but for rows that name
+    a case which was not there for their sender.
+    """
     rejects = schema.import_rejects
     query = (
         select(rejects)
@@ -151,6 +161,10 @@ def list_rejects(
         .order_by(rejects.c.number)
         .limit(limit)
     )
+    if tied:
+        hidden = is_among(connection, rejects.c.case_key, tied)
+        unknown = rejects.c.code == "unknown_case"
+        query = query.where(or_(rejects.c.case_key.is_(None), unknown, ~hidden))
     return connection.execute(query).all()
 
 

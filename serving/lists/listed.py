@@ -65,7 +65,9 @@ def read_rows(
     return rows
 
 
-def find_shown(connection: Connection, sitting: Sitting, *, with_blind: bool) -> frozenset[str]:
+def find_shown(
+    connection: Connection, sitting: Sitting, *, with_blind: bool, sight: Sight = EVERYTHING
+) -> frozenset[str]:
     """Return the cases of a list whose rows are shown whole now.
 
     Parameters
@@ -74,13 +76,15 @@ def find_shown(connection: Connection, sitting: Sitting, *, with_blind: bool) ->
         Which list.
     with_blind
         Whether those count that were blind until somebody viewed them.
+    sight
+        Which cases count.
 
     Returns
     -------
     frozenset of str
         Keys of the cases.
     """
-    every = connection.execute(_rows_of(sitting.key, EVERYTHING)).all()
+    every = connection.execute(_rows_of(sitting.key, sight)).all()
     seats = _list_seats(every, find_blind(connection))
     shown = [seat.row for seat in seats if not seat.is_withheld]
     return frozenset(row.case_key for row in shown if with_blind or not row.blind)

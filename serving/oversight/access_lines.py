@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from serving.oversight.access_log import EntryFilter, LinesPage, read_lines
 from serving.oversight.audit_verification import reading_book
+from serving.oversight.line_sight import EVERY_LINE, LineSight
 from serving.store.audit_lines import Book
 from serving.store.database import Store
 from serving.store.schema import audit_lines
@@ -70,23 +71,27 @@ def _list_people(connection: Connection, book: Book) -> Sequence[Known]:
     return found
 
 
-def find_lines(store: Store, wanted: EntryFilter, day: Day | None) -> LinesPage:
-    """Return a page of lines, of one day where one is named.
+def find_lines(
+    store: Store, wanted: EntryFilter, day: Day | None, sight: LineSight = EVERY_LINE
+) -> LinesPage:
+    """Return a page of lines in sight, of one day where one is named.
 
     Lines are numbered in their order and not by the clock, which may be set back: the day's first
     and last numbers bound what is read, and what is not of the day is left out.
     """
     if day is None:
-        return read_lines(store, wanted)
+        return read_lines(store, wanted, sight)
     first, last = _find_numbers(store, wanted.book, day)
     if first is None or last is None:
         return LinesPage((), None)
+    first, last = sight.show(first), sight.show(last)
     before = last + 1 if wanted.before is None else min(wanted.before, last + 1)
     page = read_lines(
         store,
         EntryFilter(
             wanted.book, wanted.case_key, wanted.subject, wanted.operation, before, wanted.size
         ),
+        sight,
     )
     kept = tuple(one for one in page.items if day.from_us <= one.at_us < day.until_us)
     more = page.next_cursor is not None and page.next_cursor > first

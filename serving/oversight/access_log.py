@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from serving.oversight.audit_verification import reading_book
+from serving.oversight.line_sight import EVERY_LINE, LineSight
 from serving.store.audit_lines import CHANGES, LOOKS, Book
 from serving.store.current_act import Operation
 from serving.store.database import Store
@@ -104,34 +105,57 @@ LinesPage = Page[AuditLine, int]
 """Some lines, the latest first, and the cursor of those before them."""
 
 
-def read_lines(store: Store, wanted: EntryFilter) -> LinesPage:
-    """Return a page of a log's lines, the latest first."""
+def read_lines(store: Store, wanted: EntryFilter, sight: LineSight = EVERY_LINE) -> LinesPage:
+    """Return a page of a log's lines in sight, the latest first.
+
+    Numbers of lines, in ``wanted`` as well, are those that the person who asks is told.
+    """
     covering: Sequence[int] = ()
-    if wanted.case_key is not None and wanted.book == CHANGES:
+    is_there = wanted.case_key not in sight.tied
+    if wanted.case_key is not None and wanted.book == CHANGES and is_there:
         with store.reading() as connection:
             covering = _find_covering(connection, wanted.case_key)
     with reading_book(store, wanted.book) as connection:
-        query = _select(connection, wanted, covering).order_by(_LINES.number.desc())
+        query = _select(connection, wanted, covering, sight).order_by(_LINES.number.desc())
         found = connection.execute(query.limit(wanted.size + 1)).all()
-    return cut_page([_describe(row) for row in found], wanted.size, lambda line: line.number)
+    lines = [_describe(row, sight) for row in found]
+    return cut_page(lines, wanted.size, lambda line: line.number)
 
 
 def read_looks_at(
-    store: Store, case_key: str, *, before: int | None = None, size: int = 50
+    store: Store,
+    case_key: str,
+    *,
+    before: int | None = None,
+    size: int = 50,
+    sight: LineSight = EVERY_LINE,
 ) -> LinesPage:
     """Return who looked at a case, on its own or among others, the latest first."""
-    return read_lines(store, EntryFilter(LOOKS, case_key=case_key, before=before, size=size))
+    wanted = EntryFilter(LOOKS, case_key=case_key, before=before, size=size)
+    return read_lines(store, wanted, sight)
 
 
-def _select(connection: Connection, wanted: EntryFilter, covering: Sequence[int]) -> Select[Any]:
+def _select(
+    connection: Connection, wanted: EntryFilter, covering: Sequence[int], sight: LineSight
+) -> Select[Any]:
     query = select(audit_lines).where(_LINES.book == wanted.book)
+    if sight.hidden:
+        as_text = cast(_LINES.number, Text)
+        query = query.where(~is_among(connection, as_text, map(str, sight.hidden)))
     if wanted.before is not None:
-        query = query.where(_LINES.number < wanted.before)
+        query = query.where(_LINES.number < sight.find(wanted.before))
     if wanted.subject is not None:
         query = query.where(_LINES.subject == wanted.subject)
     if wanted.operation is not None:
         query = query.where(_LINES.operation == wanted.operation)
-    if wanted.case_key is not None:
+    if wanted.case_key in sight.tied:
+        # What is left of it: that the person themselves asked for it by its key, in vain.
+        as_text = cast(_LINES.number, Text)
+        query = query.where(
+            _LINES.case_key == wanted.case_key,
+            ~is_among(connection, as_text, map(str, sight.blank)),
+        )
+    elif wanted.case_key is not None:
         named = names_case(connection, wanted.case_key)
         if covering:
             as_text = cast(_LINES.number, Text)
@@ -176,6 +200,16 @@ def _find_covering(connection: Connection, case_key: str) -> Sequence[int]:
     return [int(number) for number in found.scalars() if number is not None]
 
 
-def _describe(row: Row[Any]) -> AuditLine:
+def _describe(row: Row[Any], sight: LineSight) -> AuditLine:
     told = {name: value for name, value in row._mapping.items() if name != "mac"}
-    return AuditLine(**{**told, "done": bool(row.done), "cases": tuple(row.cases or ())})
+    return AuditLine(
+        **{
+            **told,
+            "number": sight.show(row.number),
+            "done": bool(row.done),
+            "case_key": None if row.number in sight.blank else row.case_key,
+            "cases": tuple(key for key in row.cases or () if key not in sight.tied),
+            "first_seq": sight.show_seq(row.first_seq),
+            "last_seq": sight.show_seq(row.last_seq, is_last=True),
+        }
+    )

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.standing.states import OPEN, SEALED
 from serving.store.schema import standings
 
@@ -46,13 +47,20 @@ class Sample:
         return f"{len(self.case_keys):,} drawn at random out of {self.n_all:,}"
 
 
-def draw_cases(connection: Connection, *, is_open: bool, size: int = SAMPLE_CASES) -> Sample:
-    """Return a sample of the cases that are not sealed, or of the open ones among them."""
-    wanted = (
+def draw_cases(
+    connection: Connection,
+    *,
+    is_open: bool,
+    size: int = SAMPLE_CASES,
+    sight: Sight = EVERYTHING,
+) -> Sample:
+    """Return a sample of the cases in sight that are not sealed, or of the open ones among them."""
+    of_state = (
         standings.c.state.in_(OPEN)
         if is_open
         else ~standings.c.state.startswith(SEALED, autoescape=True)
     )
+    wanted = of_state & sight.of_key(connection, standings.c.case_key)
     n_all = connection.execute(select(func.count()).select_from(standings).where(wanted))
     # Keys are random, so that the first of them are cases by chance, and the same at every visit.
     keys: Sequence[str] = (

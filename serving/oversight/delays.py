@@ -13,6 +13,7 @@ from sqlalchemy import Connection, case, func, select
 
 from features.catalogue.declarations import DAY_US
 from features.contract.tables import RESERVED_KINDS
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.oversight.case_sample import SAMPLE_CASES, Sample, draw_cases
 from serving.store.lookups import is_among
 from serving.store.record_conditions import is_for_all
@@ -59,7 +60,12 @@ class Delays:
 
 
 def read_delays(
-    connection: Connection, now_us: int, *, over_days: int = OVER_DAYS, size: int = SAMPLE_CASES
+    connection: Connection,
+    now_us: int,
+    *,
+    over_days: int = OVER_DAYS,
+    size: int = SAMPLE_CASES,
+    sight: Sight = EVERYTHING,
 ) -> Delays:
     """Return the delay by source over the last days, the slowest ninth decile first.
 
@@ -73,9 +79,11 @@ def read_delays(
         Over how long.
     size
         From how many cases at most; see :mod:`serving.oversight.case_sample`.
+    sight
+        From which cases.
     """
     since_us = now_us - over_days * DAY_US
-    sample = draw_cases(connection, is_open=False, size=size)
+    sample = draw_cases(connection, is_open=False, size=size, sight=sight)
     is_early = events.c.recorded_at < events.c.occurred_at
     delay = events.c.recorded_at - events.c.occurred_at
     # Whole days are counted by the database: there are few of them, and many records.

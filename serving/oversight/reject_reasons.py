@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
+from serving.access.case_sight import EVERYTHING, Sight
+from serving.intake.import_sight import UNKNOWN_CASE
 from serving.store.lookups import is_among
 from serving.store.schema import import_rejects
 
@@ -30,12 +32,12 @@ class RejectReason:
 
 
 def read_reasons(
-    connection: Connection, import_keys: Sequence[str]
+    connection: Connection, import_keys: Sequence[str], sight: Sight = EVERYTHING
 ) -> Mapping[str, tuple[RejectReason, ...]]:
     """Return by import why its rows could not be used, the most frequent reason first.
 
-    Rows of health, of one agency alone and of sealed cases are counted with the others: that a row
-    could not be used says nothing of what it held.
+    Rows of health and of one agency alone are counted with the others: that a row could not be used
+    says nothing of what it held. Rows of cases to which the person who asks is a party are not.
     """
     rejects = import_rejects.c
     query = (
@@ -46,7 +48,14 @@ def read_reasons(
             rejects.remedy,
             func.count().label("n"),
         )
-        .where(is_among(connection, rejects.import_key, import_keys))
+        .where(
+            is_among(connection, rejects.import_key, import_keys),
+            or_(
+                rejects.case_key.is_(None),
+                rejects.code == UNKNOWN_CASE,
+                ~is_among(connection, rejects.case_key, sight.tied),
+            ),
+        )
         .group_by(rejects.import_key, rejects.table, rejects.column, rejects.remedy)
     )
     found: dict[str, list[RejectReason]] = {}

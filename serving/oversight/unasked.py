@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from features.catalogue.declarations import Catalogue
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.oversight.case_sample import SAMPLE_CASES, Sample, draw_cases
 from serving.store.lookups import is_among
 from serving.store.record_conditions import find_corrected
@@ -33,7 +34,12 @@ class Missing:
 
 
 def read_unasked(
-    connection: Connection, catalogue: Catalogue, now_us: int, *, size: int = SAMPLE_CASES
+    connection: Connection,
+    catalogue: Catalogue,
+    now_us: int,
+    *,
+    size: int = SAMPLE_CASES,
+    sight: Sight = EVERYTHING,
 ) -> Missing:
     """Return how often each key question was never put.
 
@@ -47,8 +53,10 @@ def read_unasked(
         The moment, microseconds UTC; answers recorded strictly before it count.
     size
         From how many open cases at most; see :mod:`serving.oversight.case_sample`.
+    sight
+        From which cases.
     """
-    sample = draw_cases(connection, is_open=True, size=size)
+    sample = draw_cases(connection, is_open=True, size=size, sight=sight)
     questions = {fact.name: fact.question for fact in catalogue.facts.values() if fact.key_question}
     asked = _count_asked(connection, sample, sorted(questions), now_us)
     n = len(sample.case_keys)

@@ -18,6 +18,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from features.contract.moments import to_datetime
+from serving.access.case_sight import find_sight
+from serving.oversight.line_sight import asks_by_key
 from serving.persons import MACHINE, Person
 from serving.store.audit_lines import LOOKS
 from serving.store.current_act import SERVICE
@@ -223,7 +225,12 @@ class _Tallies:
         return self.describe(kept)
 
 
-def find_unusual(store: Store, period: AccessPeriod, limits: Limits = USUAL_LIMITS) -> Unusual:
+def find_unusual(
+    store: Store,
+    period: AccessPeriod,
+    limits: Limits = USUAL_LIMITS,
+    reader: Person | None = None,
+) -> Unusual:
     """Return the access of a period that somebody ought to ask about.
 
     Parameters
@@ -234,9 +241,16 @@ def find_unusual(store: Store, period: AccessPeriod, limits: Limits = USUAL_LIMI
         Which accesses, by the moment that their lines state.
     limits
         What counts as unusual.
+    reader
+        Who reads it: nothing is told them of a case to which they are a party. ``None`` for nobody.
     """
+    tied: frozenset[str] = frozenset()
+    if reader is not None:
+        with store.reading() as connection:
+            tied = find_sight(connection, reader).tied
     with store.reading_looks() as connection:
-        found = _count(connection, period, limits, store.read_unit().time_zone)
+        unseen = _Unseen(reader.subject if reader else "", tied)
+        found = _count(connection, period, limits, store.read_unit().time_zone, unseen)
     by_person = {who: set(tally.cases) for who, tally in found.opened.items()}
     every = sorted(set().union(*by_person.values()))
     with store.reading() as connection:
@@ -313,14 +327,34 @@ def is_out_of_hours(at_us: int, time_zone: str, limits: Limits) -> bool:
     return not limits.first_hour <= local.hour < limits.last_hour
 
 
+@dataclass(frozen=True)
+class _Unseen:
+    """Cases to which the person who reads is a party, and by what the sign-in knows that person."""
+
+    subject: str
+    tied: frozenset[str]
+
+    def covers(self, row: Any) -> bool:
+        """Return whether a line is not there for them: one of a tied case, but for their own
+        refusal, which they met as anybody does who asks for a case that is not there.
+        """
+        return row.case_key in self.tied and (bool(row.done) or row.subject != self.subject)
+
+    def name(self, row: Any) -> str | None:
+        """Return the case that a line names; none where something of a tied case was asked for."""
+        is_blank = row.case_key in self.tied and not asks_by_key(row.route)
+        return None if is_blank else row.case_key
+
+
 def _count(
-    connection: Connection, period: AccessPeriod, limits: Limits, time_zone: str
+    connection: Connection, period: AccessPeriod, limits: Limits, time_zone: str, unseen: _Unseen
 ) -> _Tallies:
     found = _Tallies()
     query = (
         select(
             _LINES.at_us,
             _LINES.done,
+            _LINES.route,
             _LINES.case_key,
             _LINES.person,
             _LINES.subject,
@@ -332,13 +366,16 @@ def _count(
         .where(or_(_LINES.case_key.is_not(None), _LINES.done.is_(False)))
     )
     for row in connection.execute(query, execution_options={"yield_per": _ROWS_A_TIME}):
+        if unseen.covers(row):
+            continue
+        key = unseen.name(row)
         # By role as well: people are compared with the others of the role that they had then.
         who = f"{row.role}|{row.subject}"
         found.persons[who] = Person(row.person, row.role, row.agency, row.subject)
         if not row.done:
-            found.refused[who].add(row.case_key, row.at_us)
+            found.refused[who].add(key, row.at_us)
             continue
-        found.opened[who].add(row.case_key, row.at_us)
+        found.opened[who].add(key, row.at_us)
         if row.role not in limits.at_any_hour and is_out_of_hours(row.at_us, time_zone, limits):
             found.late[who].add(row.case_key, row.at_us)
     return found

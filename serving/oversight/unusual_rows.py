@@ -66,7 +66,9 @@ class UnusualRow:
     n_more: int
 
 
-def read_standing(store: Store, face: Clockface, days: int) -> UnusualRow:
+def read_standing(
+    store: Store, face: Clockface, days: int, reader: Person | None = None
+) -> UnusualRow:
     """Return what stands out among the accesses of the last days.
 
     Parameters
@@ -77,9 +79,11 @@ def read_standing(store: Store, face: Clockface, days: int) -> UnusualRow:
         The unit's clock.
     days
         How many days until now.
+    reader
+        Who reads it; see :func:`serving.oversight.unusual_access.find_unusual`.
     """
     now_us = store.clock()
-    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1))
+    found = find_unusual(store, AccessPeriod(now_us - days * _DAY_US, now_us + 1), reader=reader)
     rows = gather_rows(found, face)
     return UnusualRow(
         since=face.show(found.period.from_us),

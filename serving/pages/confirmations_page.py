@@ -6,6 +6,8 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from serving.access.roles import DECIDERS
+from serving.access.overseers import name_overseers
+from serving.access.parties import is_of_standards
 from serving.api.confirmations import (
     ConfirmationOut,
     SettlementIn,
@@ -38,7 +40,13 @@ def show_confirmations(
     """Show the acts of others that the person may confirm or refuse, the oldest first."""
     told = list_confirmations(request, service, person, limit=20, cursor=cursor)
     doubted = _read_doubted(request, service, person)
-    return _show(request, told.confirmations, doubted, next_cursor=told.next_cursor)
+    return _show(
+        request,
+        told.confirmations,
+        doubted,
+        next_cursor=told.next_cursor,
+        is_standards=is_of_standards(person, name_overseers(service.settings)),
+    )
 
 
 @router.post("/corrections/{request_key}")
@@ -117,6 +125,7 @@ def _show(
     doubted: tuple[CorrectionOut, ...],
     *,
     next_cursor: str | None = None,
+    is_standards: bool = False,
     problem: ServiceError | None = None,
     kept: dict[str, str] | None = None,
 ) -> HTMLResponse:
@@ -136,6 +145,7 @@ def _show(
         most_cases=MOST_CASES,
         doubted=doubted,
         next_cursor=next_cursor,
+        is_standards=is_standards,
         problem=None if problem is None else problem.body,
         kept=kept or {},
     )

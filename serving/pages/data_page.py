@@ -20,6 +20,7 @@ from serving.oversight.unasked import Missing, read_unasked
 from serving.pages.rendering import describe_moment, render
 from serving.persons import SignedIn
 from serving.service import ServiceDep
+from serving.web.gate import sight_of
 
 router = APIRouter(include_in_schema=False)
 IMPORTS_PER_PAGE: Final = 20
@@ -41,9 +42,14 @@ def show_data(
     now_us = store.clock()
     told = read_all(person, service, cursor=cursor, limit=IMPORTS_PER_PAGE)
     with store.reading() as connection:
-        reasons = read_reasons(connection, [one.import_key for one in told.imports])
-        delays = read_delays(connection, now_us)
-        missing = None if bundle is None else read_unasked(connection, bundle.catalogue, now_us)
+        sight = sight_of(request, connection)
+        reasons = read_reasons(connection, [one.import_key for one in told.imports], sight)
+        delays = read_delays(connection, now_us, sight=sight)
+        missing = (
+            None
+            if bundle is None
+            else read_unasked(connection, bundle.catalogue, now_us, sight=sight)
+        )
     flags = read_flags(service, person)
     return render(
         request,

@@ -14,6 +14,7 @@ from serving.errors import ServiceError
 from serving.flags.duty import DUTY_ROLES, PROCEDURE, acknowledge
 from serving.flags.duty_by_case import UrgentCase, UrgentFlag, UrgentPage, read_urgent
 from serving.flags.flags import word_flag
+from serving.lists.sitting_counts import narrow_sitting
 from serving.lists.sittings import current_sitting
 from serving.pages.list_words import ListWords, close_sentence, describe_span
 from serving.pages.rendering import render
@@ -92,8 +93,11 @@ def _show(
     store = service.need_store()
     now_us = store.clock()
     with store.reading() as connection:
+        sight = sight_of(request, connection)
         sitting = current_sitting(connection)
-        page = read_urgent(connection, now_us, sight_of(request, connection), cursor)
+        if sitting is not None:
+            sitting = narrow_sitting(connection, sitting, sight, service.need_unit())
+        page = read_urgent(connection, now_us, sight, cursor)
     note_shown(request, (one.key for one in page.items))
     return render(
         request,

@@ -12,6 +12,7 @@ from serving.lists.flag_states import read_flag_states
 from serving.lists.listed import read_overflow, read_rows
 from serving.lists.new_records import find_since, read_news
 from serving.lists.outputs import ListedOut
+from serving.lists.sitting_counts import narrow_sitting
 from serving.lists.sitting_opening import make_terms, open_sitting
 from serving.lists.sittings import current_sitting
 from serving.pages.case.decision_form import WAY_WORDS
@@ -54,6 +55,7 @@ def show_list(
                 model_warning=service.champion.difference,
             )
         sight = sight_of(request, connection)
+        shown = narrow_sitting(connection, sitting, sight, unit)
         rows = read_rows(connection, sitting, unit, hold_draw=True, sight=sight)
         outside = read_overflow(connection, sitting, unit, MOST_OVERFLOW, sight)
         keys = [row.key for row in rows]
@@ -70,8 +72,8 @@ def show_list(
     return render(
         request,
         "list.html",
-        sitting=sitting,
-        standing=sitting.standing,
+        sitting=shown,
+        standing=shown.standing,
         rows=[row for row in rows if _meets(row, wanted)],
         n_rows=len(rows),
         n_decided=sum(row.decided for row in rows),

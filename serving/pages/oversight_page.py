@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from features.contract.moments import parse_date
 from models.charts.marks import Figures
+from serving.access.case_sight import find_sight
 from serving.api.audit import NOTE as UNUSUAL_NOTE
 from serving.api.audit import CheckOut, check_audit
 from serving.api.findings import NOTE as FINDINGS_NOTE
@@ -24,9 +25,10 @@ from serving.oversight.access_lines import (
 )
 from serving.oversight.access_log import AuditLine, EntryFilter, LinesPage
 from serving.oversight.kept_answers import Kept, keeper_of
+from serving.oversight.line_sight import find_line_sight
 from serving.oversight.unusual_rows import MANY_CASES, UnusualRow, read_standing
 from serving.pages.rendering import render
-from serving.persons import SignedIn
+from serving.persons import Person, SignedIn
 from serving.results.agreement import BELOW, FIRST, LAST, MIDDLE, NO_LIST, NO_RANK, Agreement
 from serving.results.all_results import Findings, read_findings
 from serving.service import Service, ServiceDep
@@ -146,14 +148,14 @@ def show_oversight(
     period = int(days) if days in {str(one) for one in PERIODS} else PERIODS[1]
     named: Book = CHANGES if book == CHANGES else LOOKS
     asked = Asked(named, who.strip(), case.strip(), day.strip(), period)
-    answer = _answer(service, asked, cursor)
+    answer = _answer(service, asked, cursor, person)
     face = Clockface(service.need_unit().time_zone)
     lines = [_describe(one, face) for one in answer.found.items] if answer.found else []
     check = check_audit(service, person)
     with service.need_store().reading() as connection:
         n_held = count_held(connection)
     # Last, so that nothing else waits beside what is being worked out.
-    unusual, findings = _find_kept(request, service, face, period)
+    unusual, findings = _find_kept(request, service, person, face, period)
     return render(
         request,
         "oversight.html",
@@ -177,14 +179,20 @@ def show_oversight(
 
 
 def _find_kept(
-    request: Request, service: Service, face: Clockface, days: int
+    request: Request, service: Service, person: Person, face: Clockface, days: int
 ) -> tuple[Kept[UnusualRow], Kept[Findings]]:
     """Return what stands out and what became of the lists, as far as it is worked out."""
     store, unit, bundle = service.need_store(), service.need_unit(), service.champion.find()
-    unusual, findings = ("unusual", days), ("findings", None if bundle is None else bundle.id)
+    with store.reading() as connection:
+        sight = find_sight(connection, person)
+    # For a party to a case they are worked out anew, without it.
+    own = (person.subject, sight.tied) if sight.tied else ()
+    hidden = sight.hidden
+    unusual = ("unusual", days, *own)
+    findings = ("findings", None if bundle is None else bundle.id, hidden)
     wanted: dict[Hashable, Callable[[], UnusualRow | Findings]] = {
-        unusual: lambda: read_standing(store, face, days),
-        findings: lambda: read_findings(store, bundle, unit, store.clock()),
+        unusual: lambda: read_standing(store, face, days, person if own else None),
+        findings: lambda: read_findings(store, bundle, unit, store.clock(), sight),
     }
     found = keeper_of(request.app).find(wanted)
     return found[unusual].narrow(UnusualRow), found[findings].narrow(Findings)
@@ -234,7 +242,7 @@ def _count(check: CheckOut) -> int:
     return sum(one.n_lines for one in check.books)
 
 
-def _answer(service: Service, asked: Asked, cursor: int | None) -> Answer:
+def _answer(service: Service, asked: Asked, cursor: int | None, person: Person) -> Answer:
     store = service.need_store()
     problems = []
     if asked.case and not is_key(asked.case):
@@ -251,11 +259,16 @@ def _answer(service: Service, asked: Asked, cursor: int | None) -> Answer:
     people = find_people(store, asked.book, asked.person) if asked.person else ()
     if asked.person and len(people) != 1:
         return Answer(LinesPage((), None), people)
-    return Answer(_find(store, asked, people, day, cursor), people)
+    return Answer(_find(store, asked, people, day, cursor, person), people)
 
 
 def _find(
-    store: Store, asked: Asked, people: tuple[Known, ...], day: Day | None, cursor: int | None
+    store: Store,
+    asked: Asked,
+    people: tuple[Known, ...],
+    day: Day | None,
+    cursor: int | None,
+    person: Person,
 ) -> LinesPage:
     wanted = EntryFilter(
         asked.book,
@@ -264,7 +277,7 @@ def _find(
         before=cursor,
         size=LINES_PER_PAGE,
     )
-    return find_lines(store, wanted, day)
+    return find_lines(store, wanted, day, find_line_sight(store, asked.book, person))
 
 
 def _read_day(text: str, time_zone: str) -> Day | None:

@@ -14,6 +14,7 @@ from serving.lists.clinic_pack import Pack, pick_latest, read_pack
 from serving.lists.latest_incidents import LatestIncidents
 from serving.lists.outputs import ListedOut
 from serving.lists.recent_incidents import Lately, ListedDecision
+from serving.lists.sitting_counts import narrow_sitting
 from serving.lists.sittings import current_sitting
 from serving.pages.case.decision_form import WAY_WORDS
 from serving.pages.list_words import RULES, ListWords, format_row
@@ -41,6 +42,7 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
             may_open = person.role in OPENERS
             return render(request, "no_sitting.html", section="", may_open=may_open)
         sight = sight_of(request, connection)
+        shown = narrow_sitting(connection, sitting, sight, unit)
         pack = read_pack(connection, sitting, unit, sight, rules, bundle, store.clock())
         disputes = read_disputes(connection, [row.key for row in pack.rows], unit)
     note_shown(request, (row.key for row in pack.rows))
@@ -49,8 +51,8 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
         request,
         "pack.html",
         section="",
-        sitting=sitting,
-        standing=sitting.standing,
+        sitting=shown,
+        standing=shown.standing,
         rows=pack.rows,
         sheets=[
             _describe_sheet(row, pack, words) | {"disputes": _describe_disputes(row.key, disputes)}

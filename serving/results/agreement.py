@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.store.schema import decision_reasons, decisions, list_places, sittings
 
 FIRST: Final = "first"
@@ -64,19 +65,21 @@ class Parts:
     open: Agreement = NOBODY
 
 
-def read_score_agreement(connection: Connection) -> Agreement:
-    """Return how many decisions agree with the score they were made beside."""
-    return _sum_up(_count(connection, decisions.c.agrees_with_score))
+def read_score_agreement(connection: Connection, sight: Sight = EVERYTHING) -> Agreement:
+    """Return how many decisions on cases in sight agree with the score they were made beside."""
+    return _sum_up(_count(connection, decisions.c.agrees_with_score, sight))
 
 
-def read_reason_agreement(connection: Connection) -> Agreement:
-    """Return how many of the reasons that were judged were agreed with."""
-    counts = _count(connection, decision_reasons.c.agrees)
+def read_reason_agreement(connection: Connection, sight: Sight = EVERYTHING) -> Agreement:
+    """Return how many of the reasons that were judged were agreed with, on cases in sight."""
+    counts = _count(connection, decision_reasons.c.agrees, sight)
     return count_agreement(counts.get(True, 0), counts.get(False, 0))
 
 
-def read_parts(connection: Connection) -> Parts:
-    """Return agreement with the score by rank band, and by what was looked at first."""
+def read_parts(connection: Connection, sight: Sight = EVERYTHING) -> Parts:
+    """Return agreement with the score by rank band and by what was looked at first, of cases in
+    sight.
+    """
     place = and_(
         list_places.c.sitting_key == decisions.c.sitting_key,
         list_places.c.case_key == decisions.c.case_key,
@@ -87,6 +90,7 @@ def read_parts(connection: Connection) -> Parts:
         .select_from(decisions)
         .outerjoin(list_places, place)
         .outerjoin(sittings, sittings.c.sitting_key == list_places.c.sitting_key)
+        .where(sight.of_key(connection, decisions.c.case_key))
         .group_by(band, list_places.c.blind, said)
     )
     by_band: dict[str, dict[bool | None, int]] = {}
@@ -118,6 +122,12 @@ def _sum_up(counts: dict[bool | None, int]) -> Agreement:
     return count_agreement(counts.get(True, 0), counts.get(False, 0), counts.get(None, 0))
 
 
-def _count(connection: Connection, column: ColumnElement[bool]) -> dict[bool | None, int]:
-    query = select(column, func.count()).group_by(column)
+def _count(
+    connection: Connection, column: ColumnElement[bool], sight: Sight
+) -> dict[bool | None, int]:
+    query = select(column, func.count()).select_from(decisions)
+    if column.table is decision_reasons:
+        same = decision_reasons.c.decision_key == decisions.c.decision_key
+        query = query.join(decision_reasons, same)
+    query = query.where(sight.of_key(connection, decisions.c.case_key)).group_by(column)
     return {said: int(count) for said, count in connection.execute(query)}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from models.bundle.folder import Bundle
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.lists.composition import RULES
 from serving.results.agreement import (
     Agreement,
@@ -42,8 +43,10 @@ class Findings:
     parts: Parts
 
 
-def read_findings(store: Store, bundle: Bundle | None, unit: Unit, now_us: int) -> Findings:
-    """Return the findings of all sittings, from what the store knows at a moment.
+def read_findings(
+    store: Store, bundle: Bundle | None, unit: Unit, now_us: int, sight: Sight = EVERYTHING
+) -> Findings:
+    """Return the findings of all sittings on cases in sight, from what the store knows at a moment.
 
     Outcomes are the recorded ones under past practice: cases that were acted on look safer for it.
     """
@@ -51,13 +54,13 @@ def read_findings(store: Store, bundle: Bundle | None, unit: Unit, now_us: int) 
         outcomes = (
             ()
             if bundle is None
-            else read_outcomes(connection, bundle.catalogue, unit, now_us, RULES)
+            else read_outcomes(connection, bundle.catalogue, unit, now_us, RULES, sight)
         )
         return Findings(
             as_of_us=now_us,
             outcomes=outcomes,
-            waits=read_waits(connection, now_us),
-            with_scores=read_score_agreement(connection),
-            with_reasons=read_reason_agreement(connection),
-            parts=read_parts(connection),
+            waits=read_waits(connection, now_us, sight),
+            with_scores=read_score_agreement(connection, sight),
+            with_reasons=read_reason_agreement(connection, sight),
+            parts=read_parts(connection, sight),
         )

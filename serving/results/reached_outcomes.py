@@ -10,6 +10,8 @@ from sqlalchemy import Connection, select
 from features.catalogue.declarations import Catalogue, Outcome
 from features.contract.arrays import Int64
 from features.engine.outcomes import horizon_end, label_landmarks
+from serving.access.case_sight import EVERYTHING, Sight
+from serving.lists.sitting_counts import find_counted
 from serving.results.missed_cases import Draw, MissedEstimate, estimate_missed
 from serving.store.database import Unit
 from serving.store.histories import read_history
@@ -88,7 +90,12 @@ class OutcomeFindings:
 
 
 def read_outcomes(
-    connection: Connection, catalogue: Catalogue, unit: Unit, now_us: int, rules: Sequence[str]
+    connection: Connection,
+    catalogue: Catalogue,
+    unit: Unit,
+    now_us: int,
+    rules: Sequence[str],
+    sight: Sight = EVERYTHING,
 ) -> tuple[OutcomeFindings, ...]:
     """Label every listed case with each outcome, from what the store knows now.
 
@@ -104,9 +111,11 @@ def read_outcomes(
         The moment, microseconds UTC; records in force strictly before it count.
     rules
         The rules by which cases are listed, in the order in which they match.
+    sight
+        Which cases are counted.
     """
-    places = _read_places(connection)
-    sizes = _read_sizes(connection, places)
+    places = _read_places(connection, sight)
+    sizes = _read_sizes(connection, places, sight)
     reached: dict[str, dict[Listed, bool]] = {outcome.name: {} for outcome in catalogue.outcomes}
     keys = sorted({place.case_key for place in places})
     for at in range(0, len(keys), _KEYS_PER_PART):
@@ -121,7 +130,7 @@ def read_outcomes(
     )
 
 
-def _read_places(connection: Connection) -> list[Listed]:
+def _read_places(connection: Connection, sight: Sight) -> list[Listed]:
     query = (
         select(
             list_places.c.case_key,
@@ -131,19 +140,31 @@ def _read_places(connection: Connection) -> list[Listed]:
             sittings.c.as_of_us,
         )
         .join(sittings, sittings.c.sitting_key == list_places.c.sitting_key)
+        .where(sight.of_key(connection, list_places.c.case_key))
         .order_by(sittings.c.stored_seq, list_places.c.position)
     )
     return [Listed(*row) for row in connection.execute(query)]
 
 
-def _read_sizes(connection: Connection, places: Sequence[Listed]) -> list[SittingSize]:
+def _read_sizes(
+    connection: Connection, places: Sequence[Listed], sight: Sight
+) -> list[SittingSize]:
     listed: dict[str, int] = {}
     for place in places:
         listed[place.sitting_key] = listed.get(place.sitting_key, 0) + 1
-    query = select(sittings.c.sitting_key, sittings.c.as_of_us, sittings.c.n_eligible)
+    query = select(
+        sittings.c.sitting_key, sittings.c.as_of_us, sittings.c.n_eligible, sittings.c.stored_seq
+    )
+    rows = connection.execute(query.order_by(sittings.c.stored_seq)).all()
+    out = find_counted(connection, [(row.sitting_key, row.stored_seq) for row in rows], sight)
     return [
-        SittingSize(*row, n_listed=listed.get(row.sitting_key, 0))
-        for row in connection.execute(query.order_by(sittings.c.stored_seq))
+        SittingSize(
+            row.sitting_key,
+            row.as_of_us,
+            row.n_eligible - sum(case.is_eligible for case in out[row.sitting_key]),
+            n_listed=listed.get(row.sitting_key, 0),
+        )
+        for row in rows
     ]
 
 

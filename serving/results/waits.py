@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, and_, func, select
 
 from features.catalogue.declarations import DAY_US
+from serving.access.case_sight import EVERYTHING, Sight
 from serving.standing.states import ELIGIBLE
 from serving.store.schema import list_places, sittings, standings
 
@@ -39,17 +40,18 @@ class WaitFindings:
     still_longest_days: float | None
 
 
-def read_waits(connection: Connection, now_us: int) -> WaitFindings:
-    """Return how long cases waited until a list had them, all sittings together."""
+def read_waits(connection: Connection, now_us: int, sight: Sight = EVERYTHING) -> WaitFindings:
+    """Return how long cases in sight waited until a list had them, all sittings together."""
     since = list_places.c.waiting_since_us
     first = (
         select((func.min(sittings.c.opened_at_us) - since).label("waited_us"))
         .select_from(list_places)
         .join(sittings, sittings.c.sitting_key == list_places.c.sitting_key)
+        .where(sight.of_key(connection, list_places.c.case_key))
         .group_by(list_places.c.case_key, since)
     )
     waited = sorted(max(us, 0) / DAY_US for us in connection.execute(first).scalars())
-    n_still, oldest_us = _read_still(connection)
+    n_still, oldest_us = _read_still(connection, sight)
     return WaitFindings(
         n_listed=len(waited),
         median_days=_find_quantile(waited, _HALF),
@@ -60,7 +62,7 @@ def read_waits(connection: Connection, now_us: int) -> WaitFindings:
     )
 
 
-def _read_still(connection: Connection) -> tuple[int, int | None]:
+def _read_still(connection: Connection, sight: Sight) -> tuple[int, int | None]:
     listed = select(list_places.c.case_key).where(
         and_(
             list_places.c.case_key == standings.c.case_key,
@@ -68,7 +70,9 @@ def _read_still(connection: Connection) -> tuple[int, int | None]:
         )
     )
     query = select(func.count(), func.min(standings.c.waiting_since_us)).where(
-        standings.c.state.in_(ELIGIBLE), ~listed.correlate(standings).exists()
+        standings.c.state.in_(ELIGIBLE),
+        ~listed.correlate(standings).exists(),
+        sight.of_key(connection, standings.c.case_key),
     )
     n_still, oldest_us = connection.execute(query.select_from(standings)).one()
     return int(n_still), oldest_us

@@ -25,6 +25,7 @@ from serving.settings import make_settings
 from serving.store.database import open_store
 from serving.store.upgrading import upgrade
 from tests.run_folder import make_once
+from tests.test_serving.access.two_worlds import make_worlds
 from tests.test_serving.browsing import Seen, Visitors, launched, listening
 from tests.test_serving.stores import (
     address,
@@ -45,6 +46,7 @@ __all__ = [
     "clock",
     "databases",
     "made_sqlite",
+    "make_worlds",
     "new_address",
     "open_another",
     "postgresql",
