@@ -5,9 +5,9 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from serving.access.roles import DECIDERS
 from serving.access.overseers import name_overseers
 from serving.access.parties import is_of_standards
+from serving.access.roles import DECIDERS
 from serving.api.confirmations import (
     ConfirmationOut,
     SettlementIn,
