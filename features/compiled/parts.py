@@ -47,6 +47,11 @@ def hash_column(texts: Texts, hashes: Hashes) -> Hashes:
         The column, of ``n`` rows.
     hashes
         Shape ``(n,)``; changed where it lies.
+
+    Returns
+    -------
+    Hashes
+        The same array.
     """
     compiled = kernels()
     in_parts(lambda first, end: compiled.hash_texts(texts, first, end, hashes), len(hashes))

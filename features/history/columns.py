@@ -60,11 +60,12 @@ class Identifiers:
     @overload
     def __getitem__(self, rows: slice | Int64 | Bools) -> Text: ...
 
-    def __getitem__(self, rows: Any) -> Any:
+    def __getitem__(self, rows: int | slice | Int64 | Bools) -> str | Text:
         codes = self.codes[rows]
         if np.ndim(codes) == 0:
-            return self.values[int(codes)].as_py()
-        return self.values.take(pa.array(codes)).to_numpy(zero_copy_only=False)
+            return str(self.values[int(codes)].as_py())
+        found: Text = self.values.take(pa.array(codes)).to_numpy(zero_copy_only=False)
+        return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Text:
         return np.asarray(self[:], dtype=dtype)

@@ -66,6 +66,11 @@ def find_parquet_bounds(path: Path, file: str, rows_at_once: int) -> ParquetBoun
     rows_at_once
         The most rows that the caller would read together.
 
+    Returns
+    -------
+    ParquetBounds
+        How the file may be read.
+
     Raises
     ------
     DataContractError

@@ -14,7 +14,7 @@ from serving.store.audit_lines import CHANGES
 from serving.store.covered_rows import COVERED, TABLES
 from serving.store.database import Store
 from serving.store.record_conditions import is_for_all
-from serving.store.row_digests import Part
+from serving.store.row_digests import RowDigests
 from serving.store.upgrading import SchemaFault, check_looks, check_schema
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _find_lost(connection: Connection, empty: "NDArray[np.int64]") -> list[str]:
     last_older = connection.execute(older).scalar_one() or 0
     reach = (table.c.last_seq >= int(empty[0])) & (table.c.first_seq <= int(empty[-1]))
     for row in connection.execute(select(table).where(reach), execution_options={"yield_per": 500}):
-        part = Part(row.first_seq, row.last_seq, row.table, row.owners, bytes(row.digests))
+        part = RowDigests(row.first_seq, row.last_seq, row.table, row.owners, bytes(row.digests))
         for place, _, owner in part.list_rows():
             if owner in lawful:
                 was_in.pop(place, None)

@@ -17,7 +17,7 @@ from serving.store.covered_rows import COVERED, TABLES
 from serving.store.row_digests import (
     PLACE,
     ContentDigest,
-    Part,
+    RowDigests,
     digest_row,
     select_columns,
     write_row,
@@ -152,7 +152,7 @@ class ContentCheck:
         for row in self._connection.execute(query, execution_options={"yield_per": 2_000}):
             yield _Line(*row)
 
-    def _walk_parts(self) -> Iterator[tuple[int, list[list[Part]]]]:
+    def _walk_parts(self) -> Iterator[tuple[int, list[list[RowDigests]]]]:
         """Yield each line's number and its digests, window by window, held against the line."""
         query = select(row_digests).order_by(row_digests.c.number, row_digests.c.first_seq)
         found = self._connection.execute(query, execution_options={"yield_per": 2_000})
@@ -163,7 +163,7 @@ class ContentCheck:
             while number is not None and number < line.number:
                 self._say(number, "digests of rows stand beside it that it does not carry")
                 number, rows = next(parts, (None, iter(())))
-            windows: list[list[Part]] = []
+            windows: list[list[RowDigests]] = []
             if number == line.number:
                 windows = [
                     [_read_part(row) for row in some]
@@ -175,7 +175,7 @@ class ContentCheck:
         for beyond in () if number is None else (number, *(one for one, _ in parts)):
             self._say(beyond, "digests of rows stand beside it that it does not carry")
 
-    def _check_line(self, line: _Line, windows: Sequence[Sequence[Part]]) -> None:
+    def _check_line(self, line: _Line, windows: Sequence[Sequence[RowDigests]]) -> None:
         content = ContentDigest()
         for window in windows:
             content.add(window)
@@ -328,11 +328,13 @@ def _find_number(place: int, windows: Sequence[_Window]) -> int:
     return next(covering, windows[0].number)
 
 
-def _read_part(row: Row[Any]) -> Part:
-    return Part(int(row.first_seq), int(row.last_seq), row.table, row.owners, bytes(row.digests))
+def _read_part(row: Row[Any]) -> RowDigests:
+    return RowDigests(
+        int(row.first_seq), int(row.last_seq), row.table, row.owners, bytes(row.digests)
+    )
 
 
-def _group(number: int, windows: Iterable[Sequence[Part]]) -> Iterator[_Window]:
+def _group(number: int, windows: Iterable[Sequence[RowDigests]]) -> Iterator[_Window]:
     for parts in windows:
         window = _Window(number, parts[0].first_seq, parts[0].last_seq)
         for part in parts:

@@ -17,7 +17,7 @@ from serving.store.frames import insert_columns, list_texts
 from serving.store.row_digests import (
     PLACE,
     ContentDigest,
-    Part,
+    RowDigests,
     join_parts,
     make_part,
     select_columns,
@@ -41,7 +41,7 @@ class Covered:
     """Lines that are owed, each with the digests of its rows."""
 
     entries: list[AuditEntry] = field(default_factory=list)
-    parts: list[list[Part]] = field(default_factory=list)
+    parts: list[list[RowDigests]] = field(default_factory=list)
 
     def store(self, connection: Connection, first_number: int) -> None:
         """Store the digests, where the lines are numbered from ``first_number`` on."""
@@ -73,7 +73,7 @@ def cover_rows(
     keys = OwnerKeys(connection, audit_key)
     found = Covered()
     for entry in entries:
-        parts: list[Part] = []
+        parts: list[RowDigests] = []
         if entry.first_seq is not None and entry.last_seq is not None:
             parts += _digest_window(connection, keys, (entry.first_seq, entry.last_seq), ledger)
         if ledger.renewed and entry is entries[-1]:
@@ -85,7 +85,7 @@ def cover_rows(
     return found
 
 
-def store_parts(connection: Connection, number: int, parts: Sequence[Part]) -> None:
+def store_parts(connection: Connection, number: int, parts: Sequence[RowDigests]) -> None:
     """Store the digests that a line carries one digest over."""
     insert_columns(
         connection,
@@ -103,7 +103,7 @@ def store_parts(connection: Connection, number: int, parts: Sequence[Part]) -> N
 
 def _digest_window(
     connection: Connection, keys: OwnerKeys, window: tuple[int, int], ledger: Ledger
-) -> list[Part]:
+) -> list[RowDigests]:
     """Digest the rows of a transaction that took places one after another."""
     first, last = window
     written = [one for one in ledger.written if first <= one.first_seq <= last]
@@ -116,15 +116,15 @@ def _digest_window(
     return _join(parts)
 
 
-def _join(parts: Sequence[Part]) -> list[Part]:
+def _join(parts: Sequence[RowDigests]) -> list[RowDigests]:
     """Return the parts of a window with one part for each table."""
-    by_table: dict[str, list[Part]] = {}
+    by_table: dict[str, list[RowDigests]] = {}
     for part in parts:
         by_table.setdefault(part.table, []).append(part)
     return [join_parts(some) for some in by_table.values()]
 
 
-def _digest_written(keys: OwnerKeys, window: tuple[int, int], one: WrittenRows) -> Part:
+def _digest_written(keys: OwnerKeys, window: tuple[int, int], one: WrittenRows) -> RowDigests:
     table = TABLES[one.table]
     owners = list_texts(one.rows.column("case_key"))
     known = keys.need(frozenset(owners))
@@ -138,9 +138,9 @@ def _digest_read(
     window: tuple[int, int],
     names: Collection[str],
     but_for: Sequence[WrittenRows] = (),
-) -> list[Part]:
+) -> list[RowDigests]:
     """Digest the rows of some tables that have places in a window, but for some."""
-    parts: list[Part] = []
+    parts: list[RowDigests] = []
     for name in sorted(names):
         table = TABLES[name]
         place = table.c[PLACE]
@@ -158,7 +158,7 @@ def _digest_some(
     window: tuple[int, int],
     table: Table,
     conditions: Sequence[ColumnElement[bool]],
-) -> list[Part]:
+) -> list[RowDigests]:
     """Digest the rows of a table that meet one of some conditions, in their order."""
     source, case_key = find_owners(table)
     chosen = select_columns(table, is_sqlite=connection.dialect.name == "sqlite")
@@ -177,9 +177,9 @@ def _digest_some(
     return [make_part(window, table.name, (places, owners, written), known)]
 
 
-def _digest_renewed(connection: Connection, keys: OwnerKeys, ledger: Ledger) -> list[Part]:
+def _digest_renewed(connection: Connection, keys: OwnerKeys, ledger: Ledger) -> list[RowDigests]:
     """Digest rows from before that the transaction changed lawfully."""
-    parts: list[Part] = []
+    parts: list[RowDigests] = []
     for name, places in sorted(ledger.renewed.items()):
         wanted = sorted(places)
         batches = [

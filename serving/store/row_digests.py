@@ -39,7 +39,7 @@ PLACE: Final = "stored_seq"
 
 
 @dataclass(frozen=True)
-class Part:
+class RowDigests:
     """The digests of rows of one table, as one line of the log of changes has them.
 
     Parameters
@@ -108,6 +108,11 @@ def write_row(table: str, cells: Sequence[Any]) -> bytes:
         The table's name.
     cells
         The cells of :func:`list_columns`.
+
+    Returns
+    -------
+    bytes
+        The same on both databases.
     """
     texts = [table, *map(_write, cells)]
     while texts[-1] == _NOTHING:
@@ -201,13 +206,13 @@ def make_part(
     table: str,
     rows: tuple[Sequence[int], Sequence[str], Sequence[bytes]],
     keys: Mapping[str, bytes],
-) -> Part:
+) -> RowDigests:
     """Return the digests of rows of a table.
 
     Parameters
     ----------
     window
-        First and last place (:class:`Part`).
+        First and last place (:class:`RowDigests`).
     table
         The table's name.
     rows
@@ -225,7 +230,7 @@ def make_part(
     return _pack(window, table, places, owners, digests)
 
 
-def join_parts(parts: Sequence[Part]) -> Part:
+def join_parts(parts: Sequence[RowDigests]) -> RowDigests:
     """Return the parts of one window and one table as one, by places."""
     if len(parts) == 1:
         return parts[0]
@@ -242,7 +247,7 @@ def _pack(
     places: Sequence[int],
     owners: Sequence[str],
     digests: bytes,
-) -> Part:
+) -> RowDigests:
     numbers = {owner: number for number, owner in enumerate(dict.fromkeys(owners))}
     packed = np.empty((len(owners), _ROW_BYTES), dtype=np.uint8)
     named = np.array([numbers[owner] for owner in owners], dtype=">u4")
@@ -250,7 +255,7 @@ def _pack(
     placed = np.asarray(places, dtype=">u8").view(np.uint8)
     packed[:, _PLACE_AT:_DIGEST_AT] = placed.reshape(len(owners), -1)
     packed[:, _DIGEST_AT:] = np.frombuffer(digests, np.uint8).reshape(-1, _DIGEST_BYTES)
-    return Part(*window, table, "\n".join(numbers), packed.tobytes())
+    return RowDigests(*window, table, "\n".join(numbers), packed.tobytes())
 
 
 class ContentDigest:
@@ -264,7 +269,7 @@ class ContentDigest:
         self._digest = sha256()
         self._is_empty = True
 
-    def add(self, parts: Sequence[Part]) -> None:
+    def add(self, parts: Sequence[RowDigests]) -> None:
         """Add the parts of one window."""
         for part in sorted(parts, key=lambda one: (one.first_seq, one.table)):
             said = (part.first_seq, part.last_seq, part.table, part.owners, len(part.digests))
