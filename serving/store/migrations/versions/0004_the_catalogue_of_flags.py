@@ -5,8 +5,8 @@ from alembic import op
 
 from serving.store.triggers import write_triggers
 
-revision = "0005"
-down_revision = "0006"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:

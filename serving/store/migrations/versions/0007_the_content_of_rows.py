@@ -5,8 +5,8 @@ from alembic import op
 
 from serving.store.triggers import write_triggers
 
-revision = "0004"
-down_revision = "0007"
+revision = "0007"
+down_revision = "0006"
 
 _BY_PLACE = (
     "case_keys",

@@ -5,7 +5,7 @@ from alembic import op
 
 from serving.store.triggers import write_erasing_triggers
 
-revision = "0006"
+revision = "0003"
 down_revision = "0002"
 
 _ERASABLE = {

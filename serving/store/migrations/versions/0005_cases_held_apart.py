@@ -5,8 +5,8 @@ from alembic import op
 
 from serving.store.triggers import write_triggers
 
-revision = "0003"
-down_revision = "0005"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade() -> None:

@@ -5,8 +5,8 @@ from alembic import op
 
 from serving.store.triggers import write_triggers
 
-revision = "0007"
-down_revision = "0003"
+revision = "0006"
+down_revision = "0005"
 
 _APPEND_ONLY = {"withheld_corrections": True, "withheld_settlements": True}
 
