@@ -4,12 +4,13 @@ What is told here are keys of cases, never their identifiers. Who may ask is in 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from serving.access.route_rules import AUDITOR
 from serving.api.parameters import Key, Limit, LineCursor
 from serving.oversight.access_log import (
     AuditLine,
@@ -167,12 +168,18 @@ def list_audit_lines(
 def list_looks(
     key: Key, service: ServiceDep, person: SignedIn, limit: Limit = 50, cursor: LineCursor = None
 ) -> LinesOut:
-    """Return who looked at a case, or was refused it, the latest first."""
+    """Return who looked at a case, or was refused it, the latest first.
+
+    Which other cases an answer held is told to auditors alone: some may be sealed.
+    """
     face = Clockface(service.need_unit().time_zone)
     store = service.need_store()
     sight = find_line_sight(store, LOOKS, person)
     found = read_looks_at(store, key, before=cursor, size=limit, sight=sight)
-    return _describe_page(found, face)
+    told = _describe_page(found, face)
+    if person.role == AUDITOR:
+        return told
+    return replace(told, lines=tuple(replace(one, case_key=key, cases=()) for one in told.lines))
 
 
 @router.get(

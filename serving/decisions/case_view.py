@@ -43,6 +43,7 @@ from serving.service import Service
 from serving.standing.states import is_sealed_state, plain_state
 from serving.store.case_keys import make_unknown
 from serving.store.database import Unit
+from serving.store.histories import read_case_head
 from serving.store.lookups import is_among
 from serving.store.row_text import Clockface
 from serving.store.schema import (
@@ -138,7 +139,7 @@ def describe_case(
         ),
         places=_read_places(connection, case_key, unit, withheld=withheld, hidden=hidden),
         version=past.version,
-        seen_seq=row.last_seq,
+        seen_seq=read_case_head(connection, case_key),
         decisions=past.decisions,
         views=read_views(connection, case_key, unit),
         corrections=read_case_corrections(connection, case_key, unit, now_us),

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection, and_, exists, insert, literal, select
+from sqlalchemy import Connection, and_, exists, insert, select
 
 from features.contract.moments import to_datetime
 from serving.decisions.case_versions import check_version
@@ -24,6 +24,7 @@ from serving.settings import LONGEST_REVIEW_DAYS, Settings
 from serving.standing.serious_records import SeriousRules, make_serious_rules
 from serving.standing.standings import StandingRules
 from serving.store.database import Unit, Writing, make_key
+from serving.store.histories import read_case_head
 from serving.store.schema import (
     decision_reasons,
     decisions,
@@ -33,7 +34,6 @@ from serving.store.schema import (
 
 _AGREEMENT: Final = {"yes": True, "no": False, "not_seen": None}
 _NOT_OF_CASE: Final = ("not_of_this_case", "name one of this case")
-_AHEAD: Final = ("ahead", "send 'seen_seq' of the case as read")
 _WITHHELD: Final = (
     "score_withheld",
     "give a first view of the case, read it again and then decide, or say 'not_seen'",
@@ -175,7 +175,7 @@ def check_decision(
     # Before the lock: what needs no database makes nobody wait.
     today = to_datetime(writing.now_us, unit.time_zone).date()
     check_draft(draft, act.person, today, limits.longest_review_days)
-    head = writing.take_seq(0) - 1  # others wait from here, so that what is read stays as it is
+    writing.take_seq(0)  # others wait from here, so that what is read stays as it is
     course = read_course(connection, act.case_key, writing.now_us, rules)
     version = check_version(connection, act.case_key, act.seen_version, course.version) + 1
     if course.merged or course.case_id is None:
@@ -184,16 +184,14 @@ def check_decision(
             "nothing more is decided on this case",
             "decide on the case that its records went into, where they did",
         )
-    problems = [*_check_references(connection, act, head), *_check_flags(act, course.flags)]
+    problems = [*_check_references(connection, act), *_check_flags(act, course.flags)]
     if problems:
         raise invalid(problems)
     need_open([(one.flag, one.record_id) for one in draft.discharges], course.flags)
     return CheckedDecision(course, version)
 
 
-def _check_references(
-    connection: Connection, act: DecisionRequest, head: int
-) -> Iterator[RequestProblem]:
+def _check_references(connection: Connection, act: DecisionRequest) -> Iterator[RequestProblem]:
     """Check that what the draft names is there, all in one query."""
     draft = act.draft
     is_score = and_(scores.c.score_key == draft.score_key, scores.c.case_key == act.case_key)
@@ -209,7 +207,6 @@ def _check_references(
             draft.sitting_key,
             exists().where(sittings.c.sitting_key == draft.sitting_key),
         ),
-        ("seen_seq", _AHEAD, draft.seen_seq, literal(draft.seen_seq <= head)),
         (
             "agrees_with_score",
             _WITHHELD,
@@ -218,6 +215,8 @@ def _check_references(
         ),
     )
     given = [(where, words, holds) for where, words, value, holds in named if value is not None]
+    if not given:
+        return
     found = connection.execute(select(*(holds for _, _, holds in given))).one()
     for (where, (code, remedy), _), holds in zip(given, found, strict=True):
         if not holds:
@@ -241,6 +240,8 @@ def _check_flags(
 
 def _store(writing: Writing, act: DecisionRequest, version: int) -> str:
     draft, key = act.draft, make_key()
+    # Nobody saw more than there was. Not refused: how far other cases have come would be told.
+    seen_seq = min(draft.seen_seq, read_case_head(writing.connection, act.case_key))
     seq = writing.take_seq(1 + len(draft.reasons))
     writing.connection.execute(
         insert(decisions).values(
@@ -249,7 +250,7 @@ def _store(writing: Writing, act: DecisionRequest, version: int) -> str:
             version=version,
             sitting_key=draft.sitting_key,
             score_key=draft.score_key,
-            seen_seq=draft.seen_seq,
+            seen_seq=seen_seq,
             decided_at_us=writing.now_us,
             agrees_with_score=_AGREEMENT[draft.agrees_with_score],
             owner=draft.owner,

@@ -291,7 +291,9 @@ class CaseOut:
     ]
     places: tuple[PlaceOut, ...]
     version: int
-    seen_seq: Annotated[int, Field(description="The last row there was; a decision sends it back.")]
+    seen_seq: Annotated[
+        int, Field(description="The last row of this case; a decision sends it back.")
+    ]
     decisions: Annotated[tuple[DecisionOut, ...], Field(description="The latest of them.")]
     views: ViewsOut
     corrections: Annotated[tuple[CorrectionOut, ...], Field(description="Requests not answered.")]

@@ -307,9 +307,11 @@ class _Mover:
         if not any(records.values()):
             raise MoveRefusedError("nothing_to_move", "no record is named; name some")
         source = self.read(case_key)
-        _refuse_known(self._writing.connection, new_case_id)
         events = choose(source, "events", records.get("events", ()))
-        return source, events, choose(source, "facts", records.get("facts", ()))
+        facts = choose(source, "facts", records.get("facts", ()))
+        # Last of all: a split that cannot be made tells nothing of the number that it names.
+        _refuse_known(self._writing.connection, new_case_id)
+        return source, events, facts
 
     def need_open(self, case_key: str) -> None:
         """Refuse to bring anything to a case that is closed: nobody would look at it."""

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, exists, select
 
 from features.contract.arrays import Int64
 from features.contract.rejects import Rejects, join_rejects, make_rejects
-from features.contract.tables import TABLES, Table
+from features.contract.tables import EVENTS, TABLES, Table
 from features.intake.frames import to_frame
 from features.intake.integrity import check_integrity, join_words
 from features.intake.normalisation import FILE, ROW
@@ -30,6 +30,7 @@ from serving.store.frames import (
     select_rows_sent,
 )
 from serving.store.lookups import is_among, list_pairs, look_up_each
+from serving.store.record_conditions import is_for_all, is_sealed
 
 # No file has a NUL in its name, so that no row that came is taken for a stored one.
 _STORED: Final = "\0stored"
@@ -280,9 +281,16 @@ def _are_named(table: Table, rows: pa.Table, stating: pa.Table) -> pa.ChunkedArr
 def _find_elsewhere(
     connection: Connection, table: Table, stating: pa.Table, names: Collection[str]
 ) -> list[_Cells]:
-    """Return a row of no case for each of some identifiers that the store holds."""
+    """Return a row of no case for each of some identifiers that the store holds.
+
+    What is of a sealed case or kept apart is not asked for: whether a row is taken would tell that
+    somebody guessed its number.
+    """
     column = column_of(table.name, table.id_column)
-    query = select(column).where(is_among(connection, column, names)).distinct()
+    told = [~is_sealed(column_of(table.name, "case_id"))]
+    if table.name == EVENTS.name:
+        told.append(is_for_all())
+    query = select(column).where(is_among(connection, column, names), *told).distinct()
     found = set(connection.execute(query).scalars())
     like: dict[str, dict[str, Cell]] = {}
     for row in stating.select(list(table.column_names)).to_pylist():

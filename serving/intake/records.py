@@ -28,7 +28,7 @@ from serving.store import schema
 from serving.store.database import Unit, Writing, make_key
 from serving.store.frames import insert_columns, insert_rows, list_words
 from serving.store.lookups import is_among
-from serving.store.record_conditions import HELD, VOID
+from serving.store.record_conditions import HELD, VOID, links_unsealed
 
 RETENTION_CLASS: Final = "standard"
 """Class of a case that nobody has given another one."""
@@ -326,13 +326,16 @@ def _store(
 
 
 def find_companions(connection: Connection, changed: Collection[str]) -> frozenset[str]:
-    """Return the cases linked with some others, both ways: each sees the other's events."""
+    """Return the cases linked with some others, both ways: each sees the other's events.
+
+    A sealed case is linked with none: what happens there changes no other case.
+    """
     links, cases = schema.links, schema.cases
     ends = (links.c.case_key, links.c.linked_case_key)
     ways = (
         select(there)
         .join(cases, cases.c.case_key == there)
-        .where(is_among(connection, here, changed))
+        .where(is_among(connection, here, changed), links_unsealed())
         for here, there in (ends, ends[::-1])
     )
     return frozenset(connection.execute(union(*ways)).scalars())

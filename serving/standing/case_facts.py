@@ -33,7 +33,7 @@ from serving.standing.states import (
 from serving.store.database import Unit
 from serving.store.histories import read_case_folder
 from serving.store.lookups import is_among, list_keys, list_marks, list_pairs, look_up_each
-from serving.store.record_conditions import is_for_all
+from serving.store.record_conditions import is_for_all, links_unsealed
 from serving.store.schema import case_keys as case_keys_table
 from serving.store.schema import (
     case_moves,
@@ -292,15 +292,18 @@ def _read_score(row: Mapping[str, Any]) -> ScoreInForce | None:
 
 
 def _list_last_seqs() -> Iterator[Label[Any]]:
-    """Give the place of the latest event, fact and link of a case, and event of a linked one."""
+    """Give the place of the latest event, fact and link of a case, and event of a linked one.
+
+    A link with a sealed case counts only as the record of the case that states it.
+    """
     own, there = links.c.case_key, links.c.linked_case_key
     conditions: tuple[tuple[Any, tuple[ColumnElement[bool], ...]], ...] = (
         (events, (events.c.case_key == cases.c.case_key,)),
         (facts, (facts.c.case_key == cases.c.case_key,)),
         (links, (own == cases.c.case_key,)),
-        (links, (there == cases.c.case_key,)),
-        (events, (own == cases.c.case_key, events.c.case_key == there)),
-        (events, (there == cases.c.case_key, events.c.case_key == own)),
+        (links, (there == cases.c.case_key, links_unsealed())),
+        (events, (own == cases.c.case_key, events.c.case_key == there, links_unsealed())),
+        (events, (there == cases.c.case_key, events.c.case_key == own, links_unsealed())),
     )
     for name, (table, where) in zip(_LAST_SEQS, conditions, strict=True):
         # Not the plain column: PostgreSQL would walk the order of all rows back to one of the case.

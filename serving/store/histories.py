@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Connection, Row, select, union
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, union, union_all
 
 from features.contract.manifest import Manifest
 from features.contract.rejects import Rejects, join_rejects
@@ -37,6 +37,23 @@ _NOT_MEASURED: Final = ("occurred_until", "reporter_role", "assurance", "narrati
 def read_head(connection: Connection) -> int:
     """Return the place of the row that was stored last."""
     return int(connection.execute(select(schema.unit.c.last_seq)).scalar_one())
+
+
+def read_case_head(connection: Connection, case_key: str) -> int:
+    """Return the place of the last row that bears on one case: of its records and those seen from
+    it, its flags and moves; 0 where there is no such case.
+
+    A person is told this one, never the head of the store, which moves with every other case.
+    """
+    known, raised, moves = schema.standings.c, schema.flag_raisings.c, schema.case_moves.c
+    places = union_all(
+        select(known.record_seq.label("seq")).where(known.case_key == case_key),
+        select(raised.stored_seq).where(raised.case_key == case_key),
+        select(moves.stored_seq).where(
+            or_(moves.case_key == case_key, moves.other_case_key == case_key)
+        ),
+    ).subquery("places")
+    return int(connection.execute(select(func.coalesce(func.max(places.c.seq), 0))).scalar_one())
 
 
 def read_case_folder(

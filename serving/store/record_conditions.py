@@ -6,13 +6,13 @@ Which cases a person may see is another matter: :mod:`serving.access.case_sight`
 """
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, exists, func, select, tuple_
 
 from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, TABLES
 from serving.store.lookups import is_among
-from serving.store.schema import events, withheld_corrections, withheld_settlements
+from serving.store.schema import events, links, seals, withheld_corrections, withheld_settlements
 
 HELD: Final = "held"
 BESIDE: Final = "beside"
@@ -58,6 +58,26 @@ def is_waiting() -> ColumnElement[bool]:
     none, settled = withheld_corrections.c, withheld_settlements.c
     found = select(settled.withheld_key).where(settled.withheld_key == none.withheld_key)
     return none.way.in_((HELD, BESIDE)) & ~found.correlate(withheld_corrections).exists()
+
+
+def is_sealed(key: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column names a case of which the latest seal holds.
+
+    By the seals themselves: within a transaction that seals a case its row of ``standings`` may
+    not say so yet. The column's table is one of the query around it.
+    """
+    seal, later = seals.alias("own_seal"), seals.alias("later_seal")
+    overtaken = exists().where(
+        later.c.case_key == seal.c.case_key, later.c.stored_seq > seal.c.stored_seq
+    )
+    return exists().where(seal.c.case_key == key, seal.c.sealed, ~overtaken)
+
+
+def links_unsealed() -> ColumnElement[bool]:
+    """Return the condition that neither end of a row of ``links`` is sealed: a link with a sealed
+    case tells, measures and refreshes nothing, on either side, as one with a case not here.
+    """
+    return and_(~is_sealed(links.c.case_key), ~is_sealed(links.c.linked_case_key))
 
 
 def is_uncorrected(
