@@ -1,4 +1,4 @@
-"""Imports as they are told to a party to a case: as if none of their rows had been of that case.
+"""Imports as they are told: as if none of their rows had been of a case hidden from who asks.
 
 An import that brought nothing else is not there. Rows that were here already leave no trace of
 their case, so that a repeat of a row of such a case is counted with the others.
@@ -52,22 +52,23 @@ def read_imports(
 def narrow_imports(
     connection: Connection, found: Sequence[Imported], sight: Sight
 ) -> list[Imported]:
-    """Return imports without their rows of cases to which a person is a party."""
-    if not sight.tied:
+    """Return imports without their rows of cases that are hidden from a person."""
+    hidden = sight.hidden | sight.tied
+    if not hidden:
         return list(found)
     keys = [one.import_key for one in found]
     added, rejected = dict.fromkeys(keys, 0), dict.fromkeys(keys, 0)
     conflicts = dict.fromkeys(keys, 0)
     for table in RECORDS.values():
         query = select(table.c.import_key, func.count()).where(
-            is_among(connection, table.c.case_key, sight.tied),
+            is_among(connection, table.c.case_key, hidden),
             is_among(connection, table.c.import_key, keys),
         )
         for key, n in connection.execute(query.group_by(table.c.import_key)):
             added[key] += int(n)
     rejects = import_rejects.c
     told = select(rejects.import_key, rejects.code == "conflict", func.count()).where(
-        is_among(connection, rejects.case_key, sight.tied),
+        is_among(connection, rejects.case_key, hidden),
         is_among(connection, rejects.import_key, keys),
         rejects.code != UNKNOWN_CASE,
     )

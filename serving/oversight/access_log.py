@@ -1,8 +1,8 @@
 """Reading the audit log: pages of lines, and who looked at a case."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -101,6 +101,7 @@ class EntryFilter:
     size: int = 50
 
 
+_TOLD: Final = frozenset(field.name for field in fields(AuditLine))
 LinesPage = Page[AuditLine, int]
 """Some lines, the latest first, and the cursor of those before them."""
 
@@ -201,7 +202,7 @@ def _find_covering(connection: Connection, case_key: str) -> Sequence[int]:
 
 
 def _describe(row: Row[Any], sight: LineSight) -> AuditLine:
-    told = {name: value for name, value in row._mapping.items() if name != "mac"}
+    told = {name: value for name, value in row._mapping.items() if name in _TOLD}
     return AuditLine(
         **{
             **told,

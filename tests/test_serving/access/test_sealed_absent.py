@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from serving.intake.chunks import Chunk, take_at_once
+from serving.intake.mandates import Sender
 from serving.intake.row_lines import make_raw_row, normalise_rows
 from serving.standing.standings import StandingRules, check_standings
 from serving.store.database import Store
@@ -41,7 +42,7 @@ def add_sealed(store: Store) -> None:
     raw = [make_raw_row(number, name, row) for number, (name, row) in enumerate(rows, 1)]
     chunk = Chunk(1, len(raw), normalise_rows(raw, CLOCK))
     unit, rules = store.read_unit(), StandingRules()
-    taken = take_at_once(store, INSIDER, chunk, unit, rules, "d" * 64, may_turn=False)
+    taken = take_at_once(store, Sender(INSIDER), chunk, unit, rules, "d" * 64, may_turn=False)
     (sent,) = taken.changed_keys
     key = add(store, HIDDEN)
     decide_now(store, key, write(discharges=[{"flag": "new_strangulation", "record_id": "C-E"}]))
