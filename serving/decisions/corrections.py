@@ -175,17 +175,17 @@ def answer_correction(
 def _check_answerer(
     connection: Connection, request: Row[Any], person: Person, given: AnswerIn
 ) -> None:
-    if person.agency != _find_agencies(connection, [request])[request.request_key]:
-        raise ServiceError(
-            "other_agency_needed",
-            "the agency of the record answers a request to correct it",
-            "ask somebody of that agency",
-        )
     if given.answer == "accepted" and request.subject == person.subject:
         raise ServiceError(
             "other_person_needed",
             "whoever asked for a correction does not accept it",
             "ask another person to answer it, or refuse it yourself",
+        )
+    if person.agency != _find_agencies(connection, [request])[request.request_key]:
+        raise ServiceError(
+            "other_agency_needed",
+            "the agency of the record answers a request to correct it",
+            "ask somebody of that agency",
         )
 
 

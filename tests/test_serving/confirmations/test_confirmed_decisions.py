@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import select
 
 from serving.decisions.case_versions import write_tag
+from serving.persons import Person
 from serving.standing.standings import refresh_standings
 from serving.store.database import Store
 from serving.store.schema import decisions
@@ -330,9 +331,10 @@ def test_a_unit_states_the_longest_time_to_a_review(store: Store, address: str) 
 
 
 def test_nobody_accepts_their_own_correction(app: FastAPI, store: Store) -> None:
-    """Whoever asked may refuse it; another person accepts it."""
+    """Whoever asked may refuse it; another person of the record's agency accepts it."""
     key = add(store)
     own = come_in(app, SCREENER)
+    colleague = Person("SYN Dee", "reviewer", SCREENER.agency)
     wrong = {"table": "events", "record_id": "E1", "why": "it was another person"}
 
     def request() -> str:
@@ -343,5 +345,5 @@ def test_nobody_accepts_their_own_correction(app: FastAPI, store: Store) -> None
     answer = own.post(path, json={"answer": "accepted"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "other_person_needed")
     assert own.get("/v1/corrections").json()["n_open"] == 1
-    assert come_in(app, NURSE).post(path, json={"answer": "accepted"}).status_code == 201
+    assert come_in(app, colleague).post(path, json={"answer": "accepted"}).status_code == 201
     assert own.post(request(), json={"answer": "refused"}).status_code == 201

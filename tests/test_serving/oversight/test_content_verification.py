@@ -28,7 +28,13 @@ from serving.store.current_act import Act, acting
 from serving.store.database import Store, open_store
 from serving.store.engines import WRITES, find_file
 from serving.store.erasing import erase_identifier
-from serving.store.row_digests import Part, digest_row, list_columns, select_columns, write_row
+from serving.store.row_digests import (
+    RowDigests,
+    digest_row,
+    list_columns,
+    select_columns,
+    write_row,
+)
 from serving.store.row_secrets import OwnerKeys
 from serving.store.upgrading import upgrade
 from tests.test_serving.acts import NURSE, SCREENER, add_flag, add_score, decide_now
@@ -495,7 +501,7 @@ def list_digests(store: Store, owner: str, table: str) -> set[bytes]:
         return {
             digest
             for row in connection.execute(query)
-            for _, digest, whose in Part(
+            for _, digest, whose in RowDigests(
                 row.first_seq, row.last_seq, row.table, row.owners, bytes(row.digests)
             ).list_rows()
             if whose == owner
