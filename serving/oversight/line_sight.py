@@ -158,7 +158,10 @@ def _find_rows(connection: Connection, tied: frozenset[str]) -> list[int]:
 
 
 def _find_storing(connection: Connection, tied: frozenset[str], seqs: Sequence[int]) -> list[_Line]:
-    """Return the lines that name no case and stored rows of these cases alone."""
+    """Return the lines of no one case that stored rows of these cases alone.
+
+    Some name further cases, which are measured anew where a linked case changed.
+    """
     found: list[tuple[int, int, int]] = []
     for seq in seqs:
         if found and found[-1][1] <= seq <= found[-1][2]:
@@ -170,7 +173,6 @@ def _find_storing(connection: Connection, tied: frozenset[str], seqs: Sequence[i
                 _LINES.first_seq <= seq,
                 _LINES.last_seq >= seq,
                 _LINES.case_key.is_(None),
-                _LINES.cases.is_(None),
             )
             .order_by(_LINES.first_seq.desc())
             .limit(1)

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from serving.decisions.case_versions import write_tag
 from serving.persons import Person
+from serving.standing.record_agencies import OWN_AGENCY
 from serving.standing.standings import refresh_standings
 from serving.store.database import Store
 from serving.store.schema import decisions
@@ -334,7 +335,7 @@ def test_nobody_accepts_their_own_correction(app: FastAPI, store: Store) -> None
     """Whoever asked may refuse it; another person of the record's agency accepts it."""
     key = add(store)
     own = come_in(app, SCREENER)
-    colleague = Person("SYN Dee", "reviewer", SCREENER.agency)
+    keeper = Person("SYN Dee", "reviewer", OWN_AGENCY)
     wrong = {"table": "events", "record_id": "E1", "why": "it was another person"}
 
     def request() -> str:
@@ -345,5 +346,5 @@ def test_nobody_accepts_their_own_correction(app: FastAPI, store: Store) -> None
     answer = own.post(path, json={"answer": "accepted"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "other_person_needed")
     assert own.get("/v1/corrections").json()["n_open"] == 1
-    assert come_in(app, colleague).post(path, json={"answer": "accepted"}).status_code == 201
+    assert come_in(app, keeper).post(path, json={"answer": "accepted"}).status_code == 201
     assert own.post(request(), json={"answer": "refused"}).status_code == 201
