@@ -175,12 +175,14 @@ def answer_correction(
 def _check_answerer(
     connection: Connection, request: Row[Any], person: Person, given: AnswerIn
 ) -> None:
-    if given.answer == "accepted" and request.subject == person.subject:
-        raise ServiceError(
-            "other_person_needed",
-            "whoever asked for a correction does not accept it",
-            "ask another person to answer it, or refuse it yourself",
-        )
+    if request.subject == person.subject:
+        if given.answer == "accepted":
+            raise ServiceError(
+                "other_person_needed",
+                "whoever asked for a correction does not accept it",
+                "ask another person to answer it, or refuse it yourself",
+            )
+        return  # who takes their own request back leaves the record as it is
     if person.agency != _find_agencies(connection, [request])[request.request_key]:
         raise ServiceError(
             "other_agency_needed",
