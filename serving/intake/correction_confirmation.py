@@ -79,7 +79,8 @@ def ask_for_import(writing: Writing, imported: Imported) -> None:
             n_corrections=n_corrections,
             by_case=dict(sorted(by_case.items())),
         )
-        why = f"{n_corrections:,} corrections could lower a severity, a count, a score or a flag"
+        noun = "correction" if n_corrections == 1 else "corrections"
+        why = f"{n_corrections:,} {noun} could lower a severity, a count, a score or a flag"
         act = ActToConfirm(
             LOWERING_CORRECTIONS, tuple(sorted(by_case)), content, why, needed_agency=agency
         )

@@ -77,6 +77,14 @@ def _describe_held(content: Mapping[str, Any]) -> Iterator[Row]:
     )
 
 
+def _describe_lowering(content: Mapping[str, Any]) -> Iterator[Row]:
+    yield "Agency of the records", content["agency"]
+    yield "Corrections", f"{content['n_corrections']:,}"
+    if len(content["by_case"]) > 1:
+        yield "In each case", _word(content["by_case"])
+    yield "Import", content["import_key"]
+
+
 def _describe_content(content: Mapping[str, Any]) -> Iterator[Row]:
     for name, value in content.items():
         if value not in (None, "", [], {}):
@@ -106,4 +114,5 @@ _BY_KIND: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[Row]]]] = {
     "split": _describe_split,
     "decision": _describe_decision,
     "held_cases": _describe_held,
+    "lowering_corrections": _describe_lowering,
 }
