@@ -210,6 +210,7 @@ class Sieve:
                 continue
             agency = find_agency(row.get("source"), sent_by)
             is_own = agency == target.agency or pair in accepted
+            is_own |= self._speaks_for(row, target.agency)
             came_with = self._is_one_delivery(target)
             way, change = self._decide(name, target, row, is_own=is_own, came_with=came_with)
             if way is None:
@@ -243,13 +244,18 @@ class Sieve:
             own = find_agency(row.get("source"), sent_by)
             target = _Known(row, own, self._import, self._now_us)
             came_with = early["import_key"] == self._import
-            way, _ = self._decide(name, target, early, is_own=agency == own, came_with=came_with)
+            is_own = agency == own or (came_with and self._speaks_for(early, own))
+            way, _ = self._decide(name, target, early, is_own=is_own, came_with=came_with)
             # It stands in its table already: both count, until somebody confirms it. The answer or
             # the link of one's own agency that comes late is corrected as it was said.
             if way == VOID or (way is not None and name == "events"):
                 way = VOID if way == VOID else BESIDE
                 number = str(early[TABLES[name].id_column])
                 yield Withheld(name, row["case_id"], number, str(early["supersedes"]), way, own)
+
+    def _speaks_for(self, row: Version, agency: str) -> bool:
+        """Return whether a correction that states no source comes by a mandate for an agency."""
+        return row.get("source") is None and self._sender.may_send(agency)
 
     def _is_one_delivery(self, target: _Known) -> bool:
         """Return whether a record came with the same import, so that nothing rests on it yet."""

@@ -161,7 +161,8 @@ def test_no_parameter_becomes_a_question_to_the_database(
 
 def test_no_answer_lists_people(client: TestClient) -> None:
     """There is no list of users: no address of the description speaks of any."""
-    paths = client.get("/openapi.json").json()["paths"]
+    described = client.get("/openapi.json").json()["paths"]
+    paths = [path for path, methods in described.items() if "get" in methods]
     words = ("user", "people", "person", "account", "staff")
     assert [path for path in paths if any(word in path.lower() for word in words)] == []
     for path in ("/v1/users", "/v1/people", "/v1/persons", "/users", "/people"):
