@@ -130,7 +130,7 @@ def change(store: Store, statement: str) -> None:
 @pytest.mark.parametrize(
     ("statement", "problem"),
     [
-        ("UPDATE unit SET last_seq = last_seq - 1", "rows stand past the head"),
+        ("UPDATE unit SET last_seq = last_seq - 1", "rows stand outside the order of rows: "),
         ("UPDATE unit SET last_seq = last_seq + 2", "2 places in the order of rows are empty"),
         ("UPDATE standings SET state = 'closed'", "6 cases stand elsewhere"),
         ("DELETE FROM standings", "6 cases stand elsewhere"),
@@ -153,7 +153,7 @@ def test_references_that_lead_nowhere_are_found(store: Store) -> None:
         row |= {"occurred_at": 1, "recorded_at": 1, "stored_seq": writing.take_seq()}
         writing.connection.execute(insert(events).values(row))
     assert [finding.problem for finding in check_store(store)] == [
-        "1 rows of events name a row of cases that is not there",
+        "1 rows of events name a row of cases that is not there: events 1",
         "1 rows of events name a row of imports that is not there",
     ]
 
