@@ -202,7 +202,7 @@ def _correct(rows: EventRows, acts: Records, words: Vocabulary, chance: Chance) 
         rows.occurred[retracted],
         gone[retracted],
         kind=words.code("retracted"),
-        source=words.code("police"),
+        source=rows.source[retracted],  # an agency withdraws its own records
         supersedes=retracted,
     )
     return stack_rows([rows, better, withdrawn])
