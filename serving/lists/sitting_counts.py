@@ -20,7 +20,7 @@ from serving.lists.waiting_times import Flow, count_waited_places, describe_wait
 from serving.standing.states import ELIGIBLE
 from serving.store.database import Unit
 from serving.store.lookups import is_among
-from serving.store.schema import decisions, list_places, overflow, seals, sittings, standings
+from serving.store.schema import cases, decisions, list_places, overflow, seals, sittings, standings
 
 _CLOSING: Final = "no_further_action"
 
@@ -74,7 +74,7 @@ def find_counted(
     -------
     dict of str to tuple of CountedCase
         A case with a place, or flagged without one, was counted for certain. Another was where it
-        had arrived, was not sealed and its latest decision until then had not closed it; whether it
+        was in the store and had arrived, was not sealed and its latest decision until then had not closed it; whether it
         had come back after a decision is known of those with a place alone.
     """
     if not sight.hidden:
@@ -85,15 +85,17 @@ def find_counted(
     sealed = _find_acts(connection, seals, seals.c.sealed, hidden)
     decided = _find_acts(connection, decisions, decisions.c.routes, hidden)
     arrived = connection.execute(
-        select(standings.c.case_key, standings.c.arrived_at_us).where(
-            is_among(connection, standings.c.case_key, hidden)
-        )
+        select(standings.c.case_key, standings.c.arrived_at_us, cases.c.stored_seq)
+        .join(cases, cases.c.case_key == standings.c.case_key)
+        .where(is_among(connection, standings.c.case_key, hidden))
     ).all()
     moments = _find_moments(connection, [key for key, _ in opened])
     found: dict[str, tuple[CountedCase, ...]] = {}
     for sitting, seq in opened:
         counted = []
-        for key, arrived_us in arrived:
+        for key, arrived_us, stored_seq in arrived:
+            if stored_seq > seq:  # an old case that was sent later was in no sitting before
+                continue
             before = [(at, told) for at, told in decided[key] if at < seq]
             has_place = (sitting, key) in listed, (sitting, key) in outside
             state = "returned" if before else "awaiting"

@@ -68,18 +68,18 @@ def begin_sitting(team: Team, week: int, *, n_decided: int) -> None:
 
 
 def doubt_record(team: Team, case_key: str, *, answered: bool = False) -> None:
-    """Let the advocate doubt a case's latest record, and its agency answer or not."""
+    """Let the advocate doubt the latest record of another agency, and that agency answer or not."""
     with team.store.reading() as connection:
-        record = find_record(connection, case_key)
+        record = find_record(connection, case_key, _ANSWERERS)
         if record is None:
             return
         agency = read_record_agencies(connection, "events", [(case_key, record)])[case_key, record]
     with team.writing(ADVOCATE, case_key) as writing:
         asked = CorrectionIn(table="events", record_id=record, why=words.DOUBTED)
         key = ask_correction(writing, case_key, ADVOCATE, asked)
-    answerer = _ANSWERERS.get(agency)
-    if not answered or answerer is None:
+    if not answered:
         return
+    answerer = _ANSWERERS[agency]
     team.clock.pass_minutes(20)
     with team.writing(answerer, case_key) as writing:
         given = AnswerIn(answer="refused", note=words.DOUBT_ANSWERED)

@@ -119,11 +119,11 @@ def _describe(row: Any, shown: dict[str, Any], now_us: int) -> SeenCase:
     )
 
 
-def find_record(connection: Connection, case_key: str) -> str | None:
-    """Return the latest event of a case that its page shows; ``None`` where there is none."""
+def find_record(connection: Connection, case_key: str, sources: Collection[str]) -> str | None:
+    """Return the latest event of some sources that a case's page shows; ``None`` without one."""
     query = (
         select(events.c.event_id)
-        .where(events.c.case_key == case_key, *_shown())
+        .where(events.c.case_key == case_key, events.c.source.in_(sorted(sources)), *_shown())
         .order_by(events.c.recorded_at.desc(), events.c.event_id)
         .limit(1)
     )

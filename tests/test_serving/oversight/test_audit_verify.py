@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select, update
 from serving.oversight.audit_verification import list_problems, verify_store, verify_tail
 from serving.store.audit_lines import BOOKS, CHANGES, COLUMNS, LOOKS, Book, make_mac
 from serving.store.database import Store, make_key
-from serving.store.schema import audit_heads, audit_lines, orderings, unit
+from serving.store.schema import audit_heads, audit_lines, orderings, row_digests, unit
 from tests.test_serving.store.test_audit_chain import (
     ANNE,
     KEY,
@@ -38,6 +38,12 @@ def of(book: Book, number: int) -> Any:
 
 def renumber(book: Book, number: int, other: int) -> Any:
     return update(audit_lines).where(of(book, number)).values(number=other)
+
+
+def move_digests(book: Book, number: int) -> list[Any]:
+    """Move what a line says of its rows to the next line, where its book says something of rows."""
+    of_line = row_digests.c.number == number
+    return [update(row_digests).where(of_line).values(number=number + 1)] if book == CHANGES else []
 
 
 def rewrite_head(book: Book, **values: Any) -> Any:
@@ -214,7 +220,11 @@ def test_a_line_with_a_guessed_mac_at_the_end_is_told(filled: Store, book: Book)
 @both_books
 def test_a_line_with_a_guessed_mac_in_the_middle_is_told(filled: Store, book: Book) -> None:
     """A line put between others, with the later ones numbered anew, is the one that is told."""
-    moved = [renumber(book, number, number + 1) for number in range(LAST, 3, -1)]
+    moved = [
+        statement
+        for number in range(LAST, 3, -1)
+        for statement in (renumber(book, number, number + 1), *move_digests(book, number))
+    ]
     more = {"number": 4, "first_seq": None, "last_seq": None, "content": None}
     put_in = copy_line(filled, book, 2, **more)
     tamper(filled, book, *moved, put_in, rewrite_head(book, number=LAST + 1))

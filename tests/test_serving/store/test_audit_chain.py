@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -82,8 +83,9 @@ def tamper(store: Store, book: Book, *statements: Any) -> None:
         engine_of(store, book).connect().execution_options(**options) as connection,
         connection.begin(),
     ):
-        for name in ("refuse_update", "refuse_delete"):
-            named = f"{name}_audit_lines" if store.is_sqlite else f"{name} ON audit_lines"
+        tables = ("audit_lines", "row_digests") if book == CHANGES else ("audit_lines",)
+        for name, table in product(("refuse_update", "refuse_delete"), tables):
+            named = f"{name}_{table}" if store.is_sqlite else f"{name} ON {table}"
             connection.execute(text(f"DROP TRIGGER IF EXISTS {named}"))
         for statement in statements:
             connection.execute(statement)

@@ -154,7 +154,7 @@ def test_references_that_lead_nowhere_are_found(store: Store) -> None:
         writing.connection.execute(insert(events).values(row))
     assert [finding.problem for finding in check_store(store)] == [
         "1 rows of events name a row of cases that is not there: events 1",
-        "1 rows of events name a row of imports that is not there",
+        "1 rows of events name a row of imports that is not there: events 1",
     ]
 
 

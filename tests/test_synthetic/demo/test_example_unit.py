@@ -128,7 +128,14 @@ def test_people_disagree_are_late_and_doubt(example: Example) -> None:
         assert count(late, seen.c.acknowledged_at_us > raised.c.due_at_us) > 0
         assert read_queue(connection, example.now_us, {}, Clockface("UTC")).n_overdue > 0
         assert read_unread(connection, example.now_us, Clockface("UTC")).n_overdue > 0
-        assert len(read_open_corrections(connection, service.need_unit(), size=5).corrections) == 1
+        assert (
+            len(
+                read_open_corrections(
+                    connection, service.need_unit(), example.now_us, size=5
+                ).corrections
+            )
+            == 1
+        )
 
 
 def test_nothing_is_known_before_it_was_recorded(example: Example) -> None:
