@@ -74,8 +74,8 @@ def find_counted(
     -------
     dict of str to tuple of CountedCase
         A case with a place, or flagged without one, was counted for certain. Another was where it
-        was in the store and had arrived, was not sealed and its latest decision until then had not closed it; whether it
-        had come back after a decision is known of those with a place alone.
+        was in the store and had arrived, was not sealed and its latest decision until then had not
+        closed it; whether it had come back after a decision is known of those with a place alone.
     """
     if not sight.hidden:
         return {key: () for key, _ in opened}
