@@ -29,6 +29,7 @@ from serving.persons import Person
 from serving.standing.states import SEALED, is_sealed_state
 from serving.store.lookups import is_among
 from serving.store.read_once import read_once
+from serving.store.record_conditions import is_seal_in_force
 from serving.store.schema import (
     case_parties,
     discharges,
@@ -132,10 +133,6 @@ def _select_special(subject: str) -> Any:
     """Return the query for the sealed cases, each with whether it names a person or was opened by
     them, and for the cases to which they are a party.
     """
-    later = seals.alias("later")
-    overtaken = exists().where(
-        later.c.case_key == seals.c.case_key, later.c.stored_seq > seals.c.stored_seq
-    )
     names = exists().where(
         seal_people.c.seal_key == seals.c.seal_key, seal_people.c.subject == subject
     )
@@ -144,7 +141,7 @@ def _select_special(subject: str) -> Any:
     parties = case_parties.alias("parties")
     tied = select(parties.c.case_key, false().label("is_named"), true().label("is_tied"))
     return union_all(
-        sealed.where(seals.c.sealed, ~overtaken),
+        sealed.where(is_seal_in_force()),
         tied.where(_holds(parties), parties.c.party == subject),
     )
 
@@ -166,17 +163,6 @@ def _holds(parties: Any) -> ColumnElement[bool]:
         later.c.stored_seq > parties.c.stored_seq,
     )
     return and_(parties.c.tied, ~overtaken)
-
-
-def find_sealed(connection: Connection, case_keys: Iterable[str]) -> frozenset[str]:
-    """Return those of some cases that are sealed."""
-    query = select(seals.c.case_key, seals.c.sealed).where(
-        is_among(connection, seals.c.case_key, list(case_keys))
-    )
-    latest = {
-        row.case_key: row.sealed for row in connection.execute(query.order_by(seals.c.stored_seq))
-    }
-    return frozenset(key for key, sealed in latest.items() if sealed)
 
 
 def may_see_case(connection: Connection, person: Person, case_key: str) -> bool:

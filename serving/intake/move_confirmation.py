@@ -61,7 +61,7 @@ def ask_merge(
     Raises
     ------
     MoveRefusedError
-        If it could not be made now; see :func:`serving.intake.moves.merge_cases`.
+        If it could not be made now; see :func:`serving.intake.moves.make_merge`.
     ServiceError
         If no reason is given (422).
     """
@@ -77,7 +77,7 @@ def ask_split(
     Raises
     ------
     MoveRefusedError
-        If it could not be made now; see :func:`serving.intake.moves.split_case`.
+        If it could not be made now; see :func:`serving.intake.moves.make_split`.
     ServiceError
         If no reason is given (422).
     """

@@ -61,8 +61,8 @@ class Move:
     changed_keys: Annotated[frozenset[str], NOT_SENT]
 
 
-def merge_cases(
-    store: Store,
+def make_merge(
+    writing: Writing,
     person: Person,
     case_key: str,
     into_key: str,
@@ -82,21 +82,6 @@ def merge_cases(
     MoveRefusedError
         If one of the cases is not there or was merged before, they are one, or the other is closed.
     """
-    with store.writing() as writing:
-        return make_merge(writing, person, case_key, into_key, unit=unit, why=why, rules=rules)
-
-
-def make_merge(
-    writing: Writing,
-    person: Person,
-    case_key: str,
-    into_key: str,
-    *,
-    unit: Unit,
-    why: str | None = None,
-    rules: StandingRules | None = None,
-) -> Move:
-    """Merge one case into another in an open transaction; see :func:`merge_cases`."""
     mover = _Mover(writing, unit, person, rules)
     source, target = mover.read_to_merge(case_key, into_key)
     copies = {
@@ -122,12 +107,12 @@ def check_merge(
     unit: Unit,
     rules: StandingRules | None = None,
 ) -> None:
-    """Check that a merge could be made now, and store nothing; see :func:`merge_cases`."""
+    """Check that a merge could be made now, and store nothing; see :func:`make_merge`."""
     _Mover(writing, unit, person, rules).read_to_merge(case_key, into_key)
 
 
-def split_case(
-    store: Store,
+def make_split(
+    writing: Writing,
     person: Person,
     case_key: str,
     new_case_id: str,
@@ -150,24 +135,6 @@ def split_case(
         If the case is not there, was merged, or has no such records in force; if no record is
         named; if the new case is there already.
     """
-    with store.writing() as writing:
-        return make_split(
-            writing, person, case_key, new_case_id, records, unit=unit, why=why, rules=rules
-        )
-
-
-def make_split(
-    writing: Writing,
-    person: Person,
-    case_key: str,
-    new_case_id: str,
-    records: Mapping[str, Sequence[str]],
-    *,
-    unit: Unit,
-    why: str | None = None,
-    rules: StandingRules | None = None,
-) -> Move:
-    """Make a new case of some records in an open transaction; see :func:`split_case`."""
     mover = _Mover(writing, unit, person, rules)
     source, events, facts = mover.read_to_split(case_key, new_case_id, records)
     target = CaseFile("", new_case_id, source.folder)
@@ -201,7 +168,7 @@ def check_split(
     *,
     unit: Unit,
 ) -> None:
-    """Check that a split could be made now, and store nothing; see :func:`split_case`."""
+    """Check that a split could be made now, and store nothing; see :func:`make_split`."""
     _Mover(writing, unit, person, None).read_to_split(case_key, new_case_id, records)
 
 

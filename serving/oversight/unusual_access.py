@@ -25,6 +25,7 @@ from serving.store.audit_lines import LOOKS
 from serving.store.current_act import SERVICE
 from serving.store.database import Store
 from serving.store.lookups import is_among
+from serving.store.record_conditions import is_seal_in_force
 from serving.store.schema import audit_lines, events, facts, seals, standings
 
 _LINES = audit_lines.c
@@ -394,17 +395,10 @@ def _find_closed(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
 
 
 def _find_sealed(connection: Connection, keys: Sequence[str]) -> set[str]:
-    last = (
-        select(seals.c.case_key, func.max(seals.c.stored_seq).label("stored_seq"))
-        .where(is_among(connection, seals.c.case_key, keys))
-        .group_by(seals.c.case_key)
-        .subquery()
+    query = select(seals.c.case_key).where(
+        is_among(connection, seals.c.case_key, keys), is_seal_in_force()
     )
-    query = select(seals.c.case_key).join(
-        last,
-        (seals.c.case_key == last.c.case_key) & (seals.c.stored_seq == last.c.stored_seq),
-    )
-    return set(connection.execute(query.where(seals.c.sealed.is_(True))).scalars())
+    return set(connection.execute(query).scalars())
 
 
 def _find_named(connection: Connection, name: str, keys: Collection[str]) -> set[str]:

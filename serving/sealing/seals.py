@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, exists, insert, select
+from sqlalchemy import Connection, insert, select
 
 from serving.access.case_sight import make_hidden, may_see_case
 from serving.access.roles import need_decider
@@ -21,6 +21,7 @@ from serving.sealing.seal_confirmation import NewSeal, ask_for_seal, end_waiting
 from serving.standing.standings import StandingRules
 from serving.store.database import Writing, make_key
 from serving.store.lookups import is_among
+from serving.store.record_conditions import is_seal_in_force
 from serving.store.schema import case_keys, links, seal_people, seals
 
 LEAST_PEOPLE: Final = 2
@@ -77,11 +78,7 @@ class CurrentSeal:
 
 def read_current_seals(connection: Connection) -> tuple[CurrentSeal, ...]:
     """Return the seals that hold now, the oldest first."""
-    later = seals.alias("later")
-    overtaken = exists().where(
-        later.c.case_key == seals.c.case_key, later.c.stored_seq > seals.c.stored_seq
-    )
-    query = select(seals).where(seals.c.sealed, ~overtaken).order_by(seals.c.stored_seq)
+    query = select(seals).where(is_seal_in_force()).order_by(seals.c.stored_seq)
     rows = connection.execute(query).all()
     named = read_named(connection, [row.seal_key for row in rows])
     return tuple(

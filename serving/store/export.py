@@ -15,7 +15,7 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, Row, exists, select
+from sqlalchemy import Connection, Row, select
 
 from features.contract.kept_apart import is_kept_apart
 from features.contract.manifest import Manifest, TableEntry, hash_file, write_manifest
@@ -25,6 +25,7 @@ from serving.store import schema
 from serving.store.database import Store
 from serving.store.frames import column_of, list_cells, make_frame, select_rows
 from serving.store.lookups import is_among
+from serving.store.record_conditions import is_seal_in_force
 from serving.store.schema import seals
 
 CASES_A_TIME: Final = 2_000
@@ -138,11 +139,7 @@ def walk_cases(connection: Connection) -> Iterator[list[str]]:
 
 def _find_sealed(connection: Connection) -> frozenset[str]:
     """Return the keys of all sealed cases, whoever may see them."""
-    later = seals.alias("later")
-    overtaken = exists().where(
-        later.c.case_key == seals.c.case_key, later.c.stored_seq > seals.c.stored_seq
-    )
-    query = select(seals.c.case_key).where(seals.c.sealed, ~overtaken)
+    query = select(seals.c.case_key).where(is_seal_in_force())
     return frozenset(connection.execute(query).scalars())
 
 

@@ -8,7 +8,18 @@ Which cases a person may see is another matter: :mod:`serving.access.case_sight`
 from collections.abc import Collection
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, exists, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Table,
+    and_,
+    case,
+    exists,
+    func,
+    select,
+    tuple_,
+)
 
 from features.contract.tables import AGENCY_ONLY, HEALTH_SOURCE, TABLES
 from serving.store.lookups import is_among
@@ -60,17 +71,23 @@ def is_waiting() -> ColumnElement[bool]:
     return none.way.in_((HELD, BESIDE)) & ~found.correlate(withheld_corrections).exists()
 
 
+def is_seal_in_force(seal: FromClause = seals) -> ColumnElement[bool]:
+    """Return the condition that a row of ``seals`` is the latest of its case, and seals it."""
+    later = seals.alias("later_seal")
+    overtaken = exists().where(
+        later.c.case_key == seal.c.case_key, later.c.stored_seq > seal.c.stored_seq
+    )
+    return and_(seal.c.sealed, ~overtaken)
+
+
 def is_sealed(key: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return the condition that a column names a case of which the latest seal holds.
 
     By the seals themselves: within a transaction that seals a case its row of ``standings`` may
     not say so yet. The column's table is one of the query around it.
     """
-    seal, later = seals.alias("own_seal"), seals.alias("later_seal")
-    overtaken = exists().where(
-        later.c.case_key == seal.c.case_key, later.c.stored_seq > seal.c.stored_seq
-    )
-    return exists().where(seal.c.case_key == key, seal.c.sealed, ~overtaken)
+    seal = seals.alias("own_seal")
+    return exists().where(seal.c.case_key == key, is_seal_in_force(seal))
 
 
 def links_unsealed() -> ColumnElement[bool]:

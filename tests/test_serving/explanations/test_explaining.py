@@ -13,12 +13,12 @@ from models.ranking.order import order_cases
 from serving.explanations.case_folders import CaseFolders
 from serving.explanations.ledgers import find_ledger
 from serving.explanations.stored_scores import find_earlier
-from serving.intake.moves import merge_cases
 from serving.lists.blind_review import record_first_view
 from serving.store.database import Store
 from serving.store.histories import read_case_folder, read_head
 from serving.store.schema import list_places
 from tests.test_serving.acts import SCREENER, add_sitting
+from tests.test_serving.confirmed_moves import merge_cases
 from tests.test_serving.explained import (
     add_rows,
     latest_of,

@@ -13,13 +13,13 @@ from models.bundle.folder import Bundle, load_bundle
 from serving.decisions.case_spans import find_spans
 from serving.explanations.replaying import Replay, ScoreDifference
 from serving.explanations.stored_scores import StoredScore
-from serving.intake.moves import merge_cases
 from serving.lists.recent_incidents import find_lasting_states
 from serving.store.database import Store
 from serving.store.histories import read_history
 from serving.store.row_text import Clockface
 from serving.store.schema import disposals
 from tests.test_serving.acts import RULES, SCREENER
+from tests.test_serving.confirmed_moves import merge_cases
 from tests.test_serving.explained import add_rows, latest_of, score_now
 from tests.test_serving.scored import Scored, fill
 

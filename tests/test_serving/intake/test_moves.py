@@ -9,7 +9,7 @@ from serving.flags.duty import acknowledge, read_queue
 from serving.flags.flags import standing_flags
 from serving.intake.checks import check_store
 from serving.intake.move_records import MoveRefusedError
-from serving.intake.moves import Move, merge_cases, split_case, transfer_case
+from serving.intake.moves import Move, transfer_case
 from serving.standing.standings import refresh_standings
 from serving.store.database import Store, Unit, make_key
 from serving.store.histories import read_case_folder, read_head, read_history
@@ -23,6 +23,7 @@ from serving.store.schema import (
     standings,
 )
 from tests.test_serving.acts import decide_now, write_closing
+from tests.test_serving.confirmed_moves import merge_cases, split_case
 from tests.test_serving.sent_rows import (
     NOW_US,
     PERSON,

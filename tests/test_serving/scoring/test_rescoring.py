@@ -18,7 +18,6 @@ from models.bundle.folder import Bundle, load_bundle
 from models.ranking.advice import Advice
 from models.ranking.order import Ranking, order_cases, rank_cases
 from serving.flags.flags import standing_flags
-from serving.intake.moves import merge_cases
 from serving.intake.records import append_rows
 from serving.scoring.rescoring import find_stale, lead_families, score_cases, score_stale
 from serving.scoring.stored_advice import advise_scores
@@ -27,6 +26,7 @@ from serving.store.database import Store
 from serving.store.export import export_folder
 from serving.store.histories import read_head
 from serving.store.schema import case_keys, events, flag_raisings, model_uses, scores, standings
+from tests.test_serving.confirmed_moves import merge_cases
 from tests.test_serving.kept_contents import fill_once
 from tests.test_serving.scored import read_once
 from tests.test_serving.sent_rows import PERSON
