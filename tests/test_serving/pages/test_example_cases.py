@@ -16,14 +16,15 @@ def test_people_see_what_a_page_shows_and_no_more(store: Store, clock: Any) -> N
     kept = {"recorded_at": "2026-02-24", "handling": "agency_only"}
     sent = [
         make_event("OLD", recorded_at="2026-01-20", occurred_at="2026-01-20", kind="threat"),
-        make_event("NEW", recorded_at="2026-02-04", occurred_at="2026-02-04", kind="call"),
+        make_event("NEW", source="police", recorded_at="2026-02-04", occurred_at="2026-02-04", kind="call"),
         make_event("KEPT", kind="letter", **kept),
         make_event("WORK", recorded_at="2026-02-24", kind="taken_on"),
     ]
     send(store, {"events": sent})
     with store.reading() as connection:
         (case,) = read_cases(connection, clock(), [key])
-        assert find_record(connection, key) == "NEW"
+        assert find_record(connection, key, {"police"}) == "NEW"
+        assert find_record(connection, key, {"health"}) is None
     assert (case.quiet_days, case.kinds) == (20, {"call"})
     assert (case.state, case.is_flagged) == ("awaiting", False)
 
@@ -35,7 +36,7 @@ def test_a_case_that_was_taken_on_is_seen_with_its_owner(store: Store, clock: An
     clock.pass_days(3)
     with store.reading() as connection:
         (case,) = read_cases(connection, clock())
-        assert find_record(connection, key) is None
+        assert find_record(connection, key, {"police"}) is None
     assert case.state == "managed"
     assert case.owner is not None
     assert case.review_due_us is not None
