@@ -1,5 +1,6 @@
 """The application: routes, middleware and error handlers, wired together."""
 
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from serving.settings import LOOPBACK_HOSTS, Settings, check_listening
 from serving.store_opening import open_unit
 from serving.web.allowed_methods import AllowHeader
 from serving.web.body_guard import BodyGuard
+from serving.web.concurrent_reads import SWITCH_SECONDS, ConcurrentReads
 from serving.web.error_answers import FaultGuard, describe_errors, install_handlers
 from serving.web.gate import pass_gate
 from serving.web.head_answers import HeadAnswers
@@ -97,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
                 seconds=settings.body_seconds,
                 serves_anonymous=organisation is None,
             ),
+            Middleware(ConcurrentReads),
             Middleware(AllowHeader),
         ],
     )
@@ -160,6 +163,7 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
         _WatchedWorker(service) if service.store is not None and service.settings.work else None
     )
     app.state.worker = worker
+    sys.setswitchinterval(SWITCH_SECONDS)
     # Before anybody is listened to: the first requests come at once and on several threads.
     prepare(service.champion.find())
     if worker is not None:
