@@ -6,15 +6,17 @@ them, and nobody else learns that they are there. What is shared of them is that
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Any, Final
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.catalogue.declarations import Catalogue, Measure
 from features.contract.kept_apart import is_kept_apart, is_shown_to
-from features.contract.tables import RESERVED_KINDS, RETRACTED
+from features.contract.tables import EVENTS, RESERVED_KINDS, RETRACTED
 from features.intake.contract_folder import ContractFolder
-from features.intake.integrity import SUPERSEDED_AT
+from features.intake.frames import to_frame
+from features.intake.integrity import SUPERSEDED_AT, SUPERSEDED_BY
 from models.ranking.advice import Advice
 from serving.decisions.case_corrections import (
     CLOSED_COLUMNS,
@@ -38,6 +40,8 @@ _EVENT_TEXTS: Final = (
 )
 NOT_ASKED: Final = "not asked"
 """The answer of a question that somebody noted as not asked."""
+_MARKS: Final = ["event_id", "source", "handling", SUPERSEDED_AT, SUPERSEDED_BY]
+"""By which it is decided who sees an event."""
 _ACTORS: Final = ("subject", "proxy")
 _NO_TEXTS: Final[dict[str, Any]] = dict.fromkeys(
     (*_EVENT_TEXTS, "incident_id", "occurred_at", "occurred_until")
@@ -94,21 +98,21 @@ class RecordTeller:
         beside
             What is said of the records by others: corrections that wait, and disputes.
         """
-        events = _of_case(folder.frame("events"), case_key)
-        apart = is_kept_apart(events["source"], events["handling"])
-        shown = is_shown_to(events["source"], events["handling"], agency)
-        closed = beside.find_closed(events, agency)
+        events = _of_case(folder.events, case_key)
+        marks = to_frame(EVENTS, events.select(_MARKS))
+        apart = is_kept_apart(marks["source"], marks["handling"])
+        shown = is_shown_to(marks["source"], marks["handling"], agency)
+        closed = beside.find_closed(marks, agency)
         told = [
             self._describe_event(_hide(row) if row["event_id"] in closed else row)
-            for row in _list_rows(events[shown])
+            for row in events.filter(pa.array(shown, pa.bool_())).to_pylist()
         ]
+        told += [self._describe_fact(row) for row in _of_case(folder.facts, case_key).to_pylist()]
         told += [
-            self._describe_fact(row)
-            for row in _list_rows(_of_case(folder.frame("facts"), case_key))
+            self._describe_link(row)
+            for row in _of_case(folder.links, case_key).to_pylist()
+            if row["linked_case_id"] not in hidden
         ]
-        links = _of_case(folder.frame("links"), case_key)
-        links = links[~links["linked_case_id"].isin(list(hidden))]
-        told += [self._describe_link(row) for row in _list_rows(links)]
         told.sort(key=lambda pair: pair[0], reverse=True)
         records = bound_narratives([beside.add(record, closed) for _, record in told], case_key)
         return records, int((apart & shown).sum())
@@ -203,14 +207,8 @@ def _hide(row: dict[str, Any]) -> dict[str, Any]:
     return row | dict.fromkeys(CLOSED_COLUMNS)
 
 
-def _of_case(table: pd.DataFrame, case_key: str) -> pd.DataFrame:
-    return table[table["case_id"] == case_key]
-
-
-def _list_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table, ``None`` in the place of what is missing."""
-    held = table.astype(object).where(table.notna(), None)
-    return cast("list[dict[str, Any]]", held.to_dict("records"))
+def _of_case(table: pa.Table, case_key: str) -> pa.Table:
+    return table.filter(pc.field("case_id") == case_key)
 
 
 def _plain(name: str) -> str:

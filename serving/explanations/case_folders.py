@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Row, literal, or_, select, union_all
 
 from features.contract.tables import TABLES
@@ -98,16 +98,24 @@ class CaseFolders:
             return folder
         if not is_later or came["cases"] or came["links"] or len(folder.rejects):
             return None
-        left: dict[str, pd.DataFrame] = {}
+        left: dict[str, pa.Table] = {}
         for name in ("events", "facts"):
-            frame = folder.frame(name)
-            keys = pd.MultiIndex.from_frame(frame[["case_id", TABLES[name].id_column]])
-            is_new = keys.isin(came[name])
-            named = frame["supersedes"].isin([key for _, key in came[name]])
-            if named.any() or frame["supersedes"][is_new].notna().any():
+            if not came[name]:
+                continue
+            rows: pa.Table = getattr(folder, name)
+            cases, keys, corrected = (
+                rows[column].to_pylist()
+                for column in ("case_id", TABLES[name].id_column, "supersedes")
+            )
+            new, named = set(came[name]), {key for _, key in came[name]}
+            stays = [pair not in new for pair in zip(cases, keys, strict=True)]
+            if any(
+                key in named or not (stay or key is None)
+                for key, stay in zip(corrected, stays, strict=True)
+            ):
                 return None
-            left[name] = frame[~is_new].reset_index(drop=True)
-        return folder.with_frames(left)
+            left[name] = rows.filter(pa.array(stays, pa.bool_()))
+        return dataclasses.replace(folder, **left)
 
     def _list_between(
         self, folder: ContractFolder, after: int, until: int
@@ -115,7 +123,7 @@ class CaseFolders:
         """Return, by table, case and key of each row that came between and that a folder might
         hold; and of each seal of any case.
         """
-        own = tuple(sorted({self.case_key, *folder.frame("cases")["case_id"]}))
+        own = tuple(sorted({self.case_key, *folder.cases["case_id"].to_pylist()}))
         came: dict[str, list[tuple[str, str]]] = {name: [] for name in (*_MEASURED, _SEALS)}
         if after < until:
             for name, case_key, key, seq in map(tuple, self._read_rows(own)):
