@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import pandas as pd
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, or_, select
 
 from serving.intake.flag_moves import carry_flags
 from serving.intake.move_records import (
@@ -333,7 +333,8 @@ def _refuse_known(connection: Connection, case_id: str) -> None:
     query = (
         select(keys.c.case_key)
         .join(cases, cases.c.case_key == keys.c.case_key)
-        .where(keys.c.case_id == case_id)
+        # The key stands for the identifier of a case that was erased meanwhile.
+        .where(or_(keys.c.case_id == case_id, keys.c.case_key == case_id))
     )
     if connection.execute(query).first() is not None:
         raise MoveRefusedError("case_exists", "the new case is there already; name another")

@@ -1,17 +1,19 @@
 """Erasing: the row that ties a case's random key to its identifier is emptied.
 
 The identifier is taken out of everything that is stored beside the key as well: the keys of the
-case's records, its people's numbers, the snapshots of lists, and the rows that could not be used.
-The key takes its place there. What the records say stays, under the key alone: it is the account of
-everybody whom it concerns. Records that come for the identifier afterwards make a case of their
-own.
+case's records, its people's numbers, the snapshots of lists, corrections that are withheld, what
+waits or waited for a second person, and the rows that could not be used. The key takes its place
+there. What the records say stays, under the key alone: it is the account of everybody whom it
+concerns. Records that come for the identifier afterwards make a case of their own.
 
 The secret under which the case's rows were digested is destroyed, so that what they held before can
 not be guessed from the digests; what is left of them is digested anew under another.
 """
 
+import re
 import sqlite3
-from collections.abc import Callable, Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Final
 
@@ -21,12 +23,25 @@ from sqlalchemy.exc import SQLAlchemyError
 from features.errors import ConfigError
 from serving.store.covered_rows import list_places
 from serving.store.database import Store, Writing, make_key
-from serving.store.row_secrets import destroy_secrets, name_reject
-from serving.store.schema import ERASABLE, case_keys, import_rejects, metadata, people
-from serving.store.stored_texts import holds_text, make_finder, replace_in
+from serving.store.row_secrets import destroy_secrets, name_row
+from serving.store.schema import (
+    ERASABLE,
+    NAMING,
+    case_keys,
+    confirmations,
+    import_rejects,
+    metadata,
+    people,
+    withheld_corrections,
+)
+from serving.store.stored_texts import WORDS, holds_text, make_finder, replace_in
 
 _EMPTIED: Final = {"erased": True}
 """What is left of a row of the case that could not be used."""
+_WITH_WORDS: Final = (confirmations.name, withheld_corrections.name)
+"""Tables whose JSON holds a record or a decision whole."""
+_Places = Mapping[str, Collection[int]]
+"""Places in the order of rows, by the names of their tables."""
 
 
 def erase_identifier(
@@ -94,34 +109,51 @@ def clean_files(store: Store) -> bool:
     return not is_busy
 
 
-def _take_out(connection: Connection, key: str, case_id: str) -> set[int]:
+def _take_out(connection: Connection, key: str, case_id: str) -> dict[str, set[int]]:
     """Put the key in the place of the identifier wherever it stands beside the key; return the
-    places of the rejected rows that were changed.
+    places of the rows that were changed and may be another case's.
     """
     find = make_finder(case_id)
+    places: dict[str, set[int]] = {}
     for name, columns in ERASABLE.items():
         if name not in (people.name, import_rejects.name):
-            _replace(connection, metadata.tables[name], columns, key, case_id)
+            changed = _replace(connection, metadata.tables[name], columns, key, case_id)
+            places |= {name: changed} if name in NAMING else {}
     _rename_people(connection, key)
-    return _empty_rejects(connection, key, case_id, partial(find.sub, key))
+    rejects = _empty_rejects(connection, key, case_id, partial(find.sub, key))
+    return places | {import_rejects.name: rejects}
 
 
 def _replace(
     connection: Connection, table: Table, columns: tuple[str, ...], key: str, case_id: str
-) -> None:
-    find = make_finder(case_id)
-    own = table.c.case_key == key
-    rows = connection.execute(
-        select(*table.primary_key.columns, *(table.c[name] for name in columns)).where(
-            own, or_(*(holds_text(connection, table.c[name], case_id) for name in columns))
-        )
-    ).all()
+) -> set[int]:
+    """Put the key in the place of the identifier in some columns; return the rows' places.
+
+    Where rows of other cases name it, in theirs as well; the ids of their own records, in which it
+    may stand, are left. What a record says, and what somebody wrote of their work, is left as it is
+    within JSON, as it is in columns of its own.
+    """
+    any_place = make_finder(case_id)
+    whole = re.compile(rf"\A(?:{any_place.pattern})\Z", any_place.flags)
+    wanted = or_(*(holds_text(connection, table.c[name], case_id) for name in columns))
+    if table.name not in NAMING:
+        wanted &= table.c.case_key == key
+    but_for = WORDS if table.name in _WITH_WORDS else ()
+    identity = (*table.primary_key.columns, table.c.stored_seq, table.c.case_key)
+    names = dict.fromkeys((*(column.name for column in identity), *columns))
+    rows = connection.execute(select(*(table.c[name] for name in names)).where(wanted)).all()
+    places: set[int] = set()
     for row in rows:
         said = row._mapping
-        changed = {name: replace_in(said[name], partial(find.sub, key)) for name in columns}
+        find = whole if row.case_key != key else any_place
+        changed = {
+            name: replace_in(said[name], partial(find.sub, key), but_for) for name in columns
+        }
         if any(changed[name] != said[name] for name in columns):
             same = [column == said[column.name] for column in table.primary_key.columns]
             connection.execute(update(table).where(*same).values(**changed))
+            places.add(int(row.stored_seq))
+    return places
 
 
 def _rename_people(connection: Connection, key: str) -> None:
@@ -157,7 +189,7 @@ def _empty_rejects(
     return places
 
 
-def renew_rows(writing: Writing, case_key: str, rejects: Collection[int] = ()) -> None:
+def renew_rows(writing: Writing, case_key: str, others: _Places | None = None) -> None:
     """Destroy the secret of a case's rows, and have what is left of them covered anew.
 
     Call it after the rows were changed or deleted, in the transaction of the erasure.
@@ -168,10 +200,13 @@ def renew_rows(writing: Writing, case_key: str, rejects: Collection[int] = ()) -
         The open transaction; it notes an erasure of the case.
     case_key
         The case.
-    rejects
-        Places of rows that could not be used and were changed, of whichever case they are.
+    others
+        Places of rows that were changed, of whichever case they are: of tables whose rows have
+        each a secret of its own.
     """
-    places = list_places(writing.connection, case_key)
-    changed = places.pop(import_rejects.name, set()) | set(rejects)
-    destroy_secrets(writing.connection, [case_key, *map(name_reject, changed)])
-    writing.renew(places | ({import_rejects.name: changed} if changed else {}))
+    places: dict[str, set[int]] = defaultdict(set, list_places(writing.connection, case_key))
+    for name, some in (others or {}).items():
+        places[name] |= set(some)
+    single = [name_row(name, place) for name in NAMING for place in places.get(name, ())]
+    destroy_secrets(writing.connection, [case_key, *single])
+    writing.renew({name: some for name, some in places.items() if some})

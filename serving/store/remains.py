@@ -6,7 +6,7 @@ What is found without a ground ought not to be there.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +17,8 @@ from sqlalchemy.types import JSON
 from serving.store.audit_lines import CHANGES
 from serving.store.database import Store
 from serving.store.engines import find_file, name_looks_file
-from serving.store.schema import audit_lines, metadata
-from serving.store.stored_texts import holds_text, make_finder, walk_texts
+from serving.store.schema import ERASABLE, NAMING, audit_lines, metadata
+from serving.store.stored_texts import WORDS, holds_text, make_finder, walk_texts
 
 LOG: Final = (
     "the log of who did what is kept and nobody changes it (Data Protection Act 2018 s. 62)"
@@ -29,8 +29,31 @@ EVIDENCE: Final = (
     "(Data Protection Act 2018 s. 47(2))"
 )
 WORK: Final = "it is what somebody wrote of their work, kept with the decision that it explains"
-_WORDING: Final = frozenset({"narrative", "detail", "value"})
-_WORK: Final = frozenset({"note", "why", "words", "routes", "owner", "content", "despite"})
+KEPT: Final[dict[str, dict[str, str]]] = {
+    "events": {"narrative": EVIDENCE, "detail": EVIDENCE},
+    "facts": {"value": EVIDENCE},
+    "withheld_corrections": {"row": EVIDENCE},
+    "case_moves": {"why": WORK},
+    "acknowledgements": {"note": WORK},
+    "first_reads": {"note": WORK},
+    "decisions": {"note": WORK, "routes": WORK, "owner": WORK},
+    "decision_reasons": {"note": WORK},
+    "agency_views": {"words": WORK},
+    "correction_requests": {"why": WORK},
+    "correction_answers": {"note": WORK},
+    "confirmations": {"why": WORK, "content": WORK},
+    "confirmation_settlements": {"why": WORK},
+    "seals": {"why": WORK},
+    "seal_openings": {"why": WORK},
+    "case_parties": {"why": WORK},
+    "disposals": {"why": WORK},
+    "orderings": {"why": WORK},
+    "promotions": {"why": WORK, "despite": WORK, "acknowledged": WORK},
+    "flag_catalogues": {"why": WORK},
+    "standings": {"owner": WORK},
+}
+"""On what ground which column of a table keeps a value. Of one that erasing reaches as well
+(:data:`serving.store.schema.ERASABLE`) the fields alone that hold words."""
 _ROWS_A_TIME: Final = 5_000
 _CHUNK_BYTES: Final = 1 << 20
 _LEAST_BYTES: Final = 4
@@ -144,7 +167,7 @@ def _search(
             said = row._mapping
             for column in columns:
                 if _stands_in(said[column.name], value):
-                    counts[column.name, _find_ground(table, column, said, case_key)] += 1
+                    counts[column.name, _find_ground(table, column, said, value, case_key)] += 1
         for (column_name, ground), count in counts.items():
             yield Remain(f"{table.name}.{column_name}", count, ground)
 
@@ -158,20 +181,32 @@ def _read_rows(
     yield from connection.execute(query, execution_options={"yield_per": _ROWS_A_TIME})
 
 
-def _stands_in(cell: Any, value: str) -> bool:
+def _stands_in(cell: Any, value: str, but_for: Collection[str] = ()) -> bool:
     finder = make_finder(value)
-    return any(finder.search(text) for text in walk_texts(cell))
+    return any(finder.search(text) for text in walk_texts(cell, but_for))
 
 
-def _find_ground(table: Table, column: Column[Any], said: Any, case_key: str | None) -> str | None:
+def _find_ground(
+    table: Table, column: Column[Any], said: Any, value: str, case_key: str | None
+) -> str | None:
     if table.name == audit_lines.name:
         return LOG
     owner = said.get("case_key")
     if owner is not None and owner != case_key:
-        return OTHER_CASE
-    if column.name in _WORDING and table.name in ("events", "facts"):
-        return EVIDENCE
-    return WORK if column.name in _WORK else None
+        return None if _names(table, column, said, value) else OTHER_CASE
+    ground = KEPT.get(table.name, {}).get(column.name)
+    is_reached = column.name in ERASABLE.get(table.name, ())
+    if is_reached and _stands_in(said[column.name], value, WORDS):
+        return None  # outside of the words
+    return ground
+
+
+def _names(table: Table, column: Column[Any], said: Any, value: str) -> bool:
+    """Return whether a row of another case names the erased one, and does not merely tell of it."""
+    if NAMING.get(table.name) != column.name:
+        return False
+    texts = walk_texts(said[column.name], WORDS)
+    return any(text.casefold() == value.casefold() for text in texts)
 
 
 def _list_files(file: Path) -> list[Path]:

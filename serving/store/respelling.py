@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, Table, select, text, update
 
 from features.contract.spelling import spell
 from features.contract.tables import TABLES, Form
-from serving.store.schema import RECORDS, name_erasable
+from serving.store.schema import NAMING, RECORDS, name_erasable
 from serving.store.triggers import write_erasing_triggers, write_triggers
 
 
@@ -46,7 +46,7 @@ def respell(connection: Connection) -> dict[str, set[int]]:
         dialect = connection.dialect.name
         for statement in write_triggers(dialect, {table.name: True}):
             connection.execute(text(statement))
-        for statement in write_erasing_triggers(dialect, name_erasable(table)):
+        for statement in write_erasing_triggers(dialect, name_erasable(table), NAMING):
             connection.execute(text(statement))
     return changed
 

@@ -15,20 +15,20 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Table, delete, lit
 
 from serving.store.frames import insert_columns
 from serving.store.lookups import is_among
-from serving.store.schema import import_rejects, row_secrets
+from serving.store.schema import NAMING, row_secrets
 
 STORE: Final = ""
 """Owner of the rows that are of no case."""
 _SECRET_BYTES: Final = 32
 
 
-def name_reject(place: int) -> str:
-    """Return the owner of a row that could not be used, by its place in the order of rows.
+def name_row(table: str, place: int) -> str:
+    """Return the owner of a row that is its own, by its place in the order of rows.
 
-    Each is its own: what it holds may name a case that another row is of, and erasing that case
-    changes it alone.
+    What a row of :data:`serving.store.schema.NAMING` holds may name another case than its own, and
+    erasing that case changes it alone.
     """
-    return f"{import_rejects.name}:{place}"
+    return f"{table}:{place}"
 
 
 def find_owners(table: Table) -> tuple[FromClause, ColumnElement[Any]]:
@@ -48,7 +48,7 @@ def find_owners(table: Table) -> tuple[FromClause, ColumnElement[Any]]:
 
 def name_owner(table: Table, place: int, case_key: str | None) -> str:
     """Return a row's owner."""
-    return name_reject(place) if table is import_rejects else case_key or STORE
+    return name_row(table.name, place) if table.name in NAMING else case_key or STORE
 
 
 class OwnerKeys:

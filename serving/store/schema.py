@@ -860,9 +860,14 @@ ERASABLE: Final[dict[str, tuple[str, ...]]] = {
     "list_places": ("shown",),
     "overflow": ("flags",),
     "import_rejects": ("source",),
+    "withheld_corrections": ("record_id", "corrects", "row"),
+    "confirmations": ("content",),
 }
 """Columns in which the identifier of an erased case may stand, and which the database lets change
 once the case is erased: :mod:`serving.store.erasing`."""
+NAMING: Final[dict[str, str]] = {"import_rejects": "source", "confirmations": "content"}
+"""Of these, the column of a table whose rows may name a case that they are not of: rows that could
+not be used, and splits that named the case that they made."""
 
 
 def name_erasable(table: Table) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:

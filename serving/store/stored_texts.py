@@ -5,10 +5,18 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Text, cast, func, or_
+
+WORDS: Final = frozenset(
+    {
+        *("narrative", "detail", "value"),
+        *("note", "owner", "what", "which", "reason", "refused_by_second_person"),
+    }
+)
+"""Fields of a JSON column that hold what a record says, or what somebody wrote of their work."""
 
 
 def make_finder(value: str) -> re.Pattern[str]:
@@ -33,25 +41,29 @@ def holds_text(
     return or_(*(place(text, one) > 0 for one in sorted(written)))
 
 
-def replace_in(cell: Any, replace: Callable[[str], str]) -> Any:
-    """Return a cell, or what a JSON column holds, with its texts replaced."""
+def replace_in(cell: Any, replace: Callable[[str], str], but_for: Collection[str] = ()) -> Any:
+    """Return a cell, or what a JSON column holds, with its texts replaced but for some fields."""
     if isinstance(cell, str):
         return replace(cell)
     if isinstance(cell, dict):
-        return {replace(name): replace_in(inner, replace) for name, inner in cell.items()}
+        return {
+            replace(name): inner if name in but_for else replace_in(inner, replace, but_for)
+            for name, inner in cell.items()
+        }
     if isinstance(cell, list):
-        return [replace_in(inner, replace) for inner in cell]
+        return [replace_in(inner, replace, but_for) for inner in cell]
     return cell
 
 
-def walk_texts(cell: Any) -> Iterator[str]:
-    """Yield the texts of a cell, or of what a JSON column holds."""
+def walk_texts(cell: Any, but_for: Collection[str] = ()) -> Iterator[str]:
+    """Yield the texts of a cell, or of what a JSON column holds, but for some fields."""
     if isinstance(cell, str):
         yield cell
     elif isinstance(cell, dict):
         yield from cell
-        for inner in cell.values():
-            yield from walk_texts(inner)
+        for name, inner in cell.items():
+            if name not in but_for:
+                yield from walk_texts(inner, but_for)
     elif isinstance(cell, list):
         for inner in cell:
-            yield from walk_texts(inner)
+            yield from walk_texts(inner, but_for)

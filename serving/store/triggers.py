@@ -25,14 +25,16 @@ def write_triggers(dialect: str, tables: Mapping[str, bool]) -> Iterator[str]:
 
 
 def write_erasing_triggers(
-    dialect: str, tables: Mapping[str, tuple[Sequence[str], Sequence[str]]]
+    dialect: str,
+    tables: Mapping[str, tuple[Sequence[str], Sequence[str]]],
+    naming: Mapping[str, str],
 ) -> Iterator[str]:
     """Return the statements that let erasing reach some columns, for ``sqlite`` or ``postgresql``.
 
     They take the place of the refusal of updates. A row may be changed only where its case's
-    identifier was erased, and of it only what named the case. Of the rows that could not be used
-    some belong to no case or to another: their source may be changed where the key of an erased
-    case takes the identifier's place.
+    identifier was erased, and of it only what named the case. Some rows that name a case belong to
+    none or to another: what they say may be changed where the key of an erased case takes the
+    identifier's place.
 
     Parameters
     ----------
@@ -40,14 +42,17 @@ def write_erasing_triggers(
         The database.
     tables
         For each table the columns that may be changed, and all others.
+    naming
+        The column in which rows of other cases may name an erased one, by the table's name.
     """
     if dialect == "postgresql":
         yield _ERASING_FUNCTION
     for table, (changed, kept) in tables.items():
         if dialect == "sqlite":
             same = " AND ".join(f'OLD."{name}" IS NEW."{name}"' for name in kept)
-            erased = f"({_IS_ERASED}"
-            erased += f" OR {_NAMES_ERASED})" if table == "import_rejects" else ")"
+            erased = _IS_ERASED
+            if table in naming:
+                erased = f"({erased} OR {_NAMES_ERASED.format(column=naming[table])})"
             yield f"DROP TRIGGER refuse_update_{table}"
             yield (
                 f'CREATE TRIGGER refuse_update_{table} BEFORE UPDATE ON "{table}" '
@@ -55,7 +60,8 @@ def write_erasing_triggers(
                 f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
             )
             continue
-        arguments = ", ".join(f"'{name}'" for name in changed)
+        # The naming column first, or nothing in its place; then what may be changed.
+        arguments = ", ".join(f"'{name}'" for name in (naming.get(table, ""), *changed))
         yield f'DROP TRIGGER refuse_update ON "{table}"'
         yield (
             f'CREATE TRIGGER refuse_update BEFORE UPDATE ON "{table}" '
@@ -69,7 +75,7 @@ _IS_ERASED = (
 )
 _NAMES_ERASED = (
     "EXISTS (SELECT 1 FROM case_keys WHERE case_keys.erased_at_us IS NOT NULL "
-    "AND instr(NEW.source, case_keys.case_key) > 0)"
+    'AND instr(NEW."{column}", case_keys.case_key) > 0)'
 )
 _ERASING_FUNCTION = f"""
 CREATE OR REPLACE FUNCTION refuse_unless_erased() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -77,10 +83,10 @@ DECLARE
   is_erased boolean;
 BEGIN
   is_erased := {_IS_ERASED};
-  IF NOT is_erased AND TG_TABLE_NAME = 'import_rejects' THEN
+  IF NOT is_erased AND TG_ARGV[0] <> '' THEN
     is_erased := EXISTS (
       SELECT 1 FROM case_keys WHERE case_keys.erased_at_us IS NOT NULL
-      AND position(case_keys.case_key IN to_jsonb(NEW)->>'source') > 0
+      AND position(case_keys.case_key IN to_jsonb(NEW)->>TG_ARGV[0]) > 0
     );
   END IF;
   IF is_erased AND to_jsonb(OLD) - TG_ARGV = to_jsonb(NEW) - TG_ARGV THEN

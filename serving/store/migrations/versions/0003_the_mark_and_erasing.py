@@ -30,5 +30,7 @@ def upgrade() -> None:
     for table, changed in _ERASABLE.items():
         names = [str(column["name"]) for column in there.get_columns(table)]
         tables[table] = (changed, [name for name in names if name not in changed])
-    for statement in write_erasing_triggers(bind.dialect.name, tables):
+    for statement in write_erasing_triggers(
+        bind.dialect.name, tables, {"import_rejects": "source"}
+    ):
         op.execute(statement)
