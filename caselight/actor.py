@@ -3,22 +3,18 @@
 import getpass
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from caselight.options import TOKEN_VARIABLE
 from features.errors import ConfigError
 
 if TYPE_CHECKING:
-    from serving.identity.tokens import TokenReader
     from serving.persons import Person
     from serving.settings import Settings
     from serving.store.database import Unit
 
 _MOST_TOKEN_BYTES: Final = 65_536
-_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -35,29 +31,6 @@ class Actor:
 
     person: "Person"
     is_signed: bool
-
-
-def find_actor(settings: "Settings", unit: "Unit", token_file: Path | None) -> Actor:
-    """Return who acts: whom the token names, or the machine's user on a synthetic store.
-
-    Parameters
-    ----------
-    settings
-        Name the provider whose tokens are believed.
-    unit
-        Of the store that is acted on.
-    token_file
-        File of the token; the environment's ``CASELIGHT_TOKEN`` where ``None``.
-
-    Raises
-    ------
-    CaselightError
-        If the store holds real cases and there is no token, or the token is not accepted.
-    """
-    token = _read_token(token_file, TOKEN_VARIABLE, "--token-file")
-    if token is not None:
-        return Actor(_read(settings, lambda reader: reader.read(token)), is_signed=True)
-    return find_nobody(unit)
 
 
 def find_signed(
@@ -82,7 +55,7 @@ def find_signed(
     token = _read_token(token_file, variable, option)
     if token is None:
         return None
-    return _read(settings, lambda reader: reader.read_scoped(token))
+    return _read(settings, token)
 
 
 def find_nobody(unit: "Unit") -> Actor:
@@ -118,13 +91,13 @@ def _read_token(path: Path | None, variable: str, option: str) -> str | None:
     return token
 
 
-def _read(settings: "Settings", read: "Callable[[TokenReader], _Read]") -> "_Read":
+def _read(settings: "Settings", token: str) -> "tuple[Person, frozenset[str]]":
     from serving.errors import ServiceError
     from serving.identity.tokens import TokenReader
     from serving.web.request_log import configure_log
 
     configure_log()  # what is noted of a refusal goes where the service's lines go
     try:
-        return read(TokenReader(settings))
+        return TokenReader(settings).read_scoped(token)
     except ServiceError as error:
         raise ConfigError(f"{error.body.message}; {error.body.remedy}") from None

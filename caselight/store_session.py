@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from serving.store.current_act import Act
     from serving.store.database import Store, Unit
 
-_MOST_PURPOSE_LETTERS = 500
+_MOST_PURPOSE_LETTERS = 2_000
+"""As many as of every other reason that a person writes."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ def open_session(
     further: tuple[str, ...] = (),
     agreed: str | None = None,
     any_key: bool = False,
+    now: str | None = None,
 ) -> Iterator[StoreSession]:
     """Open a store and say who acts on it; everything within the block is that person's act.
 
@@ -133,6 +135,8 @@ def open_session(
         The scope with which a second person must agree, where one must.
     any_key
         Whether a store whose audit key is not the one at hand is opened all the same.
+    now
+        Moment at which a synthetic store lives.
 
     Raises
     ------
@@ -142,11 +146,13 @@ def open_session(
     """
     from serving.settings import make_settings
     from serving.store.current_act import acting
+    from serving.store_opening import live_at
 
     opened = open_named_store(address, any_key=any_key)
     try:
         settings = make_settings(database_url=need_address(address))
         unit = opened.read_unit()
+        opened = live_at(opened, unit, now)
         acts, is_signed = _find_acts(settings, opened, unit, rule, given, further, agreed)
         with acting(acts[0]):
             yield StoreSession(settings, opened, unit, acts, is_signed)
@@ -222,6 +228,6 @@ def _read_purpose(why: str | None) -> str | None:
         return None
     if not why.strip() or len(why) > _MOST_PURPOSE_LETTERS or not is_storable(why):
         raise ConfigError(
-            f"write what for in 1 to {_MOST_PURPOSE_LETTERS} letters, without control characters"
+            f"write what for in 1 to {_MOST_PURPOSE_LETTERS:,} letters, without control characters"
         )
     return why.strip()

@@ -21,12 +21,23 @@ def open_unit(settings: Settings) -> tuple[Store, Unit] | None:
         return None
     store = open_store(settings.database_url, must_exist=True)
     unit = store.read_unit()
-    if settings.now is None:
-        return store, unit
+    return live_at(store, unit, settings.now), unit
+
+
+def live_at(store: Store, unit: Unit, now: str | None) -> Store:
+    """Return a store that lives at another moment, where one is named.
+
+    Raises
+    ------
+    ConfigError
+        If the moment is none, or the store is not synthetic.
+    """
+    if now is None:
+        return store
     if not unit.synthetic:
         raise ConfigError("only a synthetic store may live at another time; leave --now out")
     try:
-        now_us = parse_date(settings.now, unit.time_zone)
+        now_us = parse_date(now, unit.time_zone)
     except ValueError as error:
         raise ConfigError(f"now: {error}") from None
-    return dataclasses.replace(store, clock=shift_clock(unit.made_at_us, now_us)), unit
+    return dataclasses.replace(store, clock=shift_clock(unit.made_at_us, now_us))

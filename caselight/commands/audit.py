@@ -12,6 +12,8 @@ from caselight.options import StoreAddress, TokenFile, Why, open_named_store
 from caselight.store_session import Given, open_session
 
 if TYPE_CHECKING:
+    from serving.oversight.audit_verification import Verified
+    from serving.persons import Person
     from serving.store.database import Store
 
 app = typer.Typer(
@@ -40,9 +42,11 @@ def verify(
     from serving.oversight.audit_heads import read_heads
     from serving.oversight.audit_verification import list_problems, verify_store
 
-    with _open_to_verify(store, Given(token_file, why=why)) as opened:
+    with _open_to_verify(store, Given(token_file, why=why)) as (opened, reader):
         there = None if heads is None else read_heads(opened.audit_key, heads, opened.old_keys)
         found = verify_store(opened, None if there is None else there.macs())
+        if reader is not None:
+            found = [_narrow(opened, one, reader) for one in found]
     problems = [] if there is None else [f"{one.book}: {one.problem}" for one in there.faults]
     problems += list_problems(found)
     for problem in problems:
@@ -50,7 +54,7 @@ def verify(
     for one in found:
         say(f"{one.book}: {one.n_lines:,} lines, {one.n_faults:,} faults")
         for note in one.notes:
-            say(f"{one.book}: {note}")
+            say(f"{one.book}: {note.tell()}")
     if there is None:
         say(_WITHOUT_HEADS)
     else:
@@ -81,9 +85,23 @@ def export_head(
         say("the heads of today are there already")
 
 
+def _narrow(store: "Store", found: "Verified", reader: "Person") -> "Verified":
+    """Return what was verified as somebody reads it to whom lines about their own case are absent.
+
+    All lines were walked; of a log that cannot be read nothing is known, and nothing told.
+    """
+    from serving.oversight.line_sight import find_line_sight
+
+    if not found.n_lines:
+        return found
+    return find_line_sight(store, found.book, reader).narrow(found)
+
+
 @contextmanager
-def _open_to_verify(address: str | None, given: Given) -> "Iterator[Store]":
+def _open_to_verify(address: str | None, given: Given) -> "Iterator[tuple[Store, Person | None]]":
     """Open a store to verify its log, under a signed name; the look stands last in the log.
+
+    Yield the store, and who reads what is found; ``None`` where nobody signed in.
 
     With another audit key nobody can be asked and no line be written, since it is the key that
     shows what kind of store it is. Nothing fits it then, and that is all that can be told.
@@ -93,12 +111,12 @@ def _open_to_verify(address: str | None, given: Given) -> "Iterator[Store]":
     if not _fits_key(address):
         opened = open_named_store(address, any_key=True)
         try:
-            yield opened
+            yield opened, None
         finally:
             opened.close()
         return
     with open_session(address, VERIFY, given, any_key=True) as session:
-        yield session.store
+        yield session.store, session.person if session.is_signed else None
         if session.is_signed:
             _log(session.store)
 

@@ -8,6 +8,7 @@ import typer
 from caselight.inputs import say
 from caselight.options import StoreAddress, TokenFile
 from caselight.promotion.session import ID_LETTERS, open_session
+from caselight.store_session import Given
 from features.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,12 +38,13 @@ def flags(
     A bundle's own catalogue says what its model measures and raises nothing: no swap of a bundle
     silences a flag. What a proposal takes away is printed for both people.
     """
+    from serving.access.command_rules import FLAGS
     from serving.flags.flag_catalogue import hash_text
     from serving.promotions import flag_steps as steps
 
     if approve and withdraw:
         raise ConfigError("a proposal is approved or withdrawn; name one of the two")
-    with open_session(store, Path(), token_file, now, "caselight flags") as session:
+    with open_session(store, Path(), FLAGS, Given(token_file, why=why), now) as session:
         person = session.actor.person
         with session.store.reading() as connection:
             before = steps.read_flag_steps(connection)

@@ -9,6 +9,7 @@ from caselight.options import StoreAddress, TokenFile
 from caselight.promotion.approved import approve_proposal, withdraw_proposal
 from caselight.promotion.proposed import propose_bundle
 from caselight.promotion.session import ID_LETTERS, move_alias, open_session, point_service
+from caselight.store_session import Given
 from features.errors import ConfigError
 
 _Models = Annotated[
@@ -36,7 +37,10 @@ def promote(
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="Withdraw a proposal, or turn another's down.")
     ] = False,
-    why: Annotated[str | None, typer.Option(help="What for, or why not.")] = None,
+    why: Annotated[
+        str | None,
+        typer.Option(help="What for, or why not, which is kept. Needed where cases are real."),
+    ] = None,
     despite: Annotated[
         str | None,
         typer.Option(
@@ -61,12 +65,13 @@ def promote(
     Every gate is printed and every step recorded; exit code 1 where a gate refuses. On a synthetic
     store without a token one step does, and the record says that nobody signed it.
     """
+    from serving.access.command_rules import PROMOTE
     from serving.promotions.approval import Said
 
     said = Said(why, despite, acknowledge)
     if approve and withdraw:
         raise ConfigError("a proposal is approved or withdrawn; name one of the two")
-    with open_session(store, models, token_file, now, "caselight promote") as session:
+    with open_session(store, models, PROMOTE, Given(token_file, why=why), now) as session:
         if withdraw:
             withdraw_proposal(session, candidate, said)
         elif approve:
@@ -87,12 +92,13 @@ def rollback(
     track: _Track = True,
 ) -> None:
     """Go back to the bundle that was in use before; one signed-in person is enough for that."""
+    from serving.access.command_rules import ROLLBACK
     from serving.promotions.approval import Said, choose_return, roll_back
     from serving.promotions.record import read_steps
     from training.registry.promoted_bundles import find_kept
 
     said = Said(why)
-    with open_session(store, models, token_file, now, "caselight rollback") as session:
+    with open_session(store, models, ROLLBACK, Given(token_file, why=why), now) as session:
         with session.store.reading() as connection:
             target = choose_return(read_steps(connection), to)
         bundle = find_kept(session.models, target)

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from caselight.inputs import say
-from caselight.options import StoreAddress, TokenFile, need_address, open_named_store
+from caselight.options import StoreAddress, TokenFile
+from caselight.store_session import Given, open_session
 from features.errors import ConfigError
 
 
@@ -19,26 +20,25 @@ def seal(
     token_file: TokenFile = None,
 ) -> None:
     """Name other people for a case that is sealed; it stays sealed, and the audit chain says so."""
-    from caselight.actor import find_actor
-    from serving.access.roles import ADMINISTRATOR
+    from serving.access.command_rules import SEAL
     from serving.errors import ServiceError
     from serving.sealing.directory import read_directory
     from serving.sealing.seals import name_others
-    from serving.settings import make_settings
-    from serving.store.current_act import Act, acting
 
-    settings = make_settings(database_url=need_address(store))
-    opened = open_named_store(store)
-    try:
-        actor = find_actor(settings, opened.read_unit(), token_file)
-        if actor.person.role != ADMINISTRATOR:
-            raise ConfigError("only an administrator names others; show an administrator's token")
-        act = Act(actor.person, "alteration", "caselight seal")
-        directory = read_directory(opened, settings, [one.strip() for one in person])
-        with acting(act), opened.writing() as writing:
-            name_others(writing, case_id, actor.person, person, why, directory)
-    except ServiceError as error:
-        raise ConfigError(f"{error.body.message}; {error.body.remedy}") from None
-    finally:
-        opened.close()
+    with open_session(store, SEAL, Given(token_file, why=why)) as session:
+        directory = read_directory(session.store, session.settings, [one.strip() for one in person])
+        try:
+            with session.store.writing() as writing:
+                name_others(
+                    writing,
+                    case_id,
+                    session.person,
+                    person,
+                    why,
+                    directory,
+                    find_hidden=session.find_own,
+                )
+        except ServiceError as error:
+            told = [one.remedy for one in error.body.problems] or [error.body.remedy]
+            raise ConfigError("; ".join((error.body.message, *told))) from None
     say(f"{len(set(person)):,} people are named; the case stays sealed")

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from caselight.actor import Actor, find_actor
+from caselight import store_session
+from caselight.actor import Actor
 from caselight.inputs import say
+from caselight.store_session import Given
 from features.errors import ArtefactError, ConfigError
 
 if TYPE_CHECKING:
     from models.bundle.folder import Bundle
+    from serving.access.command_rules import CommandRule
     from serving.store.database import Store, Unit, Writing
 
 ID_LETTERS: Final = 12
@@ -49,7 +52,11 @@ class PromotionSession:
 
 @contextmanager
 def open_session(
-    store: str | None, models: Path | None, token_file: Path | None, now: str | None, route: str
+    store: str | None,
+    models: Path | None,
+    rule: "CommandRule",
+    given: Given,
+    now: str | None,
 ) -> Iterator[PromotionSession]:
     """Open the store and say who acts, for the audit line of whatever is stored.
 
@@ -57,22 +64,18 @@ def open_session(
     ----------
     store, models
         The store's address and the folder of promoted bundles.
-    token_file
-        File of the token that says who acts.
+    rule
+        The verb's.
+    given
+        What was given to show who acts, and what for.
     now
         Moment at which a synthetic store lives.
-    route
-        What is done, as the audit line calls it.
 
     Raises
     ------
     CaselightError
         If the store or the folder is not named or cannot be used, or nobody may act.
     """
-    from serving.settings import SettingValue, make_settings
-    from serving.store.current_act import Act, acting
-    from serving.store_opening import open_unit
-
     if store is None:
         raise ConfigError(
             "no store is named, and it keeps the record of what was put to use; give --store or "
@@ -80,16 +83,9 @@ def open_session(
         )
     if models is None:
         raise ConfigError("no folder of promoted bundles is named; give --models")
-    named: dict[str, SettingValue] = {"database_url": store, "models_dir": models, "now": now}
-    settings = make_settings(**{name: value for name, value in named.items() if value is not None})
-    opened = open_unit(settings)
-    assert opened is not None, "a store is named"
-    try:
-        actor = find_actor(settings, opened[1], token_file)
-        with acting(Act(actor.person, "alteration", route)):
-            yield PromotionSession(opened[0], opened[1], models, settings.capacity, actor)
-    finally:
-        opened[0].close()
+    with store_session.open_session(store, rule, given, now=now) as opened:
+        actor = Actor(opened.person, opened.is_signed)
+        yield PromotionSession(opened.store, opened.unit, models, opened.settings.capacity, actor)
 
 
 def point_service(session: PromotionSession) -> None:

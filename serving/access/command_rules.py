@@ -57,6 +57,18 @@ EXPORT_HEAD: Final = CommandRule(
 )
 CHANGE_KEY: Final = CommandRule(HANDED_OVER, (ADMINISTRATOR,), "store:audit-key", "alteration")
 RESTORE: Final = CommandRule(RESTORED, (ADMINISTRATOR,), "store:audit-key", "alteration")
+SEAL: Final = CommandRule("caselight seal", (ADMINISTRATOR,), "store:seal", "alteration")
+# Which of these roles takes which step of a promotion is for serving.promotions.rights to say.
+_PROMOTERS: Final = (DATA_SCIENTIST, ADMINISTRATOR, "reviewer")
+PROMOTE: Final = CommandRule(
+    "caselight promote", _PROMOTERS, "store:promote", "alteration", whole_unit=False
+)
+FLAGS: Final = CommandRule(
+    "caselight flags", _PROMOTERS, "store:flags", "alteration", whole_unit=False
+)
+ROLLBACK: Final = CommandRule(
+    "caselight rollback", (*_PROMOTERS, "duty"), "store:rollback", "alteration", whole_unit=False
+)
 PEOPLE_SCOPE: Final = "store:people"
 """What the token must say beside the scope of the export, for the table of people."""
 EVERYTHING_SCOPE: Final = "store:everything"

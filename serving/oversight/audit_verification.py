@@ -32,6 +32,26 @@ _LINE: Final = (*COLUMNS, audit_lines.c.mac)
 
 
 @dataclass(frozen=True)
+class VerificationNote:
+    """What is no fault and has to be known: one sentence, and the lines that it names in order.
+
+    Parameters
+    ----------
+    words
+        The sentence, with ``{}`` where each number stands.
+    lines
+        The numbers.
+    """
+
+    words: str
+    lines: tuple[int, ...] = ()
+
+    def tell(self) -> str:
+        """Return the sentence with its numbers."""
+        return self.words.format(*(f"{one:,}" for one in self.lines))
+
+
+@dataclass(frozen=True)
 class Verified:
     """What became of walking a log.
 
@@ -48,7 +68,7 @@ class Verified:
     n_faults
         How many things are wrong.
     notes
-        What is no fault and has to be known, one sentence each.
+        What is no fault and has to be known.
     """
 
     book: Book
@@ -57,7 +77,7 @@ class Verified:
     n_lines: int
     faults: tuple[Fault, ...]
     n_faults: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[VerificationNote, ...] = ()
 
 
 def reading_book(store: Store, book: Book) -> AbstractContextManager[Connection]:
@@ -112,7 +132,7 @@ def _verify(
             lambda number: _find_key(walk, number),
             lambda number, problem: walk.note(number, "content", problem),
         )
-        notes = [*notes, *_describe_coverage(check.run(), zone)]
+        notes = [*notes, _describe_coverage(check.run(), zone)]
     return replace(_describe(walk, walk.before + 1), notes=tuple(notes))
 
 
@@ -159,7 +179,7 @@ def _find_key(walk: Walk, number: int) -> bytes | None:
     return used[-1] if used else None
 
 
-def _describe_restores(walk: Walk, zone: str) -> list[str]:
+def _describe_restores(walk: Walk, zone: str) -> list[VerificationNote]:
     lost = [
         number
         for number, known in walk.heads.items()
@@ -167,26 +187,31 @@ def _describe_restores(walk: Walk, zone: str) -> list[str]:
         for restored, restored_at_us in walk.restored
         if number >= restored and at_us <= restored_at_us
     ]
-    told = f"; exported heads show that lines up to {max(lost):,} are lost" if lost else ""
+    told = "; exported heads show that lines up to {} are lost" if lost else ""
     return [
-        f"line {number:,} says that the store was restored from a backup, "
-        f"{format_moment(at_us, zone)}: what was written between the backup and then is lost{told}"
+        VerificationNote(
+            "line {} says that the store was restored from a backup, "
+            f"{format_moment(at_us, zone)}: what was written between the backup and then is lost"
+            f"{told}",
+            (number, max(lost)) if lost else (number,),
+        )
         for number, at_us in walk.restored
     ]
 
 
-def _describe_coverage(coverage: Coverage, zone: str) -> list[str]:
+def _describe_coverage(coverage: Coverage, zone: str) -> VerificationNote:
     if not coverage.is_begun:
-        return [
+        return VerificationNote(
             "no line covers what rows hold yet; `caselight db upgrade` digests what is there, and "
             "each line its own rows from then on"
-        ]
+        )
     if coverage.from_number is None or coverage.at_us is None:
-        return ["what rows hold is covered from the first line on"]
-    return [
-        f"what rows hold is covered from line {coverage.from_number:,} on, "
-        f"{format_moment(coverage.at_us, zone)}: of rows from before it, as they were then"
-    ]
+        return VerificationNote("what rows hold is covered from the first line on")
+    return VerificationNote(
+        "what rows hold is covered from line {} on, "
+        f"{format_moment(coverage.at_us, zone)}: of rows from before it, as they were then",
+        (coverage.from_number,),
+    )
 
 
 def verify_tail(store: Store, book: Book, n_lines: int) -> Verified:
@@ -305,7 +330,12 @@ def list_problems(found: Iterable[Verified]) -> Sequence[str]:
     """Return every fault as one line of text, and how many more there are."""
     told: list[str] = []
     for one in found:
-        told += [f"{one.book}, line {fault.number:,}: {fault.problem}" for fault in one.faults]
+        told += [_tell(fault) for fault in one.faults]
         if one.n_faults > len(one.faults):
             told.append(f"{one.book}: and {one.n_faults - len(one.faults):,} more")
     return told
+
+
+def _tell(fault: Fault) -> str:
+    place = f", line {fault.number:,}" if fault.number else ""
+    return f"{fault.book}{place}: {fault.problem}"

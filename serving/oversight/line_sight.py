@@ -7,7 +7,7 @@ even once they are no longer tied.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,8 +15,9 @@ from sqlalchemy import Connection, select, true, union, union_all
 
 from serving.access.case_sight import find_sight
 from serving.intake.import_sight import UNKNOWN_CASE
-from serving.oversight.audit_verification import Verified, reading_book
+from serving.oversight.audit_verification import VerificationNote, Verified, reading_book
 from serving.persons import Person
+from serving.store.audit_chain import PROBLEMS, Fault, FaultKind
 from serving.store.audit_lines import CHANGES, Book
 from serving.store.database import Store
 from serving.store.lookups import is_among
@@ -25,6 +26,15 @@ from serving.store.schema import audit_lines, case_parties, import_rejects, meta
 TYING_ROUTES: Final = ("POST /v1/parties/{case_key}", "POST /parties")
 """By which somebody is tied to a case."""
 _LINES = audit_lines.c
+_ELSEWHERE: Final = "it does not hold; have somebody else verify it as well"
+_WITHOUT_ROWS: Final[Mapping[FaultKind, str]] = {
+    **PROBLEMS,
+    "missing": "lines are missing there",
+    "truncated": "lines are missing at the end",
+    "uncovered": "rows are in no line's range, or in two",
+    "content": "what its rows hold was changed or cannot be checked",
+}
+"""Faults in words that name neither a row nor a further line."""
 _Line = tuple[int, int | None, int | None]
 """A line's number, and the first and last row that it stored, both inclusive."""
 _TABLES: Final = tuple(
@@ -79,15 +89,32 @@ class LineSight:
         return seq - before - sum(last - first + 1 for first, last in self.ranges if last < seq)
 
     def narrow(self, found: Verified) -> Verified:
-        """Return what was verified of the end of a log, by the numbers that are told."""
+        """Return what was verified, by the numbers that are told.
+
+        That something is wrong is told whichever line it is of. Of a line that is not told it is
+        not said where, and of the others not at which rows.
+        """
+        if not self.hidden and not self.seqs:
+            return found
         first, last = found.first_number, found.last_number
         n_hidden = bisect_left(self.hidden, last + 1) - bisect_left(self.hidden, first)
         return replace(
             found,
             first_number=self.show(first),
             last_number=last - bisect_left(self.hidden, last + 1),
-            n_lines=found.n_lines - n_hidden,
+            n_lines=max(found.n_lines - n_hidden, 0),
+            faults=tuple(self._narrow_fault(one) for one in found.faults),
+            notes=tuple(
+                VerificationNote(one.words, tuple(self.show(number) for number in one.lines))
+                for one in found.notes
+            ),
         )
+
+    def _narrow_fault(self, fault: Fault) -> Fault:
+        place = bisect_left(self.hidden, fault.number)
+        if place < len(self.hidden) and self.hidden[place] == fault.number:
+            return replace(fault, number=0, problem=_ELSEWHERE)
+        return replace(fault, number=self.show(fault.number), problem=_WITHOUT_ROWS[fault.kind])
 
 
 EVERY_LINE: Final = LineSight()

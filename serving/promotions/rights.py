@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from features.errors import CaselightError
+from serving.access.command_rules import PROMOTE, ROLLBACK
 from serving.persons import Person
 
 PROPOSERS: Final = ("data_scientist", "administrator")
 APPROVERS: Final = ("administrator", "reviewer")
-WITHDRAWERS: Final = tuple(dict.fromkeys((*PROPOSERS, *APPROVERS)))
-RETURNERS: Final = (*WITHDRAWERS, "duty")
+WITHDRAWERS: Final = PROMOTE.roles
+RETURNERS: Final = ROLLBACK.roles
 UNSIGNED: Final = "unsigned:"
 """Begins the subject of somebody who did not sign in: the machine's user, on a synthetic store."""
 

@@ -6,7 +6,7 @@ store. It takes effect at once, and a second person of another agency is to conf
 (:mod:`serving.sealing.seal_confirmation`).
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -188,6 +188,8 @@ def name_others(
     why: str,
     directory: Directory,
     rules: StandingRules | None = None,
+    *,
+    find_hidden: Callable[[Connection, list[str]], Collection[str]] | None = None,
 ) -> frozenset[str]:
     """Name others for a sealed case because none of those named is left; see :func:`seal_case`.
 
@@ -198,15 +200,22 @@ def name_others(
     ----------
     case_id
         The case by its own identifier.
+    find_hidden
+        Returns those of some cases that are not there for the operator.
 
     Raises
     ------
     ServiceError
-        If there is no such case, it is not sealed, or too few people or somebody who does not exist
-        are named.
+        If there is no such case, it is not sealed, or too few people, the operator or somebody who
+        does not exist are named.
     """
+    if person.subject in {one.strip() for one in people}:
+        remedy = "name others: whoever runs the machine sees no case by it"
+        raise invalid([RequestProblem(where="people", code="names_oneself", remedy=remedy)])
     query = select(case_keys.c.case_key).where(case_keys.c.case_id == case_id)
     key = writing.connection.execute(query).scalar_one_or_none()
+    if key is not None and find_hidden is not None and find_hidden(writing.connection, [key]):
+        key = None
     seal = None if key is None else read_seal(writing.connection, key)
     if key is None or seal is None or not seal.sealed:
         raise ServiceError(

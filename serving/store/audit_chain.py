@@ -21,7 +21,7 @@ FaultKind = Literal[
     "uncovered",
     "content",
 ]
-_PROBLEMS: Final[Mapping[FaultKind, str]] = {
+PROBLEMS: Final[Mapping[FaultKind, str]] = {
     "changed": "what it says was changed",
     "reordered": "it is not in its place",
     "foreign": "it does not belong where it is, or was written with another key",
@@ -133,7 +133,7 @@ class Walk:
         """Note a fault, in words where its kind does not say enough."""
         self.n_faults += 1
         if len(self.faults) < self.most:
-            self.faults.append(Fault(self.book, number, kind, problem or _PROBLEMS[kind]))
+            self.faults.append(Fault(self.book, number, kind, problem or PROBLEMS[kind]))
 
     def take(self, rows: Iterable[Row[Any]]) -> None:
         """Go on along some lines, in the order of their numbers; the mac stands last in each."""
@@ -273,7 +273,7 @@ class Walk:
 
     def _mark_moved(self, number: int) -> None:
         self.faults = [
-            Fault(self.book, number, "reordered", _PROBLEMS["reordered"])
+            Fault(self.book, number, "reordered", PROBLEMS["reordered"])
             if fault.number == number and fault.kind in ("changed", "foreign")
             else fault
             for fault in self.faults

@@ -27,6 +27,8 @@ from serving.store.upgrading import upgrade
 from tests.run_folder import make_once
 from tests.test_serving.access.two_worlds import make_worlds
 from tests.test_serving.browsing import Seen, Visitors, launched, listening
+from tests.test_serving.entered import share_routes
+from tests.test_serving.signed_desk import desk, token_issuer
 from tests.test_serving.stores import (
     address,
     clock,
@@ -45,6 +47,7 @@ __all__ = [
     "address",
     "clock",
     "databases",
+    "desk",
     "made_sqlite",
     "make_worlds",
     "new_address",
@@ -52,6 +55,7 @@ __all__ = [
     "postgresql",
     "store",
     "template",
+    "token_issuer",
 ]
 
 ORIGIN = "http://127.0.0.1"
@@ -161,7 +165,9 @@ def make_app(
             "capacity": CAPACITY,
             "work": False,
         }
-        return create_app(make_settings(**(usual | given)))
+        made = create_app(make_settings(**(usual | given)))
+        share_routes(made)
+        return made
 
     return make
 

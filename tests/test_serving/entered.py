@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 from starlette.testclient import TestClient
 
 from serving.app import create_app
@@ -13,6 +14,8 @@ from serving.service import Service
 from serving.settings import make_settings
 
 ORIGIN = "http://127.0.0.1"
+_ROUTES: dict[int, BaseRoute] = {}
+"""The routes of each router, as the first application of this process has them."""
 
 
 def make_application(address: str, clock: Clock, **given: Any) -> FastAPI:
@@ -21,7 +24,20 @@ def make_application(address: str, clock: Clock, **given: Any) -> FastAPI:
     service: Service = app.state.service
     store = dataclasses.replace(service.need_store(), clock=clock)
     app.state.service = dataclasses.replace(service, store=store)
+    share_routes(app)
     return app
+
+
+def share_routes(app: FastAPI) -> None:
+    """Give an application the routes that an earlier one worked out from the same routers.
+
+    What an answer looks like is worked out at the first request, by every application for itself:
+    that took longer than most tests. Nothing of it depends on the settings or the store.
+    """
+    for place, route in enumerate(app.router.routes):
+        router = getattr(route, "original_router", None)
+        if router is not None:
+            app.router.routes[place] = _ROUTES.setdefault(id(router), route)
 
 
 def close_application(app: FastAPI) -> None:

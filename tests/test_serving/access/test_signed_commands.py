@@ -2,165 +2,21 @@
 the audit chain; a demonstration store needs none of it, and no real store passes for one.
 """
 
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 
 from caselight.__main__ import run
-from serving.persons import Person
-from serving.store.database import Store, make_key
+from serving.store.database import Store
 from serving.store.demonstration import make_mark
-from serving.store.schema import audit_lines, case_parties, seal_people, seals, unit
+from serving.store.schema import audit_lines, unit
 from serving.store.upgrading import upgrade
-from tests.test_serving.issuers import AUDIENCE, CLIENT, Issuer, run_issuer
-from tests.test_serving.sent_rows import (
-    key_of,
-    make_case,
-    make_event,
-    make_link,
-    send,
-    write_rows,
-)
-
-ACCESS = """\
-version: 1
-people:
-  - groups: [scientists]
-    role: data_scientist
-    agency: unit
-    areas: all
-  - groups: [administrators]
-    role: administrator
-    agency: unit
-    areas: all
-  - groups: [halton]
-    role: administrator
-    agency: unit
-    areas: [Halton]
-  - groups: [auditors]
-    role: auditor
-    agency: unit
-    areas: all
-  - groups: [reviewers]
-    role: reviewer
-    agency: health
-    areas: all
-  - groups: [screeners]
-    role: screener
-    agency: police
-    areas: all
-machines:
-  - client: importer
-    agency: unit
-    areas: all
-"""
-ROWS = {
-    "cases": [make_case("SYN-OPEN", area="Halton"), make_case("SEALED", area="Halton")],
-    "events": [
-        make_event("E1", "SYN-OPEN", source="police", narrative="said at the door"),
-        make_event("E2", "SYN-OPEN", source="police", handling="agency_only"),
-        make_event("E3", "SYN-OPEN", source="health"),
-        make_event("E4", "SYN-OPEN", source="police", narrative="what was narrowed"),
-        make_event("E5", "SYN-OPEN", source="police", handling="agency_only", supersedes="E4"),
-        make_event("E6", "SYN-OPEN", kind="retracted", source="police", supersedes="E2"),
-        make_event("E7", "SYN-OPEN", source="police", supersedes="E3"),
-        make_event("E8", "SEALED", source="police"),
-    ],
-    "links": [make_link("L1", "SYN-OPEN", "SEALED"), make_link("L2", "SEALED", "SYN-OPEN")],
-    "people": [
-        {"person_id": "P", "case_id": "SYN-OPEN", "role": "victim", "characteristic": "sex"}
-        | {"value": "f"},
-        {"person_id": "Q", "case_id": "SEALED", "role": "victim", "characteristic": "sex"}
-        | {"value": "f"},
-    ],
-}
-SEALER = Person("SYN Sealer", "reviewer", "health")
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[Issuer]:
-    """Return an OpenID provider that runs as a process of its own."""
-    with run_issuer() as running:
-        yield running
-
-
-class Desk:
-    """A store and people who come to it with tokens."""
-
-    def __init__(self, address: str, store: Store, issuer: Issuer, root: Path) -> None:
-        self.address, self.store, self.issuer, self.root = address, store, issuer, root
-
-    def sign(self, name: str, group: str | None, scope: str, **changed: Any) -> Path:
-        """Return the file of a token of a person in a group, made for a scope."""
-        claims = {"sub": name, "name": f"SYN {name.title()}", "aud": AUDIENCE, "scope": scope}
-        if group is not None:
-            claims["groups"] = [group]
-        token = self.issuer.sign(self.issuer.claim(now_s=int(time.time()), **(claims | changed)))
-        path = self.root / f"token-{make_key()}"
-        path.write_text(token)
-        path.chmod(0o600)
-        return path
-
-    def call(self, *words: object) -> int:
-        """Call a verb on the store; return the exit code."""
-        return run([*map(str, words), "--store", self.address])
-
-    def lines(self, book: str = "changes") -> list[Any]:
-        """Return the lines of a log, in order."""
-        opened = self.store.reading if book == "changes" else self.store.reading_looks
-        query = select(audit_lines).where(audit_lines.c.book == book)
-        with opened() as connection:
-            return list(connection.execute(query.order_by(audit_lines.c.number)))
-
-
-@pytest.fixture
-def desk(
-    new_address: str,
-    open_another: Callable[[], Store],
-    issuer: Issuer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Desk:
-    """Return a store for real cases with a sealed one and records kept apart."""
-    (tmp_path / "access.yaml").write_text(ACCESS)
-    settings = {
-        "OIDC_ISSUER": issuer.address,
-        "OIDC_CLIENT_ID": CLIENT,
-        "TOKEN_AUDIENCE": AUDIENCE,
-        "ACCESS_FILE": str(tmp_path / "access.yaml"),
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(f"CASELIGHT_{name}", value)
-    for name in ("TOKEN", "SECOND_TOKEN"):
-        monkeypatch.delenv(f"CASELIGHT_{name}", raising=False)
-    store = open_another()
-    with store.writing() as writing:
-        writing.connection.execute(unit.update().values(synthetic=False, synthetic_mark=None))
-    send(store, ROWS)
-    _seal(store, key_of(store, "SEALED"))
-    return Desk(new_address, store, issuer, tmp_path)
-
-
-@pytest.fixture
-def address(new_address: str) -> str:
-    """Return the address of a store that nobody had before: its kind is changed."""
-    return new_address
-
-
-def _seal(store: Store, case_key: str) -> None:
-    with store.writing() as writing:
-        seal_key = make_key()
-        seq = writing.take_seq(2)
-        seal = {"seal_key": seal_key, "case_key": case_key, "sealed": True, "why": "a party"}
-        seal |= {"sealed_at_us": writing.now_us, "stored_seq": seq} | SEALER.columns()
-        writing.connection.execute(insert(seals).values(seal))
-        named = {"seal_key": seal_key, "subject": SEALER.subject, "stored_seq": seq + 1}
-        writing.connection.execute(insert(seal_people).values(named))
+from tests.test_serving.issuers import CLIENT
+from tests.test_serving.sent_rows import key_of, make_case, send, write_rows
+from tests.test_serving.signed_desk import ROWS, Desk
 
 
 def read(folder: Path, table: str) -> pd.DataFrame:
@@ -179,34 +35,6 @@ def test_the_export_of_everything_by_any_name_is_refused(desk: Desk, capfd: Any)
     assert not out.exists()
     assert desk.lines() == before
     assert "ANY NAME" not in str(before)
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "db export {tmp}/out",
-        "db import {tmp}/unit",
-        "erase SYN-OPEN --why none",
-        "replay KEY --models {tmp}",
-        "audit verify",
-        "audit export-head {tmp}",
-    ],
-)
-def test_no_verb_acts_on_real_cases_without_a_name(desk: Desk, command: str, capfd: Any) -> None:
-    """Each verb needs a token of its scope, of a role that may, and a purpose; each refusal of
-    somebody who is known is in the access log.
-    """
-    (desk.root / "unit").mkdir()
-    words = command.format(tmp=desk.root).split()
-    assert desk.call(*words) == 2
-    assert "the store holds real cases" in capfd.readouterr().err
-    for group, scope in (("administrators", "openid"), ("strangers", "store:export")):
-        token = desk.sign("anne", group, scope)
-        assert desk.call(*words, "--token-file", token) == 2
-    assert {line.done for line in desk.lines("looks")} == {False}
-    assert [line.person for line in desk.lines("looks")] == ["SYN Anne"]
-    assert not (desk.root / "out").exists()
-    assert key_of(desk.store, "SYN-OPEN")
 
 
 def test_an_export_is_done_by_whom_the_token_names(desk: Desk, capfd: Any) -> None:
@@ -251,11 +79,7 @@ def test_a_partys_own_case_is_not_there_for_them(desk: Desk, capfd: Any) -> None
     """Whoever is tied to a case exports it neither alone nor with a second person, and cannot erase
     it; the answer is that of a case that is not there.
     """
-    tie = {"tie_key": make_key(), "case_key": key_of(desk.store, "SYN-OPEN"), "tied": True}
-    tie |= {"party": f"{desk.issuer.address}|anne", "why": "a relative"} | SEALER.columns()
-    with desk.store.writing() as writing:
-        tie |= {"tied_at_us": writing.now_us, "stored_seq": writing.take_seq()}
-        writing.connection.execute(insert(case_parties).values(tie))
+    desk.tie("SYN-OPEN", "anne")
     scope = "store:export store:everything store:erase"
     anne, ben = (
         desk.sign(*who, scope) for who in (("anne", "administrators"), ("ben", "reviewers"))

@@ -101,7 +101,9 @@ def test_a_store_that_nobody_touched_is_whole(worked: Store) -> None:
     """Rows as they were written are told by nothing, and the verification says from when on."""
     found = verify_store(worked)
     assert list_problems(found) == []
-    assert "what rows hold is covered from the first line on" in found[0].notes
+    assert [one.tell() for one in found[0].notes] == [
+        "what rows hold is covered from the first line on"
+    ]
 
 
 EDITS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -315,13 +317,13 @@ def test_rows_from_before_are_covered_by_one_line_of_the_upgrade(worked: Store) 
     forget_contents(worked)
     before = verify_store(worked)
     assert list_problems(before) == []
-    assert "no line covers what rows hold yet" in before[0].notes[0]
+    assert "no line covers what rows hold yet" in before[0].notes[0].tell()
     upgrade(worked)
     upgrade(worked)
     found = verify_store(worked)
     assert list_problems(found) == []
     assert found[0].n_lines == before[0].n_lines + 1
-    assert f"covered from line {found[0].n_lines:,} on" in found[0].notes[0]
+    assert f"covered from line {found[0].n_lines:,} on" in found[0].notes[0].tell()
     add_score(worked, key_of(worked, "B"), 0.75)
     place = place_of(worked, schema.events, event_id="E1")
     tamper(worked, update(schema.events).where(schema.events.c.event_id == "E1").values(detail="y"))
@@ -457,8 +459,8 @@ def test_heads_stay_usable_after_a_restore_that_is_on_record(
     heads = read_heads(now.audit_key, folder)
     found = verify_store(now, heads.macs())
     assert list_problems(found) == []
-    assert "restored from a backup" in found[0].notes[0]
-    assert "are lost" in found[0].notes[0]
+    assert "restored from a backup" in found[0].notes[0].tell()
+    assert "are lost" in found[0].notes[0].tell()
     # What was lost before is excused; what is cut off now is not.
     lines = schema.audit_lines
     last = found[0].last_number

@@ -16,7 +16,9 @@ def test_people_see_what_a_page_shows_and_no_more(store: Store, clock: Any) -> N
     kept = {"recorded_at": "2026-02-24", "handling": "agency_only"}
     sent = [
         make_event("OLD", recorded_at="2026-01-20", occurred_at="2026-01-20", kind="threat"),
-        make_event("NEW", source="police", recorded_at="2026-02-04", occurred_at="2026-02-04", kind="call"),
+        make_event(
+            "NEW", source="police", recorded_at="2026-02-04", occurred_at="2026-02-04", kind="call"
+        ),
         make_event("KEPT", kind="letter", **kept),
         make_event("WORK", recorded_at="2026-02-24", kind="taken_on"),
     ]
