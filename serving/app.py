@@ -20,6 +20,7 @@ from serving.health.store_metrics import StoreFigures, WorkSeen
 from serving.identity.issuer import Issuer
 from serving.identity.sign_in_parts import Entrance, open_entrance
 from serving.openapi import describe_security
+from serving.oversight.standards_notices import read_standards_webhook
 from serving.pages.rendering import check_assets, install_page_errors
 from serving.promotions.record import follow, read_steps
 from serving.routes import ROUTERS
@@ -133,7 +134,9 @@ def open_service(settings: Settings) -> Service:
     store, unit = found
     check_sign_in(settings, unit)
     check_overseers(settings, synthetic=unit.synthetic)
-    read_webhooks(settings)  # what is wrong with it is told now, not when a flag is raised
+    # What is wrong with them is told now, not when there is something to say.
+    read_webhooks(settings)
+    read_standards_webhook(settings)
 
     def read_record() -> Approved:
         with store.reading() as connection:

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     sealed_webhook_url
         Where urgent flags of sealed cases are told; nowhere where absent, but on the page of those
         whom the case names.
+    standards_webhook_url
+        Where each of professional standards is told once a day how much access nothing explains;
+        nowhere where absent, but on their page.
     nightly_hour
         Hour of the unit's day after which every open case is scored anew, once a day.
     session_key_file
@@ -160,6 +163,7 @@ class Settings(BaseSettings):
     webhook_url: str | None = None
     webhook_key_file: Path | None = None
     sealed_webhook_url: str | None = None
+    standards_webhook_url: str | None = None
     nightly_hour: int = Field(default=2, ge=0, le=23)
     session_key_file: Path | None = None
     session_idle_seconds: int = Field(default=30 * 60, ge=60, le=30 * 60)

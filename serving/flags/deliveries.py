@@ -5,35 +5,24 @@ outside of any transaction. It may arrive twice after a crash, never not at all:
 lets the receiver drop the second. It holds no case data; whoever gets it opens the duty page.
 """
 
-import asyncio
 import datetime as dt
-import hashlib
-import hmac
 import json
-import stat
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
-import httpx2
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    exists,
-    insert,
-    or_,
-    select,
-    update,
+from sqlalchemy import ColumnElement, Row, Select, exists, insert, or_, select
+
+from serving.flags.webhooks import (
+    TIMEOUT_S,
+    Delivered,
+    Outbox,
+    Webhook,
+    is_due,
+    read_webhook,
+    send_due,
 )
-
-from features.errors import ConfigError
-from serving.clock import read_clock
-from serving.settings import LOOPBACK_HOSTS, Settings
+from serving.settings import Settings
 from serving.standing.states import SEALED
 from serving.store.database import Store, Writing, make_key
 from serving.store.schema import (
@@ -51,44 +40,6 @@ ON_CALL: Final = "on_call"
 """Nobody acknowledged an urgent flag of a sealed case in time: who is on call is told."""
 OPENED: Final = "opened"
 """A duty supervisor opened a sealed case: those named and professional standards are told."""
-DELIVERY_HEADER: Final = "Caselight-Delivery"
-TIMESTAMP_HEADER: Final = "Caselight-Timestamp"
-SIGNATURE_HEADER: Final = "Caselight-Signature"
-_TIMEOUT_S: Final = 10.0
-"""How long one message may take in all, from name look-up to the answer's first line."""
-_LEASE_US: Final = 120_000_000
-"""How long a claimed message is another's: well above the longest that sending may take."""
-_MOST_AT_ONCE: Final = 100
-_ROUND_S: Final = 60.0
-"""How long a round claims further messages: leases count from its beginning."""
-_MINUTE_US: Final = 60_000_000
-_MOST_WAIT_MINUTES: Final = 60
-_LEAST_KEY_BYTES: Final = 32
-_NO_ANSWER: Final = ("timed_out", "unreachable")
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """How a round of sending went: messages accepted by the receiver, and attempts that failed."""
-
-    sent: int
-    failed: int
-
-
-@dataclass(frozen=True)
-class Webhook:
-    """Where urgent flags are told, and the key that signs what is told."""
-
-    url: str
-    key: bytes
-
-
-@dataclass(frozen=True)
-class _Message:
-    delivery_key: str
-    claimed_until_us: int
-    attempts: int
-    body: bytes
 
 
 def add_deliveries(
@@ -135,47 +86,17 @@ def read_webhooks(settings: Settings) -> dict[bool, Webhook]:
     """
     named = {False: settings.webhook_url, True: settings.sealed_webhook_url}
     return {
-        sealed: _read_webhook(url, settings.webhook_key_file)
+        sealed: read_webhook(url, settings.webhook_key_file)
         for sealed, url in named.items()
         if url is not None
     }
 
 
-def _read_webhook(url: str, key_file: Path | None) -> Webhook:
-    try:
-        parts = urlsplit(url)
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        local = parts.scheme == "http" and host in LOOPBACK_HOSTS
-    except ValueError:
-        local, host = False, None
-    if not host or not (local or parts.scheme == "https"):
-        raise ConfigError("webhook_url must be an https:// address, or http:// on this machine")
-    if key_file is None:
-        raise ConfigError("webhook_url needs webhook_key_file, the key that signs the messages")
-    try:
-        if stat.S_IMODE(key_file.stat().st_mode) & 0o077:
-            raise ConfigError("webhook_key_file can be read by others; make its mode 0600")
-        key = key_file.read_bytes().strip()
-    except OSError:
-        raise ConfigError("webhook_key_file cannot be read; name the file of the key") from None
-    if len(key) < _LEAST_KEY_BYTES:
-        raise ConfigError(f"webhook_key_file must hold at least {_LEAST_KEY_BYTES} bytes")
-    return Webhook(url, key)
-
-
-def sign(key: bytes, timestamp: str, body: bytes) -> str:
-    """Return the signature of a message: HMAC-SHA256 over ``timestamp.body``, hexadecimal."""
-    return hmac.new(key, timestamp.encode("ascii") + b"." + body, hashlib.sha256).hexdigest()
-
-
 def deliver_due(
-    store: Store, settings: Settings, now_us: int, *, timeout_s: float = _TIMEOUT_S
+    store: Store, settings: Settings, now_us: int, *, timeout_s: float = TIMEOUT_S
 ) -> Delivered:
-    """Send the messages that are due, each claimed first, so that of two processes one sends it.
-
-    Any 2xx answer ends a message. Another is tried again after 1, 2, 4 ... minutes, at most an
-    hour, until somebody has acknowledged the flag or discharged it. Where nothing answers at all,
-    the round ends: the next message would find nobody either.
+    """Send the messages that are due (:func:`serving.flags.webhooks.send_due`), until somebody has
+    acknowledged the flag or discharged it.
 
     Parameters
     ----------
@@ -192,28 +113,15 @@ def deliver_due(
         If a webhook cannot be used; see :func:`read_webhooks`.
     """
     rounds = [
-        _deliver(store, webhook, now_us, timeout_s, sealed=sealed)
+        send_due(store, _list_due(now_us, sealed=sealed), webhook, now_us, timeout_s)
         for sealed, webhook in read_webhooks(settings).items()
     ]
     return Delivered(sum(one.sent for one in rounds), sum(one.failed for one in rounds))
 
 
-def _deliver(
-    store: Store, webhook: Webhook, now_us: int, timeout_s: float, *, sealed: bool
-) -> Delivered:
-    sent = failed = 0
-    started = time.monotonic()
-    while sent + failed < _MOST_AT_ONCE and time.monotonic() - started < _ROUND_S:
-        message = _claim_next(store, now_us, sealed=sealed)
-        if message is None:
-            break
-        status = asyncio.run(_send(webhook, message, timeout_s))
-        _note(store, message, status, now_us)
-        sent, failed = sent + (status == "delivered"), failed + (status != "delivered")
-        # The receiver is away: every further message would wait out its time as well.
-        if status in _NO_ANSWER:
-            break
-    return Delivered(sent, failed)
+def _list_due(now_us: int, *, sealed: bool) -> Outbox:
+    due = _select_due(now_us, sealed=sealed)
+    return Outbox(deliveries, due, partial(_write_body, sealed=sealed))
 
 
 def escalate_sealed(store: Store, now_us: int) -> int:
@@ -255,10 +163,9 @@ def _select_due(
     discharged = select(discharges.c.raising_key).where(
         discharges.c.raising_key == deliveries.c.raising_key
     )
-    claimed = deliveries.c.claimed_until_us
     # That a case was opened is told whatever became of the flag since.
     is_open = ~acknowledged.exists() & ~discharged.exists()
-    is_due = or_(deliveries.c.audience == OPENED, is_open)
+    is_wanted = or_(deliveries.c.audience == OPENED, is_open)
     is_ordinary = ~_is_sealed() & deliveries.c.audience.is_(None)
     return (
         select(
@@ -271,36 +178,13 @@ def _select_due(
         )
         .join(flag_raisings, flag_raisings.c.raising_key == deliveries.c.raising_key)
         .where(
-            deliveries.c.delivered_at_us.is_(None),
-            deliveries.c.next_at_us <= now_us,
-            or_(claimed.is_(None), claimed <= now_us),
-            is_due,
+            is_due(deliveries, now_us),
+            is_wanted,
             _is_sealed() if sealed else is_ordinary,
         )
         .order_by(deliveries.c.next_at_us, deliveries.c.delivery_key)
         .limit(1)
     )
-
-
-def _claim_next(store: Store, now_us: int, *, sealed: bool) -> _Message | None:
-    due = _select_due(now_us, sealed=sealed)
-    with store.reading() as connection:
-        if connection.execute(due).first() is None:
-            return None  # a look does not hold up those who write
-    with store.writing() as writing:
-        # A second worker takes the next message instead of waiting for this one.
-        locked = due.with_for_update(skip_locked=True, of=deliveries)
-        row = writing.connection.execute(locked).first()
-        if row is None:
-            return None
-        until_us, attempts = now_us + _LEASE_US, row.attempts + 1
-        _update(
-            writing.connection,
-            row.delivery_key,
-            attempts=attempts,
-            claimed_until_us=until_us,
-        )
-    return _Message(row.delivery_key, until_us, attempts, _write_body(row, sealed=sealed))
 
 
 def _write_body(row: Row[Any], *, sealed: bool) -> bytes:
@@ -315,64 +199,3 @@ def _write_body(row: Row[Any], *, sealed: bool) -> bytes:
         told["path"] = SEALED_PATH
         told["what"] = "opened" if row.audience == OPENED else "waits"
     return json.dumps(told, separators=(",", ":")).encode()
-
-
-async def _send(webhook: Webhook, message: _Message, timeout_s: float) -> str:
-    """Send a message and return in one word how that went; nothing of the answer is kept."""
-    # By the machine's clock, whatever time the unit lives at: the receiver refuses old messages.
-    timestamp = str(read_clock() // 1_000_000)
-    headers = {
-        "content-type": "application/json",
-        DELIVERY_HEADER: message.delivery_key,
-        TIMESTAMP_HEADER: timestamp,
-        SIGNATURE_HEADER: f"v1={sign(webhook.key, timestamp, message.body)}",
-    }
-    try:
-        async with (
-            asyncio.timeout(timeout_s),
-            # A redirect could lead the message to another host; the environment's proxies as well.
-            httpx2.AsyncClient(follow_redirects=False, trust_env=False) as client,
-            client.stream(
-                "POST", webhook.url, content=message.body, headers=headers, timeout=timeout_s
-            ) as response,
-        ):
-            return _name_status(response.status_code)
-    except (TimeoutError, httpx2.TimeoutException):
-        return "timed_out"
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError):
-        return "unreachable"
-
-
-def _name_status(status: int) -> str:
-    words = {2: "delivered", 3: "redirected", 4: "refused"}
-    return words.get(status // 100, "failed")
-
-
-def _note(store: Store, message: _Message, status: str, now_us: int) -> None:
-    """Keep how sending went, unless the claim has lapsed and the message is another's."""
-    # No power above the sixth is needed: 2 ** 6 minutes is above the longest wait already.
-    wait_minutes = min(2 ** min(message.attempts - 1, 6), _MOST_WAIT_MINUTES)
-    is_done = status == "delivered"
-    with store.writing() as writing:
-        _update(
-            writing.connection,
-            message.delivery_key,
-            held_until_us=message.claimed_until_us,
-            delivered_at_us=now_us if is_done else None,
-            next_at_us=now_us + (0 if is_done else wait_minutes * _MINUTE_US),
-            claimed_until_us=None,
-            last_status=status,
-        )
-
-
-def _update(
-    connection: Connection,
-    delivery_key: str,
-    *,
-    held_until_us: int | None = None,
-    **values: int | str | None,
-) -> None:
-    wanted = deliveries.c.delivery_key == delivery_key
-    if held_until_us is not None:
-        wanted &= deliveries.c.claimed_until_us == held_until_us
-    connection.execute(update(deliveries).where(wanted).values(**values))

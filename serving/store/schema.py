@@ -294,6 +294,26 @@ deliveries = Table(
 """Messages about urgent flags that are to be sent, and how that went. ``audience`` is empty for
 whoever is on duty; of a sealed case it says who else is told."""
 
+standards_notices = Table(
+    "standards_notices",
+    metadata,
+    Column("notice_key", _Key, primary_key=True),
+    Column("day", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("n_people", Integer, nullable=False),
+    Column("n_cases", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _moment("next_at_us"),
+    _moment("delivered_at_us", nullable=True),
+    _moment("claimed_until_us", nullable=True),
+    Column("last_status", Text),
+    UniqueConstraint("day", "recipient"),
+    Index("ix_standards_notices_delivered_at_us_next_at_us", "delivered_at_us", "next_at_us"),
+)
+"""What each of professional standards is told of a day's access that nothing explains: counts, but
+for what they did themselves and cases to which they are a party. One a day and person, whichever
+server works it out."""
+
 first_reads = Table(
     "first_reads",
     metadata,

@@ -23,6 +23,11 @@ from models.bundle.folder import Bundle
 from serving.access.overseers import name_overseers
 from serving.flags.deliveries import deliver_due, escalate_sealed
 from serving.oversight.audit_heads import export_daily
+from serving.oversight.standards_notices import (
+    read_standards_webhook,
+    send_notices,
+    write_notices,
+)
 from serving.scoring.bundle_uses import note_switch, read_use
 from serving.scoring.rescoring import CASES_A_TIME, Occasion, find_stale, score_cases
 from serving.sealing.seal_settlement import ask_for_old_seals, has_unasked
@@ -138,7 +143,10 @@ def work_once(
             _see_to_seals(service)
         finally:
             sent = deliver_due(store, service.settings, store.clock()).sent
-    _export_heads(service)
+    try:
+        sent += _tell_standards(service)
+    finally:
+        _export_heads(service)
     return replace(worked, delivered=sent, bundle_id=bundle_id)
 
 
@@ -152,6 +160,18 @@ def _see_to_seals(service: Service) -> None:
             ask_for_old_seals(writing, overseers)
     if overseers.on_call is not None:
         escalate_sealed(store, store.clock())
+
+
+def _tell_standards(service: Service) -> int:
+    """Tell professional standards of yesterday's access, once a day; return the messages sent."""
+    webhook = read_standards_webhook(service.settings)
+    if webhook is None:
+        return 0
+    store, unit = service.need_store(), service.need_unit()
+    overseers, now_us = name_overseers(service.settings), store.clock()
+    night_us = find_night(now_us, unit, service.settings.nightly_hour)
+    write_notices(store, unit, overseers, to_datetime(night_us, unit.time_zone).date())
+    return send_notices(store, webhook, overseers, now_us).sent
 
 
 def _export_heads(service: Service) -> None:

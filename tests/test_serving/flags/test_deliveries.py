@@ -14,7 +14,6 @@ from features.errors import ConfigError
 from serving.flags.deliveries import (
     ON_CALL,
     OPENED,
-    Delivered,
     add_deliveries,
     deliver_due,
     escalate_sealed,
@@ -22,6 +21,7 @@ from serving.flags.deliveries import (
 )
 from serving.flags.duty import acknowledge
 from serving.flags.flags import discharge
+from serving.flags.webhooks import Delivered
 from serving.persons import Person
 from serving.sealing.directory import Directory
 from serving.sealing.seals import seal_case

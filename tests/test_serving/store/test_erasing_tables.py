@@ -82,6 +82,7 @@ CLOSED: Final[dict[str, dict[str, str]]] = {
     ),
     "flag_raisings": {"flag": VOCABULARY},
     "deliveries": {"last_status": OURS, "audience": OURS},
+    "standards_notices": {"day": "a date", "recipient": WHO, "last_status": OURS},
     "sittings": dict.fromkeys(("ordering", "policy", "seed", "bundle_id", "standing"), OURS),
     "list_places": {"rule": OURS},
     "first_views": {"view": OURS},
