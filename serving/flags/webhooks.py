@@ -75,7 +75,7 @@ class Outbox:
     write_body: Callable[[Row[Any]], bytes]
 
     @property
-    def key(self) -> "Column[Any]":
+    def key(self) -> "Column[str]":
         """The column of a message's own key."""
         return self.table.primary_key.columns[0]
 
