@@ -21,7 +21,7 @@ from serving.sealing.seal_confirmation import NewSeal, ask_for_seal, end_waiting
 from serving.standing.standings import StandingRules
 from serving.store.database import Writing, make_key
 from serving.store.lookups import is_among
-from serving.store.record_conditions import is_seal_in_force
+from serving.store.record_conditions import is_seal_in_force, is_sealed
 from serving.store.schema import case_keys, links, seal_people, seals
 
 LEAST_PEOPLE: Final = 2
@@ -205,10 +205,12 @@ def name_others(
         If there is no such case, it is not sealed, or too few people or somebody who does not exist
         are named.
     """
-    query = select(case_keys.c.case_key).where(case_keys.c.case_id == case_id)
-    key = writing.connection.execute(query).scalar_one_or_none()
-    seal = None if key is None else read_seal(writing.connection, key)
-    if key is None or seal is None or not seal.sealed:
+    # Several cases may have one number: the sealed one is meant.
+    query = select(case_keys.c.case_key).where(
+        case_keys.c.case_id == case_id, is_sealed(case_keys.c.case_key)
+    )
+    key = writing.connection.execute(query.order_by(case_keys.c.stored_seq).limit(1)).scalar()
+    if key is None:
         raise ServiceError(
             "not_sealed", "no sealed case has this identifier", "check the identifier"
         )
