@@ -4,7 +4,7 @@ Frames here are normalised, with the cases' own identifiers.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from features.contract.arrays import NEVER, Int64
+from features.contract.kept_apart import is_shown_to
 from features.contract.moments import UNREADABLE
 from features.contract.tables import (
     CLOSING_KINDS,
@@ -224,10 +225,28 @@ def choose(source: CaseFile, name: str, wanted: Sequence[str]) -> pd.DataFrame:
     frame: pd.DataFrame = getattr(source, name)
     column = TABLES[name].id_column
     if not set(wanted) <= set(frame[column]):
-        raise MoveRefusedError(
-            "no_record", f"some of the {name} are not in force in the case; read it again"
-        )
+        raise _make_absent(name)
     return source.cut(frame[frame[column].isin(wanted)])
+
+
+def need_shown(source: CaseFile, wanted: Collection[str], agency: str) -> None:
+    """Check that the people of an agency see some events.
+
+    Raises
+    ------
+    MoveRefusedError
+        If another agency keeps one of them to itself, as where it is not there.
+    """
+    events = source.events
+    named = events[events["event_id"].isin(list(wanted))]
+    if not is_shown_to(named["source"], named["handling"], agency).all():
+        raise _make_absent("events")
+
+
+def _make_absent(name: str) -> MoveRefusedError:
+    return MoveRefusedError(
+        "no_record", f"some of the {name} are not in force in the case; read it again"
+    )
 
 
 def choose_facts(source: CaseFile, target: CaseFile) -> pd.DataFrame:

@@ -5,7 +5,7 @@ it only from then on. A copy is called after its origin, ``case key:record``. Sc
 stay as they are, since nothing before the move changes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -23,6 +23,7 @@ from serving.intake.move_records import (
     choose_people,
     join,
     list_copies,
+    need_shown,
     read_people,
 )
 from serving.intake.records import append_rows
@@ -122,6 +123,7 @@ def make_split(
     unit: Unit,
     why: str | None = None,
     rules: StandingRules | None = None,
+    brought: Collection[str] = (),
 ) -> Move:
     """Make a new case of some records of another, and withdraw them there.
 
@@ -129,6 +131,9 @@ def make_split(
     ----------
     records
         Identifiers of events and facts in force, by table.
+    brought
+        Events that a merge brought and that its undoing takes away, whoever keeps them. Of others
+        what another agency keeps to itself is not there for who moves them.
 
     Raises
     ------
@@ -137,7 +142,7 @@ def make_split(
         named; if the new case is there already.
     """
     mover = _Mover(writing, unit, person, rules)
-    source, events, facts = mover.read_to_split(case_key, new_case_id, records)
+    source, events, facts = mover.read_to_split(case_key, new_case_id, records, brought)
     new_key = _reserve(writing, person, source.key, new_case_id)
     target = CaseFile(new_key, source.folder)
     made = source.folder.frame("cases")[source.folder.frame("cases")["case_id"] == source.key]
@@ -169,9 +174,11 @@ def check_split(
     records: Mapping[str, Sequence[str]],
     *,
     unit: Unit,
+    brought: Collection[str] = (),
 ) -> None:
     """Check that a split could be made now, and store nothing; see :func:`make_split`."""
-    _Mover(writing, unit, person, None).read_to_split(case_key, new_case_id, records)
+    mover = _Mover(writing, unit, person, None)
+    mover.read_to_split(case_key, new_case_id, records, brought)
 
 
 def list_merged_records(
@@ -270,13 +277,19 @@ class _Mover:
         return source, target
 
     def read_to_split(
-        self, case_key: str, new_case_id: str, records: Mapping[str, Sequence[str]]
+        self,
+        case_key: str,
+        new_case_id: str,
+        records: Mapping[str, Sequence[str]],
+        brought: Collection[str],
     ) -> tuple[CaseFile, pd.DataFrame, pd.DataFrame]:
         """Return a case with those of its events and facts that a new case can be made of."""
         if not any(records.values()):
             raise MoveRefusedError("nothing_to_move", "no record is named; name some")
         source = self.read(case_key)
-        events = choose(source, "events", records.get("events", ()))
+        named = records.get("events", ())
+        need_shown(source, set(named).difference(brought), self._person.agency)
+        events = choose(source, "events", named)
         facts = choose(source, "facts", records.get("facts", ()))
         # Last of all: a split that cannot be made tells nothing of the number that it names.
         _refuse_known(self._writing.connection, self._person, new_case_id)

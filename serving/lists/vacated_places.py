@@ -62,8 +62,9 @@ def fill_vacated(
     found = _find_next(connection, sitting, rule, [one.case_key for one in places])
     if found is None:
         return None
+    by_order: Rule = "priority" if sitting.ordering == "model" else "waited"
     # A draw needs every case of the list: what comes after it takes no place by lot.
-    taken = Place(found, "flagged" if rule == "flagged" else "priority")
+    taken = Place(found, "flagged" if rule == "flagged" else by_order)
     (seated,) = seat([taken], sitting.policy["blind_share"], make_seed())
     _store(writing, sitting, seated, places[-1].position + 1, unit, bundle, advise)
     return found.key
