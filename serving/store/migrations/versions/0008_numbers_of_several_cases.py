@@ -7,7 +7,7 @@ of a case is worked out anew where one came last.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
+revision = "0008"
 down_revision = "0007"
 
 
