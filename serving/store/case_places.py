@@ -6,7 +6,8 @@ back with a decision, is how many rows bear on the case at hand: ``seen_seq`` of
 store keeps the place.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, Select, Subquery, func, or_, select, union
 
@@ -15,11 +16,20 @@ from serving.store.record_conditions import is_for_all, links_unsealed
 from serving.store.schema import case_moves, cases, events, facts, flag_raisings, links
 
 
-def count_rows(connection: Connection, case_key: str, until_seq: int | None = None) -> int:
+def count_rows(connection: Connection, case_key: str) -> int:
     """Return how many rows bear on a case: its own, events of linked cases, its flags and moves.
 
     What an agency keeps to itself is not among them, whoever asks: another agency would learn of it
     by the number.
+    """
+    query = select(func.count()).select_from(_select_all(case_key))
+    return int(connection.execute(query).scalar_one())
+
+
+def count_rows_until(
+    connection: Connection, case_key: str, places: Sequence[int]
+) -> dict[int, int]:
+    """Return how many rows bore on a case at some places in the order of rows, each inclusive.
 
     Parameters
     ----------
@@ -27,14 +37,14 @@ def count_rows(connection: Connection, case_key: str, until_seq: int | None = No
         A transaction.
     case_key
         The case.
-    until_seq
-        The last place in the order of rows that counts, inclusive; all of them where ``None``.
+    places
+        Places in the order of rows; nothing is asked where there are none.
     """
-    places = _list_places(case_key)
-    query = select(func.count()).select_from(places)
-    if until_seq is not None:
-        query = query.where(places.c.seq <= until_seq)
-    return int(connection.execute(query).scalar_one())
+    if not places:
+        return {}
+    every = _select_all(case_key)
+    found = sorted(connection.execute(select(every.c.seq)).scalars())
+    return {place: bisect_right(found, place) for place in places}
 
 
 def find_place(connection: Connection, case_key: str, n_rows: int) -> int:
@@ -52,14 +62,14 @@ def find_place(connection: Connection, case_key: str, n_rows: int) -> int:
     """
     if n_rows <= 0:
         return 0
-    places = _list_places(case_key)
     if n_rows >= count_rows(connection, case_key):
         return read_case_head(connection, case_key)
-    query = select(places.c.seq).order_by(places.c.seq).offset(n_rows - 1).limit(1)
+    every = _select_all(case_key)
+    query = select(every.c.seq).order_by(every.c.seq).offset(n_rows - 1).limit(1)
     return int(connection.execute(query).scalar_one())
 
 
-def _list_places(case_key: str) -> Subquery:
+def _select_all(case_key: str) -> Subquery:
     return union(*_select_places(case_key)).subquery("places")
 
 
