@@ -90,7 +90,7 @@ def test_a_decision_is_kept_as_it_was_made(store: Store) -> None:
 
 
 def test_nobody_decides_on_what_was_not_there_yet(store: Store) -> None:
-    """More than there is counts as the last row of the case, and is told as how many rows it has."""
+    """More than there is counts as the last row, and is told as how many rows the case has."""
     key = add_case(store)
     add_case(store, "B")
     decide_now(store, key, write(seen_seq=10_000))
