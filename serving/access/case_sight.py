@@ -55,12 +55,16 @@ class Sight:
         Sealed cases that do not, and every case to which they are a party.
     tied
         Those to which they are a party.
+    agency
+        Their agency: what another one keeps to itself is not there for them. ``None`` for nobody
+        in particular, from whom nothing is kept.
     """
 
     areas: frozenset[str] | None = None
     named: frozenset[str] = frozenset()
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
     tied: frozenset[str] = field(default=frozenset(), repr=False)
+    agency: str | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -126,7 +130,8 @@ def find_sight(connection: Connection, person: Person) -> Sight:
     for case_key, is_named, is_tied in connection.execute(_select_special(person.subject)):
         (tied if is_tied else named if is_named else hidden).append(case_key)
     there = frozenset(named).difference(tied)
-    return Sight(person.areas, there, frozenset([*hidden, *tied]), frozenset(tied))
+    away = frozenset([*hidden, *tied])
+    return Sight(person.areas, there, away, frozenset(tied), person.agency)
 
 
 def _select_special(subject: str) -> Any:

@@ -16,8 +16,10 @@ from serving.api.confirmations import score_again
 from serving.api.parameters import Key, KeyCursor, Limit
 from serving.decisions.drafts import NO_NUL, Words
 from serving.flags.sealed_flags import SealedFlagNotice, open_sealed_case, read_notices
+from serving.lists.vacated_places import fill_vacated
 from serving.persons import Person, SignedIn
 from serving.schemas import Strict
+from serving.scoring.stored_advice import advise_scores
 from serving.sealing.directory import read_directory
 from serving.sealing.seal_confirmation import read_seal_confirmations
 from serving.sealing.seal_review import ReviewRequest, SealReview, list_named, read_review
@@ -114,6 +116,7 @@ def seal_now(service: Service, key: str, person: Person, asked: SealIn) -> None:
         linked = seal_case(
             writing, key, person, asked.people, asked.why, directory, make_rules(settings)
         )
+        fill_vacated(writing, key, service.need_unit(), service.champion.find(), advise_scores)
     score_again(service, linked)
 
 

@@ -4,7 +4,7 @@ Health records, and those that an agency keeps to itself, are kept apart: their 
 them, and nobody else learns that they are there. What is shared of them is that agency's view.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -82,7 +82,6 @@ class RecordTeller:
         case_key: str,
         *,
         agency: str | None = None,
-        hidden: Collection[str] = (),
         beside: BesideRecords = NOTHING_BESIDE,
     ) -> tuple[tuple[RecordOut, ...], int]:
         """Return the case's records, and how many of them one agency alone sees.
@@ -93,8 +92,6 @@ class RecordTeller:
             The case and its records.
         agency
             Agency of the person who asks: what it keeps to itself is among the records.
-        hidden
-            Cases that the person may not see: no link to one is told.
         beside
             What is said of the records by others: corrections that wait, and disputes.
         """
@@ -108,11 +105,9 @@ class RecordTeller:
             for row in events.filter(pa.array(shown, pa.bool_())).to_pylist()
         ]
         told += [self._describe_fact(row) for row in _of_case(folder.facts, case_key).to_pylist()]
-        told += [
-            self._describe_link(row)
-            for row in _of_case(folder.links, case_key).to_pylist()
-            if row["linked_case_id"] not in hidden
-        ]
+        # A link with a sealed case is told as one with a case that never came: it is a record of
+        # this case, and what is no longer there would tell of the seal.
+        told += [self._describe_link(row) for row in _of_case(folder.links, case_key).to_pylist()]
         told.sort(key=lambda pair: pair[0], reverse=True)
         records = bound_narratives([beside.add(record, closed) for _, record in told], case_key)
         return records, int((apart & shown).sum())

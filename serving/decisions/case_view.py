@@ -42,8 +42,8 @@ from serving.scoring.ask_first import ask_first
 from serving.service import Service
 from serving.standing.states import is_sealed_state, plain_state
 from serving.store.case_keys import make_unknown
+from serving.store.case_places import count_rows
 from serving.store.database import Unit
-from serving.store.histories import read_case_head
 from serving.store.lookups import is_among
 from serving.store.row_text import Clockface
 from serving.store.schema import (
@@ -117,9 +117,7 @@ def describe_case(
     hidden = EVERYTHING.hidden if person is None else find_sight(connection, person).hidden
     agency = None if person is None else person.agency
     beside = read_beside(connection, case_key, unit)
-    records, n_apart = teller.describe(
-        folder, case_key, agency=agency, hidden=hidden, beside=beside
-    )
+    records, n_apart = teller.describe(folder, case_key, agency=agency, beside=beside)
     flags = standing_flags(connection, [case_key]).get(case_key, [])
     past = read_decisions(connection, case_key, unit, size=MOST_DECISIONS, withheld=withheld)
     return CaseOut(
@@ -139,7 +137,7 @@ def describe_case(
         ),
         places=_read_places(connection, case_key, unit, withheld=withheld, hidden=hidden),
         version=past.version,
-        seen_seq=read_case_head(connection, case_key),
+        seen_seq=count_rows(connection, case_key),
         decisions=past.decisions,
         views=read_views(connection, case_key, unit),
         corrections=read_case_corrections(connection, case_key, unit, now_us),

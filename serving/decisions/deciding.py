@@ -23,8 +23,8 @@ from serving.persons import Person
 from serving.settings import LONGEST_REVIEW_DAYS, Settings
 from serving.standing.serious_records import SeriousRules, make_serious_rules
 from serving.standing.standings import StandingRules
+from serving.store.case_places import find_place
 from serving.store.database import Unit, Writing, make_key
-from serving.store.histories import read_case_head
 from serving.store.schema import (
     decision_reasons,
     decisions,
@@ -240,8 +240,7 @@ def _check_flags(
 
 def _store(writing: Writing, act: DecisionRequest, version: int) -> str:
     draft, key = act.draft, make_key()
-    # Nobody saw more than there was. Not refused: how far other cases have come would be told.
-    seen_seq = min(draft.seen_seq, read_case_head(writing.connection, act.case_key))
+    seen_seq = find_place(writing.connection, act.case_key, draft.seen_seq)
     seq = writing.take_seq(1 + len(draft.reasons))
     writing.connection.execute(
         insert(decisions).values(

@@ -292,7 +292,7 @@ class CaseOut:
     places: tuple[PlaceOut, ...]
     version: int
     seen_seq: Annotated[
-        int, Field(description="The last row of this case; a decision sends it back.")
+        int, Field(description="How many rows bear on this case; a decision sends it back.")
     ]
     decisions: Annotated[tuple[DecisionOut, ...], Field(description="The latest of them.")]
     views: ViewsOut

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from serving.decisions.case_versions import read_version
 from serving.decisions.outputs import DecisionOut, DecisionsOut, DischargeOut, ReasonViewOut
+from serving.store.case_places import count_rows_until
 from serving.store.database import Unit
 from serving.store.lookups import is_among
 from serving.store.paging import cut_page, find_named
@@ -94,6 +95,10 @@ def _describe_all(
     keys = [row.decision_key for row in rows]
     reasons = {} if withheld or not keys else _read_reasons(connection, keys)
     dealt_with = _read_discharges(connection, keys) if keys else {}
+    places: dict[str, list[int]] = {}
+    for row in rows:
+        places.setdefault(row.case_key, []).append(row.seen_seq)
+    seen = {key: count_rows_until(connection, key, some) for key, some in places.items()}
     face = Clockface(unit.time_zone)
     return tuple(
         DecisionOut(
@@ -104,7 +109,7 @@ def _describe_all(
             sitting_key=row.sitting_key,
             # What somebody agreed with would show what the model says (ADR 15).
             score_key=None if withheld else row.score_key,
-            seen_seq=row.seen_seq,
+            seen_seq=seen[row.case_key][row.seen_seq],
             agrees_with_score=None if withheld else _AGREEMENT[row.agrees_with_score],  # type: ignore[arg-type]
             ways=row.routes,
             owner=row.owner,

@@ -6,7 +6,7 @@ never stored again, and one that was not leaves nothing behind.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from serving.access.case_sight import find_sight
 from serving.confirmations.asking import note_cases
 from serving.intake.correction_confirmation import ask_for_import
 from serving.intake.held_cases import SenderQuota, count_sent, hold_apart
+from serving.intake.import_sight import UNKNOWN_CASE
 from serving.intake.mandates import Sender, leave_out_sources
 from serving.intake.progress import (
     Imported,
@@ -206,13 +207,14 @@ class _Sent:
 def _store(
     writing: Writing, normal: Normal, unit: Unit, rules: StandingRules, by: _Sent
 ) -> _Stored:
+    absent = _find_absent(writing.connection, by.sight)
     if by.sender is not None:
-        normal = leave_out_sources(writing.connection, normal, by.sender)
+        normal = leave_out_sources(writing.connection, normal, by.sender, absent)
     if not by.may_turn:
-        normal = leave_out_turns(writing.connection, normal)
+        normal = leave_out_turns(writing.connection, normal, absent)
     elif by.quota is not None:
         normal = leave_out_closings(
-            writing.connection, normal, by.import_key, writing.now_us, by.quota.serious
+            writing.connection, normal, by.import_key, writing.now_us, by.quota.serious, absent
         )
     brings_cases = bool(len(normal.tables.get("cases", ())))
     counted = by.quota if brings_cases else None
@@ -226,27 +228,35 @@ def _store(
         unit,
         import_key=by.import_key,
         rules=rules,
-        hidden=_find_hidden(writing.connection, by.sight, normal),
+        hidden=absent | _find_elsewhere(writing.connection, by.sight, normal),
+        absent=absent,
         sender=by.sender,
     )
     if counted is not None:
         hold_apart(writing, counted, sent, appended.new_keys, unit)
     rejects = join_rejects([normal.rejects, appended.rejects])
-    _keep_rejects(writing, by.import_key, rejects)
+    _keep_rejects(writing, by.import_key, rejects, absent)
     return _Stored(appended, rejects)
 
 
-def _find_hidden(connection: Connection, sender: Person | None, normal: Normal) -> frozenset[str]:
-    """Return the cases that some rows name and that a person may not see.
+def _find_absent(connection: Connection, sender: Person | None) -> frozenset[str]:
+    """Return the cases that are not there for a person: sealed ones, and their own as a party.
 
-    Programs send what their source holds, whatever the area; of a sealed case they too learn
-    nothing, since their rows are taken and no answer tells one case from another.
+    Programs send what their source holds; of a sealed case they learn nothing, since their rows are
+    taken and no answer tells one case from another.
     """
     if sender is None or sender.role == MACHINE:
         return frozenset()
+    return find_sight(connection, sender).hidden
+
+
+def _find_elsewhere(
+    connection: Connection, sender: Person | None, normal: Normal
+) -> frozenset[str]:
+    """Return the cases that some rows name and that are of an area that a person does not see."""
+    if sender is None or sender.role == MACHINE or sender.areas is None:
+        return frozenset()
     sight = find_sight(connection, sender)
-    if sight.is_whole:
-        return sight.hidden
     names = {name for rows in normal.tables.values() for name in list_words(rows.column("case_id"))}
     keys, places = schema.case_keys.c, schema.standings.c
     query = (
@@ -254,10 +264,12 @@ def _find_hidden(connection: Connection, sender: Person | None, normal: Normal) 
         .join(schema.standings, places.case_key == keys.case_key)
         .where(is_among(connection, keys.case_id, names), ~sight.of_standings())
     )
-    return sight.hidden | (frozenset(connection.execute(query).scalars()) - sight.named)
+    return frozenset(connection.execute(query).scalars()) - sight.named
 
 
-def _keep_rejects(writing: Writing, import_key: str, rejects: Rejects) -> None:
+def _keep_rejects(
+    writing: Writing, import_key: str, rejects: Rejects, absent: Collection[str]
+) -> None:
     frame = rejects.frame
     if frame.empty:
         return
@@ -273,21 +285,33 @@ def _keep_rejects(writing: Writing, import_key: str, rejects: Rejects) -> None:
         "row": frame["row"].tolist(),
         **{name: frame[name].tolist() for name in ("table", "column", "code", "remedy")},
         "source": sources,
-        "case_key": _find_cases(writing.connection, sources),
+        "case_key": _find_cases(writing.connection, sources, frame["code"].tolist(), absent),
         "stored_seq": range(seq, seq + len(frame)),
     }
     insert_columns(writing.connection, table, columns)
 
 
-def _find_cases(connection: Connection, sources: Sequence[Any]) -> list[str | None]:
-    """Return the key of the case that each row named, so that rejects go when their case does."""
+def _find_cases(
+    connection: Connection, sources: Sequence[Any], codes: Sequence[str], absent: Collection[str]
+) -> list[str | None]:
+    """Return the key of the case that each row named, so that rejects go when their case does.
+
+    Of several cases with one number it is the one that came first. A row that was refused for what
+    it says is not of a case that was not there for its sender: it would be hidden with that case.
+    """
     names = [source.get("case_id") for source in sources]
     table = schema.case_keys
     query = select(table.c.case_id, table.c.case_key).where(
         is_among(connection, table.c.case_id, [name for name in names if isinstance(name, str)])
     )
-    keys = {row.case_id: row.case_key for row in connection.execute(query)}
-    return [keys.get(name) if isinstance(name, str) else None for name in names]
+    query = query.order_by(table.c.stored_seq.desc())
+    rows = connection.execute(query).all()
+    every = {row.case_id: row.case_key for row in rows}
+    there = {row.case_id: row.case_key for row in rows if row.case_key not in absent}
+    return [
+        (every if code == UNKNOWN_CASE else there).get(name) if isinstance(name, str) else None
+        for name, code in zip(names, codes, strict=True)
+    ]
 
 
 def _clean(cell: Any) -> Any:

@@ -124,11 +124,13 @@ def carry_out_corrections(
     tables = {
         name: rows
         for name, some in cells.items()
-        if len(rows := _name_rows(writing.connection, name, some))
+        if len(rows := _make_rows(writing.connection, name, some))
     }
     if not tables:
         return frozenset()
-    changed = append_rows(writing, tables, unit, import_key=content.import_key, rules=rules)
+    changed = append_rows(
+        writing, tables, unit, import_key=content.import_key, rules=rules, by_key=True
+    )
     return changed.changed_keys
 
 
@@ -224,17 +226,16 @@ def _note_outcomes(writing: Writing, waiting: Sequence[Row[Any]], outcome: str) 
     )
 
 
-def _name_rows(connection: Connection, name: str, cells: Sequence[Cells]) -> pd.DataFrame:
-    """Return rows under the cases' own identifiers, without those of a case that has none left."""
+def _make_rows(connection: Connection, name: str, cells: Sequence[Cells]) -> pd.DataFrame:
+    """Return rows under the cases' keys, without those of a case that has no number left."""
     frame = to_frame(TABLES[name], make_rows(name, cells))
     columns = [one for one in CASE_COLUMNS if one in frame.columns]
     keys = {key for one in columns for key in frame[one]}
-    query = select(case_keys.c.case_key, case_keys.c.case_id).where(
+    query = select(case_keys.c.case_key).where(
         is_among(connection, case_keys.c.case_key, keys), case_keys.c.case_id.is_not(None)
     )
-    names = {row.case_key: row.case_id for row in connection.execute(query)}
-    frame = frame[frame[columns].isin(list(names)).all(axis=1)]
-    return frame.assign(**{one: frame[one].map(names).astype("str") for one in columns})
+    known = list(connection.execute(query).scalars())
+    return frame[frame[columns].isin(known).all(axis=1)]
 
 
 def _read_cells(held: Row[Any]) -> Cells:

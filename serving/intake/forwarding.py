@@ -32,7 +32,7 @@ def forward_rows(writing: Writing, stored: Mapping[str, pd.DataFrame]) -> dict[s
     Returns
     -------
     dict
-        Frames under the identifiers of the cases that took the others in; empty where no case was
+        Frames under the keys of the cases that took the others in; empty where no case was
         merged. What corrects or withdraws a record does so to its copy.
     """
     frames = {name: stored[name] for name in ("events", "facts") if len(stored.get(name, ()))}
@@ -50,10 +50,10 @@ def forward_rows(writing: Writing, stored: Mapping[str, pd.DataFrame]) -> dict[s
 
 
 def _find_targets(writing: Writing, keys: Collection[str]) -> dict[str, str]:
-    """Return the identifier of the case that took each merged case in."""
+    """Return the key of the case that took each merged case in, where that has a number still."""
     moves, names = schema.case_moves, schema.case_keys
     query = (
-        select(moves.c.case_key, names.c.case_id)
+        select(moves.c.case_key, names.c.case_key.label("into"))
         .join(names, names.c.case_key == moves.c.other_case_key)
         .where(
             moves.c.kind == "merge",
@@ -61,7 +61,7 @@ def _find_targets(writing: Writing, keys: Collection[str]) -> dict[str, str]:
             is_among(writing.connection, moves.c.case_key, keys),
         )
     )
-    return {row.case_key: row.case_id for row in writing.connection.execute(query)}
+    return {row.case_key: row.into for row in writing.connection.execute(query)}
 
 
 def _copy(name: str, rows: pd.DataFrame, targets: Mapping[str, str], now_us: int) -> pd.DataFrame:

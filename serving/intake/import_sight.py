@@ -1,10 +1,12 @@
-"""Imports as they are told: as if none of their rows had been of a case hidden from who asks.
+"""Imports as they are told: as if none of their rows had been hidden from who asks.
+
+Those are rows of a case that is hidden from them, and events that another agency keeps to itself.
 
 An import that brought nothing else is not there. Rows that were here already leave no trace of
 their case, so that a repeat of a row of such a case is counted with the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection, func, select
@@ -12,7 +14,8 @@ from sqlalchemy import Connection, func, select
 from serving.access.case_sight import Sight
 from serving.intake.progress import Imported, ImportRefusedError, list_imports, need_import
 from serving.store.lookups import is_among
-from serving.store.schema import RECORDS, import_rejects
+from serving.store.record_conditions import is_for_all
+from serving.store.schema import RECORDS, events, import_rejects
 
 UNKNOWN_CASE = "unknown_case"
 """Why a row is rejected that names no case that is there for its sender."""
@@ -52,12 +55,13 @@ def read_imports(
 def narrow_imports(
     connection: Connection, found: Sequence[Imported], sight: Sight
 ) -> list[Imported]:
-    """Return imports without their rows of cases that are hidden from a person."""
+    """Return imports without their rows that are hidden from a person."""
     hidden = sight.hidden | sight.tied
-    if not hidden:
-        return list(found)
     keys = [one.import_key for one in found]
-    added, rejected = dict.fromkeys(keys, 0), dict.fromkeys(keys, 0)
+    apart = _count_apart(connection, keys, sight, hidden)
+    if not hidden and not apart:
+        return list(found)
+    added, rejected = dict.fromkeys(keys, 0) | apart, dict.fromkeys(keys, 0)
     conflicts = dict.fromkeys(keys, 0)
     for table in RECORDS.values():
         query = select(table.c.import_key, func.count()).where(
@@ -92,3 +96,21 @@ def narrow_imports(
             )
         )
     return narrowed
+
+
+def _count_apart(
+    connection: Connection, keys: Sequence[str], sight: Sight, hidden: Collection[str]
+) -> dict[str, int]:
+    """Return how many events of some imports another agency keeps to itself, of cases in sight."""
+    if sight.agency is None:
+        return {}
+    here = events.c
+    query = select(here.import_key, func.count()).where(
+        is_among(connection, here.import_key, keys),
+        ~is_for_all(),
+        func.coalesce(here.source, "") != sight.agency,
+    )
+    if hidden:
+        query = query.where(~is_among(connection, here.case_key, hidden))
+    rows = connection.execute(query.group_by(here.import_key))
+    return {str(key): int(n) for key, n in rows}

@@ -4,7 +4,7 @@ A mandate is a setting of the deployment (``source_mandates``) and holds for adm
 programs, who run imports. Whoever acts on cases sends the records of their own agency alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -54,12 +54,14 @@ class Sender:
         return self.person.role in _IMPORTERS and (source in mandate or EVERY_SOURCE in mandate)
 
 
-def leave_out_sources(connection: Connection, normal: Normal, sender: Sender) -> Normal:
+def leave_out_sources(
+    connection: Connection, normal: Normal, sender: Sender, absent: Collection[str] = ()
+) -> Normal:
     """Return rows without the events of sources that the sender may not send for: rejects.
 
     Decided before any record is looked up, so that the answer tells nothing of what is stored. A
     correction request of the sender's agency that another agency accepted is that agency's mandate
-    for the correction of that one record.
+    for the correction of that one record; not of a case that is ``absent`` for the sender.
     """
     rows = normal.tables.get(EVENTS.name)
     if rows is None or not rows.num_rows:
@@ -71,13 +73,20 @@ def leave_out_sources(connection: Connection, normal: Normal, sender: Sender) ->
     if is_sent.all():
         return normal
     for place in np.flatnonzero(~is_sent):
-        is_sent[place] = _is_accepted(connection, rows.slice(place, 1).to_pylist()[0], sender)
+        is_sent[place] = _is_accepted(
+            connection, rows.slice(place, 1).to_pylist()[0], sender, absent
+        )
     rejects = join_rejects([normal.rejects, reject_rows(rows.filter(pa.array(~is_sent)))])
     kept = {**normal.tables, EVENTS.name: rows.filter(pa.array(is_sent))}
     return replace(normal, tables=kept, rejects=rejects)
 
 
-def _is_accepted(connection: Connection, row: Mapping[str, str | None], sender: Sender) -> bool:
+def _is_accepted(
+    connection: Connection,
+    row: Mapping[str, str | None],
+    sender: Sender,
+    absent: Collection[str],
+) -> bool:
     if row["supersedes"] is None:
         return False
     keys = case_keys.c
@@ -88,7 +97,7 @@ def _is_accepted(connection: Connection, row: Mapping[str, str | None], sender: 
         .where(correction_requests.c.record_id == row["supersedes"])
         .where(correction_answers.c.agency == row["source"])
     )
-    return connection.execute(query).first() is not None
+    return not set(absent).issuperset(connection.execute(query).scalars())
 
 
 def find_accepted(table: str, case_key: ColumnElement[str], agency: str) -> ColumnElement[bool]:

@@ -81,8 +81,8 @@ def ask_split(
     ServiceError
         If no reason is given (422).
     """
-    records = _find_records(writing, person, case_key, act, unit)
-    check_split(writing, person, case_key, act.case_id, records, unit=unit)
+    records, brought = _find_records(writing, person, case_key, act, unit)
+    check_split(writing, person, case_key, act.case_id, records, unit=unit, brought=brought)
     return ask(writing, person, ActToConfirm(SPLIT, (case_key,), act, why))
 
 
@@ -112,7 +112,7 @@ def carry_out_split(
     if not _is_confirmed(one):
         return frozenset()
     act, case_key = one.read_content(SplitAct), one.cases[0]
-    records = _find_records(writing, one.person, case_key, act, unit)
+    records, brought = _find_records(writing, one.person, case_key, act, unit)
     made = make_split(
         writing,
         one.person,
@@ -122,6 +122,7 @@ def carry_out_split(
         unit=unit,
         why=one.why,
         rules=rules,
+        brought=brought,
     )
     return made.changed_keys
 
@@ -132,9 +133,11 @@ def _is_confirmed(one: Confirmation) -> bool:
 
 def _find_records(
     writing: Writing, person: Person, case_key: str, act: SplitAct, unit: Unit
-) -> dict[str, list[str]]:
+) -> tuple[dict[str, list[str]], frozenset[str]]:
+    """Return the records that are moved, by table, and which of the events a merge brought."""
     named = {"events": list(act.events), "facts": list(act.facts)}
     if act.merge_key is None:
-        return named
+        return named, frozenset()
     brought = list_merged_records(writing, person, case_key, act.merge_key, unit=unit)
-    return {name: list(dict.fromkeys(named[name] + brought[name])) for name in named}
+    found = {name: list(dict.fromkeys(named[name] + brought[name])) for name in named}
+    return found, frozenset(brought["events"])

@@ -4,7 +4,7 @@ Frames here are normalised, with the cases' own identifiers.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from features.contract.arrays import NEVER, Int64
+from features.contract.kept_apart import is_shown_to
 from features.contract.moments import UNREADABLE
 from features.contract.tables import (
     CLOSING_KINDS,
@@ -50,10 +51,9 @@ class MoveRefusedError(RefusedError):
 
 @dataclass(frozen=True)
 class CaseFile:
-    """A case's key, its identifier, and its records as they are now."""
+    """A case's key, and its records as they are now."""
 
     key: str
-    case_id: str
     folder: ContractFolder
 
     @property
@@ -94,20 +94,20 @@ class Copier:
         since: Int64 = np.maximum(self.now_us, recorded_at.to_numpy(dtype=np.int64))
         return since
 
-    def copy_events(self, source: CaseFile, events: pd.DataFrame, case_id: str) -> pd.DataFrame:
+    def copy_events(self, source: CaseFile, events: pd.DataFrame, case_key: str) -> pd.DataFrame:
         """Return copies of events under another case."""
         return events.assign(
-            case_id=case_id,
+            case_id=case_key,
             event_id=rename(source.key, events["event_id"]),
             incident_id=rename(source.key, events["incident_id"]),
             recorded_at=self._since(events["recorded_at"]),
             supersedes=pd.Series(None, index=events.index, dtype="str"),
         )
 
-    def copy_facts(self, source: CaseFile, facts: pd.DataFrame, case_id: str) -> pd.DataFrame:
+    def copy_facts(self, source: CaseFile, facts: pd.DataFrame, case_key: str) -> pd.DataFrame:
         """Return copies of answers under another case."""
         return facts.assign(
-            case_id=case_id,
+            case_id=case_key,
             fact_id=rename(source.key, facts["fact_id"]),
             recorded_at=self._since(facts["recorded_at"]),
             supersedes=pd.Series(None, index=facts.index, dtype="str"),
@@ -123,12 +123,12 @@ class Copier:
         others = links["linked_case_id"].where(~back, links["case_id"])
         keep = ~others.isin([source.key, target.key])
         links, others = links[keep], others[keep]
-        names = _name_cases(connection, others)
-        known = others.isin(names.keys())  # a case whose identifier was erased has no links
+        # A case whose identifier was erased has no links.
+        known = others.isin(_list_numbered(connection, others))
         links, others = links[known], others[known]
         return source.cut(links).assign(
-            case_id=target.case_id,
-            linked_case_id=others.map(names).astype("str"),
+            case_id=target.key,
+            linked_case_id=others,
             # The same identifier may be used by several cases that name the source.
             link_id=rename(source.key, links["case_id"] + ":" + links["link_id"]),
             recorded_at=self._since(links["recorded_at"]),
@@ -139,7 +139,7 @@ class Copier:
         """Return one event about the file itself, that happens now."""
         now = self.now_us
         row = _fill_event(
-            {"event_id": [f"{self.move_key}:{name}"], "case_id": [case.case_id]}
+            {"event_id": [f"{self.move_key}:{name}"], "case_id": [case.key]}
             | {column: [cell] for column, cell in cells.items()}
         )
         return row.assign(occurred_at=now, recorded_at=now)
@@ -149,7 +149,7 @@ class Copier:
         rows = _fill_event(
             {
                 "event_id": rename(self.move_key, events["event_id"]).tolist(),
-                "case_id": [source.case_id] * len(events),
+                "case_id": [source.key] * len(events),
                 "kind": [RETRACTED] * len(events),
                 "supersedes": events["event_id"].tolist(),
             }
@@ -160,7 +160,7 @@ class Copier:
     def withdraw_facts(self, source: CaseFile, facts: pd.DataFrame) -> pd.DataFrame:
         """Return for each answer that the question was not asked: nothing else withdraws one."""
         return facts.assign(
-            case_id=source.case_id,
+            case_id=source.key,
             fact_id=rename(self.move_key, facts["fact_id"]),
             asked="no",
             value=pd.Series(None, index=facts.index, dtype="str"),
@@ -225,10 +225,28 @@ def choose(source: CaseFile, name: str, wanted: Sequence[str]) -> pd.DataFrame:
     frame: pd.DataFrame = getattr(source, name)
     column = TABLES[name].id_column
     if not set(wanted) <= set(frame[column]):
-        raise MoveRefusedError(
-            "no_record", f"some of the {name} are not in force in the case; read it again"
-        )
+        raise _make_absent(name)
     return source.cut(frame[frame[column].isin(wanted)])
+
+
+def need_shown(source: CaseFile, wanted: Collection[str], agency: str) -> None:
+    """Check that the people of an agency see some events.
+
+    Raises
+    ------
+    MoveRefusedError
+        If another agency keeps one of them to itself, as where it is not there.
+    """
+    events = source.events
+    named = events[events["event_id"].isin(list(wanted))]
+    if not is_shown_to(named["source"], named["handling"], agency).all():
+        raise _make_absent("events")
+
+
+def _make_absent(name: str) -> MoveRefusedError:
+    return MoveRefusedError(
+        "no_record", f"some of the {name} are not in force in the case; read it again"
+    )
 
 
 def choose_facts(source: CaseFile, target: CaseFile) -> pd.DataFrame:
@@ -257,12 +275,13 @@ def choose_people(connection: Connection, source: CaseFile, target: CaseFile) ->
     found = read_people(connection, source.key)
     if found.empty:
         return to_frame(PEOPLE, empty_rows(PEOPLE))
-    return found[~found["person_id"].isin(there)].assign(case_id=target.case_id)
+    return found[~found["person_id"].isin(there)].assign(case_id=target.key)
 
 
-def _name_cases(connection: Connection, keys: "pd.Series[str]") -> dict[str, str]:
+def _list_numbered(connection: Connection, keys: "pd.Series[str]") -> list[str]:
+    """Return those of some cases whose number was not erased."""
     table = schema.case_keys
-    query = select(table.c.case_key, table.c.case_id).where(
+    query = select(table.c.case_key).where(
         is_among(connection, table.c.case_key, keys), table.c.case_id.is_not(None)
     )
-    return {row.case_key: row.case_id for row in connection.execute(query)}
+    return list(connection.execute(query).scalars())

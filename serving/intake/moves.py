@@ -5,13 +5,14 @@ it only from then on. A copy is called after its origin, ``case key:record``. Sc
 stay as they are, since nothing before the move changes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import pandas as pd
 from sqlalchemy import Connection, insert, or_, select
 
+from serving.access.case_sight import find_sight
 from serving.intake.flag_moves import carry_flags
 from serving.intake.move_records import (
     CaseFile,
@@ -22,6 +23,7 @@ from serving.intake.move_records import (
     choose_people,
     join,
     list_copies,
+    need_shown,
     read_people,
 )
 from serving.intake.records import append_rows
@@ -85,8 +87,8 @@ def make_merge(
     mover = _Mover(writing, unit, person, rules)
     source, target = mover.read_to_merge(case_key, into_key)
     copies = {
-        "events": mover.copier.copy_events(source, source.cut(source.events), target.case_id),
-        "facts": mover.copier.copy_facts(source, choose_facts(source, target), target.case_id),
+        "events": mover.copier.copy_events(source, source.cut(source.events), target.key),
+        "facts": mover.copier.copy_facts(source, choose_facts(source, target), target.key),
         "links": mover.copier.copy_links(writing.connection, source, target),
         "people": choose_people(writing.connection, source, target),
     }
@@ -121,6 +123,7 @@ def make_split(
     unit: Unit,
     why: str | None = None,
     rules: StandingRules | None = None,
+    brought: Collection[str] = (),
 ) -> Move:
     """Make a new case of some records of another, and withdraw them there.
 
@@ -128,6 +131,9 @@ def make_split(
     ----------
     records
         Identifiers of events and facts in force, by table.
+    brought
+        Events that a merge brought and that its undoing takes away, whoever keeps them. Of others
+        what another agency keeps to itself is not there for who moves them.
 
     Raises
     ------
@@ -136,25 +142,26 @@ def make_split(
         named; if the new case is there already.
     """
     mover = _Mover(writing, unit, person, rules)
-    source, events, facts = mover.read_to_split(case_key, new_case_id, records)
-    target = CaseFile("", new_case_id, source.folder)
+    source, events, facts = mover.read_to_split(case_key, new_case_id, records, brought)
+    new_key = _reserve(writing, person, source.key, new_case_id)
+    target = CaseFile(new_key, source.folder)
     made = source.folder.frame("cases")[source.folder.frame("cases")["case_id"] == source.key]
     copies = {
-        "cases": made.assign(case_id=new_case_id, recorded_at=writing.now_us),
+        "cases": made.assign(case_id=new_key, recorded_at=writing.now_us),
         "events": join(
             [
-                mover.copier.copy_events(source, events, new_case_id),
+                mover.copier.copy_events(source, events, new_key),
                 mover.copier.make_event(target, "opened", {"kind": "opened"}),
                 mover.copier.withdraw_events(source, events),
             ]
         ),
         "facts": join(
             [
-                mover.copier.copy_facts(source, facts, new_case_id),
+                mover.copier.copy_facts(source, facts, new_key),
                 mover.copier.withdraw_facts(source, facts),
             ]
         ),
-        "people": read_people(writing.connection, source.key).assign(case_id=new_case_id),
+        "people": read_people(writing.connection, source.key).assign(case_id=new_key),
     }
     return mover.finish("split", source, target, copies, why=why)
 
@@ -167,9 +174,11 @@ def check_split(
     records: Mapping[str, Sequence[str]],
     *,
     unit: Unit,
+    brought: Collection[str] = (),
 ) -> None:
     """Check that a split could be made now, and store nothing; see :func:`make_split`."""
-    _Mover(writing, unit, person, None).read_to_split(case_key, new_case_id, records)
+    mover = _Mover(writing, unit, person, None)
+    mover.read_to_split(case_key, new_case_id, records, brought)
 
 
 def list_merged_records(
@@ -257,7 +266,7 @@ class _Mover:
             raise MoveRefusedError("no_case", "there is no such case; check its key")
         if find_merged(connection, [case_key], self._writing.now_us):
             raise MoveRefusedError("case_merged", "the case was merged; move what it went into")
-        return CaseFile(case_key, case_id, folder)
+        return CaseFile(case_key, folder)
 
     def read_to_merge(self, case_key: str, into_key: str) -> tuple[CaseFile, CaseFile]:
         """Return two cases of which one can be merged into the other."""
@@ -268,16 +277,22 @@ class _Mover:
         return source, target
 
     def read_to_split(
-        self, case_key: str, new_case_id: str, records: Mapping[str, Sequence[str]]
+        self,
+        case_key: str,
+        new_case_id: str,
+        records: Mapping[str, Sequence[str]],
+        brought: Collection[str],
     ) -> tuple[CaseFile, pd.DataFrame, pd.DataFrame]:
         """Return a case with those of its events and facts that a new case can be made of."""
         if not any(records.values()):
             raise MoveRefusedError("nothing_to_move", "no record is named; name some")
         source = self.read(case_key)
-        events = choose(source, "events", records.get("events", ()))
+        named = records.get("events", ())
+        need_shown(source, set(named).difference(brought), self._person.agency)
+        events = choose(source, "events", named)
         facts = choose(source, "facts", records.get("facts", ()))
         # Last of all: a split that cannot be made tells nothing of the number that it names.
-        _refuse_known(self._writing.connection, new_case_id)
+        _refuse_known(self._writing.connection, self._person, new_case_id)
         return source, events, facts
 
     def need_open(self, case_key: str) -> None:
@@ -303,8 +318,6 @@ class _Mover:
         """Store the move and its records."""
         writing = self._writing
         other = target.key if target is not None else None
-        if target is not None and not target.key:
-            other = _reserve(writing, source.key, target.case_id)
         writing.connection.execute(
             insert(schema.case_moves).values(
                 move_key=self.copier.move_key,
@@ -319,7 +332,9 @@ class _Mover:
             )
         )
         tables = {name: frame.reset_index(drop=True) for name, frame in frames.items()}
-        appended = append_rows(writing, tables, self._unit, import_key=None, rules=self._rules)
+        appended = append_rows(
+            writing, tables, self._unit, import_key=None, rules=self._rules, by_key=True
+        )
         if len(appended.rejects):
             # Every record was read under the lock and renamed: none can be refused.
             raise RuntimeError("records of a move were refused")
@@ -328,7 +343,7 @@ class _Mover:
         )
 
 
-def _refuse_known(connection: Connection, case_id: str) -> None:
+def _refuse_known(connection: Connection, person: Person, case_id: str) -> None:
     keys, cases = schema.case_keys, schema.cases
     query = (
         select(keys.c.case_key)
@@ -336,24 +351,26 @@ def _refuse_known(connection: Connection, case_id: str) -> None:
         # The key stands for the identifier of a case that was erased meanwhile.
         .where(or_(keys.c.case_id == case_id, keys.c.case_key == case_id))
     )
-    if connection.execute(query).first() is not None:
+    # A sealed one is none: it goes on beside the case that is made, under the same number.
+    if set(connection.execute(query).scalars()) - find_sight(connection, person).hidden:
         raise MoveRefusedError("case_exists", "the new case is there already; name another")
 
 
-def _reserve(writing: Writing, source_key: str, case_id: str) -> str:
+def _reserve(writing: Writing, person: Person, source_key: str, case_id: str) -> str:
     """Return the key of the case that is made, in the retention class of the one it comes from."""
-    keys = schema.case_keys
-    found = select(keys.c.case_key).where(keys.c.case_id == case_id)
-    there = writing.connection.execute(found).scalar_one_or_none()
-    if there is not None:
-        return str(there)
+    keys, connection = schema.case_keys, writing.connection
+    found = select(keys.c.case_key).where(keys.c.case_id == case_id).order_by(keys.c.stored_seq)
+    hidden = find_sight(connection, person).hidden
+    there = [str(one) for one in connection.execute(found).scalars() if one not in hidden]
+    if there:
+        return there[0]
     key = make_key()
     of_source = select(keys.c.retention_class).where(keys.c.case_key == source_key)
-    writing.connection.execute(
+    connection.execute(
         insert(keys).values(
             case_key=key,
             case_id=case_id,
-            retention_class=writing.connection.execute(of_source).scalar_one(),
+            retention_class=connection.execute(of_source).scalar_one(),
             stored_seq=writing.take_seq(),
         )
     )

@@ -78,7 +78,9 @@ def append_rows(
     import_key: str | None,
     rules: StandingRules | None = None,
     hidden: Collection[str] = (),
+    absent: Collection[str] = (),
     sender: Sender | None = None,
+    by_key: bool = False,
 ) -> Appended:
     """Store rows, and work out the status of their cases again, in one transaction.
 
@@ -103,13 +105,19 @@ def append_rows(
     hidden
         Cases that the sender may not see: their rows are rejects, as of a case that is not there,
         and are kept with the others.
+    absent
+        Those of ``hidden`` that must not be told from none: sealed ones and those to which the
+        sender is a party. A case that is sent under the number of one is stored as another case
+        of that number, to be merged by those who see both.
     sender
         Who sends: what they may correct is bound by whose record it is (ADR 27). Without one, as of
         what the service itself writes, every correction takes effect.
+    by_key
+        Whether rows name their cases by key: several cases may have one number.
     """
     writing.take_seq(0)  # others wait from here, so that what is looked up stays as it is
     given = {name: _number(name, tables[name]) for name in TABLES if len(tables.get(name, ()))}
-    keys = _CaseKeys(writing.connection, given)
+    keys = _CaseKeys(writing.connection, given, absent, by_key=by_key)
     sieve = None if sender is None else Sieve(writing, sender, import_key)
     kept: dict[str, pa.Table] = {}
     withheld: list[Withheld] = []
@@ -229,7 +237,10 @@ def _forward(
     forwarded = forward_rows(writing, frames)
     if not forwarded:
         return frozenset()
-    return append_rows(writing, forwarded, unit, import_key=import_key, rules=rules).changed_keys
+    appended = append_rows(
+        writing, forwarded, unit, import_key=import_key, rules=rules, by_key=True
+    )
+    return appended.changed_keys
 
 
 def _number(name: str, rows: pa.Table | pd.DataFrame) -> pa.Table:
@@ -247,26 +258,39 @@ def _number(name: str, rows: pa.Table | pd.DataFrame) -> pa.Table:
 
 
 class _CaseKeys:
-    """Keys of the cases that some rows name; those that are not there yet are made on the way."""
+    """Keys of the cases that some rows name; those that are not there yet are made on the way.
 
-    def __init__(self, connection: Connection, tables: Mapping[str, pa.Table]) -> None:
+    Of several cases with one number the one that came first is meant, of those that are not
+    ``absent``: whoever sends to a number that stands for a sealed case alone is given another key.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        tables: Mapping[str, pa.Table],
+        absent: Collection[str],
+        *,
+        by_key: bool,
+    ) -> None:
         names = _list_cases(tables, *tables)
         if "links" in tables:
             names.update(list_words(tables["links"].column("linked_case_id")))
         keys, stored, moves = schema.case_keys.c, schema.cases.c, schema.case_moves.c
+        named = keys.case_key if by_key else keys.case_id
         merged = exists().where(moves.case_key == keys.case_key, moves.kind == "merge")
         query = (
             select(
-                keys.case_id,
+                named.label("named"),
                 keys.case_key,
                 stored.case_key.label("stored"),
                 merged.label("merged"),
             )
             .outerjoin(schema.cases, stored.case_key == keys.case_key)
-            .where(is_among(connection, keys.case_id, names))
+            .where(is_among(connection, named, names))
+            .order_by(keys.stored_seq.desc())
         )
-        rows = connection.execute(query).all()
-        self._of = {row.case_id: row.case_key for row in rows}
+        rows = [row for row in connection.execute(query) if row.case_key not in absent]
+        self._of = {row.named: row.case_key for row in rows}
         self.known = {row.case_key for row in rows if row.stored is not None}
         self.some_merged = any(row.merged for row in rows)
         made = {name: make_key() for name in names - self._of.keys()}

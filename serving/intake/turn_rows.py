@@ -31,7 +31,7 @@ _TWO_REMEDY: Final = (
 _REMEDY: Final = "a case is closed, opened, merged or handed on by a decision or a move"
 
 
-def leave_out_turns(connection: Connection, normal: Normal) -> Normal:
+def leave_out_turns(connection: Connection, normal: Normal, absent: Collection[str] = ()) -> Normal:
     """Return rows without those that say what became of a case, which are rejects.
 
     Parameters
@@ -41,13 +41,15 @@ def leave_out_turns(connection: Connection, normal: Normal) -> Normal:
         became of a case is one as well.
     normal
         The rows, with the cases' own identifiers.
+    absent
+        Cases that are not there for the sender: their records are not looked at.
     """
     rows = normal.tables.get(EVENTS.name)
     if rows is None or not rows.num_rows:
         return normal
     frame = to_frame(EVENTS, rows)
     turns = frame["kind"].isin(TURNS)
-    corrects = ~turns & _find_corrections(connection, frame, frame[turns])
+    corrects = ~turns & _find_corrections(connection, frame, frame[turns], absent)
     told = [
         _reject(frame[some], column) for some, column in ((turns, "kind"), (corrects, "supersedes"))
     ]
@@ -60,7 +62,12 @@ def leave_out_turns(connection: Connection, normal: Normal) -> Normal:
 
 
 def leave_out_closings(
-    connection: Connection, normal: Normal, import_key: str, now_us: int, serious: SeriousRules
+    connection: Connection,
+    normal: Normal,
+    import_key: str,
+    now_us: int,
+    serious: SeriousRules,
+    absent: Collection[str] = (),
 ) -> Normal:
     """Return rows without those by which one sender would close or merge a case that needs two.
 
@@ -80,6 +87,8 @@ def leave_out_closings(
         The moment, microseconds UTC.
     serious
         What is a serious record.
+    absent
+        Cases that are not there for the sender: whether one needs two people tells nothing.
     """
     rows = normal.tables.get(EVENTS.name)
     if rows is None or not rows.num_rows:
@@ -88,7 +97,8 @@ def leave_out_closings(
     closing = frame["kind"].isin(CLOSING_KINDS)
     if not closing.any():
         return normal
-    names = _find_guarded(connection, frame[closing]["case_id"].unique().tolist(), import_key)
+    named = frame[closing]["case_id"].unique().tolist()
+    names = _find_guarded(connection, named, import_key, absent)
     guarded = find_serious(connection, names, now_us, serious) | _find_urgent(connection, names)
     stored = _read_closings(connection, frame[closing]["event_id"].tolist())
     keys = {name: key for key, name in names.items() if key in guarded}
@@ -103,7 +113,9 @@ def leave_out_closings(
     )
 
 
-def _find_guarded(connection: Connection, names: Sequence[str], import_key: str) -> dict[str, str]:
+def _find_guarded(
+    connection: Connection, names: Sequence[str], import_key: str, absent: Collection[str]
+) -> dict[str, str]:
     """Return, by key, the identifiers of those of some cases that did not come with an import."""
     keys, cases = schema.case_keys.c, schema.cases.c
     query = (
@@ -114,7 +126,8 @@ def _find_guarded(connection: Connection, names: Sequence[str], import_key: str)
             func.coalesce(cases.import_key, "") != import_key,
         )
     )
-    return {row.case_key: row.case_id for row in connection.execute(query)}
+    found = {row.case_key: row.case_id for row in connection.execute(query)}
+    return {key: name for key, name in found.items() if key not in absent}
 
 
 def _find_urgent(connection: Connection, case_keys: Collection[str]) -> frozenset[str]:
@@ -135,26 +148,32 @@ def _read_closings(connection: Connection, names: Sequence[str]) -> set[tuple[st
 
 
 def _find_corrections(
-    connection: Connection, frame: pd.DataFrame, turns: pd.DataFrame
+    connection: Connection, frame: pd.DataFrame, turns: pd.DataFrame, absent: Collection[str]
 ) -> "pd.Series[bool]":
     """Return which rows correct one that says what became of its case, here or stored."""
     names = frame["supersedes"].dropna().unique().tolist()
     known = set(zip(turns["case_id"], turns["event_id"], strict=True))
-    known |= _read_turns(connection, names)
+    known |= _read_turns(connection, names, absent)
     pairs = zip(frame["case_id"], frame["supersedes"], strict=True)
     return pd.Series([pair in known for pair in pairs], index=frame.index, dtype=bool)
 
 
-def _read_turns(connection: Connection, names: Sequence[str]) -> set[tuple[str, str]]:
+def _read_turns(
+    connection: Connection, names: Sequence[str], absent: Collection[str]
+) -> set[tuple[str, str]]:
     if not names:
         return set()
     events, keys = schema.events, schema.case_keys
     query = (
-        select(keys.c.case_id, events.c.event_id)
+        select(keys.c.case_key, keys.c.case_id, events.c.event_id)
         .join(keys, keys.c.case_key == events.c.case_key)
         .where(is_among(connection, events.c.event_id, names), events.c.kind.in_(TURNS))
     )
-    return {(row.case_id, row.event_id) for row in connection.execute(query)}
+    return {
+        (row.case_id, row.event_id)
+        for row in connection.execute(query)
+        if row.case_key not in absent
+    }
 
 
 def _reject(rows: pd.DataFrame, column: str, remedy: str = _REMEDY) -> Rejects:

@@ -127,7 +127,7 @@ def _match(ordered: Sequence[Place], seed: str) -> tuple[set[str], dict[str, flo
     return {keys[int(number)] for number in drawn}, dict.fromkeys(keys, chance)
 
 
-_SHOWN_AS: Final = {"flagged": 0, "priority": 1, "waited": 2, "random": 3}
+SHOWN_AS: Final = {"flagged": 0, "priority": 1, "waited": 2, "random": 3}
 
 
 def _order(seats: Sequence[Seat], places: Sequence[Place], seed: str) -> tuple[Seat, ...]:
@@ -139,7 +139,7 @@ def _order(seats: Sequence[Seat], places: Sequence[Place], seed: str) -> tuple[S
     given = {place.candidate.key: number for number, place in enumerate(places)}
     seen = sorted(
         (one for one in seats if not one.blind),
-        key=lambda one: (_SHOWN_AS[one.place.rule], given[one.place.candidate.key]),
+        key=lambda one: (SHOWN_AS[one.place.rule], given[one.place.candidate.key]),
     )
     blind = [one for one in seats if one.blind]
     shuffled = open_draw(seed, "blind block").permutation(len(blind))

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, Select, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
 
 from features.contract.moments import format_moment
 from serving.access.case_sight import EVERYTHING, Sight
-from serving.lists.blind_review import find_blind, withhold
+from serving.lists.blind_review import SHOWN_AS, find_blind, withhold
 from serving.lists.outputs import ListedOut, OverflowOut
 from serving.lists.sittings import Sitting
 from serving.standing.pending_corrections import find_pending_cases
@@ -105,7 +105,7 @@ class _ShownSeat:
 
 def _list_seats(every: Sequence[Row[Any]], blind_now: frozenset[str]) -> list[_ShownSeat]:
     """Return the rows in sight in the order shown: those blind by another sitting stand last."""
-    found = [row for row in every if row.listed]
+    found = [row for row in _put_in_order(every) if row.listed]
     own = {row.case_key for row in found if row.blind and row.view is None}
     moved = (blind_now - own) & {row.case_key for row in found}
     found.sort(
@@ -119,6 +119,26 @@ def _list_seats(every: Sequence[Row[Any]], blind_now: frozenset[str]) -> list[_S
         )
         for row in found
     ]
+
+
+def _put_in_order(every: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Return the rows of a list with those that were added later where they had stood from the
+    start: the last of their rule, and before the blind ones.
+
+    Rows of the list as it was composed were stored one after the other.
+    """
+    start = every[0].stored_seq - every[0].position if every else 0
+    rows = [row for row in every if row.stored_seq - row.position == start]
+    for row in every:
+        if row.stored_seq - row.position == start:
+            continue
+        shown = [n for n, one in enumerate(rows) if not one.blind]
+        before = [n for n in shown if SHOWN_AS[rows[n].rule] <= SHOWN_AS[row.rule]]
+        if row.blind or not shown:
+            rows.append(row)
+        else:
+            rows.insert(before[-1] + 1 if before else shown[0], row)
+    return rows
 
 
 def _rows_of(sitting_key: str, sight: Sight) -> Select[Any]:
@@ -199,7 +219,9 @@ def read_overflow(
                 sight.is_listed(overflow.c.case_key).label("listed"),
             )
             .join(case_keys, case_keys.c.case_key == overflow.c.case_key)
-            .where(overflow.c.sitting_key == sitting.key, overflow.c.stored_seq > after)
+            .where(
+                overflow.c.sitting_key == sitting.key, overflow.c.stored_seq > after, ~took_place()
+            )
             .order_by(overflow.c.stored_seq)
             .limit(batch)
         )
@@ -209,6 +231,15 @@ def read_overflow(
             break
         after, batch = rows[-1].stored_seq, _GROWTH * batch
     return found[:size]
+
+
+def took_place() -> ColumnElement[bool]:
+    """Return the condition that a row of ``overflow`` took the place of a case that was sealed."""
+    place = list_places.c
+    found = select(place.case_key).where(
+        place.sitting_key == overflow.c.sitting_key, place.case_key == overflow.c.case_key
+    )
+    return found.correlate(overflow).exists()
 
 
 def _describe_overflow(row: Row[Any], unit: Unit) -> OverflowOut:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 from features.contract.moments import format_moment
 from serving.access.case_sight import Sight
 from serving.lists.draws import Shares
+from serving.lists.listed import took_place
 from serving.lists.sittings import Sitting, ToldBeside, ToldOverflow, ToldWaits, sitting_before
 from serving.lists.waiting_times import Flow, count_waited_places, describe_waits
 from serving.standing.states import ELIGIBLE
@@ -149,7 +150,9 @@ def _narrow_overflow(
     connection: Connection, sitting: Sitting, counted: Sequence[CountedCase], unit: Unit
 ) -> ToldOverflow:
     told = sitting.standing["overflow"]
-    outside = [case.key for case in counted if case.is_outside]
+    outside = {case.key for case in counted if case.is_outside}
+    placed = select(overflow.c.case_key).where(overflow.c.sitting_key == sitting.key, took_place())
+    outside.update(connection.execute(placed).scalars())
     if not outside:
         return told
     rows = connection.execute(

@@ -40,6 +40,7 @@ from serving.persons import Person
 from serving.settings import Settings
 from serving.standing.states import OPEN
 from serving.store.database import Store, Unit, Writing, make_key
+from serving.store.record_conditions import is_sealed
 from serving.store.schema import decisions, list_places, overflow, sittings, standings
 
 ADVISORY: Final = (
@@ -252,7 +253,9 @@ def _count_since(connection: Connection, before: Sitting | None) -> NewSince | N
         return int(connection.execute(query).scalar_one())
 
     state, since_us = standings.c.state, before.opened_at_us
-    decided = select(func.count()).where(decisions.c.stored_seq > before.stored_seq)
+    decided = select(func.count()).where(
+        decisions.c.stored_seq > before.stored_seq, ~is_sealed(decisions.c.case_key)
+    )
     return {
         "sitting_key": before.key,
         "arrived": sum(count(state == one, standings.c.arrived_at_us > since_us) for one in OPEN),

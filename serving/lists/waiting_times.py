@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 from features.catalogue.declarations import DAY_US
 from serving.lists.draws import SHARES_OF, Shares
 from serving.standing.states import ELIGIBLE
+from serving.store.record_conditions import is_sealed
 from serving.store.schema import decisions, list_places, standings
 
 LOOK_BACK_WEEKS: Final = 8
@@ -134,6 +135,7 @@ def _count_decisions(start_us: int) -> Select[int, int]:
         .select_from(decisions.outerjoin(list_places, listed))
         .where(
             decisions.c.decided_at_us >= start_us,
+            ~is_sealed(decisions.c.case_key),
             or_(decisions.c.version == 1, list_places.c.case_key.is_not(None)),
         )
     )

@@ -112,7 +112,7 @@ def read_lines(store: Store, wanted: EntryFilter, sight: LineSight = EVERY_LINE)
     Numbers of lines, in ``wanted`` as well, are those that the person who asks is told.
     """
     covering: Sequence[int] = ()
-    is_there = wanted.case_key not in sight.tied
+    is_there = wanted.case_key not in sight.away
     if wanted.case_key is not None and wanted.book == CHANGES and is_there:
         with store.reading() as connection:
             covering = _find_covering(connection, wanted.case_key)
@@ -149,7 +149,7 @@ def _select(
         query = query.where(_LINES.subject == wanted.subject)
     if wanted.operation is not None:
         query = query.where(_LINES.operation == wanted.operation)
-    if wanted.case_key in sight.tied:
+    if wanted.case_key in sight.away:
         # What is left of it: that the person themselves asked for it by its key, in vain.
         as_text = cast(_LINES.number, Text)
         query = query.where(
@@ -209,7 +209,7 @@ def _describe(row: Row[Any], sight: LineSight) -> AuditLine:
             "number": sight.show(row.number),
             "done": bool(row.done),
             "case_key": None if row.number in sight.blank else row.case_key,
-            "cases": tuple(key for key in row.cases or () if key not in sight.tied),
+            "cases": tuple(key for key in row.cases or () if key not in sight.away),
             "first_seq": sight.show_seq(row.first_seq),
             "last_seq": sight.show_seq(row.last_seq, is_last=True),
         }

@@ -1,8 +1,9 @@
-"""Which lines of the audit log somebody reads: a party to a case reads none that is about it.
+"""Which lines of the audit log somebody reads: none about a case that is not there for them.
 
 For a party, an auditor too, the log is as it would be had the case never been there: lines that are
 about it are left out, it is taken out of lines about several cases, and the lines that are left are
-numbered without a gap, rows as well. A line that ties somebody to a case is never read by them,
+numbered without a gap, rows as well. So it is of a sealed case for everybody whom the seal does not
+name, but auditors: they oversee seals. A line that ties somebody to a case is never read by them,
 even once they are no longer tied.
 """
 
@@ -14,6 +15,7 @@ from typing import Final
 from sqlalchemy import Connection, select, true, union, union_all
 
 from serving.access.case_sight import find_sight
+from serving.access.route_rules import AUDITOR
 from serving.intake.import_sight import UNKNOWN_CASE
 from serving.oversight.audit_verification import VerificationNote, Verified, reading_book
 from serving.persons import Person
@@ -48,8 +50,9 @@ class LineSight:
 
     Parameters
     ----------
-    tied
-        Cases to which they are a party.
+    away
+        Cases that are not there for them: those to which they are a party, and to all but auditors
+        sealed ones that do not name them.
     hidden
         Numbers of the lines that are not there for them, ascending.
     ranges
@@ -62,7 +65,7 @@ class LineSight:
         as any other that leads nowhere does.
     """
 
-    tied: frozenset[str] = frozenset()
+    away: frozenset[str] = frozenset()
     hidden: tuple[int, ...] = field(default=(), repr=False)
     ranges: tuple[tuple[int, int], ...] = field(default=(), repr=False)
     seqs: tuple[int, ...] = field(default=(), repr=False)
@@ -118,27 +121,29 @@ class LineSight:
 
 
 EVERY_LINE: Final = LineSight()
-"""Of somebody who is a party to no case."""
+"""Of somebody from whom no case is hidden."""
 
 
 def find_line_sight(store: Store, book: Book, person: Person) -> LineSight:
     """Return what a person reads of a log now."""
     with store.reading() as connection:
-        tied = find_sight(connection, person).tied
+        sight = find_sight(connection, person)
+        away = sight.tied if person.role == AUDITOR else sight.hidden
         query = select(case_parties.c.case_key).where(case_parties.c.party == person.subject)
         ever = frozenset(connection.execute(query.distinct()).scalars())
+    ever |= away
     if not ever:
         return EVERY_LINE
     seqs: list[int] = []
     with reading_book(store, book) as connection:
-        lines, blank = _find_named(connection, book, person, tied, ever)
-        if book == CHANGES and tied:
-            seqs = _find_rows(connection, tied)
-            lines = sorted({*lines, *_find_storing(connection, tied, seqs)})
+        lines, blank = _find_named(connection, book, person, away, ever)
+        if book == CHANGES and away:
+            seqs = _find_rows(connection, away)
+            lines = sorted({*lines, *_find_storing(connection, away, seqs)})
     ranges = [(first, last) for _, first, last in lines if first is not None and last is not None]
     beside = [seq for seq in seqs if not any(first <= seq <= last for first, last in ranges)]
     numbers = tuple(number for number, _, _ in lines)
-    return LineSight(tied, numbers, tuple(ranges), tuple(beside), blank)
+    return LineSight(away, numbers, tuple(ranges), tuple(beside), blank)
 
 
 def _find_named(

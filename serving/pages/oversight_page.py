@@ -244,7 +244,7 @@ def _describe_agreement(words: str, one: Agreement) -> tuple[str, ...]:
 
 
 def _count(check: CheckOut) -> int:
-    return sum(one.n_lines for one in check.books)
+    return sum(one.n_lines or 0 for one in check.books)
 
 
 def _answer(service: Service, asked: Asked, cursor: int | None, person: Person) -> Answer:

@@ -33,6 +33,9 @@ class SealedCase:
         professional standards.
     openings
         Who opened it for an urgent flag, when and why.
+    same_number
+        Keys of other cases of this number: what people sent under it whom the seal does not name.
+        One that belongs to this case is merged into it.
     """
 
     key: str
@@ -49,6 +52,7 @@ class SealedCase:
     wait_overdue: bool
     review_overdue: bool
     openings: tuple[SealOpening, ...]
+    same_number: tuple[str, ...]
 
 
 def read_sealed_cases(
@@ -80,6 +84,7 @@ def read_sealed_cases(
     )
     face = Clockface(unit.time_zone)
     openings = read_openings(connection, sight.named, face)
+    others = _find_same_number(connection, sight)
 
     def is_overdue(row: Row[Any], what: str) -> bool:
         return any(one == what for one, _ in find_overdue(row, now_us, wait_days))
@@ -102,6 +107,27 @@ def read_sealed_cases(
             wait_overdue=is_overdue(row, "wait"),
             review_overdue=is_overdue(row, "review"),
             openings=openings.get(row.case_key, ()),
+            same_number=tuple(others.get(row.case_key, ())),
         )
         for row in connection.execute(query)
     )
+
+
+def _find_same_number(connection: Connection, sight: Sight) -> dict[str, list[str]]:
+    """Return, by key, other cases in sight that have the number of one that names the person."""
+    other = case_keys.alias("other")
+    query = (
+        select(case_keys.c.case_key, other.c.case_key.label("other"))
+        .join(other, other.c.case_id == case_keys.c.case_id)
+        .join(standings, standings.c.case_key == other.c.case_key)
+        .where(
+            is_among(connection, case_keys.c.case_key, sight.named),
+            other.c.case_key != case_keys.c.case_key,
+            sight.of_key(connection, standings.c.case_key),
+        )
+        .order_by(other.c.stored_seq)
+    )
+    found: dict[str, list[str]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.case_key, []).append(row.other)
+    return found

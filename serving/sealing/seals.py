@@ -21,7 +21,7 @@ from serving.sealing.seal_confirmation import NewSeal, ask_for_seal, end_waiting
 from serving.standing.standings import StandingRules
 from serving.store.database import Writing, make_key
 from serving.store.lookups import is_among
-from serving.store.record_conditions import is_seal_in_force
+from serving.store.record_conditions import is_seal_in_force, is_sealed
 from serving.store.schema import case_keys, links, seal_people, seals
 
 LEAST_PEOPLE: Final = 2
@@ -212,12 +212,16 @@ def name_others(
     if person.subject in {one.strip() for one in people}:
         remedy = "name others: whoever runs the machine sees no case by it"
         raise invalid([RequestProblem(where="people", code="names_oneself", remedy=remedy)])
-    query = select(case_keys.c.case_key).where(case_keys.c.case_id == case_id)
-    key = writing.connection.execute(query).scalar_one_or_none()
-    if key is not None and find_hidden is not None and find_hidden(writing.connection, [key]):
-        key = None
-    seal = None if key is None else read_seal(writing.connection, key)
-    if key is None or seal is None or not seal.sealed:
+    # Several cases may have one number: the sealed one is meant.
+    query = select(case_keys.c.case_key).where(
+        case_keys.c.case_id == case_id, is_sealed(case_keys.c.case_key)
+    )
+    found = writing.connection.execute(query.order_by(case_keys.c.stored_seq)).scalars().all()
+    seen = (
+        one for one in found if find_hidden is None or not find_hidden(writing.connection, [one])
+    )
+    key = next(seen, None)
+    if key is None:
         raise ServiceError(
             "not_sealed", "no sealed case has this identifier", "check the identifier"
         )

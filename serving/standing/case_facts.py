@@ -294,21 +294,35 @@ def _read_score(row: Mapping[str, Any]) -> ScoreInForce | None:
 def _list_last_seqs() -> Iterator[Label[Any]]:
     """Give the place of the latest event, fact and link of a case, and event of a linked one.
 
-    A link with a sealed case counts only as the record of the case that states it.
+    A link with a sealed case counts only as the record of the case that states it. An event that an
+    agency keeps to itself is in no score and counts where it corrects one that is for all: that a
+    case is scored again, or is to be, would tell others of it.
     """
+    seen = _is_measured()
     own, there = links.c.case_key, links.c.linked_case_key
     conditions: tuple[tuple[Any, tuple[ColumnElement[bool], ...]], ...] = (
-        (events, (events.c.case_key == cases.c.case_key,)),
+        (events, (events.c.case_key == cases.c.case_key, seen)),
         (facts, (facts.c.case_key == cases.c.case_key,)),
         (links, (own == cases.c.case_key,)),
         (links, (there == cases.c.case_key, links_unsealed())),
-        (events, (own == cases.c.case_key, events.c.case_key == there, links_unsealed())),
-        (events, (there == cases.c.case_key, events.c.case_key == own, links_unsealed())),
+        (events, (own == cases.c.case_key, events.c.case_key == there, links_unsealed(), seen)),
+        (events, (there == cases.c.case_key, events.c.case_key == own, links_unsealed(), seen)),
     )
     for name, (table, where) in zip(_LAST_SEQS, conditions, strict=True):
         # Not the plain column: PostgreSQL would walk the order of all rows back to one of the case.
         last = select(func.max(table.c.stored_seq + 0)).where(*where)
         yield last.correlate(cases).scalar_subquery().label(name)
+
+
+def _is_measured() -> ColumnElement[bool]:
+    """Return the condition that an event is for all, or corrects one that is."""
+    named = events.alias("named")
+    corrected = select(named.c.event_id).where(
+        named.c.case_key == events.c.case_key,
+        named.c.event_id == events.c.supersedes,
+        is_for_all(named),
+    )
+    return or_(is_for_all(), corrected.correlate(events).exists())
 
 
 def _latest(column: Any, key: Any, *where: ColumnElement[bool]) -> Any:

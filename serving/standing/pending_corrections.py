@@ -5,12 +5,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, union_all
 
 from features.catalogue.declarations import DAY_US
+from features.contract.tables import TABLES
 from serving.standing.record_agencies import OWN_AGENCY
 from serving.store.lookups import is_among
-from serving.store.record_conditions import HELD, find_corrected, is_waiting
+from serving.store.record_conditions import HELD, find_corrected, is_for_all, is_waiting
 from serving.store.schema import (
     events,
     facts,
@@ -147,8 +148,24 @@ def is_narrowing(table: Table) -> ColumnElement[bool]:
     return waiting.correlate(table).exists()
 
 
+def _corrects_what_is_shown(table: Table) -> ColumnElement[bool]:
+    """Return the condition that the record that a correction names is here, and that one of the two
+    is for all.
+    """
+    named = table.alias("named")
+    id_column = named.c[TABLES[table.name].id_column]
+    same = (named.c.case_key == table.c.case_key) & (id_column == table.c.supersedes)
+    if table is events:
+        same &= or_(is_for_all(), is_for_all(named))
+    return select(id_column).where(same).correlate(table).exists()
+
+
 def sum_corrections(connection: Connection, case_key: str, now_us: int) -> CorrectionSum:
     """Return how many corrections of a case came within the last :data:`SUMMED_DAYS` days.
+
+    One that names a record that is not here corrects nothing, and is not counted: else the sum
+    would tell it from one that names a record kept apart. Of what an agency keeps to itself and
+    corrects there nobody learns either.
 
     Parameters
     ----------
@@ -173,6 +190,7 @@ def sum_corrections(connection: Connection, case_key: str, now_us: int) -> Corre
                 table.c.case_key == case_key,
                 table.c.supersedes.is_not(None),
                 find_corrected(table).is_not(None),
+                _corrects_what_is_shown(table),
                 came_us >= since_us,
             )
         )

@@ -51,6 +51,8 @@ def erase_identifier(
 ) -> str:
     """Part a case's key from its identifier for good; return the key.
 
+    Of several cases with one identifier it is the first; another call reaches the next.
+
     Parameters
     ----------
     writing
@@ -67,8 +69,10 @@ def erase_identifier(
     """
     connection = writing.connection
     query = select(case_keys.c.case_key).where(case_keys.c.case_id == case_id)
-    key = connection.execute(query).scalar_one_or_none()
-    if key is None or (find_hidden is not None and find_hidden(connection, [str(key)])):
+    found = list(connection.execute(query.order_by(case_keys.c.stored_seq)).scalars())
+    hidden = set() if find_hidden is None else set(find_hidden(connection, found))
+    key = next((one for one in found if one not in hidden), None)
+    if key is None:
         raise ConfigError("no case has this identifier; it may have been erased before")
     if connection.dialect.name == "sqlite":
         # Else what is overwritten would stay in the file until its page is used again.

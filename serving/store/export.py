@@ -15,7 +15,7 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from features.contract.kept_apart import is_kept_apart
 from features.contract.manifest import Manifest, TableEntry, hash_file, write_manifest
@@ -56,7 +56,8 @@ def export_folder(
 ) -> Exported:
     """Write every record as a contract folder that only its owner can read.
 
-    A case whose identifier was erased goes by its key. The records are those of one moment, which
+    A case whose identifier was erased goes by its key, and so does one whose identifier another
+    exported case has that came before it. The records are those of one moment, which
     the manifest names as the extract. Before rows are written, a line of the access log names their
     cases and who has them written.
 
@@ -103,12 +104,13 @@ def export_folder(
         if find_hidden is not None:
             every = [key for keys in walk_cases(connection) for key in keys]
             hidden |= frozenset(find_hidden(connection, every))
+        later = _find_later(connection, hidden)
         for walked in walk_cases(connection):
             keys = [key for key in walked if key not in hidden]
             store.look(cases=keys)
             apart = frozenset() if everything else _find_apart(connection, keys)
             for name in names:
-                for frame in _read_named(connection, name, keys, hidden, apart):
+                for frame in _read_named(connection, name, keys, hidden, apart, later):
                     rows[name] += len(frame)
                     writers[name].write_table(to_arrow(TABLES[name], frame))
             progress(f"{rows['cases']:,} cases written")
@@ -183,6 +185,7 @@ def _read_named(
     keys: list[str],
     hidden: frozenset[str],
     apart: frozenset[tuple[str, str]],
+    later: frozenset[str],
 ) -> Iterator[pd.DataFrame]:
     """Yield rows of some cases with identifiers in place of keys, in the order of the cases."""
     column = column_of(name, "case_id")
@@ -195,7 +198,7 @@ def _read_named(
         if "linked_case_id" in frame.columns:
             frame = frame[~frame["linked_case_id"].isin(hidden)]
         if len(frame):
-            yield _name_cases(connection, frame)
+            yield _name_cases(connection, frame, later)
 
 
 def _part_by_size(found: Iterable[Row[Any]]) -> Iterator[list[Row[Any]]]:
@@ -212,7 +215,25 @@ def _part_by_size(found: Iterable[Row[Any]]) -> Iterator[list[Row[Any]]]:
         yield rows
 
 
-def _name_cases(connection: Connection, frame: pd.DataFrame) -> pd.DataFrame:
+def _find_later(connection: Connection, hidden: Collection[str]) -> frozenset[str]:
+    """Return the cases whose identifier another one has that is exported and came before."""
+    keys = schema.case_keys.c
+    shared = select(keys.case_id).group_by(keys.case_id).having(func.count() > 1)
+    query = select(keys.case_key, keys.case_id).where(keys.case_id.in_(shared))
+    seen: set[str] = set()
+    later: set[str] = set()
+    for row in connection.execute(query.order_by(keys.stored_seq)):
+        if row.case_key in hidden:
+            continue
+        if row.case_id in seen:
+            later.add(row.case_key)
+        seen.add(row.case_id)
+    return frozenset(later)
+
+
+def _name_cases(
+    connection: Connection, frame: pd.DataFrame, later: Collection[str]
+) -> pd.DataFrame:
     columns = [one for one in ("case_id", "linked_case_id") if one in frame.columns]
     named = {key for one in columns for key in frame[one]}
     table = schema.case_keys
@@ -220,7 +241,10 @@ def _name_cases(connection: Connection, frame: pd.DataFrame) -> pd.DataFrame:
         is_among(connection, table.c.case_key, named)
     )
     # An erased case has no identifier any more and goes by its random key.
-    names = {row.case_key: row.case_id or row.case_key for row in connection.execute(known)}
+    names = {
+        row.case_key: row.case_key if row.case_key in later else row.case_id or row.case_key
+        for row in connection.execute(known)
+    }
     return frame.assign(**{one: frame[one].map(names).astype("str") for one in columns})
 
 

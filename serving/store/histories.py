@@ -122,8 +122,8 @@ def _read(
 ) -> ContractFolder:
     extract_at_us, known_seq = until
     asked = sorted(set(case_keys))
-    links, unsound = _read_links(connection, asked, known_seq)
-    companions = sorted({*links["case_id"], *links["linked_case_id"]} - set(asked))
+    links, sealed, unsound = _read_links(connection, asked, known_seq)
+    companions = sorted({*links["case_id"], *links["linked_case_id"]} - {*asked, *sealed})
     sound, rejects = {}, [unsound]
     for name, keys in (("events", asked + companions), ("facts", asked)):
         rows = _read_rows(connection, name, keys, known_seq, without, cut)
@@ -144,11 +144,14 @@ def _read(
 
 def _read_links(
     connection: Connection, asked: list[str], known_seq: int | None
-) -> tuple[pd.DataFrame, Rejects]:
-    """Return the links from and to the cases asked for, settled.
+) -> tuple[pd.DataFrame, frozenset[str], Rejects]:
+    """Return the links from and to the cases asked for, settled, and which of them are sealed.
 
     A link's correction belongs to the case that stated it and may name another case: all links of
-    the cases that name one of those asked for are looked at.
+    the cases that name one of those asked for are looked at. A link that a sealed case states is
+    left out. One that another case states with a sealed one is a record of that other case, and is
+    read as one with a case that never came, where the sealed one is not asked for as well: what
+    happened in either is measured in neither.
     """
     own, linked = schema.links.alias("own").c, schema.links.alias("linked").c
     frames = []
@@ -170,15 +173,17 @@ def _read_links(
     frame = to_frame(LINKS, settled)
     touching = frame["case_id"].isin(asked) | frame["linked_case_id"].isin(asked)
     found = frame[touching]
-    return _leave_out_sealed(connection, found, known_seq).reset_index(drop=True), rejects
+    sealed = _find_sealed(connection, found, known_seq)
+    away = found["case_id"].isin(sealed) | found["linked_case_id"].isin(sealed.intersection(asked))
+    return found[~away].reset_index(drop=True), sealed, rejects
 
 
-def _leave_out_sealed(
+def _find_sealed(
     connection: Connection, links: pd.DataFrame, known_seq: int | None
-) -> pd.DataFrame:
-    """Leave out links with a sealed case: what happened there is told and measured nowhere else."""
+) -> frozenset[str]:
+    """Return the cases at either end of some links that are sealed."""
     if links.empty:
-        return links
+        return frozenset()
     table = schema.seals.c
     ends = {*links["case_id"], *links["linked_case_id"]}
     query = (
@@ -188,8 +193,7 @@ def _leave_out_sealed(
     )
     # In the order of rows: the latest seal of a case replaces the earlier ones.
     latest = {row.case_key: row.sealed for row in connection.execute(query)}
-    sealed = [key for key, is_sealed in latest.items() if is_sealed]
-    return links[~links["case_id"].isin(sealed) & ~links["linked_case_id"].isin(sealed)]
+    return frozenset(key for key, is_sealed in latest.items() if is_sealed)
 
 
 def _read_rows(

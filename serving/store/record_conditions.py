@@ -31,12 +31,12 @@ VOID: Final = "void"
 """Ways in which a correction is withheld; see ``serving.store.schema.withheld_corrections``."""
 
 
-def is_for_all() -> ColumnElement[bool]:
+def is_for_all(event: FromClause = events) -> ColumnElement[bool]:
     """Return the condition that an event is kept apart by nobody: everybody may see it."""
     return and_(
         # NULL differs from nothing in SQL: an event that states no handling would be hidden.
-        func.coalesce(events.c.handling, "") != AGENCY_ONLY,
-        func.coalesce(events.c.source, "") != HEALTH_SOURCE,
+        func.coalesce(event.c.handling, "") != AGENCY_ONLY,
+        func.coalesce(event.c.source, "") != HEALTH_SOURCE,
     )
 
 

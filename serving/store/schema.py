@@ -79,12 +79,15 @@ case_keys = Table(
     "case_keys",
     metadata,
     Column("case_key", _Key, primary_key=True),
-    Column("case_id", Text, unique=True),
+    Column("case_id", Text, index=True),
     Column("retention_class", Text, nullable=False),
     _stored(index=True),
     _moment("erased_at_us", nullable=True),
 )
-"""Which case a key stands for; ``case_id`` is empty once that was erased."""
+"""Which case a key stands for; ``case_id`` is empty once that was erased.
+
+Several keys may have one ``case_id``: a case that is sent under the number of a sealed one by
+somebody whom the seal does not name is another case, so that no answer tells of the sealed one."""
 
 # --- records, as the data contract has them ---------------------------------------------------
 

@@ -25,7 +25,7 @@ from serving.settings import make_settings
 from serving.store.database import open_store
 from serving.store.upgrading import upgrade
 from tests.run_folder import make_once
-from tests.test_serving.access.two_worlds import make_worlds
+from tests.test_serving.access.two_worlds import make_worlds, world_shelf
 from tests.test_serving.browsing import Seen, Visitors, launched, listening
 from tests.test_serving.entered import share_routes
 from tests.test_serving.signed_desk import desk, token_issuer
@@ -56,6 +56,7 @@ __all__ = [
     "store",
     "template",
     "token_issuer",
+    "world_shelf",
 ]
 
 ORIGIN = "http://127.0.0.1"

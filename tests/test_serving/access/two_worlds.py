@@ -21,9 +21,9 @@ import base64
 import hashlib
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
@@ -37,8 +37,9 @@ from starlette.testclient import TestClient
 from serving.oversight.kept_answers import Keeper
 from serving.routes import ROUTERS
 from serving.store.database import Store, open_store
+from serving.store.histories import read_head
 from tests.test_serving.entered import close_application, enter, fill_path, make_application
-from tests.test_serving.postgresql_server import name_database, new_database
+from tests.test_serving.postgresql_server import connect, name_database, new_database
 from tests.test_serving.stores import SetClock
 
 VOLATILE_HEADERS: Final = ("set-cookie", "date")
@@ -46,6 +47,10 @@ VOLATILE_HEADERS: Final = ("set-cookie", "date")
 the machine's clock."""
 LEAVES: Final = ("/v1/sign-in", "/v1/sign-out", "/sign-in", "/sign-out", "/sign-in/begin")
 """Routes by which a visitor would come or go."""
+TELL_OF_ACCESS: Final = ("looks", "audit", "oversight", "unexplained-access")
+"""Parts of the routes whose answers rest on the access log."""
+TOGETHER: Final = 4
+"""After how many requests that stored something every answer is asked for again."""
 _PATIENCE_S: Final = 60.0
 """How long a page waits for figures of the whole store, so that no answer hangs on the machine."""
 Fill = Callable[[Store], Any]
@@ -128,6 +133,9 @@ class _Numbers:
         patch.setattr("uuid.uuid4", lambda: uuid.UUID(bytes=self.draw(16), version=4))
 
 
+_NUMBERS: Final = _Numbers()
+
+
 @dataclass
 class Visitor:
     """One person in both worlds."""
@@ -154,12 +162,37 @@ class Visitor:
         *,
         leave_out: LeaveOut = NOTHING,
     ) -> list[Difference]:
-        """Ask all of ``seconds`` after each of ``firsts``, which may have changed something."""
+        """Ask ``seconds`` after each of ``firsts``, which may have changed something.
+
+        A request that stored no row in either world changed the access log alone: then those of
+        ``seconds`` are asked that tell of it (``TELL_OF_ACCESS``). What is stored does not go away:
+        after every ``TOGETHER`` requests that stored something in either world every answer in JSON
+        is asked for, and the pages, which are made of the same answers, after all of ``firsts``.
+        """
         found: list[Difference] = []
+        telling = [one for one in seconds if any(name in one.route for name in TELL_OF_ACCESS)]
+        answers = [one for one in seconds if one.route.startswith("/v1/")]
+        storing: list[str] = []
         for first in firsts:
+            before = self._read_heads()
             found += self._compare(first, str(first), leave_out)
-            for second in seconds:
-                found += self._compare(second, f"{second}, after {first}", leave_out)
+            asked, told = telling, str(first)
+            if self._read_heads() != before:
+                storing.append(str(first))
+                if len(storing) == TOGETHER:
+                    asked, told, storing = answers, "; ".join(storing), []
+            for second in asked:
+                found += self._compare(second, f"{second}, after {told}", leave_out)
+        for second in seconds:
+            found += self._compare(second, f"{second}, after all", leave_out)
+        return found
+
+    def _read_heads(self) -> list[int]:
+        """Return the place of the last row in both worlds: every row that is stored takes one."""
+        found = []
+        for app in (self.worlds.there, self.worlds.without):
+            with app.state.service.need_store().reading() as connection:
+                found.append(read_head(connection))
         return found
 
     def follow(
@@ -226,68 +259,158 @@ class Worlds:
 MakeWorlds = Callable[..., Worlds]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def make_worlds(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: SetClock
-) -> Iterator[MakeWorlds]:
-    """Return a way to make two worlds: ``make_worlds(build, add_case, after=None, **settings)``.
+@dataclass
+class WorldShelf:
+    """Stores as they were built, and applications over two stores, kept for a whole process.
 
-    ``build`` fills a store that is then copied, ``add_case`` adds the case to one of the two, and
-    ``after`` does the same to both, as other people would; each is called with a store.
+    Building a store and starting an application takes longer than what a test asks of them. A test
+    is given both stores as they were built, put back into the place over which the applications
+    were opened: nothing is left of what other tests did there.
+
+    Parameters
+    ----------
+    folder
+        Where SQLite's files are.
+    server, template, made
+        The PostgreSQL server, the database there and SQLite's file that are copied; asked for where
+        they are needed.
+    stack
+        Ends what was opened.
+    built
+        Places of the stores that were built, by database and steps, and what the second step made.
+    opened
+        Applications by database and settings.
     """
-    numbers = _Numbers()
-    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-        numbers.patch(patch)
-        # Figures of the whole store are worked out anew for each answer: none is of another moment.
-        patch.setattr("serving.oversight.kept_answers.KEPT_TIMES", 0.0)
 
-        def fill(address: str, name: str, do: Fill) -> Any:
-            store = open_store(address, clock=clock)
-            try:
-                with numbers.of(name):
-                    return do(store)
-            finally:
-                store.close()
+    folder: Path
+    server: Callable[[], str]
+    template: Callable[[], str]
+    made: Callable[[], Path]
+    stack: ExitStack
+    built: dict[Hashable, "tuple[tuple[str, str], Any]"] = field(default_factory=dict)
+    opened: dict[Hashable, tuple[FastAPI, FastAPI]] = field(default_factory=dict)
 
-        def open_world(address: str, settings: Mapping[str, Any]) -> FastAPI:
-            app = make_application(address, clock, **settings)
+    def build(self, on: str, steps: Sequence[Fill | None], clock: SetClock) -> Any:
+        """Return two stores as the steps make them, and what the second step returned."""
+        found = self.built.get((on, *steps))
+        if found is None:
+            found = self.built[on, *steps] = self._build(on, steps, clock)
+        return found
+
+    def _build(
+        self, on: str, steps: Sequence[Fill | None], clock: SetClock
+    ) -> tuple[tuple[str, str], Any]:
+        build, add_case, after = steps
+        there = self._make(on, None)
+        _fill(self._name(on, there), "build", build, clock)
+        without = self._make(on, there)
+        made = _fill(self._name(on, there), "case", add_case, clock)
+        for place in (there, without):
+            _fill(self._name(on, place), "after", after, clock)
+        return (there, without), made
+
+    def open(
+        self, on: str, built: tuple[str, str], clock: SetClock, settings: Mapping[str, Any]
+    ) -> tuple[FastAPI, FastAPI]:
+        """Return the applications over copies of two stores that nobody has changed."""
+        key = (on, repr(sorted(settings.items())))
+        if key not in self.opened:
+            places = [self._make(on, one) for one in built]
+            apps = [make_application(self._name(on, one), clock, **settings) for one in places]
+            for app in apps:
+                self.stack.callback(close_application, app)
+                app.state.place = places[apps.index(app)]
+            self.opened[key] = (apps[0], apps[1])
+        else:
+            for app, one in zip(self.opened[key], built, strict=True):
+                self._put_back(on, app, one)
+        for app in self.opened[key]:
+            service = app.state.service
+            store = replace(service.need_store(), clock=clock)
+            app.state.service = replace(service, store=store)
             app.state.oversight_keeper = Keeper(wait_s=_PATIENCE_S)
-            stack.callback(close_application, app)
-            return app
+        return self.opened[key]
 
-        def make(build: Fill, add_case: Fill, after: Fill | None = None, **settings: Any) -> Worlds:
-            places = _make_two(request, tmp_path, stack, lambda one: fill(one, "build", build))
-            made = fill(places[0], "case", add_case)
-            for place in places:
-                if after is not None:
-                    fill(place, "after", after)
-            there, without = (open_world(place, settings) for place in places)
-            return Worlds(there, without, made, numbers)
+    def _name(self, on: str, place: str) -> str:
+        return f"sqlite:///{place}" if on == "sqlite" else name_database(self.server(), place)
 
-        yield make
+    def _make(self, on: str, original: str | None) -> str:
+        """Make a store, empty or a copy of another one; return its place."""
+        if on == "sqlite":
+            path = self.folder / f"{uuid.uuid4().hex}.db"
+            _copy(Path(original) if original else self.made(), path)
+            return str(path)
+        copied = new_database(self.server(), original or self.template())
+        return self.stack.enter_context(copied)
+
+    def _put_back(self, on: str, app: FastAPI, original: str) -> None:
+        """Let an application's store be a copy of another one from now on."""
+        app.state.service.need_store().close()  # its sessions; it opens others when it is asked
+        place = app.state.place
+        if on == "sqlite":
+            for suffix in (".db", ".looks.db"):
+                for beside in ("-wal", "-shm"):
+                    Path(f"{Path(place).with_suffix(suffix)}{beside}").unlink(missing_ok=True)
+            _copy(Path(original), Path(place))
+            return
+        with connect(self.server()) as session:
+            session.execute(f'DROP DATABASE "{place}" WITH (FORCE)')
+            session.execute(f'CREATE DATABASE "{place}" TEMPLATE "{original}"')
 
 
-def _make_two(
-    request: pytest.FixtureRequest, folder: Path, stack: ExitStack, build: Callable[[str], Any]
-) -> tuple[str, str]:
-    """Return the addresses of a store that was built, and of its copy."""
-    if request.param == "sqlite":
-        made: Path = request.getfixturevalue("made_sqlite")
-        paths = [folder / f"{name}.db" for name in ("there", "without")]
-        _copy(made, paths[0])
-        build(f"sqlite:///{paths[0]}")
-        _copy(paths[0], paths[1])
-        return f"sqlite:///{paths[0]}", f"sqlite:///{paths[1]}"
-    server = request.getfixturevalue("postgresql")
-    first = stack.enter_context(new_database(server, request.getfixturevalue("template")))
-    build(name_database(server, first))
-    second = stack.enter_context(new_database(server, first))
-    return name_database(server, first), name_database(server, second)
+def _fill(address: str, name: str, do: Fill | None, clock: SetClock) -> Any:
+    """Have a step of the building done in a store."""
+    if do is None:
+        return None
+    store = open_store(address, clock=clock)
+    try:
+        with _NUMBERS.of(name):
+            return do(store)
+    finally:
+        store.close()
 
 
 def _copy(made: Path, path: Path) -> None:
     for suffix in (".db", ".looks.db"):
         shutil.copyfile(made.with_suffix(suffix), path.with_suffix(suffix))
+
+
+@pytest.fixture(scope="session")
+def world_shelf(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WorldShelf]:
+    """Return what worlds are made from, for this process."""
+    with ExitStack() as stack:
+        yield WorldShelf(
+            tmp_path_factory.mktemp("worlds"),
+            lambda: str(request.getfixturevalue("postgresql")),
+            lambda: str(request.getfixturevalue("template")),
+            lambda: Path(request.getfixturevalue("made_sqlite")),
+            stack,
+        )
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_worlds(
+    request: pytest.FixtureRequest, world_shelf: WorldShelf, clock: SetClock
+) -> Iterator[MakeWorlds]:
+    """Return a way to make two worlds: ``make_worlds(build, add_case, after=None, **settings)``.
+
+    ``build`` fills a store that is then copied, ``add_case`` adds the case to one of the two, and
+    ``after`` does the same to both, as other people would; each is called with a store. What the
+    three make is kept, so that they are the same at every call.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        _NUMBERS.patch(patch)
+        # Figures of the whole store are worked out anew for each answer: none is of another moment.
+        patch.setattr("serving.oversight.kept_answers.KEPT_TIMES", 0.0)
+
+        def make(build: Fill, add_case: Fill, after: Fill | None = None, **settings: Any) -> Worlds:
+            built, made = world_shelf.build(request.param, (build, add_case, after), clock)
+            there, without = world_shelf.open(request.param, built, clock, settings)
+            return Worlds(there, without, made, _NUMBERS)
+
+        yield make
 
 
 def list_routes(app: FastAPI) -> list[tuple[str, str]]:

@@ -90,14 +90,14 @@ def test_a_decision_is_kept_as_it_was_made(store: Store) -> None:
 
 
 def test_nobody_decides_on_what_was_not_there_yet(store: Store) -> None:
-    """A place ahead is kept as the last one of the case, so that no other case's is told by it."""
+    """More than there is counts as the last row, and is told as how many rows the case has."""
     key = add_case(store)
     add_case(store, "B")
-    seen = stand_of(store, key).record_seq
     decide_now(store, key, write(seen_seq=10_000))
     with store.reading() as connection:
         told = read_decisions(connection, key, store.read_unit(), size=10).decisions[0]
-    assert told.seen_seq == seen
+    assert told.seen_seq == len(("the case", "its event"))
+    assert stand_of(store, key).decided_seq == stand_of(store, key).record_seq
 
 
 @pytest.mark.parametrize(
