@@ -26,7 +26,7 @@ STYLE_VERSION = re.compile(r"--(?:govuk|moj)-frontend-version:\"[^\"]*\";?")
 SCRIPT_VERSION = re.compile(r"(\bversion=)\"\d+\.\d+\.\d+[^\"]*\"")
 """What the scripts say of theirs, under a name that they export and do not use."""
 NOTICE = """\
-Copied by scripts/assets.py and not to be edited here. Both are under the MIT License, which follows.
+Copied by scripts/assets.py and not to be edited here. Both are under the MIT License:
 
 govuk-frontend: Copyright (C) 2017 Crown Copyright (Government Digital Service)
 @ministryofjustice/frontend: Copyright (c) 2021 dxw; authored by the Ministry of Justice

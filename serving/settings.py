@@ -123,8 +123,8 @@ class Settings(BaseSettings):
         What stays free on the disk of a SQLite store: no rows are taken while less is, so that
         decisions and the logs have room. An import of a large unit writes about as much.
     least_reading_seconds
-        How long a case's page has been open at least when a decision comes from it: a decision that
-        comes faster than anybody reads is not recorded, and asked for again. 0 is no bound.
+        How long ago a person opened a case, at least, when they decide on it: a decision that comes
+        sooner than anybody reads is not recorded, and asked for again. 0 is no bound.
     source_mandates
         Which agencies' administrators and programs may send records of which other sources, as a
         JSON object of lists; ``*`` is every source. Whoever acts on cases sends those of their own

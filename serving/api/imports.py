@@ -36,8 +36,8 @@ from serving.intake.progress import (
     list_rejects,
     need_import,
 )
-from serving.intake.storage_room import Amount, check_amount, check_disk, read_sent
 from serving.intake.row_lines import LineSplitter, RowLine, normalise_rows, read_line
+from serving.intake.storage_room import Amount, check_amount, check_disk, read_sent
 from serving.lists.csv_export import disarm
 from serving.persons import Person, SignedIn
 from serving.service import Service, ServiceDep

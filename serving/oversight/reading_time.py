@@ -1,8 +1,10 @@
-"""Whether a decision comes from a page that somebody could have read (OWASP ASVS V11.1.2).
+"""Whether a decision is on a case that somebody could have read (OWASP ASVS V11.1.2).
 
 A program that presses a person's buttons decides within moments of opening a case. What it sends is
 not recorded; the refusal stands in the access log, and under what is unusual.
 """
+
+from typing import Final
 
 from sqlalchemy import func, select
 
@@ -17,20 +19,21 @@ _LINES = audit_lines.c
 _SECOND_US = 1_000_000
 
 
-def check_reading_time(
-    store: Store, person: Person, case_key: str, route: str, least_seconds: float
-) -> None:
-    """Check that a person opened a case's page some time ago, and note it where they did not.
+READING_ROUTES: Final = ("GET /cases/{key}", "GET /v1/cases/{key}")
+"""By which a case is read, as the access log names them: on its page, or by a program that acts in
+a person's session."""
+
+
+def check_reading_time(store: Store, person: Person, case_key: str, least_seconds: float) -> None:
+    """Check that a person opened a case some time ago, and note it where they did not.
 
     Parameters
     ----------
     store
-        The store, by whose clock it is told; the line of the access log was written before the page
-        went out.
+        The store, by whose clock it is told; the line of the access log was written before the case
+        was shown.
     person, case_key
         Who decides on which case.
-    route
-        The page, as the access log names it.
     least_seconds
         How long ago they opened it last, at least; no bound where 0.
 
@@ -45,7 +48,7 @@ def check_reading_time(
         _LINES.book == LOOKS,
         _LINES.case_key == case_key,
         _LINES.subject == person.subject,
-        _LINES.route == route,
+        _LINES.route.in_(READING_ROUTES),
         _LINES.done.is_(True),
     )
     with reading_book(store, LOOKS) as connection:

@@ -61,7 +61,7 @@ def test_the_answer_is_about_what_is_locked(record: dict[str, Any]) -> None:
 
 
 def test_newer_releases_are_found() -> None:
-    """A package that resolves to another version is told with both; one that is new or gone is not."""
+    """A package that resolves to another version is told with both; one that is new is not."""
     locked = {"a": "1.0", "b": "2.0", "gone": "1"}
     assert components.find_newer(locked, {"a": "1.1", "b": "2.0", "new": "3"}) == {
         "a": ["1.0", "1.1"]
@@ -71,7 +71,7 @@ def test_newer_releases_are_found() -> None:
 def test_a_withdrawn_release_is_found() -> None:
     """Each that the resolver warns of is named once."""
     said = (
-        "warning: `mlflow==3.18.0` is yanked (reason: \"broken\")\nResolved 193 packages in 2s\n"
+        'warning: `mlflow==3.18.0` is yanked (reason: "broken")\nResolved 193 packages in 2s\n'
         "warning: `mlflow==3.18.0` is yanked\nwarning: `b==2` is yanked\n"
     )
     assert components.find_withdrawn(said) == ["b==2", "mlflow==3.18.0"]

@@ -35,8 +35,6 @@ from serving.store.narratives import PART_CHARACTERS, read_narrative
 router = APIRouter(include_in_schema=False)
 _Words = Annotated[str, Form(max_length=2_000)]
 _MOST_PARTS = 10_000
-_PAGE = "GET /cases/{key}"
-"""As the access log names the page that a decision comes from."""
 
 
 async def _read_form(request: Request) -> FormData:
@@ -100,11 +98,7 @@ def make_decision(
     try:
         draft, version = read_decision_form(form)
         check_reading_time(
-            service.need_store(),
-            person,
-            key,
-            _PAGE,
-            service.settings.least_reading_seconds,
+            service.need_store(), person, key, service.settings.least_reading_seconds
         )
         with service.need_store().writing() as writing:
             act = DecisionRequest(key, person, draft, version)

@@ -91,7 +91,7 @@ def test_an_import_has_a_bound_as_a_whole(made: Any, monkeypatch: pytest.MonkeyP
 def test_a_sender_has_a_bound_for_a_day(
     clock: SetClock, made: Any, bound: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows of streams and of requests count together, of one sender alone, until a day has passed."""
+    """Rows of streams and of requests count together, of one sender alone, for a day."""
     monkeypatch.setattr(imports, "ROWS_PER_CHUNK", 2)
     client = made(**bound)
     rows = [row.ljust(200) for row in ROWS]

@@ -67,7 +67,7 @@ def test_oversight_finds_lines_by_person_case_and_day(
 def test_no_address_of_the_oversight_names_a_person(
     make_app: Callable[..., FastAPI], make_client: Callable[..., TestClient]
 ) -> None:
-    """Somebody is sent in the body; addresses name one of their lines, and what they did is found."""
+    """Who is looked for is sent in the body, and is found; addresses name one of their lines."""
     app = make_app()
     looker, auditor = make_client(app), make_client(app, role="auditor")
     name = looker.get("/v1/me").json()["name"]

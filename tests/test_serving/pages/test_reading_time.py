@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from serving.settings import Settings
 from tests.test_serving.browsing import Visitors, listening
+from tests.test_serving.entered import enter
 from tests.test_serving.reading_pages import read_text
 
 LEAST_S = Settings.model_fields["least_reading_seconds"].default
@@ -29,22 +30,23 @@ class Later:
         self.seconds = 0.0
 
     def __call__(self) -> int:
+        """Return the moment, microseconds UTC."""
         return self._clock() + int(self.seconds * 1_000_000)
 
 
 @pytest.fixture
 def later(make_app: Callable[..., FastAPI]) -> tuple[FastAPI, Later]:
-    """Return an application with the usual bound, and its clock."""
-    app = make_app()
+    """Return an application with the bound that settings have by themselves, and its clock."""
+    app = make_app(least_reading_seconds=LEAST_S)
     store = app.state.service.need_store()
     clock = Later(store.clock)
     object.__setattr__(store, "clock", clock)
     return app, clock
 
 
-def read_form(client: TestClient, key: str) -> dict[str, str]:
-    """Return a decision as the page of a case would send it."""
-    case = client.get(f"/v1/cases/{key}")
+def read_form(app: FastAPI, key: str) -> dict[str, str]:
+    """Return a decision as the page of a case would send it, without whoever decides reading it."""
+    case = enter(app, name="SYN Somebody else").get(f"/v1/cases/{key}")
     told = case.json()
     return FORM | {"version": case.headers["etag"], "seen_seq": str(told["seen_seq"])}
 
@@ -52,11 +54,11 @@ def read_form(client: TestClient, key: str) -> dict[str, str]:
 def test_a_decision_at_once_is_asked_for_again(
     later: tuple[FastAPI, Later], make_client: Callable[..., TestClient]
 ) -> None:
-    """It is not recorded, nothing written is lost, the refusal is in the log, and then it stands."""
+    """It is not recorded, nothing written is lost, the log has the refusal, and then it stands."""
     app, clock = later
     client, auditor = make_client(app), make_client(app, role="auditor")
     key = client.get("/v1/cases").json()["rows"][0]["key"]
-    form = read_form(client, key)
+    form = read_form(app, key)
     never = client.post(f"/cases/{key}/decide", data=form)
     assert (never.status_code, "sooner after the case was opened" in never.text) == (422, True)
     client.get(f"/cases/{key}")
@@ -67,13 +69,13 @@ def test_a_decision_at_once_is_asked_for_again(
     assert "This was not recorded" in told
     assert "read the case" in told.lower()
     assert 'value="SYN Owner"' in soon.text
-    assert client.get(f"/v1/cases/{key}").headers["etag"] == form["version"]
+    assert read_form(app, key)["version"] == form["version"]
     lines = auditor.get("/v1/audit/lines", params={"book": "looks", "case": key}).json()["lines"]
     refused = [one["route"] for one in lines if not one["done"]]
     assert refused == ["POST /cases/{key}/decide"] * 2
     clock.seconds += LEAST_S
     assert client.post(f"/cases/{key}/decide", data=form).status_code == 303
-    assert client.get(f"/v1/cases/{key}").headers["etag"] != form["version"]
+    assert read_form(app, key)["version"] != form["version"]
 
 
 def test_somebody_elses_reading_does_not_count(
@@ -81,13 +83,36 @@ def test_somebody_elses_reading_does_not_count(
 ) -> None:
     """Who decides opened the page themselves, and of this case."""
     app, clock = later
-    other, client = make_client(app, role="reviewer"), make_client(app)
+    client = make_client(app)
     key, another = (one["key"] for one in client.get("/v1/cases").json()["rows"][:2])
-    other.get(f"/cases/{key}")
+    form = read_form(app, key)
     client.get(f"/cases/{another}")
     clock.seconds += 60
-    answer = client.post(f"/cases/{key}/decide", data=read_form(client, key))
+    answer = client.post(f"/cases/{key}/decide", data=form)
     assert (answer.status_code, "sooner" in answer.text) == (422, True)
+
+
+def test_a_program_in_a_persons_session_decides_no_faster(
+    later: tuple[FastAPI, Later], make_client: Callable[..., TestClient]
+) -> None:
+    """By the interface as well a decision follows on reading, however the case was read."""
+    app, clock = later
+    client = make_client(app)
+    for key, page in zip(
+        [one["key"] for one in client.get("/v1/cases").json()["rows"][:2]], ("/v1", ""), strict=True
+    ):
+        form = read_form(app, key)
+        draft = {
+            "ways": {"enforcement": {}},
+            "seen_seq": int(form["seen_seq"]),
+            **{name: form[name] for name in ("owner", "review_on", "agrees_with_score")},
+        }
+        asked = {"json": draft, "headers": {"if-match": form["version"]}}
+        client.get(f"{page}/cases/{key}")
+        refused = client.post(f"/v1/cases/{key}/decisions", **asked)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "too_soon")
+        clock.seconds += LEAST_S
+        assert client.post(f"/v1/cases/{key}/decisions", **asked).status_code == 201
 
 
 @pytest.fixture

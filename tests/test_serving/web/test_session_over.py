@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 from starlette.testclient import TestClient
 
 from serving.identity.sessions import IDLE_SECONDS, SESSION_SECONDS, Session, Sessions
@@ -73,7 +73,7 @@ def test_a_script_hides_a_page_that_the_server_cannot_lead_away(open_short: Visi
     page = open_short("/")
     case = open_case(page)
     page.context.set_offline(True)
-    page.wait_for_function("document.title === 'Caselight'", timeout=1_000 * (IDLE_S + 12))
+    expect(page).to_have_title("Caselight", timeout=1_000 * (IDLE_S + 12))
     assert case not in page.content()
     open_short.seen.complaints.clear()  # the browser says that it is offline, which it is
 
