@@ -50,7 +50,6 @@ _Subject = Annotated[
     Query(
         max_length=_MOST_SUBJECT,
         pattern=_SUBJECT,
-        deprecated=True,
         description="Refused: send it in the body, by POST.",
     ),
 ]
