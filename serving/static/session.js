@@ -17,10 +17,12 @@ if (told === null) {
 } else {
   const endsAt = Date.now() + 1000 * Number(told.content);
   const look = () => {
-    if (Date.now() >= endsAt) clear();
+    if (Date.now() < endsAt) return;
+    window.clearInterval(often);
+    clear();
   };
   // Not one long timer: it stands still while a computer sleeps.
-  window.setInterval(look, 1000);
+  const often = window.setInterval(look, 1000);
   window.addEventListener("pageshow", look);
   document.addEventListener("visibilitychange", look);
   channel.addEventListener("message", clear);

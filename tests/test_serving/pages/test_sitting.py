@@ -9,21 +9,18 @@ from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
-from serving.settings import Settings
 from tests.test_serving.browsing import Visitors, listening, make_viewport
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 N_DECIDED = 5
-LEAST_READING_S = Settings.model_fields["least_reading_seconds"].default
-"""As people meet it: whoever works by keyboard alone is slower, and is never asked again."""
 MOST_TABS = 400
 
 
 @pytest.fixture
 def visitors(browser: Browser, make_app: Callable[..., FastAPI]) -> Iterator[Visitors]:
     """Return visitors of a store that no other test has touched, so that every sitting is whole."""
-    with listening(make_app(least_reading_seconds=LEAST_READING_S)) as address:
+    with listening(make_app()) as address:
         found = Visitors(browser, address)
         yield found
         found.leave()
