@@ -13,7 +13,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check soak audit sbom format docs pictures bench lock clean
+.PHONY: help setup run test test-fast check soak audit components sbom format docs pictures bench lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | awk -F '\t' '{ printf "make %-9s %s\n", $$1, $$2 }'
@@ -40,6 +40,9 @@ check: setup ## Format, lint, types, direction of imports, locks, insecure patte
 
 audit: setup ## Ask the advisory service for known vulnerabilities of the locked packages
 	$(VENV)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
+
+components: setup ## Ask for newer and withdrawn releases of what is locked; writes docs/components.json
+	@$(VENV)/python scripts/components.py
 
 sbom: setup ## Write var/bill-of-materials.json: CycloneDX of the locked packages
 	@$(VENV)/python scripts/bill_of_materials.py

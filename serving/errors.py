@@ -36,18 +36,18 @@ Clash = Literal[
 Outdated = Literal["decided_meanwhile"]
 Unversioned = Literal["version_needed"]
 """The request rests on no version of the case, or on an earlier one."""
-TooLarge = Literal["too_large", "too_many_records"]
+TooLarge = Literal["import_too_large", "sent_too_much", "too_large", "too_many_records"]
 TooSlow = Literal["too_slow"]
 WrongKind = Literal["not_json", "not_ndjson"]
 Unusable = Literal[
     "bad_cursor", "bad_words", "flag_not_standing", "invalid_request", "no_flag", "no_ordering",
-    "no_outcome", "no_reason", "no_record", "no_stance", "nothing_to_move", "same_case",
+    "no_outcome", "no_reason", "no_record", "no_stance", "nothing_to_move", "same_case", "too_soon",
     "unknown_view", "unusable",
 ]  # fmt: skip
 """The request cannot be used as it is written."""
 Unavailable = Literal[
     "busy", "look_not_recorded", "model_gone", "no_bundle", "no_issuer", "no_store", "store_away",
-    "store_full",
+    "store_full", "store_low",
 ]  # fmt: skip
 """The service lacks something now."""
 ErrorCode = (

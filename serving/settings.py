@@ -118,6 +118,16 @@ class Settings(BaseSettings):
     sender_cases_per_day
         New cases of one sender in a day of the unit; those above it are taken, flagged and held
         apart from the longest waits and the random places until a second person confirms them.
+    max_import_bytes
+        Bytes of one import's rows in all.
+    sender_rows_per_day, sender_bytes_per_day
+        What one sender may send within 24 hours; rows above it are refused, and none is lost.
+    least_free_bytes
+        What stays free on the disk of a SQLite store: no rows are taken while less is, so that
+        decisions and the logs have room. An import of a large unit writes about as much.
+    least_reading_seconds
+        How long ago a person opened a case, at least, when they decide on it: a decision that comes
+        sooner than anybody reads is not recorded, and asked for again. 0 is no bound.
     source_mandates
         Which agencies' administrators and programs may send records of which other sources, as a
         JSON object of lists; ``*`` is every source. Whoever acts on cases sends those of their own
@@ -185,6 +195,11 @@ class Settings(BaseSettings):
     serious_severity: float = Field(default=SERIOUS_SEVERITY, gt=0)
     serious_kinds: tuple[str, ...] = SERIOUS_KINDS
     sender_cases_per_day: int = Field(default=200, ge=1, le=1_000_000)
+    max_import_bytes: int = Field(default=20_000_000_000, ge=1_000)
+    sender_rows_per_day: int = Field(default=50_000_000, ge=1)
+    sender_bytes_per_day: int = Field(default=50_000_000_000, ge=1_000)
+    least_free_bytes: int = Field(default=200_000_000, ge=0)
+    least_reading_seconds: float = Field(default=3.0, ge=0, le=60)
     source_mandates: dict[str, tuple[str, ...]] = Field(default={"unit": ("*",)})
     clock_skew_seconds: int = Field(default=60, ge=0, le=300)
     work: bool = True

@@ -18,6 +18,8 @@ from tests.run_folder import find_run_folder, make_once
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = Path(os.environ.get("CASELIGHT_REAL_DATA", ROOT.parent / "shared" / "data"))
 IN_CI = os.environ.get("CI") == "true"
+# Tests decide faster than people read; those of the bound itself state it.
+os.environ["CASELIGHT_LEAST_READING_SECONDS"] = "0"
 
 GARBAGE_AFTER = (20_000, 20, 20)
 """After how many new objects garbage is looked for among them, and how often among older ones."""

@@ -90,37 +90,68 @@ def export(
             help="Who exports, of a demonstration store; the machine's user where absent."
         ),
     ] = None,
-    recipient: Annotated[str, typer.Option(help="To whom it goes.")] = "training",
+    case: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A case's own identifier: only what is of it, for somebody who asks; repeatable.",
+        ),
+    ] = None,
+    of_person: Annotated[
+        str | None,
+        typer.Option(
+            help="A person's number: only cases that name it, with that person's rows in the table "
+            "of people and nobody else's; the token must say so.",
+        ),
+    ] = None,
+    recipient: Annotated[
+        str | None,
+        typer.Option(help="To whom it goes; training, or the person concerned, where absent."),
+    ] = None,
     why: Why = None,
     token_file: TokenFile = None,
     second_token_file: SecondTokenFile = None,
 ) -> None:
     """Write records as a contract folder with the cases' real identifiers, for training.
 
-    Sealed cases, and records that an agency keeps to itself, stay in the store.
+    Sealed cases, and records that an agency keeps to itself, stay in the store. With --case or
+    --of-person it is what concerns one person, who asked for it: links to other cases are left out.
     """
-    from serving.access.command_rules import EVERYTHING_SCOPE, EXPORT, PEOPLE_SCOPE
-    from serving.store.export import export_folder
+    from serving.access.command_rules import (
+        EVERYTHING_SCOPE,
+        EXPORT,
+        EXPORT_PERSON,
+        PEOPLE_SCOPE,
+    )
+    from serving.store.export import Concerned, export_folder
 
+    concerning = Concerned(tuple(case or ()), of_person) if case or of_person else None
     further = (
-        *((PEOPLE_SCOPE,) if people else ()),
+        *((PEOPLE_SCOPE,) if people or of_person else ()),
         *((EVERYTHING_SCOPE,) if everything else ()),
     )
     agreed = EVERYTHING_SCOPE if everything else None
     given = Given(token_file, second_token_file, why, person)
-    with open_session(store, EXPORT, given, further=further, agreed=agreed) as session:
+    rule = EXPORT if concerning is None else EXPORT_PERSON
+    usual = "training" if concerning is None else "the person concerned"
+    with open_session(store, rule, given, further=further, agreed=agreed) as session:
         # Before the export: what leaves is on record though writing it may fail half way.
-        session.note(recipient=recipient)
+        session.note(recipient=recipient or usual)
         exported = export_folder(
             session.store,
             folder,
-            people=people,
+            people=people or of_person is not None,
             everything=everything,
+            concerning=concerning,
             find_hidden=session.find_own,
             progress=say,
         )
     rows = ", ".join(f"{count:,} {name}" for name, count in exported.rows.items())
     say(f"written: {rows}")
+    if concerning is not None:
+        say(
+            "read it before it is handed over, and take out what is about others: who reported, "
+            "where somebody lives, what was told in confidence"
+        )
 
 
 @app.command("import")

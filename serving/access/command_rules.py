@@ -43,6 +43,10 @@ class CommandRule:
 EXPORT: Final = CommandRule(
     "caselight db export", (ADMINISTRATOR, DATA_SCIENTIST), "store:export", "disclosure"
 )
+EXPORT_PERSON: Final = CommandRule(
+    "caselight db export", (ADMINISTRATOR,), "store:export", "disclosure"
+)
+"""Of an export of what concerns one person: who asked for it is known to administrators alone."""
 IMPORT: Final = CommandRule("caselight db import", (ADMINISTRATOR,), "store:import", "collection")
 REPLAY: Final = CommandRule(
     "caselight replay", READERS, "store:replay", "consultation", whole_unit=False

@@ -97,6 +97,7 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("GET", "/sign-in/begin"): _PUBLIC,
     ("GET", "/sign-in/back"): _PUBLIC,
     ("POST", "/sign-out"): _PUBLIC,
+    ("GET", "/session-over"): _PUBLIC,
     # Records in.
     ("POST", "/v1/records"): _SEND,
     ("POST", "/v1/imports"): _SEND,
@@ -214,9 +215,11 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ),
     # Oversight.
     ("GET", "/v1/audit/lines"): _OVERSEE,
+    ("POST", "/v1/audit/lines"): _OVERSEE,
     ("GET", "/v1/audit/unusual"): _OVERSEE,
     ("GET", "/v1/audit/check"): RouteRule((AUDITOR, ADMINISTRATOR)),
     ("GET", "/oversight"): _OVERSEE,
+    ("POST", "/oversight"): _OVERSEE,
     # Help.
     ("GET", "/help"): RouteRule(EVERYBODY),
     ("GET", "/accessibility"): _PUBLIC,

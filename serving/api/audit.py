@@ -11,7 +11,8 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from serving.access.route_rules import AUDITOR
-from serving.api.parameters import Key, Limit, LineCursor
+from serving.api.parameters import LAST_SEQ, MOST_ROWS, Key, Limit, LineCursor
+from serving.errors import RequestProblem, invalid
 from serving.oversight.access_log import (
     AuditLine,
     EntryFilter,
@@ -29,8 +30,8 @@ from serving.oversight.unusual_access import (
     Looker,
     find_unusual,
 )
-from serving.persons import SignedIn
-from serving.service import ServiceDep
+from serving.persons import Person, SignedIn
+from serving.service import Service, ServiceDep
 from serving.store.audit_lines import BOOKS, LOOKS, Book
 from serving.store.current_act import Operation
 from serving.store.opaque_keys import KEY_PATTERN
@@ -42,7 +43,16 @@ CHECKED_LINES: Final = 2_000
 """Lines at the end of each book that are verified while somebody waits for the answer."""
 _DAY_US: Final = 86_400_000_000
 _Case = Annotated[str | None, Query(pattern=KEY_PATTERN)]
-_Subject = Annotated[str | None, Query(max_length=500, pattern=r"^[^\x00]*$")]
+_MOST_SUBJECT: Final = 500
+_SUBJECT: Final = r"^[^\x00]*$"
+_Subject = Annotated[
+    str | None,
+    Query(
+        max_length=_MOST_SUBJECT,
+        pattern=_SUBJECT,
+        description="Refused: send it in the body, by POST.",
+    ),
+]
 _Days = Annotated[int, Query(ge=1, le=366, description="Days until now that are looked at.")]
 NOTE: Final = (
     "These looks ought to be asked about; nothing here says that one was wrong. A name is found "
@@ -149,6 +159,18 @@ class CheckOut:
     books: tuple[BookCheckOut, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class LinesIn:
+    """Which lines of a book are asked for; what is left out does not matter."""
+
+    book: Book = "changes"
+    case: Annotated[str | None, Field(pattern=KEY_PATTERN)] = None
+    subject: Annotated[str | None, Field(max_length=_MOST_SUBJECT, pattern=_SUBJECT)] = None
+    operation: Operation | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST_ROWS)] = 50
+    cursor: Annotated[int | None, Field(ge=1, le=LAST_SEQ)] = None
+
+
 @router.get("/audit/lines", responses=describe_errors(401, 403, 422, 503))
 def list_audit_lines(
     service: ServiceDep,
@@ -160,11 +182,23 @@ def list_audit_lines(
     limit: Limit = 50,
     cursor: LineCursor = None,
 ) -> LinesOut:
-    """Return lines of one book, the latest first."""
-    wanted = EntryFilter(book, case, subject, operation, cursor, limit)
-    face = Clockface(service.need_unit().time_zone)
-    store = service.need_store()
-    return _describe_page(read_lines(store, wanted, find_line_sight(store, book, person)), face)
+    """Return lines of one book, the latest first.
+
+    Whose lines is asked in a body alone: an address stays in the logs of servers and in browsers.
+    """
+    if subject is not None:
+        remedy = "send it in the body, by POST to the same address; nobody is named in an address"
+        raise invalid([RequestProblem(where="query.subject", code="in_address", remedy=remedy)])
+    return _list_lines(service, person, EntryFilter(book, case, None, operation, cursor, limit))
+
+
+@router.post("/audit/lines", responses=describe_errors(401, 403, 422, 503))
+def find_audit_lines(service: ServiceDep, person: SignedIn, asked: LinesIn) -> LinesOut:
+    """Return lines of one book, the latest first, of one person where one is named."""
+    wanted = EntryFilter(
+        asked.book, asked.case, asked.subject, asked.operation, asked.cursor, asked.limit
+    )
+    return _list_lines(service, person, wanted)
 
 
 @router.get("/cases/{key}/looks", responses=describe_errors(401, 403, 404, 422, 503))
@@ -236,6 +270,13 @@ def check_audit(service: ServiceDep, person: SignedIn) -> CheckOut:
             for one in found
         ),
     )
+
+
+def _list_lines(service: Service, person: Person, wanted: EntryFilter) -> LinesOut:
+    face = Clockface(service.need_unit().time_zone)
+    store = service.need_store()
+    sight = find_line_sight(store, wanted.book, person)
+    return _describe_page(read_lines(store, wanted, sight), face)
 
 
 def _describe_page(found: LinesPage, face: Clockface) -> LinesOut:

@@ -34,6 +34,7 @@ from serving.decisions.outputs import (
 from serving.decisions.past_decisions import read_decision, read_decisions
 from serving.decisions.score_without_record import Doubted, score_without
 from serving.lists.blind_review import is_blind
+from serving.oversight.reading_time import check_reading_time
 from serving.persons import SignedIn
 from serving.service import Service, ServiceDep
 from serving.standing.standings import make_rules
@@ -83,9 +84,11 @@ def make_decision(
 
     Nothing but this closes a case, takes one on or discharges a flag. A decision that closes a case
     with an open urgent flag, or with a serious record of late, and one that discharges an urgent
-    flag wait for a second person (202): nothing of them holds until then.
+    flag wait for a second person (202): nothing of them holds until then. One that comes sooner
+    after the person opened the case than anybody reads it is refused.
     """
     need_decider(person)
+    check_reading_time(service.need_store(), person, key, service.settings.least_reading_seconds)
     unit, act = service.need_unit(), DecisionRequest(key, person, draft, read_tag(if_match))
     rules, limits = make_rules(service.settings), make_limits(service.settings)
     with service.need_store().writing() as writing:

@@ -37,6 +37,7 @@ from serving.intake.progress import (
     need_import,
 )
 from serving.intake.row_lines import LineSplitter, RowLine, normalise_rows, read_line
+from serving.intake.storage_room import Amount, check_amount, check_disk, read_sent
 from serving.lists.csv_export import disarm
 from serving.persons import Person, SignedIn
 from serving.service import Service, ServiceDep
@@ -103,7 +104,7 @@ def read_one(import_key: Key, person: SignedIn, service: ServiceDep) -> ImportOu
 
 @router.put(
     "/{import_key}/rows",
-    responses=describe_errors(400, 401, 403, 404, 409, 415, 422, 503),
+    responses=describe_errors(400, 401, 403, 404, 409, 413, 415, 422, 503),
     openapi_extra=_BODY,
 )
 async def add_rows(
@@ -187,13 +188,17 @@ class _Taker:
         self._store, self._unit = service.need_store(), service.need_unit()
         self._done = start
         self._lines: list[RowLine] = []
-        self._size = 0
+        self._size = self._bytes = self._taken_before = 0
+        self._day = Amount()
         self._changed: set[str] = set()
 
     def check(self) -> None:
         """Refuse rows of no import or another's, or that leave a gap, before any is read."""
         with self._store.reading() as connection:
             imported = need_import(connection, self._key)
+            subject = imported.person.subject
+            self._day = read_sent(connection, subject, self._store.clock())
+        self._bytes, self._taken_before = imported.n_bytes, imported.rows_done
         check_importer(imported, self._person)
         check_rows(imported, self._done + 1)
 
@@ -204,10 +209,17 @@ class _Taker:
         return len(self._lines) >= ROWS_PER_CHUNK or self._size >= BYTES_PER_CHUNK
 
     def take(self) -> None:
-        """Store the lines gathered so far, in one transaction."""
+        """Store the lines gathered so far, in one transaction; refuse them where there is no room.
+
+        What was stored before stays, and the refusal says how much that is.
+        """
+        if self._done + len(self._lines) > self._taken_before:
+            self._need_room()
         rows = [read_line(number, line) for number, line in enumerate(self._lines, self._done + 1)]
         clock = Clock(self._unit.time_zone, self._store.clock())
-        chunk = Chunk(self._done + 1, self._done + len(rows), normalise_rows(rows, clock))
+        normal = normalise_rows(rows, clock)
+        position = {"bytes": self._bytes}
+        chunk = Chunk(self._done + 1, self._done + len(rows), normal, position=position)
         taken = take_chunk(
             self._store,
             self._key,
@@ -222,6 +234,15 @@ class _Taker:
         self._lines, self._size = [], 0
         if len(self._changed) <= _MOST_SCORED:
             self._changed |= taken.changed_keys
+
+    def _need_room(self) -> None:
+        self._day = self._day.add(len(self._lines), self._size)
+        self._bytes += self._size
+        try:
+            check_disk(self._store, self._service.settings.least_free_bytes)
+            check_amount(self._day, self._bytes, self._service.settings)
+        except ServiceError as error:
+            raise self.say_kept(error) from None
 
     def say_kept(self, error: ServiceError) -> ServiceError:
         """Return an error that says how many rows were kept before it."""

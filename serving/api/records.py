@@ -17,6 +17,7 @@ from serving.intake.held_cases import make_quota
 from serving.intake.mandates import Sender
 from serving.intake.records import Appended
 from serving.intake.row_lines import RawRow, make_raw_row, normalise_rows
+from serving.intake.storage_room import check_amount, check_disk, read_sent
 from serving.persons import Person, SignedIn
 from serving.scoring.rescoring import score_stale
 from serving.service import Service, ServiceDep
@@ -39,6 +40,11 @@ def add_records(asked: RecordsIn, person: SignedIn, service: ServiceDep) -> Reco
     need_sender(person)
     store, unit = service.need_store(), service.need_unit()
     rows, places = _lay_out(asked)
+    digest, size = _digest(rows)
+    check_disk(store, service.settings.least_free_bytes)
+    with store.reading() as connection:
+        day = read_sent(connection, person.subject, store.clock())
+    check_amount(day.add(len(rows), size), size, service.settings)
     if len(rows) > service.settings.max_request_records:
         raise ServiceError(
             "too_many_records",
@@ -48,14 +54,14 @@ def add_records(asked: RecordsIn, person: SignedIn, service: ServiceDep) -> Reco
     normal = normalise_rows(rows, Clock(unit.time_zone, store.clock()))
     if rows and not any(map(len, normal.tables.values())):
         raise invalid(_locate(normal.rejects, places))
-    chunk = Chunk(1, len(rows), normal)
+    chunk = Chunk(1, len(rows), normal, position={"bytes": size})
     taken = take_at_once(
         store,
         find_sender(service, person),
         chunk,
         unit,
         make_rules(service.settings),
-        _digest(rows),
+        digest,
         may_turn=may_turn_cases(person),
         quota=make_quota(person, service.settings),
     )
@@ -135,6 +141,8 @@ def _locate(rejects: Rejects, places: Sequence[str]) -> tuple[RequestProblem, ..
     )
 
 
-def _digest(rows: Sequence[RawRow]) -> str:
-    content = json.dumps([(row.table, dict(row.cells)) for row in rows], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
+def _digest(rows: Sequence[RawRow]) -> tuple[str, int]:
+    """Return what names some rows, and how many bytes they are."""
+    told = json.dumps([(row.table, dict(row.cells)) for row in rows], sort_keys=True)
+    content = told.encode()
+    return hashlib.sha256(content).hexdigest(), len(content)

@@ -1,7 +1,6 @@
 """What the service lacks to do its work: names alone, and nothing of what it holds."""
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from features.errors import ConfigError
 from serving.errors import ServiceError
 from serving.identity.issuer import Issuer
+from serving.intake.storage_room import check_disk
 from serving.oversight.audit_verification import reading_book
 from serving.service import Service
 from serving.store.audit_books import check_key, find_head
@@ -21,8 +21,6 @@ from serving.store.database import Store
 from serving.store.engines import find_file, name_looks_file
 from serving.store.upgrading import check_looks, check_schema
 
-LEAST_FREE_BYTES: Final = 200_000_000
-"""Free on the disk of a SQLite store: an import of a large unit writes about as much."""
 KEPT_SECONDS: Final = 5.0
 _MAY_WRITE: Final = (
     "SELECT has_table_privilege(current_user, 'audit_lines', 'INSERT') "
@@ -42,7 +40,7 @@ class Readiness:
     is_working
         Whether the store's own work goes on; ``None`` where another process does it.
     least_free_bytes
-        Free on a SQLite store's disk.
+        Free on a SQLite store's disk; as the settings say where absent.
     kept_seconds
         How long an answer holds.
     """
@@ -53,7 +51,7 @@ class Readiness:
         *,
         issuer: Issuer | None = None,
         is_working: Callable[[], bool] | None = None,
-        least_free_bytes: int = LEAST_FREE_BYTES,
+        least_free_bytes: int | None = None,
         kept_seconds: float = KEPT_SECONDS,
     ) -> None:
         self._service = service
@@ -90,8 +88,10 @@ class Readiness:
             yield "schema"
         if check_looks(store) or not may_write_books(store):
             yield "audit"
-        file = find_file(store.engine)
-        if file is not None and shutil.disk_usage(file.parent).free < self._least_free_bytes:
+        least = self._least_free_bytes
+        try:
+            check_disk(store, self._service().settings.least_free_bytes if least is None else least)
+        except ServiceError:
             yield "disk"
 
 

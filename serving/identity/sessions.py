@@ -88,7 +88,7 @@ class Sessions:
     def begin(self, person: Person) -> str:
         """Return a new session of a person; no two are the same."""
         now_s = self._clock() // _SECOND_US
-        return self._write(Session(secrets.token_urlsafe(16), now_s, now_s, person))
+        return self.write(Session(secrets.token_urlsafe(16), now_s, now_s, person))
 
     def read(self, value: str | None) -> Person | None:
         """Return whose session it is; ``None`` if it is forged, too old or ended."""
@@ -103,12 +103,17 @@ class Sessions:
         person = session.person
         return session if person.role in ROLES and person.agency in AGENCIES else None
 
-    def renew(self, session: Session) -> str | None:
-        """Return a session's value with its use noted; ``None`` where one was noted just now."""
+    def renew(self, session: Session) -> Session | None:
+        """Return a session with its use noted; ``None`` where one was noted just now."""
         now_s = self._clock() // _SECOND_US
         if now_s - session.seen_s < min(_RENEW_SECONDS, self._idle_s // 10):
             return None
-        return self._write(replace(session, seen_s=now_s))
+        return replace(session, seen_s=now_s)
+
+    def find_end(self, session: Session) -> int:
+        """Return in how many seconds a session is over for certain, if nothing more is asked."""
+        until_s = min(session.seen_s + self._idle_s, session.begun_s + self._longest_s)
+        return max(until_s - self._clock() // _SECOND_US, 0) + 1
 
     def seconds_left(self) -> int:
         """Return for how many seconds a value just made is good at most, without a request."""
@@ -126,7 +131,8 @@ class Sessions:
         until_s = begun_s + self._longest_s + self._skew_s + 1
         self._endings.add(number, until_s * _SECOND_US)
 
-    def _write(self, session: Session) -> str:
+    def write(self, session: Session) -> str:
+        """Return the value of a session, signed."""
         person = session.person
         content = [session.number, session.begun_s, session.seen_s]
         content += [person.name, person.role, person.agency, person.subject]

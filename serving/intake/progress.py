@@ -32,7 +32,7 @@ class Imported:
     """How far an import is.
 
     ``rows_done`` is the sum of ``added``, ``repeats``, ``conflicts`` and ``rejects``: every row is
-    one of them.
+    one of them. ``n_bytes`` is how large they were, of rows that came as lines.
     """
 
     import_key: str
@@ -46,6 +46,7 @@ class Imported:
     repeats: int
     conflicts: int
     rejects: int
+    n_bytes: int = 0
 
 
 def begin_import(
@@ -244,4 +245,5 @@ def _describe(row: Row[Any]) -> Imported:
         repeats=row.repeats,
         conflicts=row.conflicts,
         rejects=row.rejects,
+        n_bytes=int(row.position.get("bytes", 0)),
     )

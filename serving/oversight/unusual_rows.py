@@ -101,7 +101,10 @@ def gather_rows(found: Unusual, face: Clockface) -> list[StandsOut]:
     limits = found.limits
     by_rule: Sequence[tuple[Sequence[Looker], str]] = (
         (found.own_name, "opened a case in which an answer or a detail is their own name"),
-        (found.refused, "asked for what was not theirs to see, and was refused"),
+        (
+            found.refused,
+            "asked for what was not theirs, or decided sooner than one reads, and was refused",
+        ),
         (found.sealed, "opened cases that are sealed now"),
         (found.closed, "opened cases after these were closed"),
     )

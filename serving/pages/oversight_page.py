@@ -3,11 +3,12 @@
 import datetime as dt
 import re
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from features.contract.moments import parse_date
 from models.charts.marks import Figures
@@ -23,7 +24,7 @@ from serving.oversight.access_lines import (
     find_lines,
     find_people,
 )
-from serving.oversight.access_log import AuditLine, EntryFilter, LinesPage
+from serving.oversight.access_log import AuditLine, EntryFilter, LinesPage, read_lines
 from serving.oversight.kept_answers import Kept, keeper_of
 from serving.oversight.line_sight import find_line_sight
 from serving.oversight.unusual_rows import MANY_CASES, UnusualRow, read_standing
@@ -33,7 +34,6 @@ from serving.results.agreement import BELOW, FIRST, LAST, MIDDLE, NO_LIST, NO_RA
 from serving.results.all_results import Findings, read_findings
 from serving.service import Service, ServiceDep
 from serving.store.audit_lines import CHANGES, LOOKS, Book
-from serving.store.database import Store
 from serving.store.opaque_keys import is_key
 from serving.store.row_text import Clockface
 
@@ -42,6 +42,8 @@ PERIODS: Final = (7, 28, 90)
 """Days that the search for unusual access can go back."""
 _MOST_NUMBER: Final = 2**63 - 1
 _Text = Annotated[str, Query(max_length=500)]
+_Field = Annotated[str, Form(max_length=500)]
+_Number = Annotated[int | None, Query(ge=1, lt=_MOST_NUMBER)]
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 ROUTE_WORDS: Final = {
     "GET /": "opened this week's list",
@@ -63,6 +65,7 @@ ROUTE_WORDS: Final = {
     "POST /sealed-flags/{flag_key}": "opened a sealed case for an urgent flag",
     "POST /seals/{confirmation_key}": "named others for a sealed case",
     "GET /oversight": "looked at this oversight",
+    "POST /oversight": "looked for lines of this oversight",
     "GET /v1/list": "read the list by program",
     "GET /v1/list.csv": "downloaded the list",
     "GET /v1/cases": "read the open cases by program",
@@ -73,6 +76,7 @@ ROUTE_WORDS: Final = {
     "GET /v1/cases/{key}": "read the case by program",
     "GET /v1/cases/{key}/looks": "asked who looked at the case",
     "GET /v1/audit/lines": "read these lines by program",
+    "POST /v1/audit/lines": "read lines of somebody by program",
     "GET /v1/audit/unusual": "read what is unusual by program",
     "POST /v1/records": "sent records by program",
     "POST /v1/imports": "began an import",
@@ -111,13 +115,24 @@ _SHOWN_NOTE: Final = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What the form asks for, as it was written."""
+    """What is asked for, as it was written.
+
+    Parameters
+    ----------
+    book, case, day, days
+        The log, a case's key, a day, and how far back to look for what is unusual.
+    of
+        A line of the log: lines of whoever it names. So an address names nobody.
+    person
+        Who that is, or whom the form asks for.
+    """
 
     book: Book
-    person: str
     case: str
     day: str
     days: int
+    of: int | None = None
+    person: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,10 +145,20 @@ class PageProblem:
 
 @dataclass(frozen=True)
 class Answer:
-    """Lines that were asked for; ``people`` are those who share the name that was asked for."""
+    """Lines that were asked for.
+
+    Parameters
+    ----------
+    found
+        The lines.
+    people
+        Those who share the name that was asked for, each with their latest line.
+    problems
+        What is to be corrected.
+    """
 
     found: LinesPage | None = None
-    people: tuple[Known, ...] = ()
+    people: tuple[tuple[Known, int], ...] = ()
     problems: tuple[PageProblem, ...] = ()
 
 
@@ -143,31 +168,82 @@ def show_oversight(
     service: ServiceDep,
     person: SignedIn,
     book: Annotated[str, Query(max_length=10)] = LOOKS,
-    who: _Text = "",
     case: _Text = "",
     day: _Text = "",
     days: Annotated[str, Query(max_length=4)] = "28",
-    cursor: Annotated[int | None, Query(ge=1, le=_MOST_NUMBER)] = None,
+    of: _Number = None,
+    cursor: _Number = None,
 ) -> HTMLResponse:
     """Show lines of the audit log, what is unusual in it, and whether it is whole."""
+    asked = _read_asked(book, case, day, days)
+    problems = _check(service, asked)
+    if problems:
+        return _show(request, service, person, asked, Answer(problems=problems))
+    line = None if of is None else _find_line(service, asked, of, person)
+    if of is not None and line is None:
+        return _show(request, service, person, replace(asked, of=of), Answer(LinesPage((), None)))
+    asked = replace(asked, of=of, person="" if line is None else line.person)
+    found = _find(service, asked, None if line is None else line.subject, cursor, person)
+    return _show(request, service, person, asked, Answer(found), is_first=cursor is None)
+
+
+@router.post("/oversight")
+def find_in_oversight(
+    request: Request,
+    service: ServiceDep,
+    person: SignedIn,
+    book: Annotated[str, Form(max_length=10)] = LOOKS,
+    who: _Field = "",
+    case: _Field = "",
+    day: _Field = "",
+    days: Annotated[str, Form(max_length=4)] = "28",
+) -> Response:
+    """Lead to the lines that a form asks for, or show what is to be corrected or chosen.
+
+    Who is looked for is sent in the body of the request, since an address is written into logs and
+    kept by the browser; the address that it leads to names one of their lines.
+    """
+    asked = replace(_read_asked(book, case, day, days), person=who.strip())
+    problems = _check(service, asked)
+    if problems:
+        return _show(request, service, person, asked, Answer(problems=problems))
+    people = _find_people(service, asked, person) if asked.person else ()
+    if asked.person and len(people) != 1:
+        return _show(request, service, person, asked, Answer(LinesPage((), None), people))
+    told = {"book": asked.book, "case": asked.case, "day": asked.day, "days": asked.days}
+    told |= {"of": people[0][1]} if people else {}
+    address = urlencode({name: value for name, value in told.items() if value})
+    return RedirectResponse(f"/oversight?{address}#lines", status_code=303)
+
+
+def _read_asked(book: str, case: str, day: str, days: str) -> Asked:
     period = int(days) if days in {str(one) for one in PERIODS} else PERIODS[1]
-    named: Book = CHANGES if book == CHANGES else LOOKS
-    asked = Asked(named, who.strip(), case.strip(), day.strip(), period)
-    answer = _answer(service, asked, cursor, person)
+    return Asked(CHANGES if book == CHANGES else LOOKS, case.strip(), day.strip(), period)
+
+
+def _show(
+    request: Request,
+    service: Service,
+    person: Person,
+    asked: Asked,
+    answer: Answer,
+    *,
+    is_first: bool = True,
+) -> HTMLResponse:
     face = Clockface(service.need_unit().time_zone)
     lines = [_describe(one, face) for one in answer.found.items] if answer.found else []
     check = check_audit(service, person)
     with service.need_store().reading() as connection:
         n_held = count_held(connection)
     # Last, so that nothing else waits beside what is being worked out.
-    unusual, findings = _find_kept(request, service, person, face, period)
+    unusual, findings = _find_kept(request, service, person, face, asked.days)
     return render(
         request,
         "oversight.html",
         status=422 if answer.problems else 200,
         asked=asked,
-        is_filtered=bool(asked.person or asked.case or asked.day),
-        is_first=cursor is None,
+        is_filtered=bool(asked.of or asked.person or asked.case or asked.day),
+        is_first=is_first,
         answer=answer,
         lines=lines,
         unusual=unusual,
@@ -247,8 +323,7 @@ def _count(check: CheckOut) -> int:
     return sum(one.n_lines or 0 for one in check.books)
 
 
-def _answer(service: Service, asked: Asked, cursor: int | None, person: Person) -> Answer:
-    store = service.need_store()
+def _check(service: Service, asked: Asked) -> tuple[PageProblem, ...]:
     problems = []
     if asked.case and not is_key(asked.case):
         problems.append(
@@ -256,33 +331,42 @@ def _answer(service: Service, asked: Asked, cursor: int | None, person: Person) 
                 "case", "Write the case's key, as its page's address has it; the page leads here"
             )
         )
-    day = _read_day(asked.day, service.need_unit().time_zone)
-    if asked.day and day is None:
+    if asked.day and _read_day(asked.day, service.need_unit().time_zone) is None:
         problems.append(PageProblem("day", "Write the day such as 2026-11-02"))
-    if problems:
-        return Answer(problems=tuple(problems))
-    people = find_people(store, asked.book, asked.person) if asked.person else ()
-    if asked.person and len(people) != 1:
-        return Answer(LinesPage((), None), people)
-    return Answer(_find(store, asked, people, day, cursor, person), people)
+    return tuple(problems)
+
+
+def _find_people(service: Service, asked: Asked, reader: Person) -> tuple[tuple[Known, int], ...]:
+    """Return who goes by a name, each with their latest line that the reader sees."""
+    store = service.need_store()
+    sight = find_line_sight(store, asked.book, reader)
+    found = []
+    for one in find_people(store, asked.book, asked.person):
+        latest = read_lines(store, EntryFilter(asked.book, subject=one.subject, size=1), sight)
+        found += [(one, line.number) for line in latest.items]
+    return tuple(found)
+
+
+def _find_line(service: Service, asked: Asked, of: int, reader: Person) -> AuditLine | None:
+    """Return the line of a number; ``None`` where the reader sees none."""
+    store = service.need_store()
+    wanted = EntryFilter(asked.book, before=of + 1, size=1)
+    found = read_lines(store, wanted, find_line_sight(store, asked.book, reader)).items
+    return next((line for line in found if line.number == of), None)
 
 
 def _find(
-    store: Store,
-    asked: Asked,
-    people: tuple[Known, ...],
-    day: Day | None,
-    cursor: int | None,
-    person: Person,
+    service: Service, asked: Asked, subject: str | None, cursor: int | None, reader: Person
 ) -> LinesPage:
+    store, day = service.need_store(), _read_day(asked.day, service.need_unit().time_zone)
     wanted = EntryFilter(
         asked.book,
         case_key=asked.case or None,
-        subject=people[0].subject if people else None,
+        subject=subject,
         before=cursor,
         size=LINES_PER_PAGE,
     )
-    return find_lines(store, wanted, day, find_line_sight(store, asked.book, person))
+    return find_lines(store, wanted, day, find_line_sight(store, asked.book, reader))
 
 
 def _read_day(text: str, time_zone: str) -> Day | None:

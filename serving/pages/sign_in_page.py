@@ -109,6 +109,15 @@ def end(request: Request) -> Response:
     return answer
 
 
+@router.get("/session-over", response_class=HTMLResponse)
+def show_session_over(request: Request) -> HTMLResponse:
+    """Show that a page was cleared, in place of what it showed.
+
+    The session may hold still, where its person went on in another window.
+    """
+    return render(request, "session_over.html", section="session-over")
+
+
 def _find_start(person: Person) -> str:
     """Return the page on which a person begins: data scientists see no case, and so no list."""
     return "/models" if person.role == "data_scientist" else "/"

@@ -3,6 +3,7 @@
 import { initAll } from "./vendor/govuk-frontend.min.js";
 import "./keys.js";
 import "./printing.js";
+import "./session.js";
 
 initAll();
 

@@ -45,12 +45,39 @@ class Exported:
     rows: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Concerned:
+    """Whom an export is about: the person who asks for what is kept about them.
+
+    Parameters
+    ----------
+    case_ids
+        Cases, by their own identifiers.
+    person_id
+        A person's number in the table of people: every case that names it.
+    """
+
+    case_ids: tuple[str, ...] = ()
+    person_id: str | None = None
+
+    def narrow(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return rows of a table without those of other people and of other cases.
+
+        What the records of the person's own cases say of others stays: only people can tell.
+        """
+        if name == "people" and self.person_id is not None:
+            return frame[frame["person_id"] == self.person_id]
+        # A link names another case.
+        return frame[:0] if name == "links" else frame
+
+
 def export_folder(
     store: Store,
     folder: Path,
     *,
     people: bool = False,
     everything: bool = False,
+    concerning: Concerned | None = None,
     find_hidden: Callable[[Connection, list[str]], Collection[str]] | None = None,
     progress: Callable[[str], None] = lambda message: None,
 ) -> Exported:
@@ -71,6 +98,8 @@ def export_folder(
         Whether to write the table of people, for an audit.
     everything
         Whether to write what seals and handling marks keep back.
+    concerning
+        Whom or what it is about, for an export of what concerns one person; all cases where absent.
     find_hidden
         Returns those of all cases that are left out even so: those to which whoever exports is a
         party.
@@ -80,7 +109,7 @@ def export_folder(
     Raises
     ------
     ConfigError
-        If the folder holds something.
+        If the folder holds something, or no case that may be exported concerns the person.
     ServiceError
         If the access log cannot be written.
     """
@@ -92,7 +121,15 @@ def export_folder(
     folder.chmod(_OWNER_ONLY)
     names = [name for name in TABLES if people or name != "people"]
     with ExitStack() as stack, store.reading() as connection:
+        only = None if concerning is None else _find_concerned(connection, concerning)
         manifest = Manifest(unit.time_zone, store.clock(), unit.synthetic)
+        hidden = frozenset() if everything else _find_sealed(connection)
+        if find_hidden is not None:
+            every = [key for keys in walk_cases(connection) for key in keys]
+            hidden |= frozenset(find_hidden(connection, every))
+        if only is not None and only <= hidden:
+            # Said of a sealed case as of one that is not there.
+            raise ConfigError("no case that may be exported concerns this person; nothing is there")
         writers = {
             name: stack.enter_context(
                 pq.ParquetWriter(folder / f"{name}.parquet", make_arrow_schema(TABLES[name]))
@@ -100,17 +137,16 @@ def export_folder(
             for name in names
         }
         rows = dict.fromkeys(names, 0)
-        hidden = frozenset() if everything else _find_sealed(connection)
-        if find_hidden is not None:
-            every = [key for keys in walk_cases(connection) for key in keys]
-            hidden |= frozenset(find_hidden(connection, every))
         later = _find_later(connection, hidden)
         for walked in walk_cases(connection):
-            keys = [key for key in walked if key not in hidden]
+            keys = [key for key in walked if key not in hidden and (only is None or key in only)]
+            if only is not None and not keys:
+                continue
             store.look(cases=keys)
             apart = frozenset() if everything else _find_apart(connection, keys)
             for name in names:
-                for frame in _read_named(connection, name, keys, hidden, apart, later):
+                for found in _read_named(connection, name, keys, hidden, apart, later):
+                    frame = found if concerning is None else concerning.narrow(name, found)
                     rows[name] += len(frame)
                     writers[name].write_table(to_arrow(TABLES[name], frame))
             progress(f"{rows['cases']:,} cases written")
@@ -137,6 +173,16 @@ def walk_cases(connection: Connection) -> Iterator[list[str]]:
             return
         yield keys
         last = keys[-1]
+
+
+def _find_concerned(connection: Connection, concerning: Concerned) -> frozenset[str]:
+    """Return the keys of the cases that an export is about, whoever may see them."""
+    named, people = schema.case_keys.c, schema.people.c
+    by_name = select(named.case_key).where(is_among(connection, named.case_id, concerning.case_ids))
+    by_person = select(people.case_key).where(people.person_id == concerning.person_id)
+    return frozenset(connection.execute(by_name).scalars()) | frozenset(
+        connection.execute(by_person.distinct()).scalars()
+    )
 
 
 def _find_sealed(connection: Connection) -> frozenset[str]:

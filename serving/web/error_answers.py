@@ -89,7 +89,7 @@ _REMEDIES: Final = {
 def answer(body: ErrorBody, status: int | None = None) -> JSONResponse:
     """Return an error response, with the status of its code where no other is given."""
     response = JSONResponse({"error": asdict(body)}, status_code=status or STATUSES[body.code])
-    if body.code in ("store_away", "store_full"):
+    if body.code in ("store_away", "store_full", "store_low"):
         response.headers["retry-after"] = str(RETRY_SECONDS)
     return response
 

@@ -1,4 +1,4 @@
-"""Response headers that keep a page to itself, and a fresh nonce for its one inline script."""
+"""Response headers that keep an answer to itself, and a fresh nonce for its one inline script."""
 
 import re
 import secrets
@@ -22,6 +22,8 @@ _FIXED: Final = {
     "x-permitted-cross-domain-policies": "none",
 }
 
+_ATTACHED: Final = 'attachment; filename="api.json"'
+"""A browser that is led to an answer for programs saves it and shows nothing of it."""
 _HTTPS: Final = {"strict-transport-security": "max-age=31536000; includeSubDomains"}
 
 
@@ -57,6 +59,8 @@ class SecurityHeaders:
                 for name, value in self._fixed.items():
                     headers[name] = value
                 headers["content-security-policy"] = _policy(nonce)
+                if headers.get("content-type", "").startswith("application/json"):
+                    headers.setdefault("content-disposition", _ATTACHED)
                 if not scope["path"].startswith("/static/"):
                     headers["cache-control"] = "no-store"
             await send(message)

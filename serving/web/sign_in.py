@@ -34,6 +34,8 @@ from serving.web.error_answers import STATUSES, answer, note_away
 
 COOKIE: Final = SESSION
 MOST_AREAS: Final = 50
+SESSION_OVER: Final = "/session-over"
+"""Where a page leads by itself once its session is over."""
 _BARE: Final = ("GET", "HEAD", "OPTIONS")
 _STATIC: Final = "/static/"
 _PROBES: Final = ("/healthz", "/readyz")
@@ -172,6 +174,14 @@ class SignIn:
                 state["session_unknown"] = True
         if session is not None:
             state["person"] = session.person
+            # Told before the answer is made, and so a moment early: the page counts from later on.
+            state["session_seconds"] = self._entrance.sessions.find_end(
+                self._entrance.sessions.renew(session) or session
+            )
+        if scope["path"] == SESSION_OVER:
+            # Where a page leads by itself: nobody is there, so it is no use of the session.
+            await self._app(scope, receive, send)
+            return
         await self._app(scope, receive, self._challenge(self._renew(session, send)))
 
     def _is_foreign(
@@ -202,6 +212,9 @@ class SignIn:
     def _renew(self, session: Session | None, send: Send) -> Send:
         """Have the answer carry the session anew, unless it begins or ends one itself.
 
+        A page leads away by itself when the session is over, so that it does not stay on a screen
+        that nobody is signed in at, with scripts or without.
+
         As used when the answer goes out, not when the request came: rows of an import may stream in
         for longer than a session lasts without a request, and it was in use all the while.
         """
@@ -212,9 +225,14 @@ class SignIn:
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                ends_itself = _sets(headers.getlist("set-cookie"), cookie.name)
                 renewed = sessions.renew(session)
-                if renewed is not None and not _sets(headers.getlist("set-cookie"), cookie.name):
-                    headers.append("set-cookie", cookie.write(renewed, sessions.seconds_left()))
+                if renewed is not None and not ends_itself:
+                    value = sessions.write(renewed)
+                    headers.append("set-cookie", cookie.write(value, sessions.seconds_left()))
+                if headers.get("content-type", "").startswith("text/html") and not ends_itself:
+                    left_s = sessions.find_end(renewed or session)
+                    headers["refresh"] = f"{left_s}; url={SESSION_OVER}"
             await send(message)
 
         return noted

@@ -28,6 +28,7 @@ VENDOR = ROOT / "serving" / "static" / "vendor"
         ),
         ("f{mask-image:url(/assets/images/govuk-crest.svg)}", "f{mask-image:none}"),
         ("p{color:red}/*# sourceMappingURL=a.css.map */", "p{color:red}"),
+        (':root{--govuk-frontend-version:"1.2.3";--govuk-a:#fff}', ":root{--govuk-a:#fff}"),
     ],
 )
 def test_reserved_font_and_pictures_leave_a_style_sheet(css: str, rewritten: str) -> None:
@@ -39,10 +40,8 @@ def test_assets_are_built_whole_from_the_packages(tmp_path: Path) -> None:
     """Styles, scripts, the icons they name and a notice are copied, and nothing else is."""
     modules = tmp_path / "node_modules"
     govuk, moj = modules / assets.GOVUK, modules / assets.MOJ
-    for folder, name in ((govuk, "govuk-frontend"), (moj, "@ministryofjustice/frontend")):
+    for folder in (govuk, moj):
         (folder / "assets" / "images").mkdir(parents=True)
-        facts = json.dumps({"version": "1.2.3"})
-        (modules / name / "package.json").write_text(facts, encoding="utf-8")
     (govuk / "govuk-frontend.min.css").write_text("a{}", encoding="utf-8")
     (govuk / "govuk-frontend.min.js").write_text("1;//# sourceMappingURL=x.map", encoding="utf-8")
     (govuk / "assets" / "images" / "govuk-crest.svg").write_text("crest", encoding="utf-8")
@@ -91,3 +90,20 @@ def test_every_picture_that_the_built_styles_name_is_there() -> None:
 
         assert "url(/" not in css
         assert all((VENDOR / "images" / name).is_file() for name in assets.named_pictures(css))
+
+
+def test_no_file_that_is_served_names_a_version() -> None:
+    """Nobody learns from the pages' files which release of a library has to be attacked."""
+    locked = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    versions = {facts["version"] for name, facts in locked.items() if name.startswith("node_")}
+    texts = {
+        path.name: path.read_text(encoding="utf-8")
+        for path in (ROOT / "serving" / "static").rglob("*")
+        if path.suffix in {".css", ".js", ".svg", ".txt"}
+    }
+
+    assert len(versions) >= 2
+    assert "MIT License" in texts["NOTICE.txt"]
+    for name, text in texts.items():
+        assert [one for one in versions if re.search(rf"(?<!\d){re.escape(one)}", text)] == [], name
+        assert re.findall(r"version\W{1,3}\d+\.\d+\.\d+", text) == [], name

@@ -23,6 +23,7 @@ from serving.decisions.score_without_record import Doubted
 from serving.errors import ServiceError
 from serving.flags.first_reads import record_first_read
 from serving.lists.blind_review import record_first_view
+from serving.oversight.reading_time import check_reading_time
 from serving.pages.case.decision_form import read_decision_form
 from serving.pages.case.screen import STANCES, Happened, Narrowing, show_screen
 from serving.pages.rendering import render
@@ -96,6 +97,9 @@ def make_decision(
     narrowing = _read_narrowing(form)
     try:
         draft, version = read_decision_form(form)
+        check_reading_time(
+            service.need_store(), person, key, service.settings.least_reading_seconds
+        )
         with service.need_store().writing() as writing:
             act = DecisionRequest(key, person, draft, version)
             decided = decide_or_ask(

@@ -96,6 +96,33 @@ def test_a_partys_own_case_is_not_there_for_them(desk: Desk, capfd: Any) -> None
     assert told[0] == told[1]
 
 
+def test_what_concerns_one_person_leaves_signed_and_logged(desk: Desk, capfd: Any) -> None:
+    """An administrator writes it for whoever asked; who, for whom, what for and which case stand in
+    the logs. Scientists do not, a token for exports alone writes no people, and a sealed case is
+    answered as one that is not there.
+    """
+    out, why = desk.root / "out", ("--why", "request of 3 May", "--token-file")
+    plain = desk.sign("anne", "administrators", "store:export")
+    scientist = desk.sign("ben", "scientists", "store:export store:people")
+    assert desk.call("db", "export", out, "--case", "SYN-OPEN", *why, scientist) == 2
+    assert desk.call("db", "export", out, "--of-person", "P", *why, plain) == 2
+    assert "store:people" in capfd.readouterr().err
+    told = []
+    for case in ("SEALED", "NONE"):
+        assert desk.call("db", "export", out, "--case", case, *why, plain) == 2
+        told.append(capfd.readouterr().err)
+    assert told[0] == told[1]
+    token = desk.sign("anne", "administrators", "store:export store:people")
+    assert desk.call("db", "export", out, "--of-person", "P", *why, token) == 0
+    assert "read it before it is handed over" in capfd.readouterr().err
+    assert list(read(out, "cases")["case_id"]) == ["SYN-OPEN"]
+    assert list(read(out, "people")["person_id"]) == ["P"]
+    line, look = desk.lines()[-1], desk.lines("looks")[-1]
+    assert (line.operation, line.recipient) == ("disclosure", "the person concerned")
+    assert (line.person, line.purpose) == ("SYN Anne", "request of 3 May")
+    assert look.cases == [key_of(desk.store, "SYN-OPEN")]
+
+
 def test_people_take_a_scope_of_their_own(desk: Desk, capfd: Any) -> None:
     """A token for exports alone does not write the table of people."""
     out = desk.root / "out"

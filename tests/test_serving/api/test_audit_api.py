@@ -96,13 +96,27 @@ def test_lines_are_filtered(store: Store) -> None:
     client = open_client(store)
 
     def count(**asked: str) -> int:
-        return len(client.get("/v1/audit/lines", params=asked).json()["lines"])
+        told = client.post("/v1/audit/lines", json=asked).json()
+        if "subject" not in asked:
+            assert client.get("/v1/audit/lines", params=asked).json() == told
+        return len(told["lines"])
 
     assert count(book="looks", subject=ANNE.subject) == 2
     assert count(book="looks", operation="consultation") == 4
     assert count(operation="consultation") == 0
     assert count(book="looks", case=KEY) == 4
     assert count(book="looks", case="x" * 24) == 0
+
+
+def test_nobody_is_named_in_an_address(store: Store) -> None:
+    """Whose lines is asked in a body; in an address it is refused, told where, and not repeated."""
+    fill_books(store, 4)
+    answer = open_client(store).get("/v1/audit/lines", params={"subject": ANNE.subject})
+    assert answer.status_code == 422
+    (problem,) = answer.json()["error"]["problems"]
+    assert (problem["where"], problem["code"]) == ("query.subject", "in_address")
+    assert "by POST" in problem["remedy"]
+    assert ANNE.subject not in answer.text
 
 
 @pytest.mark.parametrize(
@@ -122,6 +136,9 @@ def test_what_cannot_be_asked_is_refused(store: Store, asked: dict[str, str]) ->
     make_whole(store)
     answer = open_client(store).get("/v1/audit/lines", params=asked)
     assert answer.status_code == 422
+    sent = open_client(store).post("/v1/audit/lines", json=asked)
+    assert sent.status_code == 422
+    assert next(iter(asked.values())) not in sent.json()["error"]["message"]
     assert next(iter(asked.values())) not in answer.json()["error"]["message"]
 
 

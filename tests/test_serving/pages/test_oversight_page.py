@@ -1,9 +1,11 @@
 """The page of oversight: the books, what is unusual, decisions against scores, and what is kept."""
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 from fastapi import FastAPI
@@ -51,14 +53,42 @@ def test_oversight_finds_lines_by_person_case_and_day(
     assert "Opened the case" in lines
     assert "SYN weekly meeting" in lines
     assert key in lines
-    by_name = part_of(auditor.get("/oversight", params={"who": "reviewer"}).text, "lines")
+    led = auditor.post("/oversight", data={"who": "reviewer"}, follow_redirects=True)
+    by_name = part_of(led.text, "lines")
     assert "Opened the case" in read_text(by_name)
-    nobody = part_of(auditor.get("/oversight", params={"who": "SYN Nobody"}).text, "lines")
+    nobody = part_of(auditor.post("/oversight", data={"who": "SYN Nobody"}).text, "lines")
     assert "Nobody of that name stands in this book" in read_text(nobody)
     other_day = auditor.get("/oversight", params={"day": "2001-01-01"}).text
     assert "No line answers to this" in read_text(part_of(other_day, "lines"))
     changes = auditor.get("/oversight", params={"book": "changes"}).text
     assert "Who changed what" in read_text(part_of(changes, "lines"))
+
+
+def test_no_address_of_the_oversight_names_a_person(
+    make_app: Callable[..., FastAPI], make_client: Callable[..., TestClient]
+) -> None:
+    """Who is looked for is sent in the body, and is found; addresses name one of their lines."""
+    app = make_app()
+    looker, auditor = make_client(app), make_client(app, role="auditor")
+    name = looker.get("/v1/me").json()["name"]
+    key = looker.get("/v1/cases").json()["rows"][0]["key"]
+    looker.get(f"/cases/{key}")
+    subject = auditor.get("/v1/audit/lines", params={"book": "looks", "case": key}).json()
+    subject = subject["lines"][-1]["subject"]
+    for said in (name, subject):
+        led = auditor.post("/oversight", data={"who": said}, follow_redirects=False)
+        assert led.status_code == 303
+        address = led.headers["location"]
+        page = auditor.get(address).text
+        rows = re.findall(r"<tr.*?</tr>", part_of(page, "lines"), re.S)[1:]
+        assert len(rows) >= 2
+        assert all(name in row for row in rows)
+        queries = [address, *re.findall(r'(?:href|action)="([^"]*)"', page)]
+        told = [unquote_plus(one) for one in queries]
+        assert [one for one in told if name in one or subject in one] == []
+    assert [one for one in re.findall(r"<form[^>]*>", page) if 'method="get"' in one] == []
+    old = auditor.get("/oversight", params={"who": name, "case": "A" * 24}).text
+    assert name not in part_of(old, "lines")
 
 
 @pytest.mark.parametrize(
@@ -256,7 +286,9 @@ def test_oversight_is_filtered_by_keyboard(
     page.keyboard.type("SYN auditor")
     page.keyboard.press("Enter")
     rows = page.get_by_role("region", name="Table: Lines").get_by_role("row")
-    expect(rows.nth(1)).to_contain_text("Looked at this oversight")
+    expect(rows.nth(1)).to_contain_text("Looked for lines of this oversight")
+    expect(rows.nth(2)).to_contain_text("Looked at this oversight")
+    assert "SYN" not in page.url and "auditor" not in page.url
     expect(page.get_by_label("Person")).to_have_value("SYN auditor")
     page.get_by_role("link", name="Show all").click()
     expect(page.get_by_label("Person")).to_have_value("")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from typer.testing import CliRunner
 
 from caselight.commands import db
@@ -13,17 +13,21 @@ from features.history.assembly import assemble_history
 from features.intake.contract_folder import read_folder
 from serving.intake.checks import check_store
 from serving.intake.folder_imports import import_folder
+from serving.oversight.audit_verification import reading_book
 from serving.settings import Settings
 from serving.store import export
+from serving.store.audit_lines import LOOKS
 from serving.store.database import Store, make_key, open_store
-from serving.store.export import export_folder
-from serving.store.schema import events
+from serving.store.export import Concerned, export_folder
+from serving.store.schema import audit_lines, events
 from serving.store.upgrading import upgrade
+from tests.test_serving.oversight.test_audit_oversight import seal
 from tests.test_serving.sent_rows import (
     NOW_US,
     PERSON,
     count_rows,
     history_of,
+    key_of,
     lay_out,
     make_case,
     make_event,
@@ -93,6 +97,61 @@ def test_people_are_written_only_when_asked_for(store: Store, tmp_path: Path) ->
     export_folder(store, tmp_path / "with", people=True)
     assert read_folder(tmp_path / "without", people=True).people.num_rows == 0
     assert len(read_folder(tmp_path / "with", people=True).people) == 1
+
+
+def test_what_concerns_one_person_is_exported(store: Store, tmp_path: Path) -> None:
+    """Their cases alone, without links to others and without the rows of other people."""
+    other = {"person_id": "Q", "case_id": "C1", "role": "subject", "characteristic": "sex"}
+    send(store, ROWS | {"people": [*ROWS["people"], other | {"value": "m"}]})
+    send(store, {"cases": [make_case("C7")], "people": [ROWS["people"][0] | {"case_id": "C7"}]})
+    done = export_folder(store, tmp_path / "p", people=True, concerning=Concerned(person_id="P"))
+    assert done.rows == {"cases": 2, "events": 2, "facts": 1, "links": 0, "people": 2}
+    folder = read_folder(tmp_path / "p", people=True)
+    assert set(folder.frame("cases")["case_id"]) == {"C1", "C7"}
+    assert set(folder.people.to_pandas()["person_id"]) == {"P"}
+    one = Concerned(case_ids=("C1",))
+    assert export_folder(store, tmp_path / "c", concerning=one).rows == {
+        "cases": 1,
+        "events": 2,
+        "facts": 1,
+        "links": 0,
+    }
+    with reading_book(store, LOOKS) as connection:
+        looks = connection.execute(select(audit_lines.c.cases).where(audit_lines.c.book == LOOKS))
+        named = [key for one in looks.scalars() for key in one]
+    keys = {name: key_of(store, name) for name in ("C1", "C7")}
+    assert sorted(named) == sorted([keys["C1"], keys["C1"], keys["C7"]])
+
+
+def test_a_seal_holds_against_an_export_of_one_person(store: Store, tmp_path: Path) -> None:
+    """A sealed case, a case of whoever exports and a case that is not there are answered alike."""
+    send(store, ROWS)
+    seal(store, key_of(store, "C1"))
+    told = set()
+    own = key_of(store, "C3")
+    for number, one in enumerate(
+        (
+            Concerned(person_id="P"),
+            Concerned(case_ids=("C1",)),
+            Concerned(case_ids=("C3",)),
+            Concerned(case_ids=("none",)),
+            Concerned(person_id="none"),
+        )
+    ):
+        with pytest.raises(ConfigError) as refusal:
+            export_folder(
+                store,
+                tmp_path / str(number),
+                people=True,
+                concerning=one,
+                find_hidden=lambda connection, keys: {own},
+            )
+        told.add(str(refusal.value))
+    assert len(told) == 1
+    done = export_folder(
+        store, tmp_path / "all", everything=True, concerning=Concerned(case_ids=("C1",))
+    )
+    assert done.rows["cases"] == 1
 
 
 def test_an_export_fills_another_store_with_the_same(store: Store, tmp_path: Path) -> None:

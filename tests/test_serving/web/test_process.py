@@ -214,6 +214,17 @@ def test_every_answer_keeps_itself_to_itself(answers: dict[str, Any]) -> None:
             assert answer.headers["cache-control"] == "no-store", name
 
 
+def test_an_answer_for_programs_is_never_shown(answers: dict[str, Any]) -> None:
+    """A browser that is led to data, a refusal or an error in JSON saves it; a page it shows."""
+    told = 0
+    for name, answer in answers.items():
+        attached = answer.headers.get("content-disposition", "").startswith("attachment; filename=")
+        told += (is_json := answer.headers["content-type"].startswith("application/json"))
+        assert attached or not is_json, name
+        assert not (attached and answer.headers["content-type"].startswith("text/html")), name
+    assert told >= 4
+
+
 def test_no_answer_sets_a_cookie_or_opens_to_others(answers: dict[str, Any]) -> None:
     """No answer but that to a sign-in sets a cookie, names its software or lets others read it."""
     for name, answer in answers.items():

@@ -5,8 +5,8 @@ from alembic import op
 
 from serving.store.triggers import write_erasing_triggers
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 _ERASABLE = {
     "events": ("event_id", "incident_id", "supersedes"),

@@ -1,0 +1,29 @@
+// A page is hidden when its session is over, at once: when its time has passed, when somebody signs
+// out in another window, and when a browser brings it back from its memory. The server leads it away
+// a moment later, without scripts as well.
+const told = document.querySelector("meta[name=caselight-session-seconds]");
+const channel = new BroadcastChannel("caselight-session");
+
+function clear() {
+  document.body.replaceChildren();
+  document.title = "Caselight";
+  window.location.replace("/session-over");
+}
+
+if (told === null) {
+  // Where a session ended: whatever else is open in this browser has none any more.
+  const isEnd = ["/sign-in", "/sign-out", "/session-over"].includes(window.location.pathname);
+  if (isEnd && document.querySelector(".caselight-person") === null) channel.postMessage("over");
+} else {
+  const endsAt = Date.now() + 1000 * Number(told.content);
+  const look = () => {
+    if (Date.now() < endsAt) return;
+    window.clearInterval(often);
+    clear();
+  };
+  // Not one long timer: it stands still while a computer sleeps.
+  const often = window.setInterval(look, 1000);
+  window.addEventListener("pageshow", look);
+  document.addEventListener("visibilitychange", look);
+  channel.addEventListener("message", clear);
+}
