@@ -192,7 +192,7 @@ def list_audit_lines(
     return _list_lines(service, person, EntryFilter(book, case, None, operation, cursor, limit))
 
 
-@router.post("/audit/lines", responses=describe_errors(401, 403, 422, 503))
+@router.post("/audit/lines", responses=describe_errors(400, 401, 403, 413, 415, 422, 503))
 def find_audit_lines(service: ServiceDep, person: SignedIn, asked: LinesIn) -> LinesOut:
     """Return lines of one book, the latest first, of one person where one is named."""
     wanted = EntryFilter(

@@ -67,6 +67,7 @@ def _hide(body: bytes) -> bytes:
 OVERSEEN: Final[LeaveOut] = dict.fromkeys(
     (
         "GET /seals", "GET /v1/seals", "GET /oversight", "GET /v1/audit/lines",
+        "POST /oversight", "POST /v1/audit/lines",
         "GET /v1/audit/unusual", "GET /v1/audit/check", "GET /v1/cases/{key}/looks",
         "GET /unexplained-access", "GET /v1/unexplained-access", "GET /confirmations",
         "GET /v1/confirmations",
