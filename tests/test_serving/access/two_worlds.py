@@ -41,9 +41,9 @@ from tests.test_serving.entered import close_application, enter, fill_path, make
 from tests.test_serving.postgresql_server import name_database, new_database
 from tests.test_serving.stores import SetClock
 
-VOLATILE_HEADERS: Final = ("set-cookie", "date")
+VOLATILE_HEADERS: Final = ("set-cookie", "date", "refresh", "server-timing")
 """Header fields that differ from answer to answer whoever asks for what: a session's signature and
-the machine's clock."""
+how long it lasts yet, and the machine's clock."""
 LEAVES: Final = ("/v1/sign-in", "/v1/sign-out", "/sign-in", "/sign-out", "/sign-in/begin")
 """Routes by which a visitor would come or go."""
 _PATIENCE_S: Final = 60.0
