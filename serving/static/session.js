@@ -1,7 +1,8 @@
 // A page is hidden when its session is over, at once: when its time has passed, when somebody signs
 // out in another window, and when a browser brings it back from its memory. The server leads it away
 // a moment later, without scripts as well.
-const told = document.querySelector("meta[name=caselight-session-seconds]");
+const [shown] = performance.getEntriesByType("navigation");
+const told = (shown?.serverTiming ?? []).find((one) => one.name === "session");
 const channel = new BroadcastChannel("caselight-session");
 
 function clear() {
@@ -10,12 +11,12 @@ function clear() {
   window.location.replace("/session-over");
 }
 
-if (told === null) {
+if (told === undefined) {
   // Where a session ended: whatever else is open in this browser has none any more.
   const isEnd = ["/sign-in", "/sign-out", "/session-over"].includes(window.location.pathname);
   if (isEnd && document.querySelector(".caselight-person") === null) channel.postMessage("over");
 } else {
-  const endsAt = Date.now() + 1000 * Number(told.content);
+  const endsAt = Date.now() + 1000 * told.duration;
   const look = () => {
     if (Date.now() < endsAt) return;
     window.clearInterval(often);

@@ -174,10 +174,6 @@ class SignIn:
                 state["session_unknown"] = True
         if session is not None:
             state["person"] = session.person
-            # Told before the answer is made, and so a moment early: the page counts from later on.
-            state["session_seconds"] = self._entrance.sessions.find_end(
-                self._entrance.sessions.renew(session) or session
-            )
         if scope["path"] == SESSION_OVER:
             # Where a page leads by itself: nobody is there, so it is no use of the session.
             await self._app(scope, receive, send)
@@ -233,6 +229,8 @@ class SignIn:
                 if headers.get("content-type", "").startswith("text/html") and not ends_itself:
                     left_s = sessions.find_end(renewed or session)
                     headers["refresh"] = f"{left_s}; url={SESSION_OVER}"
+                    # The one header of its own answer that a page's script can read.
+                    headers["server-timing"] = f"session;dur={left_s}"
             await send(message)
 
         return noted

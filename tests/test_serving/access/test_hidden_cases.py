@@ -16,7 +16,13 @@ from tests.test_serving.entered import close_application, enter, fill_path, make
 
 PARTS = ("key", "raising_key", "request_key", "score_key")
 NAMING = sorted(route for route in RULES if any("{" + part + "}" in route[1] for part in PARTS))
-_PER_ANSWER = ("x-request-id", "content-security-policy", "set-cookie")
+_PER_ANSWER = (
+    "x-request-id",
+    "content-security-policy",
+    "set-cookie",
+    "refresh",
+    "server-timing",
+)
 """Header fields that differ from answer to answer by design, whoever asks for what."""
 
 
