@@ -77,20 +77,20 @@ class Readiness:
         if service.store is None or not is_reachable(service.store):
             yield "store"
         else:
-            yield from self._find_of_store(service.store)
+            yield from self._find_of_store(service.store, service.settings.least_free_bytes)
         if self._issuer is not None and not _answers(self._issuer):
             yield "sign_in"
         if self._is_working is not None and not self._is_working():
             yield "worker"
 
-    def _find_of_store(self, store: Store) -> Iterator[str]:
+    def _find_of_store(self, store: Store, least_free_bytes: int) -> Iterator[str]:
         if check_schema(store):
             yield "schema"
         if check_looks(store) or not may_write_books(store):
             yield "audit"
         least = self._least_free_bytes
         try:
-            check_disk(store, self._service().settings.least_free_bytes if least is None else least)
+            check_disk(store, least_free_bytes if least is None else least)
         except ServiceError:
             yield "disk"
 

@@ -23,6 +23,7 @@ NOT_HERE = {
     "/v1/sign-in": "it stores nothing",
     "/v1/sign-out": "it stores no row that has a place",
     "/v1/scores": "it stores nothing",
+    "/v1/audit/lines": "it stores nothing",
     "/v1/sittings/{sitting_key}/cases/{key}/first-view": "driven by the function that it calls",
     "/v1/sittings": "it needs a bundle: the demonstration opens some",
     "/v1/confirmations/{confirmation_key}": "nothing waits: see test_confirmations",
