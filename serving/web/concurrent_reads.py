@@ -6,12 +6,14 @@ second, and a list behind eight case pages took as long as all of them. Here a r
 can be worked out, one of each kind of page at a time and few of all kinds; a kind that many ask for
 delays no other kind by more than the one that is being worked out. What is written is not counted:
 a write may wait for the database, and no page may wait for that. An answer that is being sent is
-not counted either, so that a slow reader holds up nobody.
+not counted either, so that a slow reader holds up nobody; nor is a read that takes long, such as
+verifying the whole audit log: after a second others are worked out beside it.
 
 ``python -m benchmarks --only load`` measures it.
 """
 
-from contextlib import AsyncExitStack
+import asyncio
+from contextlib import ExitStack
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -21,6 +23,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MOST_READS: Final = 2
 """Of all kinds together, in a process."""
 MOST_OF_A_KIND: Final = 1
+MOST_SECONDS: Final = 1.0
+"""How long a read keeps its place at most: many times what a page takes."""
 SWITCH_SECONDS: Final = 0.001
 """After how long a thread gives way to another one, in place of Python's 5 ms: a read makes some
 twenty database calls, and after each waits so long for a thread that calculates."""
@@ -39,13 +43,21 @@ class ConcurrentReads:
         What answers.
     most_reads, most_of_a_kind
         How many are worked out at once; see the module.
+    most_seconds
+        How long one keeps its place.
     """
 
     def __init__(
-        self, app: ASGIApp, *, most_reads: int = MOST_READS, most_of_a_kind: int = MOST_OF_A_KIND
+        self,
+        app: ASGIApp,
+        *,
+        most_reads: int = MOST_READS,
+        most_of_a_kind: int = MOST_OF_A_KIND,
+        most_seconds: float = MOST_SECONDS,
     ) -> None:
         self._app = app
         self._most_of_a_kind = most_of_a_kind
+        self._most_seconds = most_seconds
         self._all = CapacityLimiter(most_reads)
         # Kept while somebody waits or is answered: an address may be anything.
         self._kinds: WeakValueDictionary[str, CapacityLimiter] = WeakValueDictionary()
@@ -58,14 +70,16 @@ class ConcurrentReads:
         kind = name_kind(scope["path"])
         of_its_kind = self._kinds.setdefault(kind, CapacityLimiter(self._most_of_a_kind))
         turn = object()
-        async with AsyncExitStack() as held:
+        with ExitStack() as held:
             # First of its kind: while it waits for that it takes no place of another kind.
             for limiter in (of_its_kind, self._all):
                 await limiter.acquire_on_behalf_of(turn)
                 held.callback(limiter.release_on_behalf_of, turn)
+            timer = asyncio.get_running_loop().call_later(self._most_seconds, held.close)
+            held.callback(timer.cancel)
 
             async def sending(message: Message) -> None:
-                await held.aclose()
+                held.close()
                 await send(message)
 
             await self._app(scope, receive, sending)

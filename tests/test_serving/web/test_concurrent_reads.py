@@ -40,7 +40,7 @@ async def send_at_once(message: Message) -> None:
 class Door:
     """The limit, and a way to have requests come."""
 
-    def __init__(self, group: Any, **limits: int) -> None:
+    def __init__(self, group: Any, **limits: float) -> None:
         self.pages = Pages()
         self.limit = ConcurrentReads(self.pages, **limits)
         self._group = group
@@ -64,7 +64,7 @@ class Door:
         await anyio.wait_all_tasks_blocked()
 
 
-def played(play: Callable[..., Any], **limits: int) -> None:
+def played(play: Callable[..., Any], **limits: float) -> None:
     """Play something at a door that is closed afterwards."""
 
     async def run() -> None:
@@ -126,6 +126,30 @@ def test_an_answer_that_is_not_read_holds_up_nobody() -> None:
         assert door.pages.now == {"/cases/1"}
 
     played(play)
+
+
+def test_a_read_that_takes_long_holds_up_the_others_for_a_moment_only() -> None:
+    """Where two long ones take every place, pages are worked out beside them after a while, and a
+    place that was given up is given back once.
+    """
+
+    async def play(door: Door) -> None:
+        await door.come("/v1/audit/check")
+        await door.come("/oversight")
+        await door.come("/")
+        assert door.pages.now == {"/v1/audit/check", "/oversight"}
+        await anyio.sleep(1.8)
+        await anyio.wait_all_tasks_blocked()
+        assert door.pages.now == {"/v1/audit/check", "/oversight", "/"}
+        await door.end("/oversight")
+        await door.end("/v1/audit/check")
+        await door.end("/")
+        await door.come("/data")
+        await door.come("/models")
+        await door.come("/help")
+        assert door.pages.now == {"/data", "/models"}
+
+    played(play, most_seconds=1.5)
 
 
 def test_who_leaves_frees_the_place() -> None:
