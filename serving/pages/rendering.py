@@ -52,6 +52,7 @@ def render(request: Request, template: str, *, status: int = 200, **content: Any
         page.render(
             cspNonce=request.state.csp_nonce,
             person=getattr(request.state, "person", None),
+            session_seconds=getattr(request.state, "session_seconds", None),
             section=content.pop("section", request.url.path.split("/")[1]),
             synthetic=bool(service.unit and service.unit.synthetic),
             bundle=bundle,

@@ -1,9 +1,11 @@
-// A page is hidden when its session is over, at once: when its time has passed, when somebody signs
-// out in another window, and when a browser brings it back from its memory. The server leads it away
-// a moment later, without scripts as well.
+// A page is cleared when its session is over, at once: when its time has passed, when somebody signs
+// out in another window, and when a browser brings it back from its memory. A session that goes on in
+// another window goes on here, so that nobody loses what they are writing. Without scripts the page
+// leads away by itself when its own time has passed.
 const [shown] = performance.getEntriesByType("navigation");
 const told = (shown?.serverTiming ?? []).find((one) => one.name === "session");
 const channel = new BroadcastChannel("caselight-session");
+const OVER = "over";
 
 function clear() {
   document.body.replaceChildren();
@@ -14,9 +16,9 @@ function clear() {
 if (told === undefined) {
   // Where a session ended: whatever else is open in this browser has none any more.
   const isEnd = ["/sign-in", "/sign-out", "/session-over"].includes(window.location.pathname);
-  if (isEnd && document.querySelector(".caselight-person") === null) channel.postMessage("over");
+  if (isEnd && document.querySelector(".caselight-person") === null) channel.postMessage(OVER);
 } else {
-  const endsAt = Date.now() + 1000 * told.duration;
+  let endsAt = Date.now() + 1000 * told.duration;
   const look = () => {
     if (Date.now() < endsAt) return;
     window.clearInterval(often);
@@ -26,5 +28,9 @@ if (told === undefined) {
   const often = window.setInterval(look, 1000);
   window.addEventListener("pageshow", look);
   document.addEventListener("visibilitychange", look);
-  channel.addEventListener("message", clear);
+  channel.addEventListener("message", (message) => {
+    if (message.data === OVER) clear();
+    else endsAt = Math.max(endsAt, message.data);
+  });
+  channel.postMessage(endsAt);
 }

@@ -174,6 +174,9 @@ class SignIn:
                 state["session_unknown"] = True
         if session is not None:
             state["person"] = session.person
+            state["session_seconds"] = self._entrance.sessions.find_end(
+                self._entrance.sessions.renew(session) or session
+            )
         if scope["path"] == SESSION_OVER:
             # Where a page leads by itself: nobody is there, so it is no use of the session.
             await self._app(scope, receive, send)
@@ -208,8 +211,8 @@ class SignIn:
     def _renew(self, session: Session | None, send: Send) -> Send:
         """Have the answer carry the session anew, unless it begins or ends one itself.
 
-        A page leads away by itself when the session is over, so that it does not stay on a screen
-        that nobody is signed in at, with scripts or without.
+        A page's script is told when the session is over, so that the page does not stay on a screen
+        that nobody is signed in at.
 
         As used when the answer goes out, not when the request came: rows of an import may stream in
         for longer than a session lasts without a request, and it was in use all the while.
@@ -227,9 +230,8 @@ class SignIn:
                     value = sessions.write(renewed)
                     headers.append("set-cookie", cookie.write(value, sessions.seconds_left()))
                 if headers.get("content-type", "").startswith("text/html") and not ends_itself:
-                    left_s = sessions.find_end(renewed or session)
-                    headers["refresh"] = f"{left_s}; url={SESSION_OVER}"
                     # The one header of its own answer that a page's script can read.
+                    left_s = sessions.find_end(renewed or session)
                     headers["server-timing"] = f"session;dur={left_s}"
             await send(message)
 

@@ -38,11 +38,17 @@ from serving.oversight.kept_answers import Keeper
 from serving.routes import ROUTERS
 from serving.store.database import Store, open_store
 from serving.store.histories import read_head
-from tests.test_serving.entered import close_application, enter, fill_path, make_application
+from tests.test_serving.entered import (
+    close_application,
+    enter,
+    fill_path,
+    leave_out_seconds,
+    make_application,
+)
 from tests.test_serving.postgresql_server import connect, name_database, new_database
 from tests.test_serving.stores import SetClock
 
-VOLATILE_HEADERS: Final = ("set-cookie", "date", "refresh", "server-timing")
+VOLATILE_HEADERS: Final = ("set-cookie", "date", "server-timing")
 """Header fields that differ from answer to answer whoever asks for what: a session's signature and
 how long it lasts yet, and the machine's clock."""
 LEAVES: Final = ("/v1/sign-in", "/v1/sign-out", "/sign-in", "/sign-out", "/sign-in/begin")
@@ -480,7 +486,7 @@ def _find_differences(told: str, there: Any, absent: Any, leave_out: LeaveOut) -
         texts = [f"{one.status_code} {one.text[:200]}" for one in (there, absent)]
         return [Difference(told, "status", texts[0], texts[1])]
     keep = leave_out.get(told.split(",", maxsplit=1)[0], lambda body: body)
-    bodies = keep(there.content), keep(absent.content)
+    bodies = [keep(leave_out_seconds(one.content)) for one in (there, absent)]
     found = []
     if bodies[0] != bodies[1]:
         found.append(Difference(told, "body", *_show_parting(*bodies)))
