@@ -92,13 +92,12 @@ def _select_decisions() -> Select[Any]:
 def _describe_all(
     connection: Connection, rows: Sequence[Row[Any]], unit: Unit, *, withheld: bool
 ) -> tuple[DecisionOut, ...]:
+    """Return decisions on one case."""
     keys = [row.decision_key for row in rows]
     reasons = {} if withheld or not keys else _read_reasons(connection, keys)
     dealt_with = _read_discharges(connection, keys) if keys else {}
-    places: dict[str, list[int]] = {}
-    for row in rows:
-        places.setdefault(row.case_key, []).append(row.seen_seq)
-    seen = {key: count_rows_until(connection, key, some) for key, some in places.items()}
+    places = [row.seen_seq for row in rows]
+    seen = count_rows_until(connection, rows[0].case_key, places) if rows else {}
     face = Clockface(unit.time_zone)
     return tuple(
         DecisionOut(
@@ -109,7 +108,7 @@ def _describe_all(
             sitting_key=row.sitting_key,
             # What somebody agreed with would show what the model says (ADR 15).
             score_key=None if withheld else row.score_key,
-            seen_seq=seen[row.case_key][row.seen_seq],
+            seen_seq=seen[row.seen_seq],
             agrees_with_score=None if withheld else _AGREEMENT[row.agrees_with_score],  # type: ignore[arg-type]
             ways=row.routes,
             owner=row.owner,

@@ -25,29 +25,10 @@ from serving.store.database import open_store
 from serving.store.schema import audit_lines
 from serving.store.upgrading import upgrade
 from tests.test_serving.issuers import AUDIENCE, CLIENT, Issuer, run_issuer
+from tests.test_serving.signed_desk import ACCESS
 from tests.test_training.good_figures import make_good
 from training.registry.promoted_bundles import POINTER
 
-ACCESS = """\
-version: 1
-people:
-  - groups: [scientists]
-    role: data_scientist
-    agency: unit
-    areas: all
-  - groups: [administrators]
-    role: administrator
-    agency: unit
-    areas: all
-  - groups: [reviewers]
-    role: reviewer
-    agency: health
-    areas: all
-  - groups: [screeners]
-    role: screener
-    agency: police
-    areas: all
-"""
 WHY = "as the board of September agreed"
 Change = Callable[[dict[str, Any]], None]
 
@@ -281,8 +262,6 @@ def test_real_cases_take_somebody_who_is_signed_in(place: Place, capfd: Any) -> 
 
 def test_a_program_puts_nothing_to_use(place: Place, capfd: Any) -> None:
     """A token of a program is nobody's word, whatever its scopes."""
-    machine = "machines:\n  - client: importer\n    agency: unit\n    areas: all\n"
-    (place.root / "access.yaml").write_text(ACCESS + machine)
     folder, _ = place.make_bundle("bundle")
     token = place.issuer.sign(place.issuer.claim(now_s=int(time.time())))
     assert place.call(token, "promote", folder) == 2
