@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -78,6 +79,7 @@ def describe_load() -> str:
         for name, root in ((BEFORE, check_out(BEFORE)), ("this one", ROOT)):
             python = sys.executable if root == ROOT else str(prepare_tree(root))
             folder = Path(place) / root.name
+            _style(root)
             _make(python, root, folder)
             for processes in PROCESSES:
                 lines += [
@@ -91,6 +93,13 @@ def _make(python: str, root: Path, folder: Path) -> None:
     command = [*_name_demo(python, folder), "--no-serve"]
     local = os.environ | {"PYTHONPATH": str(root)}
     subprocess.run(command, cwd=root, env=local, check=True, stdout=subprocess.DEVNULL)
+
+
+def _style(root: Path) -> None:
+    """Give a work tree the page styles, which no commit holds."""
+    styles = Path("serving") / "static" / "vendor"
+    if not (root / styles).is_dir():
+        shutil.copytree(ROOT / styles, root / styles)
 
 
 def _name_demo(python: str, folder: Path) -> list[str]:
@@ -109,6 +118,7 @@ def _race(python: str, root: Path, folder: Path, processes: int) -> Iterator[str
                 ready="/readyz",
                 environment={"PYTHONPATH": str(root)},
                 processor=str(number),
+                folder=root,
             )
             servers.append(stack.enter_context(server))
         routes = _find_routes(servers[0])

@@ -48,6 +48,7 @@ def started(
     ready: str,
     environment: Mapping[str, str],
     processor: str = "0",
+    folder: Path | None = None,
 ) -> Iterator[Server]:
     """Start a server on one processor, wait until it is ready, and end it and its children.
 
@@ -63,10 +64,13 @@ def started(
         Variables beside those of this process.
     processor
         Number of the processor that it and its children use.
+    folder
+        Where it runs; here where absent. ``python -m`` looks for modules there first.
     """
     process = subprocess.Popen(
         ["taskset", "-c", processor, *command],
         env=os.environ | dict(environment),
+        cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
