@@ -115,6 +115,14 @@ class Sessions:
         until_s = min(session.seen_s + self._idle_s, session.begun_s + self._longest_s)
         return max(until_s - self._clock() // _SECOND_US, 0) + 1
 
+    def find_last_end(self, session: Session) -> int:
+        """Return in how many seconds a session that is used now is over for certain.
+
+        Up to when a use is noted this is later than :meth:`find_end`. It changes in the last hours
+        of a session alone, so that the same page has the same bytes.
+        """
+        return self.find_end(replace(session, seen_s=self._clock() // _SECOND_US))
+
     def seconds_left(self) -> int:
         """Return for how many seconds a value just made is good at most, without a request."""
         return min(self._idle_s, self._longest_s)

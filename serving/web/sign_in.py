@@ -174,9 +174,7 @@ class SignIn:
                 state["session_unknown"] = True
         if session is not None:
             state["person"] = session.person
-            state["session_seconds"] = self._entrance.sessions.find_end(
-                self._entrance.sessions.renew(session) or session
-            )
+            state["session_seconds"] = self._entrance.sessions.find_last_end(session)
         if scope["path"] == SESSION_OVER:
             # Where a page leads by itself: nobody is there, so it is no use of the session.
             await self._app(scope, receive, send)

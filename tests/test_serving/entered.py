@@ -1,7 +1,6 @@
 """The whole application over a test's store, entered by people of any role and area."""
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,9 +14,6 @@ from serving.service import Service
 from serving.settings import make_settings
 
 ORIGIN = "http://127.0.0.1"
-_SECONDS_LEFT = re.compile(
-    rb'<noscript><meta http-equiv="refresh" content="\d+; url=/session-over">'
-)
 _ROUTES: dict[int, BaseRoute] = {}
 """The routes of each router, as the first application of this process has them."""
 
@@ -58,11 +54,6 @@ def enter(app: FastAPI, role: str | None = "screener", **who: Any) -> TestClient
         answer = client.post("/v1/sign-in", json=named)
         assert answer.status_code == 200, answer.text
     return client
-
-
-def leave_out_seconds(body: bytes) -> bytes:
-    """Return a page without how long its reader's own session lasts yet."""
-    return _SECONDS_LEFT.sub(b"", body)
 
 
 def fill_path(path: str, keys: Mapping[str, str]) -> str:

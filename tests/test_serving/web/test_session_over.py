@@ -151,6 +151,8 @@ def test_a_session_knows_its_end(seen_ago_s: int, begun_ago_s: int, left_s: int)
     sessions = Sessions(b"k" * 32, lambda: clock[0])
     session = Session("n", now_s - begun_ago_s, now_s - seen_ago_s, Person("A", "duty", "police"))
     assert sessions.find_end(session) == left_s
+    left_of_day_s = SESSION_SECONDS - begun_ago_s
+    assert sessions.find_last_end(session) == min(IDLE_SECONDS, left_of_day_s) + 1 >= left_s
     value = sessions.write(session)
     clock[0] += left_s * 1_000_000
     assert sessions.open(value) is None
