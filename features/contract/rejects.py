@@ -48,6 +48,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "unmapped_value": "add the value to the mapping file",
     "no_first_record": "send a record of the case, or state when the case came to be known",
     "conflict": "decide which version is right and send it as a correction (supersedes)",
+    "reserved_number": "send the number without an agency and // before it; such numbers are "
+    "given to records that an agency keeps to itself",
     "unknown_case": "send the case first, or correct case_id",
     "supersedes_other_case": "correct 'supersedes'; it names a record of another case",
     "supersedes_cycle": "correct 'supersedes'; these records correct each other in a circle",

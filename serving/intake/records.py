@@ -14,11 +14,12 @@ import pyarrow as pa
 from sqlalchemy import Connection, exists, select, union
 
 from features.contract.rejects import Rejects, join_rejects
-from features.contract.tables import TABLES
+from features.contract.tables import EVENTS, TABLES
 from features.intake.frames import to_frame, to_rows
 from features.intake.integrity import join_words
 from features.intake.normalisation import FILE, ROW
 from features.intake.reading import CASE_COLUMNS, TEXT, WORDS
+from serving.intake.apart_numbers import number_apart, refuse_reserved
 from serving.intake.forwarding import forward_rows
 from serving.intake.mandates import Sender
 from serving.intake.new_rows import KnownCases, list_corrected, restore_sources, sort_rows
@@ -127,7 +128,12 @@ def append_rows(
         known = KnownCases(
             (keys.known | _list_cases(kept, "cases")) - set(hidden), hidden, keys.made
         )
-        found = _sort(writing.connection, name, keys.put(rows), known, sieve)
+        named = keys.put(rows)
+        if name == EVENTS.name and sender is not None:
+            named, reserved = refuse_reserved(named, sender)
+            rejects.append(restore_sources(reserved, EVENTS, rows))
+            named = number_apart(writing.connection, named, sender)
+        found = _sort(writing.connection, name, named, known, sieve)
         kept[name] = found.rows
         withheld += found.withheld
         repeats += found.repeats

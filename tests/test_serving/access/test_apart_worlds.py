@@ -3,9 +3,6 @@
 Covered as in ``test_sealed_worlds``: every route for every role, and two requests in a row. The
 people of the record's own agency see it and are not compared. Exceptions, each by its name:
 ``OVERSEEN`` for an auditor, who reads the log of every act.
-
-A new record under the very number of one that is kept apart, in its own case, is a conflict still
-(ADR 27).
 """
 
 from typing import Any, Final
@@ -99,6 +96,16 @@ def name_records(own: str) -> list[Ask]:
         asks.append(Ask("POST", f"/v1/cases/{own}/corrections", {"json": asked}))
         split = {"case_id": "new", "events": [one], "facts": [], "why": "a test"}
         asks.append(Ask("POST", f"/v1/cases/{own}/split", {"json": split}))
+    for one in ("A-H", "A-O", "health//A-H", "advocacy//A-O"):
+        asks.append(send_rows(f"a new record of {one}", events=[make_event(one, "A")]))
+        other = make_event(one, "A", narrative="SYN another")
+        asks.append(send_rows(f"another record of {one}", events=[other]))
+        asks.append(
+            send_rows(
+                f"a correction of one's own {one}",
+                events=[make_event(f"later-{one}", "A", supersedes=one)],
+            )
+        )
     asks.append(send_rows("its number elsewhere", events=[make_event("A-H", "B")]))
     return asks
 

@@ -95,7 +95,7 @@ def test_a_record_that_one_cannot_see_is_not_withdrawn(app: FastAPI, store: Stor
     told = post(app, OFFICER, events=[withdrawal("P1", "H1")])
     assert told == post(app, OFFICER, events=[withdrawal("P2", "X1")])
     assert told["warnings"] == {"corrects_no_own_record": 1}
-    assert "H1" in in_force(app, NURSE, key)
+    assert "health//H1" in in_force(app, NURSE, key)
     assert read_case(app, NURSE, key)["n_records_kept_apart"] == before == 1
     officers = records_of(read_case(app, OFFICER, key))
     telling = [officers[one] | {"record_id": "", "incident_id": ""} for one in ("P1", "P2")]
