@@ -1,4 +1,4 @@
-"""A fitted model: trees, calibration, encoding, and the folder of text that holds them.
+"""A fitted model: trees, linear part, calibration, encoding, and the folder of text.
 
 Models that were registered in MLflow before this package was a folder import ``Bundle`` and
 ``load_bundle`` from here; see :mod:`models.scoring`.

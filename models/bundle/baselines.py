@@ -7,6 +7,7 @@ from scipy.special import expit
 
 from features.contract.arrays import Float64
 from models.bundle.calibration import Calibration
+from models.bundle.linear_part import signed_log
 
 
 @dataclass(frozen=True)
@@ -116,11 +117,6 @@ class LogisticBaseline:
         """Return probabilities, shape ``(n_rows,)``, of an indicator matrix."""
         design = logistic_design(values, self.middle, self.scale)
         return np.asarray(expit(design @ self.coefficient + self.intercept))
-
-
-def signed_log(values: Float64) -> Float64:
-    """Return ``sign(v) * log(1 + |v|)``: counts and days are long-tailed."""
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
 
 
 def logistic_design(values: Float64, middle: Float64, scale: Float64) -> Float64:

@@ -1,6 +1,8 @@
-"""A fitted LightGBM model of one outcome: raw scores and exact contributions.
+"""A fitted model of one outcome: raw scores and exact contributions.
 
-The model is LightGBM's own text format. No pickle is read (promise 11).
+It is LightGBM's trees, in LightGBM's own text format, or the average in log-odds of those trees and
+a linear part (:mod:`models.bundle.linear_part`). Both are sums over columns, so that their average
+is one too. No pickle is read (promise 11).
 """
 
 from collections.abc import Mapping
@@ -15,6 +17,7 @@ from features.contract.arrays import Float64
 from features.errors import ArtefactError
 from models.bundle.calibration import Calibration
 from models.bundle.intervals import VennAbers
+from models.bundle.linear_part import LinearPart
 
 if TYPE_CHECKING:
     import lightgbm
@@ -40,6 +43,11 @@ class OutcomeModel:
         Names of the model's columns.
     venn_abers
         Doubt about the average of cases with such a score; ``None`` where none was fitted.
+    linear
+        The second part; ``None`` where the trees stand alone.
+    weight
+        The trees' weight in the average, 0 to 1; the linear part has the rest. 1 where there is
+        none.
     """
 
     outcome: str
@@ -48,6 +56,8 @@ class OutcomeModel:
     average: float
     columns: tuple[str, ...]
     venn_abers: VennAbers | None = None
+    linear: LinearPart | None = None
+    weight: float = 1.0
 
     @cached_property
     def booster(self) -> "lightgbm.Booster":
@@ -71,8 +81,11 @@ class OutcomeModel:
         return booster
 
     def raw(self, x: Float64) -> Float64:
-        """Return raw scores, shape ``(n_rows,)``, of a model matrix."""
-        return np.asarray(self.booster.predict(x, raw_score=True, num_threads=_threads(x)))
+        """Return raw scores, shape ``(n_rows,)``, of a model matrix: the average of both parts."""
+        trees = np.asarray(self.booster.predict(x, raw_score=True, num_threads=_threads(x)))
+        if self.linear is None:
+            return trees
+        return mix(trees, self.linear.log_odds(x), self.weight)
 
     def log_odds(self, x: Float64) -> Float64:
         """Return served log-odds, shape ``(n_rows,)``."""
@@ -114,8 +127,9 @@ class OutcomeModel:
     def contributions(self, x: Float64) -> tuple[Float64, float]:
         """Return each column's exact share of the served log-odds, and the base value.
 
-        Shapley values of the trees (Lundberg and others 2020), scaled by the calibration's slope;
-        for every row they add up with the base to the log-odds, to 1e-9.
+        Shapley values of the trees (Lundberg and others 2020) and terms of the linear part, each
+        times its weight, scaled by the calibration's slope; for every row they add up with the base
+        to the log-odds, to 1e-9.
 
         Returns
         -------
@@ -127,13 +141,18 @@ class OutcomeModel:
         values = np.asarray(
             self.booster.predict(x, pred_contrib=True, num_threads=_threads(x)), dtype=np.float64
         )
-        return self.calibration.slope * values[:, :-1], self.base_log_odds
+        trees = values[:, :-1]
+        if self.linear is None:
+            return self.calibration.slope * trees, self.base_log_odds
+        both = mix(trees, self.linear.terms(x), self.weight)
+        return self.calibration.slope * both, self.base_log_odds
 
     @cached_property
     def thresholds(self) -> Mapping[str, Float64]:
         """Where the trees split each column, ascending; a value equal to one goes with the lower.
 
-        Between two neighbours nothing that the column holds changes the score.
+        Between two neighbours nothing that the column holds changes what the trees say; what the
+        linear part says changes in one direction.
         """
         columns = _numbers(self.text, "split_feature").astype(np.int64)
         splits = _numbers(self.text, "threshold")
@@ -141,11 +160,31 @@ class OutcomeModel:
 
     @cached_property
     def base_log_odds(self) -> float:
-        """The log-odds before any column is considered: the trees' expected value, calibrated."""
+        """The log-odds before any column is considered: each part's expected value, calibrated."""
         # Any row will do: the expected value is the same for all.
         row = np.zeros((1, len(self.columns)))
         expected = float(np.asarray(self.booster.predict(row, pred_contrib=True))[0, -1])
+        if self.linear is not None:
+            expected = self.weight * expected + (1.0 - self.weight) * self.linear.intercept
         return self.calibration.intercept + self.calibration.slope * expected
+
+
+def mix(trees: Float64, linear: Float64, weight: float) -> Float64:
+    """Return the average of both parts' log-odds, or of their contributions.
+
+    Parameters
+    ----------
+    trees, linear
+        Of one shape.
+    weight
+        The trees' weight, 0 to 1.
+
+    Returns
+    -------
+    Float64
+        Of that shape.
+    """
+    return weight * trees + (1.0 - weight) * linear
 
 
 def _numbers(text: str, name: str) -> Float64:

@@ -9,9 +9,12 @@
       familiarity.json              what thin and strange files are; where it was learnt
       rfs.json                      the recency-frequency-severity rule
       <outcome>/model.txt           LightGBM's text format
+      <outcome>/linear.json         the linear part and the trees' weight; where it has a part
       <outcome>/calibration.json    the line from raw scores to log-odds
       <outcome>/venn_abers.json     doubt about the average; where it was fitted
       metrics.json                  the evaluation; not part of the identity
+
+Format 1 held trees alone; its bundles go on to be read, and score and explain as they did.
 """
 
 import functools
@@ -41,9 +44,12 @@ from models.bundle.calibration import Calibration
 from models.bundle.encoding import Encoding, make_encoding
 from models.bundle.familiarity import Familiarity, read_familiarity
 from models.bundle.intervals import VennAbers, read_venn_abers
+from models.bundle.linear_part import LinearPart, read_linear_part
 from models.bundle.plans import compile_cohort, compile_flags
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+TREES_ALONE: Final = 1
+"""The format of bundles without a linear part, which are still read."""
 METRICS_FILE: Final = "metrics.json"
 _OUTCOME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _REMEDY: Final = "train it again, or restore it from where it was promoted"
@@ -213,6 +219,9 @@ def _outcome_files(name: str, model: OutcomeModel) -> dict[str, str]:
         "columns": model.columns,
     }
     files = {f"{name}/model.txt": model.text, f"{name}/calibration.json": _dump(calibration)}
+    if model.linear is not None:
+        part = model.linear.to_json() | {"weight_of_trees": model.weight}
+        files[f"{name}/linear.json"] = _dump(part)
     if model.venn_abers is not None:
         files[f"{name}/venn_abers.json"] = _dump(model.venn_abers.to_json())
     return files
@@ -231,8 +240,12 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
         raise ArtefactError(f"bundle.json is a link that leads out of the bundle; {_REMEDY}")
     manifest_bytes = _read(path / "bundle.json")
     manifest = _parse(manifest_bytes)
-    if manifest.get("format") != FORMAT:
-        raise ArtefactError(f"the bundle is not of format {FORMAT}; {_REMEDY}")
+    version = manifest.get("format")
+    # By its type as well: true is 1.
+    if type(version) is not int or version not in (TREES_ALONE, FORMAT):
+        raise ArtefactError(
+            f"the bundle is neither of format {TREES_ALONE} nor of format {FORMAT}; {_REMEDY}"
+        )
     # An engine that is not known measures other values than those that the model learnt from.
     engine_version = manifest.get("engine_version")
     if not isinstance(engine_version, str) or engine_version not in ENGINES:
@@ -246,7 +259,9 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
         return Bundle(
             id=_sha256(manifest_bytes),
             catalogue=catalogue,
-            outcomes={name: _read_outcome(name, contents) for name in manifest["outcomes"]},
+            outcomes={
+                name: _read_outcome(name, contents, version) for name in manifest["outcomes"]
+            },
             rfs={name: _rfs_from_json(rule) for name, rule in _parse(contents["rfs.json"]).items()},
             reference=_read_reference(_parse(contents["reference.json"])),
             trained_for_us=int(manifest["trained_for_us"]),
@@ -274,20 +289,37 @@ def _read_files(path: Path, stated: object) -> dict[str, bytes]:
     return contents
 
 
-def _read_outcome(name: str, contents: Mapping[str, bytes]) -> OutcomeModel:
+def _read_outcome(name: str, contents: Mapping[str, bytes], version: int) -> OutcomeModel:
     if not _OUTCOME.fullmatch(name):
         raise ValueError("not an outcome's name")
     calibration = _parse(contents[f"{name}/calibration.json"])
     if not calibration["slope"] > 0:
         raise ValueError("a calibration's slope is above zero")
+    columns = tuple(calibration["columns"])
+    linear, weight = _read_linear(contents.get(f"{name}/linear.json"), len(columns))
+    if linear is not None and version == TREES_ALONE:
+        raise ValueError("a bundle of format 1 holds trees alone")
     return OutcomeModel(
         outcome=name,
         text=contents[f"{name}/model.txt"].decode(),
         calibration=Calibration(calibration["intercept"], calibration["slope"]),
         average=calibration["average"],
-        columns=tuple(calibration["columns"]),
+        columns=columns,
         venn_abers=_read_venn_abers(contents.get(f"{name}/venn_abers.json")),
+        linear=linear,
+        weight=weight,
     )
+
+
+def _read_linear(content: bytes | None, n_columns: int) -> tuple[LinearPart | None, float]:
+    """Return the linear part and the trees' weight beside it."""
+    if content is None:
+        return None, 1.0
+    entry = _parse(content)
+    weight = float(entry["weight_of_trees"])
+    if not 0.0 <= weight <= 1.0:
+        raise ValueError("a weight lies between 0 and 1")
+    return read_linear_part(entry, n_columns), weight
 
 
 def _read_venn_abers(content: bytes | None) -> VennAbers | None:

@@ -154,9 +154,9 @@ def admissible_answers(bundle: Bundle, fact: str) -> Float64:
     """Return answers between which the scores of all admissible ones lie, as numbers.
 
     Yes and no; of a number or a date, all that lies within what the training cases held: its ends
-    and both sides of every value at which a tree splits, since between them no score changes. None
-    where no training case had an answer, so that no model can distinguish answers; zero then stands
-    for all.
+    and both sides of every value at which a tree splits, since between them a score changes in one
+    direction at most. None where no training case had an answer, so that no model can distinguish
+    answers; zero then stands for all.
     """
     if bundle.catalogue.facts[fact].type is FactType.YES_NO:
         return np.array([0.0, 1.0])

@@ -121,6 +121,8 @@ class TrainingFigures:
         Training rows, those with the outcome, and their share.
     rounds
         Trees; ``None`` without a model.
+    weight_of_trees
+        Their weight beside the linear part, 0 to 1; ``None`` without a model.
     settings
         Tuned settings, where the written rule picked them.
     choice, tuning
@@ -137,6 +139,7 @@ class TrainingFigures:
     positives: int | None = None
     base_rate: float | None = None
     rounds: int | None = None
+    weight_of_trees: float | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
     choice: ChoiceFigures | None = None
     tuning: Tuned | None = None

@@ -75,7 +75,9 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class ComparedEvaluation(Evaluation):
-    """Figures of the model, and of the rule and the logistic regression on the same cases."""
+    """Figures of the model, and of the rule, the logistic regression and the model's trees alone
+    on the same cases.
+    """
 
     baselines: Mapping[str, Evaluation] = field(default_factory=dict)
 
@@ -131,6 +133,7 @@ class Rankings:
     model: float | None = None
     rfs: float | None = None
     logistic: float | None = None
+    boosted: float | None = None
 
 
 @dataclass(frozen=True)
@@ -239,7 +242,7 @@ class OutcomeFigures(ComparedEvaluation):
     Parameters
     ----------
     differences
-        The model's AUC less that of ``rfs`` and of ``logistic``.
+        The model's AUC less that of ``rfs``, of ``logistic`` and of ``boosted``, its trees alone.
     censored
         The same figures of the cases followed to the end alone, where departures count as negative.
     n_censored

@@ -141,8 +141,10 @@ def _describe_models(bundle: Bundle) -> str:
     ]
     if not named:
         return "No outcome had enough cases to learn from: rules and judgement order the list."
+    has_linear = any(one.linear is not None for one in bundle.outcomes.values())
+    parts = "boosted trees, averaged with a linear part," if has_linear else "boosted trees"
     return (
-        f"A model of boosted trees each for {join_words(named)}. It gives a probability from "
+        f"A model of {parts} each for {join_words(named)}. It gives a probability from "
         f"{len(bundle.catalogue.indicators)} measures of a case history."
     )
 

@@ -1,5 +1,6 @@
 """Random models and random histories over the whole stalking catalogue."""
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ import lightgbm
 import numpy as np
 import pytest
 
-from features.catalogue.declarations import Catalogue, FactType
+from features.catalogue.declarations import NEVER_DAYS, Catalogue, FactType
 from features.catalogue.file import load_catalogue
 from features.contract.arrays import Float64
 from features.contract.moments import parse_date
@@ -17,9 +18,10 @@ from features.history.columns import History
 from features.intake.contract_folder import assemble_folder
 from models.bundle.boosted_trees import OutcomeModel
 from models.bundle.calibration import Calibration
-from models.bundle.encoding import make_encoding
+from models.bundle.encoding import Encoding, make_encoding
 from models.bundle.familiarity import fit_familiarity
 from models.bundle.folder import Bundle, make_reference
+from models.bundle.linear_part import LinearPart
 
 ZONE = "Europe/London"
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -36,8 +38,31 @@ def random_values(catalogue: Catalogue, n_rows: int, random: np.random.Generator
     return values
 
 
+def random_linear_part(encoding: Encoding, x: Float64, random: np.random.Generator) -> LinearPart:
+    """Return a linear part of chance with the signs that the encoding asks for."""
+    n_columns = x.shape[1]
+    never = np.where(encoding.fill == NEVER_DAYS, NEVER_DAYS, np.inf)
+    drawn = random.normal(0, 0.5, (2, n_columns))
+    sign = encoding.constraint
+    drawn = np.where(sign == 0, drawn, sign * np.abs(drawn))
+    return LinearPart(
+        intercept=float(random.normal()),
+        low=np.zeros(n_columns),
+        high=np.nanmax(np.where(x < never, x, 0.0), axis=0),
+        absent_from=never,
+        middle=random.uniform(0, 2, n_columns),
+        scale=random.uniform(0.5, 2, n_columns),
+        coefficient=drawn[0],
+        absent_coefficient=drawn[1],
+        absent_share=random.uniform(0, 1, n_columns),
+    )
+
+
 def random_bundle(catalogue: Catalogue, seed: int, outcomes=("persistence", "violence")) -> Bundle:
-    """Return a bundle of small models of chance, with missing values and steep calibrations."""
+    """Return a bundle of small models of chance, with missing values and steep calibrations.
+
+    Of an odd seed the models have two parts, of an even one trees alone.
+    """
     random = np.random.default_rng(seed)
     values = random_values(catalogue, 400, random)
     encoding = make_encoding(catalogue)
@@ -65,6 +90,11 @@ def random_bundle(catalogue: Catalogue, seed: int, outcomes=("persistence", "vio
             average=float(random.uniform(0.005, 0.3)),
             columns=encoding.columns,
         )
+    if seed % 2:
+        for outcome, model in models.items():
+            part = random_linear_part(encoding, encoding.encode(values), random)
+            weight = float(random.choice([0.0, 0.35, 0.8]))
+            models[outcome] = dataclasses.replace(model, linear=part, weight=weight)
     counts = random.integers(1, 60, len(values))
     return Bundle(
         id=f"{seed:064d}",

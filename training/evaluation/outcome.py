@@ -52,7 +52,9 @@ from training.figures.resampling import Counts
 from training.fitting.fitted_outcome import FittedOutcome
 
 Bools = npt.NDArray[np.bool_]
-NAMES = ("model", "rfs", "logistic")
+BASELINES = ("rfs", "logistic", "boosted")
+"""What the model is held against: the rule, the logistic regression, and its own trees alone."""
+NAMES = ("model", *BASELINES)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class EvaluatedOutcome:
 
 
 def score_cohort(fitted: FittedOutcome, catalogue: Catalogue, values: Float64) -> dict[str, Scores]:
-    """Score a cohort by the model, the rule and the logistic regression.
+    """Score a cohort by the model, the rule, the logistic regression and the model's trees alone.
 
     Parameters
     ----------
@@ -103,9 +105,10 @@ def score_cohort(fitted: FittedOutcome, catalogue: Catalogue, values: Float64) -
     """
     nothing = Scores(None, None)
     scores = dict.fromkeys(NAMES, nothing)
-    if fitted.model is not None:
-        log_odds = fitted.model.log_odds(make_encoding(catalogue).encode(values))
-        scores["model"] = Scores(log_odds, np.asarray(expit(log_odds)))
+    for name, model in (("model", fitted.model), ("boosted", fitted.trees)):
+        if model is not None:
+            log_odds = model.log_odds(make_encoding(catalogue).encode(values))
+            scores[name] = Scores(log_odds, np.asarray(expit(log_odds)))
     if fitted.rfs is not None:
         scores["rfs"] = Scores(fitted.rfs.raw(values), fitted.rfs.probability(values))
     if fitted.logistic is not None:
@@ -175,8 +178,8 @@ def evaluate_outcome(
 
 
 def _join(compared: Mapping[str, Evaluation]) -> ComparedEvaluation:
-    """Return the model's figures with those of the rule and the logistic regression."""
-    baselines = {name: compared[name] for name in ("rfs", "logistic")}
+    """Return the model's figures with those of what it is held against."""
+    baselines = {name: compared[name] for name in BASELINES}
     return ComparedEvaluation(**vars(compared["model"]), baselines=baselines)
 
 
@@ -214,7 +217,7 @@ def _differences(
         name: None
         if model is None or other is None
         else compare_auc(y_true, model, other, draws, column)
-        for name in ("rfs", "logistic")
+        for name in BASELINES
         for other in [scores[name].order]
     }
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from features.catalogue.declarations import Catalogue
 from features.contract.arrays import Float64, Int64
+from models.bundle.boosted_trees import OutcomeModel, mix
 from models.bundle.encoding import make_encoding
 from models.ranking.priority import expected_harm
 from models.run_figures.screening_list import RankInterval, RankIntervals
@@ -20,16 +21,36 @@ from training.fitting.bootstrap_refits import (
     refit_ranks,
 )
 from training.fitting.fitted_outcome import FittedOutcome
+from training.fitting.linear_part import LinearRefit, lay_out
 from training.options import Progress
 
 
 @dataclass(frozen=True)
 class _Refitted:
-    """One outcome that is refitted: its binned rows, and each row's place among all people."""
+    """One outcome that is refitted.
 
-    fitted: FittedOutcome
+    Parameters
+    ----------
+    model
+        As it is served; its calibration and weight stay.
+    light, linear
+        The rows of each of its parts; no linear one where the trees stand alone.
+    place
+        Shape ``(n_rows,)``: where each training row's person stands among all people.
+    """
+
+    model: OutcomeModel
     light: LightRefit
+    linear: LinearRefit | None
     place: Int64
+
+    def score(self, x: Float64, counts: Int64, seed: int) -> Float64:
+        """Fit both parts, each person counting as often as stated, and return probabilities."""
+        drawn = counts[self.place]
+        raw = np.asarray(self.light.fit(drawn, seed).predict(x, raw_score=True))
+        if self.linear is not None:
+            raw = mix(raw, self.linear.fit(drawn).log_odds(x), self.model.weight)
+        return self.model.calibration.probability(raw)
 
 
 def describe_rank_intervals(
@@ -42,9 +63,9 @@ def describe_rank_intervals(
 ) -> RankIntervals | None:
     """Refit every modelled outcome on people drawn anew; return how far places move.
 
-    A person who is drawn counts in every outcome alike, with all landmarks. Calibration and the
-    precaution about custody stay as they are: what is asked is how far the learnt order depends on
-    who happened to be learnt from.
+    A person who is drawn counts in every outcome alike, with all landmarks. The parts' weights,
+    calibration and the precaution about custody stay as they are: what is asked is how far the
+    learnt order depends on who happened to be learnt from.
 
     Returns
     -------
@@ -88,10 +109,12 @@ def _prepare(
     one: FittedOutcome, catalogue: Catalogue, config: TrainingConfig, people: Int64
 ) -> _Refitted:
     assert one.boosted is not None
-    light = prepare_refits(
-        one.rows, make_encoding(catalogue), config, one.boosted.rounds, one.settings
-    )
-    return _Refitted(one, light, np.searchsorted(people, one.rows.person))
+    assert one.model is not None
+    encoding = make_encoding(catalogue)
+    light = prepare_refits(one.rows, encoding, config, one.boosted.rounds, one.settings)
+    part = one.model.linear
+    linear = None if part is None else lay_out(one.rows, encoding, config, part=part)
+    return _Refitted(one.model, light, linear, np.searchsorted(people, one.rows.person))
 
 
 def _score_by(
@@ -100,13 +123,7 @@ def _score_by(
     x = make_encoding(catalogue).encode(listed.cohort.values)
 
     def fit_and_score(counts: Int64, seed: int) -> Float64:
-        probabilities = {}
-        for name, one in parts.items():
-            booster = one.light.fit(counts[one.place], seed)
-            model = one.fitted.model
-            assert model is not None
-            raw = np.asarray(booster.predict(x, raw_score=True))
-            probabilities[name] = model.calibration.probability(raw)
+        probabilities = {name: one.score(x, counts, seed) for name, one in parts.items()}
         return expected_harm(catalogue.priority, probabilities).priority
 
     return fit_and_score

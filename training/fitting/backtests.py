@@ -5,14 +5,14 @@ moment of use, never later. Where there is no such date, folds by person stand i
 says so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from features.catalogue.declarations import Catalogue
 from models.bundle.encoding import Encoding
 from models.run_figures.fitting import Tuned
 from training.config import TrainingConfig
-from training.fitting.candidates import Candidate, fit_candidate
+from training.fitting.candidates import Candidate, Score, fit_both, fit_candidate
 from training.fitting.choice import BacktestPeriod, Choice, choose
 from training.fitting.models import TrainingRows, split_by_person
 from training.fitting.tuning import TuningPeriod, tune
@@ -107,23 +107,24 @@ def run_backtest(
             identity=identity,
             progress=progress,
         )
-    settings: dict[Candidate, Mapping[str, float] | None] = {
-        name: None for name in Candidate if name is not Candidate.TUNED
-    }
-    if tuned is not None:
-        settings[Candidate.TUNED] = tuned.settings
-    scored = [
-        BacktestPeriod(
-            name=one.name,
-            y_true=one.rows.test.y_true,
-            person=one.rows.test.person,
-            scores={
-                name: fit_candidate(
-                    name, outcome, one.rows.train, catalogue, encoding, config, given
-                )(one.rows.test.values)
-                for name, given in settings.items()
-            },
-        )
-        for one in periods
-    ]
+    scored = []
+    for one in periods:
+        score: dict[Candidate, Score] = {
+            name: fit_candidate(name, outcome, one.rows.train, catalogue, encoding, config)
+            for name in (Candidate.RULE, Candidate.LOGISTIC)
+        }
+        score |= fit_both(outcome, one.rows.train, encoding, config)
+        if tuned is not None:
+            score[Candidate.TUNED] = fit_candidate(
+                Candidate.TUNED,
+                outcome,
+                one.rows.train,
+                catalogue,
+                encoding,
+                config,
+                tuned.settings,
+            )
+        test = one.rows.test
+        scores = {name: by(test.values) for name, by in score.items()}
+        scored.append(BacktestPeriod(one.name, test.y_true, test.person, scores))
     return Backtest(choose(scored, config.bootstrap_draws, config.seed), tuned, by_folds)

@@ -1,4 +1,5 @@
-"""What competes for an outcome: the rule, the logistic regression, and the boosted trees.
+"""What competes for an outcome: rule, logistic regression, boosted trees, and the trees with their
+linear part.
 
 They stand from the simplest to the least simple, which is the order in which the written rule of
 :mod:`training.fitting.choice` prefers them.
@@ -9,6 +10,7 @@ from enum import StrEnum
 
 from features.catalogue.declarations import Catalogue
 from features.contract.arrays import Float64
+from models.bundle.boosted_trees import OutcomeModel
 from models.bundle.encoding import Encoding
 from training.config import TrainingConfig
 from training.fitting.models import TrainingRows, fit_held_out, fit_logistic, fit_rfs
@@ -26,6 +28,7 @@ class Candidate(StrEnum):
     LOGISTIC = "logistic"
     BOOSTED = "boosted"
     TUNED = "tuned"
+    BOTH = "both"
 
 
 WORDS: Mapping[Candidate, str] = {
@@ -33,6 +36,7 @@ WORDS: Mapping[Candidate, str] = {
     Candidate.LOGISTIC: "the logistic regression",
     Candidate.BOOSTED: "the boosted trees with the settings as shipped",
     Candidate.TUNED: "the boosted trees with tuned settings",
+    Candidate.BOTH: "the boosted trees as shipped with a linear part",
 }
 
 
@@ -57,8 +61,28 @@ def fit_candidate(
         return fit_rfs(rows, catalogue.rfs, catalogue.columns).raw
     if candidate is Candidate.LOGISTIC:
         return fit_logistic(rows, config).probability
-    chosen = settings if candidate is Candidate.TUNED else None
-    model = fit_held_out(
-        outcome, rows, encoding, config, chosen, share=BACKTEST_HELD_OUT_SHARE
-    ).model
+    fitted = fit_held_out(
+        outcome,
+        rows,
+        encoding,
+        config,
+        settings if candidate is Candidate.TUNED else None,
+        share=BACKTEST_HELD_OUT_SHARE,
+        trees_alone=candidate is not Candidate.BOTH,
+    )
+    return _score_by(fitted.model, encoding)
+
+
+def fit_both(
+    outcome: str, rows: TrainingRows, encoding: Encoding, config: TrainingConfig
+) -> dict[Candidate, Score]:
+    """Fit the trees as shipped once, and return them alone and with their linear part."""
+    fitted = fit_held_out(outcome, rows, encoding, config, share=BACKTEST_HELD_OUT_SHARE)
+    return {
+        Candidate.BOOSTED: _score_by(fitted.trees, encoding),
+        Candidate.BOTH: _score_by(fitted.model, encoding),
+    }
+
+
+def _score_by(model: OutcomeModel, encoding: Encoding) -> Score:
     return lambda values: model.log_odds(encoding.encode(values))

@@ -75,9 +75,16 @@ class FittedOutcome:
     @property
     def model(self) -> OutcomeModel | None:
         """The model as it is served, calibrated anew where the rate had moved."""
-        if self.boosted is None or self.drift is None or not self.drift.shift:
-            return self.boosted.model if self.boosted else None
-        return self.boosted.model.shifted(self.drift.shift)
+        return self._shift(self.boosted.model) if self.boosted else None
+
+    @property
+    def trees(self) -> OutcomeModel | None:
+        """The model's trees alone, with a calibration of their own, moved as the model is."""
+        return self._shift(self.boosted.trees) if self.boosted else None
+
+    def _shift(self, model: OutcomeModel) -> OutcomeModel:
+        by = self.drift.shift if self.drift is not None else 0.0
+        return model.shifted(by) if by else model
 
     @property
     def rate(self) -> float | None:
@@ -101,6 +108,7 @@ class FittedOutcome:
             positives=self.rows.n_positives,
             base_rate=self.rate,
             rounds=self.boosted.rounds if self.boosted else None,
+            weight_of_trees=self.boosted.model.weight if self.boosted else None,
             settings=self.settings,
             choice=choice.figures if choice else None,
             tuning=self.backtest.tuned,

@@ -1,7 +1,7 @@
-"""Fitting: one LightGBM model per outcome, its calibration, and the two rules beside it."""
+"""Fitting: one model of two parts per outcome, its calibration, and the two rules beside it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import lightgbm
@@ -16,16 +16,17 @@ from models.bundle.baselines import (
     RfsBaseline,
     logistic_design,
     rank_quantiles,
-    signed_log,
     sum_ranks,
 )
-from models.bundle.boosted_trees import OutcomeModel
+from models.bundle.boosted_trees import OutcomeModel, mix
 from models.bundle.calibration import fit_calibration
 from models.bundle.encoding import Encoding
 from models.bundle.intervals import fit_venn_abers
+from models.bundle.linear_part import LinearPart, signed_log
 from training.cohorts.outcome_rows import TrainingRows
 from training.config import TrainingConfig
 from training.fitting.bins import BoostingParameters, SharedBins
+from training.fitting.linear_part import fit_linear_part, learn_weight
 
 __all__ = [
     "Boosted",
@@ -51,13 +52,17 @@ class Boosted:
     ----------
     model
         The model with its calibration.
+    trees
+        Its trees alone, with a calibration of their own; the model itself where it has no other
+        part.
     rounds
         Number of trees.
     rows, raw
-        Shape ``(n_unseen,)``: positions of those rows, and their raw scores.
+        Shape ``(n_unseen,)``: positions of those rows, and their raw scores by the model.
     """
 
     model: OutcomeModel
+    trees: OutcomeModel
     rounds: int
     rows: Int64
     raw: Float64
@@ -71,12 +76,12 @@ def fit_outcome(
     settings: Mapping[str, float] | None = None,
     bins: SharedBins | None = None,
 ) -> Boosted:
-    """Fit one outcome's model.
+    """Fit one outcome's model: boosted trees and a linear part.
 
-    The number of rounds and the calibration come from rows that their model has not seen: from
-    folds by person, the model itself then being fitted on all rows; or, above ``most_fold_rows``,
-    from one part of the people that is held out for good, since folds would take five times as
-    long and add nothing.
+    The number of rounds, the parts' weights and the calibration come from rows that their model has
+    not seen: from folds by person, the model itself then being fitted on all rows; or, above
+    ``most_fold_rows``, from one part of the people that is held out for good, since folds would
+    take five times as long and add nothing.
 
     Parameters
     ----------
@@ -103,14 +108,17 @@ def fit_outcome(
     fitted = trial["cvbooster"]
     assert isinstance(fitted, lightgbm.CVBooster)
     rounds = max(1, fitted.best_iteration)
-    raw = np.empty(len(rows.y_true))
-    for booster, (_, held_out) in zip(fitted.boosters, folds, strict=True):
+    raw, linear_raw = np.empty(len(rows.y_true)), np.empty(len(rows.y_true))
+    for booster, (kept, held_out) in zip(fitted.boosters, folds, strict=True):
         x = rows.encode(encoding, held_out)
         # By the fold that never saw the person: on rows it has seen a model is too sure of itself.
         raw[held_out] = booster.predict(x, raw_score=True, num_iteration=rounds)
+        linear_raw[held_out] = fit_linear_part(rows, encoding, config, kept).log_odds(x)
     whole = lightgbm.train(parameters, data, num_boost_round=rounds)
     text = whole.model_to_string(num_iteration=rounds)
-    return _calibrate(outcome, text, rounds, rows, everyone, raw, encoding)
+    trees = _calibrate(outcome, text, rows, everyone, raw, encoding)
+    linear = fit_linear_part(rows, encoding, config)
+    return _join(trees, linear, rounds, rows, everyone, raw, linear_raw)
 
 
 def fit_held_out(
@@ -122,8 +130,19 @@ def fit_held_out(
     *,
     share: float | None = None,
     bins: SharedBins | None = None,
+    trees_alone: bool = False,
 ) -> Boosted:
-    """Fit one outcome's model on all people but a part, which settles rounds and calibration."""
+    """Fit one outcome's model on all people but a part, which settles what folds settle.
+
+    Parameters
+    ----------
+    outcome, rows, encoding, config, settings, bins
+        As :func:`fit_outcome` takes them.
+    share
+        The part's share of people; the configuration's where ``None``.
+    trees_alone
+        Whether the linear part is left out.
+    """
     parameters = boosting_parameters(encoding, config, len(rows.y_true)) | dict(settings or {})
     parts = max(2, round(1 / (share or config.held_out_share)))
     kept, held_out = next(iter(split_by_person(rows.person, parts, config.seed)))
@@ -145,7 +164,15 @@ def fit_held_out(
     text = booster.model_to_string(num_iteration=rounds)
     # Scored from the text, which keeps the best rounds alone: what is stored is what was measured.
     raw = np.asarray(lightgbm.Booster(model_str=text).predict(unseen, raw_score=True))
-    return _calibrate(outcome, text, rounds, rows, held_out, raw, encoding)
+    trees = _calibrate(outcome, text, rows, held_out, raw, encoding)
+    if trees_alone or not _is_mixed(rows.y_true[kept]):
+        return Boosted(trees, trees, rounds, held_out, raw)
+    linear = fit_linear_part(rows, encoding, config, kept)
+    return _join(trees, linear, rounds, rows, held_out, raw, linear.log_odds(unseen))
+
+
+def _is_mixed(y_true: Bools) -> bool:
+    return bool(y_true.any() and not y_true.all())
 
 
 def _bin(
@@ -165,13 +192,13 @@ def _bin(
 def _calibrate(
     outcome: str,
     text: str,
-    rounds: int,
     rows: TrainingRows,
     unseen: Int64,
     raw: Float64,
     encoding: Encoding,
-) -> Boosted:
-    model = OutcomeModel(
+) -> OutcomeModel:
+    """Return the trees alone, calibrated on rows that they had not seen."""
+    return OutcomeModel(
         outcome=outcome,
         text=text,
         calibration=fit_calibration(raw, rows.y_true[unseen]),
@@ -179,7 +206,31 @@ def _calibrate(
         columns=encoding.columns,
         venn_abers=fit_venn_abers(raw, rows.y_true[unseen]),
     )
-    return Boosted(model, rounds, unseen, raw)
+
+
+def _join(
+    trees: OutcomeModel,
+    linear: LinearPart,
+    rounds: int,
+    rows: TrainingRows,
+    unseen: Int64,
+    trees_raw: Float64,
+    linear_raw: Float64,
+) -> Boosted:
+    """Average both parts by a weight learnt on rows that neither had seen, and calibrate."""
+    y_true = rows.y_true[unseen]
+    weight = learn_weight(trees_raw, linear_raw, y_true)
+    if weight == 1.0:
+        return Boosted(trees, trees, rounds, unseen, trees_raw)
+    raw = mix(trees_raw, linear_raw, weight)
+    model = replace(
+        trees,
+        calibration=fit_calibration(raw, y_true),
+        venn_abers=fit_venn_abers(raw, y_true),
+        linear=linear,
+        weight=weight,
+    )
+    return Boosted(model, trees, rounds, unseen, raw)
 
 
 def boosting_parameters(

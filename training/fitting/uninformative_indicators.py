@@ -3,7 +3,7 @@
 Every column is given a *probe*: its own values in another order, which can say nothing. An
 indicator whose gain in the trees does not exceed that of the best probe is idle for the outcome
 (the idea of Kursa and Rudnicki 2010). Whether such indicators do harm is then measured on training
-rows held out by person.
+rows held out by person. Both are asked of the trees alone.
 """
 
 from dataclasses import dataclass
@@ -129,7 +129,9 @@ def _compare_without(
     for kept, held_out in split_by_person(rows.person, _FOLDS, config.seed):
         train = rows.take(kept)
         for score, columns in zip(scores, (encoding, encoding.without(idle)), strict=True):
-            fitted = fit_held_out(outcome, train, columns, config, share=BACKTEST_HELD_OUT_SHARE)
+            fitted = fit_held_out(
+                outcome, train, columns, config, share=BACKTEST_HELD_OUT_SHARE, trees_alone=True
+            )
             score[held_out] = fitted.model.log_odds(rows.encode(columns, held_out))
     draws = draw_people_by_person(
         rows.person, min(config.bootstrap_draws, _MOST_DRAWS), config.seed

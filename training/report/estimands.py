@@ -68,14 +68,22 @@ def _describe_held_out(run: RunFigures) -> Part:
     )
 
 
-_RANKINGS = ("Of", "Cases", "With the outcome", "AUC of the model", "Rule", "Logistic regression")
+_RANKINGS = (
+    "Of",
+    "Cases",
+    "With the outcome",
+    "AUC of the model",
+    "Rule",
+    "Logistic regression",
+    "Trees alone",
+)
 
 
 def _rankings(one: Rankings) -> list[Cell]:
     return [
         show(one.n, COUNT),
         show(one.positives, COUNT),
-        *(show(auc, AUC) for auc in (one.model, one.rfs, one.logistic)),
+        *(show(auc, AUC) for auc in (one.model, one.rfs, one.logistic, one.boosted)),
     ]
 
 

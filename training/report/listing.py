@@ -136,9 +136,9 @@ def _describe_rivals(run: RunFigures) -> Part:
     table = make_table("The same places filled by the model and by the simple rules", columns, rows)
     return Part(
         "Would a simple rule fill the places as well?",
-        "Here the places go by one outcome alone, by three orders. An AUC looks at the whole "
-        "order, a list only at its top: the two need not agree. Where the brackets of two orders "
-        "overlap widely, the places do not tell them apart.",
+        "Here the places go by one outcome alone, by each of these orders. An AUC looks at the "
+        "whole order, a list only at its top: the two need not agree. Where the brackets of two "
+        "orders overlap widely, the places do not tell them apart.",
         (table,) if rows else (),
     )
 

@@ -13,6 +13,7 @@ from training.report.report_tables import (
     AUC,
     COUNT,
     IN_100,
+    RATIO,
     ReportTable,
     make_table,
     plain,
@@ -51,14 +52,21 @@ def _describe_training(run: RunFigures) -> Part:
             show(found.positives, COUNT),
             show(found.base_rate, IN_100),
             show(found.rounds, COUNT),
+            show(found.weight_of_trees, RATIO),
         ]
         for outcome in run.outcome_names
         for found in [run.training.get(outcome)]
         if found is not None
     ]
     columns = ["Outcome", "Training rows", "With the outcome", "With it, in 100", "Trees"]
+    columns += ["Weight of the trees"]
     table = make_table(f"What the model of {run.last} learnt from", columns, rows)
-    return Part("Training rows", "", (table,) if rows else ())
+    meaning = (
+        "The model is an average in log-odds of boosted trees and a linear part. The trees' "
+        "weight, 0 to 1, was learnt on people whom neither part had seen; at 1 the trees stand "
+        "alone."
+    )
+    return Part("Training rows", meaning, (table,) if rows else ())
 
 
 def _describe_outcome(outcome: str, found: TrainingFigures) -> Part:

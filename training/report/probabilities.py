@@ -32,6 +32,7 @@ from training.report.summary import CANDIDATES
 _BRIER: Final = Style(4)
 _LOG_ODDS: Final = Style(2, is_signed=True)
 _THRESHOLD: Final = Style(0, scale=100.0)
+_BASELINES: Final = ("rfs", "logistic", "boosted")
 _ACTS: Final = {**CANDIDATES, "all": "acting on all", "none": "acting on none"}
 _STRATA: Final = {
     "all": "all cases",
@@ -64,9 +65,7 @@ def _describe_overall(run: RunFigures) -> Part:
     rows = []
     for outcome in run.outcome_names:
         for origin, found in run.outcomes.get(outcome, {}).items():
-            rule, logistic = (
-                found.baselines.get(name, Evaluation()) for name in ("rfs", "logistic")
-            )
+            beside = [found.baselines.get(name, Evaluation()) for name in _BASELINES]
             rows.append(
                 [
                     say(f"{plain(outcome)}, {origin}"),
@@ -74,12 +73,12 @@ def _describe_overall(run: RunFigures) -> Part:
                     show(found.calibration_slope, RATIO),
                     show(found.brier, _BRIER),
                     show(found.brier_constant, _BRIER),
-                    show(rule.brier, _BRIER),
-                    show(logistic.brier, _BRIER),
+                    *(show(one.brier, _BRIER) for one in beside),
                 ]
             )
     columns = ["Outcome, test origin", "Intercept", "Slope", "Brier score", "Same rate for all"]
     columns += ["Brier score of the rule", "Brier score of the logistic regression"]
+    columns += ["Brier score of the trees alone"]
     table = make_table("Calibration of the model by outcome and period", columns, rows)
     return Part("By outcome and period", "", (table,) if rows else ())
 
@@ -239,7 +238,7 @@ def _draw_benefit(outcome: str, found: DecisionCurve) -> Block:
 
 def _tabulate_benefit(outcome: str, found: DecisionCurve) -> ReportTable:
     curves = found.curves
-    rivals = [name for name in ("rfs", "logistic", "all", "none") if curves.get(name)]
+    rivals = [name for name in (*_BASELINES, "all", "none") if curves.get(name)]
     rows = []
     for number, threshold in enumerate(found.thresholds):
         model = curves.get("model", ())

@@ -57,7 +57,10 @@ def test_any_changed_file_is_refused(small_unit, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"format": 2}, "format 1"),
+        ({"format": 3}, "neither of format 1 nor of format 2"),
+        ({"format": True}, "neither of format 1 nor of format 2"),
+        ({"format": "2"}, "neither of format 1 nor of format 2"),
+        ({"format": 1}, "do not fit"),
         ({"engine_version": "0"}, "another engine than 1 and 2"),
         ({"engine_version": 1}, "another engine"),
         ({"engine_version": ["1"]}, "another engine"),

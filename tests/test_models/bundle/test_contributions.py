@@ -55,15 +55,19 @@ def test_base_and_contributions_add_up_to_the_served_log_odds(bundle, values):
 
 
 def test_contributions_are_those_of_shap_times_the_slope(bundle, values):
-    """An independent explainer gives the same values once scaled by the calibration's slope."""
+    """An independent explainer gives the trees' values, once scaled by weight and slope."""
     shap = pytest.importorskip("shap")
     x = bundle.encoding.encode(values)
     for model in bundle.outcomes.values():
         explained = shap.TreeExplainer(model.booster)(x)
         contributions, base = model.contributions(x)
         slope, intercept = model.calibration.slope, model.calibration.intercept
-        theirs = np.asarray(explained.values)
-        expected = intercept + slope * float(np.ravel(explained.base_values)[0])
+        theirs = model.weight * np.asarray(explained.values)
+        expected = model.weight * float(np.ravel(explained.base_values)[0])
+        if model.linear is not None:
+            theirs = theirs + (1 - model.weight) * model.linear.terms(x)
+            expected += (1 - model.weight) * model.linear.intercept
+        expected = intercept + slope * expected
         assert theirs.shape == contributions.shape
         assert np.abs(slope * theirs - contributions).max() < 1e-9
         assert abs(expected - base) < 1e-9

@@ -171,7 +171,9 @@ def test_churn_is_the_share_of_reasons_that_differ(bundle, bundles, history):
 
 
 def test_shares_of_random_models_are_those_of_shap(bundles, rows_of):
-    """Over random models and missing values the shares are shap's times the slope, to 1e-9."""
+    """Over random models and missing values the trees' shares are shap's, to 1e-9; with the linear
+    terms, each times its weight and the slope, they add up to the served log-odds.
+    """
     shap = pytest.importorskip("shap")
     history = rows_of(17, 200).assemble()
     for bundle in bundles:
@@ -179,6 +181,9 @@ def test_shares_of_random_models_are_those_of_shap(bundles, rows_of):
         x = bundle.encoding.encode(values)
         for model in bundle.outcomes.values():
             theirs = np.asarray(shap.TreeExplainer(model.booster)(x).values)
+            if model.linear is not None:
+                rest = 1 - model.weight
+                theirs = model.weight * theirs + rest * model.linear.terms(x)
             ours, _ = model.contributions(x)
             assert np.abs(model.calibration.slope * theirs - ours).max() < 1e-9
             whole = explain(model, bundle.encoding, values)

@@ -1,0 +1,254 @@
+"""Fitting the linear part of a model, and its weight beside the trees.
+
+The penalised logistic regression keeps the signs that the catalogue asks for. scikit-learn's has no
+bounds on coefficients; SciPy's L-BFGS-B has them (Byrd and others 1995), and without bounds both
+agree (``tests/test_training/fitting/test_linear_part.py``).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from features.catalogue.declarations import NEVER_DAYS
+from features.contract.arrays import Float64, Int64
+from models.bundle.encoding import Encoding
+from models.bundle.linear_part import LinearPart, signed_log
+from training.cohorts.outcome_rows import TrainingRows
+from training.config import TrainingConfig
+
+Bools = npt.NDArray[np.bool_]
+_OPTIONS: Final = {"maxiter": 2_000, "maxfun": 4_000, "ftol": 1e-13, "gtol": 1e-8}
+_STEPS: Final = 20
+"""The weight is told in twentieths: log loss out of fold cannot tell finer ones apart."""
+_LEAST_SPREAD: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class LinearRefit:
+    """Rows laid out once, on which the linear part is fitted again and again.
+
+    Parameters
+    ----------
+    start
+        The part whose ranges, middles and scales hold for every fit, and from whose coefficients
+        each begins.
+    design
+        Shape ``(n_rows, n_columns)``, what the coefficients multiply, varying columns alone.
+    columns
+        Which of the ``2 k`` possible coefficients these columns are: ``k`` of values, ``k`` of
+        unknowns.
+    bounds
+        Shape ``(n_columns, 2)``: the least and greatest coefficient of each.
+    y_true
+        Shape ``(n_rows,)``.
+    rows
+        Shape ``(n_rows,)``: which of the training rows these are.
+    penalty_c
+        Inverse strength of the L2 penalty.
+    """
+
+    start: LinearPart
+    design: Float64
+    columns: Int64
+    bounds: Float64
+    y_true: Bools
+    rows: Int64
+    penalty_c: float
+
+    def fit(self, counts: Int64 | None = None) -> LinearPart:
+        """Fit, each training row counting as often as stated.
+
+        Parameters
+        ----------
+        counts
+            Shape ``(n_training_rows,)``; every row counts once where ``None``.
+        """
+        weight = np.ones(len(self.rows)) if counts is None else counts[self.rows].astype(np.float64)
+        started = np.concatenate([self.start.coefficient, self.start.absent_coefficient])
+        intercept, coefficient = _minimise(
+            self.design,
+            self.y_true,
+            weight,
+            self.bounds,
+            self.penalty_c,
+            np.concatenate([[self.start.intercept], started[self.columns]]),
+        )
+        return _place(self.start, intercept, coefficient, self.columns)
+
+
+def fit_linear_part(
+    rows: TrainingRows,
+    encoding: Encoding,
+    config: TrainingConfig,
+    chosen: npt.NDArray[np.intp] | None = None,
+) -> LinearPart:
+    """Fit the linear part of one outcome's model.
+
+    Parameters
+    ----------
+    rows, encoding, config
+        As the trees are fitted with; ``logistic_penalty_c`` is the penalty's inverse strength, and
+        above ``most_logistic_rows`` a random part of the rows is learnt from.
+    chosen
+        Which rows to learn from; all where ``None``. Both classes must be among them.
+
+    Returns
+    -------
+    LinearPart
+        With the sign of every coefficient that the encoding constrains.
+    """
+    return lay_out(rows, encoding, config, chosen).fit()
+
+
+def lay_out(
+    rows: TrainingRows,
+    encoding: Encoding,
+    config: TrainingConfig,
+    chosen: npt.NDArray[np.intp] | None = None,
+    part: LinearPart | None = None,
+) -> LinearRefit:
+    """Lay out one outcome's training rows for one fit or many.
+
+    Parameters
+    ----------
+    rows, encoding, config, chosen
+        As :func:`fit_linear_part` takes them.
+    part
+        A part fitted on the same rows, from which every fit begins; measured anew where ``None``.
+    """
+    if chosen is None:
+        chosen = np.arange(len(rows.y_true))
+    if len(chosen) > config.most_logistic_rows:
+        random = np.random.default_rng(config.seed)
+        chosen = np.sort(random.choice(chosen, config.most_logistic_rows, replace=False))
+    x = rows.encode(encoding, chosen)
+    start = part or _measure_columns(x, encoding)
+    value, absent = start.design(x)
+    design = np.concatenate([value, absent], axis=1)
+    # What never varies says nothing, and costs time.
+    columns = np.flatnonzero(np.ptp(design, axis=0) > _LEAST_SPREAD)
+    sign = np.tile(encoding.constraint, 2)[columns]
+    bounds = np.column_stack([np.where(sign > 0, 0.0, -np.inf), np.where(sign < 0, 0.0, np.inf)])
+    return LinearRefit(
+        start=start,
+        design=np.ascontiguousarray(design[:, columns]),
+        columns=columns,
+        bounds=bounds,
+        y_true=rows.y_true[chosen],
+        rows=chosen,
+        penalty_c=float(config.logistic_penalty_c),
+    )
+
+
+def _measure_columns(x: Float64, encoding: Encoding) -> LinearPart:
+    """Return a part without coefficients: ranges, middles and scales of the columns."""
+    absent_from = np.where(encoding.fill == NEVER_DAYS, NEVER_DAYS, np.inf)
+    known = ~np.isnan(x) & (x < absent_from)
+    found = known.any(axis=0)
+    low = np.where(found, np.where(known, x, np.inf).min(axis=0), 0.0)
+    high = np.where(found, np.where(known, x, -np.inf).max(axis=0), 0.0)
+    unknown = np.isnan(x)
+    logged = np.where(unknown, 0.0, signed_log(np.clip(x, low, high)))
+    count = np.maximum((~unknown).sum(axis=0), 1)
+    middle = logged.sum(axis=0) / count
+    square = np.where(unknown, 0.0, logged - middle) ** 2
+    spread = np.sqrt(square.sum(axis=0) / count)
+    nothing = np.zeros(x.shape[1])
+    return LinearPart(
+        intercept=0.0,
+        low=low,
+        high=high,
+        absent_from=absent_from,
+        middle=middle,
+        # A column that never varies must not divide by 0.
+        scale=np.where(spread > _LEAST_SPREAD, spread, 1.0),
+        coefficient=nothing,
+        absent_coefficient=nothing,
+        absent_share=(unknown | (x >= absent_from)).mean(axis=0),
+    )
+
+
+def _minimise(
+    design: Float64,
+    y_true: Bools,
+    weight: Float64,
+    bounds: Float64,
+    penalty_c: float,
+    start: Float64,
+) -> tuple[float, Float64]:
+    """Return intercept and coefficients at the least penalised loss; the intercept is free.
+
+    The loss is scikit-learn's: half the sum of squared coefficients, and ``C`` times the log loss.
+    """
+    total = weight.sum()
+    label = y_true.astype(np.float64)
+    sign = np.where(y_true, -1.0, 1.0)
+    strength = 1.0 / (penalty_c * total)
+
+    def loss(line: Float64) -> tuple[float, Float64]:
+        margin = line[0] + design @ line[1:]
+        pull = weight * (expit(margin) - label) / total
+        value = float(weight @ np.logaddexp(0.0, sign * margin)) / total
+        value += 0.5 * strength * float(line[1:] @ line[1:])
+        gradient = np.concatenate([[pull.sum()], design.T @ pull + strength * line[1:]])
+        return value, gradient
+
+    found = minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(None, None), *(tuple(one) for one in bounds.tolist())],
+        options=_OPTIONS,
+    )
+    return float(found.x[0]), np.asarray(found.x[1:])
+
+
+def _place(start: LinearPart, intercept: float, coefficient: Float64, columns: Int64) -> LinearPart:
+    """Return the part with its coefficients, 0 where a column never varied."""
+    n_columns = len(start.scale)
+    both = np.zeros(2 * n_columns)
+    both[columns] = coefficient
+    return replace(
+        start,
+        intercept=intercept,
+        coefficient=both[:n_columns],
+        absent_coefficient=both[n_columns:],
+    )
+
+
+def learn_weight(trees: Float64, linear: Float64, y_true: Bools) -> float:
+    """Return the trees' weight in the average of both parts' log-odds.
+
+    The weight that, with the best line above it, gives the least log loss: a logistic regression on
+    both raw scores whose coefficients are not negative, so that neither part is turned round.
+
+    Parameters
+    ----------
+    trees, linear
+        Shape ``(n,)``, raw scores of rows whose person neither part was fitted on.
+    y_true
+        Shape ``(n,)``, both classes present.
+
+    Returns
+    -------
+    float
+        From 0 (the linear part alone) to 1 (the trees alone), in twentieths. 1 where neither says
+        anything: the trees are what the model is when in doubt.
+    """
+    raw = np.column_stack([trees, linear])
+    spread = raw.std(axis=0)
+    scale = np.where(spread > _LEAST_SPREAD, spread, 1.0)
+    design = (raw - raw.mean(axis=0)) / scale
+    weight = np.ones(len(y_true))
+    bounds = np.array([[0.0, np.inf]] * 2)
+    # Hardly a penalty: enough that two scores which are one have one answer.
+    _, coefficient = _minimise(design, y_true, weight, bounds, 1e6, np.zeros(3))
+    share = np.where(spread > _LEAST_SPREAD, coefficient / scale, 0.0)
+    if share.sum() <= _LEAST_SPREAD:
+        return 1.0
+    return float(round(_STEPS * share[0] / share.sum()) / _STEPS)
