@@ -219,7 +219,7 @@ def _join(
 ) -> Boosted:
     """Average both parts by a weight learnt on rows that neither had seen, and calibrate."""
     y_true = rows.y_true[unseen]
-    weight = learn_weight(trees_raw, linear_raw, y_true)
+    weight = learn_weight(trees_raw, linear_raw, y_true, rows.person[unseen])
     if weight == 1.0:
         return Boosted(trees, trees, rounds, unseen, trees_raw)
     raw = mix(trees_raw, linear_raw, weight)

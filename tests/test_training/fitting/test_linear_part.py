@@ -128,13 +128,25 @@ def test_the_weight_is_where_the_outcome_is(trees, linear, low, high):
     random = np.random.default_rng(1)
     scores = random.normal(0, 1, (2, 8000))
     y_true = random.random(8000) < expit(trees * scores[0] + linear * scores[1] - 1)
-    assert low <= learn_weight(scores[0], scores[1], y_true) <= high
+    assert low <= learn_weight(scores[0], scores[1], y_true, np.arange(8000)) <= high
 
 
 def test_where_no_part_says_anything_the_trees_stand_alone():
     """Two scores that are the same for everybody leave the model as it was."""
     y_true = np.arange(100) % 3 == 0
-    assert learn_weight(np.zeros(100), np.ones(100), y_true) == 1.0
+    assert learn_weight(np.zeros(100), np.ones(100), y_true, np.arange(100)) == 1.0
+
+
+def test_few_people_leave_the_weight_near_a_half():
+    """Forty people cannot say which part is better; neither can they as four hundred rows each."""
+    random = np.random.default_rng(4)
+    scores = random.normal(0, 1, (2, 40))
+    y_true = random.random(40) < expit(scores[0] - 1)
+    once = learn_weight(scores[0], scores[1], y_true, np.arange(40))
+    assert 0.4 < once < 1.0
+    often = [np.tile(one, 400) for one in (*scores, y_true, np.arange(40))]
+    assert learn_weight(*often) == once
+    assert learn_weight(*often[:3], np.arange(16_000)) > once
 
 
 def test_the_weight_and_the_line_come_from_people_whom_no_part_had_seen(encoding, rows):
