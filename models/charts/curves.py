@@ -19,7 +19,7 @@ _STEP: Final = 11.0
 """Height of the row of one band."""
 _EVERY: Final = 5
 """Every fifth place is named."""
-LOOKS: Final = ("first", "second", "third", "fourth")
+LOOKS: Final = ("first", "second", "third", "fourth", "fifth")
 """How each curve looks; the page's own styles say what each means."""
 
 
@@ -124,7 +124,7 @@ def draw_curves(
     names: Sequence[str] = (),
     least: float = 0.0,
 ) -> CurveChart:
-    """Give up to four curves their places; see :class:`CurveChart`.
+    """Give up to five curves their places; see :class:`CurveChart`.
 
     Parameters
     ----------

@@ -49,6 +49,14 @@ def test_curves_share_their_axes_and_stop_at_nought() -> None:
     assert first.key_y < second.key_y < chart.height
 
 
+def test_each_of_five_curves_is_drawn_and_has_its_own_look() -> None:
+    """As many as a report draws over one axis: none is left out."""
+    curves = [Curve(name, ((0.0, 1.0), (1.0, 2.0))) for name in "abcde"]
+    chart = draw_curves("k", "t", "s", curves, words=("x", "y"))
+    assert [one.words for one in chart.curves] == list("abcde")
+    assert len({one.look for one in chart.curves}) == len(curves)
+
+
 def test_an_axis_may_begin_above_nought_and_have_names() -> None:
     """Half of what lies between its ends is half of its height, and each name has a tick."""
     curve = Curve("a", ((0.0, 0.5), (1.0, 0.75), (2.0, 1.0)))
