@@ -59,9 +59,9 @@ class TrainingConfig(Entry):
     bootstrap_draws
         Resamples by person for intervals.
     logistic_penalty_c
-        Inverse strength of the logistic baseline's penalty.
+        Inverse strength of the penalty of the logistic baseline and of the linear part.
     most_logistic_rows
-        Above so many rows it learns from a random part of them.
+        Above so many rows both learn from a random part of them.
     most_backtest_rows
         Above about so many rows a back-test learns from, and is judged on, a random part of people.
     most_reference_rows
