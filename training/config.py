@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, PlainValidator
 
@@ -36,6 +36,7 @@ def _check_depth(parameters: Mapping[str, float]) -> Mapping[str, float]:
     return parameters
 
 
+_LINEAR_PENALTY_C: Final = 0.005
 Number = Annotated[float, PlainValidator(_read_number)]
 Pairs = tuple[tuple[Text, Text], ...]
 
@@ -59,7 +60,10 @@ class TrainingConfig(Entry):
     bootstrap_draws
         Resamples by person for intervals.
     logistic_penalty_c
-        Inverse strength of the penalty of the logistic baseline and of the linear part.
+        Inverse strength of the logistic baseline's penalty.
+    linear_penalty_c
+        Inverse strength of the penalty of the linear part beside the trees; 0.005 where it is not
+        stated, as in files from before there was one.
     most_logistic_rows
         Above so many rows both learn from a random part of them.
     most_backtest_rows
@@ -85,6 +89,7 @@ class TrainingConfig(Entry):
     early_stopping_rounds: int
     bootstrap_draws: int
     logistic_penalty_c: Number
+    linear_penalty_c: Annotated[Number, Field(default=_LINEAR_PENALTY_C)]
     most_logistic_rows: int
     most_backtest_rows: int
     most_reference_rows: int

@@ -93,7 +93,7 @@ def fit_linear_part(
     Parameters
     ----------
     rows, encoding, config
-        As the trees are fitted with; ``logistic_penalty_c`` is the penalty's inverse strength, and
+        As the trees are fitted with; ``linear_penalty_c`` is the penalty's inverse strength, and
         above ``most_logistic_rows`` a random part of the rows is learnt from.
     chosen
         Which rows to learn from; all where ``None``. Both classes must be among them.
@@ -142,7 +142,7 @@ def lay_out(
         bounds=bounds,
         y_true=rows.y_true[chosen],
         rows=chosen,
-        penalty_c=float(config.logistic_penalty_c),
+        penalty_c=float(config.linear_penalty_c),
     )
 
 

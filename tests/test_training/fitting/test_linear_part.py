@@ -50,7 +50,7 @@ def test_without_constraints_it_is_the_regression_of_scikit_learn(encoding, rows
     laid = lay_out(rows, open_to_all(encoding), config)
     part = laid.fit()
     theirs = LogisticRegression(
-        C=config.logistic_penalty_c, solver="newton-cholesky", tol=1e-10, max_iter=500
+        C=config.linear_penalty_c, solver="newton-cholesky", tol=1e-10, max_iter=500
     ).fit(laid.design, rows.y_true)
     ours = np.concatenate([part.coefficient, part.absent_coefficient])[laid.columns]
     assert np.abs(ours - theirs.coef_[0]).max() < 1e-5
@@ -72,7 +72,7 @@ def test_every_constrained_coefficient_has_its_sign(encoding, rows):
         against = theirs * sign < -0.05
         assert (np.abs(ours[against]) < 0.02).mean() > 0.9
     assert ((part.coefficient != 0) & (sign != 0)).sum() > 10
-    assert (free.coefficient * sign < -0.05).sum() > 10
+    assert (free.coefficient * sign < -0.05).sum() > 5
 
 
 def test_terms_average_to_nothing_and_are_those_of_shap(encoding, rows):
