@@ -89,6 +89,11 @@ class LinearPart:
         ----------
         x
             Model matrix, shape ``(n_rows, n_columns)``; NaN is unknown.
+
+        Returns
+        -------
+        Float64
+            Of the shape of ``x``.
         """
         value, absent = self.design(x)
         return np.asarray(value * self.coefficient + absent * self.absent_coefficient)
@@ -122,14 +127,12 @@ class LinearPart:
                 found[at : at + _BLOCK] += term
         return found
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, float | list[float | None]]:
         """Return numbers and lists that :func:`read_linear_part` reads back exactly."""
-        written = {
-            name: getattr(self, name).tolist() for name in _list_columns() if name != "absent_from"
-        }
         # JSON has no infinity; null is read back as "no value means never".
         never = [None if np.isinf(one) else one for one in self.absent_from.tolist()]
-        return {"intercept": self.intercept, "absent_from": never, **written}
+        lists = {name: getattr(self, name).tolist() for name in _list_columns()}
+        return {"intercept": self.intercept, **lists, "absent_from": never}
 
 
 def _list_columns() -> tuple[str, ...]:
@@ -145,6 +148,11 @@ def read_linear_part(entry: Mapping[str, Any], n_columns: int) -> LinearPart:
         The parsed JSON.
     n_columns
         Columns of the model.
+
+    Returns
+    -------
+    LinearPart
+        With one number of each kind for every column.
 
     Raises
     ------
