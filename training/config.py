@@ -37,6 +37,7 @@ def _check_depth(parameters: Mapping[str, float]) -> Mapping[str, float]:
 
 
 _LINEAR_PENALTY_C: Final = 0.005
+_BACKTEST_LEARNING_RATE: Final = 0.1
 Number = Annotated[float, PlainValidator(_read_number)]
 Pairs = tuple[tuple[Text, Text], ...]
 
@@ -68,6 +69,9 @@ class TrainingConfig(Entry):
         Above so many rows both learn from a random part of them.
     most_backtest_rows
         Above about so many rows a back-test learns from, and is judged on, a random part of people.
+    backtest_learning_rate
+        LightGBM's step in back-tests, which pick among kinds of models and serve nobody; 0.1 where
+        it is not stated. Those of a search for settings have the steps that are searched.
     most_reference_rows
         Above so many rows the bundle says what is usual by a random part of them.
     refits
@@ -92,6 +96,7 @@ class TrainingConfig(Entry):
     linear_penalty_c: Annotated[Number, Field(default=_LINEAR_PENALTY_C)]
     most_logistic_rows: int
     most_backtest_rows: int
+    backtest_learning_rate: Annotated[Number, Field(default=_BACKTEST_LEARNING_RATE)]
     most_reference_rows: int
     refits: int
     tuning_trials: int

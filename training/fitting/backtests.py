@@ -15,6 +15,7 @@ from training.config import TrainingConfig
 from training.fitting.candidates import Candidate, Score, fit_both, fit_candidate
 from training.fitting.choice import BacktestPeriod, Choice, choose
 from training.fitting.models import TrainingRows, split_by_person
+from training.fitting.processors import open_pool
 from training.fitting.tuning import TuningPeriod, tune
 from training.options import Progress, TuningBudget
 
@@ -107,24 +108,35 @@ def run_backtest(
             identity=identity,
             progress=progress,
         )
-    scored = []
-    for one in periods:
-        score: dict[Candidate, Score] = {
-            name: fit_candidate(name, outcome, one.rows.train, catalogue, encoding, config)
-            for name in (Candidate.RULE, Candidate.LOGISTIC)
-        }
-        score |= fit_both(outcome, one.rows.train, encoding, config)
-        if tuned is not None:
-            score[Candidate.TUNED] = fit_candidate(
-                Candidate.TUNED,
-                outcome,
-                one.rows.train,
-                catalogue,
-                encoding,
-                config,
-                tuned.settings,
-            )
-        test = one.rows.test
-        scores = {name: by(test.values) for name, by in score.items()}
-        scored.append(BacktestPeriod(one.name, test.y_true, test.person, scores))
+
+    def score(one: NamedPeriod) -> BacktestPeriod:
+        return _score_period(outcome, one, catalogue, encoding, config, tuned)
+
+    with open_pool(len(periods)) as pool:
+        scored = list(pool.map(score, periods))
     return Backtest(choose(scored, config.bootstrap_draws, config.seed), tuned, by_folds)
+
+
+def _score_period(
+    outcome: str,
+    period: NamedPeriod,
+    catalogue: Catalogue,
+    encoding: Encoding,
+    config: TrainingConfig,
+    tuned: Tuned | None,
+) -> BacktestPeriod:
+    """Fit every candidate on what a period could learn from, and score its cases."""
+    train, test = period.rows.train, period.rows.test
+    score: dict[Candidate, Score] = {
+        name: fit_candidate(name, outcome, train, catalogue, encoding, config)
+        for name in (Candidate.RULE, Candidate.LOGISTIC)
+    }
+    # Tuned settings are found with steps of their own; beside them the shipped ones keep theirs.
+    steps = {} if tuned else {"learning_rate": config.backtest_learning_rate}
+    score |= fit_both(outcome, train, encoding, config, steps)
+    if tuned is not None:
+        score[Candidate.TUNED] = fit_candidate(
+            Candidate.TUNED, outcome, train, catalogue, encoding, config, tuned.settings
+        )
+    scores = {name: by(test.values) for name, by in score.items()}
+    return BacktestPeriod(period.name, test.y_true, test.person, scores)

@@ -208,7 +208,15 @@ def fit_at_origin(
     if not enough:
         return found
     bins = shared.bins(config) if len(rows.y_true) > config.most_fold_rows else None
-    boosted = fit_outcome(outcome.name, rows, encoding, config, found.settings, bins)
+    boosted = fit_outcome(
+        outcome.name,
+        rows,
+        encoding,
+        config,
+        found.settings,
+        bins,
+        tell=lambda rest: progress(f"fitting '{outcome.name}': {rest}"),
+    )
     drift = None
     if not options.retrospective:
         drift = _find_drift(history, catalogue, outcome, shared, boosted.model)

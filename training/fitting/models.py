@@ -26,6 +26,7 @@ from models.bundle.linear_part import LinearPart, signed_log
 from training.cohorts.outcome_rows import TrainingRows
 from training.config import TrainingConfig
 from training.fitting.bins import BoostingParameters, SharedBins
+from training.fitting.cross_validation import Progress, RoundLimits, cross_validate
 from training.fitting.linear_part import fit_linear_part, learn_weight
 
 __all__ = [
@@ -40,8 +41,10 @@ __all__ = [
 ]
 
 Bools = npt.NDArray[np.bool_]
-_FEW_ROWS: Final = 10_000
-"""Below this one thread is faster: waiting for each other costs more than the work."""
+_MANY_ROWS: Final = 200_000
+"""Up to so many rows a model is fitted on one thread, and several models are fitted side by side:
+threads that share one wait for each other after every split, which on a busy machine costs many
+times what it gains."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def fit_outcome(
     config: TrainingConfig,
     settings: Mapping[str, float] | None = None,
     bins: SharedBins | None = None,
+    tell: Progress | None = None,
 ) -> Boosted:
     """Fit one outcome's model: boosted trees and a linear part.
 
@@ -90,6 +94,8 @@ def fit_outcome(
     bins
         The matrix that holds the rows, in bins already; used where one part is held out and the
         settings are the configuration's.
+    tell
+        Told how far the rounds are, where folds settle them.
     """
     parameters = boosting_parameters(encoding, config, len(rows.y_true)) | dict(settings or {})
     if len(rows.y_true) > config.most_fold_rows:
@@ -97,28 +103,17 @@ def fit_outcome(
     everyone = np.arange(len(rows.y_true))
     data = _bin(rows, everyone, encoding, parameters)
     folds = list(split_by_person(rows.person, config.folds, config.seed))
-    trial = lightgbm.cv(
-        parameters,
-        data,
-        num_boost_round=config.most_rounds,
-        folds=folds,
-        callbacks=[lightgbm.early_stopping(config.early_stopping_rounds, verbose=False)],
-        return_cvbooster=True,
-    )
-    fitted = trial["cvbooster"]
-    assert isinstance(fitted, lightgbm.CVBooster)
-    rounds = max(1, fitted.best_iteration)
+    limits = RoundLimits(config.most_rounds, _find_patience(parameters, config))
+    trial = cross_validate(data, folds, parameters, limits, tell or (lambda _: None))
     raw, linear_raw = np.empty(len(rows.y_true)), np.empty(len(rows.y_true))
-    for booster, (kept, held_out) in zip(fitted.boosters, folds, strict=True):
+    for booster, (kept, held_out) in zip(trial.folds, folds, strict=True):
         x = rows.encode(encoding, held_out)
         # By the fold that never saw the person: on rows it has seen a model is too sure of itself.
-        raw[held_out] = booster.predict(x, raw_score=True, num_iteration=rounds)
+        raw[held_out] = booster.predict(x, raw_score=True, num_iteration=trial.rounds)
         linear_raw[held_out] = fit_linear_part(rows, encoding, config, kept).log_odds(x)
-    whole = lightgbm.train(parameters, data, num_boost_round=rounds)
-    text = whole.model_to_string(num_iteration=rounds)
-    trees = _calibrate(outcome, text, rows, everyone, raw, encoding)
+    trees = _calibrate(outcome, trial.text, rows, everyone, raw, encoding)
     linear = fit_linear_part(rows, encoding, config)
-    return _join(trees, linear, rounds, rows, everyone, raw, linear_raw)
+    return _join(trees, linear, trial.rounds, rows, everyone, raw, linear_raw)
 
 
 def fit_held_out(
@@ -158,7 +153,7 @@ def fit_held_out(
         data,
         num_boost_round=config.most_rounds,
         valid_sets=[watched],
-        callbacks=[lightgbm.early_stopping(config.early_stopping_rounds, verbose=False)],
+        callbacks=[lightgbm.early_stopping(_find_patience(parameters, config), verbose=False)],
     )
     rounds = max(1, booster.best_iteration)
     text = booster.model_to_string(num_iteration=rounds)
@@ -169,6 +164,13 @@ def fit_held_out(
         return Boosted(trees, trees, rounds, held_out, raw)
     linear = fit_linear_part(rows, encoding, config, kept)
     return _join(trees, linear, rounds, rows, held_out, raw, linear.log_odds(unseen))
+
+
+def _find_patience(parameters: BoostingParameters, config: TrainingConfig) -> int:
+    """Return the rounds without gain after which boosting ends: fewer where each step is larger."""
+    step = float(str(parameters["learning_rate"]))
+    shipped = config.lightgbm["learning_rate"]
+    return max(1, round(config.early_stopping_rounds * min(1.0, shipped / step)))
 
 
 def _is_mixed(y_true: Bools) -> bool:
@@ -246,7 +248,8 @@ def boosting_parameters(
         "deterministic": True,
         # Left to itself LightGBM times both layouts and takes the faster, so that runs may differ.
         "force_row_wise": True,
-        "num_threads": 1 if n_rows < _FEW_ROWS else 0,
+        # 0 leaves the number to LightGBM, which takes all processors.
+        "num_threads": 1 if n_rows <= _MANY_ROWS else 0,
         "verbosity": -1,
     }
 

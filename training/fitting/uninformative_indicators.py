@@ -11,6 +11,7 @@ from typing import Final
 
 import lightgbm
 import numpy as np
+import numpy.typing as npt
 
 from features.catalogue.declarations import Catalogue
 from features.contract.arrays import Float64, Int32
@@ -22,7 +23,9 @@ from training.figures.comparison import compare_auc
 from training.figures.resampling import draw_people_by_person
 from training.fitting.candidates import BACKTEST_HELD_OUT_SHARE
 from training.fitting.models import TrainingRows, boosting_parameters, fit_held_out, split_by_person
+from training.fitting.processors import open_pool
 
+Rows = npt.NDArray[np.intp]
 NEGLIGIBLE_AUC: Final = 0.005
 """A smaller loss changes no list that anybody could tell apart, however surely it is measured."""
 _MOST_ROWS: Final = 20_000
@@ -126,13 +129,28 @@ def _compare_without(
     Scores of different folds are calibrated, so that they can be put in one order.
     """
     scores = [np.empty(len(rows.y_true)) for _ in range(2)]
-    for kept, held_out in split_by_person(rows.person, _FOLDS, config.seed):
-        train = rows.take(kept)
-        for score, columns in zip(scores, (encoding, encoding.without(idle)), strict=True):
-            fitted = fit_held_out(
-                outcome, train, columns, config, share=BACKTEST_HELD_OUT_SHARE, trees_alone=True
-            )
-            score[held_out] = fitted.model.log_odds(rows.encode(columns, held_out))
+    folds = list(split_by_person(rows.person, _FOLDS, config.seed))
+    tasks = [
+        (score, columns, *fold)
+        for fold in folds
+        for score, columns in zip(scores, (encoding, encoding.without(idle)), strict=True)
+    ]
+
+    def fit(task: tuple[Float64, Encoding, Rows, Rows]) -> None:
+        score, columns, kept, held_out = task
+        fitted = fit_held_out(
+            outcome,
+            rows.take(kept),
+            columns,
+            config,
+            {"learning_rate": config.backtest_learning_rate},
+            share=BACKTEST_HELD_OUT_SHARE,
+            trees_alone=True,
+        )
+        score[held_out] = fitted.model.log_odds(rows.encode(columns, held_out))
+
+    with open_pool(len(tasks)) as pool:
+        list(pool.map(fit, tasks))
     draws = draw_people_by_person(
         rows.person, min(config.bootstrap_draws, _MOST_DRAWS), config.seed
     )
