@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import dataclasses
+import re
 import sys
 import time
 from pathlib import Path
@@ -133,9 +134,19 @@ def main() -> None:
             true[kept],
             (len(rows[name].y_true), len(rows_of_many.y_true)),
         )
-    text = _HEAD.format(n=N_CASES, times=TIMES, capacity=CAPACITY) + "\n".join(lines) + "\n"
+    text = _HEAD.format(times=TIMES, capacity=CAPACITY) + "\n".join(lines) + "\n"
     print(text)
-    RESULTS.write_text(text, encoding="utf-8")
+    replace_part(RESULTS, f"# How far a model of {N_CASES:,} cases comes", text)
+
+
+def replace_part(page: Path, heading: str, text: str) -> None:
+    """Write one part of a page, which begins with its heading; the others stay as they are."""
+    before = page.read_text(encoding="utf-8") if page.is_file() else ""
+    parts = {
+        part.partition("\n")[0]: part.strip() for part in re.split(r"^(?=# )", before, flags=re.M)
+    }
+    parts[heading] = f"{heading}\n\n{text.strip()}"
+    page.write_text("\n\n".join(filter(None, parts.values())) + "\n", encoding="utf-8")
 
 
 def describe(
@@ -187,11 +198,9 @@ def describe(
     ]
 
 
-_HEAD = """# How far a model of {n:,} cases comes
-
-On the standard world, whose truth is known by letting every case's future happen 400 times. Two
-models of one kind, one learnt from the unit's own cases and one from {times} times as many others,
-are tested on the same open cases; {capacity:,} places. Written by
+_HEAD = """On the standard world, whose truth is known by letting every case's future happen 400
+times. Two models of one kind, one learnt from the unit's own cases and one from {times} times as
+many others, are tested on the same open cases; {capacity:,} places. Written by
 `.venv/bin/python -m benchmarks.learning`.
 
 """

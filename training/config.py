@@ -38,6 +38,9 @@ def _check_depth(parameters: Mapping[str, float]) -> Mapping[str, float]:
 
 _LINEAR_PENALTY_C: Final = 0.005
 _BACKTEST_LEARNING_RATE: Final = 0.1
+_PERSON_WEIGHT: Final = 0.0
+_MOST_BACKTEST_PERIODS: Final = 4
+_FEW_PEOPLE: Final = 0
 Number = Annotated[float, PlainValidator(_read_number)]
 Pairs = tuple[tuple[Text, Text], ...]
 
@@ -65,10 +68,16 @@ class TrainingConfig(Entry):
     linear_penalty_c
         Inverse strength of the penalty of the linear part beside the trees; 0.005 where it is not
         stated, as in files from before there was one.
+    person_weight
+        How far rows of one person count less in a fit, the more there are: 0 not at all, 1 so that
+        every person counts alike. 0 where it is not stated.
     most_logistic_rows
         Above so many rows both learn from a random part of them.
     most_backtest_rows
         Above about so many rows a back-test learns from, and is judged on, a random part of people.
+    most_backtest_periods
+        Most training dates that serve as back-test periods, the latest and earlier ones evenly
+        apart; 4 where it is not stated.
     backtest_learning_rate
         LightGBM's step in back-tests, which pick among kinds of models and serve nobody; 0.1 where
         it is not stated. Those of a search for settings have the steps that are searched.
@@ -82,6 +91,13 @@ class TrainingConfig(Entry):
         Pairs of a measure and a characteristic that the audit tests as fixed beforehand.
     lightgbm
         Parameters passed to LightGBM.
+    few_people
+        Below so many people with the outcome among the training rows the two that follow hold; 0,
+        so that they never do, where it is not stated.
+    few_people_lightgbm
+        Parameters in place of those of ``lightgbm``.
+    few_people_penalty_c
+        In place of ``linear_penalty_c``.
     """
 
     seed: int
@@ -94,8 +110,10 @@ class TrainingConfig(Entry):
     bootstrap_draws: int
     logistic_penalty_c: Number
     linear_penalty_c: Annotated[Number, Field(default=_LINEAR_PENALTY_C)]
+    person_weight: Annotated[Number, Field(default=_PERSON_WEIGHT)]
     most_logistic_rows: int
     most_backtest_rows: int
+    most_backtest_periods: Annotated[int, Field(default=_MOST_BACKTEST_PERIODS)]
     backtest_learning_rate: Annotated[Number, Field(default=_BACKTEST_LEARNING_RATE)]
     most_reference_rows: int
     refits: int
@@ -103,6 +121,22 @@ class TrainingConfig(Entry):
     tuning_minutes: Number
     primary_audit: Pairs
     lightgbm: Annotated[Mapping[str, Number], AfterValidator(_check_depth)]
+    few_people: Annotated[int, Field(default=_FEW_PEOPLE)]
+    few_people_lightgbm: Annotated[Mapping[str, Number], Field(default_factory=dict)]
+    few_people_penalty_c: Annotated[Number, Field(default=_LINEAR_PENALTY_C)]
+
+    def fit_to(self, n_people: int) -> "TrainingConfig":
+        """Return the choices for an outcome that so many people had among the training rows.
+
+        People, not rows: many rows of one person tell hardly more than one.
+        """
+        if n_people >= self.few_people:
+            return self
+        return replace(
+            self,
+            lightgbm=_check_depth({**self.lightgbm, **self.few_people_lightgbm}),
+            linear_penalty_c=self.few_people_penalty_c,
+        )
 
     def to_dict(self) -> dict[str, Setting]:
         """Return the whole configuration for the record of a run."""

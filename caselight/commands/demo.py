@@ -33,6 +33,8 @@ _DEMONSTRATION: Final = "a demonstration: every case is invented"
 _LIST_LENGTH: Final = 30
 _TRAINING_COHORTS: Final = 4
 _COHORT_STEP_DAYS: Final = 91
+_MONTHLY_COHORTS: Final = 16
+_MONTH_DAYS: Final = 30
 
 
 @dataclass(frozen=True)
@@ -283,7 +285,7 @@ def _train(kept: DemoFolder, read: Loaded, catalogue: "Catalogue") -> None:
     history = read.history
 
     say("compiling the engine where that was not done yet (up to a minute, once)")
-    train_dates, test_date = choose_dates(history, catalogue)
+    train_dates, test_date = choose_dates(history, catalogue, monthly=True)
     config = load_config()
     result = train(
         history,
@@ -319,11 +321,21 @@ def _train(kept: DemoFolder, read: Loaded, catalogue: "Catalogue") -> None:
     say(f"registered version {registered.model_version} of it as a {registered.alias}")
 
 
-def choose_dates(history: "History", catalogue: "Catalogue") -> tuple[list[int], int]:
+def choose_dates(
+    history: "History", catalogue: "Catalogue", *, monthly: bool = False
+) -> tuple[list[int], int]:
     """Return training moments and the latest test moment whose outcomes the extract still holds.
 
-    Training cohorts lie a quarter apart and end so that their outcomes were known, with the
-    catalogue's maturity, at the test moment (design section 4).
+    Training cohorts end so that their outcomes were known, with the catalogue's maturity, at the
+    test moment (design section 4).
+
+    Parameters
+    ----------
+    history, catalogue
+        Case histories, and their outcomes with horizon and maturity.
+    monthly
+        Whether there are sixteen cohorts thirty days apart, as a unit should be learnt from, or
+        four a quarter apart, which take a quarter of the time.
     """
     from features.catalogue.declarations import DAY_US
     from features.contract.moments import to_datetime
@@ -339,7 +351,9 @@ def choose_dates(history: "History", catalogue: "Catalogue") -> tuple[list[int],
 
     test = back(days + 1)
     latest = days + 1 + days + maturity_days + 1
-    cohorts = [back(latest + step * _COHORT_STEP_DAYS) for step in range(_TRAINING_COHORTS)]
+    step_days = _MONTH_DAYS if monthly else _COHORT_STEP_DAYS
+    n_cohorts = _MONTHLY_COHORTS if monthly else _TRAINING_COHORTS
+    cohorts = [back(latest + step * step_days) for step in range(n_cohorts)]
     return sorted(cohorts), test
 
 

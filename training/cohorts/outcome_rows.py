@@ -49,6 +49,24 @@ class TrainingRows:
         """Number of rows with the outcome."""
         return int(self.y_true.sum())
 
+    @property
+    def n_people_with_outcome(self) -> int:
+        """Number of people with the outcome in a row of theirs."""
+        return len(np.unique(self.person[self.y_true]))
+
+    def weigh(self, person_weight: float) -> Float64:
+        """Return how much each row counts in a fit, shape ``(n_rows,)``; 1 on average.
+
+        Parameters
+        ----------
+        person_weight
+            0: every row counts alike; 1: every person counts alike, however many rows there are of
+            them; between: a person with n rows counts ``n ** (1 - person_weight)``.
+        """
+        _, position, n_rows = np.unique(self.person, return_inverse=True, return_counts=True)
+        weight = n_rows[position].astype(np.float64) ** -person_weight
+        return np.asarray(weight * (len(weight) / max(weight.sum(), 1.0)))
+
     def find(self, chosen: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
         """Return where the chosen rows stand in ``whole``."""
         return chosen if self.place is None else self.place[chosen]

@@ -111,6 +111,7 @@ def _prepare(
     assert one.boosted is not None
     assert one.model is not None
     encoding = make_encoding(catalogue)
+    config = config.fit_to(one.rows.n_people_with_outcome)
     light = prepare_refits(one.rows, encoding, config, one.boosted.rounds, one.settings)
     part = one.model.linear
     linear = None if part is None else lay_out(one.rows, encoding, config, part=part)

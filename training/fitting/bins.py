@@ -46,7 +46,16 @@ class SharedBins:
         """Whether rows are nearly all of this matrix."""
         return rows.whole is self.whole and len(rows.y_true) >= (1 - MOST_APART) * len(self.whole)
 
-    def take(self, rows: TrainingRows, chosen: npt.NDArray[np.intp]) -> lightgbm.Dataset:
-        """Return the binned rows with their labels; ``chosen`` ascends."""
+    def take(
+        self, rows: TrainingRows, chosen: npt.NDArray[np.intp], weight: Float64
+    ) -> lightgbm.Dataset:
+        """Return the binned rows with their labels and weights; ``chosen`` ascends.
+
+        Parameters
+        ----------
+        weight
+            Shape ``(n_rows,)``, of all of ``rows``.
+        """
         part = self._bins.subset(rows.find(chosen).tolist()).construct()
+        part.set_weight(weight[chosen])
         return part.set_label(rows.y_true[chosen].astype(np.float64))

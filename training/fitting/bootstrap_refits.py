@@ -189,11 +189,14 @@ class LightRefit:
         As the model itself was fitted with, on one thread.
     n_rounds
         Trees of the model itself.
+    weight
+        Shape ``(n_rows,)``: how much each row counts in the model itself.
     """
 
     data: lightgbm.Dataset
     parameters: BoostingParameters
     n_rounds: int
+    weight: Float64
 
     def fit(self, counts: Int64, seed: int) -> lightgbm.Booster:
         """Fit once, each row counting as often as its person was drawn.
@@ -207,7 +210,7 @@ class LightRefit:
         """
         drawn = np.flatnonzero(counts)
         part = self.data.subset(drawn.tolist()).construct()
-        part.set_weight(counts[drawn].astype(np.float64))
+        part.set_weight(self.weight[drawn] * counts[drawn])
         settings = {**self.parameters, "seed": seed}
         return lightgbm.train(settings, part, num_boost_round=self.n_rounds)
 
@@ -237,7 +240,8 @@ def prepare_refits(
         feature_name=list(encoding.columns),
         params=dict(parameters),
     )
-    return LightRefit(data.construct(), parameters, n_rounds)
+    weight = rows.weigh(config.person_weight)
+    return LightRefit(data.construct(), parameters, n_rounds, weight)
 
 
 def fit_light(

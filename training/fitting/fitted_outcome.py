@@ -14,7 +14,7 @@ from models.bundle.encoding import make_encoding
 from models.run_figures.fitting import DriftShift, TrainingFigures
 from training.cohorts.drift_windows import WindowCases
 from training.cohorts.origins import OriginRun
-from training.cohorts.splits import backtest_origins
+from training.cohorts.splits import Origin, backtest_origins
 from training.cohorts.training_rows import Cohort, join_cohorts, training_rows
 from training.config import TrainingConfig
 from training.fitting.backtests import (
@@ -173,6 +173,7 @@ def fit_at_origin(
     cohorts, known_us = shared.run.train, shared.run.known_us
     encoding = make_encoding(catalogue)
     rows = training_rows(history, catalogue, outcome, shared.run.learnt, known_us)
+    config = config.fit_to(rows.n_people_with_outcome)
     mixed = 0 < rows.n_positives < len(rows.y_true)
     enough = mixed and rows.n_positives >= config.least_positives
     periods = _periods(history, catalogue, outcome, shared, config) if enough else []
@@ -271,7 +272,8 @@ def _periods(
         return []
     by_date = dict(zip(moments, shared.run.train, strict=True))
     found = []
-    for origin in backtest_origins(history, catalogue, moments, known_us):
+    origins = backtest_origins(history, catalogue, moments, known_us)
+    for origin in choose_evenly(origins, config.most_backtest_periods):
         later = by_date[origin.used_at_us]
         earlier = [by_date[date] for date in origin.train_dates_us]
         parts = (
@@ -280,6 +282,14 @@ def _periods(
         )
         found.append(NamedPeriod(later.name, TuningPeriod(*parts)))
     return keep_usable(found)
+
+
+def choose_evenly(origins: Sequence[Origin], most: int) -> list[Origin]:
+    """Return the latest origin and earlier ones evenly apart, at most so many, in order of time."""
+    if len(origins) <= most:
+        return list(origins)
+    step = len(origins) / most
+    return [origins[len(origins) - 1 - int(step * back)] for back in reversed(range(most))]
 
 
 def _describe(outcome: Outcome, rows: TrainingRows, enough: bool, config: TrainingConfig) -> str:

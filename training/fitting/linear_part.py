@@ -49,6 +49,8 @@ class LinearRefit:
         Shape ``(n_rows,)``.
     rows
         Shape ``(n_rows,)``: which of the training rows these are.
+    weight
+        Shape ``(n_rows,)``: how much each counts.
     penalty_c
         Inverse strength of the L2 penalty.
     """
@@ -59,6 +61,7 @@ class LinearRefit:
     bounds: Float64
     y_true: Bools
     rows: Int64
+    weight: Float64
     penalty_c: float
 
     def fit(self, counts: Int64 | None = None) -> LinearPart:
@@ -67,9 +70,10 @@ class LinearRefit:
         Parameters
         ----------
         counts
-            Shape ``(n_training_rows,)``; every row counts once where ``None``.
+            Shape ``(n_training_rows,)``; every row counts once where ``None``. Multiplied by the
+            weight of the row.
         """
-        weight = np.ones(len(self.rows)) if counts is None else counts[self.rows].astype(np.float64)
+        weight = self.weight if counts is None else self.weight * counts[self.rows]
         started = np.concatenate([self.start.coefficient, self.start.absent_coefficient])
         intercept, coefficient = _minimise(
             self.design,
@@ -142,6 +146,7 @@ def lay_out(
         bounds=bounds,
         y_true=rows.y_true[chosen],
         rows=chosen,
+        weight=rows.weigh(config.person_weight)[chosen],
         penalty_c=float(config.linear_penalty_c),
     )
 

@@ -101,7 +101,7 @@ def fit_outcome(
     if len(rows.y_true) > config.most_fold_rows:
         return fit_held_out(outcome, rows, encoding, config, settings, bins=bins)
     everyone = np.arange(len(rows.y_true))
-    data = _bin(rows, everyone, encoding, parameters)
+    data = _bin(rows, everyone, encoding, config, parameters)
     folds = list(split_by_person(rows.person, config.folds, config.seed))
     limits = RoundLimits(config.most_rounds, _find_patience(parameters, config))
     trial = cross_validate(data, folds, parameters, limits, tell or (lambda _: None))
@@ -143,11 +143,13 @@ def fit_held_out(
     kept, held_out = next(iter(split_by_person(rows.person, parts, config.seed)))
     unseen = rows.encode(encoding, held_out)
     if bins is not None and bins.fits(rows) and not settings:
-        data, watched = bins.take(rows, kept), bins.take(rows, held_out)
+        weight = rows.weigh(config.person_weight)
+        data, watched = (bins.take(rows, part, weight) for part in (kept, held_out))
     else:
-        data = _bin(rows, kept, encoding, parameters)
+        data = _bin(rows, kept, encoding, config, parameters)
         y_unseen = rows.y_true[held_out].astype(np.float64)
-        watched = lightgbm.Dataset(unseen, y_unseen, reference=data)
+        weight = rows.weigh(config.person_weight)[held_out]
+        watched = lightgbm.Dataset(unseen, y_unseen, weight=weight, reference=data)
     booster = lightgbm.train(
         parameters,
         data,
@@ -181,11 +183,13 @@ def _bin(
     rows: TrainingRows,
     chosen: npt.NDArray[np.intp],
     encoding: Encoding,
+    config: TrainingConfig,
     parameters: BoostingParameters,
 ) -> lightgbm.Dataset:
     return lightgbm.Dataset(
         rows.encode(encoding, chosen),
         label=rows.y_true[chosen].astype(np.float64),
+        weight=rows.weigh(config.person_weight)[chosen],
         feature_name=list(encoding.columns),
         params={"verbosity": -1, "max_bin": parameters["max_bin"]},
     )

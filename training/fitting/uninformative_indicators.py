@@ -109,6 +109,7 @@ def _measure_gains(
     data = lightgbm.Dataset(
         np.concatenate([x, probes], axis=1),
         label=y_true.astype(np.float64),
+        weight=rows.weigh(config.person_weight),
         params={"verbosity": -1, "max_bin": parameters["max_bin"]},
     )
     booster = lightgbm.train(parameters, data, num_boost_round=_ROUNDS)
