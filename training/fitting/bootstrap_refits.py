@@ -6,6 +6,7 @@ place over the refits. Where bands reach across the last place of a list, the pl
 between cases that cannot be told apart.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,7 @@ from models.bundle.encoding import Encoding
 from training.config import TrainingConfig
 from training.fitting.bins import BoostingParameters
 from training.fitting.models import TrainingRows, boosting_parameters
+from training.fitting.processors import open_pool
 
 Bools = npt.NDArray[np.bool_]
 Progress = Callable[[str], None]
@@ -94,7 +96,8 @@ def refit_ranks(
     ----------
     fit_and_score
         Given how often each training row counts, shape ``(n_rows,)``, and a seed: fits, and returns
-        the scores of the cases on the list, shape ``(n_cases,)``; higher is reviewed sooner.
+        the scores of the cases on the list, shape ``(n_cases,)``; higher is reviewed sooner. It is
+        called from several threads at once.
     person
         Shape ``(n_rows,)``: the person of each training row; a person is drawn with all rows.
     n_refits
@@ -102,7 +105,7 @@ def refit_ranks(
     seed
         The same seed gives the same bands.
     progress
-        Told how far it is.
+        Told how far it is and about how long the rest takes.
 
     Raises
     ------
@@ -113,12 +116,17 @@ def refit_ranks(
         raise ValueError(f"bands need at least {LEAST_REFITS} refits")
     # A seed of LightGBM is a whole number of 32 bits.
     seeds = np.random.default_rng(seed).integers(0, 2**31 - 1, n_refits)
-    places = []
-    for number, one in enumerate(seeds.tolist()):
-        score = fit_and_score(draw_counts(person, one), one)
-        places.append(rankdata(-score, method="average"))
-        if (number + 1) % _TELL_EVERY == 0:
-            progress(f"refitted {number + 1} of {n_refits}")
+    places, begun = [], time.monotonic()
+
+    def refit(one: int) -> Float64:
+        return fit_and_score(draw_counts(person, one), one)
+
+    with open_pool(n_refits) as pool:
+        for done, score in enumerate(pool.map(refit, seeds.tolist()), 1):
+            places.append(rankdata(-score, method="average"))
+            if done % _TELL_EVERY == 0:
+                left_min = (time.monotonic() - begun) / done * (n_refits - done) / 60
+                progress(f"refitted {done} of {n_refits}, about {left_min:.1f} minutes left")
     low, median, high = np.quantile(np.array(places), BAND, axis=0)
     return RankBands(low, median, high, n_refits)
 

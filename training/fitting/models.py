@@ -28,6 +28,7 @@ from training.config import TrainingConfig
 from training.fitting.bins import BoostingParameters, SharedBins
 from training.fitting.cross_validation import Progress, RoundLimits, cross_validate
 from training.fitting.linear_part import fit_linear_part, learn_weight
+from training.fitting.processors import open_pool
 
 __all__ = [
     "Boosted",
@@ -105,14 +106,18 @@ def fit_outcome(
     folds = list(split_by_person(rows.person, config.folds, config.seed))
     limits = RoundLimits(config.most_rounds, _find_patience(parameters, config))
     trial = cross_validate(data, folds, parameters, limits, tell or (lambda _: None))
+    with open_pool(len(folds) + 1) as pool:
+        linear, *by_fold = pool.map(
+            lambda kept: fit_linear_part(rows, encoding, config, kept),
+            [None, *(kept for kept, _ in folds)],
+        )
     raw, linear_raw = np.empty(len(rows.y_true)), np.empty(len(rows.y_true))
-    for booster, (kept, held_out) in zip(trial.folds, folds, strict=True):
+    for booster, part, (_, held_out) in zip(trial.folds, by_fold, folds, strict=True):
         x = rows.encode(encoding, held_out)
         # By the fold that never saw the person: on rows it has seen a model is too sure of itself.
         raw[held_out] = booster.predict(x, raw_score=True, num_iteration=trial.rounds)
-        linear_raw[held_out] = fit_linear_part(rows, encoding, config, kept).log_odds(x)
+        linear_raw[held_out] = part.log_odds(x)
     trees = _calibrate(outcome, trial.text, rows, everyone, raw, encoding)
-    linear = fit_linear_part(rows, encoding, config)
     return _join(trees, linear, trial.rounds, rows, everyone, raw, linear_raw)
 
 

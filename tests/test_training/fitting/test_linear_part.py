@@ -51,7 +51,7 @@ def test_without_constraints_it_is_the_regression_of_scikit_learn(encoding, rows
     part = laid.fit()
     theirs = LogisticRegression(
         C=config.linear_penalty_c, solver="newton-cholesky", tol=1e-10, max_iter=500
-    ).fit(laid.design, rows.y_true)
+    ).fit(laid.design, rows.y_true, sample_weight=laid.weight)
     ours = np.concatenate([part.coefficient, part.absent_coefficient])[laid.columns]
     assert np.abs(ours - theirs.coef_[0]).max() < 1e-5
     log_odds = part.log_odds(rows.encode(encoding))
