@@ -112,8 +112,11 @@ def run_backtest(
     def score(one: NamedPeriod) -> BacktestPeriod:
         return _score_period(outcome, one, catalogue, encoding, config, tuned)
 
+    scored = []
     with open_pool(len(periods)) as pool:
-        scored = list(pool.map(score, periods))
+        for one in pool.map(score, periods):
+            scored.append(one)
+            progress(f"back-tested '{outcome}': {len(scored)} of {len(periods)} periods")
     return Backtest(choose(scored, config.bootstrap_draws, config.seed), tuned, by_folds)
 
 
