@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from features.catalogue.declarations import (  # noqa: E402
+from features.catalogue.declarations import (  # noqa: E402  # the line above makes it importable
     NEEDED_KEYS,
     OPEN_MEASURES,
     WINDOW_KEYS,
@@ -28,6 +28,7 @@ from features.catalogue.declarations import (  # noqa: E402
     Expression,
     FactQuestion,
     Flag,
+    Frameworks,
     Indicator,
     KindEntry,
     Outcome,
@@ -35,6 +36,8 @@ from features.catalogue.declarations import (  # noqa: E402
     RfsRule,
     Rung,
     Selector,
+    Serious,
+    Theme,
     Wording,
 )
 from features.catalogue.families import MEASURED, SELECTED  # noqa: E402
@@ -278,6 +281,8 @@ def walk_sections(root: object) -> Iterator[tuple[type[Entry], dict[str, object]
     yield RfsRule, root["baselines"]["rfs"]
     yield Priority, root["priority"]
     yield Wording, root["wording"]
+    yield Serious, root["serious"]
+    yield Frameworks, root["frameworks"]
     lists = {
         FactQuestion: root["facts"].values(),
         Indicator: root["indicators"],
@@ -285,6 +290,7 @@ def walk_sections(root: object) -> Iterator[tuple[type[Entry], dict[str, object]
         Estimand: root["estimands"],
         Flag: root["flags"],
         Rung: root["priority"]["ladder"],
+        Theme: root["themes"],
         CohortRule: [root["cohort"]],
     }
     for entry, sections in lists.items():

@@ -41,6 +41,7 @@ _BACKTEST_LEARNING_RATE: Final = 0.1
 _PERSON_WEIGHT: Final = 0.0
 _MOST_BACKTEST_PERIODS: Final = 4
 _FEW_PEOPLE: Final = 0
+_THEME_REFITS: Final = 20
 Number = Annotated[float, PlainValidator(_read_number)]
 Pairs = tuple[tuple[Text, Text], ...]
 
@@ -85,6 +86,8 @@ class TrainingConfig(Entry):
         Above so many rows the bundle says what is usual by a random part of them.
     refits
         Refits resampled by person, for rank bands.
+    theme_refits
+        The same for reasons, kept in the bundle; 20 where it is not stated.
     tuning_trials, tuning_minutes
         Budget of tuning, where it is asked for.
     primary_audit
@@ -117,6 +120,7 @@ class TrainingConfig(Entry):
     backtest_learning_rate: Annotated[Number, Field(default=_BACKTEST_LEARNING_RATE)]
     most_reference_rows: int
     refits: int
+    theme_refits: Annotated[int, Field(default=_THEME_REFITS, ge=0)]
     tuning_trials: int
     tuning_minutes: Number
     primary_audit: Pairs

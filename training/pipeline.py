@@ -5,7 +5,7 @@ later knowledge in (promise 3). Each test origin has a model of its own; the bun
 last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from features.history.columns import History
 from features.history.extent import count_known_records
 from models.bundle.familiarity import fit_familiarity
 from models.bundle.folder import METRICS_FILE, Bundle, load_bundle, make_reference, write_bundle
+from models.bundle.theme_refits import OutcomeRefits
 from models.run_figures.run import RunFigures, parse_run_figures, write_run_figures
 from training.cohorts.origins import OriginRun, plan_dates, plan_events
 from training.cohorts.splits import check_dates, roll_origins
@@ -24,6 +25,7 @@ from training.config import TrainingConfig
 from training.evaluation.evaluated_origin import EvaluatedOrigin
 from training.evaluation.outcome import evaluate_outcome
 from training.evaluation.tested_cohort import prepare_test
+from training.evaluation.theme_stability import refit_for_reasons
 from training.fitting.fitted_outcome import SharedByOutcomes, fit_at_origin
 from training.options import Progress, RunOptions
 from training.practice.breaks import Break, find_breaks
@@ -143,7 +145,8 @@ def _run(
         for one in done:
             _write(options.origins / one.run.name, history, catalogue, one, config)
     last = done[-1]
-    bundle = _write(out, history, catalogue, last, config)
+    refits = refit_for_reasons(last.fitted, catalogue, config, progress)
+    bundle = _write(out, history, catalogue, last, config, refits)
     progress("looking at the list as a whole")
     found = describe_run(history, bundle, done, breaks, capacity, config, options, progress)
     text = write_run_figures(found)
@@ -177,7 +180,12 @@ def _run_origin(
 
 
 def _write(
-    out: Path, history: History, catalogue: Catalogue, done: EvaluatedOrigin, config: TrainingConfig
+    out: Path,
+    history: History,
+    catalogue: Catalogue,
+    done: EvaluatedOrigin,
+    config: TrainingConfig,
+    refits: Mapping[str, OutcomeRefits] | None = None,
 ) -> Bundle:
     """Write the bundle of an origin's models and read it back."""
     learnt = _sample(done.run.learnt, config)
@@ -191,6 +199,7 @@ def _write(
         replace(make_reference(learnt.values), n_cases=len(done.run.learnt)),
         done.run.used_at_us,
         familiarity=fit_familiarity(learnt.values, n_records, catalogue),
+        refits=refits,
     )
     return load_bundle(out)
 

@@ -31,6 +31,7 @@ from training.evaluation.run_identity import open_origins
 from training.evaluation.screening_list import describe_list, order_list
 from training.evaluation.strata import MANAGED, compare_all_managed, describe_calibration
 from training.evaluation.synthetic_truth import compare_with_truth
+from training.evaluation.theme_stability import describe_reasons_hold
 from training.options import Progress, RunOptions
 from training.practice.breaks import Break
 from training.practice.handbacks import compare_handbacks
@@ -112,6 +113,10 @@ def describe_run(
         bands=describe_rank_intervals(catalogue, listed, last.fitted, capacity, config, progress)
         if options.refits
         else None,
+        reasons=describe_reasons_hold(
+            last.fitted, bundle.refits, catalogue, listed.cohort.values, config.seed
+        )
+        or None,
         truth=compare_with_truth(history, options.truth, listed, last.evaluated, capacity)
         if options.truth is not None
         else None,

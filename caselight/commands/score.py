@@ -60,7 +60,8 @@ def describe_list(ranked: "RankedList", *, reasons: int = 5) -> str:
 
 
 def _describe(advice: "Advice", reasons: int) -> list[str]:
-    from models.wording.sentences import format_probability
+    from models.ranking.themes import describe_role, list_first
+    from models.wording.sentences import format_probability, say
 
     lines = ["", f"{advice.rank:>3}  {advice.case_id}  priority {advice.priority:.3f}"]
     lines[-1] += "".join(f"  [{flag.wording}]" for flag in advice.flags if flag.urgent)
@@ -68,14 +69,16 @@ def _describe(advice: "Advice", reasons: int) -> list[str]:
         lines.append(
             f"     {estimate.label} within {estimate.horizon}: "
             f"{format_probability(estimate.probability)}, "
-            f"average {format_probability(estimate.average)}"
+            f"usual {format_probability(estimate.average)}"
         )
     lines += [f"     ! {mark}" for mark in advice.marks]
-    for reason in advice.reasons[:reasons]:
-        lines.append(f"     + {reason.sentence}  {_keys(reason.records)}")
-    if reasons > 1:
-        for reason in advice.counter_reasons:
-            lines.append(f"     - {reason.sentence}  {_keys(reason.records)}")
+    told = [one for one in list_first(advice.themes) if one.sentence][:reasons]
+    for theme in told:
+        parts = [f"{theme.label}. {theme.sentence}", *theme.notes, describe_role(theme)]
+        said = " ".join(part for part in parts if part)
+        lines.append(f"     + {said}  {_keys(theme.records)}")
+    if not told:
+        lines.append(f"     + {say('no_theme')}")
     return lines
 
 

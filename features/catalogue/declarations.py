@@ -32,6 +32,7 @@ from features.catalogue.names import (
     NewKind,
     OutcomeName,
     State,
+    UsedKind,
     UsedKinds,
 )
 from features.contract.tables import ACTORS, TARGETS, VIEWS
@@ -117,6 +118,8 @@ class Kind:
         Name of the state that an event of this kind begins or ends.
     source
         Statute or study the kind is taken from.
+    many
+        Words for several of them ("assaults"); the label with its number where empty.
     """
 
     name: str
@@ -125,6 +128,7 @@ class Kind:
     starts: str | None = None
     ends: str | None = None
     source: str = ""
+    many: str = ""
 
 
 def find_state(kinds: Mapping[str, Kind], name: str, edge: str) -> str | None:
@@ -161,18 +165,8 @@ class KindEntry(Entry):
     source: Text = ""
     starts: Text | None = None
     ends: Text | None = None
+    many: Text = ""
     children: "Mapping[NewKind, KindEntry]" = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class FactQuestion(Entry, name=""):
-    """A question whose answer the unit records."""
-
-    name: str
-    type: FactType
-    question: Text
-    source: Text
-    key_question: TrueFalse = False
 
 
 def _name_facts(section: Any) -> Any:
@@ -221,6 +215,15 @@ class Selector(
     value_max: Annotated[Number | None, AfterValidator(_check_limits)] = None
 
 
+def _read_answering(data: Any, read: ValidatorFunctionWrapHandler) -> Selector:
+    found: Selector = read(data)
+    if not found.kind:
+        raise ValueError("name the kinds of event that answer the question")
+    if found.via:
+        raise ValueError("events of linked cases answer no question; remove 'via'")
+    return found
+
+
 def _read_events(data: Any, read: ValidatorFunctionWrapHandler) -> Selector:
     found: Selector = read(data)
     if not found.kind:
@@ -232,6 +235,38 @@ def _read_events(data: Any, read: ValidatorFunctionWrapHandler) -> Selector:
 
 Events = Annotated[Selector, WrapValidator(_read_events)]
 """Events by anyone unless an actor is stated; it must say which kinds are meant."""
+
+
+@dataclass(frozen=True)
+class FactQuestion(Entry, name=""):
+    """A question whose answer the unit records.
+
+    Parameters
+    ----------
+    name, type, question, source
+        Code, how its answer becomes a number, words, and why it is asked.
+    key_question
+        Whether it is asked first where nobody has asked it.
+    answered_by
+        Events any of which answers it with yes, never with no; ``None`` where only a person can.
+        The records that a selector names without an actor are those of the subject and proxies.
+    ask_each_time
+        Whether a person is asked whatever is on record: a record only prompts.
+    said_yes, said_no
+        The answer as a statement ("former partner of the victim"); empty where the question stands
+        for it.
+    """
+
+    name: str
+    type: FactType
+    question: Text
+    source: Text
+    key_question: TrueFalse = False
+    answered_by: "Annotated[Selector, WrapValidator(_read_answering)] | None" = None
+    ask_each_time: TrueFalse = False
+    said_yes: Text = ""
+    said_no: Text = ""
+
 
 _FIELDS: Final = ("kind", "channel", "source", "view", "actor", "target", "detail")
 _DISAGREEMENT_FIELDS: Final = ("kind", "value", "detail")
@@ -365,6 +400,10 @@ class Indicator(Entry, expression=Expression):
 
     ``silence`` marks indicators whose low side is made of silence, custody, relocation or withdrawn
     support: a push down by one of them is shown as unknown, not as a reason (design section 7).
+
+    ``risk`` marks indicators whose value above ``told_above`` the sources call a risk though they
+    conflict on a constraint; those that raise are so marked by their direction. ``told`` says in
+    words of a theme what such a value is ("acts by others on behalf of the subject").
     """
 
     name: ModelName
@@ -376,6 +415,14 @@ class Indicator(Entry, expression=Expression):
     none_reason: Text = "none on record"
     silence: TrueFalse = False
     relevant_to: Several[Harm] = ()
+    risk: TrueFalse = False
+    told: Text = ""
+    told_above: Number = 0.0
+
+    def is_risk(self, value: float) -> bool:
+        """Return whether a value is what the sources call a risk; never a missing one."""
+        marked = self.risk or self.direction is Direction.RAISES
+        return marked and value > self.told_above
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -582,6 +629,79 @@ class Wording(Entry):
 
 
 @dataclass(frozen=True)
+class Theme(Entry):
+    """What several indicators are about, in words that a clinician uses; reasons are themes.
+
+    Parameters
+    ----------
+    name, label
+        Code and words.
+    families, indicators
+        Its indicators: all of some families, and some by name, which leave their family's theme.
+    kinds
+        Kinds of events that tell it, with those below them that no theme names; no two themes name
+        one kind.
+    domains
+        Where published frameworks speak of it, in words of our own; not an item of any of them.
+    """
+
+    name: Name
+    label: Text
+    families: Several[Text] = ()
+    indicators: Several[IndicatorName] = ()
+    kinds: Several[UsedKind] = ()
+    domains: Text = ""
+
+
+@dataclass(frozen=True)
+class Serious(Entry):
+    """Which records are told whatever their weight in a score.
+
+    Parameters
+    ----------
+    kinds
+        Kinds that are serious by themselves, the gravest first.
+    value_min
+        Severity from which (inclusive) a record of any kind is; ``None`` for no such limit.
+    source
+        Why these.
+    """
+
+    kinds: UsedKinds
+    source: Text
+    value_min: Number | None = None
+
+
+@dataclass(frozen=True)
+class Frameworks(Entry):
+    """What is said of frameworks that the themes are mapped to.
+
+    Parameters
+    ----------
+    statement
+        Stands beside themes on pages, packs and exports ("Not a ... assessment").
+    source
+        Which frameworks.
+    """
+
+    statement: Text
+    source: Text
+
+
+def _check_themes(themes: tuple[Theme, ...]) -> tuple[Theme, ...]:
+    for number, theme in enumerate(themes):
+        for other in themes[:number]:
+            for key in ("families", "indicators", "kinds"):
+                both = set(getattr(theme, key)).intersection(getattr(other, key))
+                if both:
+                    words = f"{key} of theme '{other.name}' as well: {min(both)}; name it once"
+                    raise refuse([((number, key), words)])
+            if theme.name == other.name:
+                raise refuse([((number,), f"the theme '{theme.name}' stands twice")])
+    return themes
+
+
+@dataclass(frozen=True)
 class IndicatorFamily:
     """Indicators that one item of a file makes.
 
@@ -639,6 +759,9 @@ class Catalogue(Entry, rfs="baselines.rfs", digest="", text="", families=""):
     )
     estimands: tuple[Estimand, ...] = ()
     bounded: Bound | None = None
+    themes: Annotated[tuple[Theme, ...], AfterValidator(_check_themes)] = ()
+    serious: Serious | None = None
+    frameworks: Frameworks | None = None
 
     @classmethod
     def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:

@@ -239,6 +239,7 @@ def _walk_kinds(
                 starts=texts.get("starts"),
                 ends=texts.get("ends"),
                 source=texts.get("source", ""),
+                many=texts.get("many", ""),
             ),
         )
         yield from _walk_kinds(entry.get("children", {}), (*path, name, "children"), name)

@@ -7,7 +7,15 @@ from features.catalogue.file import load_catalogue
 from features.compiled.cache import kernels
 from features.compiled.texts import freeze, point_texts
 from features.engine.measurement import compile_plan, measure
-from features.history.columns import CODED_COLUMNS, Coded, Events, Facts, History, Identifiers
+from features.history.columns import (
+    CODED_COLUMNS,
+    TOLD_COLUMNS,
+    Coded,
+    Events,
+    Facts,
+    History,
+    Identifiers,
+)
 
 
 def compile_engine() -> None:
@@ -51,7 +59,7 @@ def _empty_history() -> History:
             measured=flags,
             event_id=names,
             via=codes,
-            **dict.fromkeys(CODED_COLUMNS, codes),
+            **dict.fromkeys((*CODED_COLUMNS, *TOLD_COLUMNS), codes),
         ),
         facts=Facts(
             pointer=pointer,

@@ -281,15 +281,65 @@ def _pair(at: Int64, first: Int64, second: Int64) -> Int64:
 
 
 def _fact_behind(moment: CaseMoment, name: str) -> tuple[str, ...]:
+    answer = last_answer(moment, name)
+    return () if answer is None else (answer.fact_id,)
+
+
+@dataclass(frozen=True)
+class LastAnswer:
+    """The answer to a question that holds at a moment.
+
+    Parameters
+    ----------
+    fact_id
+        Key of its record.
+    asked
+        Whether the question was put.
+    value
+        The answer as recorded; empty where it was not answered.
+    recorded_at_us
+        When it came to be known, microseconds UTC.
+    """
+
+    fact_id: str
+    asked: bool
+    value: str
+    recorded_at_us: int
+
+
+def last_answer(moment: CaseMoment, name: str) -> LastAnswer | None:
+    """Return the answer to a question that holds for a case at a moment.
+
+    Parameters
+    ----------
+    moment
+        The case as known at a moment.
+    name
+        The fact's name.
+
+    Returns
+    -------
+    LastAnswer or None
+        The last in force; ``None`` where there is no record of the question.
+    """
     facts, rows = moment.history.facts, moment.history.facts_of(moment.case)
     if name not in facts.name.values:
-        return ()
+        return None
     found = np.flatnonzero(
         (facts.name.codes[rows] == facts.name.values.index(name))
         & in_force(facts.recorded_at[rows], facts.superseded_at[rows], moment.as_of_us)
     )
+    if not len(found):
+        return None
     # Of several answers in force the last one holds.
-    return tuple(facts.fact_id[rows][found[-1:]])
+    row = rows.start + int(found[-1])
+    code = int(facts.value.codes[row])
+    return LastAnswer(
+        fact_id=facts.fact_id[row],
+        asked=bool(facts.asked[row]),
+        value="" if code == MISSING else facts.value.values[code],
+        recorded_at_us=int(facts.recorded_at[row]),
+    )
 
 
 @dataclass(frozen=True)

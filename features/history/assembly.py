@@ -16,7 +16,15 @@ from features.compiled.texts import fill_numbers, freeze, point_texts
 from features.contract.arrays import MISSING, NEVER, Bools, Int32, Int64, Text
 from features.contract.kept_apart import is_kept_apart
 from features.contract.tables import RETRACTED
-from features.history.columns import CODED_COLUMNS, Coded, Events, Facts, History, Identifiers
+from features.history.columns import (
+    CODED_COLUMNS,
+    TOLD_COLUMNS,
+    Coded,
+    Events,
+    Facts,
+    History,
+    Identifiers,
+)
 from features.history.linked_events import LINK, OWN, VIA, borrow_events
 from features.intake.contract_folder import ContractFolder
 from features.intake.integrity import SUPERSEDED_AT, SUPERSEDED_BY, join_words
@@ -107,7 +115,7 @@ def _assemble_events(folder: ContractFolder, case_id: pa.Array) -> Events:
     if borrowed is not None:
         link = rows.column(LINK).to_numpy()
         placed = _settle_twins(placed, link)
-    coded = _code_all(rows, (*CODED_COLUMNS, "handling"), placed.order)
+    coded = _code_all(rows, (*CODED_COLUMNS, *TOLD_COLUMNS, "handling"), placed.order)
     none = Coded(np.full(rows.num_rows, MISSING, dtype=np.int32), ())
     value = fill_numbers(_join(rows.column("value")), np.nan)
     return Events(
@@ -121,7 +129,7 @@ def _assemble_events(folder: ContractFolder, case_id: pa.Array) -> Events:
         measured=_find_measured(coded),
         event_id=Identifiers(placed.order, placed.ids),
         via=none if link is None else _code(rows.column(VIA), placed.order),
-        **{name: coded[name] for name in CODED_COLUMNS},
+        **{name: coded[name] for name in (*CODED_COLUMNS, *TOLD_COLUMNS)},
     )
 
 

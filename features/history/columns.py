@@ -15,6 +15,9 @@ import pyarrow as pa
 from features.contract.arrays import Bools, Float64, Int32, Int64, Text
 
 CODED_COLUMNS: Final = ("kind", "channel", "source", "view", "actor", "target", "detail")
+TOLD_COLUMNS: Final = ("assurance", "reporter_role")
+"""What is said of a record beside its value; no selector names them, so nothing is measured of
+them."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,8 @@ class Events:
     via
         Kind of the link through which the event of another case is seen here; ``MISSING`` for the
         case's own. Only selectors that name a link take such events in.
+    assurance, reporter_role
+        Coded columns that are told and never measured.
     measured
         Whether indicators may use the event: not health, not for its agency alone (promise 9).
     event_id
@@ -126,6 +131,8 @@ class Events:
     value: Float64
     incident: Int32
     via: Coded
+    assurance: Coded
+    reporter_role: Coded
     measured: Bools
     event_id: Identifiers
 

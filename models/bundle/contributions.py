@@ -54,8 +54,26 @@ def explain(model: OutcomeModel, encoding: Encoding, values: Float64) -> Contrib
         In log-odds; with the base they add up to the served log-odds.
     """
     shares, base = model.contributions(encoding.encode(values))
+    return Contributions(gather(encoding, shares), base)
+
+
+def gather(encoding: Encoding, shares: Float64) -> Float64:
+    """Return contributions of columns as those of indicators, ``(n_rows, n_indicators)``.
+
+    Parameters
+    ----------
+    encoding
+        Which indicator each column of the model is of.
+    shares
+        Shape ``(n_rows, n_columns)``, log-odds.
+
+    Returns
+    -------
+    Float64
+        Log-odds.
+    """
     n_indicators = int(encoding.indicator.max()) + 1
-    by_indicator = np.zeros((n_indicators, len(values)))
+    by_indicator = np.zeros((n_indicators, len(shares)))
     # One column after another, as the sum of two depends on nothing else.
     np.add.at(by_indicator, encoding.indicator, shares.T)
-    return Contributions(by_indicator.T, base)
+    return np.asarray(by_indicator.T)

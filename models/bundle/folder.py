@@ -12,6 +12,7 @@
       <outcome>/linear.json         the linear part and the trees' weight; where it has a part
       <outcome>/calibration.json    the line from raw scores to log-odds
       <outcome>/venn_abers.json     doubt about the average; where it was fitted
+      <outcome>/refits.json         fits on people drawn anew, by which reasons hold; where kept
       metrics.json                  the evaluation; not part of the identity
 
 Format 1 held trees alone; its bundles go on to be read, and score and explain as they did.
@@ -22,8 +23,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ import numpy as np
 
 from features.catalogue.declarations import Catalogue
 from features.catalogue.file import parse_catalogue
+from features.catalogue.themes import ThemeMap, map_themes
 from features.contract.arrays import Float64
 from features.contract.json_text import read_json
 from features.contract.links import leaves
@@ -46,6 +48,7 @@ from models.bundle.familiarity import Familiarity, read_familiarity
 from models.bundle.intervals import VennAbers, read_venn_abers
 from models.bundle.linear_part import LinearPart, read_linear_part
 from models.bundle.plans import compile_cohort, compile_flags
+from models.bundle.theme_refits import OutcomeRefits, read_theme_refits
 
 FORMAT: Final = 2
 TREES_ALONE: Final = 1
@@ -99,6 +102,8 @@ class Bundle:
         What thin and strange files are; ``None`` where it was not learnt.
     engine_version
         The engine that it was trained by, one of ``ENGINES``; it is measured by no other.
+    refits
+        By outcome, the fits by which reasons hold; those of earlier versions have none.
     """
 
     id: str
@@ -109,6 +114,7 @@ class Bundle:
     trained_for_us: int
     familiarity: Familiarity | None = None
     engine_version: str = ENGINE_VERSION
+    refits: Mapping[str, OutcomeRefits] = field(default_factory=dict)
 
     @property
     def rules(self) -> ReadingRules:
@@ -119,6 +125,11 @@ class Bundle:
     def encoding(self) -> Encoding:
         """How indicators become the models' columns."""
         return make_encoding(self.catalogue)
+
+    @functools.cached_property
+    def themes(self) -> ThemeMap:
+        """What its reasons are about."""
+        return map_themes(self.catalogue)
 
     @functools.cached_property
     def plan(self) -> Plan:
@@ -154,6 +165,7 @@ def write_bundle(
     reference: Reference,
     trained_for_us: int,
     familiarity: Familiarity | None = None,
+    refits: Mapping[str, OutcomeRefits] | None = None,
 ) -> str:
     """Write a bundle into an empty or absent folder and return its id.
 
@@ -169,6 +181,8 @@ def write_bundle(
         What was usual among the training cases.
     trained_for_us
         Moment of first use, microseconds UTC.
+    refits
+        By outcome, the fits by which reasons hold; none are kept where ``None``.
 
     Returns
     -------
@@ -192,6 +206,8 @@ def write_bundle(
         contents["familiarity.json"] = _dump(familiarity.to_json())
     for name, model in outcomes.items():
         contents |= _outcome_files(name, model)
+    for name, kept in (refits or {}).items():
+        contents[f"{name}/refits.json"] = _dump(kept.to_json())
     hashes = {name: _sha256(text.encode()) for name, text in sorted(contents.items())}
     manifest = _dump(
         {
@@ -267,6 +283,7 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
             trained_for_us=int(manifest["trained_for_us"]),
             familiarity=_read_familiarity(contents, catalogue),
             engine_version=engine_version,
+            refits=_read_refits(manifest["outcomes"], contents),
         )
     except (KeyError, TypeError, ValueError):
         raise ArtefactError(f"the bundle's files do not fit together; {_REMEDY}") from None
@@ -320,6 +337,19 @@ def _read_linear(content: bytes | None, n_columns: int) -> tuple[LinearPart | No
     if not 0.0 <= weight <= 1.0:
         raise ValueError("a weight lies between 0 and 1")
     return read_linear_part(entry, n_columns), weight
+
+
+def _read_refits(
+    outcomes: Sequence[str], contents: Mapping[str, bytes]
+) -> dict[str, OutcomeRefits]:
+    """Return the refits of each outcome that has some, held to its model's columns."""
+    found = {}
+    for name in outcomes:
+        content = contents.get(f"{name}/refits.json")
+        if content is not None:
+            columns = _parse(contents[f"{name}/calibration.json"])["columns"]
+            found[name] = read_theme_refits(_parse(content), columns)
+    return found
 
 
 def _read_venn_abers(content: bytes | None) -> VennAbers | None:

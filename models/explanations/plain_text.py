@@ -12,7 +12,9 @@ from features.contract.moments import format_moment
 from models.explanations.facade import CaseExplanation
 from models.explanations.incidents import IncidentReasons
 from models.explanations.movement import Movement
-from models.ranking.advice import Reason
+from models.ranking.advice import Reason, ThemeReason
+from models.ranking.questions import NOT_ASKED
+from models.ranking.themes import describe_role
 from models.wording.sentences import describe_estimate, describe_push, say
 
 WIDTH: Final = 100
@@ -84,7 +86,9 @@ def _first_large(text: str) -> str:
 
 
 def _estimates(explanation: CaseExplanation) -> list[str]:
-    return [
+    advice = explanation.advice
+    without = [f"{_first_large(one)}: {say('no_estimate')}" for one in advice.without_estimate]
+    return without + [
         f"{_first_large(estimate.label)}: {_first_small(describe_estimate(estimate))}."
         for estimate in explanation.advice.estimates
     ]
@@ -105,22 +109,35 @@ def _flags(explanation: CaseExplanation) -> list[str]:
 def _reasons(explanation: CaseExplanation) -> list[list[str]]:
     advice = explanation.advice
     labels = {estimate.outcome: estimate.label for estimate in advice.estimates}
+    themes = _section(say("heading_themes"), _themes(advice.themes))
     if advice.leading_outcome not in labels:
-        return [[say("no_reasons")]]
+        return [themes, [say("no_estimate")], [say("no_reasons")]]
     heading = say("heading_reasons", label=f'"{labels[advice.leading_outcome]}"')
     lines = [
         line for reason in (*advice.reasons, *advice.counter_reasons) for line in _reason(reason)
     ]
+    ordered = sorted(advice.themes, key=lambda theme: -abs(theme.contribution))
     families = [
-        f"{_first_large(share.family.replace('_', ' '))}: {share.sentence} ({_signed(share.share)})"
-        for share in explanation.families
-        if abs(share.share) >= _LEAST_SHOWN
+        f"{theme.label}: {describe_push(theme.contribution)} ({_signed(theme.contribution)})"
+        for theme in ordered
+        if abs(theme.contribution) >= _LEAST_SHOWN
     ]
-    return [_section(heading, lines), _section(say("heading_families"), families)]
+    return [themes, _section(heading, lines), _section(say("heading_families"), families)]
 
 
 _LEAST_SHOWN: Final = 0.005
 """Log-odds; less shows as nothing at two decimals."""
+
+
+def _themes(themes: Sequence[ThemeReason]) -> list[str]:
+    """Return the themes that are told, each with what it is to the score and its records."""
+    lines = []
+    for theme in themes:
+        if theme.role == "none":
+            continue
+        parts = [f"{theme.label}. {theme.sentence}", *theme.notes, describe_role(theme)]
+        lines += [" ".join(part for part in parts if part), *_keys(theme.records)]
+    return lines
 
 
 def _reason(reason: Reason) -> list[str]:
@@ -157,11 +174,13 @@ def _incidents(reasons: IncidentReasons) -> list[str]:
 
 
 def _unknowns(explanation: CaseExplanation) -> list[str]:
-    leading = explanation.advice.leading_outcome
-    lines = []
+    leading, asked_of = explanation.advice.leading_outcome, explanation.advice.questions
+    first = {one.question for one in asked_of if one.state == NOT_ASKED}
+    lines = [one.sentence for one in asked_of if one.state != NOT_ASKED]
     for question in explanation.questions:
         said = question.sentence
-        lines.append(say("ask_first", said=said) if question.key_question else said)
+        is_first = any(said == say("not_asked", question=one) for one in first)
+        lines.append(say("ask_first", said=said) if is_first else said)
         lines += [f"  {one.sentence}" for one in question.ranges if one.outcome == leading]
     asked = {question.sentence for question in explanation.questions}
     lines += [one.sentence for one in explanation.advice.unknowns if one.sentence not in asked]

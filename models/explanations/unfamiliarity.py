@@ -5,11 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.contract.arrays import Float64
+from features.evidence.records_behind import CaseMoment
 from features.history.columns import History
 from features.history.extent import count_known_records
 from models.bundle.familiarity import FileMark
 from models.bundle.folder import Bundle
 from models.ranking.estimates import measure_case
+from models.ranking.file_marks import mark_file
+from models.ranking.questions import list_questions
 from models.ranking.reasons_text import first_columns
 from models.wording.sentences import describe_value, say, show_value
 
@@ -67,7 +70,8 @@ def report_file(bundle: Bundle, history: History, case: int, as_of_us: int) -> F
     values = measure_case(bundle, history, case, as_of_us)[0]
     mark = familiarity.mark(values, int(count_known_records(history, chosen, moment)[0]))
     unusual = _describe_unusual(bundle, values, mark)
-    sentences = mark.sentences
+    place = CaseMoment(history, bundle.catalogue, case, as_of_us, bundle.rules)
+    sentences = mark_file(bundle, place, values, list_questions(place))
     if mark.unusual:
         counts = {
             "count": len(mark.unusual),

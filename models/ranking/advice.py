@@ -45,6 +45,111 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class ThemeMember:
+    """One indicator of a theme with its exact share.
+
+    Parameters
+    ----------
+    indicator, sentence, value
+        As of :class:`Reason`.
+    contribution
+        Exact share of the served log-odds; those of all members add up to the theme's.
+    note
+        Says that a push down by what the sources call a risk is *arithmetic of the model, not
+        protection*; empty otherwise.
+    """
+
+    indicator: str
+    sentence: str
+    value: float | None
+    contribution: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ThemeReason:
+    """What a clinician would call one reason: several indicators, told by the records.
+
+    Parameters
+    ----------
+    outcome
+        The outcome whose score it moved; empty where there is no model.
+    theme, label, domains
+        As the catalogue names them.
+    role
+        ``reason``: it pushes up, is among the first three and holds in the refits. ``may``: it
+        pushes up and is not shown to hold. ``consider``: serious records that the score does not
+        measure. ``lowers``: it pushes down by what is no risk. ``record``: it is on record and no
+        reason in either direction. ``none``: nothing is on record.
+    contribution
+        Exact sum of its members' shares of the served log-odds.
+    sentence
+        What is on record, each sentence with its full stop; empty where nothing is.
+    notes
+        What is said beside it: what is usual, and what the score does not measure.
+    holds
+        Share of the refits in which sign and place among the first three held; ``None`` where none
+        were kept.
+    serious
+        Whether a record of it is serious.
+    latest_serious_us
+        When the latest serious record of it occurred, microseconds UTC; ``None`` without one.
+    records
+        Keys of the records that the sentence tells, in time order by kind.
+    members
+        Its indicators with a share of the score, largest first.
+    brief
+        The first of ``sentence``, for a row of many.
+    first_record
+        Key of the latest record of the gravest kind; empty where no event tells it.
+    """
+
+    outcome: str
+    theme: str
+    label: str
+    domains: str
+    role: str
+    contribution: float
+    sentence: str
+    notes: tuple[str, ...] = ()
+    holds: float | None = None
+    serious: bool = False
+    latest_serious_us: int | None = None
+    records: tuple[str, ...] = ()
+    members: tuple[ThemeMember, ...] = ()
+    brief: str = ""
+    first_record: str = ""
+
+
+@dataclass(frozen=True)
+class CaseQuestion:
+    """A question to ask, or one that a record answers and a person confirms.
+
+    Parameters
+    ----------
+    fact, question
+        As the catalogue has them.
+    state
+        ``not_asked``, ``each_time`` (asked of a person whatever is on record), ``recorded`` (a
+        record answers yes), ``out_of_date`` (an older no against a newer record) or
+        ``against_record`` (a no against a record that was known before).
+    sentence
+        What to ask or confirm.
+    key_question
+        Whether it is asked first.
+    records
+        Keys of the records that answer or prompt, in time order.
+    """
+
+    fact: str
+    question: str
+    state: str
+    sentence: str
+    key_question: bool
+    records: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Unknown:
     """Something the file does not say; unknown is not no (promise 6)."""
 
@@ -116,6 +221,12 @@ class Advice:
         Urgent ones first.
     marks
         What is said of the file itself: that it is thin, or unlike those that were learnt from.
+    themes
+        Every theme of the catalogue, in the order in which they are told.
+    questions
+        What to ask and what to confirm.
+    without_estimate
+        Labels of the outcomes of the ladder that have no model, the gravest first.
     """
 
     case_id: str
@@ -132,6 +243,9 @@ class Advice:
     unknowns: tuple[Unknown, ...]
     flags: tuple[RaisedFlag, ...]
     marks: tuple[str, ...] = ()
+    themes: tuple[ThemeReason, ...] = ()
+    questions: tuple[CaseQuestion, ...] = ()
+    without_estimate: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

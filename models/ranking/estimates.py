@@ -35,7 +35,7 @@ def measure_case(bundle: Bundle, history: History, case: int, as_of_us: int) -> 
 
 
 def make_estimates(bundle: Bundle, log_odds: Mapping[str, float]) -> tuple[Estimate, ...]:
-    """Return the estimate of each modelled outcome, in catalogue order.
+    """Return the estimate of each modelled outcome: the gravest of the ladder first.
 
     Parameters
     ----------
@@ -45,12 +45,24 @@ def make_estimates(bundle: Bundle, log_odds: Mapping[str, float]) -> tuple[Estim
     Returns
     -------
     tuple of Estimate
-        In catalogue order.
+        Outcomes of the ladder from its gravest level down, then the others in catalogue order.
     """
+    gravest = {rung.outcome: -level for level, rung in enumerate(bundle.catalogue.priority.ladder)}
+    ordered = sorted(bundle.catalogue.outcomes, key=lambda one: gravest.get(one.name, 1))
     return tuple(
         make_estimate(bundle, outcome.name, log_odds[outcome.name])
-        for outcome in bundle.catalogue.outcomes
+        for outcome in ordered
         if outcome.name in bundle.outcomes
+    )
+
+
+def list_without_estimate(bundle: Bundle) -> tuple[str, ...]:
+    """Return the labels of the ladder's outcomes that have no model, the gravest first."""
+    labels = {one.name: one.label for one in bundle.catalogue.outcomes}
+    return tuple(
+        labels[rung.outcome]
+        for rung in reversed(bundle.catalogue.priority.ladder)
+        if rung.outcome is not None and rung.outcome not in bundle.outcomes
     )
 
 
@@ -69,7 +81,8 @@ def make_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
     Returns
     -------
     Estimate
-        The probability with its interval and the average beside it.
+        The probability with the average beside it, and no interval: the Venn-Abers bounds of a
+        bundle tell where its report speaks of calibration, and are narrower than sampling doubt.
 
     Raises
     ------
@@ -78,7 +91,6 @@ def make_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
     """
     model = bundle.outcomes[outcome]
     stated = next(entry for entry in bundle.catalogue.outcomes if entry.name == outcome)
-    doubt = model.interval(np.array(log_odds))
     return Estimate(
         outcome=outcome,
         label=stated.label,
@@ -87,6 +99,4 @@ def make_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
         average=model.average,
         base_log_odds=model.base_log_odds,
         log_odds=log_odds,
-        low=None if doubt is None else float(doubt[0]),
-        high=None if doubt is None else float(doubt[1]),
     )

@@ -4,7 +4,7 @@ The list, the command line and the live service all rank through :func:`rank_cas
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,19 +14,21 @@ from features.catalogue.declarations import Catalogue, Flag
 from features.contract.arrays import MISSING, Float64, Int64
 from features.engine.measurement import measure
 from features.engine.plan import Plan
-from features.evidence.records_behind import records_of
+from features.evidence.records_behind import CaseMoment, records_of
 from features.history.columns import History
-from features.history.extent import count_known_records
 from features.history.open_cases import open_cases
 from features.history.reading_rules import CURRENT_RULES, ReadingRules
 from features.history.subsets import end_state, take_cases
-from models.bundle.contributions import explain
+from models.bundle.contributions import explain, gather
 from models.bundle.folder import Bundle
 from models.bundle.plans import compile_cohort
-from models.ranking.advice import Advice, RaisedFlag, RankedList
-from models.ranking.estimates import make_estimates
+from models.ranking.advice import Advice, RaisedFlag, RankedList, ThemeReason
+from models.ranking.estimates import list_without_estimate, make_estimates
+from models.ranking.file_marks import mark_file
 from models.ranking.priority import Harm, expected_harm
+from models.ranking.questions import list_questions
 from models.ranking.reasons_text import Explained, describe_reasons, list_unanswered
+from models.ranking.themes import ThemeScores, measure_holds, tell_themes
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,16 @@ class Ranking:
         The moment, microseconds UTC, exclusive on both clocks.
     standing
         The cases in their order.
+    hidden
+        Keys of records that make no part of what themes and questions tell: those that were kept
+        apart after the moment. The numbers stay what they were.
     """
 
     bundle: Bundle
     history: History
     as_of_us: int
     standing: RankedCases
+    hidden: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.standing.case)
@@ -112,8 +118,8 @@ class Ranking:
         worded = _explain_all(self, places)
         flags = _raise_flags(self, self.standing.case[list(places)])
         return tuple(
-            _advise(self, place, explained, raised)
-            for place, explained, raised in zip(places, worded, flags, strict=True)
+            _advise(self, place, told, raised)
+            for place, told, raised in zip(places, worded, flags, strict=True)
         )
 
     def urgent_places(self) -> tuple[int, ...]:
@@ -269,15 +275,30 @@ def _harm(bundle: Bundle, values: Float64, log_odds: Mapping[str, Float64]) -> H
     return Harm(rule.raw(values), {})
 
 
-def _explain_all(ranking: Ranking, places: Sequence[int]) -> list[Explained]:
+@dataclass(frozen=True)
+class _Told:
+    """What is said of one case beside its estimates."""
+
+    explained: Explained
+    themes: tuple[ThemeReason, ...]
+
+
+def _explain_all(ranking: Ranking, places: Sequence[int]) -> list[_Told]:
     bundle, standing = ranking.bundle, ranking.standing
     explained = {place: Explained((), (), ()) for place in places}
+    nothing = np.zeros(len(bundle.catalogue.indicators))
+    scores = {place: ThemeScores("", nothing) for place in places}
     for outcome, model in bundle.outcomes.items():
         led = [place for place in places if standing.leading[place] == outcome]
         if not led:
             continue
         shares = explain(model, bundle.encoding, standing.values[led]).by_indicator
-        for share, place in zip(shares, led, strict=True):
+        holds = _measure_holds(bundle, outcome, standing.values[led], shares)
+        uninformative = bundle.refits[outcome].uninformative if outcome in bundle.refits else ()
+        for row, (share, place) in enumerate(zip(shares, led, strict=True)):
+            scores[place] = ThemeScores(
+                outcome, share, None if holds is None else holds[row], frozenset(uninformative)
+            )
             explained[place] = describe_reasons(
                 ranking.history,
                 bundle.catalogue,
@@ -289,7 +310,36 @@ def _explain_all(ranking: Ranking, places: Sequence[int]) -> list[Explained]:
                 bundle.reference,
                 bundle.rules,
             )
-    return [explained[place] for place in places]
+    return [
+        _Told(explained[place], _tell_themes(ranking, place, scores[place])) for place in places
+    ]
+
+
+def _measure_holds(
+    bundle: Bundle, outcome: str, values: Float64, shares: Float64
+) -> Float64 | None:
+    """Return in what share of the refits each theme holds; ``None`` where none were kept."""
+    kept = bundle.refits.get(outcome)
+    if kept is None or not kept.refits:
+        return None
+    served = bundle.themes.add_up(shares)
+    x = bundle.encoding.encode(values)
+    again = [bundle.themes.add_up(gather(bundle.encoding, one)) for one in kept.contributions(x)]
+    return measure_holds(served, np.array(again))
+
+
+def _find_moment(ranking: Ranking, place: int) -> CaseMoment:
+    bundle, case, history = ranking.bundle, int(ranking.standing.case[place]), ranking.history
+    if ranking.hidden:
+        events = history.events
+        told = ~np.isin(events.event_id[:].astype(str), list(ranking.hidden))
+        history = replace(history, events=replace(events, measured=events.measured & told))
+    return CaseMoment(history, bundle.catalogue, case, ranking.as_of_us, bundle.rules)
+
+
+def _tell_themes(ranking: Ranking, place: int, scores: ThemeScores) -> tuple[ThemeReason, ...]:
+    moment = _find_moment(ranking, place)
+    return tell_themes(ranking.bundle, moment, ranking.standing.values[place], scores)
 
 
 def measure_flags(
@@ -340,14 +390,14 @@ def _flag(flag: Flag, bundle: Bundle, history: History, case: int, as_of_us: int
     return RaisedFlag(flag.name, flag.urgent, flag.wording, keys)
 
 
-def _advise(
-    ranking: Ranking, place: int, explained: Explained, flags: tuple[RaisedFlag, ...]
-) -> Advice:
-    history, standing = ranking.history, ranking.standing
+def _advise(ranking: Ranking, place: int, told: _Told, flags: tuple[RaisedFlag, ...]) -> Advice:
+    history, standing, explained = ranking.history, ranking.standing, told.explained
     case = int(standing.case[place])
     values = standing.values[place]
     area = int(history.area.codes[case])
     unknowns = list_unanswered(ranking.bundle.catalogue, values) + explained.silences
+    moment = _find_moment(ranking, place)
+    questions = list_questions(moment)
     return Advice(
         case_id=str(history.case_id[case]),
         area=history.area.values[area] if area != MISSING else None,
@@ -362,18 +412,11 @@ def _advise(
         counter_reasons=explained.counter_reasons,
         unknowns=unknowns,
         flags=flags,
-        marks=_mark_file(ranking, place),
+        marks=mark_file(ranking.bundle, moment, values, questions),
+        themes=told.themes,
+        questions=questions,
+        without_estimate=list_without_estimate(ranking.bundle),
     )
-
-
-def _mark_file(ranking: Ranking, place: int) -> tuple[str, ...]:
-    """Return what is said of a file that is thin, or unlike those that were learnt from."""
-    familiarity, standing = ranking.bundle.familiarity, ranking.standing
-    if familiarity is None:
-        return ()
-    case, moment = standing.case[place : place + 1], np.array([ranking.as_of_us])
-    n_records = int(count_known_records(ranking.history, case, moment)[0])
-    return familiarity.mark(standing.values[place], n_records).sentences
 
 
 def _log_odds_at(standing: RankedCases, place: int) -> dict[str, float]:

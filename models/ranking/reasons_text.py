@@ -114,7 +114,8 @@ def describe_reasons(
     Notes
     -----
     A push down by an indicator marked ``silence`` (silence, custody, relocation, withdrawn support)
-    or by an unanswered question is never a reason: silence is not safety (promise 6).
+    or by an unanswered question is never a reason: silence is not safety (promise 6). Nor is a push
+    down by what the sources call a risk, or a push up by a zero: both are arithmetic of the model.
     """
     moment = CaseMoment(history, catalogue, case, as_of_us, rules)
     writer = _ReasonWriter(moment, outcome, reference)
@@ -132,6 +133,9 @@ def describe_reasons(
         if share < 0 and (indicator.silence or np.isnan(value)):
             if indicator.silence and len(silences) < MOST_DOWN:
                 silences.append(_silence(catalogue, indicator, value))
+            continue
+        # What the sources call a risk is never told as lowering, and a zero is no reason up.
+        if is_arithmetic(indicator, value, share) or (share > 0 and is_zero(indicator, value)):
             continue
         side, most = (up, MOST_UP) if share > 0 else (down, MOST_DOWN)
         if len(side) < most:
@@ -165,6 +169,28 @@ class _ReasonWriter:
             usual_low=usual.low,
             usual_high=usual.high,
         )
+
+
+def is_arithmetic(indicator: Indicator, value: float, share: float) -> bool:
+    """Return whether a push down is no protection: of what the sources call a risk.
+
+    Parameters
+    ----------
+    indicator, value, share
+        An indicator, its value (NaN where missing) and its contribution in log-odds.
+    """
+    return share < 0 and not np.isnan(value) and indicator.is_risk(value)
+
+
+def is_zero(indicator: Indicator, value: float) -> bool:
+    """Return whether a value says that there is none of it, which is no reason up.
+
+    Parameters
+    ----------
+    indicator, value
+        An indicator and its value; days since something are none at no value.
+    """
+    return value == 0.0 and indicator.direction is not Direction.LOWERS
 
 
 def _sentence(catalogue: Catalogue, indicator: Indicator, value: float) -> str:

@@ -14,6 +14,7 @@ from models.run_figures.fitting import (
     TrainingFigures,
 )
 from models.run_figures.ranking import OutcomeFigures, Rankings, Reliability
+from models.run_figures.reasons import ReasonFigures
 from models.run_figures.screening_list import ListFigures, RankIntervals, TruthFigures
 
 Setting = float | tuple[tuple[str, ...], ...] | Mapping[str, float]
@@ -97,6 +98,8 @@ class RunFigures:
         By protected characteristics.
     bands
         Rank intervals.
+    reasons
+        Whether themes hold when the model is fitted again, by outcome.
     breaks
         Changes of recording practice; ``None`` where they were not looked for.
     cannot_say
@@ -127,6 +130,7 @@ class RunFigures:
         default=None, metadata={OMITTED: True}
     )
     bands: RankIntervals | None = field(default=None, metadata={OMITTED: True})
+    reasons: Mapping[str, ReasonFigures] | None = field(default=None, metadata={OMITTED: True})
     truth: Mapping[str, TruthFigures] | None = field(default=None, metadata={OMITTED: True})
     breaks: tuple[DatedBreak, ...] | None = None
     cannot_say: tuple[str, ...] = ()

@@ -14,17 +14,23 @@ from features.catalogue.declarations import Catalogue, FactType, Indicator, Meas
 SENTENCES: Final[Mapping[str, str]] = {
     # estimates
     "estimate": (
-        "Among cases given a score like this, {frequency}{doubt}, where the average is {average}, "
-        "within {horizon}"
+        "Among cases given a score like this, {frequency}{doubt} within {horizon}; usual is "
+        "{average}"
     ),
     "doubt": " ({low} to {high})",
-    "estimate_briefly": "{frequency}{doubt}; average {average}",
+    "estimate_briefly": "{frequency}{doubt}; usual {average}",
     "estimate_key": (
-        "An estimate tells of cases given a score like this in how many of 100 it came to be "
-        "recorded within the time stated, in brackets how far that average is in doubt, and then "
-        "the average of comparable cases"
+        "An estimate tells of cases given a score like this in how many of 100, or of 1,000, it "
+        "came to be recorded within the time stated, and then the usual figure of comparable cases"
     ),
-    "below_one": "fewer than 1 in 100",
+    "no_estimate": "No estimate. Use the flags, the records and your judgement.",
+    "no_theme": "Nothing on record stands out. It may not have been asked or recorded.",
+    "not_in_order": (
+        "The order does not measure psychological harm, harm to somebody else than before, or "
+        "motive."
+    ),
+    "below_one": "fewer than 1 in 1,000",
+    "of_thousand": "about {count} in 1,000",
     "above_ninety_nine": "more than 99 in 100",
     "of_hundred": "about {count} in 100",
     "not_prioritised": "not prioritised this week",
@@ -39,12 +45,57 @@ SENTENCES: Final[Mapping[str, str]] = {
     "usual_none": "most comparable cases have none on record",
     "not_answered": "Not answered: {question}",
     "riskier_answer": "Counted as the riskier answer until it is",
+    "told_once": "{label} on {day}",
+    "told_often": "{n} {label}, the last on {day}",
+    "told_recent": "In the last two years: {acts}, the last on {day}: {label}",
+    "told_one_recent": "In the last two years: {acts} on {day}",
+    "told_same_recent": "In the last two years: {acts}, the last on {day}",
+    "told_same_earlier": "More than two years ago: {acts}, the last on {day}",
+    "answered": "{said} (recorded {day}{against})",
+    "against_record": ", against what is on record",
+    "told_earlier": "More than two years ago: {acts}, the last on {day}: {label}",
+    "told_one_earlier": "More than two years ago: {acts} on {day}",
+    "told_further": "{n} other acts",
+    "told_further_one": "1 other act",
+    "not_verified": "Reported, not verified: {n}",
+    "person_unknown": "Person unknown: {n}",
+    "by_person_unknown": "{acts}, person unknown",
+    "laid_to_victim": "Recorded against the victim and told apart: {acts}{by}",
+    "alleged_by": ", alleged by {by}",
+    "nothing_on_record": "Nothing of it is on record",
+    "not_measured": "The score does not measure this. Consider it separately.",
+    "kinds_not_measured": "The score does not measure: {kinds}. Consider it separately.",
+    "is_reason": "The score is higher with this.",
+    "is_lower": "The score is lower with this; none of it says that what is on record is harmless.",
+    "may_play_a_part": "This may play a part in the score.",
+    "higher_than_usual": ("{said}, higher than in {n} of 10 similar cases."),
+    "arithmetic_only": "arithmetic of the model, not protection",
     "meaning_unknown": "{said}: what this means is unknown",
     "not_asked": "Not asked: {question}",
+    "ask_each_time": "Ask each time: {question}",
+    "recorded_confirm": "Recorded {day}: {label}. Confirm: {question}",
+    "similar_cases": (
+        "Similar cases are those that the model was fitted on: open cases of this unit, earlier."
+    ),
+    "against_answer": (
+        "Recorded {day}: {label}, while the answer recorded {answered} is no. Ask again: {question}"
+    ),
+    "out_of_date": (
+        "Answered no on {answered}, out of date: recorded {day}: {label}. Ask again: {question}"
+    ),
     "asked_in_vain": "Asked, no answer recorded: {question}",
     # the file
     "thin_file": "thin file: little is on record, so little is known; it does not mean safety",
     "strange_file": "unlike the cases the model has learnt from: the estimate is a guess",
+    "file_new": ("reported {n} days ago: little can be on record yet; it does not mean safety"),
+    "file_new_day": ("reported 1 day ago: little can be on record yet; it does not mean safety"),
+    "file_short": (
+        "few records: {n}, where nearly all earlier cases had at least {least}; "
+        "it does not mean safety"
+    ),
+    "file_unasked": "key questions not asked: {n}. {which}",
+    "file_unanswered": "few questions answered: {n}",
+    "file_unlike": "unlike earlier cases in: {what}. The estimate is a guess",
     "unusual_values": (
         "Outside what nearly all earlier cases held: {count} of {total} measures of this file; "
         "99 in 100 earlier cases had {most} or fewer"
@@ -81,8 +132,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "place": "Place {rank} of {n_ranked}",
     "heading_estimates": "Estimates",
     "heading_flags": "Flags",
-    "heading_reasons": "What moved the score of {label}",
-    "heading_families": "The same by family",
+    "heading_reasons": "Single indicators: what moved the score of {label}",
+    "heading_themes": "What is on record, by theme",
+    "heading_families": "The same by theme, exact",
     "heading_incidents": "Incidents",
     "heading_unknown": "Not known",
     "heading_file": "The file",
@@ -114,6 +166,10 @@ _DAYS: Final = (
     Measure.TIME_BETWEEN,
     Measure.GAP_MEDIAN,
 )
+_ONE_PERCENT: Final = 0.01
+_FEWER: Final = "fewer than 1 in 100"
+FEW: Final = 5.0
+"""In 100: fewer are told out of a thousand (the estimate must never read 0); stated policy."""
 STRONG: Final = 0.5
 CLEAR: Final = 0.2
 """Log-odds from which a share moved the score strongly, or clearly; own judgement. Near 3 in 100
@@ -199,13 +255,17 @@ def format_number(value: float) -> str:
 
 
 def format_probability(probability: float) -> str:
-    """Return a probability as a count out of a hundred: one fixed format everywhere."""
+    """Return a probability as a count out of a hundred, below ``FEW`` out of a thousand; never 0.
+
+    One fixed format everywhere: people hear "0 in 100" as never, and 1 in 100 and 4 in 100 alike.
+    """
     of_hundred = 100 * probability
-    if of_hundred < 1:
-        return say("below_one")
     if of_hundred > 99:
         return say("above_ninety_nine")
-    return say("of_hundred", count=f"{of_hundred:.0f}")
+    if of_hundred >= FEW:
+        return say("of_hundred", count=f"{of_hundred:.0f}")
+    of_thousand = 1_000 * probability
+    return say("below_one") if of_thousand < 1 else say("of_thousand", count=f"{of_thousand:.0f}")
 
 
 class EstimateNumbers(Protocol):
@@ -282,7 +342,12 @@ def describe_range(low: float, high: float, of: str = "answers") -> str:
     lowest, highest = format_probability(low), format_probability(high)
     if lowest == highest:
         return say(f"no_range_of_{of}", low=lowest)
-    return say(f"range_of_{of}", low=lowest.removesuffix(" in 100"), high=_bare(highest))
+    # Both ends are counts of the same number, that of the higher one.
+    of_hundred = 100 * high >= FEW
+    if of_hundred and 100 * low < FEW:
+        lowest = say("of_hundred", count=f"{100 * low:.0f}") if low >= _ONE_PERCENT else _FEWER
+    unit = " in 100" if of_hundred else " in 1,000"
+    return say(f"range_of_{of}", low=lowest.removesuffix(unit), high=_bare(highest))
 
 
 def _bare(frequency: str) -> str:

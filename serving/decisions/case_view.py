@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from sqlalchemy import Connection, Row, select
 
 from features.catalogue.declarations import DAY_US, Catalogue
 from features.history.columns import History
+from features.intake.contract_folder import ContractFolder
 from models.bundle.folder import Bundle
 from models.ranking.advice import Advice
 from models.ranking.order import rank
@@ -109,14 +111,17 @@ def describe_case(
     row = _need_standing(connection, case_key)
     withheld = bool(row.withheld)
     folder = folders.read(now_us, row.last_seq)
-    told = _read_advice(folders, service, row, withheld=withheld)
+    beside = read_beside(connection, case_key, unit)
+    # What is no longer for everybody makes no part of what is told to all; its agency as well reads
+    # the one sentence that others read.
+    closed = beside.find_closed(_read_marks(folder, case_key), None)
+    told = _read_advice(folders, service, row, closed, withheld=withheld)
     in_use = service.champion.find()
     shown_by = told.bundle or in_use
     catalogue = None if shown_by is None else shown_by.catalogue
     teller = RecordTeller(catalogue, told.advice, Clockface(unit.time_zone), now_us)
     hidden = EVERYTHING.hidden if person is None else find_sight(connection, person).hidden
     agency = None if person is None else person.agency
-    beside = read_beside(connection, case_key, unit)
     records, n_apart = teller.describe(folder, case_key, agency=agency, beside=beside)
     flags = standing_flags(connection, [case_key]).get(case_key, [])
     past = read_decisions(connection, case_key, unit, size=MOST_DECISIONS, withheld=withheld)
@@ -188,7 +193,20 @@ def _describe_standing(row: Row[Any], unit: Unit, now_us: int) -> dict[str, Any]
     }
 
 
-def _read_advice(folders: CaseFolders, service: Service, row: Row[Any], *, withheld: bool) -> _Told:
+def _read_marks(folder: ContractFolder, case_key: str) -> pd.DataFrame:
+    """Return by what it is decided who sees each event of a case."""
+    events = folder.frame("events")
+    return events[events["case_id"] == case_key]
+
+
+def _read_advice(
+    folders: CaseFolders,
+    service: Service,
+    row: Row[Any],
+    closed: frozenset[str],
+    *,
+    withheld: bool,
+) -> _Told:
     if withheld:
         return _Told(None, None, None, _WITHHELD)
     key = row.score_key
@@ -202,7 +220,7 @@ def _read_advice(folders: CaseFolders, service: Service, row: Row[Any], *, withh
     if not then.is_there:
         return _Told(None, bundle, None, _NO_MODEL)
     ranking = rank(bundle, then.moment.history, score.as_of_us, np.zeros(1, dtype=np.int64))
-    (advice,) = ranking.advise([0])
+    (advice,) = replace(ranking, hidden=closed).advise([0])
     is_behind = row.record_seq > row.known_seq
     out = _describe_advice(advice, score, bundle, service.need_unit(), is_behind=is_behind)
     return _Told(advice, bundle, out, None, None if is_behind else then.moment.history)
@@ -211,6 +229,7 @@ def _read_advice(folders: CaseFolders, service: Service, row: Row[Any], *, withh
 def _describe_advice(
     advice: Advice, score: StoredScore, bundle: Bundle, unit: Unit, *, is_behind: bool
 ) -> CaseAdviceOut:
+    frameworks = bundle.catalogue.frameworks
     return CaseAdviceOut(
         score_key=score.key,
         bundle_id=bundle.id,
@@ -229,6 +248,10 @@ def _describe_advice(
         counter_reasons=advice.counter_reasons,
         marks=advice.marks,
         unknowns=advice.unknowns,
+        themes=advice.themes,
+        questions=advice.questions,
+        without_estimate=advice.without_estimate,
+        frameworks=frameworks.statement if frameworks else None,
     )
 
 
@@ -255,9 +278,9 @@ def _close_spans(spans: tuple[SpanOut, ...], records: tuple[RecordOut, ...]) -> 
 
 
 def _list_questions(told: _Told) -> tuple[str, ...]:
-    if told.advice is None or told.bundle is None:
+    if told.advice is None:
         return ()
-    found = ask_first(told.bundle.catalogue, [told.advice])
+    found = ask_first([told.advice])
     return tuple(found.get(told.advice.case_id, ()))
 
 

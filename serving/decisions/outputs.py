@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from models.ranking.advice import Estimate, Reason, Unknown
+from models.ranking.advice import CaseQuestion, Estimate, Reason, ThemeReason, Unknown
 from serving.lists.new_records import NewKind
 from serving.lists.outputs import StandingFlagOut
 from serving.schemas import RecordOut
@@ -222,6 +222,20 @@ class CaseAdviceOut:
     counter_reasons: tuple[Reason, ...]
     marks: tuple[str, ...]
     unknowns: tuple[Unknown, ...]
+    themes: Annotated[
+        tuple[ThemeReason, ...],
+        Field(description="Every theme of the catalogue, in the order in which they are told."),
+    ] = ()
+    questions: Annotated[
+        tuple[CaseQuestion, ...], Field(description="What to ask, and what to confirm.")
+    ] = ()
+    without_estimate: Annotated[
+        tuple[str, ...],
+        Field(description="Outcomes that have no model and so no estimate, the gravest first."),
+    ] = ()
+    frameworks: Annotated[
+        str | None, Field(description="What the themes are not; absent where nothing is said.")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from pydantic import Field
 from models.explanations.facade import FamilyShare
 from models.explanations.open_questions import OpenQuestion
 from models.explanations.unfamiliarity import UnusualValue
-from models.ranking.advice import Estimate, Reason, Unknown
+from models.ranking.advice import CaseQuestion, Estimate, Reason, ThemeReason, Unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,11 @@ class ReasonsOut(ExplainedOut):
         tuple[FamilyShare, ...], Field(description="With base_log_odds they add up to log_odds.")
     ] = ()
     unknowns: tuple[Unknown, ...] = ()
+    themes: Annotated[
+        tuple[ThemeReason, ...],
+        Field(description="With base_log_odds their contributions add up to log_odds."),
+    ] = ()
+    questions: tuple[CaseQuestion, ...] = ()
     file: FileOut | None = None
 
 

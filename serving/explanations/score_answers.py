@@ -53,6 +53,8 @@ def answer_reasons(asked: Explaining, score_key: str | None) -> ReasonsOut:
         counter_reasons=advice.counter_reasons,
         families=families,
         unknowns=advice.unknowns,
+        themes=advice.themes,
+        questions=advice.questions,
         file=describe_file(report_file(bundle, history, case, as_of_us)),
     )
 

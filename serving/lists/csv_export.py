@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from models.ranking.questions import EACH_TIME
+from models.ranking.themes import describe_role
 from serving.lists.outputs import ListedOut, StandingFlagOut
 
 COLUMNS: Final = (
@@ -65,8 +67,21 @@ def _describe(row: ListedOut) -> dict[str, str | None]:
         "flags": "; ".join(map(_word_flag, row.flags)),
         "marks": "; ".join(row.marks),
         "estimate": None if leading is None else f"{leading:.2f}",
-        "first_reason": row.reasons[0].sentence if row.reasons else None,
+        "first_reason": _tell_first(row),
+        "ask_first": "; ".join(_list_questions(row)) or row.ask_first,
     }
+
+
+def _tell_first(row: ListedOut) -> str | None:
+    """Return the first theme as the row tells it; the first reason of an earlier version's row."""
+    if row.themes:
+        first = row.themes[0]
+        return " ".join((f"{first.label}: {first.sentence}", *first.notes, describe_role(first)))
+    return row.reasons[0].sentence if row.reasons else None
+
+
+def _list_questions(row: ListedOut) -> list[str]:
+    return [one.sentence for one in row.questions if one.state != EACH_TIME]
 
 
 def _word_flag(flag: StandingFlagOut) -> str:

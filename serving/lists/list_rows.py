@@ -1,7 +1,7 @@
 """The rows of a list: what a snapshot keeps of a case, and a row as it is told later."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
@@ -9,7 +9,9 @@ from sqlalchemy import Connection, select
 from features.catalogue.declarations import DAY_US, Catalogue
 from features.contract.moments import format_moment
 from models.bundle.folder import Bundle
-from models.ranking.advice import Advice
+from models.ranking.advice import Advice, ThemeReason
+from models.ranking.questions import NOT_ASKED
+from models.ranking.themes import list_first
 from serving.flags.flags import StandingFlag, standing_flags
 from serving.lists.blind_review import Seat
 from serving.store.database import Unit
@@ -172,8 +174,18 @@ def _describe_advice(advice: Advice | None, labels: Mapping[str, str]) -> dict[s
         "marks": list(advice.marks),
         "unknown": next((one.sentence for one in advice.unknowns), None),
         "unknowns": [one.sentence for one in advice.unknowns[:MOST_UNKNOWNS]],
-        "ask_first": next((one.sentence for one in advice.unknowns if one.key_question), None),
+        "ask_first": next(
+            (one.sentence for one in advice.questions if one.state == NOT_ASKED), None
+        ),
+        "themes": [_shorten(theme) for theme in list_first(advice.themes)],
+        "questions": [_plain(question) for question in told["questions"]],
+        "without_estimate": list(advice.without_estimate),
     }
+
+
+def _shorten(theme: ThemeReason) -> dict[str, Any]:
+    """Return a theme as a row keeps it: without its single indicators, which the case page has."""
+    return _plain(asdict(replace(theme, members=()))) | {"notes": list(theme.notes), "members": []}
 
 
 def _plain(reason: dict[str, Any]) -> dict[str, Any]:
@@ -191,4 +203,7 @@ _NO_ADVICE: Final[dict[str, Any]] = {
     "unknown": None,
     "unknowns": [],
     "ask_first": None,
+    "themes": [],
+    "questions": [],
+    "without_estimate": [],
 }

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from models.ranking.advice import Estimate, Reason
+from models.ranking.advice import CaseQuestion, Estimate, Reason, ThemeReason
 from serving.lists.waiting_times import Waits
 from serving.schemas import Strict
 
@@ -93,6 +93,18 @@ class ListedOut:
         Field(description="The first of what is not known; lists of earlier versions kept one."),
     ] = ()
     ask_first: str | None
+    themes: Annotated[
+        tuple[ThemeReason, ...],
+        Field(description="Those told on the row; lists of earlier versions kept none."),
+    ] = ()
+    questions: Annotated[
+        tuple[CaseQuestion, ...],
+        Field(description="What to ask and to confirm; lists of earlier versions kept none."),
+    ] = ()
+    without_estimate: Annotated[
+        tuple[str, ...],
+        Field(description="Outcomes without an estimate, the gravest first."),
+    ] = ()
     score_key: str | None
     first_view: str | None
     first_view_by: str | None

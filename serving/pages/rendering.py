@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from features.contract.moments import to_datetime
 from features.errors import ConfigError
+from models.ranking.themes import describe_role, name_unmeasured
 from models.wording.sentences import describe_estimate, describe_push, format_probability
 from serving.errors import ServiceError, store_away
 from serving.pages.error_words import MOMENT, describe_problems
@@ -111,6 +112,8 @@ def _environment() -> Environment:
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["words"] = lambda text: str(text).replace("_", " ")
     environment.filters["push"] = describe_push
+    environment.filters["role"] = describe_role
+    environment.filters["unmeasured"] = name_unmeasured
     environment.filters["day_of"] = describe_day_of
     environment.filters["cells"] = lambda told: [{"text": one} for one in told]
     for name in _COMPONENTS:

@@ -29,7 +29,7 @@ from serving.store.lookups import is_among
 from serving.store.read_once import read_once
 
 _KEYS_PER_QUERY: Final = 5_000
-_NOT_MEASURED: Final = ("occurred_until", "reporter_role", "assurance", "narrative")
+_NOT_MEASURED: Final = ("occurred_until", "narrative")
 """Columns of events that no history holds; narratives are most of an event's bytes."""
 
 

@@ -21,6 +21,7 @@ from training.report.model_choice import describe_choice
 from training.report.parts import Section, kind_of
 from training.report.probabilities import describe_calibration, describe_net_benefit
 from training.report.provenance import describe_making
+from training.report.reasons import describe_reasons
 from training.report.summary import describe_glance, read_findings, read_headlines
 from training.report.uncertainty import describe_doubt, describe_truth
 
@@ -33,6 +34,7 @@ _SECTIONS: Final[tuple[Callable[[RunFigures], Section], ...]] = (
     describe_estimands,
     describe_audit,
     describe_choice,
+    describe_reasons,
     describe_doubt,
     describe_truth,
     describe_making,
@@ -48,6 +50,7 @@ OPTIONAL: Final[Mapping[str, str]] = {
     "held_out_area": "how the ranking carries over to an area held out",
     "breaks": "changes of recording practice",
     "openings": "how often each test origin was opened",
+    "reasons": "whether first reasons hold in refits",
     "bands": "rank bands from refits",
     "truth": "the known truth (possible on synthetic units alone)",
 }

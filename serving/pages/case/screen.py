@@ -9,6 +9,9 @@ from sqlalchemy import Connection, select
 from starlette.datastructures import FormData
 
 from features.contract.moments import to_datetime
+from models.ranking.advice import ThemeReason
+from models.ranking.questions import EACH_TIME, TO_CONFIRM
+from models.ranking.themes import list_first
 from models.wording.sentences import say
 from serving.access.case_sight import Sight
 from serving.access.overseers import name_overseers
@@ -49,8 +52,10 @@ from serving.web.gate import sight_of
 STANCES: Final = {"agree": "Agrees", "dissent": "Dissents", "abstain": "Abstains"}
 VIEW_WORDS: Final = dict(zip(VIEWS, ("Look now", "Look soon", "Can wait"), strict=True))
 MOST_SCORES: Final = 12
-N_FIRST: Final = 3
-"""Reasons on the first screen; the others stand below."""
+MOST_RECORDS: Final = 2
+"""Records of a theme that the page names; its timeline holds all."""
+THEME: Final = "theme:"
+"""Before the name of a theme to which the timeline is narrowed."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,7 @@ def show_screen(
         **_describe_reasons(case, service),
         advice=case.advice,
         say=say,
+        judged=any(name.startswith("reason|") for name in happened.given),
         may_view=request.state.person.role in OPENERS,
         may_decide=request.state.person.role in DECIDERS,
         decides=request.state.person.role in DECIDERS and not case.withheld,
@@ -201,7 +207,14 @@ def _describe_records(read: _Read, narrowing: Narrowing, service: Service) -> di
     """Return the records as the page shows them: timeline, answers, links, chart and news."""
     case, unit = read.case, service.need_unit()
     entries = number_records(case.records)
-    timeline = lay_out(entries, part=narrowing.part, behind=narrowing.behind)
+    themes = {} if case.advice is None else {THEME + one.theme: one for one in case.advice.themes}
+    told_by = themes.get(narrowing.behind or "")
+    timeline = lay_out(
+        entries,
+        part=narrowing.part,
+        behind=narrowing.behind,
+        records=frozenset(told_by.records) if told_by else frozenset(),
+    )
     today = to_datetime(service.need_store().clock(), unit.time_zone).date()
     return {
         "words": record_words,
@@ -216,7 +229,44 @@ def _describe_records(read: _Read, narrowing: Narrowing, service: Service) -> di
         "links": [one for one in entries if one.record.table == "links"],
         "names": RecordNames(entries, timeline, case.key),
         "evidence": _find_evidence(entries),
+        "theme_records": _find_theme_records(entries, tuple(themes.values())),
+        "theme_of": _find_themes(tuple(themes.values())),
     }
+
+
+@dataclass(frozen=True)
+class _ThemeRecords:
+    """How many events of the page tell a theme, and the first that it names."""
+
+    n: int
+    first: tuple[str, ...]
+
+
+def _find_theme_records(
+    entries: tuple[TimelineEntry, ...], themes: tuple[ThemeReason, ...]
+) -> dict[str, _ThemeRecords]:
+    """Return the events that tell each theme: the latest of the gravest kind, then the latest."""
+    found = {}
+    shown = [one.record.record_id for one in entries if one.record.table == "events"]
+    for theme in themes:
+        told = set(theme.records)
+        keys = [key for key in shown if key in told]
+        gravest = [theme.first_record] if theme.first_record in keys else []
+        first = tuple(dict.fromkeys([*gravest, *keys]))[:MOST_RECORDS]
+        if keys:
+            found[theme.theme] = _ThemeRecords(len(keys), first)
+    return found
+
+
+def _find_themes(themes: tuple[ThemeReason, ...]) -> dict[str, list[ThemeReason]]:
+    """Return the themes of the page that each record tells."""
+    found: dict[str, list[ThemeReason]] = {}
+    for theme in themes:
+        if theme.role == "none":
+            continue
+        for key in theme.records:
+            found.setdefault(key, []).append(theme)
+    return found
 
 
 def _find_evidence(entries: tuple[TimelineEntry, ...]) -> dict[str, list[str]]:
@@ -234,12 +284,30 @@ def _describe_reasons(case: CaseOut, service: Service) -> dict[str, Any]:
     down = [] if case.advice is None else case.advice.counter_reasons
     numbers = {one.indicator: f"reason {n}" for n, one in enumerate(down, len(up) + 1)}
     numbers |= {one.indicator: f"reason {n}" for n, one in enumerate(up, 1)}
+    themes = () if case.advice is None else case.advice.themes
+    numbers |= {THEME + one.theme: f"“{one.label}”" for one in themes}
     return {
-        "first_reasons": up[:N_FIRST],
-        "further_reasons": up[N_FIRST:],
+        "first_reasons": up,
         "counter_reasons": down,
         "numbers": numbers,
         "sentences": _name_indicators(service),
+        **_describe_themes(case),
+    }
+
+
+def _describe_themes(case: CaseOut) -> dict[str, Any]:
+    """Return the themes, parted as the page shows them, and what is to be asked and confirmed."""
+    themes = () if case.advice is None else case.advice.themes
+    questions = () if case.advice is None else case.advice.questions
+    first = list_first(themes)
+    return {
+        "first_themes": first,
+        "further_themes": [
+            one for one in themes if one not in first and one.role in ("reason", "may", "record")
+        ],
+        "lowering_themes": [one for one in themes if one.role == "lowers"],
+        "to_confirm": [one for one in questions if one.state in TO_CONFIRM],
+        "each_time": [one for one in questions if one.state == EACH_TIME],
     }
 
 

@@ -107,7 +107,11 @@ def group_incidents(entries: Sequence[TimelineEntry]) -> tuple[tuple[TimelineEnt
 
 
 def lay_out(
-    entries: Sequence[TimelineEntry], *, part: int = 1, behind: str | None = None
+    entries: Sequence[TimelineEntry],
+    *,
+    part: int = 1,
+    behind: str | None = None,
+    records: frozenset[str] = frozenset(),
 ) -> Timeline:
     """Lay out a part of a case's events.
 
@@ -119,9 +123,15 @@ def lay_out(
         Which part, from 1; the last where there are fewer.
     behind
         Show the records alone on which this indicator's reason rests; all where absent.
+    records
+        Show these as well where it is narrowed: those of a theme.
     """
     whole = list(_divide(group_incidents(entries)))
-    shown = entries if behind is None else [e for e in entries if behind in e.record.behind]
+    shown = [
+        one
+        for one in entries
+        if behind is None or behind in one.record.behind or one.record.record_id in records
+    ]
     incidents = group_incidents(shown)
     parts = whole if behind is None else list(_divide(incidents))
     chosen = min(max(part, 1), max(len(parts), 1))

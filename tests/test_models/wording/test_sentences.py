@@ -130,13 +130,13 @@ def make_estimate(probability, average=0.03, low=None, high=None):
     [
         (
             make_estimate(0.07, 0.03, 0.04, 0.11),
-            "Among cases given a score like this, about 7 in 100 (4 to 11), where the average is 3 "
-            "in 100, within 180 days",
+            "Among cases given a score like this, about 7 in 100 (4 to 11) within 180 days; usual "
+            "is 30 in 1,000",
         ),
         (
             make_estimate(0.004, 0.004),
-            "Among cases given a score like this, fewer than 1 in 100, where the average is fewer "
-            "than 1 in 100, within 180 days",
+            "Among cases given a score like this, about 4 in 1,000 within 180 days; usual is 4 in "
+            "1,000",
         ),
     ],
 )
@@ -148,10 +148,12 @@ def test_an_estimate_has_one_format(estimate, said):
 def test_an_estimate_in_a_row_has_the_numbers_of_the_sentence():
     """The short form holds the same frequency, doubt and average, in the same counts."""
     numbers = make_estimate(0.07, 0.03, 0.04, 0.11)
-    assert describe_briefly(numbers) == "about 7 in 100 (4 to 11); average 3 in 100"
-    assert "about 7 in 100 (4 to 11), where the average is 3 in 100" in describe_estimate(numbers)
+    assert describe_briefly(numbers) == "about 7 in 100 (4 to 11); usual 30 in 1,000"
+    assert "about 7 in 100 (4 to 11) within 180 days; usual is 30 in 1,000" in describe_estimate(
+        numbers
+    )
     assert describe_briefly(make_estimate(0.995, 0.004)) == (
-        "more than 99 in 100; average fewer than 1 in 100"
+        "more than 99 in 100; usual 4 in 1,000"
     )
 
 
@@ -159,8 +161,10 @@ def test_an_estimate_in_a_row_has_the_numbers_of_the_sentence():
     ("low", "high", "said"),
     [
         (0.042, 0.11, "about 4 to 11 in 100, depending on the answer"),
-        (0.041, 0.044, "about 4 in 100, whichever the answer"),
-        (0.002, 0.02, "fewer than 1 to 2 in 100, depending on the answer"),
+        (0.061, 0.064, "about 6 in 100, whichever the answer"),
+        (0.0412, 0.0413, "about 41 in 1,000, whichever the answer"),
+        (0.002, 0.02, "about 2 to 20 in 1,000, depending on the answer"),
+        (0.002, 0.08, "fewer than 1 to 8 in 100, depending on the answer"),
         (0.6, 0.995, "about 60 to more than 99 in 100, depending on the answer"),
     ],
 )

@@ -25,11 +25,13 @@ def test_days_are_whole_from_two_up(value, shown):
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (0.0004, "fewer than 1 in 100"),
+        (0.0, "fewer than 1 in 1,000"),
+        (0.0004, "fewer than 1 in 1,000"),
+        (0.0123, "about 12 in 1,000"),
         (0.066, "about 7 in 100"),
         (0.995, "more than 99 in 100"),
     ],
 )
 def test_probabilities_have_one_format(value, shown):
-    """A probability is a count out of a hundred, without false precision at the ends."""
+    """A probability is a count out of a hundred, under 5 of them out of a thousand, never 0."""
     assert format_probability(value) == shown

@@ -126,7 +126,8 @@ def test_it_names_what_gave_the_score_and_tells_the_reasons(
     assert f"engine {score.engine_version} then, " in out
     assert scored.bundle.catalogue.wording["advisory"].split()[0] in out
     assert f"Case {scored.first} as of " in out
-    assert "What moved the score of" in out
+    assert "What is on record, by theme" in out
+    assert "what moved the score of" in out
     assert not any(name in out for name in scored.keys)  # identifiers can be erased
 
 
