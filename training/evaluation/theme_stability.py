@@ -189,5 +189,6 @@ def _say(figures: ReasonFigures) -> str:
         f"of the first three themes of a case {themes} are first again in a refit on other people "
         f"({single} of single indicators; {two} between two cases drawn at random); "
         f"{figures.n_hold} of {figures.n_first} hold in at least 9 of 10 of {figures.n_refits} "
-        f"refits and are called reasons; {figures.n_without} of {figures.n_cases} cases have none"
+        f"refits, without which none is called a reason; {figures.n_without} of {figures.n_cases} "
+        "cases have none that does"
     )

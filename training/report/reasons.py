@@ -38,8 +38,8 @@ def _describe_holds(name: str, figures: ReasonFigures) -> Part:
             ("The same of single indicators", figures.indicators_agree, IN_100),
             ("The same between two cases at random", figures.two_cases_agree, IN_100),
             ("Themes among a case's first three", figures.n_first, COUNT),
-            ("of them called reasons", figures.n_hold, COUNT),
-            ("Cases left without a reason", figures.n_without, COUNT),
+            ("of them that hold in 9 of 10 refits", figures.n_hold, COUNT),
+            ("Cases without one that holds", figures.n_without, COUNT),
             ("Different first themes", figures.n_first_themes, COUNT),
         )
         if value is not None
