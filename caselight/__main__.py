@@ -32,6 +32,7 @@ from caselight.commands import (
     serve,
     simulate,
     train,
+    view,
     warm,
 )
 from features.errors import CaselightError
@@ -58,6 +59,7 @@ app.command("flags")(flags.flags)
 app.command("score")(score.score)
 app.command("seal")(seal.seal)
 app.command("erase")(erase.erase)
+app.command("view")(view.view)
 app.command("replay")(replay.replay)
 app.command("serve")(serve.serve)
 app.add_typer(db.app, name="db")

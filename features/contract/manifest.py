@@ -42,6 +42,8 @@ class Manifest:
         Rows and file hashes; checked on reading where they are stated.
     earliest_us
         Earliest plausible moment; dates before it are rejects.
+    everything
+        Whether it is an export of a store that holds sealed cases and records kept apart.
     """
 
     time_zone: str
@@ -49,6 +51,7 @@ class Manifest:
     synthetic: bool = False
     tables: Mapping[str, TableEntry] = field(default_factory=dict)
     earliest_us: int = EARLIEST_US
+    everything: bool = False
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -87,6 +90,8 @@ def read_manifest(folder: Path) -> Manifest:
             if "earliest" in content
             else EARLIEST_US
         ),
+        # Whatever stands there: a folder that says anything of it is treated as if it held all.
+        everything=content.get("everything", False) is not False,
     )
 
 
@@ -125,6 +130,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
             for name, entry in manifest.tables.items()
         },
     }
+    if manifest.everything:
+        content["everything"] = True
     if manifest.earliest_us != EARLIEST_US:
         content["earliest"] = to_datetime(manifest.earliest_us, "UTC").isoformat()
     waiting = folder / f".{NAME}"

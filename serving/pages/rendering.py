@@ -9,7 +9,14 @@ from typing import Any, Final, cast
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
-from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, select_autoescape
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    PackageLoader,
+    PrefixLoader,
+    Template,
+    select_autoescape,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
@@ -47,10 +54,9 @@ def check_assets(static: Path) -> None:
 def render(request: Request, template: str, *, status: int = 200, **content: Any) -> HTMLResponse:
     """Return a page: a template filled with what is its own and what every page shows."""
     service = service_of(request)
-    page = _environment().get_template(template)
     bundle = service.champion.find()
     return HTMLResponse(
-        page.render(
+        find_template(template).render(
             cspNonce=request.state.csp_nonce,
             person=getattr(request.state, "person", None),
             session_seconds=getattr(request.state, "session_seconds", None),
@@ -85,6 +91,11 @@ def _show_error(plain: _Handler, request: Request, error: Exception) -> Response
     if "retry-after" in told.headers:
         page.headers["retry-after"] = told.headers["retry-after"]
     return page
+
+
+def find_template(name: str) -> Template:
+    """Return a template with every filter and component that pages use."""
+    return _environment().get_template(name)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ a record narrowed what it had said before.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -156,9 +156,7 @@ def export_folder(
         name: TableEntry(rows[name], {f"{name}.parquet": hash_file(folder / f"{name}.parquet")})
         for name in names
     }
-    write_manifest(
-        folder, Manifest(manifest.time_zone, manifest.extract_at_us, manifest.synthetic, entries)
-    )
+    write_manifest(folder, replace(manifest, tables=entries, everything=everything))
     return Exported(rows)
 
 
