@@ -20,6 +20,7 @@ from caselight.commands import (
     erase,
     explain_indicator,
     features,
+    figures,
     flags,
     import_,
     init,
@@ -53,6 +54,7 @@ app.command("init")(init.init)
 app.command("import")(import_.import_)
 app.command("features")(features.features)
 app.command("train")(train.train)
+app.command("figures")(figures.figures)
 app.command("promote")(promote.promote)
 app.command("rollback")(promote.rollback)
 app.command("flags")(flags.flags)

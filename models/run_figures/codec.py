@@ -37,6 +37,33 @@ def place_of(value: float | None) -> str:
     return value.pointer if isinstance(value, PlacedFloat | PlacedInt) else ""
 
 
+def find_place(content: Mapping[str, object], pointer: str) -> float | None:
+    """Return the number at a place of a parsed file.
+
+    Parameters
+    ----------
+    content
+        What was parsed.
+    pointer
+        A JSON pointer (RFC 6901), as :func:`place_of` gives it.
+
+    Returns
+    -------
+    float or None
+        ``None`` where no number is there.
+    """
+    found: object = content
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, Mapping):
+            found = found.get(name)
+        elif isinstance(found, list) and name.isdigit() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            return None
+    return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
 def encode(value: object) -> object:
     """Return a value as JSON holds it; keys are in the order of the fields.
 

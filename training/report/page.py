@@ -91,7 +91,6 @@ def write_report(figures: RunFigures, path: Path) -> None:
 def render_report(run: RunFigures) -> str:
     """Return the page; the same values give the same text."""
     made = run.run or RunFacts()
-    sections = [section for describe in _SECTIONS for section in [describe(run)] if section.parts]
     return (
         _environment()
         .get_template("report.html")
@@ -107,9 +106,25 @@ def render_report(run: RunFigures) -> str:
             cannot_say=run.cannot_say,
             absent=name_absent(run),
             n_unknown=run.n_unknown,
-            sections=sections,
+            sections=list_sections(run),
         )
     )
+
+
+def list_sections(run: RunFigures) -> list[Section]:
+    """Return the sections that a run's page shows, in their order.
+
+    Parameters
+    ----------
+    run
+        Figures as they were read from ``metrics.json``.
+
+    Returns
+    -------
+    list of Section
+        Those that have something to show.
+    """
+    return [section for describe in _SECTIONS for section in [describe(run)] if section.parts]
 
 
 @functools.cache
