@@ -22,6 +22,7 @@ from training.report.parts import Section, kind_of
 from training.report.probabilities import describe_calibration, describe_net_benefit
 from training.report.provenance import describe_making
 from training.report.reasons import describe_reasons
+from training.report.reporting_items import describe_items
 from training.report.summary import describe_glance, read_findings, read_headlines
 from training.report.uncertainty import describe_doubt, describe_truth
 
@@ -124,7 +125,9 @@ def list_sections(run: RunFigures) -> list[Section]:
     list of Section
         Those that have something to show.
     """
-    return [section for describe in _SECTIONS for section in [describe(run)] if section.parts]
+    shown = [section for describe in _SECTIONS for section in [describe(run)] if section.parts]
+    items = describe_items(run, shown)
+    return [*shown, items] if items.parts else shown
 
 
 @functools.cache

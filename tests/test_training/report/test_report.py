@@ -347,6 +347,7 @@ def test_every_section_of_a_full_run_is_shown(read: Read) -> None:
         "Doubt about the order",
         "Held against the known truth",
         "How it was made",
+        "Where TRIPOD+AI's items are answered",
     ]
     assert "Not asked for in this run" not in read.text
 
