@@ -14,14 +14,14 @@ from starlette.staticfiles import StaticFiles
 
 from serving.access.overseers import check_overseers
 from serving.flags.deliveries import read_webhooks
-from serving.health.probes import add_probes
-from serving.health.readiness import Readiness
-from serving.health.store_metrics import StoreFigures, WorkSeen
 from serving.identity.issuer import Issuer
 from serving.identity.sign_in_parts import Entrance, open_entrance
 from serving.openapi import describe_security
 from serving.oversight.standards_notices import read_standards_webhook
 from serving.pages.rendering import check_assets, install_page_errors
+from serving.probes.probes import add_probes
+from serving.probes.readiness import Readiness
+from serving.probes.store_metrics import StoreFigures, WorkSeen
 from serving.promotions.record import follow, read_steps
 from serving.routes import ROUTERS
 from serving.scoring.first_use import prepare

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from serving.access.case_sight import Sight
 from serving.access.overseers import name_overseers
-from serving.api.confirmed_acts import carry_out_with
 from serving.api.parameters import Key, KeyCursor, Limit
+from serving.api.second_person_acts import carry_out_with
 from serving.confirmations.listing import Asker, find_objections, read_mine
 from serving.confirmations.records import Confirmation, Effect, Outcome, read_confirmation
 from serving.confirmations.settling import SettlementDraft, make_absent, settle

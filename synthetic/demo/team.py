@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from features.contract.moments import to_datetime
 from serving.access.overseers import NOBODY
-from serving.api.confirmed_acts import carry_out_with
+from serving.api.second_person_acts import carry_out_with
 from serving.confirmations.records import Confirmation
 from serving.confirmations.settling import SettlementDraft, settle
 from serving.decisions.case_versions import read_version

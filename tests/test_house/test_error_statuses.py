@@ -9,7 +9,7 @@ from serving.errors import ErrorCode
 from serving.web.error_answers import STATUSES
 
 SERVING = Path(__file__).resolve().parents[2] / "serving"
-EDGE = {"api", "pages", "web", "health", "folder_view", "app.py"}
+EDGE = {"api", "pages", "web", "probes", "folder_view", "app.py"}
 NAMES = {"HTTPStatus", "HTTPException", "status_code", "JSONResponse"}
 SIZES = {400, 500}
 """Statuses that are as often a number of letters or of units."""

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import insert, select
 
 from serving.access.overseers import NOBODY, Overseers
-from serving.api.confirmed_acts import ACTS
+from serving.api.second_person_acts import ACTS
 from serving.confirmations.asking import ActToConfirm, ask
 from serving.confirmations.listing import Asker, read_mine
 from serving.confirmations.records import (

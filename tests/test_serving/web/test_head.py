@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from serving.access.route_rules import RULES
-from tests.test_serving.health.test_store_away import ROLES
+from tests.test_serving.probes.test_store_away import ROLES
 
 READ = sorted(path for method, path in RULES if method == "GET")
 

@@ -7,10 +7,10 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from serving.access.route_rules import RouteRule
-from serving.health.readiness import Readiness
 from serving.identity.addresses import is_loopback
 from serving.identity.sign_in_parts import Entrance
 from serving.persons import need_person
+from serving.probes.readiness import Readiness
 from serving.schemas import HealthOut, ReadyOut
 from serving.web.gate import check_rule
 from serving.web.sign_in import is_local

@@ -11,8 +11,8 @@ from sqlalchemy import insert, select, text
 from starlette.testclient import TestClient
 
 from serving.flags.deliveries import add_deliveries
-from serving.health.readiness import Readiness, is_reachable, may_write_books
 from serving.identity.issuer import Issuer
+from serving.probes.readiness import Readiness, is_reachable, may_write_books
 from serving.scoring.model_in_use import Champion
 from serving.sealing.directory import Directory
 from serving.sealing.seals import seal_case
