@@ -14,6 +14,7 @@ import typer
 
 from caselight.commands import (
     audit,
+    card,
     check_catalogue,
     db,
     demo,
@@ -59,6 +60,7 @@ app.command("promote")(promote.promote)
 app.command("rollback")(promote.rollback)
 app.command("flags")(flags.flags)
 app.command("score")(score.score)
+app.command("card")(card.card)
 app.command("seal")(seal.seal)
 app.command("erase")(erase.erase)
 app.command("view")(view.view)

@@ -54,10 +54,10 @@ def write_card(told: CardValue) -> tuple[CardEntry, ...]:
     """Return the model card (Mitchell and others 2019)."""
     bundle = told.bundle
     return (
-        CardEntry("What it is", (_describe_models(bundle), _describe_order(bundle))),
+        CardEntry("What it is", (describe_models(bundle), describe_order(bundle))),
         CardEntry("Made for", ("The order in which specialists screen cases; people decide.",)),
         CardEntry("Never for", (_NEVER,)),
-        CardEntry("What it learnt from", (_describe_learning(told),), ()),
+        CardEntry("What it learnt from", (describe_learning(told),), ()),
         CardEntry(
             "What is left out on purpose",
             (
@@ -66,7 +66,7 @@ def write_card(told: CardValue) -> tuple[CardEntry, ...]:
                 "on a list.",
             ),
         ),
-        CardEntry("How well it does", _describe_performance(told)),
+        CardEntry("How well it does", describe_performance(told)),
         CardEntry("What it cannot say", _describe_limits(told)),
     )
 
@@ -94,12 +94,12 @@ def write_record(told: CardValue) -> tuple[CardEntry, ...]:
             ("why the unit uses it, and what was tried before",),
         ),
         CardEntry(
-            "How it is used in decisions", _describe_use(settings), ("the written procedure",)
+            "How it is used in decisions", describe_use(settings), ("the written procedure",)
         ),
-        CardEntry("Data", _describe_data(told), ("legal basis, sharing agreements and retention",)),
+        CardEntry("Data", describe_data(told), ("legal basis, sharing agreements and retention",)),
         CardEntry(
             "Performance",
-            _describe_performance(told),
+            describe_performance(told),
             ("results of running it silently on the unit's own histories before first use",),
         ),
         CardEntry(
@@ -133,7 +133,8 @@ def write_record(told: CardValue) -> tuple[CardEntry, ...]:
     )
 
 
-def _describe_models(bundle: Bundle) -> str:
+def describe_models(bundle: Bundle) -> str:
+    """Return of what kind the models are, and of which outcomes."""
     named = [
         f"{one.label} within {one.horizon}"
         for one in bundle.catalogue.outcomes
@@ -149,7 +150,8 @@ def _describe_models(bundle: Bundle) -> str:
     )
 
 
-def _describe_order(bundle: Bundle) -> str:
+def describe_order(bundle: Bundle) -> str:
+    """Return what the order is by, and which model it is."""
     return (
         "The order of the list is expected harm: stated weights times these probabilities. "
         f"Identity {bundle.id[:12]}, catalogue {bundle.catalogue.name} "
@@ -157,7 +159,8 @@ def _describe_order(bundle: Bundle) -> str:
     )
 
 
-def _describe_learning(told: CardValue) -> str:
+def describe_learning(told: CardValue) -> str:
+    """Return what the model learnt from."""
     what = "invented case histories" if told.is_synthetic else "the case histories of one unit"
     n = told.bundle.reference.n_cases
     return (
@@ -166,7 +169,8 @@ def _describe_learning(told: CardValue) -> str:
     )
 
 
-def _describe_performance(told: CardValue) -> tuple[str, ...]:
+def describe_performance(told: CardValue) -> tuple[str, ...]:
+    """Return how well it does, in the run's own words; that nothing is known where none is."""
     if told.is_synthetic:
         return (
             "No figure. The model was learnt from, or is used on, invented cases: how well it "
@@ -185,7 +189,8 @@ def _describe_limits(told: CardValue) -> tuple[str, ...]:
     return tuple(f"{line[:1].upper()}{line[1:]}." for line in said)
 
 
-def _describe_use(settings: Settings) -> tuple[str, ...]:
+def describe_use(settings: Settings) -> tuple[str, ...]:
+    """Return how a list is put together and who looks at what, by the settings."""
     return (
         f"A list has {settings.capacity} places. Of thirty, {settings.random_places} are drawn at "
         f"random, {settings.waited_places} go to the longest waits and at most "
@@ -199,12 +204,13 @@ def _describe_use(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _describe_data(told: CardValue) -> tuple[str, ...]:
+def describe_data(told: CardValue) -> tuple[str, ...]:
+    """Return what data it reads and learnt from."""
     facts = len(told.bundle.catalogue.facts)
     return (
         "Dated records of what happened and when the unit came to know, and the answers to "
         f"{facts} questions, some of which were never put.",
-        _describe_learning(told),
+        describe_learning(told),
     )
 
 
