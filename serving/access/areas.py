@@ -36,6 +36,33 @@ def is_known_area(connection: Connection, settings: Settings, area: str) -> bool
     return area in given if given else _has_case(connection, area)
 
 
+def list_areas(connection: Connection, settings: Settings) -> tuple[str, ...]:
+    """Return the areas that a person can be given, in order of the alphabet.
+
+    Parameters
+    ----------
+    connection
+        A transaction.
+    settings
+        Name the access file.
+
+    Raises
+    ------
+    CaselightError
+        If the access file cannot be read.
+    """
+    given = frozenset(_list_given(settings))
+    return tuple(sorted(given or _list_of_cases(connection)))
+
+
+def _list_of_cases(connection: Connection) -> Iterator[str]:
+    """Yield the areas that cases are in; a sealed case tells nobody of its own."""
+    query = select(standings.c.area).where(
+        standings.c.area.is_not(None), ~standings.c.state.startswith(SEALED, autoescape=True)
+    )
+    yield from connection.execute(query.distinct()).scalars()
+
+
 def _list_given(settings: Settings) -> Iterator[str]:
     """Yield the areas that the access file gives to people."""
     if settings.access_file is None:

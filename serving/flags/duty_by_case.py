@@ -82,6 +82,11 @@ class UrgentCounts:
     n_acknowledged: int
     n_cases_waiting: int
 
+    @property
+    def n_open(self) -> int:
+        """Flags that no decision has dealt with, seen or not."""
+        return self.n_waiting + self.n_acknowledged
+
 
 @dataclass(frozen=True)
 class UrgentPage(Page["UrgentCase", str]):
@@ -123,7 +128,7 @@ def read_urgent(
     page = cut_page(keys, CASES_PER_PAGE, str)
     return UrgentPage(
         items=_read_cases(connection, page.items),
-        counts=_count(connection, now_us, sight),
+        counts=count_urgent(connection, now_us, sight),
         next_cursor=page.next_cursor,
     )
 
@@ -213,7 +218,18 @@ def _describe(row: Row[Any], record: NamedRecord | None, fate: str) -> UrgentFla
     )
 
 
-def _count(connection: Connection, now_us: int, sight: Sight) -> UrgentCounts:
+def count_urgent(connection: Connection, now_us: int, sight: Sight) -> UrgentCounts:
+    """Return how many open urgent flags are in sight, as every page's menu and the queue say it.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    now_us
+        The moment, microseconds UTC; what is due at it or before is overdue.
+    sight
+        Which cases the person who asks may see.
+    """
     seen = acknowledgements.c.raising_key.is_not(None)
     query = (
         select(

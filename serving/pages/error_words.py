@@ -25,6 +25,11 @@ _BY_CODE: Final = {
         "owner",
         "No further action closes the case: leave owner and review date empty",
     ),
+    "no_areas": ("areas", "Select the areas whose cases you work with, or every area"),
+    "areas_and_every": ("areas", "Select every area, or single areas, not both"),
+    "unknown_areas": ("areas", "Select areas from the list: no case is in an area you named"),
+    "unknown_role": ("role", "Select your role"),
+    "unknown_agency": ("agency", "Select your agency"),
 }
 _BY_PLACE: Final = {
     "owner": ("owner", "Say who has the case from now on"),
@@ -36,7 +41,7 @@ _BY_PLACE: Final = {
     "other_agency": ("other_agency_words", "Say which agency is asked"),
     "further_enquiry": ("further_enquiry_words", "Say what is to be found out"),
     "no_further_action": ("no_further_action_words", "Give the reason for no further action"),
-    "name": ("name", "Write your name"),
+    "name": ("name", "Enter your name"),
     "note": ("note", "Say under “Anything else” why the urgent flag is dealt with"),
 }
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:[+-]\d\d:\d\d|Z)?")

@@ -24,10 +24,13 @@ from features.contract.moments import to_datetime
 from features.errors import ConfigError
 from models.ranking.themes import describe_role, name_unmeasured
 from models.wording.sentences import describe_estimate, describe_push, format_probability
+from serving.access.case_sight import find_sight
 from serving.errors import ServiceError, store_away
+from serving.flags.duty_by_case import UrgentCounts, count_urgent
 from serving.pages.error_words import MOMENT, describe_problems
-from serving.service import service_of
-from serving.web.error_answers import STATUSES
+from serving.persons import ROLES, Person
+from serving.service import Service, service_of
+from serving.web.error_answers import STATUSES, note_away
 
 _Handler = Callable[[Request, Exception], Response]
 _ASSETS: Final = ("govuk-frontend.min.css", "moj-frontend.min.css", "govuk-frontend.min.js")
@@ -37,6 +40,10 @@ _COMPONENTS: Final = (
     *("table", "textarea", "warning-text"),
 )
 """Components of the GOV.UK library that pages use, each by its macro: ``govukBackLink`` ..."""
+
+_MOST_AREAS_NAMED: Final = 6
+"""Areas that a page names; of more it says how many."""
+_SEE_FLAGS: Final = tuple(role for role in ROLES if role != "data_scientist")
 
 
 def check_assets(static: Path) -> None:
@@ -55,10 +62,14 @@ def render(request: Request, template: str, *, status: int = 200, **content: Any
     """Return a page: a template filled with what is its own and what every page shows."""
     service = service_of(request)
     bundle = service.champion.find()
+    person: Person | None = getattr(request.state, "person", None)
     return HTMLResponse(
         find_template(template).render(
             cspNonce=request.state.csp_nonce,
-            person=getattr(request.state, "person", None),
+            person=person,
+            areas_shown=describe_areas(person),
+            in_areas=describe_areas(person, within=True),
+            urgent_counts=_count_urgent(service, person),
             session_seconds=getattr(request.state, "session_seconds", None),
             section=content.pop("section", request.url.path.split("/")[1]),
             synthetic=bool(service.unit and service.unit.synthetic),
@@ -68,6 +79,46 @@ def render(request: Request, template: str, *, status: int = 200, **content: Any
         ),
         status_code=status,
     )
+
+
+def describe_areas(person: Person | None, *, within: bool = False) -> str:
+    """Return the areas whose cases a person's pages show: all pages say them, so that no page can
+    be taken to say that there is nothing anywhere.
+
+    Parameters
+    ----------
+    person
+        Who looks; nobody sees any area.
+    within
+        As a part of a sentence: *in Halton or Warrington*, *in any area*.
+    """
+    if person is None:
+        return ""
+    if person.areas is None:
+        return "in any area" if within else "every area"
+    named = sorted(person.areas)
+    if len(named) > _MOST_AREAS_NAMED:
+        n_more = len(named) - _MOST_AREAS_NAMED
+        more = f"{n_more} other area{'s' if n_more > 1 else ''}"
+        named = [*named[:_MOST_AREAS_NAMED], more]
+    joint = " or " if within else " and "
+    told = joint.join(filter(None, [", ".join(named[:-1]), named[-1]]))
+    return f"in {told}" if within else told
+
+
+def _count_urgent(service: Service, person: Person | None) -> UrgentCounts | None:
+    """Return how many urgent flags are open in a person's sight, for the menu; ``None`` where they
+    see no case, or nobody can say now.
+    """
+    if person is None or person.role not in _SEE_FLAGS or service.store is None:
+        return None
+    try:
+        with service.store.reading() as connection:
+            sight = find_sight(connection, person)
+            return count_urgent(connection, service.store.clock(), sight)
+    except SQLAlchemyError as error:
+        note_away(error)
+        return None
 
 
 def install_page_errors(app: FastAPI) -> None:

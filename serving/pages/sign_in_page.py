@@ -1,13 +1,16 @@
 """The pages on which people say who they are, or go to their organisation's account and back."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import Field
 
-from serving.errors import ServiceError
+from serving.errors import ErrorBody, RequestProblem, ServiceError, invalid
 from serving.identity.flow import FLOW_SECONDS
 from serving.identity.sign_in_parts import Entrance
+from serving.pages.error_words import describe_problems
 from serving.pages.rendering import render
 from serving.persons import AGENCIES, ROLES, Person
 from serving.web.error_answers import STATUSES
@@ -16,12 +19,15 @@ from serving.web.sign_in import (
     end_session,
     name_person,
     need_organisation,
+    offer_areas,
     sign_in,
 )
 
 router = APIRouter(include_in_schema=False)
 _Text = Annotated[str, Form(max_length=200)]
-_Areas = Annotated[str, Form(max_length=5_000)]
+_Areas = Annotated[Sequence[Annotated[str, Field(max_length=200)]], Form(max_length=1_000)]
+EVERY_AREA: Final = ""
+"""What the form sends where every area was chosen."""
 _Told = Annotated[str, Query(max_length=4_000)]
 
 
@@ -33,11 +39,11 @@ def show_sign_in(request: Request) -> HTMLResponse:
 
 @router.post("/sign-in")
 def begin(
-    request: Request, name: _Text = "", role: _Text = "", agency: _Text = "", areas: _Areas = ""
+    request: Request, name: _Text = "", role: _Text = "", agency: _Text = "", areas: _Areas = ()
 ) -> Response:
     """Begin a session on this machine and go to the list, or say what is wrong."""
     try:
-        person = name_person(name, role, agency, areas.replace("\n", ",").split(","))
+        person = name_person(name, role, agency, _read_areas(areas))
         answer = RedirectResponse(_find_start(person), status_code=303)
         sign_in(request, answer, person)
     except ServiceError as error:
@@ -118,6 +124,23 @@ def show_session_over(request: Request) -> HTMLResponse:
     return render(request, "session_over.html", section="session-over")
 
 
+def _read_areas(chosen: Sequence[str]) -> list[str] | None:
+    """Return the areas that were chosen; ``None`` for every area.
+
+    Raises
+    ------
+    ServiceError
+        If none was chosen, or every area and single ones (422).
+    """
+    named = [area for area in chosen if area != EVERY_AREA]
+    if named and len(named) == len(chosen):
+        return named
+    if chosen and not named:
+        return None
+    code = "areas_and_every" if chosen else "no_areas"
+    raise invalid([RequestProblem(where="areas", code=code, remedy="choose areas")])
+
+
 def _find_start(person: Person) -> str:
     """Return the page on which a person begins: data scientists see no case, and so no list."""
     return "/models" if person.role == "data_scientist" else "/"
@@ -135,7 +158,9 @@ def _refuse(request: Request, refusal: ServiceError) -> HTMLResponse:
     return _show(request, STATUSES[refusal.code], problem=refusal.body)
 
 
-def _show(request: Request, status: int = 200, **content: object) -> HTMLResponse:
+def _show(
+    request: Request, status: int = 200, problem: ErrorBody | None = None, **content: object
+) -> HTMLResponse:
     entrance: Entrance = request.state.entrance
     return render(
         request,
@@ -143,6 +168,9 @@ def _show(request: Request, status: int = 200, **content: object) -> HTMLRespons
         status=status,
         roles=ROLES,
         agencies=AGENCIES,
+        areas=offer_areas(request),
+        wrong={one.anchor: one.words for one in describe_problems(problem)} if problem else {},
+        problem=problem,
         by_organisation=entrance.organisation is not None,
         **content,
     )

@@ -18,6 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import ConfigError
+from serving.access.areas import list_areas
 from serving.errors import ErrorBody, RequestProblem, ServiceError, invalid
 from serving.identity.access_groups import MOST_AREA_CHARACTERS
 from serving.identity.addresses import is_loopback
@@ -301,7 +302,7 @@ def sign_in(request: Request, response: Response, person: Person) -> None:
     ------
     ServiceError
         If people sign in through a provider, the request did not come straight from this machine,
-        or the store is not synthetic.
+        the store is not synthetic, or there is no such area.
     """
     entrance: Entrance = request.state.entrance
     if entrance.organisation is not None:
@@ -316,8 +317,46 @@ def sign_in(request: Request, response: Response, person: Person) -> None:
             "the sign-in works on this machine and for a synthetic store alone",
             "call the service as 127.0.0.1 or localhost, and not through another server",
         )
+    check_areas(request, person)
     entrance.sessions.end(entrance.session_cookie.read(request.headers))
     begin_session(entrance, response, person)
+
+
+def offer_areas(request: Request) -> tuple[str, ...]:
+    """Return the areas that somebody on this machine may choose from when they sign in.
+
+    None where people sign in through a provider, which says what their areas are, and none to a
+    caller from elsewhere or while the store does not answer.
+    """
+    entrance: Entrance = request.state.entrance
+    service = service_of(request)
+    if entrance.organisation is not None or not is_local(request.headers):
+        return ()
+    if service.store is None or service.unit is None or not service.unit.synthetic:
+        return ()
+    try:
+        with service.store.reading() as connection:
+            return list_areas(connection, service.settings)
+    except SQLAlchemyError as error:
+        note_away(error)
+        return ()
+
+
+def check_areas(request: Request, person: Person) -> None:
+    """Check that there is every area that a person names: of a mistyped one no page shows a case,
+    and all would say that nothing is there.
+
+    Raises
+    ------
+    ServiceError
+        If there is one that does not exist (422).
+    """
+    service = service_of(request)
+    with service.need_store().reading() as connection:
+        known = frozenset(list_areas(connection, service.settings))
+    if person.areas is not None and not person.areas <= known:
+        remedy = "choose from the areas of the sign-in page, or leave them out for every area"
+        raise invalid([RequestProblem(where="areas", code="unknown_areas", remedy=remedy)])
 
 
 def begin_session(entrance: Entrance, response: Response, person: Person) -> None:

@@ -23,6 +23,7 @@ from serving.settings import Settings
 from serving.store.database import Store, Unit
 from serving.web.error_answers import install_handlers
 from serving.web.sign_in import COOKIE, SignIn, check_sign_in
+from tests.test_serving.case_rows import put, stand
 
 ORIGIN = "http://127.0.0.1"
 WHO = {"name": "SYN Canary Nightjar", "role": "screener", "agency": "police"}
@@ -118,15 +119,28 @@ def test_a_long_request_outlives_the_session_that_it_came_with(watch: Watch) -> 
     ],
 )
 def test_a_person_may_choose_areas(
-    make: Make, watch: Watch, areas: list[str] | None, seen: set[str] | None
+    make: Make, store: Store, watch: Watch, areas: list[str] | None, seen: set[str] | None
 ) -> None:
     """The areas that were chosen travel in the session; without any, every area is seen."""
+    put(store, [stand(1), stand(2, area="Warrington")])
     client = make()
     value = client.post("/v1/sign-in", json=WHO | {"areas": areas}).cookies[COOKIE]
     person = Sessions(b"k" * 32, watch).read(value)
     assert person is not None
     assert person.areas == seen
     assert person.subject == "local:syn canary nightjar"
+
+
+def test_an_area_that_no_case_is_in_is_refused(make: Make, store: Store) -> None:
+    """A mistyped area begins no session: its pages would all say that nothing is there."""
+    put(store, [stand(1), stand(2, area="Nightjar", state="sealed:awaiting")])
+    client = make()
+    for areas in (["Haltn"], ["Halton", "Nightjar"]):
+        answer = client.post("/v1/sign-in", json=WHO | {"areas": areas})
+        assert answer.status_code == 422, "the area of a sealed case alone is none"
+        assert [one["where"] for one in answer.json()["error"]["problems"]] == ["areas"]
+        assert COOKIE not in answer.cookies
+    assert client.get("/v1/me").status_code == 401
 
 
 def test_no_token_is_taken_on_this_machine(make: Make) -> None:
