@@ -214,7 +214,7 @@ def _check_review(draft: DecisionIn, today: dt.date, longest_days: int) -> Itera
             where="review_on", code="unreadable_date", remedy="write a date: 2026-04-01"
         )
     elif not today < day <= today + dt.timedelta(days=longest_days):
-        remedy = f"name a date after today and within {longest_days} days"
+        remedy = f"choose a date after today and within {longest_days} days"
         yield RequestProblem(where="review_on", code="out_of_range", remedy=remedy)
 
 

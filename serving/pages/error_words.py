@@ -7,20 +7,20 @@ from typing import Final
 from serving.errors import ErrorBody, RequestProblem
 
 _BY_CODE: Final = {
-    "no_way": ("way-enforcement", "Choose what is to be done: one way at least"),
+    "no_way": ("way-enforcement", "Select what should happen next"),
     "stands_alone": (
         "way-no_further_action",
-        "No further action closes the case: untick the other ways, or this one",
+        "No further action closes the case: select it alone, or leave it out",
     ),
     "not_met": (
         "clinically_indicated",
-        "Tick both boxes under therapeutic assessment, or choose another way",
+        "Select both boxes under therapeutic assessment, or choose another way",
     ),
     "score_not_seen": (
         "agrees-not_seen",
-        "Say whether you agree with the score, or say nothing of its reasons",
+        "Select whether you agree with the score, or leave its reasons out",
     ),
-    "unreadable_date": ("review_on", "Write the date of the review"),
+    "unreadable_date": ("review_on-day", "Review date must be a real date"),
     "not_with_closing": (
         "owner",
         "No further action closes the case: leave owner and review date empty",
@@ -31,18 +31,23 @@ _BY_CODE: Final = {
     "unknown_role": ("role", "Select your role"),
     "unknown_agency": ("agency", "Select your agency"),
 }
+_BY_REMEDY: Final = {
+    "incomplete_date": ("review_on-day", "Review date must include"),
+    "out_of_range": ("review_on-day", "Review date must be"),
+}
+"""Words that go on with the remedy, without its verb."""
 _BY_PLACE: Final = {
-    "owner": ("owner", "Say who has the case from now on"),
-    "review_on": ("review_on", "Say when the case is looked at again: a day after today"),
+    "owner": ("owner", "Select the owner"),
+    "review_on": ("review_on-day", "Enter the review date"),
     "agrees_with_score": (
         "agrees-not_seen",
-        "Say whether you agree with the score, or that you did not look at it",
+        "Select whether you agree with the score",
     ),
-    "other_agency": ("other_agency_words", "Say which agency is asked"),
-    "further_enquiry": ("further_enquiry_words", "Say what is to be found out"),
-    "no_further_action": ("no_further_action_words", "Give the reason for no further action"),
+    "other_agency": ("other_agency_words", "Enter which agency is asked"),
+    "further_enquiry": ("further_enquiry_words", "Enter what is to be found out"),
+    "no_further_action": ("no_further_action_words", "Enter the reason for no further action"),
     "name": ("name", "Enter your name"),
-    "note": ("note", "Say under “Anything else” why the urgent flag is dealt with"),
+    "note": ("note", "Enter under “Notes” why the urgent flag is dealt with"),
 }
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:[+-]\d\d:\d\d|Z)?")
 """A moment as programs write it, which a page shows as people do."""
@@ -65,6 +70,9 @@ def describe_problems(body: ErrorBody) -> list[ProblemText]:
 def _describe(problem: RequestProblem) -> ProblemText:
     if problem.code in _BY_CODE:
         return ProblemText(*_BY_CODE[problem.code])
+    if problem.code in _BY_REMEDY:
+        anchor, start = _BY_REMEDY[problem.code]
+        return ProblemText(anchor, f"{start} {problem.remedy.partition(' ')[2]}")
     place = next((name for name in _BY_PLACE if name in problem.where.split(".")), None)
     if place is not None:
         return ProblemText(*_BY_PLACE[place])

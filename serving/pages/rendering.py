@@ -35,7 +35,16 @@ from serving.web.error_answers import STATUSES, note_away
 _Handler = Callable[[Request, Exception], Response]
 _ASSETS: Final = ("govuk-frontend.min.css", "moj-frontend.min.css", "govuk-frontend.min.js")
 _COMPONENTS: Final = (
-    *("back-link", "button", "checkboxes", "details", "error-summary", "fieldset", "input"),
+    *(
+        "back-link",
+        "button",
+        "checkboxes",
+        "date-input",
+        "details",
+        "error-summary",
+        "fieldset",
+        "input",
+    ),
     *("inset-text", "notification-banner", "pagination", "radios", "select", "summary-list"),
     *("table", "textarea", "warning-text"),
 )

@@ -9,9 +9,10 @@ from starlette.datastructures import FormData
 from serving.decisions.case_versions import read_tag
 from serving.decisions.drafts import DecisionIn
 from serving.errors import RequestProblem, invalid
+from serving.pages.case.review_date import FIELD, PARTS, read_date
 
 WAY_WORDS: Final = {
-    "enforcement": ("Enforcement", "What is to be done (optional)"),
+    "enforcement": ("Enforcement", "What the police do (optional)"),
     "therapeutic_assessment": ("Therapeutic assessment", "What is to be assessed (optional)"),
     "victim_safety_planning": ("Safety planning with the victim", "What is planned (optional)"),
     "other_agency": ("Another agency is asked", "Which agency"),
@@ -26,7 +27,7 @@ _REMEDIES: Final = {
     "other_agency": "say which agency is asked",
     "further_enquiry": "say what is to be found out",
     "no_further_action": "give the reason",
-    "agrees_with_score": "say whether you agree with the score, or that you did not look at it",
+    "agrees_with_score": "say whether you agree with the score, or that you did not use it",
 }
 
 
@@ -38,10 +39,11 @@ def read_decision_form(form: FormData) -> tuple[DecisionIn, int | None]:
     ServiceError
         If something that is needed is missing; the rest is checked where it is decided.
     """
+    review_on, wrong_date = read_date(form)
     content: dict[str, Any] = {
         "ways": {way: _read_way(form, way) for way in WAYS if form.get(way)},
-        "owner": _read(form, "owner"),
-        "review_on": _read(form, "review_on"),
+        "owner": _read(form, "owner_other") or _read(form, "owner"),
+        "review_on": review_on,
         "agrees_with_score": _read(form, "agrees_with_score"),
         "reasons": _read_reasons(form),
         "discharges": _read_discharges(form),
@@ -52,7 +54,9 @@ def read_decision_form(form: FormData) -> tuple[DecisionIn, int | None]:
     }
     if content["agrees_with_score"] == "not_seen":
         content |= {"reasons": [], "score_key": None}
-    missing = list(_find_missing(content))
+    if "no_further_action" in content["ways"]:
+        content |= _leave_suggested(form, content)
+    missing = list(_find_missing(content, wrong_date))
     if missing:
         raise invalid(missing)
     try:
@@ -67,7 +71,17 @@ def read_decision_form(form: FormData) -> tuple[DecisionIn, int | None]:
         ) from None
 
 
-def _find_missing(content: dict[str, Any]) -> Iterator[RequestProblem]:
+def _leave_suggested(form: FormData, content: dict[str, Any]) -> dict[str, Any]:
+    """Return owner and review date without what the form itself filled in: a decision that closes
+    the case has neither, and what somebody entered themselves is told to be in the way.
+    """
+    suggested = {FIELD: _read(form, "suggested_review_on"), "owner": _read(form, "suggested_owner")}
+    return {name: None for name, given in suggested.items() if content[name] == given}
+
+
+def _find_missing(
+    content: dict[str, Any], wrong_date: RequestProblem | None
+) -> Iterator[RequestProblem]:
     """Yield everything that was left empty, so that it is all told at once."""
     if not content["ways"]:
         yield RequestProblem(where="ways", code="no_way", remedy="name one way at least")
@@ -76,12 +90,29 @@ def _find_missing(content: dict[str, Any]) -> Iterator[RequestProblem]:
             yield RequestProblem(where=way, code="missing", remedy=_REMEDIES[way])
     if "no_further_action" not in content["ways"]:
         for name in ("owner", "review_on"):
-            if content[name] is None:
+            if name == FIELD and wrong_date is not None:
+                yield wrong_date
+            elif content[name] is None:
                 yield RequestProblem(where=name, code="missing", remedy="fill it in")
     if content["agrees_with_score"] is None:
         yield RequestProblem(
             where="agrees_with_score", code="missing", remedy=_REMEDIES["agrees_with_score"]
         )
+
+
+def fill_date(form: FormData, suggested: str) -> dict[str, str]:
+    """Return what the three fields of the date hold: what was typed, or what is suggested.
+
+    Parameters
+    ----------
+    form
+        What was sent; empty where nothing was.
+    suggested
+        A date, ISO 8601.
+    """
+    year, month, day = (str(int(part)) for part in suggested.split("-"))
+    filled = dict(zip(PARTS, (day, month, year), strict=True))
+    return {part: str(form.get(f"{FIELD}-{part}", filled[part])) for part in PARTS}
 
 
 def _read(form: FormData, name: str) -> str | None:

@@ -1,5 +1,6 @@
 """What the page of a case shows, put together from its parts, and the page itself."""
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from serving.decisions.case_news import CaseNews, find_case_news
 from serving.decisions.case_versions import write_tag
 from serving.decisions.case_view import describe_case
 from serving.decisions.outputs import CaseOut, WithoutOut
+from serving.decisions.owners import read_owners
 from serving.decisions.score_without_record import Doubted, score_without
 from serving.errors import ServiceError
 from serving.explanations.case_folders import CaseFolders
@@ -33,9 +35,10 @@ from serving.lists.sittings import current_sitting
 from serving.pages.case import record_words
 from serving.pages.case.chart import describe_span, draw_case
 from serving.pages.case.current_position import describe_standing
-from serving.pages.case.decision_form import WAY_WORDS
+from serving.pages.case.decision_form import WAY_WORDS, fill_date
 from serving.pages.case.news import describe_news
 from serving.pages.case.record_names import RecordNames
+from serving.pages.case.review_date import suggest_review
 from serving.pages.case.timeline import TimelineEntry, lay_out, number_records
 from serving.pages.case.waiting_acts import WaitingAct, read_waiting_acts
 from serving.pages.error_words import describe_problems
@@ -100,6 +103,7 @@ class _Read:
     explained: PagePart | None
     waiting_acts: tuple[WaitingAct, ...]
     held_apart: bool
+    owners: tuple[str, ...]
 
 
 def show_screen(
@@ -143,6 +147,7 @@ def show_screen(
         held_apart=read.held_apart,
         **_describe_records(read, narrowing, service),
         **_describe_reasons(case, service),
+        **_suggest(read, happened.given, request.state.person.name, service),
         advice=case.advice,
         say=say,
         judged=any(name.startswith("reason|") for name in happened.given),
@@ -200,6 +205,7 @@ def _read(
             Clockface(service.need_unit().time_zone),
         ),
         held_apart=is_held(connection, key),
+        owners=read_owners(connection, sight_of(request, connection)),
     )
 
 
@@ -267,6 +273,22 @@ def _find_themes(themes: tuple[ThemeReason, ...]) -> dict[str, list[ThemeReason]
         for key in theme.records:
             found.setdefault(key, []).append(theme)
     return found
+
+
+def _suggest(read: _Read, given: FormData, person: str, service: Service) -> dict[str, Any]:
+    """Return what the decision form offers: who may have the case, and a review date."""
+    today = to_datetime(service.need_store().clock(), service.need_unit().time_zone).date()
+    is_urgent = any(flag.urgent for flag in read.case.flags)
+    longest_days = service.settings.longest_review_days
+    suggested = suggest_review(today, longest_days, is_urgent=is_urgent).isoformat()
+    chosen = str(given.get("owner", ""))
+    known = [name for name in (chosen, read.case.owner, person) if name]
+    return {
+        "owners": tuple(dict.fromkeys([*known, *read.owners])),
+        "suggested_review_on": suggested,
+        "review_parts": fill_date(given, suggested),
+        "review_days": (dt.date.fromisoformat(suggested) - today).days,
+    }
 
 
 def _find_evidence(entries: tuple[TimelineEntry, ...]) -> dict[str, list[str]]:

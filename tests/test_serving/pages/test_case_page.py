@@ -130,14 +130,13 @@ def test_a_case_is_decided_two_ways_at_once(
     page.get_by_role("button", name="Record the decision").click()
 
     expect(page.get_by_text("This was not recorded")).to_be_visible()
-    expect(page.get_by_role("link", name="Say who has the case from now on")).to_be_visible()
-    expect(page.get_by_label("Who has it from now on")).to_have_accessible_description(
-        "Error: Say who has the case from now on"
+    expect(page.get_by_role("link", name="Select the owner")).to_be_visible()
+    expect(page.get_by_label("Owner", exact=True)).to_have_accessible_description(
+        "Error: Select the owner"
     )
     expect(page.get_by_label("Which agency")).to_have_value("housing")
-    page.get_by_label("Who has it from now on").fill("Reviewer")
-    page.get_by_label("Looked at again on").fill("2026-12-01")
-    page.get_by_label("I did not look at it").check()
+    page.get_by_label("Or enter a name that is not on the list").fill("Reviewer")
+    page.get_by_label("I did not use the score").check()
     page.get_by_role("button", name="Record the decision").click()
 
     expect(page.get_by_role("heading", name="Recorded")).to_be_visible()
@@ -153,9 +152,8 @@ def test_deciding_does_not_lose_the_place(open_page: Callable[..., Page]) -> Non
     page.locator(".caselight-reason .caselight-evidence a[href*='behind=']").first.click()
     page.get_by_label("Further enquiry").check()
     page.get_by_label("What is to be found out").fill("who owns the car")
-    page.get_by_label("Who has it from now on").fill("Reviewer")
-    page.get_by_label("Looked at again on").fill("2026-12-01")
-    page.get_by_label("I did not look at it").check()
+    page.get_by_label("Or enter a name that is not on the list").fill("Reviewer")
+    page.get_by_label("I did not use the score").check()
     page.evaluate("document.getElementById('answers').scrollIntoView()")
     button = page.get_by_role("button", name="Record the decision")
     button.scroll_into_view_if_needed()  # as a person would, to press it

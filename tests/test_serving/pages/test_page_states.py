@@ -54,9 +54,8 @@ def decide(page: Page) -> None:
     """Record a decision."""
     open_case(page)
     page.get_by_label("Enforcement").check()
-    page.get_by_label("Who has it from now on").fill("SYN Owner")
-    page.get_by_label("Looked at again on").fill("2026-12-01")
-    page.get_by_label("I did not look at it").check()
+    page.get_by_label("Or enter a name that is not on the list").fill("SYN Owner")
+    page.get_by_label("I did not use the score").check()
     page.get_by_role("button", name="Record the decision").click()
     expect(page.get_by_role("heading", name="Recorded")).to_be_visible()
 

@@ -17,7 +17,9 @@ LEAST_S = Settings.model_fields["least_reading_seconds"].default
 FORM = {
     "enforcement": "yes",
     "owner": "SYN Owner",
-    "review_on": "2026-12-01",
+    "review_on-day": "1",
+    "review_on-month": "12",
+    "review_on-year": "2026",
     "agrees_with_score": "not_seen",
 }
 
@@ -105,7 +107,8 @@ def test_a_program_in_a_persons_session_decides_no_faster(
         draft = {
             "ways": {"enforcement": {}},
             "seen_seq": int(form["seen_seq"]),
-            **{name: form[name] for name in ("owner", "review_on", "agrees_with_score")},
+            **{name: form[name] for name in ("owner", "agrees_with_score")},
+            "review_on": "2026-12-01",
         }
         asked = {"json": draft, "headers": {"if-match": form["version"]}}
         client.get(f"{page}/cases/{key}")
@@ -131,12 +134,12 @@ def test_who_was_quick_presses_the_button_again(open_slowly: Any, javascript: bo
     page: Page = open_slowly("/", java_script_enabled=javascript)
     page.get_by_role("link", name="Go to the first case that is not decided").click()
     page.get_by_label("Enforcement").check()
-    page.get_by_label("Who has it from now on").fill("SYN Owner")
-    page.get_by_label("Looked at again on").fill("2026-12-01")
-    page.get_by_label("I did not look at it").check()
+    page.get_by_label("Or enter a name that is not on the list").fill("SYN Owner")
+    page.get_by_label("I did not use the score").check()
     page.get_by_role("button", name="Record the decision").click()
     expect(page.get_by_text("This was not recorded")).to_be_visible()
-    expect(page.get_by_label("Who has it from now on")).to_have_value("SYN Owner")
+    typed = page.get_by_label("Or enter a name that is not on the list")
+    expect(typed).to_have_value("SYN Owner")
     page.wait_for_timeout(6_000)
     page.get_by_role("button", name="Record the decision").click()
     expect(page.get_by_role("heading", name="Recorded")).to_be_visible()

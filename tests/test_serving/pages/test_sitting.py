@@ -83,8 +83,9 @@ def decide(page: Page, n: int) -> None:
     tab_to(page, "#way-other_agency")
     page.keyboard.press("Space")
     write_in(page, "#other_agency_words", "housing")
-    write_in(page, "#owner", f"SYN Owner {n}")
-    write_in(page, "#review_on", "12012026")
+    write_in(page, "#owner_other", f"SYN Owner {n}")
+    for part, typed in (("day", "1"), ("month", "12"), ("year", "2026")):
+        write_in(page, f"#review_on-{part}", typed)
     tab_to(page, "#agrees-yes, #agrees-not_seen")
     page.keyboard.press("Space")
     follow(page, "#decision button[type=submit]")

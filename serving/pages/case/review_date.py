@@ -1,0 +1,53 @@
+"""The review date of a decision: one is suggested, and it is typed as day, month and year."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, Final
+
+from serving.errors import RequestProblem
+
+REVIEW_DAYS: Final = 28
+"""Days from today to the review that is suggested; a stated policy, as the review's longest is."""
+URGENT_REVIEW_DAYS: Final = 7
+"""The same while an urgent flag is open."""
+FIELD: Final = "review_on"
+PARTS: Final = ("day", "month", "year")
+_MOST_DIGITS: Final = 4
+
+
+def suggest_review(today: dt.date, longest_days: int, *, is_urgent: bool) -> dt.date:
+    """Return the date that the form suggests for looking at a case again.
+
+    Parameters
+    ----------
+    today
+        The day in the unit's zone.
+    longest_days
+        Days from today within which a case is looked at again, inclusive.
+    is_urgent
+        Whether an urgent flag of the case is open.
+    """
+    days = URGENT_REVIEW_DAYS if is_urgent else REVIEW_DAYS
+    return today + dt.timedelta(days=min(days, longest_days))
+
+
+def read_date(form: Mapping[str, Any]) -> tuple[str | None, RequestProblem | None]:
+    """Return the date that was typed, ISO 8601, and what is wrong with it; neither where all three
+    fields are empty.
+    """
+    typed = {part: str(form.get(f"{FIELD}-{part}", "")).strip() for part in PARTS}
+    empty = [part for part in PARTS if not typed[part]]
+    if len(empty) == len(PARTS):
+        return None, None
+    if empty:
+        return None, _describe("incomplete_date", f"enter a {' and a '.join(empty)}")
+    if not all(one.isdecimal() and len(one) <= _MOST_DIGITS for one in typed.values()):
+        return None, _describe("unreadable_date", "enter a real date")
+    try:
+        return dt.date(*(int(typed[part]) for part in reversed(PARTS))).isoformat(), None
+    except ValueError:
+        return None, _describe("unreadable_date", "enter a real date")
+
+
+def _describe(code: str, remedy: str) -> RequestProblem:
+    return RequestProblem(where=FIELD, code=code, remedy=remedy)
