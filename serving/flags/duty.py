@@ -15,6 +15,7 @@ from features.catalogue.declarations import Flag
 from features.contract.moments import format_moment
 from serving.access.case_sight import EVERYTHING, Sight
 from serving.errors import ServiceError
+from serving.flags.acknowledged_steps import NOTHING, Steps
 from serving.flags.flags import is_standing, word_flag
 from serving.persons import Person, describe_person, read_person
 from serving.schemas import NOT_SENT, PersonOut
@@ -46,6 +47,7 @@ class Acknowledgement:
     person: Person
     at_us: int
     note: str | None
+    steps: Steps = NOTHING
 
 
 @dataclass(frozen=True)
@@ -268,11 +270,24 @@ def _read_cursor(
 
 
 def acknowledge(
-    writing: Writing, raising_key: str, person: Person, note: str | None
+    writing: Writing,
+    raising_key: str,
+    person: Person,
+    note: str | None,
+    steps: Steps = NOTHING,
 ) -> Acknowledgement:
     """Record that a person of the duty role has seen an urgent flag; the first one stands.
 
     Asked again by the same person it returns what stands and changes nothing.
+
+    Parameters
+    ----------
+    writing
+        The transaction.
+    raising_key, person
+        The flag's raising, and who has seen it.
+    note, steps
+        What they noted, and what was done.
 
     Raises
     ------
@@ -297,13 +312,14 @@ def acknowledge(
         if first.person != person:
             raise _refuse(writing.connection, first)
         return first
-    made = Acknowledgement(raising_key, person, writing.now_us, note)
+    made = Acknowledgement(raising_key, person, writing.now_us, note, steps)
     writing.connection.execute(
         insert(acknowledgements).values(
             raising_key=raising_key,
             acknowledged_at_us=made.at_us,
             note=note,
             stored_seq=writing.take_seq(),
+            **steps.columns(),
             **person.columns(),
         )
     )

@@ -1,7 +1,8 @@
-"""The duty queue by case: all open urgent flags of a case together, overdue ones first.
+"""The duty queue by case: all open urgent flags of a case together, the gravest incident first.
 
-A case has the place of its flag that is due first, and all its flags are with it, those that
-somebody has seen as well. Nothing here acknowledges anything.
+A case has the place of its gravest incident that nobody has seen, and of those as grave of the flag
+that is due first; all its flags are with it, those that somebody has seen as well. Flags of records
+that were old when they came have a queue of their own. Nothing here acknowledges anything.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
 
 from serving.access.case_sight import Sight
+from serving.flags.acknowledged_steps import Steps
+from serving.flags.due_times import is_of_old_record
 from serving.flags.duty import Acknowledgement
 from serving.flags.flags import is_standing
 from serving.flags.named_records import NamedRecord, read_named_records
@@ -18,9 +21,16 @@ from serving.persons import read_person
 from serving.standing.record_fates import IN_FORCE, read_record_fates
 from serving.store.lookups import is_among
 from serving.store.paging import Page, comes_after, cut_page, find_named
-from serving.store.schema import acknowledgements, case_keys, flag_raisings, standings
+from serving.store.schema import acknowledgements, case_keys, events, flag_raisings, standings
 
 CASES_PER_PAGE: Final = 30
+MOST_OLD: Final = 200
+_GRAVEST: Final = 1e9
+"""Gravity of an incident that has none on record: unknown is not low."""
+_SEEN_COLUMNS: Final = (
+    *("person", "subject", "role", "agency", "note", "acknowledged_at_us"),
+    *("handed_to", "next_step", "contact", "contact_words"),
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,16 @@ class UrgentCase:
     area: str | None
     flags: tuple[UrgentFlag, ...]
 
+    def list_incidents(self) -> tuple[tuple[UrgentFlag, ...], ...]:
+        """Return the flags by incident, each in the place of its first flag: one act may raise
+        several, and by several records.
+        """
+        grouped: dict[tuple[str, bool], list[UrgentFlag]] = {}
+        for one in self.flags:
+            incident = one.record.incident if one.record else one.raising_key
+            grouped.setdefault((incident, one.acknowledgement is None), []).append(one)
+        return tuple(map(tuple, grouped.values()))
+
     @property
     def waiting(self) -> tuple[UrgentFlag, ...]:
         """Flags that nobody has seen."""
@@ -75,17 +95,20 @@ class UrgentCase:
 
 @dataclass(frozen=True)
 class UrgentCounts:
-    """How long the queue is, in sight: flags waiting, overdue and seen, and cases that wait."""
+    """How long the queue is, in sight: flags waiting, overdue and seen, cases that wait, and flags
+    of old records, which are in none of these.
+    """
 
     n_waiting: int
     n_overdue: int
     n_acknowledged: int
     n_cases_waiting: int
+    n_old: int
 
     @property
     def n_open(self) -> int:
         """Flags that no decision has dealt with, seen or not."""
-        return self.n_waiting + self.n_acknowledged
+        return self.n_waiting + self.n_acknowledged + self.n_old
 
 
 @dataclass(frozen=True)
@@ -133,6 +156,23 @@ def read_urgent(
     )
 
 
+def read_old(connection: Connection, sight: Sight) -> tuple[UrgentCase, ...]:
+    """Return cases with open flags of records that were old when they came, those due first.
+
+    Each case is with those of its flags alone; the first ``MOST_OLD`` flags are told.
+    """
+    query = (
+        select(flag_raisings.c.raising_key, flag_raisings.c.case_key)
+        .where(_stands(connection, sight), is_of_old_record())
+        .order_by(flag_raisings.c.due_at_us, flag_raisings.c.raising_key)
+        .limit(MOST_OLD)
+    )
+    found = connection.execute(query).all()
+    return _read_cases(
+        connection, list(dict.fromkeys(row.case_key for row in found)), of_old_records=True
+    )
+
+
 def _stands(connection: Connection, sight: Sight) -> ColumnElement[bool]:
     in_sight = sight.of_key(connection, flag_raisings.c.case_key)
     return and_(flag_raisings.c.due_at_us.is_not(None), is_standing(), in_sight)
@@ -143,33 +183,44 @@ def _read_order(connection: Connection, sight: Sight, cursor: str | None) -> lis
     seen = acknowledgements.c.raising_key.is_not(None)
     # Without an else it is NULL for flags that were acknowledged, which the minimum leaves out.
     waiting_due = func.min(case((~seen, flag_raisings.c.due_at_us)))
+    gravity = func.coalesce(events.c.value, _GRAVEST)
     cases = (
         select(
             flag_raisings.c.case_key,
             case((waiting_due.is_(None), 1), else_=0).label("part"),
+            (-func.coalesce(func.max(case((~seen, gravity))), func.max(gravity))).label("grave"),
             func.coalesce(waiting_due, func.min(flag_raisings.c.due_at_us)).label("due"),
         )
+        .outerjoin(
+            events,
+            and_(
+                events.c.case_key == flag_raisings.c.case_key,
+                events.c.event_id == flag_raisings.c.record_id,
+            ),
+        )
         .outerjoin(acknowledgements, acknowledgements.c.raising_key == flag_raisings.c.raising_key)
-        .where(_stands(connection, sight))
+        .where(_stands(connection, sight), ~is_of_old_record())
         .group_by(flag_raisings.c.case_key)
         .subquery()
     )
-    part, due, key = cases.c.part, cases.c.due, cases.c.case_key
-    query = select(key, part, due).order_by(part, due, key).limit(CASES_PER_PAGE + 1)
+    order = (cases.c.part, cases.c.grave, cases.c.due, cases.c.case_key)
+    query = select(*order).order_by(*order).limit(CASES_PER_PAGE + 1)
     if cursor is not None:
-        at = find_named(connection, cursor, select(part, due).where(key == cursor))
-        query = query.where(comes_after((part, due, key), (at.part, at.due, cursor)))
+        named = select(*order[:-1]).where(cases.c.case_key == cursor)
+        at = find_named(connection, cursor, named)
+        query = query.where(comes_after(order, (*at, cursor)))
     return list(connection.execute(query))
 
 
-def _read_cases(connection: Connection, keys: Sequence[str]) -> tuple[UrgentCase, ...]:
+def _read_cases(
+    connection: Connection, keys: Sequence[str], *, of_old_records: bool = False
+) -> tuple[UrgentCase, ...]:
     query = (
         select(
             flag_raisings,
             case_keys.c.case_id,
             standings.c.area,
-            *(acknowledgements.c[name] for name in ("person", "subject", "role", "agency", "note")),
-            acknowledgements.c.acknowledged_at_us,
+            *(acknowledgements.c[name] for name in _SEEN_COLUMNS),
         )
         .join(standings, standings.c.case_key == flag_raisings.c.case_key)
         .outerjoin(case_keys, case_keys.c.case_key == flag_raisings.c.case_key)
@@ -178,6 +229,7 @@ def _read_cases(connection: Connection, keys: Sequence[str]) -> tuple[UrgentCase
             is_among(connection, flag_raisings.c.case_key, keys),
             flag_raisings.c.due_at_us.is_not(None),
             is_standing(),
+            is_of_old_record() if of_old_records else ~is_of_old_record(),
         )
         .order_by(flag_raisings.c.due_at_us, flag_raisings.c.raising_key)
     )
@@ -214,7 +266,13 @@ def _describe(row: Row[Any], record: NamedRecord | None, fate: str) -> UrgentFla
         due_at_us=row.due_at_us,
         acknowledgement=None
         if at_us is None
-        else Acknowledgement(row.raising_key, read_person(row), at_us, row.note),
+        else Acknowledgement(
+            row.raising_key,
+            read_person(row),
+            at_us,
+            row.note,
+            Steps(row.handed_to, row.next_step, row.contact, row.contact_words),
+        ),
     )
 
 
@@ -230,13 +288,15 @@ def count_urgent(connection: Connection, now_us: int, sight: Sight) -> UrgentCou
     sight
         Which cases the person who asks may see.
     """
-    seen = acknowledgements.c.raising_key.is_not(None)
+    seen, old = acknowledgements.c.raising_key.is_not(None), is_of_old_record()
+    waits = and_(~seen, ~old)
     query = (
         select(
-            func.count().filter(~seen),
-            func.count().filter(~seen, flag_raisings.c.due_at_us <= now_us),
-            func.count().filter(seen),
-            func.count(case((~seen, flag_raisings.c.case_key)).distinct()),
+            func.count().filter(waits),
+            func.count().filter(waits, flag_raisings.c.due_at_us <= now_us),
+            func.count().filter(seen, ~old),
+            func.count(case((waits, flag_raisings.c.case_key)).distinct()),
+            func.count().filter(old),
         )
         .select_from(flag_raisings)
         .outerjoin(acknowledgements, acknowledgements.c.raising_key == flag_raisings.c.raising_key)

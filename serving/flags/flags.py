@@ -20,6 +20,8 @@ from models.bundle.plans import compile_flags
 from models.ranking.order import measure_flags
 from serving.errors import RequestProblem, ServiceError
 from serving.flags.deliveries import add_deliveries
+from serving.flags.due_times import find_due
+from serving.flags.named_records import read_known_moments
 from serving.standing.record_fates import IN_FORCE, PENDING, read_record_fates
 from serving.store.database import Writing, make_key
 from serving.store.lookups import is_among
@@ -120,7 +122,8 @@ def raise_flags(
 ) -> list[str]:
     """Raise the catalogue's flags that hold, by each record that never raised them before.
 
-    An urgent one is due for acknowledgement and gets a message to send, in the same transaction.
+    An urgent one is due for acknowledgement from when the unit knew of its record, and gets a
+    message to send, in the same transaction.
     The caller brings the cases' standings up to date.
 
     Parameters
@@ -136,7 +139,7 @@ def raise_flags(
     as_of_us
         The moment, microseconds UTC, exclusive on both clocks.
     minutes
-        Time within which the duty role acknowledges an urgent flag.
+        Time within which the duty role acknowledges an urgent flag, from when the unit knew.
     score_key_of
         The score made at the same time, by case key, where there is one.
     plan
@@ -160,6 +163,7 @@ def raise_flags(
     writing.take_seq(0)
     # Asked again behind the lock: another process may have raised them meanwhile.
     new = _leave_new(writing.connection, found)
+    known_us = read_known_moments(writing.connection, [(one[0], one[2]) for one in new])
     first = writing.take_seq(len(new))
     urgent = {flag.name: flag.urgent for flag in catalogue.flags}
     rows = [
@@ -170,7 +174,9 @@ def raise_flags(
             "urgent": urgent[flag],
             "record_id": record_id,
             "raised_at_us": writing.now_us,
-            "due_at_us": writing.now_us + minutes * MINUTE_US if urgent[flag] else None,
+            "due_at_us": find_due(known_us.get((case_key, record_id)), writing.now_us, minutes)
+            if urgent[flag]
+            else None,
             "score_key": score_key_of.get(case_key),
             "stored_seq": first + number,
         }

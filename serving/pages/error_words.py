@@ -28,6 +28,11 @@ _BY_CODE: Final = {
     "no_areas": ("areas", "Select the areas whose cases you work with, or every area"),
     "areas_and_every": ("areas", "Select every area, or single areas, not both"),
     "unknown_areas": ("areas", "Select areas from the list: no case is in an area you named"),
+    "no_next_step": ("next_step", "Enter the next step"),
+    "no_contact": ("contact", "Select whether the victim was contacted"),
+    "no_contact_words": ("contact_words", "Enter how the victim was contacted, and by whom"),
+    "no_reader": ("handed_to", "Enter who will read it"),
+    "no_flag_chosen": ("raising", "Select the incidents that you acknowledge"),
     "unknown_role": ("role", "Select your role"),
     "unknown_agency": ("agency", "Select your agency"),
 }

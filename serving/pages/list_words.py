@@ -94,6 +94,12 @@ class ListWords:
             return f"{day}, the answer to: {self._ask(record.kind)}"
         return f"{day}, {self._label(record.kind)}"
 
+    def describe_kind(self, record: NamedRecord) -> str:
+        """Return what a record is, without when: its kind, or the question that it answers."""
+        if record.table == "facts":
+            return f"the answer to: {self._ask(record.kind)}"
+        return self._label(record.kind)
+
     def describe_incident(self, incident: LatestIncident) -> str:
         """Return when an incident happened and what each view calls it, none called true."""
         heard: dict[str, list[str]] = {}

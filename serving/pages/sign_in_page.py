@@ -26,6 +26,7 @@ from serving.web.sign_in import (
 router = APIRouter(include_in_schema=False)
 _Text = Annotated[str, Form(max_length=200)]
 _Areas = Annotated[Sequence[Annotated[str, Field(max_length=200)]], Form(max_length=1_000)]
+_STARTS: Final = {"data_scientist": "/models", "duty": "/urgent"}
 EVERY_AREA: Final = ""
 """What the form sends where every area was chosen."""
 _Told = Annotated[str, Query(max_length=4_000)]
@@ -142,8 +143,10 @@ def _read_areas(chosen: Sequence[str]) -> list[str] | None:
 
 
 def _find_start(person: Person) -> str:
-    """Return the page on which a person begins: data scientists see no case, and so no list."""
-    return "/models" if person.role == "data_scientist" else "/"
+    """Return the page on which a person begins: data scientists see no case, and so no list; who is
+    on duty begins with the urgent flags.
+    """
+    return _STARTS.get(person.role, "/")
 
 
 def _refuse(request: Request, refusal: ServiceError) -> HTMLResponse:

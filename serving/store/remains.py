@@ -34,7 +34,10 @@ KEPT: Final[dict[str, dict[str, str]]] = {
     "facts": {"value": EVIDENCE},
     "withheld_corrections": {"row": EVIDENCE},
     "case_moves": {"why": WORK},
-    "acknowledgements": {"note": WORK},
+    "acknowledgements": dict.fromkeys(
+        ("note", "handed_to", "next_step", "contact_words"),
+        WORK,
+    ),
     "first_reads": {"note": WORK},
     "decisions": {"note": WORK, "routes": WORK, "owner": WORK},
     "decision_reasons": {"note": WORK},

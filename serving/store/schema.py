@@ -270,6 +270,8 @@ acknowledgements = Table(
     _moment("acknowledged_at_us"),
     Column("note", Text),
     _stored(index=True),
+    # Later columns come last, so that no digest of a row from before changes.
+    *(Column(name, Text) for name in ("handed_to", "next_step", "contact", "contact_words")),
 )
 """The duty role has seen an urgent flag; it stands until a decision discharges it."""
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DatabaseError
 from features.catalogue.declarations import Catalogue
 from features.catalogue.file import load_catalogue
 from serving.errors import ServiceError
+from serving.flags.due_times import was_old
 from serving.flags.flags import NO_RECORD, StandingFlag, discharge, raise_flags, standing_flags
 from serving.store.database import Store, Unit, make_key
 from serving.store.histories import read_history
@@ -64,7 +65,9 @@ def discharge_all(store: Store, key: str, *named: tuple[str, str]) -> list[str]:
 
 
 def test_a_flag_is_raised_by_each_of_its_records(store: Store, catalogue: Catalogue) -> None:
-    """Two records behind one flag are two raisings; an urgent one is due in the set minutes."""
+    """Two records behind one flag are two raisings; an urgent one is due in the set minutes from
+    when the unit knew of its record, not from when it came here.
+    """
     add_case(store, ONE)
     add_event(store, ONE, "E1", "weapon", 3)
     add_event(store, ONE, "E2", "weapon", 2)
@@ -75,8 +78,24 @@ def test_a_flag_is_raised_by_each_of_its_records(store: Store, catalogue: Catalo
         "weapon": ("E1", "E2"),
         "breach": ("E3",),
     }
-    assert flags[ONE, "weapon"].records[0].due_at_us == NOW_US + 30 * 60_000_000
+    due = [record.due_at_us for record in flags[ONE, "weapon"].records]
+    assert due == [NOW_US - days * DAY_US + 30 * 60_000_000 for days in (3, 2)]
     assert flags[ONE, "breach"].records[0].due_at_us is None
+
+
+@pytest.mark.parametrize(("known_days_ago", "due_in_days"), [(89.9, -89.9), (90.1, 7.0)])
+def test_a_record_known_long_ago_is_due_for_a_reader_and_not_left_out(
+    store: Store, catalogue: Catalogue, known_days_ago: float, due_in_days: float
+) -> None:
+    """Over 90 days known when its flag is raised, a record is due for a named reader in a week."""
+    add_case(store, ONE)
+    known_us = NOW_US - round(known_days_ago * DAY_US)
+    add_event(store, ONE, "E1", "weapon", 3, recorded_at=known_us)
+    assert len(raise_now(store, catalogue, ONE)) == 1
+    (record,) = stand(store, ONE)[ONE, "weapon"].records
+    minutes = 30 if due_in_days < 0 else 0
+    assert record.due_at_us == NOW_US + round(due_in_days * DAY_US) + minutes * 60_000_000
+    assert was_old(record.raised_at_us, record.due_at_us) == (due_in_days > 0)
 
 
 def test_urgent_flags_alone_get_a_message(store: Store, catalogue: Catalogue) -> None:

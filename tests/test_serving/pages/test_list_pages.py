@@ -23,6 +23,12 @@ from tests.test_serving.sent_rows import make_event, send
 pytestmark = pytest.mark.long
 
 HOUR_US = 3_600_000_000
+SEEN = {
+    "contact": "contacted",
+    "contact_words": "rang, SYN Advocate",
+    "next_step": "visit today",
+    "handed_to": "SYN Officer",
+}
 
 
 @pytest.fixture
@@ -62,6 +68,7 @@ def test_a_case_is_found_by_its_number(app: FastAPI, store: Store) -> None:
 def test_a_case_out_of_sight_is_not_found(app: FastAPI, store: Store) -> None:
     """A sealed case, another area's and none are answered alike, and no address holds a number."""
     other, hidden = add(store, "SYN-7", OTHER), add(store, "SYN-8")
+    add(store, "OWN-1")
     seal(store, hidden)
     told = [find(app, number, areas=[OWN]) for number in ("SYN-7", "SYN-8", "SYN-9")]
     texts = {
@@ -191,17 +198,17 @@ def test_before_the_first_sitting_there_is_no_pack(app: FastAPI) -> None:
 
 
 def test_the_flags_of_a_case_stand_together_overdue_first(app: FastAPI, store: Store) -> None:
-    """One card a case with all its flags; the case that is due first comes first; counts above."""
+    """One card a case with all its flags; of two as grave the one due first; counts above."""
     one, two = add(store, "SYN-1"), add(store, "SYN-2")
     raise_flag(store, two, "SYN-2-E", -3 * HOUR_US)
     raise_flag(store, one, "SYN-1-E", HOUR_US)
     page = enter(app, "duty").get("/urgent").text
     told = read_text(page)
-    assert "4 flags wait for somebody on duty, on 2 cases; 3 past the 30 minutes" in told
+    assert "4 flags not acknowledged on 2 cases, 3 overdue (30 minutes from when" in told
     assert page.index(f"/cases/{two}") < page.index(f"/cases/{one}")
     assert page.count('<h2 class="govuk-summary-card__title"') == 2
     assert "Overdue by 3 hours" in told
-    assert "by the record of 1 June 2025 (269 days before it was raised), contact" in told
+    assert "Contact. Happened 269 days ago , 1 June 2025" in told
     assert "Follow your force's own procedure" in told
 
 
@@ -210,17 +217,20 @@ def test_some_or_all_flags_of_a_case_are_seen_with_one_note(app: FastAPI, store:
     key = add(store, "SYN-1")
     chosen = [raise_flag(store, key, f"E{n}", HOUR_US) for n in range(2)]
     client = enter(app, "duty")
-    sent = client.post(f"/urgent/{key}", data={"raising": chosen, "note": " rang the victim "})
+    sent = client.post(f"/urgent/{key}", data=SEEN | {"raising": chosen, "note": " told her "})
     assert (sent.status_code, sent.headers["location"]) == (303, "/urgent")
     with store.reading() as connection:
         rows = connection.execute(select(acknowledgements)).all()
-    assert {(row.raising_key, row.note) for row in rows} == {
-        (raising, "rang the victim") for raising in chosen
+    assert {(row.raising_key, row.note, row.contact) for row in rows} == {
+        (raising, "told her", "contacted") for raising in chosen
     }
     told = read_text(client.get("/urgent").text)
-    assert "1 flag waits" in told
-    assert "Seen by SYN duty, duty" in told
-    assert "rang the victim. It stands until a decision" in told
+    assert "1 flag not acknowledged" in told
+    assert "Acknowledged by SYN duty, duty" in told
+    assert (
+        "Handed to SYN Officer. Next: visit today. Victim: contacted, rang, SYN Advocate." in told
+    )
+    assert "Open until a decision deals with it" in told
 
 
 def test_a_note_gets_no_second_full_stop() -> None:
@@ -234,15 +244,16 @@ def test_what_cannot_be_seen_changes_nothing_and_loses_nothing(app: FastAPI, sto
     key, other = add(store, "SYN-1"), add(store, "SYN-2")
     mine, theirs = (raise_flag(store, one, "E", HOUR_US) for one in (key, other))
     first = enter(app, "duty", name="SYN First")
-    first.post(f"/urgent/{other}", data={"raising": [theirs]})
+    first.post(f"/urgent/{other}", data=SEEN | {"raising": [theirs]})
     client = enter(app, "duty", name="SYN Later")
     late = raise_flag(store, other, "E9", HOUR_US)
     for case, raisings, status, said in (
-        (key, [], 422, "No flag was chosen"),
+        (key, [], 422, "Select the incidents that you acknowledge"),
         (key, [mine, theirs], 404, "The case has no such flag"),
         (other, [late, theirs], 409, "SYN First (duty, police) acknowledged this flag"),
     ):
-        answer = client.post(f"/urgent/{case}", data={"raising": raisings, "note": "SYN note"})
+        given = SEEN | {"raising": raisings, "note": "SYN note"}
+        answer = client.post(f"/urgent/{case}", data=given)
         assert answer.status_code == status
         assert said in read_text(answer.text)
         assert 'value="SYN note"' in answer.text
@@ -259,7 +270,7 @@ def test_the_queue_by_case_shows_each_case_once(app: FastAPI, store: Store) -> N
     with store.reading() as connection:
         query = select(flag_raisings.c.raising_key).where(flag_raisings.c.case_key == keys[0])
         raising = connection.execute(query).scalar_one()
-    client.post(f"/urgent/{keys[0]}", data={"raising": [raising]})
+    client.post(f"/urgent/{keys[0]}", data=SEEN | {"raising": [raising]})
     shown: list[str] = []
     path = "/urgent"
     while path:

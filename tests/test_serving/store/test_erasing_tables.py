@@ -81,6 +81,7 @@ CLOSED: Final[dict[str, dict[str, str]]] = {
         OURS,
     ),
     "flag_raisings": {"flag": VOCABULARY},
+    "acknowledgements": {"contact": OURS},
     "deliveries": {"last_status": OURS, "audience": OURS},
     "standards_notices": {"day": "a date", "recipient": WHO, "last_status": OURS},
     "sittings": dict.fromkeys(("ordering", "policy", "seed", "bundle_id", "standing"), OURS),
