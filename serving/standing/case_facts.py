@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Label, Table, and_, func, or_, select
 from sqlalchemy.engine import Row
 
+from features.catalogue.declarations import DAY_US
 from features.contract.arrays import NEVER
 from features.contract.kept_apart import is_kept_apart
 from features.contract.moments import parse_date
@@ -55,6 +56,11 @@ from serving.store.schema import (
 _LIFECYCLE: Final = (*OPENING_KINDS, *CLOSING_KINDS)
 _MERGED: Final = "merged"
 _KEPT: Final = "kept"
+HISTORY_DAYS: Final = 90
+"""A case known for longer when an import brings it is history that was loaded; a stated policy."""
+_FIRST_IMPORT: Final = (
+    select(func.min(imports.c.begun_at_us)).scalar_subquery().label("first_import_us")
+)
 _LAST_SEQS: Final = ("events_seq", "facts_seq", "links_seq", "linked_seq", "there_seq", "here_seq")
 
 
@@ -131,7 +137,7 @@ class CaseRecord:
     first_read_at_us
         When a named person read it first.
     known_since_us
-        When the store came to have it: a history of years is not old news to those who read it.
+        From when the days for its first read count: when the unit knew, or when history came.
     sealed
         Whether only named people may see it.
     kept
@@ -190,9 +196,9 @@ def read_case_records(
             record_seq=max(row["stored_seq"], *(row[name] or 0 for name in _LAST_SEQS)),
             score=_read_score(row),
             first_read_at_us=row["read_at_us"],
-            # Days for a first read count from the import: a store filled with years of history
-            # would begin with all of it overdue (ADR 14).
-            known_since_us=max(made[key].arrived_at_us, row["begun_at_us"] or 0),
+            known_since_us=_find_known_since(
+                made[key].arrived_at_us, row["begun_at_us"], row["first_import_us"]
+            ),
             sealed=bool(row["sealed"]),
             kept=row[_KEPT],
         )
@@ -207,7 +213,7 @@ def read_new_cases(
     :func:`read_case_records`, which looks for the rest as well, would have them.
     """
     query = (
-        select(*cases.c, case_keys_table.c.case_id, imports.c.begun_at_us)
+        select(*cases.c, case_keys_table.c.case_id, imports.c.begun_at_us, _FIRST_IMPORT)
         .outerjoin(case_keys_table, case_keys_table.c.case_key == cases.c.case_key)
         .outerjoin(imports, imports.c.import_key == cases.c.import_key)
         .where(is_among(connection, cases.c.case_key, case_keys))
@@ -221,10 +227,34 @@ def read_new_cases(
             record_seq=row.stored_seq,
             score=None,
             first_read_at_us=None,
-            known_since_us=max(min(row.recorded_at, now_us), row.begun_at_us or 0),
+            known_since_us=_find_known_since(
+                min(row.recorded_at, now_us), row.begun_at_us, row.first_import_us
+            ),
         )
         for row in connection.execute(query)
     }
+
+
+def _find_known_since(arrived_us: int, came_us: int | None, first_import_us: int | None) -> int:
+    """Return from when the days for a first read count, microseconds UTC.
+
+    From when the unit knew of the case, also where it came here later. Of history that was loaded
+    they count from its import, or all of it would be overdue at once (ADR 14): that is what came
+    with the store's first import, and cases known for more than ``HISTORY_DAYS`` when they came.
+
+    Parameters
+    ----------
+    arrived_us
+        When the unit came to know of the case.
+    came_us
+        When the import that brought it began; ``None`` where no import did.
+    first_import_us
+        When the store's first import began; ``None`` where there was none.
+    """
+    if came_us is None or came_us <= arrived_us:
+        return arrived_us
+    is_history = came_us == first_import_us or came_us - arrived_us > HISTORY_DAYS * DAY_US
+    return came_us if is_history else arrived_us
 
 
 def find_merged(connection: Connection, case_keys: Collection[str], now_us: int) -> frozenset[str]:
@@ -244,6 +274,7 @@ def _read_cases(connection: Connection, case_keys: Collection[str]) -> dict[str,
             *cases.c,
             case_keys_table.c.case_id,
             imports.c.begun_at_us,
+            _FIRST_IMPORT,
             unit.c.time_zone,
             first_reads.c.read_at_us,
             *_list_last_seqs(),

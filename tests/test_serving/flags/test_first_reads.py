@@ -16,7 +16,7 @@ from serving.persons import Person
 from serving.standing.standings import StandingRules, check_standings, refresh_standings
 from serving.store.database import Store
 from serving.store.row_text import Clockface
-from serving.store.schema import case_keys, cases, events, first_reads, scores, standings
+from serving.store.schema import case_keys, cases, events, first_reads, imports, scores, standings
 
 DAY_US = 86_400_000_000
 NOW_US = 1_772_000_000_000_000
@@ -60,6 +60,48 @@ def look(store: Store, **more: Any) -> UnreadCases:
 
 def list_keys(found: UnreadCases) -> list[str]:
     return [case.key for case in found.items]
+
+
+def add_import(store: Store, name: str, begun_days_ago: float) -> str:
+    """Put an import into the store that began so many days ago; return its key."""
+    key = f"import-{name}".ljust(24, "-")
+    numbers = dict.fromkeys(("rows_done", "added", "repeats", "conflicts", "rejects"), 0)
+    row = {"import_key": key, "source_digest": name, "position": {}, **numbers, **ANNE.columns()}
+    row |= {"begun_at_us": NOW_US - round(begun_days_ago * DAY_US)}
+    with store.writing() as writing:
+        known = {one.name for one in imports.columns}
+        content = {name: value for name, value in row.items() if name in known}
+        writing.connection.execute(insert(imports).values(content))
+    return key
+
+
+@pytest.mark.parametrize(
+    ("known_days_ago", "came_days_ago", "due_in_days"),
+    [
+        pytest.param(4, 0, -1, id="late: the days count from when the unit knew"),
+        pytest.param(90, 0.5, -87, id="as late as can be"),
+        pytest.param(91, 0.5, 2.5, id="history that was loaded counts from its import"),
+        pytest.param(30, 20, -17, id="the store's first import"),
+    ],
+)
+def test_the_days_for_a_first_read_count_from_when_the_unit_knew(
+    store: Store, known_days_ago: float, came_days_ago: float, due_in_days: float
+) -> None:
+    """A case that came late is due as if it had not; history that was loaded is not overdue."""
+    add_import(store, "first", 20)
+    came = add_import(store, "later", came_days_ago)
+    key = name(1)
+    with store.writing() as writing:
+        seq = writing.take_seq()
+        row = {"case_key": key, "recorded_at": NOW_US - known_days_ago * DAY_US}
+        writing.connection.execute(
+            insert(cases).values(row | {"stored_seq": seq, "import_key": came})
+        )
+        refresh_standings(writing, [key], RULES)
+    with store.reading() as connection:
+        due = connection.execute(select(standings.c.first_read_due_us)).scalar_one()
+        assert check_standings(connection, RULES, now_us=NOW_US) == []
+    assert due == NOW_US + round(due_in_days * DAY_US)
 
 
 def test_every_new_case_is_due_within_the_set_days(store: Store) -> None:
