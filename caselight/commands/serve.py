@@ -68,5 +68,11 @@ def serve_pages(port: int, **given: "SettingValue") -> None:
     settings = make_settings(**{"host": HOST, "port": port, **named})
     app = create_app(settings)
     configure_server_log()
+    if app.state.service.store is None:
+        print(
+            "No store is named: no page shows a case and nobody can sign in. With a bundle, "
+            "/v1/scores scores the histories that are sent to it. Name a store: --store",
+            flush=True,
+        )
     print(f"Serving on http://{settings.host}:{port} (press Ctrl+C to stop)", flush=True)
     uvicorn.run(app, **name_options(settings))

@@ -27,6 +27,8 @@ COLUMNS: Final = (
     "ask_first",
     "first_view",
     "decided",
+    "advisory",
+    "about",
 )
 _STARTS_FORMULA: Final = (
     *("=", "+", "-", "@", "\t", "\r", "\n", "|", "%"),
@@ -45,14 +47,15 @@ def write_csv(rows: Sequence[ListedOut], lines: Sequence[str]) -> str:
     rows
         As ``listed.read_rows`` gives them.
     lines
-        Sentences that stand above the rows, the advisory one first.
+        Sentences that every row carries in its last two columns, the advisory one first: a file
+        whose first row is not its header is read wrongly by every program.
     """
+    said = {"advisory": lines[0] if lines else "", "about": " ".join(lines[1:])}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
-    writer.writerows([disarm(line)] for line in lines)
     writer.writerow(COLUMNS)
     for row in rows:
-        cells = _describe(row)
+        cells = _describe(row) | said
         writer.writerow(
             [disarm(cells[name] if name in cells else getattr(row, name)) for name in COLUMNS]
         )

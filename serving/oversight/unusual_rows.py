@@ -112,8 +112,7 @@ def gather_rows(found: Unusual, face: Clockface) -> list[StandsOut]:
     rows += [
         StandsOut(
             one.person,
-            f"opened {one.n_cases:,} cases; half of the {one.n_others} others of that role opened "
-            f"{one.median_of_others:g} or fewer",
+            f"opened {one.n_cases:,} cases; {_compare(one.n_others, one.median_of_others)}",
         )
         for one in found.busy
     ]
@@ -128,6 +127,13 @@ def gather_rows(found: Unusual, face: Clockface) -> list[StandsOut]:
     ]
     late = f"opened cases outside {limits.first_hour}:00 to {limits.last_hour}:00 on working days"
     return rows + [_describe_looks(one, late, face) for one in found.out_of_hours]
+
+
+def _compare(n_others: int, median: float) -> str:
+    """Return how many cases the others of a role opened."""
+    if n_others == 1:
+        return f"the one other of that role opened {median:g}"
+    return f"half of the {n_others} others of that role opened {median:g} or fewer"
 
 
 def _describe_looks(one: Looker, words: str, face: Clockface) -> StandsOut:

@@ -28,6 +28,10 @@ _BY_CODE: Final = {
     "no_areas": ("areas", "Select the areas whose cases you work with, or every area"),
     "areas_and_every": ("areas", "Select every area, or single areas, not both"),
     "unknown_areas": ("areas", "Select areas from the list: no case is in an area you named"),
+    "no_view": ("view-look_now", "Select when a specialist should look at this case"),
+    "no_stance": ("stance-agree", "Select what your agency thinks"),
+    "no_record": ("wrong", "Enter the number of the record"),
+    "no_why": ("why", "Enter what is wrong with the record"),
     "no_next_step": ("next_step", "Enter the next step"),
     "no_contact": ("contact", "Select whether the victim was contacted"),
     "no_contact_words": ("contact_words", "Enter how the victim was contacted, and by whom"),
@@ -54,6 +58,14 @@ _BY_PLACE: Final = {
     "name": ("name", "Enter your name"),
     "note": ("note", "Enter under “Notes” why the urgent flag is dealt with"),
 }
+_FOR_PROGRAMS: Final = re.compile(r"GET |POST |/v1/|/openapi|--[a-z]")
+"""What a remedy says to a program: an address of the interface, or a command's option."""
+_PLAIN_REMEDIES: Final = {
+    "no_such_case": "check the address, or find the case by its number",
+    "no_such_flag": "go back to the urgent flags and choose from those shown",
+    "no_store": "ask whoever started the service to name a store",
+}
+_NO_REMEDY: Final = "go back and try again; if it is still so, tell the operator"
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*(?:[+-]\d\d:\d\d|Z)?")
 """A moment as programs write it, which a page shows as people do."""
 
@@ -64,6 +76,13 @@ class ProblemText:
 
     anchor: str
     words: str
+
+
+def describe_remedy(body: ErrorBody) -> str:
+    """Return what a person can do about an error: what is for programs is put into other words."""
+    if not _FOR_PROGRAMS.search(body.remedy):
+        return body.remedy
+    return _PLAIN_REMEDIES.get(body.code, _NO_REMEDY)
 
 
 def describe_problems(body: ErrorBody) -> list[ProblemText]:

@@ -15,6 +15,7 @@ from serving.lists.new_records import NewKind, News
 from serving.lists.outputs import ListedOut
 from serving.lists.recent_incidents import LastingState
 from serving.pages.rendering import describe_day
+from serving.pages.state_words import describe_lasting
 
 MOST_KINDS: Final = 4
 """Kinds of new records that a row names; the rest is counted."""
@@ -120,8 +121,8 @@ class ListWords:
 
     def describe_state(self, state: LastingState) -> str:
         """Return what lasts and since when."""
-        detail = "" if state.detail in (None, state.state) else f" ({_plain(str(state.detail))})"
-        return f"{_plain(state.state)}{detail} since {describe_day(state.since_us, self._zone)}"
+        since = describe_day(state.since_us, self._zone)
+        return describe_lasting(state.state, state.detail, since)
 
     def _call(self, one: Telling, incident: LatestIncident) -> str:
         """Return what a record calls an incident: of a classification its class.

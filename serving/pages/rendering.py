@@ -27,7 +27,7 @@ from models.wording.sentences import describe_estimate, describe_push, format_pr
 from serving.access.case_sight import find_sight
 from serving.errors import ServiceError, store_away
 from serving.flags.duty_by_case import UrgentCounts, count_urgent
-from serving.pages.error_words import MOMENT, describe_problems
+from serving.pages.error_words import MOMENT, describe_problems, describe_remedy
 from serving.persons import ROLES, Person
 from serving.service import Service, service_of
 from serving.web.error_answers import STATUSES, note_away
@@ -67,7 +67,7 @@ def check_assets(static: Path) -> None:
         raise ConfigError("the page styles are not built; run `make setup`")
 
 
-def render(request: Request, template: str, *, status: int = 200, **content: Any) -> HTMLResponse:
+def render(request: Request, template: str, status: int = 200, **content: Any) -> HTMLResponse:
     """Return a page: a template filled with what is its own and what every page shows."""
     service = service_of(request)
     bundle = service.champion.find()
@@ -77,6 +77,7 @@ def render(request: Request, template: str, *, status: int = 200, **content: Any
             cspNonce=request.state.csp_nonce,
             person=person,
             areas_shown=describe_areas(person),
+            status=status,
             in_areas=describe_areas(person, within=True),
             urgent_counts=_count_urgent(service, person),
             session_seconds=getattr(request.state, "session_seconds", None),
@@ -147,7 +148,7 @@ def _show_error(plain: _Handler, request: Request, error: Exception) -> Response
     if isinstance(error, SQLAlchemyError):
         error = store_away()
     body = error.body if isinstance(error, ServiceError) else None
-    page = render(request, "problem.html", status=told.status_code, problem=body)
+    page = render(request, "problem.html", told.status_code, problem=body)
     if "retry-after" in told.headers:
         page.headers["retry-after"] = told.headers["retry-after"]
     return page
@@ -179,6 +180,7 @@ def _environment() -> Environment:
         lambda found: describe_moment(found[0]), text
     )
     environment.filters["problems"] = describe_problems
+    environment.filters["remedy"] = describe_remedy
     environment.filters["day"] = describe_day
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["words"] = lambda text: str(text).replace("_", " ")

@@ -13,6 +13,7 @@ from serving.identity.sign_in_parts import Entrance
 from serving.pages.error_words import describe_problems
 from serving.pages.rendering import render
 from serving.persons import AGENCIES, ROLES, Person
+from serving.service import service_of
 from serving.web.error_answers import STATUSES
 from serving.web.sign_in import (
     begin_session,
@@ -172,6 +173,7 @@ def _show(
         roles=ROLES,
         agencies=AGENCIES,
         areas=offer_areas(request),
+        has_store=service_of(request).store is not None,
         wrong={one.anchor: one.words for one in describe_problems(problem)} if problem else {},
         problem=problem,
         by_organisation=entrance.organisation is not None,

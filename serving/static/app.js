@@ -1,6 +1,7 @@
 // Everything works without this; with it, what a tick opens stays shut until it is ticked, and an
 // error is read out.
 import { initAll } from "./vendor/govuk-frontend.min.js";
+import "./asks-first.js";
 import "./keys.js";
 import "./printing.js";
 import "./session.js";

@@ -5,8 +5,9 @@ const isOn = () => window.localStorage.getItem(KEPT) !== "off";
 
 const tell = () => {
   for (const button of document.querySelectorAll("[data-key-switch]")) {
-    button.textContent = isOn() ? "turn off" : "turn on";
-    button.setAttribute("aria-label", `Turn single keys ${isOn() ? "off" : "on"}`);
+    const does = isOn() ? "turn off" : "turn on";
+    button.textContent = does;
+    button.setAttribute("aria-label", `${does} single keys`);
   }
 };
 

@@ -8,6 +8,7 @@ from typing import Final
 from serving.decisions.outputs import SpanOut
 from serving.pages.case.timeline import TimelineEntry
 from serving.pages.rendering import describe_day_of
+from serving.pages.state_words import describe_lasting, name_state
 
 LATELY_DAYS: Final = 28
 """A time that ended within so many days is told with its end: a release, an order that ran out."""
@@ -65,9 +66,6 @@ def _is_recent(span: SpanOut, today: dt.date) -> bool:
 
 
 def _describe_span(span: SpanOut) -> str:
-    what = span.state.replace("_", " ")
-    if span.detail:
-        what += f" ({span.detail.replace('_', ' ')})"
     if span.ended_at is None:
-        return f"{what} since {describe_day_of(span.started_at)}, no end on record"
-    return f"{what} ended {describe_day_of(span.ended_at)}"
+        return describe_lasting(span.state, span.detail, describe_day_of(span.started_at))
+    return f"{name_state(span.state, span.detail)} ended {describe_day_of(span.ended_at)}"

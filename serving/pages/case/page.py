@@ -20,9 +20,9 @@ from serving.decisions.corrections import (
 from serving.decisions.deciding import DecisionRequest, make_limits
 from serving.decisions.decision_confirmation import decide_or_ask
 from serving.decisions.score_without_record import Doubted
-from serving.errors import ServiceError
+from serving.errors import RequestProblem, ServiceError, invalid
 from serving.flags.first_reads import record_first_read
-from serving.lists.blind_review import record_first_view
+from serving.lists.blind_review import VIEWS, record_first_view
 from serving.oversight.reading_time import check_reading_time
 from serving.pages.case.decision_form import read_decision_form
 from serving.pages.case.screen import STANCES, Happened, Narrowing, show_screen
@@ -127,6 +127,8 @@ def give_first_view(
 ) -> Response:
     """Record what a person thinks of a case before anything of the model is shown."""
     try:
+        if view not in VIEWS:
+            raise invalid([RequestProblem(where="view", code="no_view", remedy="choose one")])
         with service.need_store().writing() as writing:
             record_first_view(writing, sitting, key, person, view)
     except ServiceError as error:
@@ -156,9 +158,9 @@ def add_view(
 ) -> Response:
     """Record the view of the person's agency."""
     if stance not in STANCES:
-        remedy = "choose one of agree, dissent and abstain"
-        error = ServiceError("no_stance", "no view was chosen", remedy)
-        return show_problem(request, key, error)
+        error = invalid([RequestProblem(where="stance", code="no_stance", remedy="choose one")])
+        given = FormData({"words": words})
+        return show_screen(request, key, Happened(problem=error, given=given))
     view = ViewIn(stance=stance, words=words.strip() or None)  # type: ignore[arg-type]
     try:
         with service.need_store().writing() as writing:
@@ -174,15 +176,17 @@ def doubt_record(
     service: ServiceDep,
     person: SignedIn,
     key: Key,
-    record: Annotated[str, Form(max_length=600)],
+    record: Annotated[str, Form(max_length=600)] = "",
     why: _Words = "",
 ) -> Response:
     """Ask for a correction, and show the score without the record."""
     given = FormData({"record": record, "why": why})
     try:
-        if not why.strip():
-            remedy = "say what is wrong with the record"
-            raise ServiceError("no_reason", "nothing was said of the record", remedy)
+        empty = [name for name, said in (("record", record), ("why", why)) if not said.strip()]
+        if empty:
+            raise invalid(
+                [RequestProblem(where=one, code=f"no_{one}", remedy="fill it in") for one in empty]
+            )
         with service.need_store().writing() as writing:
             doubted = find_record(writing.connection, key, record.strip())
             ask_correction(writing, key, person, _write_request(doubted, why))

@@ -374,9 +374,10 @@ def test_the_csv_is_advisory_and_withheld_like_the_list(store: Store, ask: Ask) 
     response = client.get("/v1/list.csv")
     assert response.headers["content-type"].startswith("text/csv")
     lines = list(csv.reader(io.StringIO(response.text)))
-    assert "a named person decides" in lines[0][0]
-    head = next(n for n, line in enumerate(lines) if line[0] == "position")
-    rows = [dict(zip(lines[head], line, strict=True)) for line in lines[head + 1 :]]
+    assert lines[0][0] == "position", "the header is in the first row"
+    rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+    assert all("a named person decides" in row["advisory"] for row in rows)
+    assert all(row["about"].startswith("As of ") for row in rows)
     listed = client.get("/v1/list").json()["rows"]
     assert [row["rule"] for row in rows] == [row["rule"] or "" for row in listed]
     assert any(row["withheld"] for row in listed) and not all(row["withheld"] for row in listed)

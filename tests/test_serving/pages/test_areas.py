@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from serving.app import create_app
+from serving.settings import make_settings
 from serving.store.database import Store
 from serving.store.schema import standings
 from tests.test_serving.acts import add_case, add_flag
@@ -110,3 +113,15 @@ def test_the_menu_counts_the_urgent_flags_in_sight(app: FastAPI, store: Store) -
     ):
         client = sign_in(app, areas)
         assert all(words in read(client, path) for path in PAGES)
+
+
+def test_a_service_without_a_store_says_what_it_can_do(unit: Any) -> None:
+    """Started with a bundle alone, every page leads to one that says so, and how to see cases."""
+    app = create_app(make_settings(bundle=unit.bundle_path, work=False))
+    client = TestClient(app, base_url="http://127.0.0.1", follow_redirects=True)
+    for path in ("/", "/urgent", "/models"):
+        page = read(client, path)
+        assert "started without a store of cases" in page
+        assert "/v1/scores" in page
+        assert "--store" in page
+        assert "Your name" not in page

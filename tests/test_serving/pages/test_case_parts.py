@@ -28,6 +28,7 @@ from serving.pages.case.timeline import (
     lay_out,
     number_records,
 )
+from serving.pages.state_words import describe_lasting
 from serving.schemas import RecordOut
 
 TODAY = dt.date(2026, 11, 2)
@@ -207,12 +208,30 @@ def test_where_the_subject_stands_is_told_first() -> None:
     ]
     told = describe_standing(spans, number_records(records), TODAY, {"taken_on"})
     assert told.spans == (
-        "custody ended 30 October 2026",
-        "order since 1 September 2026, no end on record",
+        "Custody ended 30 October 2026",
+        "Order from 1 September 2026, end date not recorded",
     )
     assert told.last_act is not None
     assert told.last_act.record.record_id == "E1"
     assert describe_standing([], [], TODAY, ()).last_act is None
+
+
+@pytest.mark.parametrize(
+    ("state", "detail", "words"),
+    [
+        ("order", "dvpo", "Domestic violence protection order from today, end date not recorded"),
+        ("order", "spo", "Stalking protection order from today, end date not recorded"),
+        ("order", "by_consent", "Order: by consent from today, end date not recorded"),
+        ("bail", "bail", "Bail from today, conditions and end date not recorded"),
+        ("bail", None, "Bail from today, conditions and end date not recorded"),
+        ("bail", "no_contact", "Bail: no contact from today, end date not recorded"),
+    ],
+)
+def test_an_order_has_its_name_and_nothing_is_said_twice(
+    state: str, detail: str | None, words: str
+) -> None:
+    """No "bail (bail)" and no code; what is not recorded of it is said."""
+    assert describe_lasting(state, detail, "today") == words
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pypdf import PdfReader
 from starlette.testclient import TestClient
 
 from serving.pages.print_marks import MARKING, quote, write_marks
+from serving.pages.state_words import NOTHING, ORDERS
 from tests.test_serving.browsing import list_violations, make_viewport
 from tests.test_serving.reading_pages import read_text
 
@@ -143,10 +144,11 @@ def test_a_sheet_tells_the_states_that_have_no_end_on_record(client: TestClient)
     for row, sheet in zip(told, map(read_text, found), strict=True):
         spans = client.get(f"/v1/cases/{row['key']}").json()["spans"]
         lasting = {one["state"] for one in spans if one["ended_at"] is None} - {"managed"}
-        said = re.search(r"Now, as far as records say: (.*?)\. Latest decision", sheet)
+        said = re.search(r"Current position: (.*?)\. Latest decision", sheet)
         assert said is not None
-        states = [] if said[1].startswith("nothing lasts") else said[1].split("; ")
-        assert {re.split(r" \(| since", one)[0] for one in states} == lasting
+        states = [] if said[1] == NOTHING else said[1].split("; ")
+        kinds = {re.split(r": | from", one)[0] for one in states}
+        assert {"order" if one in ORDERS.values() else one.lower() for one in kinds} == lasting
         n_lasting += len(lasting)
     assert n_lasting > 0
 
@@ -213,10 +215,10 @@ def test_one_key_leads_to_the_next_case_and_can_be_turned_off(
     page.get_by_label("Find a case by its number").fill("")
     page.keyboard.press("n")
     expect(page.get_by_label("Find a case by its number")).to_have_value("n")
-    page.get_by_role("button", name="Turn single keys off").click()
+    page.get_by_role("button", name="turn off single keys").click()
     page.keyboard.press("n")
     expect(page.get_by_role("heading", level=1)).to_have_text("This week's list")
-    page.get_by_role("button", name="Turn single keys on").click()
+    page.get_by_role("button", name="turn on single keys").click()
     page.keyboard.press("n")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Case SYN-C")
 
