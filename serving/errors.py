@@ -30,7 +30,8 @@ Clash = Literal[
     "already_viewed", "already_waiting", "cannot_be_withdrawn", "case_erased",
     "cases_still_coming",
     "case_exists", "case_merged", "import_ended", "no_earlier_score", "no_score", "not_blind",
-    "not_earlier", "not_sealed", "records_gone", "rows_missing", "sitting_over", "target_closed",
+    "not_earlier", "not_sealed", "past_moment", "records_gone", "rows_missing",
+    "sitting_over", "target_closed",
 ]  # fmt: skip
 """The request clashes with what is stored."""
 Outdated = Literal["decided_meanwhile"]

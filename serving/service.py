@@ -10,6 +10,7 @@ from serving.errors import ServiceError
 from serving.scoring.model_in_use import Champion
 from serving.settings import Settings
 from serving.store.database import Store, Unit
+from serving.store.latest_acts import read_latest_act
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ class Service:
         if self.store is None:
             raise ServiceError("no_store", "no store is named", "start with --store")
         return self.store
+
+    def find_past(self) -> int | None:
+        """Return the moment that is shown where it is a past one, microseconds UTC: the service
+        lives earlier than something that was done in its store. ``None`` in the present.
+        """
+        if self.settings.now is None or self.store is None:
+            return None
+        now_us = self.store.clock()
+        with self.store.reading() as connection:
+            latest_us = read_latest_act(connection)
+        return now_us if latest_us is not None and latest_us > now_us else None
 
     def need_unit(self) -> Unit:
         """Return what holds for the whole store; see :meth:`need_store`."""

@@ -32,6 +32,7 @@ from serving.decisions.outputs import (
     PlaceOut,
     SpanOut,
 )
+from serving.decisions.past_case import is_before, leave_later
 from serving.decisions.past_decisions import read_decisions
 from serving.explanations.case_folders import CaseFolders
 from serving.explanations.files_then import read_file_then
@@ -125,7 +126,7 @@ def describe_case(
     records, n_apart = teller.describe(folder, case_key, agency=agency, beside=beside)
     flags = standing_flags(connection, [case_key]).get(case_key, [])
     past = read_decisions(connection, case_key, unit, size=MOST_DECISIONS, withheld=withheld)
-    return CaseOut(
+    case = CaseOut(
         **_describe_standing(row, unit, now_us),
         synthetic=unit.synthetic,
         first_read=_describe_first_read(row, unit),
@@ -149,6 +150,12 @@ def describe_case(
         pending_corrections=beside.describe_pending(),
         correction_sum=describe_sum(connection, case_key, now_us),
     )
+    past_us = service.find_past()
+    if past_us is None:
+        return case
+    if not is_before(case.arrived_at, past_us):
+        raise make_unknown()  # it had not come by then
+    return leave_later(case, past_us)
 
 
 def _need_standing(connection: Connection, case_key: str) -> Row[Any]:

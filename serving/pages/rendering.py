@@ -20,7 +20,7 @@ from jinja2 import (
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from features.contract.moments import to_datetime
+from features.contract.moments import format_moment, to_datetime
 from features.errors import ConfigError
 from models.ranking.themes import describe_role, name_unmeasured
 from models.wording.sentences import describe_estimate, describe_push, format_probability
@@ -78,8 +78,9 @@ def render(request: Request, template: str, status: int = 200, **content: Any) -
             person=person,
             areas_shown=describe_areas(person),
             status=status,
+            past_moment=_describe_past(request, service),
             in_areas=describe_areas(person, within=True),
-            urgent_counts=_count_urgent(service, person),
+            urgent_counts=_count_urgent(request, service, person),
             session_seconds=getattr(request.state, "session_seconds", None),
             section=content.pop("section", request.url.path.split("/")[1]),
             synthetic=bool(service.unit and service.unit.synthetic),
@@ -116,12 +117,20 @@ def describe_areas(person: Person | None, *, within: bool = False) -> str:
     return f"in {told}" if within else told
 
 
-def _count_urgent(service: Service, person: Person | None) -> UrgentCounts | None:
+def _describe_past(request: Request, service: Service) -> str | None:
+    """Return the past moment that is shown, ISO 8601; ``None`` in the present."""
+    past_us: int | None = getattr(request.state, "past_us", None)
+    return None if past_us is None else format_moment(past_us, service.need_unit().time_zone)
+
+
+def _count_urgent(request: Request, service: Service, person: Person | None) -> UrgentCounts | None:
     """Return how many urgent flags are open in a person's sight, for the menu; ``None`` where they
     see no case, or nobody can say now.
     """
     if person is None or person.role not in _SEE_FLAGS or service.store is None:
         return None
+    if getattr(request.state, "past_us", None) is not None:
+        return None  # it is worked out as of today
     try:
         with service.store.reading() as connection:
             sight = find_sight(connection, person)

@@ -26,6 +26,9 @@ from serving.store.schema import correction_requests, flag_raisings, scores
 
 PURPOSE_HEADER: Final = "caselight-purpose"
 _MOST_PURPOSE_CHARACTERS: Final = 200
+_ACTS: Final = ("collection", "alteration", "combination", "erasure")
+_SHOWN_OF_PAST: Final = (("GET", "/cases/{key}"), ("GET", "/v1/cases/{key}"))
+"""What shows cases, and leaves out of them what came later than a past moment."""
 _OWNERS: Final[Mapping[str, Any]] = {
     "raising_key": flag_raisings.c.raising_key,
     "request_key": correction_requests.c.request_key,
@@ -62,6 +65,10 @@ async def pass_gate(request: Request) -> AsyncIterator[None]:
     begin_act(act)
     try:
         check_rule(person, rule, name_overseers(service_of(request).settings))
+        if service_of(request).settings.now is not None:
+            request.state.past_us = await run_in_threadpool(service_of(request).find_past)
+        if getattr(request.state, "past_us", None) is not None:
+            _check_past(request.method, request.scope["route"].path, rule)
         await _check_case(request, store, act)
     except ServiceError:
         if store is not None:
@@ -81,6 +88,28 @@ async def _check_case(request: Request, store: Store | None, act: Act) -> None:
     begin_act(_about(act, found))
     if found is not None and not found[1]:
         raise make_hidden()
+
+
+def _check_past(method: str, path: str, rule: RouteRule) -> None:
+    """Refuse what cannot be at a past moment: every act, and what is worked out as of today.
+
+    Raises
+    ------
+    ServiceError
+        If it is refused (409).
+    """
+    if rule.operation in _ACTS:
+        raise ServiceError(
+            "past_moment",
+            "this is a past moment: it takes no decision, acknowledgement or correction",
+            "go back to the present to act on the case",
+        )
+    if rule.looks and (method, path) not in _SHOWN_OF_PAST:
+        raise ServiceError(
+            "past_moment",
+            "lists and counts are worked out as of today, and would show what came later",
+            "open a case: its page shows what was known at the moment",
+        )
 
 
 def note_shown(request: Request, case_keys: Iterable[str]) -> None:

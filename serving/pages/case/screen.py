@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection, select
 from starlette.datastructures import FormData
 
+from features.catalogue.declarations import DAY_US
 from features.contract.moments import to_datetime
 from models.ranking.advice import ThemeReason
 from models.ranking.questions import EACH_TIME, TO_CONFIRM
@@ -23,6 +24,7 @@ from serving.decisions.case_versions import write_tag
 from serving.decisions.case_view import describe_case
 from serving.decisions.outputs import CaseOut, WithoutOut
 from serving.decisions.owners import read_owners
+from serving.decisions.past_case import is_before
 from serving.decisions.score_without_record import Doubted, score_without
 from serving.errors import ServiceError
 from serving.explanations.case_folders import CaseFolders
@@ -132,6 +134,7 @@ def show_screen(
     with service.need_store().reading() as connection:
         read = _read(request, service, connection, key, happened.doubted, whole=whole)
     problem, case = happened.problem, read.case
+    is_past = _find_past(request) is not None
     return render(
         request,
         "case/page.html",
@@ -152,8 +155,9 @@ def show_screen(
         say=say,
         judged=any(name.startswith("reason|") for name in happened.given),
         may_view=request.state.person.role in OPENERS,
-        may_decide=request.state.person.role in DECIDERS,
-        decides=request.state.person.role in DECIDERS and not case.withheld,
+        may_decide=request.state.person.role in DECIDERS and not is_past,
+        decides=request.state.person.role in DECIDERS and not case.withheld and not is_past,
+        is_past=is_past,
         section="" if read.place else "cases",
         done=happened.done,
         problem=problem.body if problem else None,
@@ -181,6 +185,9 @@ def _read(
     case = describe_case(connection, service, key, folders, person=request.state.person)
     explaining = Explaining(connection, service, key, folders)
     shows_none = case.withheld or case.advice is None
+    past_us = _find_past(request)
+    if past_us is not None:
+        return _read_past(case, connection, past_us)
     return _Read(
         case=case,
         news=find_case_news(
@@ -206,6 +213,32 @@ def _read(
         ),
         held_apart=is_held(connection, key),
         owners=read_owners(connection, sight_of(request, connection)),
+    )
+
+
+def _find_past(request: Request) -> int | None:
+    """Return the past moment that the gate found to be shown; ``None`` in the present."""
+    found: int | None = getattr(request.state, "past_us", None)
+    return found
+
+
+def _read_past(case: CaseOut, connection: Connection, past_us: int) -> _Read:
+    """Return what is shown of a past moment: the case as it was known, and nothing of today."""
+    week_us = past_us - 7 * DAY_US
+    new = [one.record_id for one in case.records if not is_before(one.recorded_at, week_us)]
+    scored = [] if case.withheld else read_scores(connection, case.key, size=MOST_SCORES)
+    return _Read(
+        case=case,
+        news=CaseNews(frozenset(new), None, "in the last 7 days"),
+        scores=[one for one in scored if one.as_of_us < past_us],
+        without=None,
+        place=None,
+        seal=None,
+        view_of=None,
+        explained=None,
+        waiting_acts=(),
+        held_apart=False,
+        owners=(),
     )
 
 
