@@ -41,7 +41,7 @@ def leave_later(case: CaseOut, now_us: int) -> CaseOut:
     changed: dict[str, Any] = {
         "records": records,
         "spans": tuple(one for one in case.spans if set(one.records) <= shown),
-        "n_records_kept_apart": sum(one.handling == "agency_only" for one in records),
+        "n_records_kept_apart": 0,  # each says it beside itself; the sum would count later ones
         "views": views,
         "decisions": tuple(
             one if one.reversed_by is None else dataclasses.replace(one, reversed_by=None)
