@@ -54,6 +54,8 @@ def write_in(page: Page, selector: str, words: str) -> None:
 def sign_in(page: Page) -> None:
     """Sign in as a screener of the police."""
     write_in(page, "#name", "SYN Screener")
+    tab_to(page, "#areas")
+    page.keyboard.press("Space")
     follow(page, "main button[type=submit]")
     expect(page.get_by_role("heading", level=1)).to_have_text("This week's list")
 
