@@ -4,6 +4,7 @@ A view opens and closes nothing; no later decision or other agency's view change
 changes its mind gives another view, and both can be read.
 """
 
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -17,6 +18,7 @@ from serving.persons import Person
 from serving.schemas import Strict
 from serving.store.case_keys import need_case
 from serving.store.database import Unit, Writing, make_key
+from serving.store.lookups import is_among
 from serving.store.row_text import Clockface, name_actor
 from serving.store.schema import agency_views, decisions, sittings
 
@@ -72,6 +74,22 @@ def _check_references(connection: Connection, case_key: str, view: ViewIn) -> No
         problems.append(RequestProblem(where="sitting_key", code="unknown", remedy=remedy))
     if problems:
         raise invalid(problems)
+
+
+def read_dissents(connection: Connection, case_keys: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return, by case, the agencies whose latest view dissents; cases without one are left out."""
+    views = agency_views.c
+    query = (
+        select(views.case_key, views.agency, views.stance)
+        .where(is_among(connection, views.case_key, case_keys))
+        .order_by(views.stored_seq)
+    )
+    latest = {(row.case_key, row.agency): row.stance for row in connection.execute(query)}
+    found: dict[str, list[str]] = {}
+    for (case_key, agency), stance in sorted(latest.items()):
+        if stance == "dissent":
+            found.setdefault(case_key, []).append(agency)
+    return {case_key: tuple(agencies) for case_key, agencies in found.items()}
 
 
 def read_views(connection: Connection, case_key: str, unit: Unit) -> ViewsOut:

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from models.wording.sentences import say
 from serving.access.roles import OPENERS
+from serving.decisions.agency_views import read_dissents
 from serving.intake.held_cases import count_held
 from serving.lists.flag_states import read_flag_states
 from serving.lists.listed import read_overflow, read_rows
@@ -64,6 +65,7 @@ def show_list(
         news = read_news(connection, keys, since, rules)
         flag_states = read_flag_states(connection, keys)
         n_held = count_held(connection, sight)
+        dissents = read_dissents(connection, keys)
     note_shown(request, [*keys, *(row.key for row in outside)])
     wanted = {"area": area, "source": source, "family": family}
     wanted |= {"decision": decision, "referred": referred}
@@ -82,6 +84,7 @@ def show_list(
         next_row=next((row for row in rows if not row.decided), None),
         outside=outside,
         n_held=n_held,
+        dissents=dissents,
         rules=RULES,
         news={key: words.describe_news(found) for key, found in news.items()},
         news_since=since.words,

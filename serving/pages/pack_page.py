@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from models.wording.sentences import say
 from serving.access.roles import OPENERS
+from serving.decisions.agency_views import read_dissents
 from serving.decisions.corrections import read_disputes
 from serving.lists.clinic_pack import Pack, pick_latest, read_pack
 from serving.lists.latest_incidents import LatestIncidents
@@ -45,6 +46,7 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
         shown = narrow_sitting(connection, sitting, sight, unit)
         pack = read_pack(connection, sitting, unit, sight, rules, bundle, store.clock())
         disputes = read_disputes(connection, [row.key for row in pack.rows], unit)
+        dissents = read_dissents(connection, [row.key for row in pack.rows])
     note_shown(request, (row.key for row in pack.rows))
     words = ListWords(catalogue, unit.time_zone)
     return render(
@@ -55,7 +57,9 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
         standing=shown.standing,
         rows=pack.rows,
         sheets=[
-            _describe_sheet(row, pack, words) | {"disputes": _describe_disputes(row.key, disputes)}
+            _describe_sheet(row, pack, words)
+            | {"disputes": _describe_disputes(row.key, disputes)}
+            | {"dissents": dissents.get(row.key, ())}
             for row in pack.rows
         ],
         rules=RULES,

@@ -194,3 +194,20 @@ def test_no_flag_is_outside_the_form_or_covered(
     first.focus()
     page.keyboard.press("Space")
     assert first.is_checked()
+
+
+def test_a_dissent_stands_at_the_top_of_the_case_on_the_list_and_in_the_pack(
+    app: FastAPI, store: Store
+) -> None:
+    """Another agency's dissent is seen wherever the case is read, until that agency changes it."""
+    key = add_case(store)
+    screener = enter(app)
+    health = enter(app, "health", agency="health")
+    assert screener.post("/v1/sittings", json={}).status_code == 201
+    path = f"/v1/cases/{key}/views"
+    for stance, is_told in (("dissent", True), ("agree", False)):
+        assert health.post(path, json={"stance": stance, "words": "SYN why"}).status_code == 201
+        first = read_text(screener.get(f"/cases/{key}").text)
+        assert ("Health dissents" in first) == is_told
+        assert ("Health dissents" in read_text(screener.get("/").text)) == is_told
+        assert ("Dissent: Health" in read_text(screener.get("/pack").text)) == is_told
