@@ -45,7 +45,9 @@ def begin(
 ) -> Response:
     """Begin a session on this machine and go to the list, or say what is wrong."""
     try:
-        person = name_person(name, role, agency, _read_areas(areas))
+        entrance: Entrance = request.state.entrance
+        named = None if entrance.organisation is not None else _read_areas(areas)
+        person = name_person(name, role, agency, named)
         answer = RedirectResponse(_find_start(person), status_code=303)
         sign_in(request, answer, person)
     except ServiceError as error:
