@@ -1,7 +1,14 @@
 """Figures of reasons: whether themes hold when the model is fitted again."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LoweringRisk:
+    """In how many cases an indicator of what the sources call a risk pushed the score down."""
+
+    indicator: str
+    n_cases: int
 
 
 @dataclass(frozen=True)
@@ -25,9 +32,9 @@ class ReasonFigures:
         Different themes that stand first.
     n_without
         Cases without a theme that pushes up and holds.
-    arithmetic
-        By indicator, in how many cases what the sources call a risk pushed the score down; such
-        are told as no reason.
+    lowering_risks
+        In how many cases what the sources call a risk pushed the score down; such are told as no
+        reason.
     words
         The same in a sentence.
     """
@@ -41,5 +48,5 @@ class ReasonFigures:
     two_cases_agree: float | None = None
     n_first_themes: int | None = None
     n_without: int | None = None
-    arithmetic: Mapping[str, int] = field(default_factory=dict)
+    lowering_risks: tuple[LoweringRisk, ...] = ()
     words: str = ""

@@ -18,7 +18,7 @@ from models.bundle.encoding import make_encoding
 from models.bundle.theme_refits import OutcomeRefits, Refit
 from models.ranking.reasons_text import is_arithmetic
 from models.ranking.themes import FIRST_THEMES, LEAST_HOLDS, measure_holds
-from models.run_figures.reasons import ReasonFigures
+from models.run_figures.reasons import LoweringRisk, ReasonFigures
 from training.config import TrainingConfig
 from training.fitting.bootstrap_refits import draw_counts, prepare_refits
 from training.fitting.fitted_outcome import FittedOutcome
@@ -149,7 +149,7 @@ def _measure(
         two_cases_agree=_agree(first, [first[pairs]]),
         n_first_themes=len(set(served.argmax(axis=1)[first.any(axis=1)].tolist())),
         n_without=int((~is_held.any(axis=1)).sum()),
-        arithmetic=_count_arithmetic(catalogue, own, values),
+        lowering_risks=_count_lowering(catalogue, own, values),
     )
     return ReasonFigures(**{**vars(figures), "words": _say(figures)})
 
@@ -169,8 +169,10 @@ def _agree(first: np.ndarray, others: Sequence[np.ndarray]) -> float | None:
     return float(np.mean(shares))
 
 
-def _count_arithmetic(catalogue: Catalogue, own: Float64, values: Float64) -> dict[str, int]:
-    found = {}
+def _count_lowering(
+    catalogue: Catalogue, own: Float64, values: Float64
+) -> tuple[LoweringRisk, ...]:
+    found = []
     for number, column in enumerate(catalogue.first_columns):
         one = catalogue.indicators[number]
         pairs = zip(own[:, number].tolist(), values[:, column].tolist(), strict=True)
@@ -178,8 +180,8 @@ def _count_arithmetic(catalogue: Catalogue, own: Float64, values: Float64) -> di
             1 for share, value in pairs if share <= -_LEAST and is_arithmetic(one, value, share)
         )
         if n:
-            found[one.name] = n
-    return found
+            found.append(LoweringRisk(one.name, n))
+    return tuple(found)
 
 
 def _say(figures: ReasonFigures) -> str:

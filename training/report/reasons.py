@@ -52,9 +52,9 @@ def _describe_holds(name: str, figures: ReasonFigures) -> Part:
 
 
 def _describe_arithmetic(name: str, figures: ReasonFigures) -> Part:
-    if not figures.arithmetic:
+    if not figures.lowering_risks:
         return Part("", "", ())
-    ordered = sorted(figures.arithmetic.items(), key=lambda pair: (-pair[1], pair[0]))
-    rows = [[say(indicator.replace("_", " ")), show(n, COUNT)] for indicator, n in ordered]
+    ordered = sorted(figures.lowering_risks, key=lambda one: (-one.n_cases, one.indicator))
+    rows = [[say(one.indicator.replace("_", " ")), show(one.n_cases, COUNT)] for one in ordered]
     table = make_table(f"{name}: risks that pushed down", ["Indicator", "Cases"], rows)
     return Part(f"{name}: arithmetic of the model, not protection", _ARITHMETIC, (table,))

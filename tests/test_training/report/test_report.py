@@ -344,6 +344,7 @@ def test_every_section_of_a_full_run_is_shown(read: Read) -> None:
         "Other readings of the outcome",
         "Audit of the list",
         "Back-tests and choice",
+        "Do reasons hold?",
         "Doubt about the order",
         "Held against the known truth",
         "How it was made",
