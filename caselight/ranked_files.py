@@ -11,6 +11,7 @@ from pathlib import Path
 from features.contract.moments import format_moment
 from models.explanations.facade import MOST_DOWN, MOST_UP
 from models.ranking.advice import Advice, RankedList, Reason
+from models.ranking.themes import FIRST_THEMES, describe_role, list_first
 from serving.lists.csv_export import disarm
 
 
@@ -73,11 +74,25 @@ def _flatten(ranked: RankedList, advice: Advice) -> dict[str, object]:
     row = _head(ranked, advice)
     row |= {f"p_{entry.outcome}": entry.probability for entry in advice.estimates}
     row["reasons_of"] = advice.leading_outcome
+    row |= _theme_columns(advice)
     row |= _columns("reason", advice.reasons, MOST_UP)
     row |= _columns("counter_reason", advice.counter_reasons, MOST_DOWN)
     row["unknowns"] = "; ".join(unknown.sentence for unknown in advice.unknowns)
     row["flags"] = "; ".join(flag.wording for flag in advice.flags)
     return row | _tail(ranked)
+
+
+def _theme_columns(advice: Advice) -> dict[str, object]:
+    """Return what stands first on the case's page, a theme a column with its records."""
+    told = [one for one in list_first(advice.themes) if one.sentence]
+    columns: dict[str, object] = {}
+    for number in range(FIRST_THEMES):
+        theme = told[number] if number < len(told) else None
+        start = f"theme_{number + 1}"
+        columns[start] = f"{theme.label}. {theme.sentence}" if theme else None
+        columns[f"{start}_role"] = describe_role(theme) if theme else None
+        columns[f"{start}_records"] = " ".join(theme.records) if theme else None
+    return columns
 
 
 def _columns(name: str, reasons: tuple[Reason, ...], most: int) -> dict[str, object]:

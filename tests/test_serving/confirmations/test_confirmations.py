@@ -454,7 +454,7 @@ def test_what_waits_is_settled_on_its_page(app: FastAPI, store: Store) -> None:
     assert 'value="refused" checked' in missing.text
     done = nurse.post(place, data={"outcome": "refused", "why": "they are two people"})
     assert (done.status_code, done.headers["location"]) == (303, "/confirmations")
-    assert "Nothing waits for you" in read_text(nurse.get("/confirmations").text)
+    assert "Nothing in any area waits for you" in read_text(nurse.get("/confirmations").text)
     assert 'href="/confirmations"' in nurse.get("/urgent").text
     assert 'href="/confirmations"' in nurse.get("/caseload").text
 

@@ -270,7 +270,7 @@ def test_the_form_says_what_waits_before_it_is_sent(app: FastAPI, store: Store) 
     """A case with an urgent flag says that dealing with it waits, and what need not wait."""
     key = add_urgent(store)
     text = read_text(come_in(app, SCREENER).get(f"/cases/{key}").text)
-    assert "What is to be done now need not wait" in text
+    assert "What has to happen now need not wait" in text
 
 
 @pytest.mark.parametrize("kind", ["closed", "merged"])
