@@ -70,7 +70,8 @@ def give_first_view(page: Page) -> None:
 
 
 def disagree_with_a_reason(page: Page) -> None:
-    """Open the first reason's fold, disagree, and say why."""
+    """Open the single indicators and the first one's fold, disagree, and say why."""
+    follow(page, "#indicators > summary")
     follow(page, "#reason-1 summary")
     tab_to(page, "#reason-view-1")
     page.keyboard.press("d")
