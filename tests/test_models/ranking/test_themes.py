@@ -116,8 +116,8 @@ def test_a_theme_names_acts_with_kind_number_and_dates(bundles):
         ]
     )
     assert tell(bundles[0], history)["threats_and_violence"].sentence == (
-        "A threat to kill on 2 March 2026. 2 assaults, the last on 1 May 2026. "
-        "In the last two years: 2 threats of violence, the last on 22 May 2026."
+        "A threat to kill, recorded for 2 March 2026. 2 assaults recorded, the last on 1 May 2026. "
+        "Recorded in the last two years: 2 threats of violence, the last on 22 May 2026."
     )
 
 
@@ -128,7 +128,7 @@ def test_one_incident_told_thrice_is_one_act(bundles):
         [("2026-05-01", "assault", {"incident_id": "i1", "view": view}) for view in views]
     )
     assert tell(bundles[0], history)["threats_and_violence"].sentence.startswith(
-        "An assault on 1 May 2026."
+        "An assault, recorded for 1 May 2026."
     )
 
 
@@ -144,8 +144,9 @@ def test_what_is_doubtful_is_said_in_numbers(bundles):
     )
     said = tell(bundles[0], history)["approach_and_pursuit"].sentence
     assert said == (
-        "Entry to the home on 3 May 2026, person unknown. In the last two years: 2 approaches in "
-        "person, the last on 2 May 2026. Reported, not verified: 1. Person unknown: 1."
+        "Not attributed to the subject, person unknown: entry to the home on 3 May 2026. Recorded "
+        "in the last two years: 2 approaches in person (1 not verified), the last on 2 May 2026. "
+        "Not attributed to the subject, person unknown: loitering on 4 May 2026."
     )
 
 
@@ -199,7 +200,9 @@ def test_a_serious_record_is_told_where_it_weighs_nothing(bundles):
     told = tell(bundles[0], history, {"contacts_28d": 0.8}, holds=hold_all(bundles[0]))
     pursuit = told["approach_and_pursuit"]
     assert pursuit.role == "consider"
-    assert pursuit.sentence == "A device that tracks the victim's movements on 2 May 2026."
+    assert pursuit.sentence == (
+        "A device that tracks the victim's movements, recorded for 2 May 2026."
+    )
     assert pursuit.notes == (say("not_measured"),)
     assert next(iter(told)) == "approach_and_pursuit"
     assert list_first(tuple(told.values()))[0].theme == "approach_and_pursuit"
@@ -210,7 +213,9 @@ def test_a_serious_record_that_weighs_is_not_told_as_unmeasured(bundles):
     history = make_history([("2026-05-02", "tracking_device")])
     told = tell(bundles[0], history, {"electronic_monitoring": 0.4}, holds=hold_all(bundles[0]))
     assert told["approach_and_pursuit"].role == "reason"
-    assert told["approach_and_pursuit"].notes == ()
+    assert told["approach_and_pursuit"].notes == (
+        "In the score: incidents of electronic monitoring or tracking on record: 1.",
+    )
 
 
 def test_a_severe_act_is_serious_whatever_its_kind(bundles):
@@ -283,7 +288,7 @@ def test_what_is_usual_is_said_only_where_it_is_above_nine_in_ten(bundles):
         bundle, reference=dataclasses.replace(bundle.reference, quantiles=quantiles)
     )
     for n, notes in (
-        (3, ()),
+        (3, ("In the score: contacts in the last 28 days: 3.",)),
         (4, ("Contacts in the last 28 days: 4, higher than in 9 of 10 similar cases.",)),
     ):
         history = make_history([(f"2026-05-2{day}", "message") for day in range(n)])
