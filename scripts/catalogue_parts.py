@@ -109,6 +109,7 @@ PARTS: Final = (
             "starts": "name of the state that such an event begins",
             "ends": "name of the state that it ends",
             "many": "words for several of them",
+            "told_until": "kind after which it is no longer told of a case",
             "children": "the kinds below it",
         },
         {"source": "none"},

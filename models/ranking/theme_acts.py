@@ -6,7 +6,7 @@ part of it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -131,6 +131,7 @@ def find_on_record(
         By the theme's position; themes without a record are not there.
     """
     tallies, against = _read(moment, themes)
+    tallies = _leave_past(moment, tallies)
     found: dict[int, ThemeOnRecord] = {}
     for theme in range(len(themes.themes)):
         kinds = [
@@ -152,6 +153,21 @@ def find_on_record(
         if kinds or laid:
             found[theme] = ThemeOnRecord(tuple(sorted(kinds, key=_place)), tuple(laid))
     return found
+
+
+def _leave_past(moment: CaseMoment, tallies: Mapping[str, _Tally]) -> dict[str, _Tally]:
+    """Return the tallies without what an event since has made past: notice of what has come."""
+    kept = {}
+    for kind, tally in tallies.items():
+        known = moment.catalogue.kinds.get(kind)
+        closing = tallies.get(known.told_until) if known and known.told_until else None
+        closed_us = max(closing.at.values(), default=_NEVER_US) if closing else _NEVER_US
+        at = {one: at_us for one, at_us in tally.at.items() if at_us > closed_us}
+        if len(at) == len(tally.at):
+            kept[kind] = tally
+        elif at:
+            kept[kind] = replace(tally, at=at)
+    return kept
 
 
 def count_acts_since(moment: CaseMoment, themes: ThemeMap, since_us: int) -> int:
