@@ -127,6 +127,7 @@ PARTS: Final = (
             "ask_each_time": "`true` where a person is asked whatever is on record",
             "said_yes": "the answer yes as a statement; of a date, what stands before it",
             "said_no": "the answer no as a statement; nothing is said without it",
+            "assumes": "question whose no an answer to this one contradicts",
         },
         {},
     ),

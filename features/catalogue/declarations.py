@@ -260,6 +260,9 @@ class FactQuestion(Entry, name=""):
     said_yes, said_no
         The answer as a statement ("former partner of the victim"); empty where the question stands
         for it.
+    assumes
+        Question whose "no" an answer to this one contradicts: the day on which a relationship
+        ended assumes that there was one. ``None`` where it assumes nothing.
     """
 
     name: str
@@ -271,6 +274,7 @@ class FactQuestion(Entry, name=""):
     ask_each_time: TrueFalse = False
     said_yes: Text = ""
     said_no: Text = ""
+    assumes: Fact | None = None
 
 
 _FIELDS: Final = ("kind", "channel", "source", "view", "actor", "target", "detail")

@@ -322,11 +322,26 @@ class _ThemeTeller:
                 not one.is_act and one.n and self._words.day(one.last_us) == day
                 for one in on_record.kinds
             )
-            return f"{fact.said_yes} {day}" if fact.said_yes and not is_told else ""
+            against = self._tell_contradiction(fact)
+            if not fact.said_yes or (is_told and not against):
+                return ""
+            return say("answered_date", said=fact.said_yes, date=day) + against
+        recorded = self._words.day(recorded_at_us)
         if fact.type is not FactType.YES_NO:
-            return "" if value == 0 else describe_value(self._catalogue, indicator, value)
+            said = describe_value(self._catalogue, indicator, value)
+            return "" if value == 0 else say("answered_number", said=said, day=recorded)
         beside = self._tell_beside(fact, value, recorded_at_us)
-        return describe_answer(fact, value, self._words.day(recorded_at_us), beside)
+        return describe_answer(fact, value, recorded, beside)
+
+    def _tell_contradiction(self, fact: FactQuestion) -> str:
+        """Return that an answer assumes what another one denies; empty where it does not."""
+        if fact.assumes is None:
+            return ""
+        other = last_answer(self._moment, fact.assumes)
+        if other is None or other.value != "no":
+            return ""
+        question = self._catalogue.facts[fact.assumes].question
+        return say("answered_against_itself", question=question)
 
     def _tell_beside(self, fact: FactQuestion, value: float, recorded_at_us: int) -> str:
         """Return what is said beside an answer: what was known before it, what came since."""
@@ -411,11 +426,12 @@ class _ThemeTeller:
         if role == "reason" and not is_compared:
             raising = [n for n in members if self._is_named(n)]
             raising.sort(key=lambda n: -float(self._scores.contribution[n]))
-            said = "; ".join(
+            named = [
                 self._name(self._catalogue.indicators[n], self._value(n))
                 for n in raising[:_MOST_NAMED]
-            )
-            notes += [say("in_the_score", said=said)] if said else []
+            ]
+            together = say("in_the_score_together")
+            notes.append(say("in_the_score", said="; ".join(named or [together])))
         return tuple(notes)
 
     def _is_asked_each_time(self, number: int) -> bool:

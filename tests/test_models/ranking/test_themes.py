@@ -431,7 +431,7 @@ UNVERIFIED = {"assurance": "unverified"}
         (
             [("2026-05-01", "assault", UNVERIFIED), ("2026-05-02", "assault")],
             "threats_and_violence",
-            "2 assaults recorded, the last on 2 May 2026 (1 not verified).",
+            "2 assaults recorded (1 not verified), the last on 2 May 2026.",
         ),
         (
             [
@@ -586,3 +586,32 @@ def test_serious_threats_and_violence_stand_first_whatever_the_score(bundles):
     )
     told = tell(bundles[0], history, {"contacts_7d": 0.8}, holds=hold_all(bundles[0]))
     assert list(told)[:3] == ["threats_and_violence", "approach_and_pursuit", "persistence"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("yes", "End of the relationship as answered: 1 March 2026."),
+        (
+            "no",
+            "End of the relationship as answered: 1 March 2026; the record contradicts itself, as "
+            'the answer to "Is the subject a former partner of the victim?" is no: correct it '
+            "first.",
+        ),
+    ],
+)
+def test_answers_that_contradict_each_other_are_told_as_such(bundles, answer, said):
+    """A day on which a relationship ended assumes that there was one."""
+    facts = [("2026-04-01", "former_partner", answer)]
+    facts.append(("2026-04-01", "separation_date", "2026-03-01"))
+    told = tell(bundles[0], make_history([], facts))["relationship_and_separation"].sentence
+    assert said in told
+    assert ("contradicts" in told) == (answer == "no")
+
+
+def test_a_number_is_told_as_an_answer_of_its_date(bundles):
+    """Of how many offences somebody was convicted is what was answered then."""
+    history = make_history([], [("2026-04-01", "prior_offence_types", "3")])
+    assert tell(bundles[0], history)["persistence"].sentence == (
+        "Answer recorded 1 April 2026: different types of offence of which convicted: 3."
+    )
