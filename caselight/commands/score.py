@@ -61,7 +61,7 @@ def describe_list(ranked: "RankedList", *, reasons: int = 5) -> str:
 
 def _describe(advice: "Advice", reasons: int) -> list[str]:
     from models.ranking.themes import describe_role, list_first
-    from models.wording.sentences import format_probability, say
+    from models.wording.sentences import format_average, format_probability, say
 
     lines = ["", f"{advice.rank:>3}  {advice.case_id}  priority {advice.priority:.3f}"]
     lines[-1] += "".join(f"  [{flag.wording}]" for flag in advice.flags if flag.urgent)
@@ -69,7 +69,7 @@ def _describe(advice: "Advice", reasons: int) -> list[str]:
         lines.append(
             f"     {estimate.label} within {estimate.horizon}: "
             f"{format_probability(estimate.probability)}, "
-            f"usual {format_probability(estimate.average)}"
+            f"usual {format_average(estimate.probability, estimate.average)}"
         )
     lines += [f"     ! {mark}" for mark in advice.marks]
     told = [one for one in list_first(advice.themes) if one.sentence][:reasons]

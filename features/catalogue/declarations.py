@@ -120,6 +120,9 @@ class Kind:
         Statute or study the kind is taken from.
     many
         Words for several of them ("assaults"); the label with its number where empty.
+    told_until
+        Kind of event after which it is no longer told of a case: a notice of a release after the
+        release. ``None`` where it is told for ever.
     """
 
     name: str
@@ -129,6 +132,7 @@ class Kind:
     ends: str | None = None
     source: str = ""
     many: str = ""
+    told_until: str | None = None
 
 
 def find_state(kinds: Mapping[str, Kind], name: str, edge: str) -> str | None:
@@ -166,6 +170,7 @@ class KindEntry(Entry):
     starts: Text | None = None
     ends: Text | None = None
     many: Text = ""
+    told_until: UsedKind | None = None
     children: "Mapping[NewKind, KindEntry]" = field(default_factory=dict)
 
 
@@ -255,6 +260,9 @@ class FactQuestion(Entry, name=""):
     said_yes, said_no
         The answer as a statement ("former partner of the victim"); empty where the question stands
         for it.
+    assumes
+        Question whose "no" an answer to this one contradicts: the day on which a relationship
+        ended assumes that there was one. ``None`` where it assumes nothing.
     """
 
     name: str
@@ -266,6 +274,7 @@ class FactQuestion(Entry, name=""):
     ask_each_time: TrueFalse = False
     said_yes: Text = ""
     said_no: Text = ""
+    assumes: Fact | None = None
 
 
 _FIELDS: Final = ("kind", "channel", "source", "view", "actor", "target", "detail")

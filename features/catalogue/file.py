@@ -240,6 +240,7 @@ def _walk_kinds(
                 ends=texts.get("ends"),
                 source=texts.get("source", ""),
                 many=texts.get("many", ""),
+                told_until=texts.get("told_until"),
             ),
         )
         yield from _walk_kinds(entry.get("children", {}), (*path, name, "children"), name)

@@ -179,7 +179,7 @@ def _unknowns(explanation: CaseExplanation) -> list[str]:
     lines = [one.sentence for one in asked_of if one.state != NOT_ASKED]
     for question in explanation.questions:
         said = question.sentence
-        is_first = any(said == say("not_asked", question=one) for one in first)
+        is_first = any(said == say("no_answer", question=one) for one in first)
         lines.append(say("ask_first", said=said) if is_first else said)
         lines += [f"  {one.sentence}" for one in question.ranges if one.outcome == leading]
     asked = {question.sentence for question in explanation.questions}

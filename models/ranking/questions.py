@@ -68,7 +68,8 @@ def _ask(
     if asked.type is not FactType.YES_NO or not len(rows):
         if was_asked or not asked.key_question:
             return None
-        said = say("not_asked", question=asked.question)
+        # A blank says that no answer is on record; that nobody asked is said where it was recorded.
+        said = say("no_answer" if answer is None else "not_asked", question=asked.question)
         return CaseQuestion(name, asked.question, NOT_ASKED, said, key_question=True)
     is_put = answer is not None and answer.asked and answer.value
     state = _find_state(moment, answer, rows) if answer is not None and is_put else RECORDED

@@ -220,7 +220,7 @@ def list_unanswered(catalogue: Catalogue, values: Float64) -> tuple[Unknown, ...
             continue
         fact = catalogue.facts[str(indicator.expression.fact)]
         # The column beside an answer says whether the question was asked.
-        state = "asked_in_vain" if values[column + 1] == 1.0 else "not_asked"
+        state = "asked_in_vain" if values[column + 1] == 1.0 else "no_answer"
         sentence = say(state, question=fact.question)
         found.append(Unknown(indicator.name, sentence, fact.key_question))
     return tuple(sorted(found, key=lambda unknown: not unknown.key_question))

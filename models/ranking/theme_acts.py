@@ -6,7 +6,7 @@ part of it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -34,10 +34,13 @@ class KindOnRecord:
         How many of them lie in the window that a sentence speaks of.
     last_us
         When the latest of ``n`` occurred, microseconds UTC.
-    n_unverified
-        How many of ``n`` rest on records marked as unverified alone.
-    n_unknown, last_unknown_us
-        Incidents by a person not identified, beside ``n``, and when the latest occurred.
+    n_unverified, n_recent_unverified
+        How many of ``n``, and of ``n_recent``, rest on records marked as unverified alone.
+    n_unknown, last_unknown_us, n_unknown_unverified
+        Incidents by a person not identified, beside ``n``: how many, when the latest occurred, and
+        how many of them rest on unverified records alone.
+    is_act
+        Whether it is somebody's act; otherwise it is an event or a decision.
     gravity
         Place among the serious kinds, 0 the gravest; ``None`` where no record of it is serious.
     records
@@ -49,8 +52,11 @@ class KindOnRecord:
     n_recent: int
     last_us: int
     n_unverified: int
+    n_recent_unverified: int
     n_unknown: int
     last_unknown_us: int
+    n_unknown_unverified: int
+    is_act: bool
     gravity: int | None
     records: tuple[str, ...]
 
@@ -125,6 +131,7 @@ def find_on_record(
         By the theme's position; themes without a record are not there.
     """
     tallies, against = _read(moment, themes)
+    tallies = _leave_past(moment, tallies)
     found: dict[int, ThemeOnRecord] = {}
     for theme in range(len(themes.themes)):
         kinds = [
@@ -146,6 +153,50 @@ def find_on_record(
         if kinds or laid:
             found[theme] = ThemeOnRecord(tuple(sorted(kinds, key=_place)), tuple(laid))
     return found
+
+
+def _leave_past(moment: CaseMoment, tallies: Mapping[str, _Tally]) -> dict[str, _Tally]:
+    """Return the tallies without what an event since has made past: notice of what has come."""
+    kept = {}
+    for kind, tally in tallies.items():
+        known = moment.catalogue.kinds.get(kind)
+        closing = tallies.get(known.told_until) if known and known.told_until else None
+        closed_us = max(closing.at.values(), default=_NEVER_US) if closing else _NEVER_US
+        at = {one: at_us for one, at_us in tally.at.items() if at_us > closed_us}
+        if len(at) == len(tally.at):
+            kept[kind] = tally
+        elif at:
+            kept[kind] = replace(tally, at=at)
+    return kept
+
+
+def count_acts_since(moment: CaseMoment, themes: ThemeMap, since_us: int) -> int:
+    """Return how many incidents by the subject or a proxy occurred since a moment.
+
+    Parameters
+    ----------
+    moment
+        The case as known at a moment.
+    themes
+        Which kinds are acts.
+    since_us
+        Microseconds UTC, inclusive.
+
+    Returns
+    -------
+    int
+        Distinct incidents of the case itself, of records that every reader of it may see.
+    """
+    tallies, _ = _read(moment, themes)
+    return len(
+        {
+            incident
+            for kind, tally in tallies.items()
+            if kind in themes.acts
+            for incident, at_us in tally.at.items()
+            if at_us >= since_us
+        }
+    )
 
 
 def _place(one: KindOnRecord) -> tuple[bool, int, int]:
@@ -201,14 +252,18 @@ def _count(
     unknown = {one: at for one, at in tally.unknown.items() if one not in tally.at}
     is_severe = severe_from is not None and tally.severity >= severe_from
     gravity = themes.gravity.get(kind, len(themes.gravity) if is_severe else None)
+    recent = {one for one, at in tally.at.items() if at >= recent_from_us}
     return KindOnRecord(
         kind=kind,
         n=len(tally.at),
-        n_recent=sum(1 for at in tally.at.values() if at >= recent_from_us),
+        n_recent=len(recent),
         last_us=max(tally.at.values(), default=_NEVER_US),
         n_unverified=len(tally.at.keys() - tally.verified),
+        n_recent_unverified=len(recent - tally.verified),
         n_unknown=len(unknown),
         last_unknown_us=max(unknown.values(), default=_NEVER_US),
+        n_unknown_unverified=len(unknown.keys() - tally.verified),
+        is_act=kind in themes.acts,
         gravity=gravity,
         records=tuple(tally.records),
     )

@@ -10,16 +10,29 @@ from typing import Final
 
 import numpy as np
 
-from features.catalogue.declarations import DAY_US, Catalogue, FactType, Indicator, Measure
+from features.catalogue.declarations import (
+    DAY_US,
+    Catalogue,
+    FactQuestion,
+    FactType,
+    Indicator,
+    Measure,
+)
 from features.catalogue.themes import ThemeMap
-from features.contract.arrays import Float64
+from features.contract.arrays import MISSING, Float64
 from features.evidence.records_behind import CaseMoment, last_answer
 from models.bundle.folder import Bundle, Reference
 from models.ranking.advice import ThemeMember, ThemeReason
 from models.ranking.questions import find_answering
 from models.ranking.reasons_text import is_arithmetic
-from models.ranking.theme_acts import NOTHING, KindOnRecord, ThemeOnRecord, find_on_record
-from models.ranking.theme_text import ThemeWords, describe_answer
+from models.ranking.theme_acts import (
+    NOTHING,
+    KindOnRecord,
+    ThemeOnRecord,
+    count_acts_since,
+    find_on_record,
+)
+from models.ranking.theme_text import ThemeWords, describe_answer, first_large
 from models.wording.sentences import describe_value, say, show_value
 
 FIRST_THEMES: Final = 3
@@ -32,6 +45,12 @@ SERIOUS_RECENT_DAYS: Final = 90
 """Serious records of so many days stand before everything else."""
 _LEAST: Final = 0.001
 """Log-odds; what moved a probability by less than 1 in 4,000 is no reason."""
+LEAST_OF_TREND: Final = 3
+"""Incidents in the later window from which (inclusive) a rate is told as higher; own judgement."""
+_MOST_NAMED: Final = 2
+_SOME: Final = 1.0
+"""A count above this is compared; one of anything is no pattern."""
+_NAMED: Final = (Measure.COUNT, Measure.DISTINCT)
 _HALF: Final = 0.5
 _NINE: Final = 9
 _BRIEF: Final = 2
@@ -82,8 +101,9 @@ def tell_themes(
     Returns
     -------
     tuple of ThemeReason
-        Those with serious records of the last 90 days first, the gravest first; then reasons and
-        what may play a part by contribution; then what else is on record.
+        The theme of the gravest kind first where it holds serious records; then those with serious
+        records of the last 90 days, the gravest first; then reasons and what may play a part by
+        contribution; then what else is on record.
     """
     teller = _ThemeTeller(bundle, moment, values, scores)
     told = teller.tell()
@@ -93,7 +113,10 @@ def tell_themes(
     return tuple(
         sorted(
             (one for one in told if one.role != "lowers" or one in kept),
-            key=lambda one: _place(one, teller.gravity[one.theme], recent_us),
+            key=lambda one: (
+                not (one.serious and one.theme == teller.gravest),
+                *_place(one, teller.gravity[one.theme], recent_us),
+            ),
         )
     )
 
@@ -126,6 +149,9 @@ class _ThemeTeller:
         )
         self._sums = self._map.add_up(scores.contribution[None, :])[0]
         self.gravity: dict[str, int] = {}
+        places = (self._map.of_kind.get(kind) for kind, n in self._map.gravity.items() if n == 0)
+        place = next(places, None)
+        self.gravest = "" if place is None else self._map.themes[place].name
 
     def tell(self) -> list[ThemeReason]:
         first = _find_first(self._sums)
@@ -139,7 +165,7 @@ class _ThemeTeller:
         on_record = self._on_record.get(number, NOTHING)
         members = self._map.members(number).tolist()
         compared = self._compare(members)
-        statements, answer_keys, risky = self._state(members, compared)
+        statements, answer_keys, risky = self._state(members, compared, on_record)
         holds = None if self._scores.holds is None else float(self._scores.holds[number])
         is_told = bool(on_record.kinds or any(statements))
         role = self._judge(members, total, on_record, is_told=is_told, risky=risky)
@@ -162,7 +188,10 @@ class _ThemeTeller:
             sentence=" ".join(sentences),
             brief=" ".join(sentences[:_BRIEF]),
             first_record=on_record.kinds[0].records[-1] if on_record.kinds else "",
-            notes=self._note(on_record, unmeasured, compared if role in _UP else None),
+            notes=(
+                *self._note(on_record, unmeasured, compared if role in _UP else None),
+                *self._note_role(members, role, is_compared=compared is not None),
+            ),
             holds=holds,
             serious=bool(on_record.serious),
             latest_serious_us=max((one.latest_us for one in on_record.serious), default=None),
@@ -225,7 +254,7 @@ class _ThemeTeller:
         return sum(said) <= _HALF * total
 
     def _state(
-        self, members: Sequence[int], compared: int | None
+        self, members: Sequence[int], compared: int | None, on_record: ThemeOnRecord
     ) -> tuple[list[str], list[str], bool]:
         """Return statements of answers and indicators, the answers' keys, and whether one is of a
         risk. What is compared with similar cases is told there.
@@ -239,25 +268,110 @@ class _ThemeTeller:
                 answer = last_answer(self._moment, str(one.expression.fact))
                 if answer is None:
                     continue
-                said.append(self._answer(one, value, answer.recorded_at_us))
+                said.append(self._answer(one, value, answer.recorded_at_us, on_record))
                 keys.append(answer.fact_id)
-            elif one.told and value > one.told_above and number != compared:
-                said.append(one.told.replace("{value}", show_value(self._catalogue, one, value)))
+            # Words without a number are not what a comparison tells.
+            elif number != compared or "{value}" not in one.told:
+                said.append(self._tell(one, value))
             risky = risky or one.is_risk(value)
         return said, keys, risky
 
-    def _answer(self, indicator: Indicator, value: float, recorded_at_us: int) -> str:
-        """Return an answer as a statement; a number of none says nothing."""
-        name = str(indicator.expression.fact)
-        fact = self._catalogue.facts[name]
+    def _tell(self, one: Indicator, value: float) -> str:
+        """Return what an indicator tells of a theme; empty where it tells nothing."""
+        if not one.told or value <= one.told_above or not self._is_meant(one):
+            return ""
+        told = one.told.replace("{value}", show_value(self._catalogue, one, value))
+        if one.expression.measure is not Measure.RATE_RATIO:
+            return told
+        later, earlier = self._count_rates(one)
+        if later < LEAST_OF_TREND:
+            return ""
+        return say("rate_counts", said=told, n=later, m=earlier)
+
+    def _is_meant(self, one: Indicator) -> bool:
+        """Return whether there is an event that it counts from, where it counts from one."""
+        since = one.expression.since
+        return since is None or bool(find_answering(self._moment, since))
+
+    def _count_rates(self, one: Indicator) -> tuple[int, int]:
+        """Return the incidents of both windows of a ratio of rates, the later one first."""
+        events, expression = self._moment.history.events, one.expression
+        start_us = self._moment.as_of_us - (expression.within_us or 0)
+        first_us = start_us - (expression.against_us or 0)
+        later: set[tuple[str, int]] = set()
+        earlier: set[tuple[str, int]] = set()
+        for row in find_answering(self._moment, expression.of):
+            incident, at_us = int(events.incident[row]), int(events.occurred_at[row])
+            key = ("alone", row) if incident == MISSING else ("", incident)
+            if at_us >= start_us:
+                later.add(key)
+            elif at_us >= first_us:
+                earlier.add(key)
+        return len(later), len(earlier)
+
+    def _answer(
+        self, indicator: Indicator, value: float, recorded_at_us: int, on_record: ThemeOnRecord
+    ) -> str:
+        """Return an answer as a statement; a number of none says nothing, and neither does the day
+        of an event that is told already.
+        """
+        fact = self._catalogue.facts[str(indicator.expression.fact)]
         if fact.type is FactType.DATE:
             day = self._words.day(self._moment.as_of_us - round(value * DAY_US))
-            return f"{fact.said_yes} {day}" if fact.said_yes else ""
+            is_told = any(
+                not one.is_act and one.n and self._words.day(one.last_us) == day
+                for one in on_record.kinds
+            )
+            against = self._tell_contradiction(fact)
+            if not fact.said_yes or (is_told and not against):
+                return ""
+            return say("answered_date", said=fact.said_yes, date=day) + against
+        recorded = self._words.day(recorded_at_us)
         if fact.type is not FactType.YES_NO:
-            return "" if value == 0 else describe_value(self._catalogue, indicator, value)
-        day = self._words.day(recorded_at_us)
-        against = bool(find_answering(self._moment, fact.answered_by))
-        return describe_answer(self._catalogue, name, value, day, is_contradicted=against)
+            said = describe_value(self._catalogue, indicator, value)
+            return "" if value == 0 else say("answered_number", said=said, day=recorded)
+        beside = self._tell_beside(fact, value, recorded_at_us)
+        return describe_answer(fact, value, recorded, beside)
+
+    def _tell_contradiction(self, fact: FactQuestion) -> str:
+        """Return that an answer assumes what another one denies; empty where it does not."""
+        if fact.assumes is None:
+            return ""
+        other = last_answer(self._moment, fact.assumes)
+        if other is None or other.value != "no":
+            return ""
+        question = self._catalogue.facts[fact.assumes].question
+        return say("answered_against_itself", question=question)
+
+    def _tell_beside(self, fact: FactQuestion, value: float, recorded_at_us: int) -> str:
+        """Return what is said beside an answer: what was known before it, what came since."""
+        if fact.ask_each_time:
+            n = count_acts_since(self._moment, self._map, recorded_at_us) if value != 1.0 else 0
+            since = say("answered_incidents_since", n=f"{n:,}") if n else ""
+            return since + say("answered_ask_again")
+        rows = find_answering(self._moment, fact.answered_by)
+        if value == 1.0:
+            is_act = fact.answered_by is not None and self._map.acts.issuperset(
+                fact.answered_by.kind
+            )
+            return say("answered_without_record") if is_act and not rows else ""
+        known = self._moment.history.events.recorded_at
+        before = [row for row in rows if int(known[row]) <= recorded_at_us]
+        since_rows = [row for row in rows if int(known[row]) > recorded_at_us]
+        parts = (
+            self._name_record("answered_against", before),
+            self._name_record("answered_before", since_rows),
+        )
+        return "".join(parts)
+
+    def _name_record(self, name: str, rows: Sequence[int]) -> str:
+        """Return the sentence of the latest of some records; empty without any."""
+        if not rows:
+            return ""
+        events = self._moment.history.events
+        row = max(rows, key=lambda one: (int(events.occurred_at[one]), one))
+        label = self._words.name_kind(events.kind.values[int(events.kind.codes[row])])
+        return say(name, label=label, day=self._words.day(int(events.occurred_at[row])))
 
     def _find_unmeasured(
         self, members: Sequence[int], serious: Sequence[KindOnRecord]
@@ -289,14 +403,59 @@ class _ThemeTeller:
         if compared is not None:
             one = self._catalogue.indicators[compared]
             value = self._value(compared)
-            said = one.told.replace("{value}", show_value(self._catalogue, one, value))
-            said = said or describe_value(self._catalogue, one, value)
-            notes.append(say("higher_than_usual", said=said[:1].upper() + said[1:], n=_NINE))
+            notes.append(
+                say("higher_than_usual", said=first_large(self._name(one, value)), n=_NINE)
+            )
         if unmeasured and len(unmeasured) == len(on_record.kinds):
             notes.append(say("not_measured"))
         elif unmeasured:
             notes.append(say("kinds_not_measured", kinds=self._words.name_kinds(unmeasured)))
         return tuple(notes)
+
+    def _note_role(
+        self, members: Sequence[int], role: str, *, is_compared: bool
+    ) -> tuple[str, ...]:
+        """Return what stands before the words of what a theme is to the score.
+
+        A reason names what raises the score, as the acts told before it are not all counted. What a
+        person is asked each time is never followed by what it is to a score alone.
+        """
+        notes = []
+        if role in (*_UP, "lowers") and any(self._is_asked_each_time(n) for n in members):
+            notes.append(say("consider_anyway"))
+        if role == "reason" and not is_compared:
+            raising = [n for n in members if self._is_named(n)]
+            raising.sort(key=lambda n: -float(self._scores.contribution[n]))
+            named = [
+                self._name(self._catalogue.indicators[n], self._value(n))
+                for n in raising[:_MOST_NAMED]
+            ]
+            together = say("in_the_score_together")
+            notes.append(say("in_the_score", said="; ".join(named or [together])))
+        return tuple(notes)
+
+    def _is_asked_each_time(self, number: int) -> bool:
+        """Return whether an indicator is an answer on record to what is asked each time."""
+        name = self._catalogue.indicators[number].expression.fact
+        answered = name is not None and not np.isnan(self._value(number))
+        return answered and self._catalogue.facts[str(name)].ask_each_time
+
+    def _is_named(self, number: int) -> bool:
+        """Return whether an indicator raises the score by something that a reader can count."""
+        one = self._catalogue.indicators[number]
+        return (
+            float(self._scores.contribution[number]) >= _LEAST
+            and one.expression.measure in _NAMED
+            and one.name not in self._scores.uninformative
+            and self._value(number) > 0
+            and self._is_meant(one)
+        )
+
+    def _name(self, one: Indicator, value: float) -> str:
+        """Return an indicator with its number, in the words of a theme where it has some."""
+        if "{value}" in one.told:
+            return one.told.replace("{value}", show_value(self._catalogue, one, value))
+        return describe_value(self._catalogue, one, value)
 
     def _compare(self, members: Sequence[int]) -> int | None:
         """Return the member that pushes most, of those above what nine in ten similar cases had."""
@@ -306,6 +465,7 @@ class _ThemeTeller:
             if shares[number] < _LEAST:
                 break
             is_count = one.expression.measure is Measure.COUNT and one.is_risk(value)
+            is_count = is_count and value > _SOME and self._is_meant(one)
             if is_count and is_above_nine(self._bundle.reference, columns[number], value):
                 return number
         return None

@@ -45,35 +45,57 @@ SENTENCES: Final[Mapping[str, str]] = {
     "usual_none": "most comparable cases have none on record",
     "not_answered": "Not answered: {question}",
     "riskier_answer": "Counted as the riskier answer until it is",
-    "told_once": "{label} on {day}",
-    "told_often": "{n} {label}, the last on {day}",
-    "told_recent": "In the last two years: {acts}, the last on {day}: {label}",
-    "told_one_recent": "In the last two years: {acts} on {day}",
-    "told_same_recent": "In the last two years: {acts}, the last on {day}",
-    "told_same_earlier": "More than two years ago: {acts}, the last on {day}",
-    "answered": "{said} (recorded {day}{against})",
-    "against_record": ", against what is on record",
-    "told_earlier": "More than two years ago: {acts}, the last on {day}: {label}",
-    "told_one_earlier": "More than two years ago: {acts} on {day}",
-    "told_further": "{n} other acts",
-    "told_further_one": "1 other act",
-    "not_verified": "Reported, not verified: {n}",
-    "person_unknown": "Person unknown: {n}",
-    "by_person_unknown": "{acts}, person unknown",
+    "told_once": "{label}, recorded for {day}",
+    "told_once_unverified": "{label}, reported for {day}, not verified",
+    "told_often": "{n} {label} recorded{doubt}, the last on {day}",
+    "dated_once": "{label} on {day}",
+    "dated_once_unverified": "{label} on {day}, not verified",
+    "dated_often": "{n} {label}{doubt}, the last on {day}",
+    "some_unverified": " ({n} not verified)",
+    "told_recent": "Recorded in the last two years: {acts}, the last on {day}: {label}",
+    "told_one_recent": "Recorded in the last two years: {acts}",
+    "told_same_recent": "Recorded in the last two years: {acts}, the last on {day}",
+    "told_earlier": "Recorded more than two years ago: {acts}, the last on {day}: {label}",
+    "told_one_earlier": "Recorded more than two years ago: {acts}",
+    "told_same_earlier": "Recorded more than two years ago: {acts}, the last on {day}",
+    "told_further": "{n} other acts{doubt}",
+    "told_further_one": "1 other act{doubt}",
+    "told_events": "On record: {events}",
+    "not_attributed": "Not attributed to the subject, person unknown: {acts}",
+    "answered_yes": "Answer recorded {day}: yes, {said}",
+    "answered_yes_plainly": 'Answer recorded {day} to "{question}": yes',
+    "answered_no": "Answer recorded {day}: no, {said}",
+    "answered_number": "Answer recorded {day}: {said}",
+    "answered_date": "{said} {date}",
+    "answered_against_itself": (
+        '; the record contradicts itself, as the answer to "{question}" is no: correct it first'
+    ),
+    "answered_against": "; on record before that answer: {label} on {day}",
+    "answered_before": "; recorded since: {label} on {day}",
+    "answered_without_record": "; no record of it on this file: obtain details",
+    "answered_incidents_since": "; incidents since, on record: {n}",
+    "answered_ask_again": "; ask again each time",
+    "rate_counts": "{said}: {n} against {m}",
     "laid_to_victim": "Recorded against the victim and told apart: {acts}{by}",
     "alleged_by": ", alleged by {by}",
     "nothing_on_record": "Nothing of it is on record",
     "not_measured": "The score does not measure this. Consider it separately.",
     "kinds_not_measured": "The score does not measure: {kinds}. Consider it separately.",
+    "in_the_score": "In the score: {said}.",
+    "in_the_score_together": "the records of this theme together",
+    "consider_anyway": "Consider it whatever the score.",
     "is_reason": "The score is higher with this.",
     "is_lower": "The score is lower with this; none of it says that what is on record is harmless.",
-    "may_play_a_part": "This may play a part in the score.",
+    "may_play_a_part": "May play a part in the score.",
     "higher_than_usual": ("{said}, higher than in {n} of 10 similar cases."),
     "arithmetic_only": "arithmetic of the model, not protection",
     "meaning_unknown": "{said}: what this means is unknown",
     "not_asked": "Not asked: {question}",
+    "no_answer": "No answer on record: {question}",
     "ask_each_time": "Ask each time: {question}",
-    "recorded_confirm": "Recorded {day}: {label}. Confirm: {question}",
+    "recorded_confirm": (
+        "Recorded {day}: {label}. Confirm it in the answers; ask nobody for this alone: {question}"
+    ),
     "similar_cases": (
         "Similar cases are those that the model was fitted on: open cases of this unit, earlier."
     ),
@@ -86,16 +108,22 @@ SENTENCES: Final[Mapping[str, str]] = {
     "asked_in_vain": "Asked, no answer recorded: {question}",
     # the file
     "thin_file": "thin file: little is on record, so little is known; it does not mean safety",
-    "strange_file": "unlike the cases the model has learnt from: the estimate is a guess",
+    "strange_file": (
+        "unlike the cases the model has learnt from: few earlier cases resemble this one; do not "
+        "rely on these figures"
+    ),
     "file_new": ("reported {n} days ago: little can be on record yet; it does not mean safety"),
     "file_new_day": ("reported 1 day ago: little can be on record yet; it does not mean safety"),
     "file_short": (
         "few records: {n}, where nearly all earlier cases had at least {least}; "
         "it does not mean safety"
     ),
-    "file_unasked": "key questions not asked: {n}. {which}",
+    "file_unasked": "key questions with no answer on record: {n}. {which}",
     "file_unanswered": "few questions answered: {n}",
-    "file_unlike": "unlike earlier cases in: {what}. The estimate is a guess",
+    "file_unlike": (
+        "unlike earlier cases in: {what}. Few earlier cases resemble this one; do not rely on "
+        "these figures"
+    ),
     "unusual_values": (
         "Outside what nearly all earlier cases held: {count} of {total} measures of this file; "
         "99 in 100 earlier cases had {most} or fewer"
@@ -268,6 +296,31 @@ def format_probability(probability: float) -> str:
     return say("below_one") if of_thousand < 1 else say("of_thousand", count=f"{of_thousand:.0f}")
 
 
+def format_average(probability: float, average: float) -> str:
+    """Return the usual figure beside an estimate, out of the same number, so that they compare.
+
+    Parameters
+    ----------
+    probability
+        The estimate; under ``FEW`` in 100 both are told out of a thousand.
+    average
+        The usual figure.
+
+    Returns
+    -------
+    str
+        Without "about"; never 0.
+    """
+    if 100 * probability < FEW:
+        count = 1_000 * average
+        return say("below_one") if count < 1 else f"{count:.0f} in 1,000"
+    if average < _ONE_PERCENT:
+        return _FEWER
+    return _bare(
+        say("above_ninety_nine" if average > 0.99 else "of_hundred", count=f"{100 * average:.0f}")
+    )
+
+
 class EstimateNumbers(Protocol):
     """The numbers of an estimate, from whatever carries them to a reader."""
 
@@ -289,7 +342,7 @@ def describe_estimate(estimate: EstimateNumbers) -> str:
         "estimate",
         frequency=format_probability(estimate.probability),
         doubt=describe_doubt(estimate),
-        average=format_probability(estimate.average).removeprefix("about "),
+        average=format_average(estimate.probability, estimate.average),
         horizon=estimate.horizon,
     )
 
@@ -303,17 +356,18 @@ def describe_briefly(estimate: EstimateNumbers) -> str:
         "estimate_briefly",
         frequency=format_probability(estimate.probability),
         doubt=describe_doubt(estimate),
-        average=format_probability(estimate.average).removeprefix("about "),
+        average=format_average(estimate.probability, estimate.average),
     )
 
 
 def describe_doubt(estimate: EstimateNumbers) -> str:
-    """Return the doubt about the average of such cases, as counts out of a hundred in brackets;
-    empty where there is none, or none that whole counts show.
+    """Return the doubt about the average of such cases, in brackets, as counts of the estimate's
+    own base; empty where there is none, or none that whole counts show.
     """
     if estimate.low is None or estimate.high is None:
         return ""
-    low, high = (f"{100 * bound:.0f}" for bound in (estimate.low, estimate.high))
+    base = 100 if 100 * estimate.probability >= FEW else 1_000
+    low, high = (f"{base * bound:.0f}" for bound in (estimate.low, estimate.high))
     return "" if low == high else say("doubt", low=low, high=high)
 
 

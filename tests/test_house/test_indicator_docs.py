@@ -10,7 +10,7 @@ DAY_US = 86_400_000_000
 
 BY_HAND = [  # as of 2026-06-01: indicator, words, records behind the value
     # r35 and r36 are one text of 2026-05-16 23:50, 15.0 days before; r34 was corrected by r35.
-    ("threats_28d", "threats in the last 28 days: 1", "r35"),
+    ("threats_28d", "incidents with a threat in the last 28 days: 1", "r35"),
     ("days_since_last_threat", "days since the last threat: 15", "r35"),
     # Known only since 2025-12-30, by the victim's account; the other is one view of three.
     ("violence_ever", "incidents of physical violence on record: 2", "r2, r15"),

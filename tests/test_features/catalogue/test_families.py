@@ -219,7 +219,7 @@ def test_the_long_form_is_its_own_long_form() -> None:
     [
         ("complaints", "44552e2d4b564f5301deeb463e36504c58cf053c187286eb50556c71a3439e30"),
         ("screenings", "ae6b580154126b158313ab8b465b55e802941095dd30cbcec5559a6397d72b7a"),
-        ("stalking", "cfdaea062f62e76280e341248ecfe48aa34e59b9291ccd1bb443018d1ae5e709"),
+        ("stalking", "2be8fc02142d13d0a5c20ceda9639ce41efdda114af091bbf7edb78dfa5ab460"),
     ],
 )
 def test_shipped_catalogues_keep_the_digest_of_their_long_form(name: str, digest: str) -> None:

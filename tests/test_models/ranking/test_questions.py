@@ -80,8 +80,23 @@ def test_a_record_answers_yes_and_never_no(events, facts, state):
 def test_what_a_record_answers_is_to_be_confirmed_with_its_day():
     """It names day and kind, and carries the record's key."""
     found = ask([("2026-03-02", "threat_to_kill", {})])["threatened_to_kill"]
-    assert found.sentence == f"Recorded 2 March 2026: threat to kill. Confirm: {KILL}"
+    assert found.sentence == (
+        "Recorded 2 March 2026: threat to kill. Confirm it in the answers; ask nobody for this "
+        f"alone: {KILL}"
+    )
     assert found.records == ("e0",)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ((), "No answer on record: "),
+        ((("2026-02-01", "threatened_to_kill", "no", ""),), "Not asked: "),
+    ],
+)
+def test_a_blank_is_not_told_as_a_question_that_nobody_asked(facts, said):
+    """That nobody asked is said only where it was recorded."""
+    assert ask(facts=facts)["threatened_to_kill"].sentence == said + KILL
 
 
 def test_an_older_no_is_told_as_out_of_date():

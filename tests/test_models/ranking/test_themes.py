@@ -116,8 +116,8 @@ def test_a_theme_names_acts_with_kind_number_and_dates(bundles):
         ]
     )
     assert tell(bundles[0], history)["threats_and_violence"].sentence == (
-        "A threat to kill on 2 March 2026. 2 assaults, the last on 1 May 2026. "
-        "In the last two years: 2 threats of violence, the last on 22 May 2026."
+        "A threat to kill, recorded for 2 March 2026. 2 assaults recorded, the last on 1 May 2026. "
+        "Recorded in the last two years: 2 threats of violence, the last on 22 May 2026."
     )
 
 
@@ -128,7 +128,7 @@ def test_one_incident_told_thrice_is_one_act(bundles):
         [("2026-05-01", "assault", {"incident_id": "i1", "view": view}) for view in views]
     )
     assert tell(bundles[0], history)["threats_and_violence"].sentence.startswith(
-        "An assault on 1 May 2026."
+        "An assault, recorded for 1 May 2026."
     )
 
 
@@ -144,8 +144,9 @@ def test_what_is_doubtful_is_said_in_numbers(bundles):
     )
     said = tell(bundles[0], history)["approach_and_pursuit"].sentence
     assert said == (
-        "Entry to the home on 3 May 2026, person unknown. In the last two years: 2 approaches in "
-        "person, the last on 2 May 2026. Reported, not verified: 1. Person unknown: 1."
+        "Not attributed to the subject, person unknown: entry to the home on 3 May 2026. Recorded "
+        "in the last two years: 2 approaches in person (1 not verified), the last on 2 May 2026. "
+        "Not attributed to the subject, person unknown: loitering on 4 May 2026."
     )
 
 
@@ -199,7 +200,9 @@ def test_a_serious_record_is_told_where_it_weighs_nothing(bundles):
     told = tell(bundles[0], history, {"contacts_28d": 0.8}, holds=hold_all(bundles[0]))
     pursuit = told["approach_and_pursuit"]
     assert pursuit.role == "consider"
-    assert pursuit.sentence == "A device that tracks the victim's movements on 2 May 2026."
+    assert pursuit.sentence == (
+        "A device that tracks the victim's movements, recorded for 2 May 2026."
+    )
     assert pursuit.notes == (say("not_measured"),)
     assert next(iter(told)) == "approach_and_pursuit"
     assert list_first(tuple(told.values()))[0].theme == "approach_and_pursuit"
@@ -210,7 +213,9 @@ def test_a_serious_record_that_weighs_is_not_told_as_unmeasured(bundles):
     history = make_history([("2026-05-02", "tracking_device")])
     told = tell(bundles[0], history, {"electronic_monitoring": 0.4}, holds=hold_all(bundles[0]))
     assert told["approach_and_pursuit"].role == "reason"
-    assert told["approach_and_pursuit"].notes == ()
+    assert told["approach_and_pursuit"].notes == (
+        "In the score: incidents of electronic monitoring or tracking on record: 1.",
+    )
 
 
 def test_a_severe_act_is_serious_whatever_its_kind(bundles):
@@ -283,7 +288,7 @@ def test_what_is_usual_is_said_only_where_it_is_above_nine_in_ten(bundles):
         bundle, reference=dataclasses.replace(bundle.reference, quantiles=quantiles)
     )
     for n, notes in (
-        (3, ()),
+        (3, ("In the score: contacts in the last 28 days: 3.",)),
         (4, ("Contacts in the last 28 days: 4, higher than in 9 of 10 similar cases.",)),
     ):
         history = make_history([(f"2026-05-2{day}", "message") for day in range(n)])
@@ -348,3 +353,265 @@ def test_records_of_linked_cases_make_no_part_of_a_sentence(bundles, rows_of):
     assert (via.codes == MISSING).all()
     other = dataclasses.replace(history, events=dataclasses.replace(history.events, via=linked))
     assert tell(bundles[0], other)["threats_and_violence"].sentence == ""
+
+
+KILL_NO = ("2026-03-01", "threatened_to_kill", "no")
+KILL_YES = ("2026-03-01", "threatened_to_kill", "yes")
+SAID_NO = "Answer recorded 1 March 2026: no, the subject had not threatened to kill"
+
+
+@pytest.mark.parametrize(
+    ("events", "fact", "said"),
+    [
+        ([], KILL_NO, f"{SAID_NO}."),
+        (
+            [("2026-04-02", "threat_to_kill")],
+            KILL_NO,
+            f"{SAID_NO}; recorded since: threat to kill on 2 April 2026.",
+        ),
+        (
+            [("2026-02-02", "threat_to_kill")],
+            KILL_NO,
+            f"{SAID_NO}; on record before that answer: threat to kill on 2 February 2026.",
+        ),
+        (
+            [("2026-02-02", "threat_to_kill", {"recorded_at": "2026-04-01"})],
+            KILL_NO,
+            f"{SAID_NO}; recorded since: threat to kill on 2 February 2026.",
+        ),
+        (
+            [],
+            KILL_YES,
+            "Answer recorded 1 March 2026: yes, the subject had threatened to kill; no record of "
+            "it on this file: obtain details.",
+        ),
+        (
+            [("2026-02-02", "threat_to_kill")],
+            KILL_YES,
+            "Answer recorded 1 March 2026: yes, the subject had threatened to kill.",
+        ),
+    ],
+)
+def test_an_answer_is_told_as_one_of_its_date(bundles, events, fact, said):
+    """A no is no fact: a record known before it and one known since are told apart; a yes without
+    a record leads to one.
+    """
+    assert tell(bundles[0], make_history(events, [fact]))["threats_and_violence"].sentence.endswith(
+        said
+    )
+
+
+def test_fear_is_told_with_what_came_since_and_never_beside_the_score_alone(bundles):
+    """An old no names the incidents since; what it is to the score follows no answer of a person's
+    directly.
+    """
+    events = [("2026-02-01", "message"), ("2026-04-01", "message"), ("2026-05-01", "assault")]
+    no = make_history(events, [("2026-03-01", "victim_very_frightened", "no")])
+    assert tell(bundles[0], no)["victim_impact"].sentence == (
+        "Answer recorded 1 March 2026: no, the victim was not very frightened; incidents since, on "
+        "record: 2; ask again each time."
+    )
+    yes = make_history(events, [("2026-03-01", "victim_very_frightened", "yes")])
+    theme = tell(bundles[0], yes, {"victim_very_frightened": 0.3}, holds=hold_all(bundles[0]))
+    assert theme["victim_impact"].role == "reason"
+    assert theme["victim_impact"].notes[0] == say("consider_anyway")
+
+
+UNVERIFIED = {"assurance": "unverified"}
+
+
+@pytest.mark.parametrize(
+    ("events", "theme", "said"),
+    [
+        (
+            [("2026-05-01", "tracking_device", UNVERIFIED)],
+            "approach_and_pursuit",
+            "A device that tracks the victim's movements, reported for 1 May 2026, not verified.",
+        ),
+        (
+            [("2026-05-01", "assault", UNVERIFIED), ("2026-05-02", "assault")],
+            "threats_and_violence",
+            "2 assaults recorded (1 not verified), the last on 2 May 2026.",
+        ),
+        (
+            [
+                ("2026-05-01", "assault"),
+                ("2026-05-02", "assault", {"actor": "unknown"} | UNVERIFIED),
+            ],
+            "threats_and_violence",
+            "An assault, recorded for 1 May 2026. Not attributed to the subject, person unknown: "
+            "an assault on 2 May 2026, not verified.",
+        ),
+        (
+            [("2023-05-01", "following", UNVERIFIED), ("2026-05-02", "following")],
+            "approach_and_pursuit",
+            "Recorded in the last two years: following on 2 May 2026.",
+        ),
+        (
+            [
+                ("2020-01-05", "conviction"),
+                ("2026-01-02", "charge"),
+                ("2026-01-01", "arrest"),
+                ("2025-01-01", "order_started"),
+                ("2026-01-03", "order_ended"),
+                ("2026-01-04", "bail_started"),
+            ],
+            "orders_bail_and_breaches",
+            "On record: bail with conditions began on 4 January 2026; an order ended on 3 January "
+            "2026; a charge on 2 January 2026; an arrest on 1 January 2026; an order began on 1 "
+            "January 2025; a conviction on 5 January 2020.",
+        ),
+        (
+            [("2026-02-01", "home_lost"), ("2026-01-01", "bereavement")],
+            "change_and_escalation",
+            "On record: the subject's loss of a home on 1 February 2026; a bereavement of the "
+            "subject on 1 January 2026.",
+        ),
+        (
+            [("2026-05-01", "new_relationship_known", {"actor": "victim"})],
+            "change_and_escalation",
+            "On record: a new relationship of the victim noted on 1 May 2026.",
+        ),
+        (
+            [("2026-05-01", "planning_sign")],
+            "change_and_escalation",
+            "Something taken as a sign of planning, recorded for 1 May 2026.",
+        ),
+        (
+            [("2026-05-01", "support_withdrawn", {"actor": "victim"})],
+            "victim_impact",
+            "On record: the victim did not wish to support action on 1 May 2026. That support was "
+            "withdrawn is not a sign that risk is lower.",
+        ),
+        (
+            [("2026-05-01", "release_notice"), ("2026-05-08", "custody_ended")],
+            "access_and_opportunity",
+            "On record: released from custody on 8 May 2026.",
+        ),
+        (
+            [("2026-05-08", "custody_ended"), ("2026-05-20", "release_notice")],
+            "access_and_opportunity",
+            "Notice that release is due within seven days, recorded for 20 May 2026. On record: "
+            "released from custody on 8 May 2026.",
+        ),
+    ],
+)
+def test_doubt_attribution_and_decisions_are_told_with_what_they_are_of(
+    bundles, events, theme, said
+):
+    """Each row: what is on record, and the whole of what its theme tells."""
+    assert tell(bundles[0], make_history(events))[theme].sentence == said
+
+
+def test_a_report_of_the_victim_is_no_persistence_of_the_subject(bundles):
+    """It is told with what the police and the unit did."""
+    told = tell(bundles[0], make_history([("2026-05-01", "report", {"actor": "victim"})]))
+    assert told["persistence"].sentence == ""
+    assert told["orders_bail_and_breaches"].sentence == (
+        "Reports to the police or the unit in the last year: 1."
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        (2, False),
+        (3, True),
+    ],
+)
+def test_a_rate_on_fewer_than_three_incidents_is_not_told(bundles, n, said):
+    """From three on both numbers are told; what the police did is none of them."""
+    events = [(f"2026-05-1{day}", "message") for day in range(n)] + [("2026-04-01", "message")]
+    arrests = [(f"2026-05-2{day}", "arrest") for day in range(3)]
+    told = tell(bundles[0], make_history(events + arrests))["change_and_escalation"].sentence
+    rate = "Acts at a higher rate in the last 28 days than in the 90 days before: 3 against 1."
+    assert told == (rate if said else "")
+
+
+@pytest.mark.parametrize(
+    ("arrests", "said"),
+    [
+        ([], ""),
+        (
+            [("2026-04-01", "arrest")],
+            "On record: an arrest on 1 April 2026. Incidents since the last arrest, charge, "
+            "conviction, order or bail: 1.",
+        ),
+    ],
+)
+def test_incidents_since_a_sanction_are_told_only_after_one(bundles, arrests, said):
+    """Without one the number is of something else."""
+    told = tell(bundles[0], make_history([*arrests, ("2026-05-01", "message")]))
+    assert told["orders_bail_and_breaches"].sentence == said
+
+
+@pytest.mark.parametrize(("date", "n"), [("2026-03-01", 1), ("2026-03-02", 2)])
+def test_a_day_that_an_event_tells_is_told_once(bundles, date, n):
+    """A date given for the end of the relationship is told where it is another day."""
+    history = make_history(
+        [("2026-03-01", "separation")], [("2026-04-01", "separation_date", date)]
+    )
+    told = tell(bundles[0], history)["relationship_and_separation"].sentence
+    assert told.count("March 2026") == n
+
+
+def test_one_of_anything_is_not_compared(bundles):
+    """A single statement is above nine in ten cases and no pattern."""
+    bundle = bundles[0]
+    column = bundle.catalogue.columns.index("last_resort_language")
+    quantiles = bundle.reference.quantiles.copy()
+    quantiles[column] = 0
+    reference = dataclasses.replace(bundle.reference, quantiles=quantiles)
+    bundle = dataclasses.replace(bundle, reference=reference)
+    shares = {"last_resort_language": 0.5}
+    for n, compared in ((1, False), (2, True)):
+        history = make_history([(f"2026-05-2{day}", "last_resort_language") for day in range(n)])
+        theme = tell(bundle, history, shares, holds=hold_all(bundle))["change_and_escalation"]
+        assert ("9 of 10" in theme.notes[0]) == compared
+
+
+def test_a_reason_names_what_raises_the_score(bundles):
+    """After acts and answers of both kinds "this" is what is named before it."""
+    history = make_history([("2026-05-20", "threat_of_violence")], [KILL_NO])
+    theme = tell(bundles[0], history, {"threats_28d": 0.5}, holds=hold_all(bundles[0]))
+    assert theme["threats_and_violence"].notes == (
+        "In the score: incidents with a threat in the last 28 days: 1.",
+    )
+
+
+def test_serious_threats_and_violence_stand_first_whatever_the_score(bundles):
+    """An old threat to kill stands before a reason and before later serious records of others."""
+    history = make_history(
+        [("2024-05-01", "threat_to_kill"), ("2026-05-02", "entry_to_home"), ("2026-05-30", "call")]
+    )
+    told = tell(bundles[0], history, {"contacts_7d": 0.8}, holds=hold_all(bundles[0]))
+    assert list(told)[:3] == ["threats_and_violence", "approach_and_pursuit", "persistence"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("yes", "End of the relationship as answered: 1 March 2026."),
+        (
+            "no",
+            "End of the relationship as answered: 1 March 2026; the record contradicts itself, as "
+            'the answer to "Is the subject a former partner of the victim?" is no: correct it '
+            "first.",
+        ),
+    ],
+)
+def test_answers_that_contradict_each_other_are_told_as_such(bundles, answer, said):
+    """A day on which a relationship ended assumes that there was one."""
+    facts = [("2026-04-01", "former_partner", answer)]
+    facts.append(("2026-04-01", "separation_date", "2026-03-01"))
+    told = tell(bundles[0], make_history([], facts))["relationship_and_separation"].sentence
+    assert said in told
+    assert ("contradicts" in told) == (answer == "no")
+
+
+def test_a_number_is_told_as_an_answer_of_its_date(bundles):
+    """Of how many offences somebody was convicted is what was answered then."""
+    history = make_history([], [("2026-04-01", "prior_offence_types", "3")])
+    assert tell(bundles[0], history)["persistence"].sentence == (
+        "Answer recorded 1 April 2026: different types of offence of which convicted: 3."
+    )

@@ -23,8 +23,8 @@ def tell_cases(bundle: Bundle, history: History) -> str:
     lines = []
     for advice in ranking.advise(places):
         lines += ["", f"## {advice.case_id}", ""]
-        lines += [f"{one.label}: {describe_estimate(one)}." for one in advice.estimates]
         lines += [f"! {one}." for one in advice.marks]
+        lines += [f"{one.label}: {describe_estimate(one)}." for one in advice.estimates]
         lines += [f"URGENT: {one.wording}" for one in advice.flags if one.urgent]
         for theme in advice.themes:
             if theme.role != "none":

@@ -131,29 +131,44 @@ def make_estimate(probability, average=0.03, low=None, high=None):
         (
             make_estimate(0.07, 0.03, 0.04, 0.11),
             "Among cases given a score like this, about 7 in 100 (4 to 11) within 180 days; usual "
-            "is 30 in 1,000",
+            "is 3 in 100",
         ),
         (
             make_estimate(0.004, 0.004),
             "Among cases given a score like this, about 4 in 1,000 within 180 days; usual is 4 in "
             "1,000",
         ),
+        (
+            make_estimate(0.0492, 0.1, 0.031, 0.062),
+            "Among cases given a score like this, about 49 in 1,000 (31 to 62) within 180 days; "
+            "usual is 100 in 1,000",
+        ),
+        (
+            make_estimate(0.06, 0.004),
+            "Among cases given a score like this, about 6 in 100 within 180 days; usual is fewer "
+            "than 1 in 100",
+        ),
+        (
+            make_estimate(0.0006, 0.0004),
+            "Among cases given a score like this, fewer than 1 in 1,000 within 180 days; usual is "
+            "fewer than 1 in 1,000",
+        ),
     ],
 )
 def test_an_estimate_has_one_format(estimate, said):
-    """Frequency, doubt, average and time stand in one fixed sentence."""
+    """Frequency, doubt, average and time stand in one fixed sentence, out of one number."""
     assert describe_estimate(estimate) == said
 
 
 def test_an_estimate_in_a_row_has_the_numbers_of_the_sentence():
     """The short form holds the same frequency, doubt and average, in the same counts."""
     numbers = make_estimate(0.07, 0.03, 0.04, 0.11)
-    assert describe_briefly(numbers) == "about 7 in 100 (4 to 11); usual 30 in 1,000"
-    assert "about 7 in 100 (4 to 11) within 180 days; usual is 30 in 1,000" in describe_estimate(
+    assert describe_briefly(numbers) == "about 7 in 100 (4 to 11); usual 3 in 100"
+    assert "about 7 in 100 (4 to 11) within 180 days; usual is 3 in 100" in describe_estimate(
         numbers
     )
     assert describe_briefly(make_estimate(0.995, 0.004)) == (
-        "more than 99 in 100; usual 4 in 1,000"
+        "more than 99 in 100; usual fewer than 1 in 100"
     )
 
 

@@ -268,7 +268,7 @@ def test_silence_is_unknown_and_not_no(client: TestClient, example: dict[str, An
     keys = [entry["key_question"] for entry in score["unknowns"]]
     assert "victim_very_frightened" in told
     assert keys == sorted(keys, reverse=True)
-    assert any(entry["sentence"].startswith("Not asked: ") for entry in score["unknowns"])
+    assert any(entry["sentence"].startswith("No answer on record: ") for entry in score["unknowns"])
 
 
 def test_nothing_of_a_request_is_stored(
