@@ -37,6 +37,7 @@ from features.catalogue.declarations import (  # noqa: E402  # the line above ma
     Rung,
     Selector,
     Serious,
+    SummaryLine,
     Theme,
     Wording,
 )
@@ -291,6 +292,7 @@ def walk_sections(root: object) -> Iterator[tuple[type[Entry], dict[str, object]
         Flag: root["flags"],
         Rung: root["priority"]["ladder"],
         Theme: root["themes"],
+        SummaryLine: root["summary"],
         CohortRule: [root["cohort"]],
     }
     for entry, sections in lists.items():

@@ -25,6 +25,7 @@ from features.catalogue.declarations import (
     Rung,
     Selector,
     Serious,
+    SummaryLine,
     Theme,
     Wording,
 )
@@ -84,6 +85,7 @@ PARTS: Final = (
             "themes": "what reasons are about: indicators and kinds, gathered",
             "serious": "which records are told whatever their weight in a score",
             "frameworks": "what the themes are not",
+            "summary": "what stands first on a case",
         },
         {
             "version": "1",
@@ -383,6 +385,16 @@ PARTS: Final = (
         {
             "statement": "one sentence",
             "source": "which frameworks the themes are mapped to",
+        },
+        {},
+    ),
+    Part(
+        SummaryLine,
+        "What stands first on a case: `summary`",
+        "Each line names questions; the latest answers stand under it as statements.",
+        {
+            "label": "its heading",
+            "facts": "questions whose answers stand under it",
         },
         {},
     ),

@@ -697,6 +697,22 @@ class Frameworks(Entry):
     source: Text
 
 
+@dataclass(frozen=True)
+class SummaryLine(Entry):
+    """One line of what stands first on a case.
+
+    Parameters
+    ----------
+    label
+        Its heading.
+    facts
+        Questions whose answers stand under it, as statements, the latest of each.
+    """
+
+    label: Text
+    facts: Several[Fact]
+
+
 def _check_themes(themes: tuple[Theme, ...]) -> tuple[Theme, ...]:
     for number, theme in enumerate(themes):
         for other in themes[:number]:
@@ -771,6 +787,7 @@ class Catalogue(Entry, rfs="baselines.rfs", digest="", text="", families=""):
     themes: Annotated[tuple[Theme, ...], AfterValidator(_check_themes)] = ()
     serious: Serious | None = None
     frameworks: Frameworks | None = None
+    summary: tuple[SummaryLine, ...] = ()
 
     @classmethod
     def find_problems(cls, section: Section, context: Any) -> Iterator[Found]:

@@ -41,6 +41,7 @@ from serving.pages.case.decision_form import WAY_WORDS, fill_date
 from serving.pages.case.news import describe_news
 from serving.pages.case.record_names import RecordNames
 from serving.pages.case.review_date import suggest_review
+from serving.pages.case.summary_card import summarise_case
 from serving.pages.case.timeline import TimelineEntry, lay_out, number_records
 from serving.pages.case.waiting_acts import WaitingAct, read_waiting_acts
 from serving.pages.error_words import describe_problems
@@ -255,13 +256,18 @@ def _describe_records(read: _Read, narrowing: Narrowing, service: Service) -> di
         records=frozenset(told_by.records) if told_by else frozenset(),
     )
     today = to_datetime(service.need_store().clock(), unit.time_zone).date()
+    position = describe_standing(
+        case.spans, entries, today, make_rules(service.settings).work_kinds
+    )
+    bundle = service.champion.find()
     return {
         "words": record_words,
         "timeline": timeline,
         "chart": draw_case(entries, case.spans, today),
         "span_words": describe_span,
-        "standing": describe_standing(
-            case.spans, entries, today, make_rules(service.settings).work_kinds
+        "standing": position,
+        "summary": summarise_case(
+            None if bundle is None else bundle.catalogue, case, entries, position
         ),
         "news": describe_news(read.news, entries, unit.time_zone),
         "answers": [one for one in entries if one.record.table == "facts"],
