@@ -1,6 +1,5 @@
 """``caselight figures``: every table of a run's report as data."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,7 +29,6 @@ def figures(
     out: Annotated[Path | None, typer.Option(help="File; printed where none is named.")] = None,
 ) -> None:
     """Write every table of a run's report: what each cell says, and its figure unrounded."""
-    from models.run_figures.run import parse_run_figures
     from training.report.table_export import list_cells, write_json
 
     path = run / _METRICS if run.is_dir() else run
@@ -39,7 +37,7 @@ def figures(
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"there is no {_METRICS} there; name the folder of a bundle") from None
     try:
-        cells = list_cells(parse_run_figures(content), json.loads(content))
+        cells = list_cells(content)
     except (ValueError, RecursionError):
         raise ArtefactError(f"{path.name} holds no figures; train again") from None
     text = write_json(cells) if format_ is FigureFormat.JSON else _write_csv(cells)

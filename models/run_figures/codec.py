@@ -6,6 +6,7 @@ figure of a page can say where it comes from.
 """
 
 import functools
+import json
 import math
 import types
 from collections.abc import Callable, Mapping
@@ -37,31 +38,47 @@ def place_of(value: float | None) -> str:
     return value.pointer if isinstance(value, PlacedFloat | PlacedInt) else ""
 
 
-def find_place(content: Mapping[str, object], pointer: str) -> float | None:
-    """Return the number at a place of a parsed file.
+class PlacedNumbers:
+    """The numbers of a file by their places.
 
     Parameters
     ----------
-    content
-        What was parsed.
-    pointer
-        A JSON pointer (RFC 6901), as :func:`place_of` gives it.
+    text
+        The file's JSON.
 
-    Returns
-    -------
-    float or None
-        ``None`` where no number is there.
+    Raises
+    ------
+    ValueError
+        If it is no JSON.
     """
-    found: object = content
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, Mapping):
-            found = found.get(name)
-        elif isinstance(found, list) and name.isdigit() and int(name) < len(found):
-            found = found[int(name)]
-        else:
-            return None
-    return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+    def __init__(self, text: str | bytes) -> None:
+        self._content: object = json.loads(text)
+
+    def find(self, pointer: str) -> float | None:
+        """Return the number at a place; ``None`` where no number is there.
+
+        Parameters
+        ----------
+        pointer
+            A JSON pointer (RFC 6901), as :func:`place_of` gives it.
+
+        Returns
+        -------
+        float or None
+            As it stands in the file, unrounded.
+        """
+        found = self._content
+        for part in pointer.split("/")[1:]:
+            name = part.replace("~1", "/").replace("~0", "~")
+            if isinstance(found, Mapping):
+                found = found.get(name)
+            elif isinstance(found, list) and name.isdigit() and int(name) < len(found):
+                found = found[int(name)]
+            else:
+                return None
+        is_number = isinstance(found, int | float) and not isinstance(found, bool)
+        return found if is_number else None  # type: ignore[return-value]
 
 
 def encode(value: object) -> object:

@@ -1,12 +1,12 @@
 """Every table of a report as data: what each cell says, and the figures behind it in full."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
-from models.run_figures.codec import find_place
-from models.run_figures.run import RunFigures
+from models.run_figures.codec import PlacedNumbers
+from models.run_figures.run import parse_run_figures
 from training.report.page import list_sections
 from training.report.parts import Beside, Block
 from training.report.report_tables import Cell, ReportTable
@@ -49,24 +49,30 @@ class ExportedCell:
 COLUMNS: Final = tuple(ExportedCell.__dataclass_fields__)
 
 
-def list_cells(figures: RunFigures, metrics: Mapping[str, Any]) -> list[ExportedCell]:
+def list_cells(metrics: str | bytes) -> list[ExportedCell]:
     """Return every cell of every table of a run's report, in the order in which they are shown.
 
     Parameters
     ----------
-    figures
-        As they were read from ``metrics.json``, so that each knows its place there.
     metrics
-        The same file, parsed.
+        The text of ``metrics.json``.
 
     Returns
     -------
     list of ExportedCell
         First cells of rows are not among them: they are the others' ``row``.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or no mapping.
+    RecursionError
+        If it is nested too deeply to be read.
     """
+    numbers = PlacedNumbers(metrics)
     return [
-        _export(section.title, part.title, table.caption, row[0].text, column, cell, metrics)
-        for section in list_sections(figures)
+        _export(section.title, part.title, table.caption, row[0].text, column, cell, numbers)
+        for section in list_sections(parse_run_figures(metrics))
         for part in section.parts
         for table in _list_tables(part.blocks)
         for row in table.rows
@@ -95,9 +101,9 @@ def _export(
     row: str,
     column: str,
     cell: Cell,
-    metrics: Mapping[str, Any],
+    numbers: PlacedNumbers,
 ) -> ExportedCell:
-    found = [find_place(metrics, place) for place in cell.sources]
+    found = [numbers.find(place) for place in cell.sources]
     found += [None] * (_HIGH + 1 - len(found))
     return ExportedCell(
         section=section,

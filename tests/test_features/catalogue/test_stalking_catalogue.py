@@ -143,13 +143,16 @@ def test_silence_is_never_good_news(catalogue: Catalogue) -> None:
 
 def test_first_read_has_its_questions(catalogue: Catalogue) -> None:
     """The questions that a first read must ask are marked, and each that a record or a person
-    answers once is measured; what the victim is asked each time is asked and not measured.
+    answers once is measured; what the victim is asked each time, and what is
+    shown of a safety plan, is not measured.
     """
     asked = {name for name, fact in catalogue.facts.items() if fact.key_question}
     assert {"victim_very_frightened", "threatened_to_kill", "weapons_access"} <= asked
     measured = {indicator.expression.fact for indicator in catalogue.indicators}
     each_time = {"victim_suicidal", "victim_unsafe_now", "victim_wishes_known"}
-    assert set(catalogue.facts) - each_time <= measured
+    shown_alone = {"safety_plan", "safety_plan_reviewed"}
+    assert set(catalogue.facts) - each_time - shown_alone <= measured
+    assert not measured & (each_time | shown_alone)
     assert all(catalogue.facts[name].ask_each_time for name in each_time)
 
 

@@ -27,7 +27,7 @@ def test_every_cell_of_the_page_is_among_them(metrics: dict[str, Any]) -> None:
     figures = read_run_figures(metrics)
     page = read_page(render_report(figures))
     told: dict[str, list[str]] = {}
-    for cell in list_cells(figures, metrics):
+    for cell in list_cells(json.dumps(metrics)):
         told.setdefault(cell.table, []).append(cell.text)
     shown = {
         caption: [text for row in rows[1:] for text in row[1:]]
@@ -40,7 +40,7 @@ def test_every_cell_of_the_page_is_among_them(metrics: dict[str, Any]) -> None:
 
 def test_every_figure_is_the_one_in_the_metrics(metrics: dict[str, Any]) -> None:
     """Unrounded, at the place that is named; what has an interval lies within it."""
-    cells = list_cells(read_run_figures(metrics), metrics)
+    cells = list_cells(json.dumps(metrics))
     placed = [cell for cell in cells if cell.place]
     assert len(placed) > 300
     assert all(cell.figure == follow(metrics, cell.place) for cell in placed)
@@ -81,6 +81,6 @@ def test_what_is_no_run_is_told(tmp_path: Path, content: str | None, told: str, 
 
 def test_a_run_without_figures_has_none() -> None:
     """What the file does not hold is told as not there, and is no error."""
-    cells = list_cells(read_run_figures({}), {})
+    cells = list_cells("{}")
     assert {cell.figure for cell in cells} == {None}
     assert json.loads(write_json([])) == []
