@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from features.contract.arrays import MISSING, NEVER, Bools, Int64
+from features.contract.arrays import MISSING, NEVER, Bools, Int32, Int64
 from features.history.columns import Coded, Events, Facts, History
 from features.history.in_force import in_force, next_versions
 
@@ -81,6 +81,8 @@ def lay_side_by_side(
     source = {key: number for number, key in enumerate(old)}
     of_then = np.array([source.get(key, -1) for key in new] + gone, dtype=np.int64)
     stored = of_then >= 0
+    if gone and isinstance(table, Events):
+        table = dataclasses.replace(table, incident=_join_incidents(before, after, of_then))
     until = np.full(len(of_then), np.iinfo(np.int64).min)
     until[stored] = before.superseded_at[of_then[stored]]
     known = stored & (table.recorded_at < then_us)
@@ -90,6 +92,24 @@ def lay_side_by_side(
     corrects = _find_corrections(after, known, now_us)
     side = Side(table, known & (until >= then_us), now, known, corrects)
     return _sort(side) if gone else side
+
+
+def _join_incidents(before: Any, after: Any, of_then: Int64) -> Int32:
+    """Number the incidents of rows of two histories: what either holds to be one incident is one.
+
+    A row that is gone leaves another of its incident alone, which has no number any more.
+    """
+    then = np.where(of_then >= 0, before.incident[of_then], MISSING)
+    now = np.full(len(of_then), MISSING, dtype=np.int32)
+    now[: len(after)] = after.incident
+    label = np.arange(len(of_then))
+    for numbers in (then, now):
+        for number in np.unique(numbers[numbers != MISSING]):
+            joined = np.isin(label, label[numbers == number])
+            label[joined] = label[joined].min()
+    _, place, size = np.unique(label, return_inverse=True, return_counts=True)
+    numbers = np.where(size > 1, np.cumsum(size > 1) - 1, MISSING)
+    return np.asarray(numbers[place], dtype=np.int32)
 
 
 def _find_corrections(after: Events | Facts, known: Bools, now_us: int) -> Bools:
@@ -180,7 +200,7 @@ def _take(table: Any, rows: slice) -> Any:
 
 
 def _append(first: Any, second: Any, rows: list[int]) -> Any:
-    """Return one table with some rows of another behind its own; incidents stay apart."""
+    """Return one table with some rows of another behind its own, incidents not numbered anew."""
     if not rows:
         return first
     ours = _columns(first, slice(None))
@@ -188,10 +208,6 @@ def _append(first: Any, second: Any, rows: list[int]) -> Any:
     joined: dict[str, Any] = {name: _join(ours[name], theirs[name]) for name in ours}
     # Places among the rows of one history say nothing among those of both.
     joined["superseded_by"] = np.full(len(joined["recorded_at"]), MISSING, dtype=np.int32)
-    if "incident" in joined and len(ours["incident"]):
-        above = int(ours["incident"].max(initial=-1)) + 1
-        own = theirs["incident"]
-        joined["incident"] = np.concatenate([ours["incident"], np.where(own < 0, own, own + above)])
     return type(first)(pointer=np.array([0, len(joined["recorded_at"])]), **joined)
 
 
