@@ -127,8 +127,8 @@ def test_every_fifth_score_of_the_store_replays(
 def test_the_bundle_ranks_the_contract_folder_as_it_did(release: Path, tmp_path: Path) -> None:
     """Bundle and contract folder give the list of the first release: places, estimates, reasons.
 
-    Told otherwise since: marks of a file, no interval beside an estimate, and no zero as a reason
-    up (ADR 30).
+    Told otherwise since: marks of a file, no interval beside an estimate, no zero as a reason up,
+    and a blank as no answer rather than as a question that nobody asked (ADR 30).
     """
     out = tmp_path / "list.jsonl"
     given = [str(release / "bundle"), str(release / "unit"), "--as-of", "2026-11-01"]
@@ -141,8 +141,10 @@ def test_the_bundle_ranks_the_contract_folder_as_it_did(release: Path, tmp_path:
     )
     assert len(then) == 40
     for told, before in zip(now, then, strict=True):
-        same = before.keys() - {"marks", "estimates", "reasons"}
+        same = before.keys() - {"marks", "estimates", "reasons", "unknowns"}
         assert {name: told[name] for name in same} == {name: before[name] for name in same}
+        unknowns = [[one["indicator"] for one in row["unknowns"]] for row in (told, before)]
+        assert unknowns[0] == unknowns[1]
         no_interval = {"low": None, "high": None}
         assert told["estimates"] == [one | no_interval for one in before["estimates"]]
         left_out = [one for one in before["reasons"] if one not in told["reasons"]]
