@@ -222,7 +222,9 @@ def test_only_what_changed_is_scored_again(filled: Store, bundle: Bundle, clock:
 
 
 def test_flags_are_raised_with_the_score(filled: Store, bundle: Bundle, clock: Any) -> None:
-    """An urgent record reaches the duty queue as the case is scored, due in the minutes set."""
+    """An urgent record reaches the duty queue as the case is scored, due in the minutes set from
+    when it was recorded.
+    """
     score_all(filled, bundle)
     key = sorted(read_open(filled))[0]
     clock.pass_days(1)
@@ -234,7 +236,8 @@ def test_flags_are_raised_with_the_score(filled: Store, bundle: Bundle, clock: A
         ).one()
         latest = connection.execute(select(standings).where(standings.c.case_key == key)).one()
     assert row.urgent
-    assert row.due_at_us == filled.clock() + 45 * 60_000_000
+    recorded_at_us = filled.clock() - 1
+    assert row.due_at_us == recorded_at_us + 45 * 60_000_000
     assert row.score_key == latest.score_key
     assert latest.n_urgent >= 1
 
