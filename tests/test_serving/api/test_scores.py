@@ -46,9 +46,12 @@ def ask(client: TestClient, day: str, cases: list[dict[str, Any]]) -> dict[str, 
 
 
 def as_json(advice: Any) -> dict[str, Any]:
-    """Return advice as JSON has it, without the moment, which stands once above all scores."""
+    """Return advice as JSON has it, without the moment, which stands once above all scores, and
+    without what is told of stored cases alone.
+    """
     content = json.loads(json.dumps(dataclasses.asdict(advice)))
-    del content["as_of_us"]
+    for name in ("as_of_us", "themes", "questions", "without_estimate"):
+        del content[name]
     return content
 
 

@@ -180,7 +180,7 @@ def test_the_score_without_is_that_of_a_folder_without(
         assert record in told["records_left_out"]
         for column, dropped in (("probability", []), ("without", told["records_left_out"])):
             expected = score_folder(small_unit, case_id, clock.now_us, scored.bundle, dropped)
-            assert [one[column] for one in told["estimates"]] == expected
+            assert {one["outcome"]: one[column] for one in told["estimates"]} == expected
         moved.append(any(one["probability"] != one["without"] for one in told["estimates"]))
         assert "does not tell what the record brought about" in told["note"]
     assert any(moved)
@@ -205,7 +205,7 @@ def list_doubted(store: Store, scored: Scored) -> list[tuple[str, str]]:
 
 def score_folder(
     small_unit: Any, case_id: str, as_of_us: int, bundle: Any, dropped: list[str]
-) -> list[float]:
+) -> dict[str, float]:
     """Return a case's probabilities from the unit's own folder, without some of its events."""
     read = read_once(small_unit.folder)
     events = read.frame("events")
@@ -213,7 +213,7 @@ def score_folder(
     history = assemble_history(read.with_frames({"events": events[~gone]}))
     number = np.flatnonzero(history.case_id == case_id).astype(np.int64)
     advice = rank_cases(bundle, history, as_of_us, cases=number).advices[0]
-    return [float(expit(one.log_odds)) for one in advice.estimates]
+    return {one.outcome: float(expit(one.log_odds)) for one in advice.estimates}
 
 
 def test_a_blind_case_shows_no_score_without(store: Store, clock: Any, small_unit: Any) -> None:
