@@ -47,9 +47,9 @@ def number_as_stored(folder: ContractFolder) -> ContractFolder:
         for key, source, is_apart in zip(keys, events["source"], apart, strict=True)
         if is_apart
     }
-    corrected = zip(events["case_id"], events["supersedes"], strict=True)
-    events["event_id"] = [stored.get(key, key[1]) for key in keys]
-    events["supersedes"] = [stored.get(key, key[1]) for key in corrected]
+    for column in ("event_id", "supersedes", "superseded_by"):
+        named = zip(events["case_id"], events[column], strict=True)
+        events[column] = [stored.get(key, key[1]) for key in named]
     return folder.with_frames({"events": events})
 
 
