@@ -14,7 +14,7 @@ from features.history.columns import History
 from models.bundle.contributions import explain
 from models.bundle.folder import Bundle
 from models.ranking.order import order_cases
-from models.ranking.reasons_text import MOST_UP
+from models.ranking.reasons_text import MOST_UP, is_zero
 
 
 @dataclass(frozen=True)
@@ -223,6 +223,13 @@ def _top_reasons(bundle: Bundle, values: Float64, outcome: str) -> Int64:
     there are fewer.
     """
     shares = explain(bundle.outcomes[outcome], bundle.encoding, values).by_indicator
+    indicators, columns = bundle.catalogue.indicators, list(bundle.catalogue.first_columns)
+    # A zero is no reason up, as on the page.
+    zeroes = [
+        [is_zero(one, float(value)) for one, value in zip(indicators, row, strict=True)]
+        for row in values[:, columns]
+    ]
+    shares = np.where(np.reshape(zeroes, shares.shape), 0.0, shares)
     order = np.argsort(-shares, axis=1, kind="stable")[:, :MOST_UP]
     return np.where(np.take_along_axis(shares, order, axis=1) > 0, order, -1)
 
