@@ -96,11 +96,11 @@ def test_everybody_can_use_the_example_page(open_page: Callable[..., Page], widt
 
 
 @pytest.mark.browser
-def test_reading_a_score_is_one_printed_page(open_page: Callable[..., Page]) -> None:
-    """The first sheet of the printed help has all of it, and nothing else follows on it."""
+def test_reading_a_score_is_two_printed_pages(open_page: Callable[..., Page]) -> None:
+    """The first two sheets of the printed help have all of it, and nothing else follows on them."""
     printed = open_page("/help").pdf(prefer_css_page_size=True)
     sheets = [" ".join(one.extract_text().split()) for one in PdfReader(io.BytesIO(printed)).pages]
     assert "What it is for." in sheets[0]
-    assert "Never. A score must not support" in sheets[0]
-    assert "What a score is never for" not in sheets[0]
-    assert "What a score is never for" in sheets[1]
+    assert "Never. A score must not support" in sheets[1]
+    assert "What a score is never for" not in sheets[0] + sheets[1]
+    assert "What a score is never for" in sheets[2]
