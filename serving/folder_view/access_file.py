@@ -119,7 +119,9 @@ class AccessFile:
             descriptor = os.open(self.path, _MODE | os.O_NOFOLLOW, _OWNER_ONLY)
             with os.fdopen(descriptor, "r+", encoding="utf-8", newline="\n") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
-                lines = read_lines(file.read().splitlines(), self.path.name)
+                # By line feeds alone: a case's number may hold other ends of lines of Unicode.
+                written = file.read().removesuffix("\n")
+                lines = read_lines(written.split("\n") if written else [], self.path.name)
                 line = AccessLine(
                     number=len(lines) + 1,
                     at=to_datetime(self._clock(), "UTC").isoformat(timespec="seconds"),

@@ -55,8 +55,11 @@ class _Pages:
         self, request: Request, typed: Annotated[str, Form(alias="token", max_length=60)] = ""
     ) -> Response:
         """Open the door for whoever types the token, once."""
+        was_closed = self._door.is_closed
         session = self._door.enter(typed)
-        self._access.add("entered" if session else "refused")
+        # Behind a closed door nobody makes the file grow.
+        if not was_closed:
+            self._access.add("entered" if session else "refused")
         if session is None:
             closed = self._door.is_closed
             return self._render(request, "enter.html", 403, closed=closed, wrong=not closed)

@@ -82,3 +82,17 @@ def test_the_end_is_what_is_kept_elsewhere(access: AccessFile) -> None:
     last = access.path.read_text().splitlines()[-1]
     assert (end.lines, json.loads(last)["act"]) == (4, "ended")
     assert end.digest == read_lines(access.path.read_text().splitlines(), "x")[-1].digest
+
+
+def test_a_number_with_an_end_of_line_of_unicode_is_one_line(access: AccessFile) -> None:
+    """It is read back as it was written, and the file takes the next line."""
+    access.add("case", "A\u2028B\x85C")
+    assert access.add("ended").lines == 5
+
+
+def test_a_half_written_line_takes_no_other(access: AccessFile) -> None:
+    """What a stop in the middle of writing left is told by its number."""
+    whole = access.path.read_text()
+    access.path.write_text(whole[:-20])
+    with pytest.raises(ConfigError, match="line 3 of"):
+        access.add("case", "D")

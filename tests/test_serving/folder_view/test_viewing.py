@@ -113,6 +113,13 @@ def test_nobody_sees_a_page_without_the_token(viewing: Viewing) -> None:
     assert [one.act for one in lines] == ["refused"]
 
 
+def test_a_closed_door_writes_nothing(viewing: Viewing) -> None:
+    """After five wrong tokens, tries are refused and the file grows no more."""
+    for _ in range(8):
+        assert viewing.client.post("/enter", data={"token": "wrong"}).status_code == 403
+    assert len(viewing.access.path.read_text().splitlines()) == 5
+
+
 def test_a_case_is_written_down_before_it_is_shown(viewing: Viewing) -> None:
     """The list names no opened case; each case opened is a line, with who, what for and when."""
     viewing.enter()
