@@ -21,7 +21,7 @@ from models.ranking.order import measure_flags
 from serving.errors import RequestProblem, ServiceError
 from serving.flags.deliveries import add_deliveries
 from serving.flags.due_times import find_due
-from serving.flags.named_records import read_known_moments
+from serving.flags.named_records import read_named_records
 from serving.standing.record_fates import IN_FORCE, PENDING, read_record_fates
 from serving.store.database import Writing, make_key
 from serving.store.lookups import is_among
@@ -163,7 +163,9 @@ def raise_flags(
     writing.take_seq(0)
     # Asked again behind the lock: another process may have raised them meanwhile.
     new = _leave_new(writing.connection, found)
-    known_us = read_known_moments(writing.connection, [(one[0], one[2]) for one in new])
+    # No flag rests on a record that is kept apart: of those nothing is read here.
+    named = read_named_records(writing.connection, [(one[0], one[2]) for one in new])
+    known_us = {name: record.known_at_us for name, record in named.items()}
     first = writing.take_seq(len(new))
     urgent = {flag.name: flag.urgent for flag in catalogue.flags}
     rows = [

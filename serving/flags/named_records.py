@@ -78,23 +78,3 @@ def read_named_records(connection: Connection, names: Collection[Name]) -> dict[
         for table, query in (("events", of_events), ("facts", of_facts))
         for case_key, record_id, *told in connection.execute(query)
     }
-
-
-def read_known_moments(connection: Connection, names: Collection[Name]) -> dict[Name, int]:
-    """Return when the unit came to know of some records, microseconds UTC.
-
-    Those of linked cases are left out: they are named by the other case as well.
-    """
-    wanted = sorted({name for name in names if name[1]})
-    if not wanted:
-        return {}
-    pairs = list_pairs(connection, wanted)
-    return {
-        (row.case_key, row.id): row.recorded_at
-        for table, column in ((events, events.c.event_id), (facts, facts.c.fact_id))
-        for row in connection.execute(
-            select(table.c.case_key, column.label("id"), table.c.recorded_at).join(
-                pairs, and_(pairs.c.case_key == table.c.case_key, pairs.c.id == column)
-            )
-        )
-    }
