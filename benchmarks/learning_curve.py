@@ -104,9 +104,9 @@ class Unit:
     truth: Mapping[str, Float64]
 
 
-def make_learning_unit(n_cases: int, seed: int) -> Unit:
+def make_learning_unit(n_cases: int, seed: int, world: str = "standard") -> Unit:
     """Simulate a unit, and let the futures of its open cases happen."""
-    made = make_unit(n_cases, seed)
+    made = make_unit(n_cases, seed, world=world)
     tables = {"cases": made.cases, "events": made.events, "facts": made.facts}
     history = assemble_history(
         fold_tables(tables, time_zone=set_by.TIME_ZONE, extract_at_us=_EXTRACT_US)
@@ -114,7 +114,7 @@ def make_learning_unit(n_cases: int, seed: int) -> Unit:
     catalogue = load_catalogue("stalking")
     _, test_us = choose_dates(history, catalogue)
     test = take_cohort(history, catalogue, test_us)
-    truth = find_truth(n_cases, seed, test_us)
+    truth = find_truth(n_cases, seed, test_us, world=world)
     # A case's number is in its key; a case without a future is no longer followed.
     number = np.array([int(one[5:]) - 1 for one in history.case_id[test.landmarks.case]])
     followed = np.isin(number, truth.case)
@@ -130,7 +130,7 @@ def measure_before(unit: Unit, config: TrainingConfig) -> Iterator[Found]:
     old = replace(
         config, lightgbm={**config.lightgbm, **_SHIPPED_BEFORE}, few_people=0, person_weight=0.0
     )
-    for outcome, rows in _learn_from(unit, monthly=False):
+    for outcome, rows in learn_from(unit, monthly=False):
         if rows.n_positives < config.least_positives:
             continue
         model = fit_outcome(outcome.name, rows, make_encoding(unit.catalogue), old).trees
@@ -142,7 +142,7 @@ def measure_now(unit: Unit, config: TrainingConfig) -> Iterator[Found]:
     catalogue = unit.catalogue
     assert catalogue.rfs is not None, "the shipped catalogue has a rule"
     encoding = make_encoding(catalogue)
-    for outcome, rows in _learn_from(unit, monthly=True):
+    for outcome, rows in learn_from(unit, monthly=True):
         rule = fit_rfs(rows, catalogue.rfs, catalogue.columns)
         yield _judge(unit, outcome, rows, "rule", rule.raw, encoded=False)
         if rows.n_positives < config.least_positives:
@@ -162,7 +162,7 @@ MODELS: Final[Mapping[str, Callable[[Unit, TrainingConfig], Iterator[Found]]]] =
 }
 
 
-def _learn_from(unit: Unit, *, monthly: bool) -> Iterator[tuple[Outcome, TrainingRows]]:
+def learn_from(unit: Unit, *, monthly: bool) -> Iterator[tuple[Outcome, TrainingRows]]:
     """Yield each outcome with its training rows, monthly cohorts or four a quarter apart."""
     dates, _ = choose_dates(unit.history, unit.catalogue, monthly=monthly)
     cohorts = take_cohorts(unit.history, unit.catalogue, dates)

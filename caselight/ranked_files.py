@@ -12,6 +12,7 @@ from features.contract.moments import format_moment
 from models.explanations.facade import MOST_DOWN, MOST_UP
 from models.ranking.advice import Advice, RankedList, Reason
 from models.ranking.themes import FIRST_THEMES, describe_role, list_first
+from models.wording.sentences import describe_briefly
 from serving.lists.csv_export import disarm
 
 
@@ -74,6 +75,8 @@ def _flatten(ranked: RankedList, advice: Advice) -> dict[str, object]:
     row = _head(ranked, advice)
     row |= {f"p_{entry.outcome}": entry.probability for entry in advice.estimates}
     row["reasons_of"] = advice.leading_outcome
+    leading = [one for one in advice.estimates if one.outcome == advice.leading_outcome]
+    row["estimate_in_words"] = describe_briefly(leading[0]) if leading else None
     row |= _theme_columns(advice)
     row |= _columns("reason", advice.reasons, MOST_UP)
     row |= _columns("counter_reason", advice.counter_reasons, MOST_DOWN)

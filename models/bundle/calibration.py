@@ -36,7 +36,9 @@ class Calibration:
         return np.asarray(expit(self.log_odds(raw)))
 
 
-def fit_calibration(raw: Float64, y_true: npt.NDArray[np.bool_]) -> Calibration:
+def fit_calibration(
+    raw: Float64, y_true: npt.NDArray[np.bool_], weight: Float64 | None = None
+) -> Calibration:
     """Fit the line by maximum likelihood.
 
     Parameters
@@ -45,6 +47,9 @@ def fit_calibration(raw: Float64, y_true: npt.NDArray[np.bool_]) -> Calibration:
         Shape ``(n,)``, raw scores of rows that their model was not fitted on.
     y_true
         Shape ``(n,)``, both classes present.
+    weight
+        Shape ``(n,)``: how much each row counts, both classes among those above 0; each once where
+        ``None``.
 
     Returns
     -------
@@ -56,7 +61,9 @@ def fit_calibration(raw: Float64, y_true: npt.NDArray[np.bool_]) -> Calibration:
     ValueError
         If only one class is present.
     """
-    if y_true.all() or not y_true.any():
+    share = np.ones(len(raw)) if weight is None else weight
+    counted = y_true[share > 0]
+    if counted.all() or not counted.any():
         raise ValueError("calibration needs cases with and without the outcome")
     sign = np.where(y_true, -1.0, 1.0)
     middle, scale = float(raw.mean()), float(raw.std())
@@ -67,10 +74,14 @@ def fit_calibration(raw: Float64, y_true: npt.NDArray[np.bool_]) -> Calibration:
     def loss(line: Float64) -> tuple[float, Float64]:
         margin = line[0] + line[1] * standardised
         gradient = expit(margin) - y_true
-        value = float(np.logaddexp(0.0, sign * margin).mean())
-        return value, np.array([gradient.mean(), (gradient * standardised).mean()])
+        value = float(mean(np.logaddexp(0.0, sign * margin)))
+        return value, np.array([mean(gradient), mean(gradient * standardised)])
 
-    base = float(y_true.mean())
+    def mean(values: Float64) -> float:
+        # Without weights the bits stay those of bundles that were trained before there were any.
+        return float(values.mean() if weight is None else np.average(values, weights=weight))
+
+    base = mean(y_true.astype(np.float64))
     start = np.array([np.log(base / (1 - base)), 0.0])
     # Times the scale, since the search is in standardised scores and the bound of raw ones.
     bounds = [(None, None), (_LEAST_SLOPE * scale, None)]

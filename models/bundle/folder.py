@@ -23,7 +23,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -104,6 +104,8 @@ class Bundle:
         The engine that it was trained by, one of ``ENGINES``; it is measured by no other.
     refits
         By outcome, the fits by which reasons hold; those of earlier versions have none.
+    rule_suffices
+        Outcomes whose run did not show the model to order better than the simple rule.
     """
 
     id: str
@@ -115,6 +117,7 @@ class Bundle:
     familiarity: Familiarity | None = None
     engine_version: str = ENGINE_VERSION
     refits: Mapping[str, OutcomeRefits] = field(default_factory=dict)
+    rule_suffices: frozenset[str] = frozenset()
 
     @property
     def rules(self) -> ReadingRules:
@@ -166,6 +169,7 @@ def write_bundle(
     trained_for_us: int,
     familiarity: Familiarity | None = None,
     refits: Mapping[str, OutcomeRefits] | None = None,
+    rule_suffices: Collection[str] = (),
 ) -> str:
     """Write a bundle into an empty or absent folder and return its id.
 
@@ -183,6 +187,8 @@ def write_bundle(
         Moment of first use, microseconds UTC.
     refits
         By outcome, the fits by which reasons hold; none are kept where ``None``.
+    rule_suffices
+        Outcomes whose run did not show the model to order better than the simple rule.
 
     Returns
     -------
@@ -215,6 +221,7 @@ def write_bundle(
             "engine_version": ENGINE_VERSION,
             "catalogue_digest": catalogue.digest,
             "outcomes": sorted(outcomes),
+            "rule_suffices": sorted(rule_suffices),
             "trained_for_us": trained_for_us,
             "files": hashes,
         }
@@ -284,6 +291,8 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
             familiarity=_read_familiarity(contents, catalogue),
             engine_version=engine_version,
             refits=_read_refits(manifest["outcomes"], contents),
+            # Manifests of before have no such key.
+            rule_suffices=frozenset(map(str, manifest.get("rule_suffices", ()))),
         )
     except (KeyError, TypeError, ValueError):
         raise ArtefactError(f"the bundle's files do not fit together; {_REMEDY}") from None

@@ -1,7 +1,8 @@
 """An outcome's model fitted again on people drawn anew: whether reasons hold is asked of these.
 
 They are kept beside the model and score nothing. Their contributions are needed for sign and place
-alone, so that they carry no calibration: its slope is above zero and changes neither.
+alone, so that they carry no calibration: its slope is above zero and changes neither. What they say
+of the doubt of estimates is kept beside them.
 """
 
 import math
@@ -16,6 +17,7 @@ from features.contract.arrays import Float64
 from features.errors import ArtefactError
 from models.bundle.boosted_trees import mix
 from models.bundle.linear_part import LinearPart, read_linear_part
+from models.bundle.sampling_doubt import SamplingDoubt, read_sampling_doubt
 
 if TYPE_CHECKING:
     import lightgbm
@@ -54,6 +56,19 @@ class Refit:
                 "a refit of the bundle is not in LightGBM's text format; train the bundle again"
             ) from None
 
+    def raw(self, x: Float64, weight: float) -> Float64:
+        """Return raw scores, shape ``(n_rows,)``, of a model matrix.
+
+        Parameters
+        ----------
+        x
+            Shape ``(n_rows, n_columns)``.
+        weight
+            The trees' weight beside the linear part.
+        """
+        trees = np.asarray(self.booster.predict(x, raw_score=True, num_threads=1))
+        return trees if self.linear is None else mix(trees, self.linear.log_odds(x), weight)
+
 
 class RefitText(TypedDict):
     """What a bundle's folder keeps of :class:`Refit`."""
@@ -68,6 +83,7 @@ class RefitsText(TypedDict):
     weight_of_trees: float
     uninformative: list[str]
     refits: list[RefitText]
+    doubt: dict[str, list[float]] | None
 
 
 @dataclass(frozen=True)
@@ -82,11 +98,15 @@ class OutcomeRefits:
         The trees' weight beside the linear part, as in the model.
     uninformative
         Names of indicators that the run could not tell from noise.
+    doubt
+        What the refits say of the doubt of estimates; ``None`` where it was not measured, and no
+        interval is shown.
     """
 
     refits: tuple[Refit, ...]
     weight: float
     uninformative: tuple[str, ...] = ()
+    doubt: SamplingDoubt | None = None
 
     def contributions(self, x: Float64) -> Iterator[Float64]:
         """Yield each refit's contributions of columns, ``(n_rows, n_columns)``, not calibrated.
@@ -118,6 +138,7 @@ class OutcomeRefits:
                 }
                 for one in self.refits
             ],
+            "doubt": None if self.doubt is None else self.doubt.to_json(),
         }
 
 
@@ -151,4 +172,11 @@ def read_theme_refits(entry: Mapping[str, Any], columns: Sequence[str]) -> Outco
             raise ValueError("a refit is of other columns")
         linear = None if one["linear"] is None else read_linear_part(one["linear"], len(columns))
         refits.append(Refit(text, linear))
-    return OutcomeRefits(tuple(refits), weight, tuple(str(one) for one in entry["uninformative"]))
+    # Bundles of before have no such key.
+    doubt = entry.get("doubt")
+    return OutcomeRefits(
+        tuple(refits),
+        weight,
+        tuple(str(one) for one in entry["uninformative"]),
+        None if doubt is None else read_sampling_doubt(doubt),
+    )

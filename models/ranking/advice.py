@@ -167,7 +167,8 @@ class Estimate:
     coherent.
 
     ``low`` and ``high`` are doubt about the average of cases with such a score, not about this
-    case, and hold ``probability``; ``None`` where the bundle holds no interval.
+    case, and hold ``probability``; ``None`` where the bundle holds no interval. ``rule_suffices``
+    says that the bundle's run did not show the model to order better than the simple rule.
     """
 
     outcome: str
@@ -179,6 +180,7 @@ class Estimate:
     log_odds: float
     low: float | None = None
     high: float | None = None
+    rule_suffices: bool = False
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,9 @@ def make_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
     Returns
     -------
     Estimate
-        The probability with the average beside it, and no interval: the Venn-Abers bounds of a
-        bundle tell where its report speaks of calibration, and are narrower than sampling doubt.
+        The probability with the average beside it, and the doubt about the rate among cases with
+        such an estimate where the bundle's refits measured it. The Venn-Abers bounds stay in the
+        report: they are narrower, since another sample would have given another model.
 
     Raises
     ------
@@ -91,6 +92,8 @@ def make_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
     """
     model = bundle.outcomes[outcome]
     stated = next(entry for entry in bundle.catalogue.outcomes if entry.name == outcome)
+    doubt = bundle.refits[outcome].doubt if outcome in bundle.refits else None
+    low, high = (None, None) if doubt is None else doubt.interval(log_odds)
     return Estimate(
         outcome=outcome,
         label=stated.label,
@@ -99,4 +102,7 @@ def make_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
         average=model.average,
         base_log_odds=model.base_log_odds,
         log_odds=log_odds,
+        low=low,
+        high=high,
+        rule_suffices=outcome in bundle.rule_suffices,
     )

@@ -15,10 +15,11 @@ SENTENCES: Final[Mapping[str, str]] = {
     # estimates
     "estimate": (
         "Among cases given a score like this, {frequency}{doubt} within {horizon}; usual is "
-        "{average}"
+        "{average}{rule}"
     ),
+    "rule_suffices": "a simple rule suffices",
     "doubt": " ({low} to {high})",
-    "estimate_briefly": "{frequency}{doubt}; usual {average}",
+    "estimate_briefly": "{frequency}{doubt}; usual {average}{rule}",
     "estimate_key": (
         "An estimate tells of cases given a score like this in how many of 100, or of 1,000, it "
         "came to be recorded within the time stated, and then the usual figure of comparable cases"
@@ -334,6 +335,8 @@ class EstimateNumbers(Protocol):
     def low(self) -> float | None: ...  # noqa: D102
     @property
     def high(self) -> float | None: ...  # noqa: D102
+    @property
+    def rule_suffices(self) -> bool: ...  # noqa: D102
 
 
 def describe_estimate(estimate: EstimateNumbers) -> str:
@@ -344,6 +347,7 @@ def describe_estimate(estimate: EstimateNumbers) -> str:
         doubt=describe_doubt(estimate),
         average=format_average(estimate.probability, estimate.average),
         horizon=estimate.horizon,
+        rule=describe_rule(estimate),
     )
 
 
@@ -357,7 +361,13 @@ def describe_briefly(estimate: EstimateNumbers) -> str:
         frequency=format_probability(estimate.probability),
         doubt=describe_doubt(estimate),
         average=format_average(estimate.probability, estimate.average),
+        rule=describe_rule(estimate),
     )
+
+
+def describe_rule(estimate: EstimateNumbers) -> str:
+    """Return four words where a simple rule orders as well; empty elsewhere."""
+    return f"; {say('rule_suffices')}" if estimate.rule_suffices else ""
 
 
 def describe_doubt(estimate: EstimateNumbers) -> str:

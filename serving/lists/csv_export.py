@@ -8,6 +8,7 @@ from typing import Final
 
 from models.ranking.questions import EACH_TIME
 from models.ranking.themes import describe_role
+from models.wording.sentences import describe_briefly
 from serving.lists.outputs import ListedOut, StandingFlagOut
 
 COLUMNS: Final = (
@@ -22,6 +23,7 @@ COLUMNS: Final = (
     "rule",
     "leading_label",
     "estimate",
+    "estimate_in_words",
     "first_reason",
     "marks",
     "ask_first",
@@ -64,12 +66,13 @@ def write_csv(rows: Sequence[ListedOut], lines: Sequence[str]) -> str:
 
 def _describe(row: ListedOut) -> dict[str, str | None]:
     """Return the cells that are no field of the row as it stands."""
-    estimates = {one.outcome: one.probability for one in row.estimates}
+    estimates = {one.outcome: one for one in row.estimates}
     leading = estimates.get(row.leading_outcome or "")
     return {
         "flags": "; ".join(map(_word_flag, row.flags)),
         "marks": "; ".join(row.marks),
-        "estimate": None if leading is None else f"{leading:.2f}",
+        "estimate": None if leading is None else f"{leading.probability:.2f}",
+        "estimate_in_words": None if leading is None else describe_briefly(leading),
         "first_reason": _tell_first(row),
         "ask_first": "; ".join(_list_questions(row)) or row.ask_first,
     }

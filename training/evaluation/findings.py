@@ -71,6 +71,14 @@ def sort_findings(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda one: order.get(one.kind, len(order)))
 
 
+def list_rule_suffices(
+    fitted: Sequence[FittedOutcome], evaluated: Mapping[str, EvaluatedOutcome]
+) -> tuple[str, ...]:
+    """Return the outcomes whose model is not shown to order better than the simple rule."""
+    found = conclude_outcomes(fitted, evaluated)
+    return tuple(one.about for one in found if one.kind in (NO_SIGNAL, RULE_SUFFICES))
+
+
 def conclude_outcomes(
     fitted: Sequence[FittedOutcome],
     evaluated: Mapping[str, EvaluatedOutcome],

@@ -23,6 +23,7 @@ from training.config import TrainingConfig
 from training.fitting.bootstrap_refits import draw_counts, prepare_refits
 from training.fitting.fitted_outcome import FittedOutcome
 from training.fitting.linear_part import lay_out
+from training.fitting.sampling_doubt import Draw, Unseen, measure_doubt
 from training.options import Progress
 
 MOST_ROUNDS: Final = 150
@@ -81,13 +82,17 @@ def _refit(one: FittedOutcome, catalogue: Catalogue, config: TrainingConfig) -> 
     part = one.model.linear
     linear = None if part is None else lay_out(one.rows, encoding, config, part=part)
     seeds = np.random.default_rng([config.seed, FIRST_THEMES]).integers(0, 2**31 - 1, n_refits)
-    refits = []
+    x = one.rows.encode(encoding, one.boosted.rows)
+    refits, draws = [], []
     for seed in seeds.tolist():
         counts = draw_counts(one.rows.person, seed)
-        text = light.fit(counts, seed).model_to_string()
-        refits.append(Refit(text, None if linear is None else linear.fit(counts)))
+        booster = light.fit(counts, seed)
+        refit = Refit(booster.model_to_string(), None if linear is None else linear.fit(counts))
+        refits.append(refit)
+        draws.append(Draw(counts[one.boosted.rows], refit.raw(x, one.model.weight)))
     idle = () if one.idle is None else one.idle.names
-    return OutcomeRefits(tuple(refits), one.model.weight, idle)
+    unseen = Unseen(one.boosted.raw, one.rows.y_true[one.boosted.rows], one.model.calibration)
+    return OutcomeRefits(tuple(refits), one.model.weight, idle, measure_doubt(unseen, draws))
 
 
 def describe_reasons_hold(

@@ -13,6 +13,7 @@ from features.errors import ArtefactError
 from models.bundle.familiarity import fit_familiarity
 from models.bundle.folder import load_bundle, write_bundle
 from models.bundle.intervals import fit_venn_abers
+from models.ranking.estimates import make_estimate
 from models.ranking.order import rank_cases
 
 
@@ -192,16 +193,32 @@ def test_the_bounds_of_a_bundle_are_not_told_as_an_interval(doubting, small_unit
     assert {(one.low, one.high) for one in advice.estimates} == {(None, None)}
 
 
-def test_without_an_interval_none_is_told(small_unit):
-    """A bundle from before has no interval, and neither have its estimates."""
+def test_an_estimate_lies_in_the_interval_of_its_refits(small_unit):
+    """Each estimate of a run has one, about the estimate; without refits none is told."""
     from features.history.assembly import assemble_history
     from features.intake.contract_folder import read_folder
 
     bundle = load_bundle(small_unit.bundle)
-    bare = {
-        name: dataclasses.replace(model, venn_abers=None) for name, model in bundle.outcomes.items()
-    }
-    bundle = dataclasses.replace(bundle, outcomes=bare)
     history = assemble_history(read_folder(small_unit.folder))
-    advice = rank_cases(bundle, history, small_unit.test_date, top=1).advices[0]
-    assert [(one.low, one.high) for one in advice.estimates] == [(None, None)] * len(bare)
+    for refits, has_interval in ((bundle.refits, True), ({}, False)):
+        told = dataclasses.replace(bundle, refits=refits)
+        estimates = rank_cases(told, history, small_unit.test_date, top=1).advices[0].estimates
+        assert estimates
+        for one in estimates:
+            assert ((one.low, one.high) != (None, None)) == has_interval
+            if one.low is not None and one.high is not None:
+                assert one.low < one.probability < one.high
+
+
+def test_a_bundle_says_where_a_simple_rule_suffices(small_unit):
+    """What the run's findings say of an outcome stands beside its estimate."""
+    bundle = load_bundle(small_unit.bundle)
+    metrics = json.loads((small_unit.bundle / "metrics.json").read_text())
+    found = {
+        one["about"] for one in metrics["findings"] if one["kind"] in ("rule_suffices", "no_signal")
+    }
+    assert bundle.rule_suffices == found
+    name = next(iter(bundle.outcomes))
+    for names in (frozenset(), frozenset({name})):
+        told = make_estimate(dataclasses.replace(bundle, rule_suffices=names), name, -1.0)
+        assert told.rule_suffices == bool(names)

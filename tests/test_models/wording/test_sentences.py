@@ -2,6 +2,7 @@
 
 import re
 import string
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -170,6 +171,13 @@ def test_an_estimate_in_a_row_has_the_numbers_of_the_sentence():
     assert describe_briefly(make_estimate(0.995, 0.004)) == (
         "more than 99 in 100; usual fewer than 1 in 100"
     )
+
+
+def test_where_a_simple_rule_does_as_well_four_words_say_so():
+    """The sentence and its short form end with them, of that outcome alone."""
+    numbers = replace(make_estimate(0.07, 0.03), rule_suffices=True)
+    for told in (describe_estimate(numbers), describe_briefly(numbers)):
+        assert told.endswith("3 in 100; a simple rule suffices")
 
 
 @pytest.mark.parametrize(
