@@ -1,8 +1,8 @@
 """How often the interval beside an estimate holds the true rate of cases with such an estimate.
 
-On synthetic units of several worlds, whose truth is known by letting every open case's future happen
-400 times: open cases are put in tenths by their estimate, and the mean truth of each tenth is looked
-for in the interval at its mean estimate; the Venn-Abers bounds stand beside it.
+On synthetic units of several worlds, whose truth is known by letting every open case's future
+happen 400 times: open cases are put in tenths by their estimate, and the mean truth of each tenth
+is looked for in the interval at its mean estimate; the Venn-Abers bounds stand beside it.
 
     python -m benchmarks.interval_coverage [UNITS]
 
@@ -108,14 +108,16 @@ def measure_unit(unit: Unit, config: TrainingConfig) -> Iterator[tuple[str, list
 def describe(found: dict[tuple[str, str], list[Tenth]], n_units: int) -> str:
     """Return the page's part."""
     lines = [
-        f"Tenths of the open cases of {n_units} units of {N_CASES:,} cases a world, by their estimate: how",
-        "often the interval beside an estimate holds the mean true probability of the tenth, and how",
-        "wide it is; *narrow* are the Venn-Abers bounds, which no page shows. What is left out is not",
-        "drawn anew: the number of rounds, and how far a rate has moved since the training dates. Where",
-        "a world's records are biased or its recording changes, the truth is not what records tell, and",
-        "no interval from them can hold it. Written by `.venv/bin/python -m benchmarks.interval_coverage`.",
+        f"Tenths of the open cases of {n_units} units of {N_CASES:,} cases a world, by their",
+        "estimate: how often the interval beside an estimate holds the mean true probability of the",
+        "tenth, and how wide it is; *narrow* are the Venn-Abers bounds, which no page shows. Not",
+        "drawn anew are the number of rounds and how far a rate has moved since the training dates.",
+        "Where a world's records are biased or its recording changes, the truth is not what records",
+        "tell, and no interval from them can hold it. Written by",
+        "`.venv/bin/python -m benchmarks.interval_coverage`.",
         "",
-        "| world | outcome | tenths | held | held, narrow | held, highest tenth | width in 100 | narrow |",
+        "| world | outcome | tenths | held | held, narrow | held, highest tenth | width in 100 "
+        "| narrow |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for (world, outcome), tenths in found.items():
@@ -124,8 +126,8 @@ def describe(found: dict[tuple[str, str], list[Tenth]], n_units: int) -> str:
         wide = _mean_width([(one.low, one.high) for one in tenths])
         small = _mean_width([(one.narrow_low, one.narrow_high) for one in tenths])
         lines.append(
-            f"| {world} | {outcome} | {len(tenths)} | {np.mean(inside):.2f} | {np.mean(narrow):.2f} "
-            f"| {np.mean(inside[_TENTHS - 1 :: _TENTHS]):.2f} | {wide:.1f} | {small:.1f} |"
+            f"| {world} | {outcome} | {len(tenths)} | {np.mean(inside):.2f} "
+            f"| {np.mean(narrow):.2f} | {np.mean(inside[_TENTHS - 1 :: _TENTHS]):.2f} | {wide:.1f} | {small:.1f} |"
         )
     return "\n".join([*lines, ""])
 
@@ -136,7 +138,7 @@ def _mean_width(ends: list[tuple[float, float]]) -> float:
 
 
 def main() -> None:
-    """Measure as many units of each world as asked, at most all seeds, and write the page's part."""
+    """Measure so many units of each world, at most all seeds, and write the page's part."""
     n_units = min(int(sys.argv[1]) if len(sys.argv) > 1 else len(SEEDS), len(SEEDS))
     found: dict[tuple[str, str], list[Tenth]] = defaultdict(list)
     for world in WORLDS:

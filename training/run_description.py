@@ -105,7 +105,7 @@ def describe_run(
         handbacks=handbacks.figures if handbacks else None,
         managed={name: one.figures for name, one in managed.items()} or None,
         drift={one.outcome.name: one.drift for one in last.fitted if one.drift is not None},
-        calibration=describe_calibration(history, catalogue, done),
+        calibration=describe_calibration(history, catalogue, done, bundle.familiarity),
         held_out_area=_describe_held_out(history, catalogue, last),
         openings=open_origins(history, bundle, done, config, options),
         audit=audited.audit.figures if audited else None,

@@ -1,6 +1,6 @@
-"""Estimates held against what came, over all test origins: by period, area, group, management."""
+"""Estimates held against what came, over all test origins: by period, area, group and file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,10 +9,12 @@ import numpy.typing as npt
 
 from features.catalogue.declarations import Catalogue
 from features.history.columns import History
+from models.bundle.familiarity import Familiarity
 from models.run_figures.ranking import Reliability
 from training.cohorts.landmarks import Landmarks
 from training.cohorts.training_rows import areas_of
 from training.evaluation.evaluated_origin import EvaluatedOrigin
+from training.evaluation.file_strata import name_files
 from training.evaluation.screening_list import are_in_state
 from training.figures.calibration import assess_calibration
 from training.fitting.fitted_outcome import FittedOutcome
@@ -72,20 +74,40 @@ def _unseen_rows(fitted: FittedOutcome) -> _EstimatedRows | None:
 
 
 def describe_calibration(
-    history: History, catalogue: Catalogue, done: Sequence[EvaluatedOrigin]
+    history: History,
+    catalogue: Catalogue,
+    done: Sequence[EvaluatedOrigin],
+    familiarity: Familiarity | None,
 ) -> dict[str, tuple[Reliability, ...]]:
-    """Return calibration of each modelled outcome by test origin, area and group of cases."""
+    """Return calibration of each modelled outcome by test origin, area, group of cases and file.
+
+    Parameters
+    ----------
+    history, catalogue, done
+        The tested cases and what came of them.
+    familiarity
+        By which files are thin or strange; without it no such part is told.
+    """
     found = {}
+    files = [
+        {} if familiarity is None else name_files(history, one.run.test, familiarity)
+        for one in done
+    ]
     for outcome in catalogue.outcomes:
-        parts = [_calibrated_rows(history, catalogue, outcome.name, one) for one in done]
+        parts = [
+            _calibrated_rows(history, catalogue, outcome.name, one, of)
+            for one, of in zip(done, files, strict=True)
+        ]
         known = [part for part in parts if part is not None and len(part.y_true)]
         if not known:
             continue
         joined = [
             np.concatenate(column) for column in zip(*(_columns(p) for p in known), strict=True)
         ]
-        y_true, probability, person, period, area, group = joined
-        strata = {"period": period, "area": area, "group": group}
+        y_true, probability, person = joined
+        strata = {
+            name: np.concatenate([one.strata[name] for one in known]) for name in known[0].strata
+        }
         found[outcome.name] = assess_calibration(y_true, probability, person, strata)
     return found
 
@@ -95,17 +117,19 @@ class _CalibratedRows:
     y_true: npt.NDArray[np.bool_]
     probability: npt.NDArray[np.float64]
     person: npt.NDArray[np.int64]
-    period: npt.NDArray[np.object_]
-    area: npt.NDArray[np.object_]
-    group: npt.NDArray[np.object_]
+    strata: Mapping[str, npt.NDArray[np.object_]]
 
 
 def _columns(rows: _CalibratedRows) -> tuple[npt.NDArray[Any], ...]:
-    return (rows.y_true, rows.probability, rows.person, rows.period, rows.area, rows.group)
+    return (rows.y_true, rows.probability, rows.person)
 
 
 def _calibrated_rows(
-    history: History, catalogue: Catalogue, outcome: str, one: EvaluatedOrigin
+    history: History,
+    catalogue: Catalogue,
+    outcome: str,
+    one: EvaluatedOrigin,
+    files: Mapping[str, npt.NDArray[np.object_]],
 ) -> _CalibratedRows | None:
     evaluated, test = one.evaluated[outcome], one.run.test
     probability, kept = evaluated.scores["model"].probability, evaluated.labels.known
@@ -115,7 +139,10 @@ def _calibrated_rows(
         y_true=evaluated.labels.y_true[kept],
         probability=probability[kept],
         person=test.landmarks.case[kept],
-        period=np.full(int(kept.sum()), one.run.name, dtype=object),
-        area=areas_of(history, test)[kept],
-        group=one.tested.groups.astype(object)[kept],
+        strata={
+            "period": np.full(int(kept.sum()), one.run.name, dtype=object),
+            "area": areas_of(history, test)[kept],
+            "group": one.tested.groups.astype(object)[kept],
+            **{name: of[kept] for name, of in files.items()},
+        },
     )

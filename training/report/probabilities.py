@@ -40,6 +40,10 @@ _STRATA: Final = {
     "origin": "by period",
     "area": "by area",
     "group": "by group of cases",
+    "known": "how long the file is known",
+    "records": "how much it holds",
+    "questions": "what was asked",
+    "values": "what it is like",
 }
 
 
@@ -126,8 +130,9 @@ def _describe_strata(run: RunFigures) -> Part:
         if rows:
             tables.append(_tabulate_strata(outcome, rows))
     return Part(
-        "By period, area and group",
-        "An estimate that holds over all cases can be wrong for a part of them. Where a bracket "
+        "By period, area, group and file",
+        "An estimate that holds over all cases can be wrong for a part of them, among them files "
+        "that a page marks as new, short, not asked about or unlike earlier ones. Where a bracket "
         "holds 0 (intercept) or 1 (slope), no fault is shown, which is not a proof that there is "
         "none.",
         tuple(tables),
