@@ -109,11 +109,11 @@ def describe(found: dict[tuple[str, str], list[Tenth]], n_units: int) -> str:
     """Return the page's part."""
     lines = [
         f"Tenths of the open cases of {n_units} units of {N_CASES:,} cases a world, by their",
-        "estimate: how often the interval beside an estimate holds the mean true probability of the",
-        "tenth, and how wide it is; *narrow* are the Venn-Abers bounds, which no page shows. Not",
-        "drawn anew are the number of rounds and how far a rate has moved since the training dates.",
-        "Where a world's records are biased or its recording changes, the truth is not what records",
-        "tell, and no interval from them can hold it. Written by",
+        "estimate: how often the interval beside an estimate holds the mean true probability of",
+        "the tenth, and how wide it is; *narrow* are the Venn-Abers bounds, which no page shows.",
+        "Not drawn anew are the number of rounds and the shift of a rate since the training dates.",
+        "Where a world's records are biased or its recording changes, the truth is not what",
+        "records tell, and no interval from them can hold it. Written by",
         "`.venv/bin/python -m benchmarks.interval_coverage`.",
         "",
         "| world | outcome | tenths | held | held, narrow | held, highest tenth | width in 100 "
@@ -127,7 +127,8 @@ def describe(found: dict[tuple[str, str], list[Tenth]], n_units: int) -> str:
         small = _mean_width([(one.narrow_low, one.narrow_high) for one in tenths])
         lines.append(
             f"| {world} | {outcome} | {len(tenths)} | {np.mean(inside):.2f} "
-            f"| {np.mean(narrow):.2f} | {np.mean(inside[_TENTHS - 1 :: _TENTHS]):.2f} | {wide:.1f} | {small:.1f} |"
+            f"| {np.mean(narrow):.2f} | {np.mean(inside[_TENTHS - 1 :: _TENTHS]):.2f} "
+            f"| {wide:.1f} | {small:.1f} |"
         )
     return "\n".join([*lines, ""])
 
