@@ -23,7 +23,8 @@ from training.evaluation.findings import (
     conclude_outcomes,
     sort_findings,
 )
-from training.evaluation.headlines import sort_headlines
+from training.evaluation.headlines import describe_headline, sort_headlines
+from training.evaluation.list_finds import describe_finds
 from training.evaluation.list_lengths import describe_lengths
 from training.evaluation.outcome import rank_rows, score_cohort
 from training.evaluation.rank_intervals import describe_rank_intervals
@@ -79,8 +80,10 @@ def describe_run(
     ]
     if options.retrospective:
         findings.append(Finding(RETROSPECTIVE, "run", _RETROSPECTIVE))
+    finds = describe_finds(history, listed, last.evaluated, capacity)
     headlines = [
-        f"{name} at {one.run.name}: {found.headline}"
+        f"{name} at {one.run.name}: "
+        f"{describe_headline(found.standings, finds.get(name) if one is last else None)}"
         for one in done
         for name, found in one.evaluated.items()
     ]
@@ -101,6 +104,7 @@ def describe_run(
         list=replace(
             describe_list(history, catalogue, listed, last.evaluated, capacity, config),
             lengths=describe_lengths(history, listed, last.evaluated, capacity),
+            finds=finds,
         ),
         handbacks=handbacks.figures if handbacks else None,
         managed={name: one.figures for name, one in managed.items()} or None,

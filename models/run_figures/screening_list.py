@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from models.run_figures.codec import OMITTED
-from models.run_figures.ranking import CapacityFigures, Interval
+from models.run_figures.ranking import CapacityFigures, Difference, Interval
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,47 @@ class ListLengths:
 
 
 @dataclass(frozen=True)
+class OrderFinds:
+    """How many cases with the outcome the places find in one order.
+
+    Parameters
+    ----------
+    order
+        ``list``, ``model``, ``rfs``, ``logistic`` or ``longest_wait``.
+    finds, finds_ci
+        Cases, with the 95 % interval by person.
+    """
+
+    order: str
+    finds: float | None = None
+    finds_ci: Interval | None = None
+
+
+@dataclass(frozen=True)
+class ListFinds:
+    """What so many places find of one outcome, in the list's order and in others.
+
+    Parameters
+    ----------
+    capacity, n, positives
+        Places, cases whose outcome is known, and those that had it.
+    chance
+        What places given by lot would find.
+    orders
+        The list's own first.
+    ahead
+        How many more the list finds than each other order, paired.
+    """
+
+    capacity: int | None = None
+    n: int | None = None
+    positives: int | None = None
+    chance: float | None = None
+    orders: tuple[OrderFinds, ...] = ()
+    ahead: Mapping[str, Difference] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ListFigures:
     """Figures of the list at the last test origin.
 
@@ -166,14 +207,14 @@ class ListFigures:
         Cases by group.
     gravest
         The gravest modelled outcome; ``None`` where there is none.
-    at_capacity, missed, lengths
+    at_capacity, missed, lengths, finds
         By outcome.
     weights
         What changed weights would do.
     custody
-        What the precaution about custody moves.
+        What the precaution about custody moves; ``None`` where the catalogue has no custody.
     planner
-        ``None`` where it was not played.
+        ``None`` where it was not played, as for a cohort that a measure makes.
     """
 
     capacity: int | None = None
@@ -186,6 +227,7 @@ class ListFigures:
     custody: CustodyPrecaution | None = None
     planner: PlannerFigures | None = None
     lengths: Mapping[str, ListLengths] = field(default_factory=dict)
+    finds: Mapping[str, ListFinds] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

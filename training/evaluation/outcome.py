@@ -34,7 +34,7 @@ from models.run_figures.ranking import (
 from training.cohorts.history_subsets import drop_facts
 from training.cohorts.landmarks import GROUPS
 from training.cohorts.training_rows import Cohort, label_cohort
-from training.evaluation.headlines import Standings, describe_headline
+from training.evaluation.headlines import Standings
 from training.evaluation.tested_cohort import TestedCohort
 from training.figures.calibration import reliability_curve
 from training.figures.capacity import evaluate_at_capacity
@@ -88,11 +88,6 @@ class EvaluatedOutcome:
     standings: Standings
     labels: Labels
     scores: Mapping[str, Scores]
-
-    @property
-    def headline(self) -> str:
-        """The sentence that is said first."""
-        return describe_headline(self.standings)
 
 
 def score_cohort(fitted: FittedOutcome, catalogue: Catalogue, values: Float64) -> dict[str, Scores]:

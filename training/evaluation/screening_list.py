@@ -161,8 +161,14 @@ def describe_list(
         at_capacity=at_capacity,
         missed=missed,
         weights=compare_weights(catalogue.priority, listed.probabilities, capacity),
-        custody=_count_raised(catalogue, listed, capacity),
-        planner=plan_ahead(listed, evaluated, config),
+        # Of a field without custody, or whose cases no unit takes in week by week, neither says
+        # anything.
+        custody=_count_raised(catalogue, listed, capacity)
+        if catalogue.priority.custody_state
+        else None,
+        planner=plan_ahead(listed, evaluated, config)
+        if catalogue.cohort.expression is None
+        else None,
     )
 
 

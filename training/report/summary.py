@@ -6,19 +6,24 @@ from typing import Final
 
 from models.charts.marks import Row, draw_rows
 from models.run_figures.fitting import TrainingFigures
-from models.run_figures.ranking import Evaluation
+from models.run_figures.ranking import Difference, Evaluation
 from models.run_figures.run import RunFigures
+from models.run_figures.screening_list import OrderFinds
 from training.evaluation.headlines import NO_MODEL, NO_SIGNAL, NOT_SHOWN
 from training.report.parts import Block, Part, Section, Words, keep, name_mark
 from training.report.report_tables import (
     AUC,
     COUNT,
     IN_100,
+    ONE,
+    Cell,
     ReportTable,
+    Style,
     make_table,
     plain,
     say,
     show,
+    show_between,
     show_difference,
     show_interval,
 )
@@ -33,6 +38,9 @@ CANDIDATES: Final[Mapping[str, str]] = {
 }
 """What competes for an outcome, in few words."""
 _BASELINES: Final = ("rfs", "logistic", "boosted")
+_ORDERS: Final = ("model", "rfs", "logistic", "longest_wait")
+_PAIRED: Final = ("rfs", "logistic", "longest_wait")
+_SIGNED: Final = Style(1, is_signed=True)
 _WARNING_WORDS: Final = (NO_SIGNAL, NOT_SHOWN, NO_MODEL)
 
 
@@ -92,6 +100,15 @@ def describe_glance(run: RunFigures) -> Section:
     if table.rows:
         blocks = [table, *_plot(run)]
     part = Part("Every outcome at its test origin", "", tuple(blocks))
+    finds = _tabulate_finds(run)
+    places = Part(
+        "What the list's places find",
+        "The list weighs all outcomes together; beside it stand the same places given by the "
+        "outcome's model alone, by the simple rule, by the logistic regression, to the longest "
+        "known, and by lot. Brackets of the last columns are of the paired difference on the same "
+        "cases: where they hold zero, the list is not shown to find more.",
+        (finds,) if finds.rows else (),
+    )
     return Section(
         "glance",
         "At a glance",
@@ -102,8 +119,39 @@ def describe_glance(run: RunFigures) -> Section:
         "Differences compare two orders of the same cases; where their bracket holds zero, no "
         "difference is shown. The last column is what the written rule of choice takes after the "
         "back-tests alone.",
-        keep(part),
+        keep(places, part),
     )
+
+
+def _tabulate_finds(run: RunFigures) -> ReportTable:
+    rows = []
+    for outcome in run.outcome_names:
+        found = run.list.finds.get(outcome)
+        if found is None:
+            continue
+        by_order = {one.order: one for one in found.orders}
+        beside = [by_order.get(name, OrderFinds(name)) for name in _ORDERS]
+        own = by_order.get("list", OrderFinds("list"))
+        rows.append(
+            [
+                say(plain(outcome)),
+                show(found.positives, COUNT),
+                show_interval(own.finds, own.finds_ci, ONE),
+                *(show(one.finds, ONE) for one in beside),
+                show(found.chance, ONE),
+                *(_show_ahead(found.ahead.get(name)) for name in _PAIRED),
+            ]
+        )
+    columns = ["Outcome", "Cases with it", "The list", "Its model alone", "The rule"]
+    columns += ["Logistic regression", "Longest known", "By lot", "List less rule"]
+    columns += ["List less logistic", "List less longest known"]
+    return make_table(f"Found in {run.list.capacity or 0} places at {run.last}", columns, rows)
+
+
+def _show_ahead(found: Difference | None) -> Cell:
+    if found is None:
+        return show(None, ONE)
+    return show_between(found.estimate, found.low, found.high, _SIGNED)
 
 
 def _tabulate(run: RunFigures) -> ReportTable:
