@@ -23,7 +23,6 @@ from training.cohorts.splits import check_dates, roll_origins
 from training.cohorts.training_rows import Cohort
 from training.config import TrainingConfig
 from training.evaluation.evaluated_origin import EvaluatedOrigin
-from training.evaluation.findings import list_rule_suffices
 from training.evaluation.outcome import evaluate_outcome
 from training.evaluation.tested_cohort import prepare_test
 from training.evaluation.theme_stability import refit_for_reasons
@@ -201,7 +200,7 @@ def _write(
         done.run.used_at_us,
         familiarity=fit_familiarity(learnt.values, n_records, catalogue),
         refits=refits,
-        rule_suffices=list_rule_suffices(done.fitted, done.evaluated),
+        rule_suffices=[one.outcome.name for one in done.fitted if one.rule_suffices],
     )
     return load_bundle(out)
 

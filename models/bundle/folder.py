@@ -105,7 +105,7 @@ class Bundle:
     refits
         By outcome, the fits by which reasons hold; those of earlier versions have none.
     rule_suffices
-        Outcomes whose run did not show the model to order better than the simple rule.
+        Outcomes for which the run's back-tests picked the simple rule.
     """
 
     id: str
@@ -188,7 +188,7 @@ def write_bundle(
     refits
         By outcome, the fits by which reasons hold; none are kept where ``None``.
     rule_suffices
-        Outcomes whose run did not show the model to order better than the simple rule.
+        Outcomes for which the run's back-tests picked the simple rule.
 
     Returns
     -------

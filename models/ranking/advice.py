@@ -168,7 +168,7 @@ class Estimate:
 
     ``low`` and ``high`` are doubt about the average of cases with such a score, not about this
     case, and hold ``probability``; ``None`` where the bundle holds no interval. ``rule_suffices``
-    says that the bundle's run did not show the model to order better than the simple rule.
+    says that the back-tests of the bundle's run picked the simple rule.
     """
 
     outcome: str

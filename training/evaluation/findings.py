@@ -71,14 +71,6 @@ def sort_findings(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda one: order.get(one.kind, len(order)))
 
 
-def list_rule_suffices(
-    fitted: Sequence[FittedOutcome], evaluated: Mapping[str, EvaluatedOutcome]
-) -> tuple[str, ...]:
-    """Return the outcomes whose model is not shown to order better than the simple rule."""
-    found = conclude_outcomes(fitted, evaluated)
-    return tuple(one.about for one in found if one.kind in (NO_SIGNAL, RULE_SUFFICES))
-
-
 def conclude_outcomes(
     fitted: Sequence[FittedOutcome],
     evaluated: Mapping[str, EvaluatedOutcome],
@@ -100,9 +92,8 @@ def conclude_outcomes(
 
 def _rule_suffices(fitted: FittedOutcome, evaluated: EvaluatedOutcome) -> bool:
     """Whether the back-tests picked the rule, or the test origin shows no gain over it."""
-    choice, over_rule = fitted.backtest.choice, evaluated.standings.over_rule
-    picked = choice is not None and choice.picked is Candidate.RULE
-    return picked or over_rule is None or not over_rule.is_gain
+    over_rule = evaluated.standings.over_rule
+    return fitted.rule_suffices or over_rule is None or not over_rule.is_gain
 
 
 def _describe_no_signal(name: str) -> str:

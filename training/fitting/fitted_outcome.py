@@ -87,6 +87,12 @@ class FittedOutcome:
         return model.shifted(by) if by else model
 
     @property
+    def rule_suffices(self) -> bool:
+        """Whether the back-tests picked the simple rule; test origins have no part in it."""
+        choice = self.backtest.choice
+        return choice is not None and choice.picked is Candidate.RULE
+
+    @property
     def rate(self) -> float | None:
         """Share of training rows with the outcome."""
         return float(self.rows.y_true.mean()) if len(self.rows.y_true) else None
