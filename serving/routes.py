@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from serving.api import (
+    answers,
     audit,
     cases,
     confirmations,
@@ -54,6 +55,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     promotions.router,
     audit.router,
     decisions.router,
+    answers.router,
     cases.router,
     reasons.router,
     sealing.router,

@@ -149,6 +149,8 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("POST", "/v1/cases/{key}/decisions"): _DECIDE,
     ("POST", "/v1/cases/{key}/views"): _DECIDE,
     ("POST", "/v1/cases/{key}/corrections"): _DECIDE,
+    ("POST", "/v1/cases/{key}/answers"): _DECIDE,
+    ("POST", "/cases/{key}/answers"): _DECIDE,
     ("GET", "/v1/corrections"): _LIST,
     ("POST", "/v1/corrections/{request_key}/answer"): _DECIDE,
     ("POST", "/cases/{key}/decide"): _DECIDE,

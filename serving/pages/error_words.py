@@ -30,6 +30,7 @@ _BY_CODE: Final = {
     "unknown_areas": ("areas", "Select areas from the list: no case is in an area you named"),
     "no_view": ("view-look_now", "Select when a specialist should look at this case"),
     "no_stance": ("stance-agree", "Select what your agency thinks"),
+    "no_answer": ("confirm", "Select yes, no or not known"),
     "no_record": ("wrong", "Enter the number of the record"),
     "no_why": ("why", "Enter what is wrong with the record"),
     "no_next_step": ("next_step", "Enter the next step"),

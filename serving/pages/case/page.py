@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
+from serving.api.answers import NO, NOT_KNOWN, YES, AnswerGivenIn, keep_answer
 from serving.api.parameters import Key
 from serving.confirmations.records import Confirmation
 from serving.decisions.agency_views import ViewIn, give_view
@@ -47,7 +48,7 @@ def show_case(
     person: SignedIn,
     key: Key,
     whole: Annotated[str, Query(max_length=3)] = "",
-    done: Literal["", "decision", "waiting", "view", "read", "first-view"] = "",
+    done: Literal["", "decision", "waiting", "view", "read", "first-view", "answer"] = "",
     part: Annotated[int, Query(ge=1, le=_MOST_PARTS)] = 1,
     behind: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:
@@ -193,6 +194,31 @@ def doubt_record(
     except ServiceError as error:
         return show_screen(request, key, Happened(problem=error, given=given))
     return show_screen(request, key, Happened(doubted=doubted))
+
+
+@router.post("/cases/{key}/answers")
+def confirm_answer(
+    request: Request,
+    service: ServiceDep,
+    person: SignedIn,
+    key: Key,
+    question: Annotated[str, Form(max_length=200)] = "",
+    record: Annotated[str, Form(max_length=600)] = "",
+    answer: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """Keep what a person answered to a question that a record answers."""
+    try:
+        if answer not in (YES, NO, NOT_KNOWN):
+            raise invalid([RequestProblem(where="answer", code="no_answer", remedy="choose one")])
+        keep_answer(service, person, key, _write_answer(question, answer, record))
+    except ServiceError as error:
+        return show_problem(request, key, error)
+    return _go_back(key, "answer")
+
+
+def _write_answer(question: str, answer: str, record: str) -> AnswerGivenIn:
+    told = {"question": question, "answer": answer, "record_id": record or None}
+    return AnswerGivenIn.model_validate(told)
 
 
 def _write_request(doubted: Doubted, why: str) -> CorrectionIn:
