@@ -5,7 +5,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.ranking.advice import Estimate, RaisedFlag, Reason, Unknown
+from models.ranking.advice import (
+    CaseQuestion,
+    Estimate,
+    RaisedFlag,
+    Reason,
+    ThemeReason,
+    Unknown,
+)
 from serving.errors import RequestProblem
 
 _EVENT: Final[dict[str, Any]] = {
@@ -140,6 +147,17 @@ class AdviceOut:
     marks: tuple[str, ...] = ()
     unknowns: tuple[Unknown, ...]
     flags: tuple[RaisedFlag, ...]
+    themes: Annotated[
+        tuple[ThemeReason, ...],
+        Field(description="Every theme of the catalogue, in the order in which they are told."),
+    ] = ()
+    questions: Annotated[
+        tuple[CaseQuestion, ...], Field(description="What to ask, and what to confirm.")
+    ] = ()
+    without_estimate: Annotated[
+        tuple[str, ...],
+        Field(description="Outcomes that have no model and so no estimate, the gravest first."),
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

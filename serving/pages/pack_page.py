@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from models.ranking.themes import describe_role
 from models.wording.sentences import say
 from serving.access.roles import OPENERS
 from serving.decisions.agency_views import read_dissents
@@ -68,6 +69,7 @@ def show_pack(request: Request, service: ServiceDep, person: SignedIn) -> HTMLRe
         briefly=format_row,
         marking=MARKING,
         say=say,
+        describe_role=describe_role,
     )
 
 
