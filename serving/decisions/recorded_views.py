@@ -68,15 +68,10 @@ def read_recorded(
     if not waiting:
         return RecordedViewsOut(views=())
     face, by_case = Clockface(unit.time_zone), read_case_views(connection, list(waiting))
-    ids = dict(
-        connection.execute(
-            select(case_keys.c.case_key, case_keys.c.case_id).where(
-                case_keys.c.case_key.in_(list(waiting))
-            )
-        )
-        .tuples()
-        .all()
+    asked = select(case_keys.c.case_key, case_keys.c.case_id).where(
+        case_keys.c.case_key.in_(list(waiting))
     )
+    ids = {row.case_key: row.case_id for row in connection.execute(asked)}
     return RecordedViewsOut(
         views=tuple(
             RecordedViewOut(case_key=key, case_id=ids.get(key), view=describe_view(one, face))

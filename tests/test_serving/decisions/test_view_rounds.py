@@ -85,7 +85,7 @@ def code_of(act: Any) -> str:
 
 
 def test_one_form_records_every_agency_and_who_recorded_it(store: Store) -> None:
-    """Each agency round the table has its view, recorded by one for the others, and no other has."""
+    """Each agency round the table has its view, recorded by one for the others."""
     key = add_case(store)
     record(store, key, table(says("police", "agree"), says("advocacy", "dissent"), says("health")))
     found = views_of(store, key)
@@ -136,7 +136,7 @@ def test_a_case_is_closed_against_a_dissent_by_two_alone(store: Store) -> None:
 
 
 def test_an_absent_agency_has_no_view(store: Store) -> None:
-    """Who was not there agreed with nothing: a round holds those alone of whom something is said."""
+    """Who was not there agreed with nothing: a round holds only those who were."""
     key = add_case(store)
     record(store, key, table(says("police", "agree")))
     assert set(stances(store, key)) == {"police"}
