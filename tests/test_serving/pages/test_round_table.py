@@ -103,6 +103,7 @@ def test_a_sitting_with_two_agencies_and_one_dissent(
     other = enter(visitors, "advocacy", **usual)
     follow(other, "a[href='/views']")
     follow(other, ".caselight-table a")
+    expect(other.get_by_role("heading", level=1)).to_contain_text("Case SYN-C")
     assert case_path in other.url
     follow(other, "#confirm-view form button")
     expect(other.locator(".caselight-done-banner")).to_contain_text("view is confirmed")
@@ -148,8 +149,12 @@ def test_records_that_were_opened_go_with_the_decision(visitors: Visitors) -> No
     expect(page.locator("main")).to_contain_text("Open a record, or enter why you opened none")
     page.locator(".caselight-evidence a[href^='#record-']").first.click()
     assert page.locator("#decision input[name=opened]").count() == 1
+    page.get_by_label("No further action: this closes the case").uncheck()
+    page.get_by_label("Safety planning with the victim").check()
+    page.locator("#owner_other").fill("SYN Owner")
     page.get_by_role("button", name="Record the decision").click()
-    expect(page.locator(".caselight-done-banner")).to_be_visible()
+    expect(page.locator(".caselight-done-banner")).to_contain_text("Decision recorded")
+    expect(page.locator("section[aria-labelledby=decisions]")).to_contain_text("1 record opened")
 
 
 def test_a_half_filled_form_is_not_left_unasked(visitors: Visitors) -> None:
