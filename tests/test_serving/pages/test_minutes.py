@@ -174,9 +174,9 @@ def test_views_that_wait_are_on_the_page_of_their_agency_alone(app: FastAPI, sto
     assert (told["case_key"], told["view"]["person"]) == (key, "SYN screener")
     assert f"/cases/{key}#views" in advocate.get("/views").text
     assert client.get("/v1/views").json()["views"] == []
-    assert enter(app, "reviewer", agency="advocacy", areas=["Elsewhere"]).get("/v1/views").json() == {
-        "views": []
-    }
+    assert enter(app, "reviewer", agency="advocacy", areas=["Elsewhere"]).get(
+        "/v1/views"
+    ).json() == {"views": []}
     view_key = told["view"]["view_key"]
     answer = advocate.post(f"/v1/cases/{key}/views/{view_key}/confirm")
     assert answer.json()["latest"][0]["confirmed_by"] == "SYN reviewer"
