@@ -16,13 +16,14 @@ Unproven = Literal["bad_token", "not_signed_in"]
 Forbidden = Literal[
     "areas_may_not", "bad_answer", "finished_before", "issuer_refused", "no_access", "no_rule",
     "no_sign_in", "not_a_decider", "not_a_reader", "not_begun", "not_health", "not_on_duty",
-    "not_the_asker", "not_the_importer", "not_yours_to_settle", "other_agency_needed",
-    "other_origin", "other_person_needed", "role_may_not", "scope_may_not",
+    "not_the_asker", "not_the_importer", "not_your_view", "not_yours_to_settle",
+    "other_agency_needed", "other_origin", "other_person_needed", "role_may_not", "scope_may_not",
 ]  # fmt: skip
 """This person may not do that."""
 Absent = Literal[
     "no_case", "no_import", "no_sitting", "no_such_case", "no_such_confirmation", "no_such_flag",
-    "no_such_move", "no_such_record", "no_such_request", "no_such_score", "not_found", "not_listed",
+    "no_such_move", "no_such_record", "no_such_request", "no_such_score", "no_such_view",
+    "not_found", "not_listed",
 ]  # fmt: skip
 """There is nothing of that name, or nothing that this person may see."""
 Clash = Literal[
@@ -31,7 +32,7 @@ Clash = Literal[
     "cases_still_coming",
     "case_exists", "case_merged", "import_ended", "no_earlier_score", "no_score", "not_blind",
     "not_earlier", "not_sealed", "past_moment", "records_gone", "rows_missing",
-    "sitting_over", "target_closed",
+    "change_over", "sitting_over", "target_closed", "views_awaited",
 ]  # fmt: skip
 """The request clashes with what is stored."""
 Outdated = Literal["decided_meanwhile"]

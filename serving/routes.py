@@ -14,6 +14,7 @@ from serving.api import (
     findings,
     imports,
     lists,
+    minutes,
     models,
     moves,
     parties,
@@ -32,6 +33,7 @@ from serving.pages import (
     duty_page,
     help_page,
     list_page,
+    minutes_page,
     model_page,
     oversight_page,
     pack_page,
@@ -40,7 +42,9 @@ from serving.pages import (
     sealed_page,
     sign_in_page,
 )
+from serving.pages.case.beside import router as beside_router
 from serving.pages.case.page import router as case_router
+from serving.pages.case.round_table import router as round_table_router
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     scores.router,
@@ -49,6 +53,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     imports.router,
     moves.router,
     lists.router,
+    minutes.router,
     duty.router,
     findings.router,
     models.router,
@@ -67,6 +72,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     duty_page.router,
     cases_page.router,
     case_router,
+    beside_router,
+    round_table_router,
+    minutes_page.router,
     caseload_page.router,
     sealed_page.router,
     confirmations_page.router,

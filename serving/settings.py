@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     standards_webhook_url
         Where each of professional standards is told once a day how much access nothing explains;
         nowhere where absent, but on their page.
+    views_webhook_url
+        Where an agency is told that another one recorded a view for it; nowhere where absent, but
+        on its pages.
     nightly_hour
         Hour of the unit's day after which every open case is scored anew, once a day.
     session_key_file
@@ -174,6 +177,7 @@ class Settings(BaseSettings):
     webhook_key_file: Path | None = None
     sealed_webhook_url: str | None = None
     standards_webhook_url: str | None = None
+    views_webhook_url: str | None = None
     nightly_hour: int = Field(default=2, ge=0, le=23)
     session_key_file: Path | None = None
     session_idle_seconds: int = Field(default=30 * 60, ge=60, le=30 * 60)

@@ -9,7 +9,7 @@ from serving.access.roles import need_decider
 from serving.api.confirmations import answer_waiting, describe_waiting
 from serving.api.parameters import Key, KeyCursor, Limit
 from serving.confirmations.records import Confirmation
-from serving.decisions.agency_views import ViewIn, give_view, read_views
+from serving.decisions.agency_views import ViewIn, confirm_view, give_view, read_views
 from serving.decisions.case_versions import read_tag, write_tag
 from serving.decisions.corrections import (
     AnswerIn,
@@ -32,7 +32,9 @@ from serving.decisions.outputs import (
     ViewsOut,
 )
 from serving.decisions.past_decisions import read_decision, read_decisions
+from serving.decisions.recorded_views import RecordedViewsOut, read_recorded
 from serving.decisions.score_without_record import Doubted, score_without
+from serving.decisions.view_rounds import RoundIn, end_round, open_round
 from serving.lists.blind_review import is_blind
 from serving.oversight.reading_time import check_reading_time
 from serving.persons import SignedIn
@@ -88,8 +90,11 @@ def make_decision(
     after the person opened the case than anybody reads it is refused.
     """
     need_decider(person)
-    check_reading_time(service.need_store(), person, key, service.settings.least_reading_seconds)
-    unit, act = service.need_unit(), DecisionRequest(key, person, draft, read_tag(if_match))
+    read = check_reading_time(
+        service.need_store(), person, key, service.settings.least_reading_seconds
+    )
+    unit = service.need_unit()
+    act = DecisionRequest(key, person, draft, read_tag(if_match), read.seconds)
     rules, limits = make_rules(service.settings), make_limits(service.settings)
     with service.need_store().writing() as writing:
         decided = decide_or_ask(writing, act, unit, rules, limits)
@@ -105,7 +110,7 @@ def list_views(key: Key, service: ServiceDep, person: SignedIn) -> ViewsOut:
     """Return each agency's latest view beside the others', and all that were given."""
     with service.need_store().reading() as connection:
         need_case(connection, key)
-        return read_views(connection, key, service.need_unit())
+        return read_views(connection, key, service.need_unit(), person.agency)
 
 
 @router.post("/cases/{key}/views", status_code=201, responses=describe_errors(*_WRITES))
@@ -113,8 +118,50 @@ def add_view(key: Key, view: ViewIn, service: ServiceDep, person: SignedIn) -> V
     """Record the view of the person's agency; a dissent stands until that agency says otherwise."""
     with service.need_store().writing() as writing:
         view_key = give_view(writing, key, person, view)
-        given = read_views(writing.connection, key, service.need_unit())
+        given = read_views(writing.connection, key, service.need_unit(), person.agency)
     return next(one for one in given.all if one.view_key == view_key)
+
+
+@router.post("/cases/{key}/views/{view_key}/confirm", responses=describe_errors(409, *_WRITES))
+def confirm_recorded_view(
+    key: Key, view_key: Key, service: ServiceDep, person: SignedIn
+) -> ViewsOut:
+    """Confirm the view that another agency recorded for yours; until then it closes no case."""
+    with service.need_store().writing() as writing:
+        confirm_view(writing, key, view_key, person)
+        return read_views(writing.connection, key, service.need_unit(), person.agency)
+
+
+@router.post("/cases/{key}/view-rounds", status_code=201, responses=describe_errors(409, *_WRITES))
+def begin_round(key: Key, asked: RoundIn, service: ServiceDep, person: SignedIn) -> ViewsOut:
+    """Record who is round the table and what each agency thinks, or ask each for its view.
+
+    A view that is recorded for another agency waits for that agency to confirm it, and it is told
+    the same day; a dissent counts at once. An agency that is left out was absent, and has no view.
+    """
+    with service.need_store().writing() as writing:
+        open_round(writing, key, person, asked)
+        return read_views(writing.connection, key, service.need_unit(), person.agency)
+
+
+@router.post("/cases/{key}/view-rounds/{round_key}/end", responses=describe_errors(*_WRITES))
+def show_round(key: Key, round_key: Key, service: ServiceDep, person: SignedIn) -> ViewsOut:
+    """Show the views of a round before all are in; views given later are not blind."""
+    with service.need_store().writing() as writing:
+        end_round(writing, key, round_key, person)
+        return read_views(writing.connection, key, service.need_unit(), person.agency)
+
+
+@router.get("/views", responses=describe_errors(401, 422, 503))
+def list_recorded_views(
+    request: Request, service: ServiceDep, person: SignedIn
+) -> RecordedViewsOut:
+    """Return the views that other agencies recorded for yours and that nobody of it confirmed."""
+    with service.need_store().reading() as connection:
+        sight = sight_of(request, connection)
+        found = read_recorded(connection, person.agency, service.need_unit(), sight)
+    note_shown(request, (one.case_key for one in found.views))
+    return found
 
 
 @router.post("/cases/{key}/corrections", status_code=201, responses=describe_errors(*_WRITES))

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from features.contract.moments import format_moment
 from serving.access.case_sight import find_sight
 from serving.persons import SignedIn
-from serving.results.agreement import Agreement
+from serving.results.agreement import Agreement, TeamAgreement
 from serving.results.all_results import read_findings
 from serving.results.reached_outcomes import OutcomeFindings
 from serving.results.waits import WaitFindings
@@ -33,6 +33,7 @@ class FindingsOut:
     waits: WaitFindings
     agreement_with_scores: Agreement
     agreement_with_reasons: Agreement
+    agreement_by_team: tuple[TeamAgreement, ...] = ()
 
 
 @router.get("/findings", responses=_ERRORS, operation_id="tell_findings_v1_findings_get")
@@ -49,4 +50,5 @@ def describe_findings(service: ServiceDep, person: SignedIn) -> FindingsOut:
         waits=found.waits,
         agreement_with_scores=found.with_scores,
         agreement_with_reasons=found.with_reasons,
+        agreement_by_team=found.by_team,
     )

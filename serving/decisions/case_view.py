@@ -145,7 +145,7 @@ def describe_case(
         version=past.version,
         seen_seq=count_rows(connection, case_key),
         decisions=past.decisions,
-        views=read_views(connection, case_key, unit),
+        views=read_views(connection, case_key, unit, agency),
         corrections=read_case_corrections(connection, case_key, unit, now_us),
         pending_corrections=beside.describe_pending(),
         correction_sum=describe_sum(connection, case_key, now_us),

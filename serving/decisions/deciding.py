@@ -11,7 +11,9 @@ from typing import Final
 from sqlalchemy import Connection, and_, exists, insert, select
 
 from features.contract.moments import to_datetime
+from serving.decisions.case_reading import find_first_view, find_places
 from serving.decisions.case_versions import check_version
+from serving.decisions.counted_views import find_open_round
 from serving.decisions.drafts import DecisionIn, check_draft
 from serving.decisions.lifecycle import Course, append_turns, list_turns, read_course
 from serving.errors import RequestProblem, ServiceError, invalid
@@ -54,12 +56,15 @@ class DecisionRequest:
         What they decide.
     seen_version
         The version of the case that they saw; ``None`` where they named none that could be.
+    reading_seconds
+        Seconds from when they opened the case; ``None`` where nobody knows.
     """
 
     case_key: str
     person: Person
     draft: DecisionIn = field(repr=False)
     seen_version: int | None
+    reading_seconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -184,11 +189,23 @@ def check_decision(
             "nothing more is decided on this case",
             "decide on the case that its records went into, where they did",
         )
+    if draft.closes or draft.discharges:
+        _need_views(connection, act.case_key)
     problems = [*_check_references(connection, act), *_check_flags(act, course.flags)]
     if problems:
         raise invalid(problems)
     need_open([(one.flag, one.record_id) for one in draft.discharges], course.flags)
     return CheckedDecision(course, version)
+
+
+def _need_views(connection: Connection, case_key: str) -> None:
+    """Check that no round of the case waits for views, one of which may dissent."""
+    if find_open_round(connection, case_key) is not None:
+        raise ServiceError(
+            "views_awaited",
+            "views of this case are being given: one of them may dissent",
+            "wait until all are in, or show those that are, and decide then",
+        )
 
 
 def _check_references(connection: Connection, act: DecisionRequest) -> Iterator[RequestProblem]:
@@ -258,6 +275,14 @@ def _store(writing: Writing, act: DecisionRequest, version: int) -> str:
             reverses=draft.reverses,
             routes=draft.ways.describe(),
             stored_seq=seq,
+            score_direction=draft.score_direction,
+            score_why=draft.score_why,
+            opened=find_places(writing.connection, act.case_key, draft.opened),
+            reading_seconds=act.reading_seconds,
+            first_view=find_first_view(
+                writing.connection, act.case_key, act.person, draft.sitting_key
+            ),
+            unopened_why=draft.unopened_why,
             **act.person.columns(),
         )
     )

@@ -1,14 +1,17 @@
 """Decisions that one person does not make alone: they wait whole for a second person.
 
-Closing a case that has an open urgent flag, or something serious on record lately, and discharging
-an urgent flag. Until it is confirmed nothing of such a decision holds: case, flag and place stay as
-they were. What keeps somebody safe need not wait: the same decision without the flag holds at once.
+Closing a case that has an open urgent flag, something serious on record lately or an agency's
+dissent, and discharging an urgent flag. Until it is confirmed nothing of such a decision holds:
+case, flag and place stay as they were. What keeps somebody safe need not wait: the same decision
+without the flag holds at once.
 """
 
 from typing import Final, Literal
 
 from serving.confirmations.asking import ActToConfirm, ask
 from serving.confirmations.records import Confirmation, ConfirmedKind, read_waiting
+from serving.decisions.case_reading import keep_shared
+from serving.decisions.counted_views import read_dissents
 from serving.decisions.deciding import (
     USUAL_LIMITS,
     Decided,
@@ -27,7 +30,12 @@ from serving.standing.standings import StandingRules
 from serving.store.database import Unit, Writing
 
 DECISION: Final = ConfirmedKind("decision", "when_confirmed", 24)
-Ground = Literal["closes_with_urgent_flag", "closes_after_serious_record", "discharges_urgent_flag"]
+Ground = Literal[
+    "closes_with_urgent_flag",
+    "closes_after_serious_record",
+    "discharges_urgent_flag",
+    "closes_against_dissent",
+]
 """Why a decision needs a second person."""
 
 
@@ -37,6 +45,7 @@ class DecisionAct(Strict):
     decision: DecisionIn
     seen_version: int | None
     grounds: tuple[Ground, ...]
+    reading_seconds: int | None = None
 
 
 def decide_or_ask(
@@ -75,7 +84,12 @@ def decide_or_ask(
             "a decision of yours on this case waits for a second person",
             "withdraw that one first: POST /v1/confirmations/{confirmation_key}",
         )
-    content = DecisionAct(decision=act.draft, seen_version=act.seen_version, grounds=grounds)
+    content = DecisionAct(
+        decision=_leave_kept_apart(writing, act),
+        seen_version=act.seen_version,
+        grounds=grounds,
+        reading_seconds=act.reading_seconds,
+    )
     asked = ActToConfirm(DECISION, (act.case_key,), content, _find_reason(act.draft))
     return ask(writing, act.person, asked)
 
@@ -92,7 +106,19 @@ def find_grounds(
         found.append("closes_after_serious_record")
     if not course.urgent.isdisjoint((one.flag, one.record_id) for one in draft.discharges):
         found.append("discharges_urgent_flag")
+    if draft.closes and read_dissents(connection, [act.case_key]):
+        found.append("closes_against_dissent")
     return tuple(found)
+
+
+def _leave_kept_apart(writing: Writing, act: DecisionRequest) -> DecisionIn:
+    """Return a decision without the names of opened records that are not for everybody: whoever
+    confirms it is of another agency.
+    """
+    if not act.draft.opened:
+        return act.draft
+    kept = keep_shared(writing.connection, act.case_key, act.draft.opened)
+    return act.draft.model_copy(update={"opened": kept or None})
 
 
 def carry_out_decision(
@@ -113,7 +139,13 @@ def carry_out_decision(
     """
     if one.settlement is not None and one.settlement.outcome == "confirmed":
         content = one.read_content(DecisionAct)
-        act = DecisionRequest(one.cases[0], one.person, content.decision, content.seen_version)
+        act = DecisionRequest(
+            one.cases[0],
+            one.person,
+            content.decision,
+            content.seen_version,
+            content.reading_seconds,
+        )
         decide(writing, act, unit, rules, limits)
     return frozenset()
 

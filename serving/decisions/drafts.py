@@ -30,6 +30,7 @@ _Name = Annotated[
 ]
 _Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,200}$")]
 Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+_RecordId = Annotated[str, StringConstraints(max_length=512, pattern=NO_NUL)]
 # Within the 64 bits of the column that it is compared with.
 _MOST_SEQ: Final = 2**62
 
@@ -128,6 +129,18 @@ class DecisionIn(Strict):
     score_key: Key | None = Field(default=None, description="The score that was seen.")
     seen_seq: int = Field(ge=0, le=_MOST_SEQ, description="'seen_seq' of the case as it was read.")
     sitting_key: Key | None = None
+    score_direction: Literal["higher", "lower"] | None = Field(
+        default=None, description="What the score should be, where it is not agreed with."
+    )
+    score_why: Words | None = Field(default=None, description="Why it is not agreed with.")
+    opened: list[_RecordId] | None = Field(
+        default=None,
+        max_length=1_000,
+        description="Records that the person opened; left out where nobody knows.",
+    )
+    unopened_why: Words | None = Field(
+        default=None, description="Why a case is closed of which no record was opened."
+    )
 
     @property
     def closes(self) -> bool:
@@ -171,6 +184,7 @@ def check_draft(
             _check_ways(draft),
             _check_review(draft, today, longest_review_days),
             _check_views(draft),
+            _check_opened(draft),
         )
     )
     if problems:
@@ -235,9 +249,19 @@ def _check_views(draft: DecisionIn) -> Iterator[RequestProblem]:
     if draft.reasons and not seen:
         remedy = "say whether you agree with the score, or leave its reasons out"
         yield RequestProblem(where="reasons", code="score_not_seen", remedy=remedy)
+    if draft.score_direction is not None and draft.agrees_with_score != "no":
+        remedy = "leave it out, or do not agree with the score"
+        yield RequestProblem(where="score_direction", code="agrees", remedy=remedy)
     told: set[tuple[str, str]] = set()
     for number, reason in enumerate(draft.reasons):
         if (reason.outcome, reason.indicator) in told:
             remedy = "speak of each reason once"
             yield RequestProblem(where=f"reasons[{number}]", code="said_twice", remedy=remedy)
         told.add((reason.outcome, reason.indicator))
+
+
+def _check_opened(draft: DecisionIn) -> Iterator[RequestProblem]:
+    """Check that whoever closes a case of which they opened no record says why."""
+    if draft.closes and draft.opened == [] and draft.unopened_why is None:
+        remedy = "open a record, or say why none had to be opened"
+        yield RequestProblem(where="unopened_why", code="nothing_opened", remedy=remedy)

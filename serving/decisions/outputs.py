@@ -59,6 +59,21 @@ class DecisionOut(ActorOut):
     reversed_by: str | None
     reasons: tuple[ReasonViewOut, ...]
     discharges: tuple[DischargeOut, ...]
+    score_direction: Annotated[
+        Literal["higher", "lower"] | None, Field(description="What the score should have been.")
+    ] = None
+    score_why: str | None = None
+    n_opened: Annotated[
+        int | None, Field(description="Records that were opened; empty where nobody knows.")
+    ] = None
+    reading_seconds: Annotated[
+        int | None, Field(description="From opening the case to the decision.")
+    ] = None
+    first_view: Annotated[
+        Literal["own", "another", "none"] | None,
+        Field(description="Whose view came before the score was shown, in that sitting."),
+    ] = None
+    unopened_why: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,15 +95,58 @@ class ViewOut(ActorOut):
     given_at: str
     sitting_key: str | None
     decision_key: str | None
+    direction: Annotated[
+        Literal["more", "less", "other"] | None,
+        Field(description="What an agency that dissents would do."),
+    ] = None
+    recorded_by_agency: Annotated[
+        str | None,
+        Field(
+            description="Agency of the person, where they recorded it for ``agency``, another one."
+        ),
+    ] = None
+    confirmed_by: Annotated[
+        str | None, Field(description="Who confirmed it for its agency, signed in.")
+    ] = None
+    confirmed_at: str | None = None
+    change_until: Annotated[
+        str | None, Field(description="Until when its agency may put another in its place.")
+    ] = None
+    replaces: str | None = None
+    replaced_by: str | None = None
+    round_key: Annotated[str | None, Field(description="The round it was given in.")] = None
+    blind: Annotated[
+        bool | None,
+        Field(description="Whether given without knowing the others'; empty where nobody knows."),
+    ] = None
+    counts: Annotated[
+        bool, Field(description="Its agency's own, confirmed, or a dissent: these count.")
+    ] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewRoundOut(ActorOut):
+    """The agencies round the table on one case."""
+
+    round_key: str
+    sitting_key: str | None
+    opened_at: str
+    waits: Annotated[bool, Field(description="Whether views are shown only once all are in.")]
+    present: Annotated[dict[str, str], Field(description="Who was there, by agency.")]
+    given: Annotated[tuple[str, ...], Field(description="Agencies whose view is in.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ViewsOut:
-    """The latest view of each agency, side by side, and all that were ever given."""
+    """The latest view that counts of each agency, side by side, and all that were ever given."""
 
     latest: tuple[ViewOut, ...]
     dissents: Annotated[int, Field(description="Agencies whose latest view dissents.")]
     all: tuple[ViewOut, ...]
+    open_round: Annotated[
+        ViewRoundOut | None, Field(description="The round that waits for views.")
+    ] = None
+    rounds: Annotated[tuple[ViewRoundOut, ...], Field(description="The latest first.")] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
+from serving.decisions.agency_views import sum_up_views
 from serving.decisions.outputs import CaseOut, FirstReadOut, ViewsOut
 
 _T = TypeVar("_T")
@@ -28,13 +29,7 @@ def leave_later(case: CaseOut, now_us: int) -> CaseOut:
     """
     records = tuple(_keep(case.records, "recorded_at", now_us))
     shown = {one.record_id for one in records}
-    views = ViewsOut(
-        latest=tuple(_keep(case.views.latest, "given_at", now_us)),
-        dissents=sum(
-            one.stance == "dissent" for one in _keep(case.views.latest, "given_at", now_us)
-        ),
-        all=tuple(_keep(case.views.all, "given_at", now_us)),
-    )
+    views = _leave_later_views(case.views, now_us)
     advice = case.advice
     told = advice is not None and is_before(advice.as_of, now_us)
     decisions = tuple(_keep(case.decisions, "decided_at", now_us))
@@ -67,6 +62,25 @@ def leave_later(case: CaseOut, now_us: int) -> CaseOut:
             due=case.first_read.due, read_at=None, person=None, role=None, agency=None, note=None
         )
     return dataclasses.replace(case, **changed)
+
+
+def _leave_later_views(views: ViewsOut, now_us: int) -> ViewsOut:
+    """Return the views that were given before a moment, as they counted then."""
+    given = tuple(_keep(views.all, "given_at", now_us))
+    known = {one.view_key for one in given}
+    then = []
+    for view in reversed(given):
+        changes: dict[str, Any] = {}
+        if view.confirmed_at is not None and not is_before(view.confirmed_at, now_us):
+            changes |= {"confirmed_by": None, "confirmed_at": None}
+        if view.replaced_by not in known:
+            changes["replaced_by"] = None
+        one = dataclasses.replace(view, **changes)
+        is_settled = one.confirmed_at is not None or one.replaced_by is not None
+        counts = one.recorded_by_agency is None or one.stance == "dissent" or is_settled
+        then.append(dataclasses.replace(one, counts=counts))
+    rounds = tuple(_keep(views.rounds, "opened_at", now_us))
+    return ViewsOut(**sum_up_views(then), rounds=rounds)
 
 
 def is_before(moment: str, now_us: int) -> bool:

@@ -1,6 +1,6 @@
 """Decisions that were made, as they were made."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, select
@@ -75,6 +75,37 @@ def read_decision(connection: Connection, decision_key: str, unit: Unit) -> Deci
     return _describe_all(connection, [connection.execute(query).one()], unit, withheld=False)[0]
 
 
+def read_some_decisions(
+    connection: Connection, rows: Sequence[Row[Any]], unit: Unit, *, withheld: Collection[str]
+) -> dict[str, tuple[DecisionOut, ...]]:
+    """Return decisions of several cases, by case, in the order in which they are given.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
+    rows
+        Rows of ``decisions``.
+    unit
+        What holds for the whole store.
+    withheld
+        Cases of which nothing is told of the score.
+    """
+    by_case: dict[str, list[str]] = {}
+    for row in rows:
+        by_case.setdefault(row.case_key, []).append(row.decision_key)
+    found = {}
+    for case_key, keys in by_case.items():
+        query = (
+            _select_decisions()
+            .where(is_among(connection, decisions.c.decision_key, keys))
+            .order_by(decisions.c.stored_seq)
+        )
+        some = connection.execute(query).all()
+        found[case_key] = _describe_all(connection, some, unit, withheld=case_key in withheld)
+    return found
+
+
 def _select_decisions() -> Select[Any]:
     """Return the query for decisions, each with the latest one that reversed it."""
     later = decisions.alias("later")
@@ -118,6 +149,12 @@ def _describe_all(
             reversed_by=row.reversed_by,
             reasons=tuple(reasons.get(row.decision_key, ())),
             discharges=tuple(dealt_with.get(row.decision_key, ())),
+            score_direction=None if withheld else row.score_direction,
+            score_why=None if withheld else row.score_why,
+            n_opened=None if row.opened is None else len(row.opened),
+            reading_seconds=row.reading_seconds,
+            first_view=row.first_view,
+            unopened_why=row.unopened_why,
         )
         for row in rows
     )

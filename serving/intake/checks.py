@@ -33,7 +33,8 @@ that was refused may name any, and a line of the audit outlasts its case."""
 _KEYS: Final = (
     ("scores", "score_key", ("standings", "list_places", "decisions", "flag_raisings")),
     ("decisions", "decision_key", ("agency_views",)),
-    ("sittings", "sitting_key", ("decisions", "agency_views")),
+    ("sittings", "sitting_key", ("decisions", "agency_views", "view_rounds")),
+    ("view_rounds", "round_key", ("agency_views",)),
     ("imports", "import_key", ("import_rejects", *schema.RECORDS)),
 )
 """Tables, their keys, and the tables whose columns of that name lead there."""

@@ -42,6 +42,7 @@ VISIBLE: Final = frozenset(
         "waiting_days",
         "first_read_due",
         "first_read_at",
+        "read_by",
         "owner",
         "review_on",
         "flags",

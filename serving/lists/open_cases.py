@@ -301,6 +301,7 @@ def _describe(
         "family": row.family,
         "priority": row.priority,
         "score_key": row.score_key,
+        "read_by": face.show(row.first_read_due_us) if row.first_read_at_us is None else None,
     }
     return OpenCaseOut(**withhold(told, blind=blind, viewed=False))
 

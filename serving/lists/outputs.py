@@ -212,6 +212,10 @@ class OpenCaseOut:
     family: str | None
     priority: float | None
     score_key: str | None
+    read_by: Annotated[
+        str | None,
+        Field(description="When a named person reads it at the latest; empty once one has."),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

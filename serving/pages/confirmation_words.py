@@ -18,6 +18,7 @@ _GROUNDS: Final = {
     "closes_with_urgent_flag": "it closes a case with an open urgent flag",
     "closes_after_serious_record": "it closes a case with a serious record of late",
     "discharges_urgent_flag": "it discharges an urgent flag",
+    "closes_against_dissent": "it closes a case although an agency dissents",
 }
 
 

@@ -33,6 +33,9 @@ _BY_CODE: Final = {
     "no_answer": ("confirm", "Select yes, no or not known"),
     "no_record": ("wrong", "Enter the number of the record"),
     "no_why": ("why", "Enter what is wrong with the record"),
+    "nothing_opened": ("unopened_why", "Open a record, or enter why you opened none"),
+    "no_stance_at_all": ("table-police", "Select what one agency at least thinks"),
+    "nobody_asked": ("ask-police", "Select the agencies that are asked"),
     "no_next_step": ("next_step", "Enter the next step"),
     "no_contact": ("contact", "Select whether the victim was contacted"),
     "no_contact_words": ("contact_words", "Enter how the victim was contacted, and by whom"),
@@ -57,6 +60,7 @@ _BY_PLACE: Final = {
     "further_enquiry": ("further_enquiry_words", "Enter what is to be found out"),
     "no_further_action": ("no_further_action_words", "Enter the reason for no further action"),
     "name": ("name", "Enter your name"),
+    "score_why": ("score_why", "Enter why you do not agree with the score"),
     "note": ("note", "Enter under “Notes” why the urgent flag is dealt with"),
 }
 _FOR_PROGRAMS: Final = re.compile(r"GET |POST |/v1/|/openapi|--[a-z]")
@@ -95,6 +99,8 @@ def describe_problems(body: ErrorBody) -> list[ProblemText]:
 def _describe(problem: RequestProblem) -> ProblemText:
     if problem.code in _BY_CODE:
         return ProblemText(*_BY_CODE[problem.code])
+    if problem.code == "no_dissent_why":
+        return ProblemText(f"words-{problem.where}", f"Enter why {problem.where} dissents")
     if problem.code in _BY_REMEDY:
         anchor, start = _BY_REMEDY[problem.code]
         return ProblemText(anchor, f"{start} {problem.remedy.partition(' ')[2]}")

@@ -7,7 +7,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from models.wording.sentences import say
 from serving.access.roles import OPENERS
-from serving.decisions.agency_views import read_dissents
+from serving.decisions.counted_views import read_dissents
+from serving.decisions.recorded_views import count_recorded
 from serving.intake.held_cases import count_held
 from serving.lists.flag_states import read_flag_states
 from serving.lists.listed import read_overflow, read_rows
@@ -66,6 +67,7 @@ def show_list(
         flag_states = read_flag_states(connection, keys)
         n_held = count_held(connection, sight)
         dissents = read_dissents(connection, keys)
+        n_recorded = count_recorded(connection, person, unit, sight)
     note_shown(request, [*keys, *(row.key for row in outside)])
     wanted = {"area": area, "source": source, "family": family}
     wanted |= {"decision": decision, "referred": referred}
@@ -85,6 +87,7 @@ def show_list(
         outside=outside,
         n_held=n_held,
         dissents=dissents,
+        n_recorded=n_recorded,
         rules=RULES,
         news={key: words.describe_news(found) for key, found in news.items()},
         news_since=since.words,

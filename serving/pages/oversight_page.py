@@ -30,7 +30,16 @@ from serving.oversight.line_sight import find_line_sight
 from serving.oversight.unusual_rows import MANY_CASES, UnusualRow, read_standing
 from serving.pages.rendering import render
 from serving.persons import Person, SignedIn
-from serving.results.agreement import BELOW, FIRST, LAST, MIDDLE, NO_LIST, NO_RANK, Agreement
+from serving.results.agreement import (
+    BELOW,
+    FIRST,
+    LAST,
+    MIDDLE,
+    NO_LIST,
+    NO_RANK,
+    Agreement,
+    TeamAgreement,
+)
 from serving.results.all_results import Findings, read_findings
 from serving.service import Service, ServiceDep
 from serving.store.audit_lines import CHANGES, LOOKS, Book
@@ -84,6 +93,15 @@ ROUTE_WORDS: Final = {
     "POST /cases/{key}/decide": "decided on the case",
     "POST /v1/cases/{key}/decisions": "decided on the case by program",
     "POST /cases/{key}/views": "gave their agency's view",
+    "POST /cases/{key}/views/confirm": "confirmed their agency's view",
+    "POST /cases/{key}/round-table": "recorded the views round the table",
+    "POST /cases/{key}/ask-views": "asked agencies for their views",
+    "POST /cases/{key}/show-views": "showed views before all were in",
+    "GET /cases/{key}/beside": "chose a case to compare",
+    "GET /cases/{key}/beside/{other_key}": "compared two cases",
+    "GET /minutes/{sitting_key}": "opened the minutes of a sitting",
+    "GET /v1/sittings/{sitting_key}/decisions.csv": "downloaded a sitting's decisions",
+    "GET /views": "looked at views recorded for their agency",
     "POST /cases/{key}/first-view": "gave a first view",
     "POST /cases/{key}/first-read": "said that they had read the case",
     "POST /cases/{key}/corrections": "asked for a correction",
@@ -110,6 +128,12 @@ _FEW_NOTE: Final = "A row of few decisions tells of those cases and not of the s
 _SHOWN_NOTE: Final = (
     "Which cases are first looked at without the model is drawn by chance. Where people agree far "
     "oftener with a score that they were shown at once, it may lead them."
+)
+
+
+_TEAM_NOTE: Final = (
+    "Teams are agencies; nothing is told by person. No record opened: of the decisions of which "
+    "that is known."
 )
 
 
@@ -255,6 +279,9 @@ def _show(
         findings_note=FINDINGS_NOTE,
         findings_as_of=face.show(findings.answer.as_of_us) if findings.answer else "",
         agreement=_tabulate(findings.answer) if findings.answer else (),
+        alarms=[one for one in findings.answer.by_team if one.nearly_all]
+        if findings.answer
+        else [],
         periods=PERIODS,
     )
 
@@ -292,11 +319,23 @@ def _tabulate(found: Findings) -> tuple[Figures, ...]:
         if one.n_agree + one.n_disagree + one.n_silent
     ]
     columns = ("Agree", "Disagree", "Did not say", "Disagree, of 100 who said")
+    teams = [
+        (*_describe_agreement(one.agency, one.agreement), _describe_opened(one))
+        for one in found.by_team
+    ]
     told = (
         ("Where the model had put the case", bands, _FEW_NOTE),
         ("How a case on the list was shown", looks, _SHOWN_NOTE),
     )
-    return tuple(
+    by_team = (
+        Figures(
+            "Decisions by team",
+            ("Team", *columns, "No record opened"),
+            tuple(teams),
+            (_TEAM_NOTE,),
+        ),
+    )
+    return (by_team if teams else ()) + tuple(
         Figures(
             f"Decisions by {caption[:1].lower()}{caption[1:]}",
             (caption, *columns),
@@ -306,6 +345,10 @@ def _tabulate(found: Findings) -> tuple[Figures, ...]:
         for caption, of, note in told
         if of
     )
+
+
+def _describe_opened(one: TeamAgreement) -> str:
+    return f"{one.n_unopened:,} of {one.n_opening_known:,}"
 
 
 def _describe_agreement(words: str, one: Agreement) -> tuple[str, ...]:

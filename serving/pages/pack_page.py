@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse
 from models.ranking.themes import describe_role
 from models.wording.sentences import say
 from serving.access.roles import OPENERS
-from serving.decisions.agency_views import read_dissents
 from serving.decisions.corrections import read_disputes
+from serving.decisions.counted_views import read_dissents
 from serving.lists.clinic_pack import Pack, pick_latest, read_pack
 from serving.lists.latest_incidents import LatestIncidents
 from serving.lists.outputs import ListedOut

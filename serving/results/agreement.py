@@ -65,6 +65,54 @@ class Parts:
     open: Agreement = NOBODY
 
 
+NEARLY_ALL: Final = 0.95
+"""From this share on people may no longer read the records; a stated policy of the project."""
+LEAST_SAID: Final = 20
+"""Decisions that said something, at least: a share of fewer says little."""
+
+
+@dataclass(frozen=True)
+class TeamAgreement:
+    """How far the decisions of one agency's people agree with the score.
+
+    ``nearly_all`` is an alarm: at least ``NEARLY_ALL`` of at least ``LEAST_SAID`` agree, so that it
+    is to be asked whether people still read the records. ``n_unopened`` counts decisions of which
+    it is known that no record was opened, of the ``n_opening_known`` of which that is known.
+    """
+
+    agency: str
+    agreement: Agreement
+    nearly_all: bool
+    n_unopened: int
+    n_opening_known: int
+
+
+def read_team_agreement(
+    connection: Connection, sight: Sight = EVERYTHING
+) -> tuple[TeamAgreement, ...]:
+    """Return agreement with the score by agency, on cases in sight, in order of the agencies."""
+    query = select(decisions.c.agency, decisions.c.agrees_with_score, decisions.c.opened).where(
+        sight.of_key(connection, decisions.c.case_key)
+    )
+    said: dict[str, dict[bool | None, int]] = {}
+    opened: dict[str, list[int]] = {}
+    for row in connection.execute(query):
+        counts = said.setdefault(row.agency, {})
+        counts[row.agrees_with_score] = counts.get(row.agrees_with_score, 0) + 1
+        if row.opened is not None:
+            opened.setdefault(row.agency, []).append(len(row.opened))
+    return tuple(
+        _describe_team(agency, _sum_up(said[agency]), opened.get(agency, []))
+        for agency in sorted(said)
+    )
+
+
+def _describe_team(agency: str, found: Agreement, opened: Sequence[int]) -> TeamAgreement:
+    n_said = found.n_agree + found.n_disagree
+    is_alarm = n_said >= LEAST_SAID and found.n_agree >= NEARLY_ALL * n_said
+    return TeamAgreement(agency, found, is_alarm, sum(not n for n in opened), len(opened))
+
+
 def read_score_agreement(connection: Connection, sight: Sight = EVERYTHING) -> Agreement:
     """Return how many decisions on cases in sight agree with the score they were made beside."""
     return _sum_up(_count(connection, decisions.c.agrees_with_score, sight))

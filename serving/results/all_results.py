@@ -8,9 +8,11 @@ from serving.lists.composition import RULES
 from serving.results.agreement import (
     Agreement,
     Parts,
+    TeamAgreement,
     read_parts,
     read_reason_agreement,
     read_score_agreement,
+    read_team_agreement,
 )
 from serving.results.reached_outcomes import OutcomeFindings, read_outcomes
 from serving.results.waits import WaitFindings, read_waits
@@ -33,6 +35,8 @@ class Findings:
         How far decisions agree.
     parts
         How far they agree with the score by where it had put the case.
+    by_team
+        How far they agree with it by agency, never by person.
     """
 
     as_of_us: int
@@ -41,6 +45,7 @@ class Findings:
     with_scores: Agreement
     with_reasons: Agreement
     parts: Parts
+    by_team: tuple[TeamAgreement, ...] = ()
 
 
 def read_findings(
@@ -63,4 +68,5 @@ def read_findings(
             with_scores=read_score_agreement(connection, sight),
             with_reasons=read_reason_agreement(connection, sight),
             parts=read_parts(connection, sight),
+            by_team=read_team_agreement(connection, sight),
         )

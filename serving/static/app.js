@@ -3,6 +3,7 @@
 import { initAll } from "./vendor/govuk-frontend.min.js";
 import "./asks-first.js";
 import "./keys.js";
+import "./opened-records.js";
 import "./printing.js";
 import "./session.js";
 

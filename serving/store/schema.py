@@ -416,9 +416,15 @@ decisions = Table(
     Column("reverses", _Key),
     Column("routes", JSON, nullable=False),
     _stored(index=True),
+    # Later columns come last, so that no digest of a row from before changes.
+    *(Column(name, Text) for name in ("score_direction", "score_why")),
+    Column("opened", JSON(none_as_null=True)),
+    Column("reading_seconds", Integer),
+    *(Column(name, Text) for name in ("first_view", "unopened_why")),
     UniqueConstraint("case_key", "version"),
 )
-"""Decisions by named persons. ``routes`` maps each way to what was said of it."""
+"""Decisions by named persons. ``routes`` maps each way to what was said of it; ``opened`` has the
+places, in the order of rows, of the records that were opened, and is empty where nobody knows."""
 
 decision_reasons = Table(
     "decision_reasons",
@@ -443,9 +449,66 @@ agency_views = Table(
     Column("words", Text),
     _moment("given_at_us"),
     _stored(index=True),
+    # Later columns come last, so that no digest of a row from before changes.
+    *(Column(name, Text) for name in ("of_agency", "direction")),
+    *(Column(name, _Key) for name in ("round_key", "replaces")),
+    Column("blind", Boolean),
     Index("ix_agency_views_case_key_stored_seq", "case_key", "stored_seq"),
 )
-"""Each agency's view stands beside the others'; a dissent is never overwritten."""
+"""Each agency's view stands beside the others'; a dissent is never overwritten.
+
+``of_agency`` is the agency whose view it is where somebody of another one recorded it. ``blind``
+says whether it was given without knowing the others', and is empty where nobody knows."""
+
+view_rounds = Table(
+    "view_rounds",
+    metadata,
+    Column("round_key", _Key, primary_key=True),
+    _case(),
+    Column("sitting_key", _Key),
+    Column("waits", Boolean, nullable=False),
+    Column("present", JSON, nullable=False),
+    *_person(),
+    _moment("opened_at_us"),
+    _stored(index=True),
+    Index("ix_view_rounds_case_key_stored_seq", "case_key", "stored_seq"),
+)
+"""The agencies round the table on one case: ``present`` maps each to who was there. Where it
+``waits``, each gives its view signed in, and none is shown to another until all are in."""
+
+view_round_ends = Table(
+    "view_round_ends",
+    metadata,
+    Column("round_key", _Key, ForeignKey("view_rounds.round_key"), primary_key=True),
+    *_person(),
+    _moment("ended_at_us"),
+    _stored(index=True),
+)
+"""Somebody showed the views of a round before all were in."""
+
+view_confirmations = Table(
+    "view_confirmations",
+    metadata,
+    Column("view_key", _Key, ForeignKey("agency_views.view_key"), primary_key=True),
+    *_person(),
+    _moment("confirmed_at_us"),
+    _stored(index=True),
+)
+"""An agency confirmed the view that somebody of another one recorded for it."""
+
+view_notices = Table(
+    "view_notices",
+    metadata,
+    Column("notice_key", _Key, primary_key=True),
+    Column("view_key", _Key, ForeignKey("agency_views.view_key"), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _moment("next_at_us"),
+    _moment("delivered_at_us", nullable=True),
+    _moment("claimed_until_us", nullable=True),
+    Column("last_status", Text),
+    Index("ix_view_notices_delivered_at_us_next_at_us", "delivered_at_us", "next_at_us"),
+)
+"""Messages that tell an agency of a view that was recorded for it, and how sending went."""
 
 correction_requests = Table(
     "correction_requests",
@@ -855,6 +918,9 @@ APPEND_ONLY: Final = (
     "decisions",
     "decision_reasons",
     "agency_views",
+    "view_rounds",
+    "view_round_ends",
+    "view_confirmations",
     "correction_requests",
     "correction_answers",
     "orderings",

@@ -21,6 +21,7 @@ from features.contract.moments import find_zone, to_datetime
 from features.errors import CaselightError
 from models.bundle.folder import Bundle
 from serving.access.overseers import name_overseers
+from serving.decisions.view_notices import send_view_notices
 from serving.flags.deliveries import deliver_due, escalate_sealed
 from serving.oversight.audit_heads import export_daily
 from serving.oversight.standards_notices import (
@@ -146,7 +147,10 @@ def work_once(
     try:
         sent += _tell_standards(service)
     finally:
-        _export_heads(service)
+        try:
+            sent += send_view_notices(store, service.settings, store.clock()).sent
+        finally:
+            _export_heads(service)
     return replace(worked, delivered=sent, bundle_id=bundle_id)
 
 

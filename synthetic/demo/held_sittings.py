@@ -1,7 +1,7 @@
 """A sitting of the example unit: the list is gone through, and most of it is decided."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from serving.decisions.agency_views import ViewIn, give_view
 from serving.decisions.corrections import AnswerIn, CorrectionIn, answer_correction, ask_correction
@@ -112,7 +112,7 @@ def _decide(
     plan = plan_decision(case, draw)
     judged = judge_score(row, team.chance.on(case.case_id, f"score at {occasion}"))
     decision = team.decide(case, plan, judged, sitting)
-    said = {"sitting_key": sitting.key, "decision_key": decision}
+    said: dict[str, Any] = {"sitting_key": sitting.key, "decision_key": decision}
     with team.writing(ADVOCATE, case.key) as writing:
         if dissents and NO_FURTHER_ACTION not in plan.ways:
             given = ViewIn(stance="dissent", words=words.DISSENT, **said)

@@ -23,6 +23,7 @@ WAY_WORDS: Final = {
 WAYS: Final = tuple(WAY_WORDS)
 _WORDS_OF: Final = {"other_agency": "which", "no_further_action": "reason"}
 """How the words beside a way are called; ``what`` where it is not named here."""
+_MOST_OPENED: Final = 1_000
 _REMEDIES: Final = {
     "other_agency": "say which agency is asked",
     "further_enquiry": "say what is to be found out",
@@ -44,18 +45,20 @@ def read_decision_form(form: FormData) -> tuple[DecisionIn, int | None]:
         "ways": {way: _read_way(form, way) for way in WAYS if form.get(way)},
         "owner": _read(form, "owner_other") or _read(form, "owner"),
         "review_on": review_on,
-        "agrees_with_score": _read(form, "agrees_with_score"),
+        **_read_agreement(form),
         "reasons": _read_reasons(form),
         "discharges": _read_discharges(form),
         "note": _read(form, "note"),
         "score_key": _read(form, "score_key"),
         "seen_seq": _read(form, "seen_seq"),
         "sitting_key": _read(form, "sitting_key"),
+        "opened": _read_opened(form),
     }
     if content["agrees_with_score"] == "not_seen":
-        content |= {"reasons": [], "score_key": None}
+        content |= {"reasons": [], "score_key": None, "score_why": None}
     if "no_further_action" in content["ways"]:
         content |= _leave_suggested(form, content)
+        content["unopened_why"] = _read(form, "unopened_why")
     missing = list(_find_missing(content, wrong_date))
     if missing:
         raise invalid(missing)
@@ -98,6 +101,24 @@ def _find_missing(
         yield RequestProblem(
             where="agrees_with_score", code="missing", remedy=_REMEDIES["agrees_with_score"]
         )
+    if content.get("score_direction") and content["score_why"] is None:
+        yield RequestProblem(where="score_why", code="missing", remedy="say why")
+
+
+def _read_agreement(form: FormData) -> dict[str, str | None]:
+    """Return whether the score is agreed with, and if not what it should be and why."""
+    said = _read(form, "agrees_with_score")
+    if said not in ("higher", "lower"):
+        return {"agrees_with_score": said}
+    why = _read(form, "score_why")
+    return {"agrees_with_score": "no", "score_direction": said, "score_why": why}
+
+
+def _read_opened(form: FormData) -> list[str] | None:
+    """Return the records that were opened; ``None`` where the form does not tell."""
+    if not form.get("opened_told"):
+        return None
+    return list(dict.fromkeys(map(str, form.getlist("opened"))))[:_MOST_OPENED]
 
 
 def fill_date(form: FormData, suggested: str) -> dict[str, str]:

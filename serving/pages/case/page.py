@@ -26,7 +26,8 @@ from serving.flags.first_reads import record_first_read
 from serving.lists.blind_review import VIEWS, record_first_view
 from serving.oversight.reading_time import check_reading_time
 from serving.pages.case.decision_form import read_decision_form
-from serving.pages.case.screen import STANCES, Happened, Narrowing, show_screen
+from serving.pages.case.screen import Happened, Narrowing, show_screen
+from serving.pages.case.view_words import STANCES
 from serving.pages.rendering import render
 from serving.persons import SignedIn
 from serving.service import ServiceDep
@@ -38,7 +39,8 @@ _Words = Annotated[str, Form(max_length=2_000)]
 _MOST_PARTS = 10_000
 
 
-async def _read_form(request: Request) -> FormData:
+async def read_form(request: Request) -> FormData:
+    """Return the fields of a form that was sent."""
     return await request.form()
 
 
@@ -48,7 +50,19 @@ def show_case(
     person: SignedIn,
     key: Key,
     whole: Annotated[str, Query(max_length=3)] = "",
-    done: Literal["", "decision", "waiting", "view", "read", "first-view", "answer"] = "",
+    done: Literal[
+        "",
+        "decision",
+        "waiting",
+        "view",
+        "views",
+        "asked",
+        "shown",
+        "confirmed",
+        "read",
+        "first-view",
+        "answer",
+    ] = "",
     part: Annotated[int, Query(ge=1, le=_MOST_PARTS)] = 1,
     behind: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:
@@ -92,17 +106,20 @@ def make_decision(
     service: ServiceDep,
     person: SignedIn,
     key: Key,
-    form: Annotated[FormData, Depends(_read_form)],
+    form: Annotated[FormData, Depends(read_form)],
 ) -> Response:
     """Record a decision, or show the case with what is wrong and what was written."""
     narrowing = _read_narrowing(form)
     try:
         draft, version = read_decision_form(form)
-        check_reading_time(
+        read = check_reading_time(
             service.need_store(), person, key, service.settings.least_reading_seconds
         )
+        if draft.opened == [] and read.n_narratives:
+            # Some were, on pages of their own: the log says how many, not which.
+            draft = draft.model_copy(update={"opened": None})
         with service.need_store().writing() as writing:
-            act = DecisionRequest(key, person, draft, version)
+            act = DecisionRequest(key, person, draft, version, read.seconds)
             decided = decide_or_ask(
                 writing,
                 act,
@@ -156,14 +173,16 @@ def add_view(
     key: Key,
     stance: Annotated[str, Form(max_length=10)] = "",
     words: _Words = "",
+    direction: Annotated[str, Form(max_length=10)] = "",
+    replaces: Annotated[str, Form(max_length=24)] = "",
 ) -> Response:
     """Record the view of the person's agency."""
     if stance not in STANCES:
         error = invalid([RequestProblem(where="stance", code="no_stance", remedy="choose one")])
         given = FormData({"words": words})
         return show_screen(request, key, Happened(problem=error, given=given))
-    view = ViewIn(stance=stance, words=words.strip() or None)  # type: ignore[arg-type]
     try:
+        view = _write_view(stance, words, direction if stance == "dissent" else "", replaces)
         with service.need_store().writing() as writing:
             give_view(writing, key, person, view)
     except ServiceError as error:
@@ -219,6 +238,16 @@ def confirm_answer(
 def _write_answer(question: str, answer: str, record: str) -> AnswerGivenIn:
     told = {"question": question, "answer": answer, "record_id": record or None}
     return AnswerGivenIn.model_validate(told)
+
+
+def _write_view(stance: str, words: str, direction: str, replaces: str) -> ViewIn:
+    told = {"stance": stance, "words": words.strip() or None}
+    told |= {"direction": direction or None, "replaces": replaces or None}
+    try:
+        return ViewIn.model_validate(told)
+    except ValidationError:
+        remedy = "leave out characters that cannot be shown"
+        raise ServiceError("bad_words", "what was written cannot be kept", remedy) from None
 
 
 def _write_request(doubted: Doubted, why: str) -> CorrectionIn:

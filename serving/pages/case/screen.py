@@ -39,14 +39,23 @@ from serving.pages.case.chart import describe_span, draw_case
 from serving.pages.case.current_position import describe_standing
 from serving.pages.case.decision_form import WAY_WORDS, fill_date
 from serving.pages.case.news import describe_news
+from serving.pages.case.reading_words import describe_reading
 from serving.pages.case.record_names import RecordNames
 from serving.pages.case.review_date import suggest_review
 from serving.pages.case.summary_card import summarise_case
-from serving.pages.case.timeline import TimelineEntry, lay_out, number_records
+from serving.pages.case.timeline import Timeline, TimelineEntry, lay_out, number_records
+from serving.pages.case.view_words import (
+    DIRECTION_WORDS,
+    SCORE_WORDS,
+    STANCES,
+    describe_blind,
+    describe_recorded,
+)
 from serving.pages.case.waiting_acts import WaitingAct, read_waiting_acts
 from serving.pages.error_words import describe_problems
 from serving.pages.list_words import RULES as PLACE_WORDS
 from serving.pages.rendering import render
+from serving.persons import AGENCIES, Person
 from serving.sealing.seals import read_seal
 from serving.service import Service, service_of
 from serving.standing.standings import make_rules
@@ -55,7 +64,6 @@ from serving.store.schema import decisions, list_places
 from serving.web.error_answers import STATUSES
 from serving.web.gate import sight_of
 
-STANCES: Final = {"agree": "Agrees", "dissent": "Dissents", "abstain": "Abstains"}
 VIEW_WORDS: Final = dict(zip(VIEWS, ("Look now", "Look soon", "Can wait"), strict=True))
 MOST_SCORES: Final = 12
 MOST_RECORDS: Final = 2
@@ -151,6 +159,7 @@ def show_screen(
         held_apart=read.held_apart,
         **_describe_records(read, narrowing, service),
         **_describe_reasons(case, service),
+        **_describe_views(case, request.state.person, happened.given, service),
         **_suggest(read, happened.given, request.state.person.name, service),
         advice=case.advice,
         say=say,
@@ -263,6 +272,7 @@ def _describe_records(read: _Read, narrowing: Narrowing, service: Service) -> di
     return {
         "words": record_words,
         "timeline": timeline,
+        "opened": _list_opened(timeline, narrowing.behind),
         "chart": draw_case(entries, case.spans, today),
         "span_words": describe_span,
         "standing": position,
@@ -277,6 +287,19 @@ def _describe_records(read: _Read, narrowing: Narrowing, service: Service) -> di
         "theme_records": _find_theme_records(entries, tuple(themes.values())),
         "theme_of": _find_themes(tuple(themes.values())),
     }
+
+
+def _list_opened(timeline: Timeline, behind: str | None) -> list[str]:
+    """Return the records of the one reason that the reader asked for: these they opened."""
+    if not behind or not timeline.behind:
+        return []
+    return [
+        entry.record.record_id
+        for month in timeline.months
+        for incident in month.incidents
+        for line in incident.lines
+        for entry in line.entries
+    ]
 
 
 @dataclass(frozen=True)
@@ -327,6 +350,35 @@ def _suggest(read: _Read, given: FormData, person: str, service: Service) -> dic
         "suggested_review_on": suggested,
         "review_parts": fill_date(given, suggested),
         "review_days": (dt.date.fromisoformat(suggested) - today).days,
+    }
+
+
+def _describe_views(
+    case: CaseOut, person: Person, given: FormData, service: Service
+) -> dict[str, Any]:
+    """Return what the page says of the agencies' views, and what waits for the reader's own."""
+    waiting = [
+        one
+        for one in case.views.all
+        if one.recorded_by_agency is not None
+        and one.confirmed_by is None
+        and one.replaced_by is None
+    ]
+    latest: dict[str, str] = {}
+    for one in case.views.all:
+        latest.setdefault(one.agency, one.view_key)
+    waiting = [one for one in waiting if latest[one.agency] == one.view_key]
+    return {
+        "waiting_views": waiting,
+        "own_waiting": [one for one in waiting if one.agency == person.agency],
+        "agencies": AGENCIES,
+        "directions": DIRECTION_WORDS,
+        "score_words": SCORE_WORDS,
+        "recorded": describe_recorded,
+        "blind_words": describe_blind,
+        "reading_words": describe_reading,
+        "is_table": any(name.startswith("stance|") for name in given),
+        "now_told": Clockface(service.need_unit().time_zone).show(service.need_store().clock()),
     }
 
 

@@ -77,6 +77,8 @@ def test_a_decision_is_kept_as_it_was_made(store: Store) -> None:
         reasons=[REASON, REASON | {"indicator": "threats", "agrees": False, "note": "a joke"}],
         note="SYN note",
         seen_seq=2,
+        score_direction="lower",
+        score_why="counted twice",
     )
     decided = decide_now(store, key, draft, person=NURSE)
     with store.reading() as connection:
@@ -85,7 +87,8 @@ def test_a_decision_is_kept_as_it_was_made(store: Store) -> None:
     given = {name: value for name, value in asdict(told).items() if name not in own}
     reasons = tuple({"note": None} | one for one in draft["reasons"])
     expected = draft | name_of(NURSE) | {"reasons": reasons}
-    assert given == expected | {"discharges": (), "reverses": None}
+    unknown = dict.fromkeys(("reverses", "n_opened", "reading_seconds", "unopened_why"))
+    assert given == expected | {"discharges": (), "first_view": "none"} | unknown
     assert (told.decision_key, told.version) == (decided.decision_key, 1)
     assert told.decided_at.startswith("2026-02-25 06:13:20")
 
