@@ -55,6 +55,9 @@ Bools = npt.NDArray[np.bool_]
 BASELINES = ("rfs", "logistic", "boosted")
 """What the model is held against: the rule, the logistic regression, and its own trees alone."""
 NAMES = ("model", *BASELINES)
+POOLED = "pooled"
+POOLED_FROM = "pooled_from"
+"""A rare outcome's model by partial pooling, and the order of the outcome that it begins from."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,7 @@ def evaluate_outcome(
                 *tested.draws.take(followed),
             )
         )
+    beside = _compare_pooled(fitted, catalogue, cohort, labels, capacity, draws, column)
     at_capacity, net_benefit = _at_capacity(tested, labels, scores, capacity)
     figures = OutcomeFigures(
         **vars(_join(compared)),
@@ -168,6 +172,7 @@ def evaluate_outcome(
         curve=_curve(labels, scores["model"]),
         at_capacity=at_capacity,
         net_benefit=net_benefit,
+        pooled=beside,
     )
     return EvaluatedOutcome(
         figures=figures,
@@ -175,6 +180,37 @@ def evaluate_outcome(
         labels=labels,
         scores=scores,
     )
+
+
+def _compare_pooled(
+    fitted: FittedOutcome,
+    catalogue: Catalogue,
+    cohort: Cohort,
+    labels: Labels,
+    capacity: int,
+    draws: Counts,
+    column: Int64,
+) -> dict[str, Evaluation] | None:
+    """Evaluate the pooled model and the order of the outcome that it begins from."""
+    if fitted.pooled is None:
+        return None
+    kept = labels.known
+    x = make_encoding(catalogue).encode(cohort.values[kept])
+    models = {POOLED: fitted.pooled.boosted.model, POOLED_FROM: fitted.pooled.base_model}
+    found = {}
+    for name, model in models.items():
+        log_odds = model.log_odds(x)
+        found[name] = evaluate(
+            labels.y_true[kept],
+            log_odds,
+            # The other outcome's probability is none of this one.
+            np.asarray(expit(log_odds)) if name == POOLED else None,
+            capacity=capacity,
+            training_rate=fitted.rate,
+            draws=draws,
+            column=column,
+        )
+    return found
 
 
 def _join(compared: Mapping[str, Evaluation]) -> ComparedEvaluation:

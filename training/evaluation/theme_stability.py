@@ -21,8 +21,7 @@ from models.ranking.themes import FIRST_THEMES, LEAST_HOLDS, measure_holds
 from models.run_figures.reasons import LoweringRisk, ReasonFigures
 from training.config import TrainingConfig
 from training.fitting.bootstrap_refits import draw_counts, prepare_refits
-from training.fitting.fitted_outcome import FittedOutcome
-from training.fitting.linear_part import lay_out
+from training.fitting.fitted_outcome import FittedOutcome, lay_out_linear
 from training.options import Progress
 
 MOST_ROUNDS: Final = 150
@@ -71,20 +70,21 @@ def _refit(one: FittedOutcome, catalogue: Catalogue, config: TrainingConfig) -> 
     assert one.model is not None
     encoding = make_encoding(catalogue)
     n_refits = config.theme_refits
-    config = config.fit_to(one.rows.n_people_with_outcome)
+    linear = lay_out_linear(one, catalogue, config)
+    trees = one.trees_of or one
+    config = config.fit_to(trees.rows.n_people_with_outcome)
     rounds = min(one.boosted.rounds, MOST_ROUNDS)
-    settings = dict(one.settings)
+    settings = dict(trees.settings)
     if rounds < one.boosted.rounds:
         rate = settings.get("learning_rate", config.lightgbm.get("learning_rate", 0.1))
         settings["learning_rate"] = min(rate * one.boosted.rounds / rounds, _MOST_RATE)
-    light = prepare_refits(one.rows, encoding, config, rounds, settings)
-    part = one.model.linear
-    linear = None if part is None else lay_out(one.rows, encoding, config, part=part)
+    light = prepare_refits(trees.rows, encoding, config, rounds, settings)
     seeds = np.random.default_rng([config.seed, FIRST_THEMES]).integers(0, 2**31 - 1, n_refits)
     refits = []
     for seed in seeds.tolist():
+        # One seed draws the same people for both parts, where both outcomes have the same rows.
+        text = light.fit(draw_counts(trees.rows.person, seed), seed).model_to_string()
         counts = draw_counts(one.rows.person, seed)
-        text = light.fit(counts, seed).model_to_string()
         refits.append(Refit(text, None if linear is None else linear.fit(counts)))
     idle = () if one.idle is None else one.idle.names
     return OutcomeRefits(tuple(refits), one.model.weight, idle)
