@@ -165,11 +165,15 @@ def check_bias(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
 
 
 def check_break(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
-    """The report dates the change within about a month."""
+    """The report dates the change within about a month, and no estimate follows a fall across it."""
     at = WORLDS["recording-break"].break_at
     assert at is not None
     days = [abs((one.date_us or 0) / 1e6 - at.timestamp()) / 86_400 for one in figures.breaks or ()]
-    return {"dates it": bool(days) and min(days) <= 35}  # noqa: PLR2004 - a month and the way to its start
+    shifts = [one.shift for one in (figures.drift or {}).values()]
+    return {
+        "dates it": bool(days) and min(days) <= 35,  # noqa: PLR2004 - a month and the way to its start
+        "no estimate falls": bool(shifts) and min(shifts) >= 0,
+    }
 
 
 def check_quiet(figures: RunFigures, _: Catalogue) -> dict[str, bool]:

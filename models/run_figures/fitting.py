@@ -96,6 +96,13 @@ class DriftShift:
         The window just past, ``[from_us, until_us)``, microseconds UTC.
     told
         The finding in words.
+    half
+        Half of what stands out, as it was followed before there was a dynamic model.
+    level, level_error
+        Where the dynamic model expects the rate over the horizon, log-odds beyond the training
+        dates, and its standard deviation; ``None`` where too little is known.
+    held
+        Why a fall is not followed; empty where it is, or there is none.
     """
 
     shift: float
@@ -110,6 +117,10 @@ class DriftShift:
     from_us: int | None = None
     until_us: int | None = None
     told: str = ""
+    half: float | None = None
+    level: float | None = None
+    level_error: float | None = None
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from training.fitting.pooling import PooledFit, PooledRefit, fit_pooled, is_pool
 from training.fitting.tuning import TuningPeriod
 from training.fitting.uninformative_indicators import UninformativeIndicators, find_uninformative
 from training.options import Progress, RunOptions
+from training.practice.breaks import find_breaks
 from training.practice.drift import estimate_shift
 
 
@@ -158,6 +159,8 @@ class SharedByOutcomes:
         self.run = run
         self.windows = WindowCases(history, catalogue)
         self._encoding = make_encoding(catalogue)
+        self._history, self._catalogue = history, catalogue
+        self._breaks_us: tuple[int, ...] | None = None
         self._bins: SharedBins | None = None
         self._sampled: dict[tuple[str, ...], Cohort] = {}
 
@@ -168,6 +171,14 @@ class SharedByOutcomes:
             joined = join_cohorts(cohorts)
             self._sampled[names] = joined.sample_people(config.most_backtest_rows, config.seed)
         return self._sampled[names]
+
+    def find_breaks(self, seed: int) -> tuple[int, ...]:
+        """Return when recording changed, as known at the moment of use, microseconds UTC."""
+        if self._breaks_us is None:
+            until_us = self.run.known_us
+            found = find_breaks(self._history, self._catalogue, until_us=until_us, seed=seed)
+            self._breaks_us = tuple(one.date_us for one in found)
+        return self._breaks_us
 
     def bins(self, config: TrainingConfig) -> SharedBins:
         """Return the training cohorts in LightGBM's bins."""
@@ -253,7 +264,7 @@ def fit_at_origin(
         boosted, trees_of = replace(pooled.boosted, trees=boosted.trees), base
     drift = None
     if not options.retrospective:
-        drift = _find_drift(history, catalogue, outcome, shared, boosted.model)
+        drift = _find_drift(history, catalogue, outcome, shared, boosted.model, config)
     return replace(found, boosted=boosted, drift=drift, pooled=pooled, trees_of=trees_of)
 
 
@@ -320,6 +331,7 @@ def _find_drift(
     outcome: Outcome,
     shared: SharedByOutcomes,
     model: OutcomeModel,
+    config: TrainingConfig,
 ) -> DriftShift | None:
     """Look how far the rate has moved since the training dates; ``None`` without such dates."""
     moments = _dates_of(shared.run.train)
@@ -334,6 +346,7 @@ def _find_drift(
         shared.run.known_us,
         score=lambda values: model.log_odds(encoding.encode(values)),
         cases=shared.windows,
+        breaks_us=lambda: shared.find_breaks(config.seed),
     )
 
 
