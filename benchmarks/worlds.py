@@ -165,7 +165,7 @@ def check_bias(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
 
 
 def check_break(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
-    """The report dates the change within about a month, and no estimate follows a fall across it."""
+    """The report dates the change within about a month; no estimate follows a fall across it."""
     at = WORLDS["recording-break"].break_at
     assert at is not None
     days = [abs((one.date_us or 0) / 1e6 - at.timestamp()) / 86_400 for one in figures.breaks or ()]

@@ -1,4 +1,4 @@
-"""A rare outcome begins from a frequent one's model, and learns only what the sources say differs."""
+"""A rare outcome begins from a frequent one's model and learns what the sources say differs."""
 
 import dataclasses
 

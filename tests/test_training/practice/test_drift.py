@@ -8,14 +8,18 @@ import pytest
 from scipy.special import expit
 
 from features.catalogue.declarations import DAY_US, Horizon
-from features.catalogue.file import parse_catalogue
+from features.catalogue.file import load_catalogue, parse_catalogue
 from features.contract.moments import format_moment, parse_date
 from features.errors import LeakageError
 from features.history.assembly import assemble_history
-from features.intake.contract_folder import assemble_folder
+from features.intake.contract_folder import assemble_folder, fold_tables
 from models.run_figures.codec import decode, encode
 from models.run_figures.fitting import DriftShift
+from synthetic.simulator import constants as set_by
+from synthetic.simulator import make_unit
+from training.practice.breaks import find_breaks
 from training.practice.drift import LASTING_SHARE, Window, compare_windows, estimate_shift, halve
+from training.practice.falls import CHANGED_RECORDING
 
 ZONE = "Europe/London"
 CATALOGUE = b"""version: 1
@@ -287,3 +291,35 @@ def test_a_rise_is_followed_whatever_else_changed():
     found = compare_windows(made[-1], **parts, breaks_us=lambda: (4,))
     assert found.shift > 0.1
     assert found.held == ()
+
+
+@pytest.mark.long
+def test_where_recording_broke_no_estimate_falls():
+    """In the world whose recording changes, violence falls in the records and in no estimate."""
+    made = make_unit(10_000, 7, world="recording-break")
+    tables = {"cases": made.cases, "events": made.events, "facts": made.facts}
+    extract_us = int(set_by.EXTRACT_AT.timestamp()) * 1_000_000
+    history = assemble_history(
+        fold_tables(tables, time_zone=set_by.TIME_ZONE, extract_at_us=extract_us)
+    )
+    catalogue = load_catalogue("stalking")
+    used = parse_date("2026-06-01", ZONE)
+    train = [parse_date(f"{month}-01", ZONE) for month in ("2024-10", "2024-12", "2025-02")]
+    found = {
+        one.name: estimate_shift(
+            history,
+            catalogue,
+            one,
+            train,
+            used,
+            window=Horizon(days=90),
+            breaks_us=lambda: [
+                change.date_us for change in find_breaks(history, catalogue, until_us=used, seed=1)
+            ],
+        )
+        for one in catalogue.outcomes
+    }
+    assert found["violence"].seen < -0.3
+    assert found["violence"].level < -0.1
+    assert CHANGED_RECORDING in found["violence"].held
+    assert all(one.shift >= 0 for one in found.values())
