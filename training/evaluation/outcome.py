@@ -32,7 +32,7 @@ from models.run_figures.ranking import (
     WithdrawnSupport,
 )
 from training.cohorts.history_subsets import drop_facts
-from training.cohorts.landmarks import GROUPS
+from training.cohorts.landmarks import GROUPS, first_seen_days
 from training.cohorts.training_rows import Cohort, label_cohort
 from training.evaluation.headlines import Standings, describe_headline
 from training.evaluation.tested_cohort import TestedCohort
@@ -55,6 +55,16 @@ Bools = npt.NDArray[np.bool_]
 BASELINES = ("rfs", "logistic", "boosted")
 """What the model is held against: the rule, the logistic regression, and its own trees alone."""
 NAMES = ("model", *BASELINES)
+TIME_OPEN_DAYS = (28.0, 91.0, 182.0, 365.0)
+TIME_OPEN = (
+    "under 28 days",
+    "28 to 90 days",
+    "91 to 181 days",
+    "182 to 364 days",
+    "a year or more",
+)
+"""How long the unit had known of a case: lower limits of all bands but the first, and their names.
+The first is that of newly referred cases."""
 POOLED = "pooled"
 POOLED_FROM = "pooled_from"
 """A rare outcome's model by partial pooling, and the order of the outcome that it begins from."""
@@ -172,6 +182,7 @@ def evaluate_outcome(
         curve=_curve(labels, scores["model"]),
         at_capacity=at_capacity,
         net_benefit=net_benefit,
+        by_time_open=_by_time_open(first_seen_days(history, cohort.landmarks), labels, scores),
         pooled=beside,
     )
     return EvaluatedOutcome(
@@ -276,6 +287,18 @@ def _by_group(
 ) -> dict[str, Rankings]:
     """Return the AUC of each ranking among newly referred cases, then returned, then waiting."""
     return {group: rank_rows(labels, scores, labels.known & (groups == group)) for group in GROUPS}
+
+
+def _by_time_open(
+    open_days: Float64, labels: Labels, scores: Mapping[str, Scores]
+) -> dict[str, Rankings]:
+    """Return the AUC of each ranking by how long the unit had known of a case, shortest first."""
+    band = np.searchsorted(TIME_OPEN_DAYS, open_days, side="right")
+    return {
+        name: rank_rows(labels, scores, labels.known & (band == number))
+        for number, name in enumerate(TIME_OPEN)
+        if (labels.known & (band == number)).any()
+    }
 
 
 def rank_rows(labels: Labels, scores: Mapping[str, Scores], kept: Bools) -> Rankings:
