@@ -108,7 +108,7 @@ middle rank, and the further log gain of grave acts. Set."""
 QUIET_HARM_WEIGHT: Final = 3.0
 QUIET_HARM_POWER: Final = -2.0
 QUIET_HARM_LEAST: Final = 0.35
-QUIET_HARM_OF_OTHERS: Final = 0.15
+QUIET_HARM_OF_OTHERS: Final = 0.03
 QUIET_SIGNS: Final = ("last_resort_language", "planning_sign")
 QUIET_SIGNS_GAIN: Final = 12.0
 """Where serious harm is quiet: a factor on the weight of acts of serious harm, the power of the
