@@ -1,4 +1,4 @@
-"""Whether the report reaches the right conclusion by itself: seven worlds, many seeds, one test."""
+"""Whether the report reaches the right conclusion by itself: eight worlds, many seeds, one test."""
 
 import os
 
@@ -22,7 +22,7 @@ from features.catalogue.declarations import Catalogue
 from features.catalogue.file import load_catalogue
 from features.history.assembly import assemble_history
 from features.intake.contract_folder import fold_tables
-from models.run_figures.fitting import UninformativeFigures
+from models.run_figures.fitting import PooledFigures, UninformativeFigures
 from models.run_figures.run import RunFigures
 from models.run_figures.screening_list import ManagedTruth
 from synthetic.simulator import constants as set_by
@@ -32,6 +32,7 @@ from synthetic.simulator.truth import find_truth
 from synthetic.simulator.worlds import WORLDS
 from training.audit import read_characteristics
 from training.config import TrainingConfig, load_config
+from training.fitting.pooling import STRENGTHS
 from training.options import RunOptions
 from training.pipeline import train
 
@@ -164,11 +165,25 @@ def check_bias(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
 
 
 def check_break(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
-    """The report dates the change within about a month."""
+    """The report dates the change within about a month; no estimate follows a fall across it."""
     at = WORLDS["recording-break"].break_at
     assert at is not None
     days = [abs((one.date_us or 0) / 1e6 - at.timestamp()) / 86_400 for one in figures.breaks or ()]
-    return {"dates it": bool(days) and min(days) <= 35}  # noqa: PLR2004 - a month and the way to its start
+    shifts = [one.shift for one in (figures.drift or {}).values()]
+    return {
+        "dates it": bool(days) and min(days) <= 35,  # noqa: PLR2004 - a month and the way to its start
+        "no estimate falls": bool(shifts) and min(shifts) >= 0,
+    }
+
+
+def check_quiet(figures: RunFigures, _: Catalogue) -> dict[str, bool]:
+    """The report does not let violence stand for serious harm."""
+    found = figures.training["serious_harm"].pooled or PooledFigures()
+    return {
+        "follows violence less than wholly": (found.slope if found.slope is not None else 1.0)
+        < 1.0,
+        "finds that something differs": (found.offset_alone or 0.0) < 1 / len(STRENGTHS),
+    }
 
 
 def check_irrelevant(figures: RunFigures, catalogue: Catalogue) -> dict[str, bool]:
@@ -191,6 +206,7 @@ CHECKS: Mapping[str, Callable[[RunFigures, Catalogue], dict[str, bool]]] = {
     "selective-management": check_management,
     "recording-bias": check_bias,
     "recording-break": check_break,
+    "quiet-harm": check_quiet,
     "irrelevant-indicators": check_irrelevant,
 }
 

@@ -274,8 +274,10 @@ PARTS: Final = (
             "follow_up_ends": "kinds after which nothing more could be recorded",
             "departures": "what a case is whose follow-up ended: `censored` or `negative`",
             "source": "why this outcome",
+            "pooled_from": "a more frequent outcome, from whose model this one's begins where few "
+            "people had it",
         },
-        {"follow_up_ends": "none", "departures": "`censored`"},
+        {"follow_up_ends": "none", "departures": "`censored`", "pooled_from": "none"},
     ),
     Part(
         Estimand,

@@ -26,7 +26,7 @@ from training.evaluation.evaluated_origin import EvaluatedOrigin
 from training.evaluation.outcome import evaluate_outcome
 from training.evaluation.tested_cohort import prepare_test
 from training.evaluation.theme_stability import refit_for_reasons
-from training.fitting.fitted_outcome import SharedByOutcomes, fit_at_origin
+from training.fitting.fitted_outcome import SharedByOutcomes, fit_all, fit_at_origin
 from training.options import Progress, RunOptions
 from training.practice.breaks import Break, find_breaks
 from training.run_description import describe_run
@@ -166,9 +166,11 @@ def _run_origin(
     options: RunOptions,
 ) -> EvaluatedOrigin:
     shared = SharedByOutcomes(history, catalogue, run)
-    fitted = tuple(
-        fit_at_origin(history, catalogue, outcome, shared, config, options, progress)
-        for outcome in catalogue.outcomes
+    fitted = fit_all(
+        catalogue.outcomes,
+        lambda outcome, base: fit_at_origin(
+            history, catalogue, outcome, shared, config, options, progress, base
+        ),
     )
     progress(f"evaluating at {run.name}")
     tested = prepare_test(history, catalogue, run.test, config)

@@ -477,6 +477,9 @@ class Outcome(Entry, maturity_us="maturity", departures_are_negative="departures
         then given beside it. Otherwise they are left out of the headline.
     source
         Why this outcome.
+    pooled_from
+        A more frequent outcome, of which this one is mostly the grave end: where too few people had
+        this one, what foretells that one is where its model begins (partial pooling).
     """
 
     name: Name
@@ -490,6 +493,21 @@ class Outcome(Entry, maturity_us="maturity", departures_are_negative="departures
         bool, meaning({"censored": False, "negative": True}), Field(default=False)
     ]
     source: Text
+    pooled_from: OutcomeName | None = None
+
+
+def _check_pooled(outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+    """Refuse an outcome that is pooled from itself, or from one that is itself pooled."""
+    pooled = {one.name for one in outcomes if one.pooled_from is not None}
+    words = "names an outcome that is itself pooled; name a frequent one with a model of its own"
+    wrong = [
+        ((number, "pooled_from"), words)
+        for number, one in enumerate(outcomes)
+        if one.pooled_from in pooled
+    ]
+    if wrong:
+        raise refuse(wrong)
+    return outcomes
 
 
 @dataclass(frozen=True)
@@ -770,7 +788,7 @@ class Catalogue(Entry, rfs="baselines.rfs", digest="", text="", families=""):
     ]
     cohort: Annotated[CohortRule, Field(default_factory=CohortRule)]
     indicators: Annotated[Filled[Indicator], Field(max_length=MAX_INDICATORS)]
-    outcomes: Annotated[Filled[Outcome], Field(default=())]
+    outcomes: Annotated[Filled[Outcome], AfterValidator(_check_pooled), Field(default=())]
     flags: Annotated[tuple[Flag, ...], Field(default=())]
     rfs: Annotated[RfsRule | None, Field(default=None)]
     priority: Annotated[

@@ -5,6 +5,7 @@ What could change a score is for the screen alone and is never part of this text
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from features.catalogue.declarations import Catalogue
@@ -87,7 +88,10 @@ def _first_large(text: str) -> str:
 
 def _estimates(explanation: CaseExplanation) -> list[str]:
     advice = explanation.advice
-    without = [f"{_first_large(one)}: {say('no_estimate')}" for one in advice.without_estimate]
+    without = [
+        f"{_first_large(one)}: {say('no_estimate')} {share}".rstrip()
+        for one, share in zip_longest(advice.without_estimate, advice.sourced_shares, fillvalue="")
+    ]
     return without + [
         f"{_first_large(estimate.label)}: {_first_small(describe_estimate(estimate))}."
         for estimate in explanation.advice.estimates

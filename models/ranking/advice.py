@@ -229,6 +229,8 @@ class Advice:
         What to ask and what to confirm.
     without_estimate
         Labels of the outcomes of the ladder that have no model, the gravest first.
+    sourced_shares
+        For each of them, by what it counts in the order; empty text where nothing stands in.
     """
 
     case_id: str
@@ -248,6 +250,7 @@ class Advice:
     themes: tuple[ThemeReason, ...] = ()
     questions: tuple[CaseQuestion, ...] = ()
     without_estimate: tuple[str, ...] = ()
+    sourced_shares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

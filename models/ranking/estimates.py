@@ -11,6 +11,7 @@ from features.history.columns import History
 from features.history.subsets import take_cases
 from models.bundle.folder import Bundle
 from models.ranking.advice import Estimate
+from models.wording.sentences import say
 
 
 def measure_case(bundle: Bundle, history: History, case: int, as_of_us: int) -> Float64:
@@ -64,6 +65,30 @@ def list_without_estimate(bundle: Bundle) -> tuple[str, ...]:
         for rung in reversed(bundle.catalogue.priority.ladder)
         if rung.outcome is not None and rung.outcome not in bundle.outcomes
     )
+
+
+def list_sourced_shares(bundle: Bundle) -> tuple[str, ...]:
+    """Say by what each outcome without a model counts in the order.
+
+    Returns
+    -------
+    tuple of str
+        In the order of :func:`list_without_estimate`; empty text where nothing stands in for it.
+    """
+    labels = {one.name: one.label for one in bundle.catalogue.outcomes}
+    found: list[str] = []
+    below = ""
+    for rung in bundle.catalogue.priority.ladder:
+        is_modelled = rung.outcome in bundle.outcomes
+        if rung.outcome is not None and not is_modelled:
+            told = ""
+            if below and rung.share is not None:
+                share = f"{100 * rung.share:g}"
+                told = say("sourced_share", share=share, of=below, source=rung.source)
+            found.append(told)
+        if is_modelled or (rung.share is not None and below):
+            below = labels.get(rung.outcome or "", rung.label)
+    return tuple(reversed(found))
 
 
 def make_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:

@@ -23,7 +23,7 @@ from models.bundle.contributions import explain, gather
 from models.bundle.folder import Bundle
 from models.bundle.plans import compile_cohort
 from models.ranking.advice import Advice, RaisedFlag, RankedList, ThemeReason
-from models.ranking.estimates import list_without_estimate, make_estimates
+from models.ranking.estimates import list_sourced_shares, list_without_estimate, make_estimates
 from models.ranking.file_marks import mark_file
 from models.ranking.priority import Harm, expected_harm
 from models.ranking.questions import list_questions
@@ -416,6 +416,7 @@ def _advise(ranking: Ranking, place: int, told: _Told, flags: tuple[RaisedFlag, 
         themes=told.themes,
         questions=questions,
         without_estimate=list_without_estimate(ranking.bundle),
+        sourced_shares=list_sourced_shares(ranking.bundle),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from models.run_figures.codec import OMITTED
 from models.run_figures.ranking import Difference, Interval
 
 
@@ -95,6 +96,13 @@ class DriftShift:
         The window just past, ``[from_us, until_us)``, microseconds UTC.
     told
         The finding in words.
+    half
+        Half of what stands out, as it was followed before there was a dynamic model.
+    level, level_error
+        Where the dynamic model expects the rate over the horizon, log-odds beyond the training
+        dates, and its standard deviation; ``None`` where too little is known.
+    held
+        Why a fall is not followed; empty where it is, or there is none.
     """
 
     shift: float
@@ -109,6 +117,38 @@ class DriftShift:
     from_us: int | None = None
     until_us: int | None = None
     told: str = ""
+    half: float | None = None
+    level: float | None = None
+    level_error: float | None = None
+    held: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PooledFigures:
+    """What came of learning a rare outcome from a more frequent one.
+
+    Parameters
+    ----------
+    base
+        Name of the outcome that it begins from.
+    n_people
+        People with the rare outcome among the training rows.
+    is_served, has_own
+        Whether the bundle holds the pooled model, or one of the outcome's own; neither where too
+        few people had it.
+    slope
+        How far the model follows the other outcome's log-odds: 1 wholly, 0 not at all; ``None``
+        where none was fitted.
+    offset_alone
+        How likely, from 0 to 1, the people held out make it that nothing but that differs.
+    """
+
+    base: str = ""
+    n_people: int | None = None
+    is_served: bool = False
+    has_own: bool = False
+    slope: float | None = None
+    offset_alone: float | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +173,8 @@ class TrainingFigures:
         Uninformative indicators; ``None`` where it was not asked for.
     drift
         ``None`` where it was not looked at, as at index events.
+    pooled
+        ``None`` where the catalogue pools it from no other outcome.
     """
 
     n: int | None = None
@@ -146,6 +188,7 @@ class TrainingFigures:
     by_folds: bool = False
     idle: UninformativeFigures | None = None
     drift: DriftShift | None = None
+    pooled: PooledFigures | None = field(default=None, metadata={OMITTED: True})
 
 
 @dataclass(frozen=True)

@@ -257,6 +257,12 @@ class OutcomeFigures(ComparedEvaluation):
         What each ranking finds on a list; ``None`` without a model.
     net_benefit
         ``None`` without a model.
+    by_time_open
+        Rankings among cases by how long the unit had known of them; levels without a case are left
+        out. ``None`` in files from before.
+    pooled
+        A rare outcome's ``pooled`` model, and ``pooled_from``, the order of the outcome that it
+        begins from; ``None`` where none was fitted.
     """
 
     differences: Mapping[str, Difference | None] = field(default_factory=dict)
@@ -270,6 +276,8 @@ class OutcomeFigures(ComparedEvaluation):
     curve: tuple[CurvePoint, ...] | None = None
     at_capacity: Mapping[str, CapacityFigures] | None = None
     net_benefit: DecisionCurve | None = None
+    by_time_open: Mapping[str, Rankings] | None = field(default=None, metadata={OMITTED: True})
+    pooled: Mapping[str, Evaluation] | None = field(default=None, metadata={OMITTED: True})
 
 
 @dataclass(frozen=True)

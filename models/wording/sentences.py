@@ -25,6 +25,10 @@ SENTENCES: Final[Mapping[str, str]] = {
         "came to be recorded within the time stated, and then the usual figure of comparable cases"
     ),
     "no_estimate": "No estimate. Use the flags, the records and your judgement.",
+    "sourced_share": (
+        "Too few people had it to learn from. In the order it counts as {share} in 100 of "
+        '"{of}" ({source}).'
+    ),
     "no_theme": "Nothing on record stands out. It may not have been asked or recorded.",
     "not_in_order": (
         "The order does not measure psychological harm, harm to somebody else than before, or "

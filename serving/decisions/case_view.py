@@ -258,6 +258,7 @@ def _describe_advice(
         themes=advice.themes,
         questions=advice.questions,
         without_estimate=advice.without_estimate,
+        sourced_shares=advice.sourced_shares,
         frameworks=frameworks.statement if frameworks else None,
     )
 

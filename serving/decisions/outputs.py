@@ -291,6 +291,10 @@ class CaseAdviceOut:
         tuple[str, ...],
         Field(description="Outcomes that have no model and so no estimate, the gravest first."),
     ] = ()
+    sourced_shares: Annotated[
+        tuple[str, ...],
+        Field(description="For each of them, by what it counts in the order; empty for nothing."),
+    ] = ()
     frameworks: Annotated[
         str | None, Field(description="What the themes are not; absent where nothing is said.")
     ] = None

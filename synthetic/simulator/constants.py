@@ -105,6 +105,19 @@ RULE_GRAVE_GAIN: Final = 0.5
 acts for each of the three ranks, the days since the last act and the incidents in 90 days that have
 middle rank, and the further log gain of grave acts. Set."""
 
+QUIET_HARM_WEIGHT: Final = 3.0
+QUIET_HARM_POWER: Final = -2.0
+QUIET_HARM_LEAST: Final = 0.35
+QUIET_HARM_OF_OTHERS: Final = 0.03
+QUIET_SIGNS: Final = ("last_resort_language", "planning_sign")
+QUIET_SIGNS_GAIN: Final = 12.0
+"""Where serious harm is quiet: a factor on the weight of acts of serious harm, the power of the
+case's aggression and fixation by which it is multiplied in place of the acts' own, what is added to
+the fixation first, the share of it where the subject is no former partner, and how much likelier
+the signs of it come to light in such cases than WARNINGS_AN_ACT says, by the same power. A quiet
+former partner with plans, last words and no record: Monckton Smith 2020; James and Farnham 2003.
+Sizes set."""
+
 
 @dataclass(frozen=True)
 class ActKind:

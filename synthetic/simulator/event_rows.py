@@ -8,14 +8,16 @@ from synthetic.simulator.course import Courses
 from synthetic.simulator.rows import NONE, EventRows, Vocabulary, stack_rows
 
 
-def record_events(courses: Courses, words: Vocabulary, chance: Chance, *, plain: bool) -> EventRows:
+def record_events(
+    courses: Courses, words: Vocabulary, chance: Chance, *, plain: bool, quiet_harm: bool = False
+) -> EventRows:
     """Return the rows by case and, within a case, in the order in which they were recorded."""
     # Acts come first, because their corrections point to places.
     acts = recording.record_acts(courses.acts, words, chance, plain=plain)
     rows = stack_rows(
         [
             acts,
-            recording.record_warnings(courses, words, chance),
+            recording.record_warnings(courses, words, chance, quiet_harm=quiet_harm),
             recording.record_reports(courses, acts, words, chance),
             recording.record_triggers(courses, words, chance),
             circumstances.record_response(courses, words, chance),

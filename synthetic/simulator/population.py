@@ -14,6 +14,7 @@ from synthetic.simulator.acts import (
     POWER,
     RELATION_AGGRESSION,
     RELATION_CUMULATIVE,
+    SERIOUS,
     WEIGHT,
 )
 from synthetic.simulator.chance import (
@@ -86,7 +87,7 @@ def draw_case(case: Any, number: int, referral: float, chance: Any, world: Any) 
     case.chance = chance
     case.referral = referral
     case.relation = pick_place(case, RELATION_CUMULATIVE)
-    _draw_traits(case, world.memoryless or world.follows_rule)
+    _draw_traits(case, world.memoryless or world.follows_rule, world.quiet_harm)
     case.victim_is_male = draw_uniform(case) >= set_by.VICTIM_FEMALE
     former = case.relation == FORMER_PARTNER
     case.has_children = former and draw_uniform(case) < set_by.CHILDREN_OF_FORMER_PARTNERS
@@ -103,7 +104,7 @@ def draw_case(case: Any, number: int, referral: float, chance: Any, world: Any) 
 
 
 @njit(nogil=True)
-def _draw_traits(case: Any, all_same: bool) -> None:
+def _draw_traits(case: Any, all_same: bool, quiet_harm: bool) -> None:
     """Fill fixation, aggression, the liking for each act and how much is told."""
     fixation = 0.0
     for _ in range(set_by.FIXATION_SHAPE):
@@ -121,8 +122,20 @@ def _draw_traits(case: Any, all_same: bool) -> None:
             total = 0.0
         # Grave acts follow aggression, not liking: nobody is spared violence by taste.
         liking = 1.0 if GRAVE[act] or all_same else draw_exponential(case)
-        total += WEIGHT[act] * liking * case.aggression ** POWER[act]
+        weight = WEIGHT[act] * liking * case.aggression ** POWER[act]
+        if quiet_harm and SERIOUS[act]:
+            weight = set_by.QUIET_HARM_WEIGHT * WEIGHT[act]
+            weight *= weigh_quiet_harm(case.aggression, case.fixation)
+            if case.relation != FORMER_PARTNER:
+                weight *= set_by.QUIET_HARM_OF_OTHERS
+        total += weight
         case.cumulative[act] = total
+
+
+@njit(nogil=True)
+def weigh_quiet_harm(aggression: Any, fixation: Any) -> Any:
+    """Return how much likelier serious harm is in a case, where the quiet ones do it."""
+    return (aggression * (set_by.QUIET_HARM_LEAST + fixation)) ** set_by.QUIET_HARM_POWER
 
 
 @njit(nogil=True)

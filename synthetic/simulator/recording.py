@@ -8,6 +8,7 @@ from synthetic.simulator.acts import CHANNELS, KINDS, TRIGGER_KINDS
 from synthetic.simulator.chance import Chance
 from synthetic.simulator.course import Courses, Records
 from synthetic.simulator.logs import MARK_KINDS
+from synthetic.simulator.population import is_former_partner, weigh_quiet_harm
 from synthetic.simulator.rows import (
     NO_TEXT,
     NONE,
@@ -98,14 +99,21 @@ def record_triggers(courses: Courses, words: Vocabulary, chance: Chance) -> Even
     )
 
 
-def record_warnings(courses: Courses, words: Vocabulary, chance: Chance) -> EventRows:
-    """Return signs of crisis that come to light after recorded acts."""
+def record_warnings(
+    courses: Courses, words: Vocabulary, chance: Chance, *, quiet_harm: bool
+) -> EventRows:
+    """Return signs of crisis that come to light after recorded acts.
+
+    ``quiet_harm``: those of serious harm come to light where it is likely in such a world.
+    """
     acts = courses.acts
     acts = acts[acts["recorded"] < 0.0]
     place = courses.position(acts["case"])
     blocks = []
     for which, (kind, share) in enumerate(set_by.WARNINGS_AN_ACT):
         likely = share * np.sqrt(courses.cases["aggression"][place])
+        if quiet_harm and kind in set_by.QUIET_SIGNS:
+            likely = share * _weigh_quiet_signs(courses)[place]
         shown = chance.happens(likely, kind, acts["case"], acts["number"])
         case, number = acts["case"][shown], acts["number"][shown]
         wait = set_by.CRISIS_AFTER_ACT_DAYS * chance.exponential("crisis", case, number)
@@ -121,6 +129,13 @@ def record_warnings(courses: Courses, words: Vocabulary, chance: Chance) -> Even
     rows = rows.with_columns(incident=np.where(both, rows.incident, NONE))
     last_words = rows.take(both).with_columns(kind=words.code("last_resort_language"))
     return stack_rows([rows, last_words])
+
+
+def _weigh_quiet_signs(courses: Courses) -> Floats:
+    """Return how often last words and plans come to light in each case where harm is quiet."""
+    cases = courses.cases
+    quiet = weigh_quiet_harm.py_func(cases["aggression"], cases["fixation"])
+    return np.asarray(np.where(is_former_partner(cases), set_by.QUIET_SIGNS_GAIN * quiet, 1.0))
 
 
 def draw_recorded(

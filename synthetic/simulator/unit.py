@@ -119,7 +119,9 @@ def make_chunk(numbers: Ints, n_cases: int, seed: int, world: World) -> Syntheti
 def _make_tables(courses: Courses, chance: Chance, world: World) -> SyntheticUnit:
     """Return what the unit holds of cases."""
     words = Vocabulary()
-    rows = record_events(courses, words, chance, plain=world.follows_rule)
+    rows = record_events(
+        courses, words, chance, plain=world.follows_rule, quiet_harm=world.quiet_harm
+    )
     facts = answers.draw_answers(courses, words, chance)
     people = answers.draw_people(courses.cases, words, chance)
     cases = _case_table(courses, chance)

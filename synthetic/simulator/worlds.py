@@ -1,6 +1,6 @@
 """The worlds: one set of switches, read by the same code.
 
-``standard`` is the unit as the constants have it. The six others test what is built to test: each
+``standard`` is the unit as the constants have it. The seven others test what is built to test: each
 holds one trap whose answer is known.
 """
 
@@ -46,6 +46,9 @@ class World:
         From then, factor on the share of milder acts that are recorded.
     classed_milder_after
         From then, share of acts that are recorded as a milder one.
+    quiet_harm
+        Serious harm comes from former partners of little aggression, whose last words and plans
+        come to light more often; the inclination to violence foretells less of it.
     has_shadows
         Each case also carries the records of another one, under kinds and facts of their own.
     """
@@ -62,6 +65,7 @@ class World:
     break_at: datetime | None = None
     milder_noticed_after: float = 1.0
     classed_milder_after: float = 0.0
+    quiet_harm: bool = False
     has_shadows: bool = False
 
 
@@ -78,6 +82,7 @@ class Switches(NamedTuple):
     break_day: float
     milder_noticed_after: float
     classed_milder_after: float
+    quiet_harm: bool
 
 
 _WORLDS: Final = (
@@ -113,6 +118,12 @@ _WORLDS: Final = (
         break_at=datetime(2025, 4, 28, tzinfo=ZoneInfo(set_by.TIME_ZONE)),
         milder_noticed_after=2.0,
         classed_milder_after=0.4,
+    ),
+    World(
+        "quiet-harm",
+        "What foretells serious harm is the reverse of what foretells violence: a quiet former "
+        "partner with plans and last words, and little on record.",
+        quiet_harm=True,
     ),
     World(
         "irrelevant-indicators",
@@ -152,6 +163,7 @@ def to_switches(world: World) -> Switches:
         break_day=break_day,
         milder_noticed_after=world.milder_noticed_after,
         classed_milder_after=world.classed_milder_after,
+        quiet_harm=world.quiet_harm,
     )
 
 

@@ -32,7 +32,7 @@ from models.run_figures.ranking import (
     WithdrawnSupport,
 )
 from training.cohorts.history_subsets import drop_facts
-from training.cohorts.landmarks import GROUPS
+from training.cohorts.landmarks import GROUPS, first_seen_days
 from training.cohorts.training_rows import Cohort, label_cohort
 from training.evaluation.headlines import Standings
 from training.evaluation.tested_cohort import TestedCohort
@@ -55,6 +55,19 @@ Bools = npt.NDArray[np.bool_]
 BASELINES = ("rfs", "logistic", "boosted")
 """What the model is held against: the rule, the logistic regression, and its own trees alone."""
 NAMES = ("model", *BASELINES)
+TIME_OPEN_DAYS = (28.0, 91.0, 182.0, 365.0)
+TIME_OPEN = (
+    "under 28 days",
+    "28 to 90 days",
+    "91 to 181 days",
+    "182 to 364 days",
+    "a year or more",
+)
+"""How long the unit had known of a case: lower limits of all bands but the first, and their names.
+The first is that of newly referred cases."""
+POOLED = "pooled"
+POOLED_FROM = "pooled_from"
+"""A rare outcome's model by partial pooling, and the order of the outcome that it begins from."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +162,7 @@ def evaluate_outcome(
                 *tested.draws.take(followed),
             )
         )
+    beside = _compare_pooled(fitted, catalogue, cohort, labels, capacity, draws, column)
     at_capacity, net_benefit = _at_capacity(tested, labels, scores, capacity)
     figures = OutcomeFigures(
         **vars(_join(compared)),
@@ -163,6 +177,8 @@ def evaluate_outcome(
         curve=_curve(labels, scores["model"]),
         at_capacity=at_capacity,
         net_benefit=net_benefit,
+        by_time_open=_by_time_open(first_seen_days(history, cohort.landmarks), labels, scores),
+        pooled=beside,
     )
     return EvaluatedOutcome(
         figures=figures,
@@ -170,6 +186,37 @@ def evaluate_outcome(
         labels=labels,
         scores=scores,
     )
+
+
+def _compare_pooled(
+    fitted: FittedOutcome,
+    catalogue: Catalogue,
+    cohort: Cohort,
+    labels: Labels,
+    capacity: int,
+    draws: Counts,
+    column: Int64,
+) -> dict[str, Evaluation] | None:
+    """Evaluate the pooled model and the order of the outcome that it begins from."""
+    if fitted.pooled is None:
+        return None
+    kept = labels.known
+    x = make_encoding(catalogue).encode(cohort.values[kept])
+    models = {POOLED: fitted.pooled.boosted.model, POOLED_FROM: fitted.pooled.base_model}
+    found = {}
+    for name, model in models.items():
+        log_odds = model.log_odds(x)
+        found[name] = evaluate(
+            labels.y_true[kept],
+            log_odds,
+            # The other outcome's probability is none of this one.
+            np.asarray(expit(log_odds)) if name == POOLED else None,
+            capacity=capacity,
+            training_rate=fitted.rate,
+            draws=draws,
+            column=column,
+        )
+    return found
 
 
 def _join(compared: Mapping[str, Evaluation]) -> ComparedEvaluation:
@@ -235,6 +282,18 @@ def _by_group(
 ) -> dict[str, Rankings]:
     """Return the AUC of each ranking among newly referred cases, then returned, then waiting."""
     return {group: rank_rows(labels, scores, labels.known & (groups == group)) for group in GROUPS}
+
+
+def _by_time_open(
+    open_days: Float64, labels: Labels, scores: Mapping[str, Scores]
+) -> dict[str, Rankings]:
+    """Return the AUC of each ranking by how long the unit had known of a case, shortest first."""
+    band = np.searchsorted(TIME_OPEN_DAYS, open_days, side="right")
+    return {
+        name: rank_rows(labels, scores, labels.known & (band == number))
+        for number, name in enumerate(TIME_OPEN)
+        if (labels.known & (band == number)).any()
+    }
 
 
 def rank_rows(labels: Labels, scores: Mapping[str, Scores], kept: Bools) -> Rankings:

@@ -20,8 +20,9 @@ from training.fitting.bootstrap_refits import (
     prepare_refits,
     refit_ranks,
 )
-from training.fitting.fitted_outcome import FittedOutcome
-from training.fitting.linear_part import LinearRefit, lay_out
+from training.fitting.fitted_outcome import FittedOutcome, lay_out_linear
+from training.fitting.linear_part import LinearRefit
+from training.fitting.pooling import PooledRefit
 from training.options import Progress
 
 
@@ -35,21 +36,24 @@ class _Refitted:
         As it is served; its calibration and weight stay.
     light, linear
         The rows of each of its parts; no linear one where the trees stand alone.
-    place
-        Shape ``(n_rows,)``: where each training row's person stands among all people.
+    place, linear_place
+        Shape ``(n_rows,)``: where the person of each training row of the trees, and of the linear
+        part, stands among all people. They differ where the trees are another outcome's.
     """
 
     model: OutcomeModel
     light: LightRefit
-    linear: LinearRefit | None
+    linear: LinearRefit | PooledRefit | None
     place: Int64
+    linear_place: Int64
 
     def score(self, x: Float64, counts: Int64, seed: int) -> Float64:
         """Fit both parts, each person counting as often as stated, and return probabilities."""
         drawn = counts[self.place]
         raw = np.asarray(self.light.fit(drawn, seed).predict(x, raw_score=True))
         if self.linear is not None:
-            raw = mix(raw, self.linear.fit(drawn).log_odds(x), self.model.weight)
+            again = self.linear.fit(counts[self.linear_place])
+            raw = mix(raw, again.log_odds(x), self.model.weight)
         return self.model.calibration.probability(raw)
 
 
@@ -110,12 +114,14 @@ def _prepare(
 ) -> _Refitted:
     assert one.boosted is not None
     assert one.model is not None
+    trees = one.trees_of or one
+    fitted_to = config.fit_to(trees.rows.n_people_with_outcome)
+    rounds = one.boosted.rounds
     encoding = make_encoding(catalogue)
-    config = config.fit_to(one.rows.n_people_with_outcome)
-    light = prepare_refits(one.rows, encoding, config, one.boosted.rounds, one.settings)
-    part = one.model.linear
-    linear = None if part is None else lay_out(one.rows, encoding, config, part=part)
-    return _Refitted(one.model, light, linear, np.searchsorted(people, one.rows.person))
+    light = prepare_refits(trees.rows, encoding, fitted_to, rounds, trees.settings)
+    place, linear_place = (np.searchsorted(people, by.rows.person) for by in (trees, one))
+    linear = lay_out_linear(one, catalogue, config)
+    return _Refitted(one.model, light, linear, place, linear_place)
 
 
 def _score_by(

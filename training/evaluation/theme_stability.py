@@ -21,8 +21,7 @@ from models.ranking.themes import FIRST_THEMES, LEAST_HOLDS, measure_holds
 from models.run_figures.reasons import LoweringRisk, ReasonFigures
 from training.config import TrainingConfig
 from training.fitting.bootstrap_refits import draw_counts, prepare_refits
-from training.fitting.fitted_outcome import FittedOutcome
-from training.fitting.linear_part import lay_out
+from training.fitting.fitted_outcome import FittedOutcome, lay_out_linear
 from training.fitting.sampling_doubt import Draw, Unseen, measure_doubt
 from training.options import Progress
 
@@ -72,24 +71,31 @@ def _refit(one: FittedOutcome, catalogue: Catalogue, config: TrainingConfig) -> 
     assert one.model is not None
     encoding = make_encoding(catalogue)
     n_refits = config.theme_refits
-    config = config.fit_to(one.rows.n_people_with_outcome)
+    linear = lay_out_linear(one, catalogue, config)
+    trees = one.trees_of or one
+    config = config.fit_to(trees.rows.n_people_with_outcome)
     rounds = min(one.boosted.rounds, MOST_ROUNDS)
-    settings = dict(one.settings)
+    settings = dict(trees.settings)
     if rounds < one.boosted.rounds:
         rate = settings.get("learning_rate", config.lightgbm.get("learning_rate", 0.1))
         settings["learning_rate"] = min(rate * one.boosted.rounds / rounds, _MOST_RATE)
-    light = prepare_refits(one.rows, encoding, config, rounds, settings)
-    part = one.model.linear
-    linear = None if part is None else lay_out(one.rows, encoding, config, part=part)
+    light = prepare_refits(trees.rows, encoding, config, rounds, settings)
     seeds = np.random.default_rng([config.seed, FIRST_THEMES]).integers(0, 2**31 - 1, n_refits)
-    x = one.rows.encode(encoding, one.boosted.rows)
+    x, person = one.rows.encode(encoding, one.boosted.rows), one.rows.person[one.boosted.rows]
     refits, draws = [], []
     for seed in seeds.tolist():
+        # One seed draws the same people for both parts, where both outcomes have the same rows.
+        of_trees = draw_counts(trees.rows.person, seed)
         counts = draw_counts(one.rows.person, seed)
-        booster = light.fit(counts, seed)
-        refit = Refit(booster.model_to_string(), None if linear is None else linear.fit(counts))
+        refit = Refit(
+            light.fit(of_trees, seed).model_to_string(),
+            None if linear is None else linear.fit(counts),
+        )
         refits.append(refit)
-        draws.append(Draw(counts[one.boosted.rows], refit.raw(x, one.model.weight)))
+        raw = refit.raw(x, one.model.weight)
+        # Another outcome's rows may be of other people, whom these trees have seen.
+        raw[np.isin(person, trees.rows.person[of_trees > 0])] = np.nan
+        draws.append(Draw(counts[one.boosted.rows], raw))
     idle = () if one.idle is None else one.idle.names
     unseen = Unseen(one.boosted.raw, one.rows.y_true[one.boosted.rows], one.model.calibration)
     return OutcomeRefits(tuple(refits), one.model.weight, idle, measure_doubt(unseen, draws))

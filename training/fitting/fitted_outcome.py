@@ -1,7 +1,7 @@
 """What is fitted for one outcome at one origin: choice by back-tests, model and yardsticks."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from features.history.columns import History
 from models.bundle.baselines import LogisticBaseline, RfsBaseline
 from models.bundle.boosted_trees import OutcomeModel
 from models.bundle.encoding import make_encoding
-from models.run_figures.fitting import DriftShift, TrainingFigures
+from models.run_figures.fitting import DriftShift, PooledFigures, TrainingFigures
 from training.cohorts.drift_windows import WindowCases
 from training.cohorts.origins import OriginRun
 from training.cohorts.splits import Origin, backtest_origins
@@ -26,6 +26,7 @@ from training.fitting.backtests import (
 )
 from training.fitting.bins import SharedBins
 from training.fitting.candidates import Candidate
+from training.fitting.linear_part import LinearRefit, lay_out
 from training.fitting.models import (
     Boosted,
     TrainingRows,
@@ -34,9 +35,11 @@ from training.fitting.models import (
     fit_outcome,
     fit_rfs,
 )
+from training.fitting.pooling import PooledFit, PooledRefit, fit_pooled, is_pooled_better
 from training.fitting.tuning import TuningPeriod
 from training.fitting.uninformative_indicators import UninformativeIndicators, find_uninformative
 from training.options import Progress, RunOptions
+from training.practice.breaks import find_breaks
 from training.practice.drift import estimate_shift
 
 
@@ -61,6 +64,11 @@ class FittedOutcome:
     drift
         How far the recorded rate had moved by the moment of use; ``None`` where it was not looked
         at, as at index events.
+    pooled
+        The model that begins from another outcome's, where the catalogue names one; it is the one
+        that is served, or stands in the report alone.
+    trees_of
+        The outcome whose trees a served pooled model has; ``None`` where it has its own.
     """
 
     outcome: Outcome
@@ -71,6 +79,8 @@ class FittedOutcome:
     backtest: Backtest
     idle: UninformativeIndicators | None
     drift: DriftShift | None
+    pooled: PooledFit | None = None
+    trees_of: "FittedOutcome | None" = None
 
     @property
     def model(self) -> OutcomeModel | None:
@@ -114,13 +124,29 @@ class FittedOutcome:
             positives=self.rows.n_positives,
             base_rate=self.rate,
             rounds=self.boosted.rounds if self.boosted else None,
-            weight_of_trees=self.boosted.model.weight if self.boosted else None,
+            weight_of_trees=self.boosted.model.weight
+            if self.boosted and self.trees_of is None
+            else None,
             settings=self.settings,
             choice=choice.figures if choice else None,
             tuning=self.backtest.tuned,
             by_folds=self.backtest.by_folds,
             idle=self.idle.figures if self.idle else None,
             drift=self.drift,
+            pooled=self._pooled_figures(),
+        )
+
+    def _pooled_figures(self) -> PooledFigures | None:
+        if self.outcome.pooled_from is None:
+            return None
+        found = self.pooled
+        return PooledFigures(
+            base=self.outcome.pooled_from,
+            n_people=self.rows.n_people_with_outcome,
+            is_served=self.trees_of is not None,
+            has_own=self.boosted is not None and self.trees_of is None,
+            slope=found.slope if found else None,
+            offset_alone=found.likely[0] if found else None,
         )
 
 
@@ -139,6 +165,8 @@ class SharedByOutcomes:
         self.run = run
         self.windows = WindowCases(history, catalogue)
         self._encoding = make_encoding(catalogue)
+        self._history, self._catalogue = history, catalogue
+        self._breaks_us: tuple[int, ...] | None = None
         self._bins: SharedBins | None = None
         self._sampled: dict[tuple[str, ...], Cohort] = {}
 
@@ -149,6 +177,14 @@ class SharedByOutcomes:
             joined = join_cohorts(cohorts)
             self._sampled[names] = joined.sample_people(config.most_backtest_rows, config.seed)
         return self._sampled[names]
+
+    def find_breaks(self, seed: int) -> tuple[int, ...]:
+        """Return when recording changed, as known at the moment of use, microseconds UTC."""
+        if self._breaks_us is None:
+            until_us = self.run.known_us
+            found = find_breaks(self._history, self._catalogue, until_us=until_us, seed=seed)
+            self._breaks_us = tuple(one.date_us for one in found)
+        return self._breaks_us
 
     def bins(self, config: TrainingConfig) -> SharedBins:
         """Return the training cohorts in LightGBM's bins."""
@@ -167,6 +203,7 @@ def fit_at_origin(
     config: TrainingConfig,
     options: RunOptions,
     progress: Progress,
+    base: FittedOutcome | None = None,
 ) -> FittedOutcome:
     """Back-test, choose and fit one outcome with what was known at the moment of use.
 
@@ -175,13 +212,16 @@ def fit_at_origin(
     shared
         The origin. Labels rest on what was recorded before its ``known_us``, and those that were
         not mature by then teach nothing.
+    base
+        What was fitted there for the outcome that this one is pooled from.
     """
     cohorts, known_us = shared.run.train, shared.run.known_us
     encoding = make_encoding(catalogue)
     rows = training_rows(history, catalogue, outcome, shared.run.learnt, known_us)
     config = config.fit_to(rows.n_people_with_outcome)
     mixed = 0 < rows.n_positives < len(rows.y_true)
-    enough = mixed and rows.n_positives >= config.least_positives
+    n_found = rows.n_people_with_outcome if outcome.pooled_from else rows.n_positives
+    enough = mixed and n_found >= config.least_positives
     periods = _periods(history, catalogue, outcome, shared, config) if enough else []
     # Folds say nothing about later dates: only where there are none to test on (ADR 9).
     by_folds = enough and not periods
@@ -212,8 +252,9 @@ def fit_at_origin(
         else None,
         drift=None,
     )
+    pooled = _pool(outcome, rows, base, catalogue, config) if mixed else None
     if not enough:
-        return found
+        return replace(found, pooled=pooled)
     bins = shared.bins(config) if len(rows.y_true) > config.most_fold_rows else None
     boosted = fit_outcome(
         outcome.name,
@@ -224,10 +265,62 @@ def fit_at_origin(
         bins,
         tell=lambda rest: progress(f"fitting '{outcome.name}': {rest}"),
     )
+    trees_of = None
+    if pooled is not None and is_pooled_better(pooled, boosted, rows):
+        boosted, trees_of = replace(pooled.boosted, trees=boosted.trees), base
     drift = None
     if not options.retrospective:
-        drift = _find_drift(history, catalogue, outcome, shared, boosted.model)
-    return replace(found, boosted=boosted, drift=drift)
+        drift = _find_drift(history, catalogue, outcome, shared, boosted.model, config)
+    return replace(found, boosted=boosted, drift=drift, pooled=pooled, trees_of=trees_of)
+
+
+def fit_all(
+    outcomes: Sequence[Outcome], fit: Callable[[Outcome, FittedOutcome | None], FittedOutcome]
+) -> tuple[FittedOutcome, ...]:
+    """Fit every outcome, those that others are pooled from first; return them in catalogue order.
+
+    Parameters
+    ----------
+    outcomes
+        The catalogue's.
+    fit
+        Fits one, given what was fitted for the outcome that it is pooled from.
+    """
+    found: dict[str, FittedOutcome] = {}
+    for one in sorted(outcomes, key=lambda one: one.pooled_from is not None):
+        found[one.name] = fit(one, found[one.pooled_from] if one.pooled_from else None)
+    return tuple(found[one.name] for one in outcomes)
+
+
+def _pool(
+    outcome: Outcome,
+    rows: TrainingRows,
+    base: FittedOutcome | None,
+    catalogue: Catalogue,
+    config: TrainingConfig,
+) -> PooledFit | None:
+    if base is None or base.boosted is None:
+        return None
+    parts = (base.boosted, base.rows)
+    return fit_pooled(outcome, rows, parts, catalogue, make_encoding(catalogue), config)
+
+
+def lay_out_linear(
+    one: FittedOutcome, catalogue: Catalogue, config: TrainingConfig
+) -> LinearRefit | PooledRefit | None:
+    """Lay out the linear part of a fitted outcome, to be fitted again and again.
+
+    Returns
+    -------
+    LinearRefit, PooledRefit or None
+        By how often each of the outcome's training rows counts; ``None`` where trees stand alone.
+    """
+    if one.boosted is None or one.boosted.model.linear is None:
+        return None
+    if one.trees_of is not None and one.pooled is not None:
+        return one.pooled.lay_out()
+    config = config.fit_to(one.rows.n_people_with_outcome)
+    return lay_out(one.rows, make_encoding(catalogue), config, part=one.boosted.model.linear)
 
 
 def _dates_of(cohorts: Sequence[Cohort]) -> list[int] | None:
@@ -244,6 +337,7 @@ def _find_drift(
     outcome: Outcome,
     shared: SharedByOutcomes,
     model: OutcomeModel,
+    config: TrainingConfig,
 ) -> DriftShift | None:
     """Look how far the rate has moved since the training dates; ``None`` without such dates."""
     moments = _dates_of(shared.run.train)
@@ -258,6 +352,7 @@ def _find_drift(
         shared.run.known_us,
         score=lambda values: model.log_odds(encoding.encode(values)),
         cases=shared.windows,
+        breaks_us=lambda: shared.find_breaks(config.seed),
     )
 
 
@@ -301,6 +396,11 @@ def choose_evenly(origins: Sequence[Origin], most: int) -> list[Origin]:
 def _describe(outcome: Outcome, rows: TrainingRows, enough: bool, config: TrainingConfig) -> str:
     if enough:
         return f"fitting '{outcome.name}': {rows.n_positives:,} of {len(rows.y_true):,} cases"
+    if outcome.pooled_from is not None:
+        return (
+            f"no model for '{outcome.name}': {rows.n_people_with_outcome} people with the outcome, "
+            f"at least {config.least_positives} are needed; its sourced share stands in"
+        )
     return (
         f"no model for '{outcome.name}': {rows.n_positives} training cases with the outcome, "
         f"at least {config.least_positives} are needed; rules and judgement order"

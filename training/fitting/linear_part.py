@@ -132,7 +132,7 @@ def lay_out(
         random = np.random.default_rng(config.seed)
         chosen = np.sort(random.choice(chosen, config.most_logistic_rows, replace=False))
     x = rows.encode(encoding, chosen)
-    start = part or _measure_columns(x, encoding)
+    start = part or measure_columns(x, encoding)
     value, absent = start.design(x)
     design = np.concatenate([value, absent], axis=1)
     # What never varies says nothing, and costs time.
@@ -151,7 +151,7 @@ def lay_out(
     )
 
 
-def _measure_columns(x: Float64, encoding: Encoding) -> LinearPart:
+def measure_columns(x: Float64, encoding: Encoding) -> LinearPart:
     """Return a part without coefficients: ranges, middles and scales of the columns."""
     absent_from = np.where(encoding.fill == NEVER_DAYS, NEVER_DAYS, np.inf)
     known = ~np.isnan(x) & (x < absent_from)

@@ -57,7 +57,7 @@ class Draw:
         Shape ``(n_unseen,)``: how often each row's person was drawn.
     raw
         Shape ``(n_unseen,)``: the refit's raw scores; those of rows that it learnt from are not
-        looked at.
+        looked at, and may be NaN.
     """
 
     counts: Int64
@@ -118,9 +118,9 @@ def _differ(
 
     ``None`` where it drew cases of one kind alone, or knows all cases of a group.
     """
-    new = draw.counts == 0
+    new = (draw.counts == 0) & np.isfinite(draw.raw)
     number = np.bincount(group[new], minlength=n_groups)
-    drawn = unseen.y_true[~new]
+    drawn = unseen.y_true[draw.counts > 0]
     if not number.all() or drawn.all() or not drawn.any():
         return None
     line = fit_calibration(unseen.raw, unseen.y_true, draw.counts.astype(np.float64))

@@ -5,13 +5,16 @@ are known sooner: those of the window just past are held against the same short 
 training dates. Every window is read as it was known equally long after its end, so that late
 recording does not look like a fall.
 
-A window that stands out is not yet a change that lasts. The shift is therefore drawn in by what
-windows ordinarily differ by, halved, and left at zero where its interval does not exclude zero.
+A window that stands out is not yet a change that lasts. Where it stands out beyond chance, the
+estimates follow the level that a dynamic model reads out of all windows
+(:mod:`training.practice.intercept`); half of what stands out, and all of it, are told beside. A
+fall is followed only where nothing else may explain it (:mod:`training.practice.falls`): estimates
+that are too low cost more than estimates that are too high.
 """
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,18 +24,22 @@ import numpy.typing as npt
 from features.catalogue.declarations import DAY_US, Catalogue, Horizon, Outcome
 from features.contract.arrays import Float64, Int64
 from features.contract.moments import format_moment
-from features.engine.outcomes import horizon_end, label_cases
+from features.engine.outcomes import bound_withdrawals, horizon_end, label_cases
 from features.errors import LeakageError
 from features.history.columns import History
 from models.run_figures.fitting import DriftShift
 from training.cohorts.drift_windows import WindowCases
 from training.cohorts.history_subsets import drop_facts
+from training.cohorts.landmarks import Landmarks
 from training.figures.calibration import Z_95
 from training.figures.logit import LogitFit, fit_logit
+from training.practice.falls import CHANGED_RECORDING, list_doubts
+from training.practice.intercept import follow_level
 
 Bools = npt.NDArray[np.bool_]
 LASTING_SHARE: Final = 0.5
-"""How much of what stands out is expected to last. On three outcomes of the Chicago histories at
+"""How much of what stands out lasts, by the rule that was followed before there was a dynamic
+model, and which is told beside it. On three outcomes of the Chicago histories at
 seven origins whose outcomes were complete before 2012, the shift that would have been right was
 0.42 times the one seen; between 0.3 and 0.5 the choice makes no difference."""
 LEAST_WINDOWS: Final = 3
@@ -44,7 +51,11 @@ _NO_WINDOW: Final = "the outcomes of too few windows are known; no shift"
 _TOO_FEW: Final = "too few outcomes in the window just past; no shift"
 _NO_FIT: Final = "the windows cannot be compared; no shift"
 _WITHIN: Final = "the rate has not moved beyond what windows ordinarily differ by; no shift"
-_MOVED: Final = "the recorded rate has moved; probabilities follow by half of what stands out"
+_MOVED: Final = "the recorded rate has moved; probabilities follow its level"
+_HELD: Final = (
+    "the recorded rate has fallen and probabilities stay at the higher rate, since other causes "
+    "are not ruled out: "
+)
 
 
 @dataclass(frozen=True)
@@ -62,12 +73,16 @@ class Window:
     log_odds
         Shape ``(n,)``: the model's log-odds at the start, which take the mix of cases into account;
         zeros compare bare rates.
+    n_hidden
+        Of how many support was withdrawn within the window with nothing recorded, so that nobody
+        may have told; ``None`` where the catalogue knows no such thing.
     """
 
     start_us: int
     y_true: Bools
     person: Int64
     log_odds: Float64
+    n_hidden: int | None = None
 
 
 def estimate_shift(
@@ -80,6 +95,7 @@ def estimate_shift(
     score: Callable[[Float64], Float64] | None = None,
     window: Horizon | None = None,
     cases: WindowCases | None = None,
+    breaks_us: Callable[[], Sequence[int]] = lambda: (),
 ) -> DriftShift:
     """Estimate how far the recorded rate has moved, from what was known at ``used_at_us``.
 
@@ -99,6 +115,8 @@ def estimate_shift(
         equal.
     cases
         The cases at the windows' starts, where other outcomes ask about the same moments.
+    breaks_us
+        When recording changed, as known at ``used_at_us``; asked for where the rate has fallen.
 
     Raises
     ------
@@ -128,7 +146,16 @@ def estimate_shift(
         earlier=[windows[start] for start in starts],
         length=str(short.horizon),
         until_us=used_at_us - short.maturity_us,
+        n_ahead=_count_windows(outcome.horizon, short.horizon),
+        breaks_us=breaks_us,
     )
+
+
+def _count_windows(whole: Horizon, short: Horizon) -> int:
+    """Return how many short windows a horizon holds, at least one."""
+    if whole.months and short.months:
+        return max(1, round(whole.months / short.months))
+    return max(1, round(whole.days / max(short.days, 1)))
 
 
 def halve(horizon: Horizon) -> Horizon:
@@ -176,14 +203,16 @@ def _take_window(
     score: Callable[[Float64], Float64] | None,
 ) -> Window:
     case = cases.cases(start_us)
-    labels = label_cases(
-        history, catalogue, short, start_us, case, known_us=_known_at(history, short, start_us)
-    )
+    known_us = _known_at(history, short, start_us)
+    labels = label_cases(history, catalogue, short, start_us, case, known_us=known_us)
     kept = labels.known
     log_odds = np.zeros(int(kept.sum()))
     if score is not None and kept.any():
         log_odds = score(cases.values(start_us)[kept])
-    return Window(start_us, labels.y_true[kept], case[kept], log_odds)
+    marks = Landmarks(case, np.full(len(case), start_us))
+    bounds = bound_withdrawals(history, catalogue, short, marks, known_us)
+    hidden = None if bounds is None else bounds.n_withdrawn
+    return Window(start_us, labels.y_true[kept], case[kept], log_odds, hidden)
 
 
 def compare_windows(
@@ -193,14 +222,17 @@ def compare_windows(
     earlier: Sequence[Window],
     length: str,
     until_us: int,
+    n_ahead: int = 2,
+    breaks_us: Callable[[], Sequence[int]] = lambda: (),
 ) -> DriftShift:
     """Compare the window just past with those at the training dates.
 
     One logistic fit gives each window an intercept, at a common slope on the model's log-odds;
     ``seen`` is the recent intercept less the mean of the training dates', weighted by cases. With
-    ``v`` its squared error by person and ``f`` the squared fluctuation between earlier windows, the
-    shift is ``LASTING_SHARE * seen * max(0, 1 - (v + f) / seen**2)`` (a positive-part
-    James-Stein estimate), and 0 where the 95 % interval of ``seen`` holds 0.
+    ``v`` its squared error by person and ``f`` the squared fluctuation between earlier windows,
+    ``half`` is ``LASTING_SHARE * seen * max(0, 1 - (v + f) / seen**2)`` (a positive-part
+    James-Stein estimate), and 0 where the 95 % interval of ``seen`` holds 0. The shift is the
+    level of all windows, carried on over the horizon, and 0 where ``half`` is.
 
     Parameters
     ----------
@@ -214,6 +246,10 @@ def compare_windows(
         Length of the windows in words.
     until_us
         End of the recent window.
+    n_ahead
+        How many such windows the horizon holds.
+    breaks_us
+        As :func:`estimate_shift` takes it.
     """
     y_training = np.concatenate([one.y_true for one in training])
     blank = DriftShift(
@@ -243,19 +279,80 @@ def compare_windows(
     seen, error = fit.contrast(np.eye(size)[place[recent.start_us]] - against)
     fluctuation = _fluctuation(fit, np.array([place[one.start_us] for one in earlier]))
     interval = (seen - Z_95 * error, seen + Z_95 * error)
-    shift = _shrink(seen, error, fluctuation)
-    return dataclasses.replace(
+    found = dataclasses.replace(
         blank,
-        shift=shift,
         seen=seen,
         interval=interval,
         fluctuation=fluctuation,
-        told=_MOVED if shift else _WITHIN,
+        half=_shrink(seen, error, fluctuation),
+        told=_WITHIN,
     )
+    in_time = [place[one.start_us] for one in [*earlier, recent]]
+    level = follow_level(
+        fit.coefficients[in_time] - float(against @ fit.coefficients),
+        np.diag(fit.covariance)[in_time],
+        n_ahead,
+    )
+    found = dataclasses.replace(found, level=level.ahead, level_error=level.error)
+    # Within chance, or within what windows ordinarily differ by, nothing has moved.
+    if not found.half or level.ahead * seen <= 0:
+        return found
+    if level.ahead > 0:
+        return dataclasses.replace(found, shift=level.ahead, told=_MOVED)
+    return _hold_fall(found, fit, place, recent, training, breaks_us())
+
+
+def _hold_fall(
+    found: DriftShift,
+    fit: LogitFit,
+    place: Mapping[int, int],
+    recent: Window,
+    training: Sequence[Window],
+    breaks_us: Sequence[int],
+) -> DriftShift:
+    """Follow a fall as far as it lies after the last change of recording, if nothing explains it.
+
+    Windows that began before the last change are of another practice: what fell across it is not
+    known to have fallen.
+    """
+    last_us = max((one for one in breaks_us if one < found.until_us), default=None)  # type: ignore[operator]
+    kept = [one for one in training if last_us is None or one.start_us >= last_us]
+    reasons = list_doubts(
+        recent.log_odds,
+        [one.log_odds for one in training],
+        (recent.n_hidden, len(recent.y_true)),
+        [(one.n_hidden, len(one.y_true)) for one in training],
+    )
+    since = _contrast_since(fit, place, recent, kept)
+    if since is None or since[1] >= 0:
+        reasons = (CHANGED_RECORDING, *reasons)
+    if reasons:
+        return dataclasses.replace(found, held=reasons, told=_HELD + "; ".join(reasons))
+    assert found.level is not None
+    assert found.seen is not None
+    assert since is not None
+    across = min(found.seen - since[0], 0.0)
+    shift = min(found.level - across, 0.0)
+    return dataclasses.replace(found, shift=shift, told=_MOVED if shift else _WITHIN)
+
+
+def _contrast_since(
+    fit: LogitFit, place: Mapping[int, int], recent: Window, training: Sequence[Window]
+) -> tuple[float, float] | None:
+    """Return the recent window less some training ones, and the upper end of its interval."""
+    if not training:
+        return None
+    size = len(fit.coefficients)
+    weights = np.eye(size)[place[recent.start_us]]
+    n_rows = sum(len(one.y_true) for one in training)
+    for one in training:
+        weights[place[one.start_us]] -= len(one.y_true) / n_rows
+    seen, error = fit.contrast(weights)
+    return seen, seen + Z_95 * error
 
 
 def _shrink(seen: float, error: float, fluctuation: float) -> float:
-    # No shift where its interval contains zero, and else half of what stands out (ADR 11).
+    # Nothing where its interval contains zero, and else half of what stands out (decision 11).
     if abs(seen) <= Z_95 * error:
         return 0.0
     return LASTING_SHARE * seen * max(0.0, 1 - (error**2 + fluctuation**2) / seen**2)

@@ -34,6 +34,7 @@ def describe_estimands(run: RunFigures) -> Section:
         run.estimated,
         keep(
             _describe_groups(run),
+            _describe_time_open(run),
             _describe_held_out(run),
             _describe_readings(run),
             _describe_bounds(run),
@@ -54,6 +55,22 @@ def _describe_groups(run: RunFigures) -> Part:
         "Returned cases have a new record in the last four weeks. A ranking may look good over all "
         "cases only because it tells active cases from quiet ones.",
         (make_table("Ranking within each group of cases", _RANKINGS, rows),) if rows else (),
+    )
+
+
+def _describe_time_open(run: RunFigures) -> Part:
+    rows = [
+        [say(f"{plain(outcome)}, {plain(band)}"), *_rankings(one)]
+        for outcome in run.outcome_names
+        for band, one in (run.at(outcome).by_time_open or {}).items()
+    ]
+    return Part(
+        "By how long a case had been known",
+        "Cases that have been open for long weigh as much as new ones in every figure above; here "
+        "they stand apart.",
+        (make_table("Ranking by time since the unit knew of the case", _RANKINGS, rows),)
+        if rows
+        else (),
     )
 
 

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from models.charts.curves import Curve, draw_curves
-from models.run_figures.fitting import CandidateFigures, ChoiceFigures, TrainingFigures
+from models.run_figures.fitting import (
+    CandidateFigures,
+    ChoiceFigures,
+    PooledFigures,
+    TrainingFigures,
+)
+from models.run_figures.ranking import Evaluation
 from models.run_figures.run import RunFigures
 from training.report.parts import Block, Part, Section, Words, keep, name_mark
 from training.report.provenance import IS_SETTING
@@ -20,6 +26,7 @@ from training.report.report_tables import (
     say,
     show,
     show_difference,
+    show_interval,
 )
 from training.report.summary import CANDIDATES
 
@@ -40,7 +47,13 @@ def describe_choice(run: RunFigures) -> Section:
         "written rule takes the simplest candidate whose mean AUC lies within one standard error "
         "of the best. The test origins above played no part. The picked one is what the "
         "back-tests would have taken; the bundle also keeps the rule as a yardstick.",
-        keep(_describe_training(run), *parts, _describe_tuning(run), _describe_idle(run)),
+        keep(
+            _describe_training(run),
+            _describe_pooled(run),
+            *parts,
+            _describe_tuning(run),
+            _describe_idle(run),
+        ),
     )
 
 
@@ -67,6 +80,45 @@ def _describe_training(run: RunFigures) -> Part:
         "alone."
     )
     return Part("Training rows", meaning, (table,) if rows else ())
+
+
+def _describe_pooled(run: RunFigures) -> Part:
+    rows = []
+    for outcome in run.outcome_names:
+        found = run.training.get(outcome, TrainingFigures()).pooled
+        if found is None:
+            continue
+        at = run.at(outcome).pooled or {}
+        pooled, base = (at.get(name, Evaluation()) for name in ("pooled", "pooled_from"))
+        rows.append(
+            [
+                say(f"{plain(outcome)}, from {plain(found.base)}"),
+                show(found.n_people, COUNT),
+                say(_say_served(found)),
+                show(found.slope, RATIO),
+                show(found.offset_alone, RATIO),
+                show_interval(pooled.auc, pooled.auc_ci, AUC),
+                show_interval(base.auc, base.auc_ci, AUC),
+            ]
+        )
+    columns = ["Outcome", "People with it", "What is served", "Slope on the other outcome"]
+    columns += ["Likely that nothing else differs", "AUC of the pooled model"]
+    columns += ["AUC of the other outcome's order"]
+    return Part(
+        "Rare outcomes",
+        "Where too few people had an outcome, a model of its own learns chance. A pooled model "
+        "begins from that of another outcome and learns only what the sources say differs. While "
+        "too few people had the outcome it stands in this report alone.",
+        (make_table(f"Pooled models at {run.last}", columns, rows),) if rows else (),
+    )
+
+
+def _say_served(found: PooledFigures) -> str:
+    if found.is_served:
+        return "the pooled model"
+    if found.has_own:
+        return "a model of its own, which was better on people held out"
+    return "the catalogue's sourced share; too few people had it"
 
 
 def _describe_outcome(outcome: str, found: TrainingFigures) -> Part:

@@ -173,20 +173,25 @@ def _describe_drift(run: RunFigures) -> Part:
                 show(found.n_recent, COUNT),
                 show_interval(found.seen, found.interval, _LOG_ODDS),
                 show(found.fluctuation, RATIO),
+                show(found.half, _LOG_ODDS),
+                show(found.level, _LOG_ODDS),
                 show(found.shift, _LOG_ODDS),
                 say(found.told),
             ]
         )
     columns = ["Outcome", "At the training dates, in 100", "Just before use, in 100"]
     columns += ["Cases just before use", "Difference seen, log-odds"]
-    columns += ["Ordinary ups and downs", "Shift applied, log-odds", "In words"]
+    columns += ["Ordinary ups and downs", "Half of it, as before", "Level expected, log-odds"]
+    columns += ["Shift applied, log-odds", "In words"]
     table = make_table("Recorded rates within a short window, and the shift", columns, rows)
     return Part(
         "Has the rate drifted?",
         "Outcomes over the full horizon come to be known late; over a shorter window sooner. "
         "Where the rate of the window just past stands out from what windows ordinarily differ "
-        "by, the probabilities are shifted by part of it. Only what was known when the model is "
-        "first used is read.",
+        "by, the probabilities follow the level that a dynamic model reads out of all windows. A "
+        "fall is followed only as far as it lies after the last change of recording, and only "
+        "where other cases or withdrawn support do not explain it; otherwise the higher rate "
+        "stands. Only what was known when the model is first used is read.",
         (table,) if rows else (),
     )
 

@@ -50,7 +50,7 @@ def as_json(advice: Any) -> dict[str, Any]:
     without what is told of stored cases alone.
     """
     content = json.loads(json.dumps(dataclasses.asdict(advice)))
-    for name in ("as_of_us", "themes", "questions", "without_estimate"):
+    for name in ("as_of_us", "themes", "questions", "without_estimate", "sourced_shares"):
         del content[name]
     return content
 

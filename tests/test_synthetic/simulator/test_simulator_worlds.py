@@ -6,6 +6,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from caselight.commands.check_catalogue import check_catalogue
@@ -20,6 +21,9 @@ from features.history.open_cases import open_cases
 from features.intake.contract_folder import read_folder
 from models.bundle.baselines import rank_quantiles, sum_ranks
 from synthetic.simulator import simulate_unit
+from synthetic.simulator.acts import N_MILD, SERIOUS
+from synthetic.simulator.course import draw_courses
+from synthetic.simulator.population import is_former_partner
 from synthetic.simulator.truth import find_truth
 from synthetic.simulator.worlds import WORLDS, find_world, to_switches
 from training.known_truth import Truth
@@ -264,3 +268,17 @@ def test_worlds_are_switches_of_one_code(world: str, tmp_path: Path) -> None:
     assert len(pd.read_parquet(tmp_path / "cases.parquet")) == 30
     assert WORLDS[world].promise.endswith(".")
     assert to_switches(WORLDS[world]).memoryless == (world == "no-signal")
+
+
+@pytest.mark.parametrize(("world", "sign"), [("standard", 1), ("quiet-harm", -1)])
+def test_where_harm_is_quiet_the_less_aggressive_do_it(world: str, sign: int) -> None:
+    """Of grave acts, serious harm rises with the inclination to violence, or falls with it."""
+    courses = draw_courses(np.arange(400), 400, 3, to_switches(WORLDS[world]), 0.0)
+    cases = courses.cases
+    weights = np.diff(cases["cumulative"][:, N_MILD:], axis=1, prepend=0.0)
+    serious = weights[:, SERIOUS[N_MILD:]].sum(axis=1)
+    former = is_former_partner(cases)
+    found = spearmanr(cases["aggression"][former], serious[former]).statistic
+    assert sign * found > 0.5
+    others = serious[~former].mean() / serious[former].mean()
+    assert (others < 0.5) == (world == "quiet-harm")

@@ -8,14 +8,18 @@ import pytest
 from scipy.special import expit
 
 from features.catalogue.declarations import DAY_US, Horizon
-from features.catalogue.file import parse_catalogue
+from features.catalogue.file import load_catalogue, parse_catalogue
 from features.contract.moments import format_moment, parse_date
 from features.errors import LeakageError
 from features.history.assembly import assemble_history
-from features.intake.contract_folder import assemble_folder
+from features.intake.contract_folder import assemble_folder, fold_tables
 from models.run_figures.codec import decode, encode
 from models.run_figures.fitting import DriftShift
+from synthetic.simulator import constants as set_by
+from synthetic.simulator import make_unit
+from training.practice.breaks import find_breaks
 from training.practice.drift import LASTING_SHARE, Window, compare_windows, estimate_shift, halve
+from training.practice.falls import CHANGED_RECORDING
 
 ZONE = "Europe/London"
 CATALOGUE = b"""version: 1
@@ -82,16 +86,17 @@ def shift_of(history, used_at_us=USED, train=TRAIN):
     return estimate_shift(history, catalogue, catalogue.outcomes[0], train, used_at_us)
 
 
-def test_a_fall_is_followed_by_half_by_hand():
-    """From 0.4 to 0.2: log-odds fall by 0.98, windows before did not differ, half is taken."""
+def test_half_of_a_fall_is_told_by_hand():
+    """From 0.4 to 0.2: log-odds fall by 0.98, windows before did not differ, half is told."""
     found = shift_of(unit([0.4, 0.4, 0.4, 0.4, 0.2]))
     assert (found.training_rate, found.recent_rate) == pytest.approx((0.4, 0.2))
     assert found.seen == pytest.approx(np.log(0.25) - np.log(2 / 3))
     assert found.fluctuation == 0.0
     error = (found.interval[1] - found.interval[0]) / (2 * 1.959964)
     drawn_in = 1 - (error / found.seen) ** 2
-    assert found.shift == pytest.approx(LASTING_SHARE * found.seen * drawn_in, rel=1e-5)
-    assert "moved" in found.told
+    assert found.half == pytest.approx(LASTING_SHARE * found.seen * drawn_in, rel=1e-5)
+    assert found.seen < found.shift < 0
+    assert "follow its level" in found.told
 
 
 @pytest.mark.parametrize(
@@ -179,7 +184,8 @@ def test_what_the_model_follows_is_not_corrected_twice():
     assert milder.interval[0] < 0 < milder.interval[1]
     moved = compare(windows(random, [0, 0, 0, 0, 0, -0.8], [-1, -1, -1, -1, -1, -1]))
     assert moved.seen == pytest.approx(-0.8, abs=0.2)
-    assert moved.shift == pytest.approx(-0.4, abs=0.1)
+    assert moved.half == pytest.approx(-0.4, abs=0.1)
+    assert moved.seen < moved.shift < 0
 
 
 def test_no_drift_hardly_ever_moves_a_score():
@@ -218,3 +224,102 @@ def test_the_figures_are_fit_for_json():
 def test_the_short_window_is_half_the_horizon(whole, half):
     """24 months become 12, which keeps seasons equal; a month stays a month."""
     assert halve(whole) == half
+
+
+def fallen(*, mix=-1.0, breaks_us=(), hidden=None):
+    """Compare six windows at log-odds 0 with one that fell by 0.8; windows begin at 0, 1, ..."""
+    random = np.random.default_rng(8)
+    made = windows(random, [0, 0, 0, 0, 0, 0, -0.8], [-1, -1, -1, -1, -1, -1, mix])
+    if hidden is not None:
+        made = [dataclasses.replace(one, n_hidden=n) for one, n in zip(made, hidden, strict=True)]
+    return compare_windows(
+        made[-1],
+        training=made[:4],
+        earlier=made[:-1],
+        length="a month",
+        until_us=9,
+        breaks_us=lambda: breaks_us,
+    )
+
+
+def test_a_fall_without_another_cause_is_followed():
+    """Nothing changed but the rate: the estimates follow its level, and nothing is held."""
+    found = fallen()
+    assert found.seen < found.shift < -0.1
+    assert found.held == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"mix": 0.0}, "the cases are others"),
+        ({"hidden": [100] * 6 + [200]}, "withdrew support"),
+        ({"breaks_us": (5,)}, "recording changed"),
+        ({"breaks_us": (6,)}, "recording changed"),
+    ],
+)
+def test_a_fall_with_another_cause_leaves_the_higher_rate_and_says_why(changed, why):
+    """Another mix of cases, withdrawn support or a change of recording: nothing falls."""
+    found = fallen(**changed)
+    assert found.seen < -0.5
+    assert found.shift == 0.0
+    assert any(why in one for one in found.held)
+    assert why in found.told
+    assert "higher rate" in found.told
+
+
+def test_a_fall_since_the_last_change_of_recording_is_followed():
+    """Training dates after the change had the higher rate: what fell since then fell."""
+    assert fallen(breaks_us=(2,)).shift == pytest.approx(fallen().shift, abs=0.1)
+
+
+def test_what_fell_across_a_change_of_recording_is_not_followed():
+    """Half of the fall came with the change: only what came after it counts, at most."""
+    random = np.random.default_rng(4)
+    made = windows(random, [0, 0, -0.8, -0.8, -0.8, -0.8, -1.6], [-1] * 7)
+    parts = {"training": made[:4], "earlier": made[:-1], "length": "a month", "until_us": 9}
+    whole = compare_windows(made[-1], **parts)
+    since = compare_windows(made[-1], **parts, breaks_us=lambda: (2,))
+    assert whole.shift < since.shift <= 0.0
+
+
+def test_a_rise_is_followed_whatever_else_changed():
+    """A rate that rose is never held back: the higher rate is the safe one."""
+    random = np.random.default_rng(8)
+    made = windows(random, [0, 0, 0, 0, 0, 0.8], [-1, -1, -1, -1, -1, 0])
+    parts = {"training": made[:2], "earlier": made[:-1], "length": "a month", "until_us": 9}
+    found = compare_windows(made[-1], **parts, breaks_us=lambda: (4,))
+    assert found.shift > 0.1
+    assert found.held == ()
+
+
+@pytest.mark.long
+def test_where_recording_broke_no_estimate_falls():
+    """In the world whose recording changes, violence falls in the records and in no estimate."""
+    made = make_unit(10_000, 7, world="recording-break")
+    tables = {"cases": made.cases, "events": made.events, "facts": made.facts}
+    extract_us = int(set_by.EXTRACT_AT.timestamp()) * 1_000_000
+    history = assemble_history(
+        fold_tables(tables, time_zone=set_by.TIME_ZONE, extract_at_us=extract_us)
+    )
+    catalogue = load_catalogue("stalking")
+    used = parse_date("2026-06-01", ZONE)
+    train = [parse_date(f"{month}-01", ZONE) for month in ("2024-10", "2024-12", "2025-02")]
+    found = {
+        one.name: estimate_shift(
+            history,
+            catalogue,
+            one,
+            train,
+            used,
+            window=Horizon(days=90),
+            breaks_us=lambda: [
+                change.date_us for change in find_breaks(history, catalogue, until_us=used, seed=1)
+            ],
+        )
+        for one in catalogue.outcomes
+    }
+    assert found["violence"].seen < -0.3
+    assert found["violence"].level < -0.1
+    assert CHANGED_RECORDING in found["violence"].held
+    assert all(one.shift >= 0 for one in found.values())
