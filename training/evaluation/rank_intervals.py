@@ -20,7 +20,8 @@ from training.fitting.bootstrap_refits import (
     prepare_refits,
     refit_ranks,
 )
-from training.fitting.fitted_outcome import FittedOutcome
+from training.fitting.fitted_outcome import FittedOutcome, prepare_selection
+from training.fitting.indicator_selection import SelectionDesign, blank
 from training.fitting.linear_part import LinearRefit, lay_out
 from training.options import Progress
 
@@ -35,6 +36,8 @@ class _Refitted:
         As it is served; its calibration and weight stay.
     light, linear
         The rows of each of its parts; no linear one where the trees stand alone.
+    chooser
+        Selects anew for each refit; ``None`` where the model rests on all indicators.
     place
         Shape ``(n_rows,)``: where each training row's person stands among all people.
     """
@@ -42,14 +45,18 @@ class _Refitted:
     model: OutcomeModel
     light: LightRefit
     linear: LinearRefit | None
+    chooser: SelectionDesign | None
     place: Int64
 
     def score(self, x: Float64, counts: Int64, seed: int) -> Float64:
         """Fit both parts, each person counting as often as stated, and return probabilities."""
         drawn = counts[self.place]
-        raw = np.asarray(self.light.fit(drawn, seed).predict(x, raw_score=True))
+        selection = None if self.chooser is None else self.chooser.select(drawn)
+        raw = np.asarray(self.light.fit(drawn, seed, selection).predict(x, raw_score=True))
         if self.linear is not None:
-            raw = mix(raw, self.linear.fit(drawn).log_odds(x), self.model.weight)
+            is_left_out = blank(self.light.encoding, selection).is_left_out
+            linear = self.linear.fit(drawn, is_left_out)
+            raw = mix(raw, linear.log_odds(x), self.model.weight)
         return self.model.calibration.probability(raw)
 
 
@@ -115,7 +122,8 @@ def _prepare(
     light = prepare_refits(one.rows, encoding, config, one.boosted.rounds, one.settings)
     part = one.model.linear
     linear = None if part is None else lay_out(one.rows, encoding, config, part=part)
-    return _Refitted(one.model, light, linear, np.searchsorted(people, one.rows.person))
+    chooser = prepare_selection(one, catalogue, config)
+    return _Refitted(one.model, light, linear, chooser, np.searchsorted(people, one.rows.person))
 
 
 def _score_by(

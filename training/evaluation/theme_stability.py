@@ -21,7 +21,8 @@ from models.ranking.themes import FIRST_THEMES, LEAST_HOLDS, measure_holds
 from models.run_figures.reasons import LoweringRisk, ReasonFigures
 from training.config import TrainingConfig
 from training.fitting.bootstrap_refits import draw_counts, prepare_refits
-from training.fitting.fitted_outcome import FittedOutcome
+from training.fitting.fitted_outcome import FittedOutcome, prepare_selection
+from training.fitting.indicator_selection import blank
 from training.fitting.linear_part import lay_out
 from training.options import Progress
 
@@ -80,12 +81,15 @@ def _refit(one: FittedOutcome, catalogue: Catalogue, config: TrainingConfig) -> 
     light = prepare_refits(one.rows, encoding, config, rounds, settings)
     part = one.model.linear
     linear = None if part is None else lay_out(one.rows, encoding, config, part=part)
+    chooser = prepare_selection(one, catalogue, config)
     seeds = np.random.default_rng([config.seed, FIRST_THEMES]).integers(0, 2**31 - 1, n_refits)
     refits = []
     for seed in seeds.tolist():
         counts = draw_counts(one.rows.person, seed)
-        text = light.fit(counts, seed).model_to_string()
-        refits.append(Refit(text, None if linear is None else linear.fit(counts)))
+        selection = None if chooser is None else chooser.select(counts)
+        is_left_out = blank(encoding, selection).is_left_out
+        text = light.fit(counts, seed, selection).model_to_string()
+        refits.append(Refit(text, None if linear is None else linear.fit(counts, is_left_out)))
     idle = () if one.idle is None else one.idle.names
     return OutcomeRefits(tuple(refits), one.model.weight, idle)
 

@@ -26,6 +26,11 @@ from training.fitting.backtests import (
 )
 from training.fitting.bins import SharedBins
 from training.fitting.candidates import Candidate
+from training.fitting.indicator_selection import (
+    SelectionDesign,
+    lay_out_selection,
+    make_rule,
+)
 from training.fitting.models import (
     Boosted,
     TrainingRows,
@@ -201,9 +206,7 @@ def fit_at_origin(
         rfs=fit_rfs(rows, catalogue.rfs, catalogue.columns) if mixed and catalogue.rfs else None,
         logistic=fit_logistic(rows, config) if mixed else None,
         backtest=backtest,
-        idle=find_uninformative(outcome.name, rows, catalogue, encoding, config)
-        if enough and options.idle
-        else None,
+        idle=None,
         drift=None,
     )
     if not enough:
@@ -217,11 +220,26 @@ def fit_at_origin(
         found.settings,
         bins,
         tell=lambda rest: progress(f"fitting '{outcome.name}': {rest}"),
+        rule=make_rule(catalogue),
     )
     drift = None
     if not options.retrospective:
         drift = _find_drift(history, catalogue, outcome, shared, boosted.model)
-    return replace(found, boosted=boosted, drift=drift)
+    idle = None
+    if options.idle and boosted.selection is not None:
+        idle = find_uninformative(
+            outcome.name, rows, catalogue, encoding, config, boosted.selection
+        )
+    return replace(found, boosted=boosted, drift=drift, idle=idle)
+
+
+def prepare_selection(
+    one: FittedOutcome, catalogue: Catalogue, config: TrainingConfig
+) -> SelectionDesign | None:
+    """Lay out an outcome's rows from which refits select; ``None`` where its model did not."""
+    if one.boosted is None or one.boosted.selection is None:
+        return None
+    return lay_out_selection(one.rows, make_encoding(catalogue), config, make_rule(catalogue))
 
 
 def _dates_of(cohorts: Sequence[Cohort]) -> list[int] | None:
