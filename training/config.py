@@ -44,7 +44,7 @@ _FEW_PEOPLE: Final = 0
 _THEME_REFITS: Final = 20
 _SELECTION_PAIRS: Final = 0
 _SELECTION_PICKS: Final = 0.25
-_SELECTION_SHARE: Final = 0.55
+_SELECTION_SHARE: Final = 0.51
 Number = Annotated[float, PlainValidator(_read_number)]
 Pairs = tuple[tuple[Text, Text], ...]
 
