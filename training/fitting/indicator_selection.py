@@ -10,9 +10,9 @@ picked often (Faletto and Bien 2022). What is picked in at least ``selection_sha
 is *told from noise*.
 
 *The rate of errors*: records that say nothing, so that a half picks them no more often than any
-others, are kept with a probability of at most 0.16 each, at the shares of ``training/config.yaml`` (the bound
-of Shah and Samworth's section 3.3, whose one assumption is that how often such records are picked
-has an r-concave distribution). Outcomes that were dealt to other people bear it out (ADR 31).
+others, are kept with a probability of at most 0.16 each, at the shares of ``training/config.yaml``
+(the bound of Shah and Samworth's section 3.3, whose one assumption is that how often such records
+are picked has an r-concave distribution). Outcomes dealt to other people bear it out (ADR 31).
 
 *What is never left out* are indicators whose source names the gravest level of the catalogue's
 ladder (``relevant_to``): they keep a term, shrunken, of the direction's sign.
