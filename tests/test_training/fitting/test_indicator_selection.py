@@ -9,6 +9,8 @@ from features.catalogue.declarations import Direction
 from features.catalogue.file import load_catalogue
 from models.bundle.boosted_trees import OutcomeModel
 from models.bundle.encoding import make_encoding
+from models.run_figures.fitting import LeftOutFigures, TrainingFigures, UninformativeFigures
+from models.run_figures.run import RunFigures, parse_run_figures, write_run_figures
 from training.cohorts.outcome_rows import TrainingRows
 from training.config import load_config
 from training.fitting.bootstrap_refits import draw_counts, prepare_refits
@@ -27,6 +29,8 @@ from training.fitting.indicator_selection import (
 )
 from training.fitting.linear_part import lay_out
 from training.fitting.models import fit_outcome
+from training.report.model_choice import describe_choice
+from training.report.parts import Words
 
 CATALOGUE = load_catalogue("stalking")
 ENCODING = make_encoding(CATALOGUE)
@@ -226,3 +230,25 @@ def test_too_few_are_told_apart_from_no_effect():
     assert [one.is_too_few for one in many] == [False, False]
     assert all(one.odds_ratio <= SMALL_ODDS_RATIO for one in many)
     assert [one.of for one in many] == [ONE, DEVIATION]
+
+
+def test_the_report_tells_too_few_apart_from_no_effect():
+    """Each that is left out is told with its verdict; those kept all the same are named."""
+    idle = UninformativeFigures(
+        names=("pet_harm", "gap_variation", "planning_signs"),
+        n_indicators=92,
+        left_out=(
+            LeftOutFigures("pet_harm", 0.1, 2.5, ONE, is_too_few=True),
+            LeftOutFigures("gap_variation", 0.2, 1.2, DEVIATION, is_too_few=False),
+        ),
+    )
+    run = parse_run_figures(
+        write_run_figures(RunFigures(training={"violence": TrainingFigures(idle=idle)}))
+    )
+    part = next(one for one in describe_choice(run).parts if one.title == "Idle indicators")
+    (table,) = (one for one in part.blocks if getattr(one, "caption", "").startswith("Left out"))
+    told = [[cell.text for cell in row] for row in table.rows]
+    assert told[0][:3] == ["pet_harm", "too few to tell", "2.50"]
+    assert told[1][:3] == ["gap_variation", "no effect", "1.20"]
+    words = next(one for one in part.blocks if isinstance(one, Words))
+    assert words.items[0].endswith("gravest harm: planning_signs.")
