@@ -47,6 +47,7 @@ from training.cohorts.training_rows import (
     training_rows,
 )
 from training.config import TrainingConfig, load_config
+from training.fitting.indicator_selection import make_rule
 from training.fitting.models import fit_logistic, fit_outcome, fit_rfs
 
 SEEDS: Final[Mapping[int, range]] = {
@@ -150,7 +151,11 @@ def measure_now(unit: Unit, config: TrainingConfig) -> Iterator[Found]:
         logistic = fit_logistic(rows, config)
         yield _judge(unit, outcome, rows, "logistic", logistic.probability, encoded=False)
         fitted = fit_outcome(
-            outcome.name, rows, encoding, config.fit_to(rows.n_people_with_outcome)
+            outcome.name,
+            rows,
+            encoding,
+            config.fit_to(rows.n_people_with_outcome),
+            rule=make_rule(catalogue),
         )
         yield _judge(unit, outcome, rows, "trees", fitted.trees.log_odds)
         yield _judge(unit, outcome, rows, "both", fitted.model.log_odds)

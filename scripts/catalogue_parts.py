@@ -148,7 +148,8 @@ PARTS: Final = (
             "source": "statute, study or judgement that gives a reason to look at it",
             "none_reason": "words where there is no number",
             "silence": "`true` where it can be low because nothing was reported",
-            "relevant_to": "outcomes or levels of the ladder that the source speaks of",
+            "relevant_to": "outcomes or levels of the ladder that the source speaks of; "
+            "one that names the gravest level is never left out of a model",
             "risk": "`true` where the sources call a value a risk and agree on no direction",
             "told": "words of a theme for a value, with or without `{value}`",
             "told_above": "only above this value, exclusive, is it told and a risk",

@@ -42,6 +42,9 @@ _PERSON_WEIGHT: Final = 0.0
 _MOST_BACKTEST_PERIODS: Final = 4
 _FEW_PEOPLE: Final = 0
 _THEME_REFITS: Final = 20
+_SELECTION_PAIRS: Final = 0
+_SELECTION_PICKS: Final = 0.25
+_SELECTION_SHARE: Final = 0.51
 Number = Annotated[float, PlainValidator(_read_number)]
 Pairs = tuple[tuple[Text, Text], ...]
 
@@ -88,6 +91,14 @@ class TrainingConfig(Entry):
         Refits resampled by person, for rank bands.
     theme_refits
         The same for reasons, kept in the bundle; 20 where it is not stated.
+    selection_pairs
+        Pairs of half-samples by which indicators are told from noise
+        (:mod:`training.fitting.indicator_selection`); 0, so that every fit rests on all of them,
+        where it is not stated.
+    selection_picks
+        Share of the records measured that each half-sample picks.
+    selection_share
+        Share of the half-samples that must have picked what is kept; above a half.
     tuning_trials, tuning_minutes
         Budget of tuning, where it is asked for.
     primary_audit
@@ -121,6 +132,9 @@ class TrainingConfig(Entry):
     most_reference_rows: int
     refits: int
     theme_refits: Annotated[int, Field(default=_THEME_REFITS, ge=0)]
+    selection_pairs: Annotated[int, Field(default=_SELECTION_PAIRS, ge=0)]
+    selection_picks: Annotated[Number, Field(default=_SELECTION_PICKS, gt=0, le=1)]
+    selection_share: Annotated[Number, Field(default=_SELECTION_SHARE, gt=0.5, le=1)]
     tuning_trials: int
     tuning_minutes: Number
     primary_audit: Pairs

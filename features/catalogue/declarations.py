@@ -405,7 +405,9 @@ class Indicator(Entry, expression=Expression):
     """One number measured from a case history, with the words of its reason.
 
     ``relevant_to`` names the outcomes and levels of harm that the source speaks of; empty where it
-    speaks of all. It documents, and keeps nothing from a model.
+    speaks of all. It keeps nothing from a model; an indicator that names the gravest level of the
+    ladder is never left out of one, though it may not be told from noise
+    (:mod:`training.fitting.indicator_selection`).
 
     ``silence`` marks indicators whose low side is made of silence, custody, relocation or withdrawn
     support: a push down by one of them is shown as unknown, not as a reason (design section 7).

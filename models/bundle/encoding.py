@@ -12,9 +12,10 @@ may fall because something was recorded. So in constrained columns:
 Columns without a direction keep their missing values, which LightGBM places by the data.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from features.catalogue.declarations import NEVER_DAYS, Catalogue, Direction, Indicator, Measure
 from features.contract.arrays import Float64, Int32
@@ -36,6 +37,10 @@ class Encoding:
         1 raises, -1 lowers, 0 open.
     fill
         What a missing value counts as; NaN keeps it missing.
+    left_out
+        Numbers of indicators that a fit must not rest on: their columns hold 0 in every row, so
+        that neither part of a model learns anything of them. Empty where a model is applied: what
+        it does not rest on adds exactly 0 whatever is there.
     """
 
     columns: tuple[str, ...]
@@ -43,11 +48,28 @@ class Encoding:
     indicator: Int32
     constraint: Int32
     fill: Float64
+    left_out: tuple[int, ...] = ()
 
     def encode(self, values: Float64) -> Float64:
         """Return the model matrix, shape ``(n_rows, len(columns))``, of an indicator matrix."""
         chosen = values[:, self.source]
-        return np.where(np.isnan(chosen), self.fill, chosen)
+        found = np.where(np.isnan(chosen), self.fill, chosen)
+        if self.left_out:
+            found[:, self.is_left_out] = 0.0
+        return found
+
+    @property
+    def is_left_out(self) -> npt.NDArray[np.bool_]:
+        """Shape ``(n_columns,)``: whether a column is left blank."""
+        return np.isin(self.indicator, self.left_out)
+
+    def leave_out(self, indicators: npt.ArrayLike) -> "Encoding":
+        """Return the encoding with the columns of some indicators, by their numbers, left blank.
+
+        The columns keep their places: a model that is fitted so is applied, explained and kept as
+        any other is.
+        """
+        return replace(self, left_out=tuple(np.unique(np.asarray(indicators, dtype=int)).tolist()))
 
     def without(self, indicators: Int32) -> "Encoding":
         """Return the encoding without the columns of some indicators, by their numbers."""

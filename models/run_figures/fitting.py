@@ -51,23 +51,54 @@ class Tuned:
 
 
 @dataclass(frozen=True)
+class LeftOutFigures:
+    """An indicator that a model does not rest on, and the effect that could have been seen.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    picked_share
+        Share of the half-samples that picked its records.
+    odds_ratio
+        Least one that a test at 0.05 would have found with a power of 0.8; ``None`` where the
+        indicator never varied.
+    of
+        What the odds ratio is of: one record against none, or one standard deviation.
+    is_too_few
+        Whether only a more than small effect could have been seen: too few to tell, and not shown
+        to have none.
+    """
+
+    name: str = ""
+    picked_share: float | None = None
+    odds_ratio: float | None = None
+    of: str = ""
+    is_too_few: bool = False
+
+
+@dataclass(frozen=True)
 class UninformativeFigures:
-    """Indicators that are indistinguishable from noise, and what they cost.
+    """Indicators that are indistinguishable from noise, and what leaving them out costs.
 
     Parameters
     ----------
     names, n_indicators
         Their names in catalogue order, and how many indicators there are in all.
     change
-        The AUC on rows held out by person, with all indicators less that without these.
+        The AUC on rows held out by person, with all indicators less that without those left out.
     words
         What was found.
+    left_out
+        Those that the model does not rest on; the others among ``names`` are of sources that name
+        the gravest harm.
     """
 
     names: tuple[str, ...] = ()
     n_indicators: int | None = None
     change: Difference | None = None
     words: str = ""
+    left_out: tuple[LeftOutFigures, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from training.fitting.bootstrap_refits import (
     prepare_refits,
     refit_ranks,
 )
-from training.fitting.fitted_outcome import FittedOutcome, lay_out_linear
+from training.fitting.fitted_outcome import FittedOutcome, lay_out_linear, prepare_selection
+from training.fitting.indicator_selection import SelectionDesign, blank
 from training.fitting.linear_part import LinearRefit
 from training.fitting.pooling import PooledRefit
 from training.options import Progress
@@ -36,6 +37,8 @@ class _Refitted:
         As it is served; its calibration and weight stay.
     light, linear
         The rows of each of its parts; no linear one where the trees stand alone.
+    chooser
+        Selects anew for each refit; ``None`` where the model rests on all indicators.
     place, linear_place
         Shape ``(n_rows,)``: where the person of each training row of the trees, and of the linear
         part, stands among all people. They differ where the trees are another outcome's.
@@ -44,15 +47,18 @@ class _Refitted:
     model: OutcomeModel
     light: LightRefit
     linear: LinearRefit | PooledRefit | None
+    chooser: SelectionDesign | None
     place: Int64
     linear_place: Int64
 
     def score(self, x: Float64, counts: Int64, seed: int) -> Float64:
         """Fit both parts, each person counting as often as stated, and return probabilities."""
         drawn = counts[self.place]
-        raw = np.asarray(self.light.fit(drawn, seed).predict(x, raw_score=True))
+        selection = None if self.chooser is None else self.chooser.select(drawn)
+        raw = np.asarray(self.light.fit(drawn, seed, selection).predict(x, raw_score=True))
         if self.linear is not None:
-            again = self.linear.fit(counts[self.linear_place])
+            is_left_out = blank(self.light.encoding, selection).is_left_out
+            again = self.linear.fit(counts[self.linear_place], is_left_out)
             raw = mix(raw, again.log_odds(x), self.model.weight)
         return self.model.calibration.probability(raw)
 
@@ -121,7 +127,8 @@ def _prepare(
     light = prepare_refits(trees.rows, encoding, fitted_to, rounds, trees.settings)
     place, linear_place = (np.searchsorted(people, by.rows.person) for by in (trees, one))
     linear = lay_out_linear(one, catalogue, config)
-    return _Refitted(one.model, light, linear, place, linear_place)
+    chooser = prepare_selection(trees, catalogue, fitted_to)
+    return _Refitted(one.model, light, linear, chooser, place, linear_place)
 
 
 def _score_by(

@@ -21,7 +21,8 @@ from models.ranking.themes import FIRST_THEMES, LEAST_HOLDS, measure_holds
 from models.run_figures.reasons import LoweringRisk, ReasonFigures
 from training.config import TrainingConfig
 from training.fitting.bootstrap_refits import draw_counts, prepare_refits
-from training.fitting.fitted_outcome import FittedOutcome, lay_out_linear
+from training.fitting.fitted_outcome import FittedOutcome, lay_out_linear, prepare_selection
+from training.fitting.indicator_selection import blank
 from training.fitting.sampling_doubt import Draw, Unseen, measure_doubt
 from training.options import Progress
 
@@ -80,6 +81,7 @@ def _refit(one: FittedOutcome, catalogue: Catalogue, config: TrainingConfig) -> 
         rate = settings.get("learning_rate", config.lightgbm.get("learning_rate", 0.1))
         settings["learning_rate"] = min(rate * one.boosted.rounds / rounds, _MOST_RATE)
     light = prepare_refits(trees.rows, encoding, config, rounds, settings)
+    chooser = prepare_selection(trees, catalogue, config)
     seeds = np.random.default_rng([config.seed, FIRST_THEMES]).integers(0, 2**31 - 1, n_refits)
     x, person = one.rows.encode(encoding, one.boosted.rows), one.rows.person[one.boosted.rows]
     refits, draws = [], []
@@ -87,9 +89,11 @@ def _refit(one: FittedOutcome, catalogue: Catalogue, config: TrainingConfig) -> 
         # One seed draws the same people for both parts, where both outcomes have the same rows.
         of_trees = draw_counts(trees.rows.person, seed)
         counts = draw_counts(one.rows.person, seed)
+        selection = None if chooser is None else chooser.select(of_trees)
+        is_left_out = blank(encoding, selection).is_left_out
         refit = Refit(
-            light.fit(of_trees, seed).model_to_string(),
-            None if linear is None else linear.fit(counts),
+            light.fit(of_trees, seed, selection).model_to_string(),
+            None if linear is None else linear.fit(counts, is_left_out),
         )
         refits.append(refit)
         raw = refit.raw(x, one.model.weight)

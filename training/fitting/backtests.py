@@ -14,6 +14,7 @@ from models.run_figures.fitting import Tuned
 from training.config import TrainingConfig
 from training.fitting.candidates import Candidate, Score, fit_both, fit_candidate
 from training.fitting.choice import BacktestPeriod, Choice, choose
+from training.fitting.indicator_selection import make_rule
 from training.fitting.models import TrainingRows, split_by_person
 from training.fitting.processors import open_pool
 from training.fitting.tuning import TuningPeriod, tune
@@ -136,7 +137,7 @@ def _score_period(
     }
     # Tuned settings are found with steps of their own; beside them the shipped ones keep theirs.
     steps = {} if tuned else {"learning_rate": config.backtest_learning_rate}
-    score |= fit_both(outcome, train, encoding, config, steps)
+    score |= fit_both(outcome, train, encoding, config, steps, make_rule(catalogue))
     if tuned is not None:
         score[Candidate.TUNED] = fit_candidate(
             Candidate.TUNED, outcome, train, catalogue, encoding, config, tuned.settings

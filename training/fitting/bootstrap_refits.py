@@ -20,6 +20,7 @@ from features.contract.arrays import Float64, Int64
 from models.bundle.encoding import Encoding
 from training.config import TrainingConfig
 from training.fitting.bins import BoostingParameters
+from training.fitting.indicator_selection import IndicatorSelection, blank
 from training.fitting.models import TrainingRows, boosting_parameters
 from training.fitting.processors import open_pool
 
@@ -199,14 +200,20 @@ class LightRefit:
         Trees of the model itself.
     weight
         Shape ``(n_rows,)``: how much each row counts in the model itself.
+    rows, encoding
+        What ``data`` holds.
     """
 
     data: lightgbm.Dataset
     parameters: BoostingParameters
     n_rounds: int
     weight: Float64
+    rows: TrainingRows
+    encoding: Encoding
 
-    def fit(self, counts: Int64, seed: int) -> lightgbm.Booster:
+    def fit(
+        self, counts: Int64, seed: int, selection: IndicatorSelection | None = None
+    ) -> lightgbm.Booster:
         """Fit once, each row counting as often as its person was drawn.
 
         Parameters
@@ -215,9 +222,19 @@ class LightRefit:
             Shape ``(n_rows,)``; rows that count 0 are left out.
         seed
             For LightGBM's own draws of rows and columns.
+        selection
+            What the refit rests on; everything where ``None``.
         """
         drawn = np.flatnonzero(counts)
-        part = self.data.subset(drawn.tolist()).construct()
+        if selection is None or not selection.left_out:
+            part = self.data.subset(drawn.tolist()).construct()
+        else:
+            part = lightgbm.Dataset(
+                self.rows.encode(blank(self.encoding, selection), drawn),
+                label=self.rows.y_true[drawn].astype(np.float64),
+                feature_name=list(self.encoding.columns),
+                params=dict(self.parameters),
+            ).construct()
         part.set_weight(self.weight[drawn] * counts[drawn])
         settings = {**self.parameters, "seed": seed}
         return lightgbm.train(settings, part, num_boost_round=self.n_rounds)
@@ -249,7 +266,7 @@ def prepare_refits(
         params=dict(parameters),
     )
     weight = rows.weigh(config.person_weight)
-    return LightRefit(data.construct(), parameters, n_rounds, weight)
+    return LightRefit(data.construct(), parameters, n_rounds, weight, rows, encoding)
 
 
 def fit_light(

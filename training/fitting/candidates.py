@@ -13,6 +13,7 @@ from features.contract.arrays import Float64
 from models.bundle.boosted_trees import OutcomeModel
 from models.bundle.encoding import Encoding
 from training.config import TrainingConfig
+from training.fitting.indicator_selection import SelectionRule
 from training.fitting.models import TrainingRows, fit_held_out, fit_logistic, fit_rfs
 
 Score = Callable[[Float64], Float64]
@@ -79,6 +80,7 @@ def fit_both(
     encoding: Encoding,
     config: TrainingConfig,
     settings: Mapping[str, float],
+    rule: SelectionRule | None = None,
 ) -> dict[Candidate, Score]:
     """Fit the trees as shipped once, and return them alone and with their linear part.
 
@@ -86,8 +88,12 @@ def fit_both(
     ----------
     settings
         What replaces settings of LightGBM: larger steps, where nothing was tuned.
+    rule
+        As :func:`training.fitting.models.fit_outcome` takes it.
     """
-    fitted = fit_held_out(outcome, rows, encoding, config, settings, share=BACKTEST_HELD_OUT_SHARE)
+    fitted = fit_held_out(
+        outcome, rows, encoding, config, settings, share=BACKTEST_HELD_OUT_SHARE, rule=rule
+    )
     return {
         Candidate.BOOSTED: _score_by(fitted.trees, encoding),
         Candidate.BOTH: _score_by(fitted.model, encoding),

@@ -64,6 +64,7 @@ def cross_validate(
     parameters: BoostingParameters,
     limits: RoundLimits,
     tell: Progress,
+    parts: Sequence[tuple[lightgbm.Dataset, lightgbm.Dataset]] = (),
 ) -> CrossValidated:
     """Fit each fold, and the model on all rows, until no further round helps.
 
@@ -79,6 +80,9 @@ def cross_validate(
         When boosting ends.
     tell
         Told how far it is, and the longest it can still take, every ten seconds.
+    parts
+        Each fold's rows to learn from and rows held out in bins of their own, where folds rest on
+        other columns than the model; parts of ``data`` where there are none.
 
     Returns
     -------
@@ -88,10 +92,11 @@ def cross_validate(
     single = {**parameters, "num_threads": 1}
     data.construct()
     boosters = [lightgbm.Booster(single, data)]
-    for kept, held_out in folds:
-        train = data.subset(kept.tolist())
+    if not parts:
+        parts = [(data.subset(kept.tolist()), data.subset(out.tolist())) for kept, out in folds]
+    for train, held_out in parts:
         booster = lightgbm.Booster(single, train)
-        booster.add_valid(data.subset(held_out.tolist()).construct(), "held out")
+        booster.add_valid(held_out.construct(), "held out")
         boosters.append(booster)
     rounds = _boost(boosters, limits, tell)
     whole, *by_fold = boosters

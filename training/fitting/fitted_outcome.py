@@ -26,6 +26,11 @@ from training.fitting.backtests import (
 )
 from training.fitting.bins import SharedBins
 from training.fitting.candidates import Candidate
+from training.fitting.indicator_selection import (
+    SelectionDesign,
+    lay_out_selection,
+    make_rule,
+)
 from training.fitting.linear_part import LinearRefit, lay_out
 from training.fitting.models import (
     Boosted,
@@ -247,9 +252,7 @@ def fit_at_origin(
         rfs=fit_rfs(rows, catalogue.rfs, catalogue.columns) if mixed and catalogue.rfs else None,
         logistic=fit_logistic(rows, config) if mixed else None,
         backtest=backtest,
-        idle=find_uninformative(outcome.name, rows, catalogue, encoding, config)
-        if enough and options.idle
-        else None,
+        idle=None,
         drift=None,
     )
     pooled = _pool(outcome, rows, base, catalogue, config) if mixed else None
@@ -264,14 +267,29 @@ def fit_at_origin(
         found.settings,
         bins,
         tell=lambda rest: progress(f"fitting '{outcome.name}': {rest}"),
+        rule=make_rule(catalogue),
     )
+    idle = None
+    if options.idle and boosted.selection is not None:
+        idle = find_uninformative(
+            outcome.name, rows, catalogue, encoding, config, boosted.selection
+        )
     trees_of = None
     if pooled is not None and is_pooled_better(pooled, boosted, rows):
         boosted, trees_of = replace(pooled.boosted, trees=boosted.trees), base
     drift = None
     if not options.retrospective:
         drift = _find_drift(history, catalogue, outcome, shared, boosted.model, config)
-    return replace(found, boosted=boosted, drift=drift, pooled=pooled, trees_of=trees_of)
+    return replace(found, boosted=boosted, drift=drift, idle=idle, pooled=pooled, trees_of=trees_of)
+
+
+def prepare_selection(
+    one: FittedOutcome, catalogue: Catalogue, config: TrainingConfig
+) -> SelectionDesign | None:
+    """Lay out an outcome's rows from which refits select; ``None`` where its model did not."""
+    if one.boosted is None or one.boosted.selection is None:
+        return None
+    return lay_out_selection(one.rows, make_encoding(catalogue), config, make_rule(catalogue))
 
 
 def fit_all(

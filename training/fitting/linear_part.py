@@ -64,7 +64,7 @@ class LinearRefit:
     weight: Float64
     penalty_c: float
 
-    def fit(self, counts: Int64 | None = None) -> LinearPart:
+    def fit(self, counts: Int64 | None = None, is_left_out: Bools | None = None) -> LinearPart:
         """Fit, each training row counting as often as stated.
 
         Parameters
@@ -72,18 +72,24 @@ class LinearRefit:
         counts
             Shape ``(n_training_rows,)``; every row counts once where ``None``. Multiplied by the
             weight of the row.
+        is_left_out
+            Shape ``(n_model_columns,)``: columns whose terms are 0; none where ``None``.
         """
         weight = self.weight if counts is None else self.weight * counts[self.rows]
         started = np.concatenate([self.start.coefficient, self.start.absent_coefficient])
+        design, columns, bounds = self.design, self.columns, self.bounds
+        if is_left_out is not None:
+            kept = ~np.tile(is_left_out, 2)[columns]
+            design, columns, bounds = design[:, kept], columns[kept], bounds[kept]
         intercept, coefficient = _minimise(
-            self.design,
+            design,
             self.y_true,
             weight,
-            self.bounds,
+            bounds,
             self.penalty_c,
-            np.concatenate([[self.start.intercept], started[self.columns]]),
+            np.concatenate([[self.start.intercept], started[columns]]),
         )
-        return _place(self.start, intercept, coefficient, self.columns)
+        return _place(self.start, intercept, coefficient, columns)
 
 
 def fit_linear_part(
@@ -152,7 +158,7 @@ def lay_out(
 
 
 def measure_columns(x: Float64, encoding: Encoding) -> LinearPart:
-    """Return a part without coefficients: ranges, middles and scales of the columns."""
+    """Return a part without coefficients: ranges, middles and scales of a matrix's columns."""
     absent_from = np.where(encoding.fill == NEVER_DAYS, NEVER_DAYS, np.inf)
     known = ~np.isnan(x) & (x < absent_from)
     found = known.any(axis=0)

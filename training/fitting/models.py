@@ -26,7 +26,13 @@ from models.bundle.linear_part import LinearPart, signed_log
 from training.cohorts.outcome_rows import TrainingRows
 from training.config import TrainingConfig
 from training.fitting.bins import BoostingParameters, SharedBins
-from training.fitting.cross_validation import Progress, RoundLimits, cross_validate
+from training.fitting.cross_validation import Part, Progress, RoundLimits, cross_validate
+from training.fitting.indicator_selection import (
+    IndicatorSelection,
+    SelectionRule,
+    blank,
+    select_indicators,
+)
 from training.fitting.linear_part import fit_linear_part, learn_weight
 from training.fitting.processors import open_pool
 
@@ -63,6 +69,8 @@ class Boosted:
         Number of trees.
     rows, raw
         Shape ``(n_unseen,)``: positions of those rows, and their raw scores by the model.
+    selection
+        The indicators that it rests on; ``None`` where it rests on all.
     """
 
     model: OutcomeModel
@@ -70,6 +78,7 @@ class Boosted:
     rounds: int
     rows: Int64
     raw: Float64
+    selection: IndicatorSelection | None = None
 
 
 def fit_outcome(
@@ -80,6 +89,7 @@ def fit_outcome(
     settings: Mapping[str, float] | None = None,
     bins: SharedBins | None = None,
     tell: Progress | None = None,
+    rule: SelectionRule | None = None,
 ) -> Boosted:
     """Fit one outcome's model: boosted trees and a linear part.
 
@@ -97,19 +107,32 @@ def fit_outcome(
         settings are the configuration's.
     tell
         Told how far the rounds are, where folds settle them.
+    rule
+        By which the model, and each fold anew, selects the indicators that it rests on; all of them
+        where ``None``.
     """
     parameters = boosting_parameters(encoding, config, len(rows.y_true)) | dict(settings or {})
     if len(rows.y_true) > config.most_fold_rows:
-        return fit_held_out(outcome, rows, encoding, config, settings, bins=bins)
+        return fit_held_out(outcome, rows, encoding, config, settings, bins=bins, rule=rule)
     everyone = np.arange(len(rows.y_true))
-    data = _bin(rows, everyone, encoding, config, parameters)
     folds = list(split_by_person(rows.person, config.folds, config.seed))
+    learnt = [None, *(kept for kept, _ in folds)]
+    with open_pool(len(learnt)) as pool:
+        selected = list(
+            pool.map(lambda kept: select_indicators(rows, encoding, config, rule, kept), learnt)
+        )
+    read = [blank(encoding, one) for one in selected]
+    data = _bin(rows, everyone, read[0], config, parameters)
+    parts = [
+        _bin_fold(rows, fold, columns, config, parameters)
+        for fold, columns in zip(folds, read[1:], strict=True)
+        if rule is not None
+    ]
     limits = RoundLimits(config.most_rounds, _find_patience(parameters, config))
-    trial = cross_validate(data, folds, parameters, limits, tell or (lambda _: None))
-    with open_pool(len(folds) + 1) as pool:
+    trial = cross_validate(data, folds, parameters, limits, tell or (lambda _: None), parts)
+    with open_pool(len(learnt)) as pool:
         linear, *by_fold = pool.map(
-            lambda kept: fit_linear_part(rows, encoding, config, kept),
-            [None, *(kept for kept, _ in folds)],
+            lambda columns, kept: fit_linear_part(rows, columns, config, kept), read, learnt
         )
     raw, linear_raw = np.empty(len(rows.y_true)), np.empty(len(rows.y_true))
     for booster, part, (_, held_out) in zip(trial.folds, by_fold, folds, strict=True):
@@ -118,7 +141,8 @@ def fit_outcome(
         raw[held_out] = booster.predict(x, raw_score=True, num_iteration=trial.rounds)
         linear_raw[held_out] = part.log_odds(x)
     trees = _calibrate(outcome, trial.text, rows, everyone, raw, encoding)
-    return _join(trees, linear, trial.rounds, rows, everyone, raw, linear_raw)
+    joined = _join(trees, linear, trial.rounds, rows, everyone, raw, linear_raw)
+    return replace(joined, selection=selected[0])
 
 
 def fit_held_out(
@@ -131,12 +155,13 @@ def fit_held_out(
     share: float | None = None,
     bins: SharedBins | None = None,
     trees_alone: bool = False,
+    rule: SelectionRule | None = None,
 ) -> Boosted:
     """Fit one outcome's model on all people but a part, which settles what folds settle.
 
     Parameters
     ----------
-    outcome, rows, encoding, config, settings, bins
+    outcome, rows, encoding, config, settings, bins, rule
         As :func:`fit_outcome` takes them.
     share
         The part's share of people; the configuration's where ``None``.
@@ -147,14 +172,13 @@ def fit_held_out(
     parts = max(2, round(1 / (share or config.held_out_share)))
     kept, held_out = next(iter(split_by_person(rows.person, parts, config.seed)))
     unseen = rows.encode(encoding, held_out)
-    if bins is not None and bins.fits(rows) and not settings:
+    selection = select_indicators(rows, encoding, config, rule, kept)
+    read = blank(encoding, selection)
+    if bins is not None and bins.fits(rows) and not settings and not read.left_out:
         weight = rows.weigh(config.person_weight)
         data, watched = (bins.take(rows, part, weight) for part in (kept, held_out))
     else:
-        data = _bin(rows, kept, encoding, config, parameters)
-        y_unseen = rows.y_true[held_out].astype(np.float64)
-        weight = rows.weigh(config.person_weight)[held_out]
-        watched = lightgbm.Dataset(unseen, y_unseen, weight=weight, reference=data)
+        data, watched = _bin_fold(rows, (kept, held_out), read, config, parameters)
     booster = lightgbm.train(
         parameters,
         data,
@@ -168,9 +192,10 @@ def fit_held_out(
     raw = np.asarray(lightgbm.Booster(model_str=text).predict(unseen, raw_score=True))
     trees = _calibrate(outcome, text, rows, held_out, raw, encoding)
     if trees_alone or not _is_mixed(rows.y_true[kept]):
-        return Boosted(trees, trees, rounds, held_out, raw)
-    linear = fit_linear_part(rows, encoding, config, kept)
-    return _join(trees, linear, rounds, rows, held_out, raw, linear.log_odds(unseen))
+        return Boosted(trees, trees, rounds, held_out, raw, selection)
+    linear = fit_linear_part(rows, read, config, kept)
+    joined = _join(trees, linear, rounds, rows, held_out, raw, linear.log_odds(unseen))
+    return replace(joined, selection=selection)
 
 
 def _find_patience(parameters: BoostingParameters, config: TrainingConfig) -> int:
@@ -198,6 +223,28 @@ def _bin(
         feature_name=list(encoding.columns),
         params={"verbosity": -1, "max_bin": parameters["max_bin"]},
     )
+
+
+def _bin_fold(
+    rows: TrainingRows,
+    fold: Part,
+    encoding: Encoding,
+    config: TrainingConfig,
+    parameters: BoostingParameters,
+) -> tuple[lightgbm.Dataset, lightgbm.Dataset]:
+    """Return the rows to learn from and those held out, in the bins of the former."""
+    kept, held_out = fold
+    data = _bin(rows, kept, encoding, config, parameters).construct()
+    watched = lightgbm.Dataset(
+        rows.encode(encoding, held_out),
+        rows.y_true[held_out].astype(np.float64),
+        weight=rows.weigh(config.person_weight)[held_out],
+        reference=data,
+        params=data.get_params(),
+    )
+    # At once, while both name the same parameters.
+    watched.construct()
+    return data, watched
 
 
 def _calibrate(

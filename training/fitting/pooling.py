@@ -198,13 +198,16 @@ class PooledRefit:
 
     fitted: PooledFit
 
-    def fit(self, counts: Int64) -> LinearPart:
+    def fit(self, counts: Int64, is_left_out: Bools | None = None) -> LinearPart:
         """Fit, each of the outcome's training rows counting as often as stated.
 
         Parameters
         ----------
         counts
             Shape ``(n_training_rows,)``.
+        is_left_out
+            Not looked at: the columns of the own part are named by their sources and never left
+            out, and what the other model rests on is settled there.
         """
         one, laid = self.fitted, self.fitted.rows
         linear = one.boosted.model.linear
