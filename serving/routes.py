@@ -39,6 +39,7 @@ from serving.pages import (
     sealed_page,
     sign_in_page,
 )
+from serving.pages.case.notes_form import router as notes_router
 from serving.pages.case.page import router as case_router
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -65,6 +66,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     duty_page.router,
     cases_page.router,
     case_router,
+    notes_router,
     caseload_page.router,
     sealed_page.router,
     confirmations_page.router,

@@ -42,6 +42,7 @@ KEPT: Final[dict[str, dict[str, str]]] = {
     "decisions": {"note": WORK, "routes": WORK, "owner": WORK},
     "decision_reasons": {"note": WORK},
     "agency_views": {"words": WORK},
+    "case_notes": {"words": WORK},
     "correction_requests": {"why": WORK},
     "correction_answers": {"note": WORK},
     "confirmations": {"why": WORK, "content": WORK},

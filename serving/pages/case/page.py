@@ -47,7 +47,7 @@ def show_case(
     person: SignedIn,
     key: Key,
     whole: Annotated[str, Query(max_length=3)] = "",
-    done: Literal["", "decision", "waiting", "view", "read", "first-view"] = "",
+    done: Literal["", "decision", "waiting", "view", "read", "first-view", "note"] = "",
     part: Annotated[int, Query(ge=1, le=_MOST_PARTS)] = 1,
     behind: Annotated[str, Query(max_length=200)] = "",
 ) -> HTMLResponse:

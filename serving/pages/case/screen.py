@@ -20,6 +20,7 @@ from serving.access.overseers import name_overseers
 from serving.access.roles import DECIDERS, OPENERS
 from serving.confirmations.listing import Asker
 from serving.decisions.case_news import CaseNews, find_case_news
+from serving.decisions.case_notes import NotesOut, read_notes
 from serving.decisions.case_versions import write_tag
 from serving.decisions.case_view import describe_case
 from serving.decisions.outputs import CaseOut, WithoutOut
@@ -107,6 +108,7 @@ class _Read:
     waiting_acts: tuple[WaitingAct, ...]
     held_apart: bool
     owners: tuple[str, ...]
+    notes: NotesOut
 
 
 def show_screen(
@@ -149,6 +151,8 @@ def show_screen(
         explained=read.explained,
         waiting_acts=read.waiting_acts,
         held_apart=read.held_apart,
+        notes=read.notes,
+        note_words=record_words.NOTE_WORDS,
         **_describe_records(read, narrowing, service),
         **_describe_reasons(case, service),
         **_suggest(read, happened.given, request.state.person.name, service),
@@ -188,7 +192,10 @@ def _read(
     shows_none = case.withheld or case.advice is None
     past_us = _find_past(request)
     if past_us is not None:
-        return _read_past(case, connection, past_us)
+        notes = read_notes(
+            connection, key, service.need_unit(), request.state.person.agency, before_us=past_us
+        )
+        return _read_past(case, connection, past_us, notes)
     return _Read(
         case=case,
         news=find_case_news(
@@ -214,6 +221,7 @@ def _read(
         ),
         held_apart=is_held(connection, key),
         owners=read_owners(connection, sight_of(request, connection)),
+        notes=read_notes(connection, key, service.need_unit(), request.state.person.agency),
     )
 
 
@@ -223,7 +231,7 @@ def _find_past(request: Request) -> int | None:
     return found
 
 
-def _read_past(case: CaseOut, connection: Connection, past_us: int) -> _Read:
+def _read_past(case: CaseOut, connection: Connection, past_us: int, notes: NotesOut) -> _Read:
     """Return what is shown of a past moment: the case as it was known, and nothing of today."""
     week_us = past_us - 7 * DAY_US
     new = [one.record_id for one in case.records if not is_before(one.recorded_at, week_us)]
@@ -240,6 +248,7 @@ def _read_past(case: CaseOut, connection: Connection, past_us: int) -> _Read:
         waiting_acts=(),
         held_apart=False,
         owners=(),
+        notes=notes,
     )
 
 
