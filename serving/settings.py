@@ -174,6 +174,7 @@ class Settings(BaseSettings):
     webhook_key_file: Path | None = None
     sealed_webhook_url: str | None = None
     standards_webhook_url: str | None = None
+    digest_webhook_url: str | None = None
     nightly_hour: int = Field(default=2, ge=0, le=23)
     session_key_file: Path | None = None
     session_idle_seconds: int = Field(default=30 * 60, ge=60, le=30 * 60)

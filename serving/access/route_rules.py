@@ -71,6 +71,7 @@ _LIST_OUT: Final = RouteRule(READERS, "lists:read", "disclosure", looks=True)
 _DUTY: Final = RouteRule(READERS, "duty:read", looks=True)
 _DECIDE: Final = RouteRule(DECIDERS, operation="alteration")
 _OPEN: Final = RouteRule(OPENERS, operation="alteration")
+_FOR_ME: Final = RouteRule(OPENERS, looks=True)
 _MOVE: Final = RouteRule(MOVERS, operation="combination")
 _SEND: Final = RouteRule(SENDERS[:-1], "records:write", "collection")
 _FIGURES: Final = RouteRule(EVERYBODY, "figures:read", whole_unit=True)
@@ -134,6 +135,11 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("POST", "/cases"): _LIST,
     ("POST", "/cases/find"): _LIST,
     ("GET", "/caseload"): _LIST,
+    # What waits for whoever asks.
+    ("GET", "/v1/for-me"): _FOR_ME,
+    ("POST", "/v1/for-me/digest"): _OPEN,
+    ("GET", "/for-me"): _FOR_ME,
+    ("POST", "/for-me"): _OPEN,
     # One case.
     ("GET", "/v1/cases/{key}"): _LOOK,
     ("GET", "/v1/cases/{key}/scores"): _LOOK,

@@ -234,7 +234,7 @@ def search_cases(
     keep_search(store, person, terms.write())
     now_us = store.clock()
     with store.reading() as connection:
-        filters = make_filters(service, terms, sight_of(request, connection))
+        filters = make_filters(connection, service, terms, sight_of(request, connection))
         page = read_page(
             connection,
             unit,
@@ -255,7 +255,9 @@ def search_cases(
     )
 
 
-def make_filters(service: Service, terms: CaseTerms, sight: Sight) -> Filters:
+def make_filters(
+    connection: Connection, service: Service, terms: CaseTerms, sight: Sight
+) -> Filters:
     """Return which open cases somebody looks for, among those that they may see."""
     unit, bundle = service.need_unit(), service.champion.find()
     today = to_datetime(service.need_store().clock(), unit.time_zone).date()
@@ -267,7 +269,7 @@ def make_filters(service: Service, terms: CaseTerms, sight: Sight) -> Filters:
         terms.state,
         terms.flagged,
         sight,
-        make_conditions(terms, kinds, unit, today),
+        make_conditions(connection, terms, kinds, unit, today),
     )
 
 

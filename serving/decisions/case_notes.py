@@ -219,16 +219,6 @@ def read_notes(
     return NotesOut(wishes=tuple(wishes.values()), notes=tuple(notes[:MOST_ENTRIES]))
 
 
-def count_notes_since(
-    connection: Connection, case_key: str, agency: str | None, after_seq: int, subject: str
-) -> int:
-    """Return how many entries that the people of an agency may see others wrote after a place in
-    the order of rows.
-    """
-    rows = _list_visible(_read_rows(connection, case_key), agency)
-    return sum(row.stored_seq > after_seq and row.subject != subject for row in rows)
-
-
 def _read_rows(connection: Connection, case_key: str) -> Sequence[Row[Any]]:
     query = select(case_notes).where(_notes.case_key == case_key).order_by(_notes.stored_seq)
     return connection.execute(query).all()

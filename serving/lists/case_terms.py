@@ -5,16 +5,28 @@ record of health, is found by nobody, since an answer would tell that it is ther
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
-from sqlalchemy import ColumnElement, FromClause, Select, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 
 from features.catalogue.declarations import Catalogue
 from features.contract.moments import parse_date
 from serving.schemas import Strict
+from serving.standing.states import OPEN
 from serving.store.database import Unit
 from serving.store.record_conditions import find_corrected, is_for_all
 from serving.store.schema import (
@@ -27,6 +39,8 @@ from serving.store.schema import (
     standings,
 )
 
+_FEW: Final = 2_000
+"""Cases up to which those that something happened in are written out."""
 _Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]*$"),
@@ -115,14 +129,40 @@ def list_kinds(catalogue: Catalogue | None) -> SearchKinds:
     )
 
 
-def make_conditions(
-    terms: CaseTerms, kinds: SearchKinds, unit: Unit, today: dt.date
-) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions on ``standings`` of the terms that no column of an open case answers:
-    those that do are in :class:`serving.lists.open_cases.Filters`.
+@dataclass(frozen=True)
+class SearchConditions:
+    """What the terms that no column of an open case answers come to.
 
     Parameters
     ----------
+    among
+        The cases, open or not, of which alone it can be one; ``None`` where they are many.
+    further
+        Conditions on ``standings`` that are to be met beside that.
+    """
+
+    among: frozenset[str] | None = None
+    further: tuple[ColumnElement[bool], ...] = ()
+
+
+NO_SEARCH: Final = SearchConditions()
+"""Nothing further is looked for."""
+
+
+def make_conditions(
+    connection: Connection, terms: CaseTerms, kinds: SearchKinds, unit: Unit, today: dt.date
+) -> SearchConditions:
+    """Return the conditions of the terms that no column of an open case answers: those that do are
+    in :class:`serving.lists.open_cases.Filters`.
+
+    Where few cases meet a term they are written out; of many, each case is asked for in the order
+    that is wanted, so that a page is full after some. Neither passes over the whole of a large
+    store for one page.
+
+    Parameters
+    ----------
+    connection
+        A transaction that sees one state of the store.
     terms, kinds
         What is looked for, and the kinds of the catalogue.
     unit
@@ -130,21 +170,51 @@ def make_conditions(
     today
         The day in that zone.
     """
-    own = standings.c.case_key
-    found: list[ColumnElement[bool]] = []
+    among: frozenset[str] | None = None
+    further = []
+    for query, along in _list_queries(terms, kinds, unit, today):
+        probe = query if along is None else query.where(along)
+        few = connection.execute(probe.distinct().limit(_FEW + 1)).scalars().all()
+        if len(few) <= _FEW:
+            among = frozenset(few) if among is None else among.intersection(few)
+            continue
+        (key,) = query.selected_columns
+        meets = query.where(key == standings.c.case_key).correlate(standings)
+        further.append(exists(meets))
+    return SearchConditions(among, tuple(further))
+
+
+_Query = tuple[Select[Any], ColumnElement[bool] | None]
+"""The keys of the cases that meet a term; and what sends the query along an index of events, where
+it is not asked of one case at a time."""
+
+
+def _list_queries(
+    terms: CaseTerms, kinds: SearchKinds, unit: Unit, today: dt.date
+) -> Iterator[_Query]:
+    """Yield the query of each term."""
     if terms.reference is not None:
-        found.append(own.in_(_select_numbered(terms.reference)))
+        yield select(case_keys.c.case_key).where(matches_number(terms.reference)), None
     if terms.owner is not None:
-        found.append(standings.c.owner == terms.owner)
+        place = standings.alias("owned")
+        owned = place.c.state.in_(OPEN) & (place.c.owner == terms.owner)
+        yield select(place.c.case_key).where(owned), None
     if terms.flag is not None:
-        found.append(own.in_(_select_flagged(terms.flag)))
+        yield _select_flagged(terms.flag), None
     if terms.agency is not None:
-        found.append(_is_of_agency(terms.agency))
+        yield _select_of_agency(terms.agency), None
     if terms.kind is not None:
-        found.append(own.in_(_select_with_kind(kinds.below.get(terms.kind, (terms.kind,)))))
+        yield _select_with_kind(kinds.below.get(terms.kind, (terms.kind,)))
     if terms.ends is not None:
-        found.append(own.in_(_select_ending(terms, kinds, unit, today)))
-    return tuple(found)
+        yield _select_ending(terms, kinds, unit, today)
+
+
+def _goes_along(event: FromClause) -> ColumnElement[bool]:
+    """Return the condition, which every row meets, without which no query of events goes along the
+    index of kinds: of one case's events the case's own rows are far fewer.
+    """
+    along: ColumnElement[bool] = event.c.stored_seq > literal_column("0")
+    return along
 
 
 def matches_number(reference: str) -> ColumnElement[bool]:
@@ -155,23 +225,20 @@ def matches_number(reference: str) -> ColumnElement[bool]:
     return or_(told.startswith(typed, autoescape=True), told.endswith(typed, autoescape=True))
 
 
-def _select_numbered(reference: str) -> Select[Any]:
-    return select(case_keys.c.case_key).where(matches_number(reference))
-
-
 def _select_flagged(flag: str) -> Select[Any]:
     dealt_with = exists().where(discharges.c.raising_key == flag_raisings.c.raising_key)
     return select(flag_raisings.c.case_key).where(flag_raisings.c.flag == flag, ~dealt_with)
 
 
-def _is_of_agency(agency: str) -> ColumnElement[bool]:
-    return or_(
-        standings.c.referral_source == agency,
-        *(
-            standings.c.case_key.in_(select(table.c.case_key).where(table.c.agency == agency))
-            for table in (decisions, agency_views)
-        ),
+def _select_of_agency(agency: str) -> Select[Any]:
+    place = standings.alias("referred")
+    referred = select(place.c.case_key).where(place.c.referral_source == agency)
+    acted = (
+        select(table.c.case_key).where(table.c.agency == agency)
+        for table in (decisions, agency_views)
     )
+    found = union_all(referred, *acted).subquery("of_agency")
+    return select(found.c.case_key)
 
 
 def _is_shown(event: FromClause) -> ColumnElement[bool]:
@@ -188,12 +255,13 @@ def _is_shown(event: FromClause) -> ColumnElement[bool]:
     return is_for_all(event) & ~corrected
 
 
-def _select_with_kind(kinds: tuple[str, ...]) -> Select[Any]:
+def _select_with_kind(kinds: tuple[str, ...]) -> _Query:
     event = events.alias("happened")
-    return select(event.c.case_key).where(event.c.kind.in_(kinds), _is_shown(event))
+    query = select(event.c.case_key).where(event.c.kind.in_(kinds), _is_shown(event))
+    return query, _goes_along(event)
 
 
-def _select_ending(terms: CaseTerms, kinds: SearchKinds, unit: Unit, today: dt.date) -> Select[Any]:
+def _select_ending(terms: CaseTerms, kinds: SearchKinds, unit: Unit, today: dt.date) -> _Query:
     """Return the cases in which something that began ends within the days: an end is that of the
     last beginning of the same detail before it, if no other end comes between.
     """
@@ -231,7 +299,7 @@ def _select_ending(terms: CaseTerms, kinds: SearchKinds, unit: Unit, today: dt.d
     if terms.ends_until is not None:
         after = _find_start(terms.ends_until + dt.timedelta(days=1), unit)
         query = query.where(end.c.occurred_at < after)
-    return query.where(_is_shown(end), began)
+    return query.where(_is_shown(end), began), _goes_along(end)
 
 
 def _find_start(day: dt.date, unit: Unit) -> int:

@@ -16,11 +16,13 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, or_, 
 from features.catalogue.declarations import DAY_US
 from serving.access.case_sight import EVERYTHING, Sight
 from serving.lists.blind_review import find_blind, withhold
+from serving.lists.case_terms import NO_SEARCH, SearchConditions
 from serving.lists.list_rows import is_new
 from serving.lists.outputs import OpenCaseOut
 from serving.standing.pending_corrections import find_pending_cases
 from serving.standing.states import OPEN
 from serving.store.database import Unit
+from serving.store.lookups import is_among
 from serving.store.opaque_keys import is_key
 from serving.store.paging import make_bad_cursor
 from serving.store.row_text import Clockface
@@ -47,8 +49,7 @@ that still has it."""
 class Filters:
     """Which open cases are wanted; ``None`` where it does not matter.
 
-    ``further`` are conditions on ``standings`` of what else was looked for
-    (:func:`serving.lists.case_terms.make_conditions`).
+    ``search`` is what else was looked for (:func:`serving.lists.case_terms.make_conditions`).
     """
 
     area: str | None = None
@@ -57,7 +58,7 @@ class Filters:
     state: str | None = None
     flagged: bool | None = None
     sight: Sight = EVERYTHING
-    further: tuple[ColumnElement[bool], ...] = ()
+    search: SearchConditions = NO_SEARCH
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -76,7 +77,7 @@ class Filters:
         if self.flagged is not None:
             stands = standings.c.flagged_since_us
             found.append(stands.is_not(None) if self.flagged else stands.is_(None))
-        return [*found, *self.further]
+        return [*found, *self.search.further]
 
 
 @dataclass(frozen=True)
@@ -310,10 +311,18 @@ def _read_segment(
 ) -> list[Row[Any]]:
     """Return the first rows of a segment: one query a state, so that the index gives the order."""
     queries = []
-    for state in filters.states:
+    wanted: Sequence[ColumnElement[bool]] = [standings.c.state == one for one in filters.states]
+    among = filters.search.among
+    if segment.by_number or among is not None:
+        # Along the numbers, or through the few cases, whatever the state: else every open case is
+        # sorted by its number, or passed over for the few.
+        wanted = [standings.c.state.concat("").in_(filters.states)]
+    for is_wanted in wanted:
         query = segment.select_rows().where(
-            standings.c.state == state, segment.within, *filters.conditions(blind=False)
+            is_wanted, segment.within, *filters.conditions(blind=False)
         )
+        if among is not None:
+            query = query.where(is_among(connection, standings.c.case_key, among))
         if blind:
             query = query.where(standings.c.case_key.not_in(sorted(blind)))
         if after is not None:
@@ -345,7 +354,12 @@ def _read_blind(connection: Connection, filters: Filters, blind: frozenset[str])
     query = select(standings).where(
         standings.c.case_key.in_(sorted(blind)), *filters.conditions(blind=True)
     )
-    found = [row for row in connection.execute(query) if row.state in filters.states]
+    among = filters.search.among
+    found = [
+        row
+        for row in connection.execute(query)
+        if row.state in filters.states and (among is None or row.case_key in among)
+    ]
     return sorted(found, key=lambda row: str(row.case_key))
 
 

@@ -74,7 +74,7 @@ def show_cases(
             connection,
             service.need_unit(),
             service.need_store().clock(),
-            make_filters(service, terms, sight),
+            make_filters(connection, service, terms, sight),
             order=order,
             size=CASES_PER_PAGE,
             cursor=cursor,
@@ -190,7 +190,7 @@ def _note_found(request: Request, service: Service, terms: CaseTerms) -> None:
             connection,
             service.need_unit(),
             service.need_store().clock(),
-            make_filters(service, terms, sight_of(request, connection)),
+            make_filters(connection, service, terms, sight_of(request, connection)),
             order="case",
             size=CASES_PER_PAGE,
         )

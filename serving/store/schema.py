@@ -128,8 +128,15 @@ events = Table(
         sqlite_where=text("supersedes IS NOT NULL"),
         postgresql_where=text("supersedes IS NOT NULL"),
     ),
-    # Cases are looked for by what happened in them, and by when an order ends.
-    Index("ix_events_kind_occurred_at", "kind", "occurred_at"),
+    # For a search among all cases alone, which says so by the same condition: every other query of
+    # events is of some cases, and the rows of a case are fewer than those of a kind.
+    Index(
+        "ix_events_kind_occurred_at",
+        "kind",
+        "occurred_at",
+        sqlite_where=text("stored_seq > 0"),
+        postgresql_where=text("stored_seq > 0"),
+    ),
     # Kept in the order of its key: the rows of a case, which are read together, lie together.
     sqlite_with_rowid=False,
 )
@@ -875,6 +882,7 @@ standings = Table(
     ),
     Index("ix_standings_state_area_priority", "state", "area", "priority"),
     Index("ix_standings_state_arrived_at_us", "state", "arrived_at_us"),
+    Index("ix_standings_state_owner", "state", "owner"),
 )
 """Where each case stands now.
 

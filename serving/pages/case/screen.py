@@ -43,13 +43,14 @@ from serving.pages.case.news import describe_news
 from serving.pages.case.record_names import RecordNames
 from serving.pages.case.review_date import suggest_review
 from serving.pages.case.summary_card import summarise_case
-from serving.pages.case.timeline import TimelineEntry, lay_out, number_records
+from serving.pages.case.timeline import TimelineChoice, TimelineEntry, lay_out, number_records
 from serving.pages.case.waiting_acts import WaitingAct, read_waiting_acts
 from serving.pages.error_words import describe_problems
 from serving.pages.list_words import RULES as PLACE_WORDS
 from serving.pages.rendering import render
 from serving.sealing.seals import read_seal
 from serving.service import Service, service_of
+from serving.standing.serious_records import make_serious_rules
 from serving.standing.standings import make_rules
 from serving.store.row_text import Clockface
 from serving.store.schema import decisions, list_places
@@ -67,10 +68,12 @@ THEME: Final = "theme:"
 
 @dataclass(frozen=True)
 class Narrowing:
-    """Which part of the timeline is shown, and to which reason's records it is narrowed."""
+    """Which part of the timeline is shown, and to which reason, voice or gravity."""
 
     part: int = 1
     behind: str | None = None
+    voice: str = ""
+    gravity: str = ""
 
 
 @dataclass(frozen=True)
@@ -263,15 +266,25 @@ def _describe_records(read: _Read, narrowing: Narrowing, service: Service) -> di
         part=narrowing.part,
         behind=narrowing.behind,
         records=frozenset(told_by.records) if told_by else frozenset(),
+        choice=TimelineChoice(
+            narrowing.voice, narrowing.gravity, make_serious_rules(service.settings)
+        ),
     )
     today = to_datetime(service.need_store().clock(), unit.time_zone).date()
-    position = describe_standing(
-        case.spans, entries, today, make_rules(service.settings).work_kinds
-    )
     bundle = service.champion.find()
+    position = describe_standing(
+        case.spans,
+        entries,
+        today,
+        make_rules(service.settings).work_kinds,
+        None if bundle is None else bundle.catalogue.state_edges["ends"],
+    )
     return {
         "words": record_words,
         "timeline": timeline,
+        "timeline_themes": [
+            (name, one.label) for name, one in themes.items() if one.role != "none" and one.records
+        ],
         "chart": draw_case(entries, case.spans, today),
         "span_words": describe_span,
         "standing": position,

@@ -22,12 +22,18 @@ KINDS = SearchKinds(
 )
 
 
+@pytest.fixture(autouse=True, params=[2_000, 0], ids=["few", "many"])
+def how_many_are_few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every test find cases both ways: those of a few written out, and those of many."""
+    monkeypatch.setattr("serving.lists.case_terms._FEW", request.param)
+
+
 def find(store: Store, sight: Sight = EVERYTHING, **terms: Any) -> list[str]:
     """Return the numbers of the open cases that meet the terms, sorted."""
     asked = CaseTerms.model_validate(terms)
-    further = make_conditions(asked, KINDS, UNIT, TODAY)
-    filters = Filters(asked.area, asked.source, asked.family, asked.state, None, sight, further)
     with store.reading() as connection:
+        search = make_conditions(connection, asked, KINDS, UNIT, TODAY)
+        filters = Filters(asked.area, asked.source, asked.family, asked.state, None, sight, search)
         page = read_page(connection, UNIT, NOW_US, filters, order="arrived", size=50)
     return sorted(str(row.case_id) for row in page.rows)
 

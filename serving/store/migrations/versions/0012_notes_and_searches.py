@@ -85,7 +85,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("day", "recipient", name="uq_daily_digests_day_recipient"),
     )
     _index("daily_digests", "delivered_at_us", "next_at_us")
-    _index("events", "kind", "occurred_at")
+    op.create_index(
+        "ix_events_kind_occurred_at",
+        "events",
+        ["kind", "occurred_at"],
+        unique=False,
+        sqlite_where=sa.text("stored_seq > 0"),
+        postgresql_where=sa.text("stored_seq > 0"),
+    )
+    _index("standings", "state", "owner")
     bind = op.get_bind()
     for statement in write_triggers(bind.dialect.name, _APPEND_ONLY):
         op.execute(statement)
