@@ -56,7 +56,7 @@ class CaseTerms(Strict):
     area: _Text | None = None
     source: Annotated[_Text | None, Field(description="Who referred it.")] = None
     family: Annotated[_Text | None, Field(description="Its main reason.")] = None
-    state: Literal["awaiting", "managed", "returned"] | None = None
+    state: Literal["awaiting", "returned", "managed"] | None = None
     flagged: bool | None = None
     flag: Annotated[_Text | None, Field(description="A flag that is open.")] = None
     kind: Annotated[

@@ -20,7 +20,7 @@ LABELS: Final = {
     "kind": "On record",
     "owner": "Owner",
     "agency": "Agency",
-    "ends": "Ends",
+    "ends": "What ends",
     "ends_from": "Ends from",
     "ends_until": "Ends until",
 }

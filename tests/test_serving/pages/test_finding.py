@@ -81,7 +81,7 @@ def test_a_case_is_found_by_its_orders_expiry(visitors: Visitors, address: str, 
     write_date(page, "ends_from", as_of - 1, 3, year)
     write_date(page, "ends_until", as_of + 1, 3, year)
     follow(page, "form[action='/cases'] button")
-    expect(page.locator("main [role=status]")).to_contain_text("ends: Order")
+    expect(page.locator("main [role=status]")).to_contain_text("what ends: Order")
     expect(page.locator(".caselight-case")).to_have_text([number])
     assert other not in page.locator("main").inner_text()
     assert set(page.url.partition("?")[2].partition("=")[::2]) >= {"search"}
