@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     standards_webhook_url
         Where each of professional standards is told once a day how much access nothing explains;
         nowhere where absent, but on their page.
+    digest_webhook_url
+        Where each person who wants a daily digest is told how much waits for them; nowhere where
+        absent, but on the page *For me*.
     nightly_hour
         Hour of the unit's day after which every open case is scored anew, once a day.
     session_key_file
