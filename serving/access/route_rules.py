@@ -132,7 +132,7 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("GET", "/pack"): _LIST_OUT,
     ("POST", "/sittings"): _OPEN,
     ("GET", "/cases"): _LIST,
-    ("POST", "/cases"): _LIST,
+    ("POST", "/cases/search"): _LIST,
     ("POST", "/cases/find"): _LIST,
     ("GET", "/caseload"): _LIST,
     # What waits for whoever asks.

@@ -98,7 +98,7 @@ def show_cases(
     )
 
 
-@router.post("/cases")
+@router.post("/cases/search")
 def search_cases(
     request: Request,
     service: ServiceDep,

@@ -49,7 +49,7 @@ ROUTE_WORDS: Final = {
     "GET /": "opened this week's list",
     "GET /pack": "printed or opened the list as a pack",
     "GET /cases": "looked through all cases",
-    "POST /cases": "looked for cases",
+    "POST /cases/search": "looked for cases",
     "POST /cases/find": "looked for a case by its number",
     "POST /v1/cases/search": "looked for cases by program",
     "POST /cases/{key}/notes": "wrote a note, a contact or a wish",

@@ -32,7 +32,7 @@ def app(address: str, store: Store, clock: SetClock) -> Iterator[FastAPI]:
 
 def search(client: Any, **said: str) -> Any:
     """Send the form; return the answer that leads on."""
-    return client.post("/cases", data=said)
+    return client.post("/cases/search", data=said)
 
 
 def list_kept(store: Store) -> list[Any]:
@@ -121,7 +121,7 @@ def test_a_search_that_finds_a_case_by_its_number_is_logged_with_it(
     key = add(store, "SYN-1")
     search(enter(app), reference="SYN-1")
     lines = enter(app, "auditor").get("/v1/audit/lines", params={"book": "looks"}).json()["lines"]
-    assert ("POST /cases", [key]) in [(one["route"], one["cases"]) for one in lines]
+    assert ("POST /cases/search", [key]) in [(one["route"], one["cases"]) for one in lines]
 
 
 def test_an_empty_form_is_no_search(app: FastAPI, store: Store) -> None:
