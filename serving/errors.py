@@ -22,7 +22,8 @@ Forbidden = Literal[
 """This person may not do that."""
 Absent = Literal[
     "no_case", "no_import", "no_sitting", "no_such_case", "no_such_confirmation", "no_such_flag",
-    "no_such_move", "no_such_record", "no_such_request", "no_such_score", "no_such_view",
+    "no_such_move", "no_such_record", "no_such_request", "no_such_score", "no_such_search",
+    "no_such_view",
     "not_found", "not_listed",
 ]  # fmt: skip
 """There is nothing of that name, or nothing that this person may see."""

@@ -12,6 +12,7 @@ from serving.api import (
     decisions,
     duty,
     findings,
+    for_me,
     imports,
     lists,
     minutes,
@@ -31,6 +32,7 @@ from serving.pages import (
     confirmations_page,
     data_page,
     duty_page,
+    for_me_page,
     help_page,
     list_page,
     minutes_page,
@@ -43,6 +45,7 @@ from serving.pages import (
     sign_in_page,
 )
 from serving.pages.case.beside import router as beside_router
+from serving.pages.case.notes_form import router as notes_router
 from serving.pages.case.page import router as case_router
 from serving.pages.case.round_table import router as round_table_router
 
@@ -54,6 +57,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     moves.router,
     lists.router,
     minutes.router,
+    for_me.router,
     duty.router,
     findings.router,
     models.router,
@@ -71,10 +75,12 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     print_marks.router,
     duty_page.router,
     cases_page.router,
+    for_me_page.router,
     case_router,
     beside_router,
     round_table_router,
     minutes_page.router,
+    notes_router,
     caseload_page.router,
     sealed_page.router,
     confirmations_page.router,

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     views_webhook_url
         Where an agency is told that another one recorded a view for it; nowhere where absent, but
         on its pages.
+    digest_webhook_url
+        Where each person who wants a daily digest is told how much waits for them; nowhere where
+        absent, but on the page *For me*.
     nightly_hour
         Hour of the unit's day after which every open case is scored anew, once a day.
     session_key_file
@@ -178,6 +181,7 @@ class Settings(BaseSettings):
     sealed_webhook_url: str | None = None
     standards_webhook_url: str | None = None
     views_webhook_url: str | None = None
+    digest_webhook_url: str | None = None
     nightly_hour: int = Field(default=2, ge=0, le=23)
     session_key_file: Path | None = None
     session_idle_seconds: int = Field(default=30 * 60, ge=60, le=30 * 60)

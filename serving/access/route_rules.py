@@ -71,6 +71,7 @@ _LIST_OUT: Final = RouteRule(READERS, "lists:read", "disclosure", looks=True)
 _DUTY: Final = RouteRule(READERS, "duty:read", looks=True)
 _DECIDE: Final = RouteRule(DECIDERS, operation="alteration")
 _OPEN: Final = RouteRule(OPENERS, operation="alteration")
+_FOR_ME: Final = RouteRule(OPENERS, looks=True)
 _MOVE: Final = RouteRule(MOVERS, operation="combination")
 _SEND: Final = RouteRule(SENDERS[:-1], "records:write", "collection")
 _FIGURES: Final = RouteRule(EVERYBODY, "figures:read", whole_unit=True)
@@ -127,6 +128,7 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("GET", "/v1/list"): _LIST,
     ("GET", "/v1/list.csv"): _LIST_OUT,
     ("GET", "/v1/cases"): _LIST,
+    ("POST", "/v1/cases/search"): _LIST,
     ("GET", "/v1/caseload"): _LIST,
     ("POST", "/v1/sittings/{sitting_key}/cases/{key}/first-view"): _OPEN,
     ("GET", "/"): _LIST,
@@ -135,14 +137,23 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("GET", "/views"): _LIST,
     ("POST", "/sittings"): _OPEN,
     ("GET", "/cases"): _LIST,
+    ("POST", "/cases/search"): _LIST,
     ("POST", "/cases/find"): _LIST,
     ("GET", "/caseload"): _LIST,
+    # What waits for whoever asks.
+    ("GET", "/v1/for-me"): _FOR_ME,
+    ("POST", "/v1/for-me/digest"): _OPEN,
+    ("GET", "/for-me"): _FOR_ME,
+    ("POST", "/for-me"): _OPEN,
     # One case.
     ("GET", "/v1/cases/{key}"): _LOOK,
     ("GET", "/v1/cases/{key}/scores"): _LOOK,
     ("GET", "/v1/scores/{score_key}"): _LOOK,
     ("GET", "/v1/cases/{key}/decisions"): _LOOK,
     ("GET", "/v1/cases/{key}/views"): _LOOK,
+    ("GET", "/v1/cases/{key}/notes"): _LOOK,
+    ("POST", "/v1/cases/{key}/notes"): _DECIDE,
+    ("POST", "/cases/{key}/notes"): _DECIDE,
     ("GET", "/v1/cases/{key}/reasons"): _LOOK,
     ("GET", "/v1/cases/{key}/incidents"): _LOOK,
     ("GET", "/v1/cases/{key}/movement"): _LOOK,

@@ -5,7 +5,7 @@ What is told here are keys of cases, never their identifiers. Who may ask is in 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -87,6 +87,9 @@ class LineOut(WhoOut):
     request_id: str | None
     first_seq: Annotated[int | None, Field(description="First row that a change stored.")]
     last_seq: int | None
+    terms: Annotated[
+        dict[str, Any] | None, Field(description="What was looked for, in a line of a search.")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Request, Response
 from sqlalchemy import Connection
 
+from features.contract.moments import to_datetime
 from serving.access.roles import need_decider
 from serving.api.confirmations import answer_waiting, describe_waiting
 from serving.api.parameters import Key, KeyCursor, Limit
 from serving.confirmations.records import Confirmation
 from serving.decisions.agency_views import ViewIn, confirm_view, give_view, read_views
+from serving.decisions.case_notes import NoteIn, NoteOut, NotesOut, add_note, find_note, read_notes
 from serving.decisions.case_versions import read_tag, write_tag
 from serving.decisions.corrections import (
     AnswerIn,
@@ -162,6 +164,24 @@ def list_recorded_views(
         found = read_recorded(connection, person.agency, service.need_unit(), sight)
     note_shown(request, (one.case_key for one in found.views))
     return found
+
+
+@router.get("/cases/{key}/notes", responses=describe_errors(401, 404, 409, 422, 503))
+def list_notes(key: Key, service: ServiceDep, person: SignedIn) -> NotesOut:
+    """Return the notes, the contacts and the victim's wishes that the person may see."""
+    with service.need_store().reading() as connection:
+        need_case(connection, key)
+        return read_notes(connection, key, service.need_unit(), person.agency)
+
+
+@router.post("/cases/{key}/notes", status_code=201, responses=describe_errors(*_WRITES, 409))
+def write_note(key: Key, note: NoteIn, service: ServiceDep, person: SignedIn) -> NoteOut:
+    """Write a note, a contact or what the victim wishes; nothing of it is in a score."""
+    unit = service.need_unit()
+    with service.need_store().writing() as writing:
+        today = to_datetime(writing.now_us, unit.time_zone).date()
+        note_key = add_note(writing, key, person, note, today)
+        return find_note(read_notes(writing.connection, key, unit, person.agency), note_key)
 
 
 @router.post("/cases/{key}/corrections", status_code=201, responses=describe_errors(*_WRITES))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from sqlalchemy import Connection
 
 from features.contract.moments import format_moment, to_datetime
@@ -13,9 +13,11 @@ from serving.access.case_sight import EVERYTHING, Sight, find_sight
 from serving.api.parameters import MOST_ROWS, CaseCursor, Key, KeyCursor, Limit
 from serving.errors import ServiceError
 from serving.lists.blind_review import find_unsettled, record_first_view, withhold_division
+from serving.lists.case_terms import CaseTerms, list_kinds, make_conditions
 from serving.lists.csv_export import write_csv
+from serving.lists.kept_searches import keep_search
 from serving.lists.listed import read_overflow, read_rows
-from serving.lists.open_cases import Filters, read_page
+from serving.lists.open_cases import Filters, Order, read_page
 from serving.lists.outputs import (
     FirstViewIn,
     ListedOut,
@@ -39,6 +41,22 @@ from serving.web.error_answers import describe_errors
 from serving.web.gate import note_shown, sight_of
 
 router = APIRouter(prefix="/v1", tags=["lists"])
+
+
+class CaseSearchIn(CaseTerms):
+    """What is looked for, in which order it is wanted, and how much of it."""
+
+    order: Order = "priority"
+    is_reversed: Annotated[bool, Field(description="Whether the order is the other way round.")] = (
+        False
+    )
+    limit: Annotated[int, Field(ge=1, le=MOST_ROWS, description="How many rows at most.")] = 50
+    cursor: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100, description="``next_cursor`` of the part before."),
+    ] = None
+
+
 _WRITES: Final = (400, 401, 403, 413, 415, 422, 503)
 _Filter = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
 _Tag = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
@@ -199,6 +217,59 @@ def read_cases(
         rows=page.rows,
         blind_rows=page.blind_rows,
         next_cursor=page.next_cursor,
+    )
+
+
+@router.post("/cases/search", responses=describe_errors(*_WRITES))
+def search_cases(
+    asked: CaseSearchIn, request: Request, service: ServiceDep, person: SignedIn
+) -> OpenCasesOut:
+    """Return the open cases that meet every term, some at a time.
+
+    The terms are sent in the body: no address holds them. Each search is in the audit log with
+    them.
+    """
+    store, unit = service.need_store(), service.need_unit()
+    terms = CaseTerms.model_validate(asked.model_dump(include=set(CaseTerms.model_fields)))
+    keep_search(store, person, terms.write())
+    now_us = store.clock()
+    with store.reading() as connection:
+        filters = make_filters(connection, service, terms, sight_of(request, connection))
+        page = read_page(
+            connection,
+            unit,
+            now_us,
+            filters,
+            order=asked.order,
+            size=asked.limit,
+            cursor=asked.cursor,
+            is_reversed=asked.is_reversed,
+        )
+    note_shown(request, (row.key for row in (*page.rows, *page.blind_rows)))
+    return OpenCasesOut(
+        **_standing_now(service, unit, now_us),
+        states=None,
+        rows=page.rows,
+        blind_rows=page.blind_rows,
+        next_cursor=page.next_cursor,
+    )
+
+
+def make_filters(
+    connection: Connection, service: Service, terms: CaseTerms, sight: Sight
+) -> Filters:
+    """Return which open cases somebody looks for, among those that they may see."""
+    unit, bundle = service.need_unit(), service.champion.find()
+    today = to_datetime(service.need_store().clock(), unit.time_zone).date()
+    kinds = list_kinds(None if bundle is None else bundle.catalogue)
+    return Filters(
+        terms.area,
+        terms.source,
+        terms.family,
+        terms.state,
+        terms.flagged,
+        sight,
+        make_conditions(connection, terms, kinds, unit, today),
     )
 
 

@@ -7,9 +7,10 @@ on a page of its own.
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, select
 
 from serving.access.case_sight import Sight
+from serving.lists.case_terms import matches_number
 from serving.store.schema import case_keys, standings
 
 MOST_FOUND: Final = 20
@@ -58,14 +59,10 @@ def find_cases(connection: Connection, number: str, sight: Sight) -> FoundCases:
     typed = number.strip().lower()
     if not typed:
         return FoundCases(())
-    told = func.lower(case_keys.c.case_id)
     query = (
         select(case_keys.c.case_key, case_keys.c.case_id, standings.c.area, standings.c.state)
         .join(standings, standings.c.case_key == case_keys.c.case_key)
-        .where(
-            or_(told.startswith(typed, autoescape=True), told.endswith(typed, autoescape=True)),
-            *sight.of_lists(),
-        )
+        .where(matches_number(typed), *sight.of_lists())
         # The order of an index, so that a short beginning is not sorted whole.
         .order_by(case_keys.c.case_id)
         .limit(MOST_FOUND + 1)

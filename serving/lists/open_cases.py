@@ -1,4 +1,4 @@
-"""Every open case, some at a time: filtered, in order of priority or of wait, none left out.
+"""Every open case, some at a time: filtered, in order of what is asked for, none left out.
 
 A page goes on from a row that was told, by the values of that row, so that nothing is passed over
 and no page costs more than the first. A cursor names keys alone: a priority or a moment in an
@@ -9,32 +9,48 @@ case, or a score of one, leads nowhere: what comes after it would say where the 
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, and_, or_, select, union_all
 
 from features.catalogue.declarations import DAY_US
 from serving.access.case_sight import EVERYTHING, Sight
 from serving.lists.blind_review import find_blind, withhold
+from serving.lists.case_terms import NO_SEARCH, SearchConditions
 from serving.lists.list_rows import is_new
 from serving.lists.outputs import OpenCaseOut
 from serving.standing.pending_corrections import find_pending_cases
 from serving.standing.states import OPEN
 from serving.store.database import Unit
+from serving.store.lookups import is_among
 from serving.store.opaque_keys import is_key
 from serving.store.paging import make_bad_cursor
 from serving.store.row_text import Clockface
 from serving.store.schema import KEY_LENGTH, case_keys, scores, standings
 
-Order = Literal["priority", "wait"]
+Order = Literal["priority", "wait", "case", "area", "owner", "review", "flags", "arrived"]
+ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 _SCORED, _WAITING, _REST = "s", "w", "a"
+_BY_LETTER: Final[dict[Order, str]] = {
+    "case": "n",
+    "area": "p",
+    "owner": "o",
+    "review": "r",
+    "flags": "f",
+    "arrived": "i",
+}
+"""The letter with which a cursor of each further order begins."""
 _CURSOR_KEYS: Final = 3
-"""Cases that a cursor by wait names: it goes on from the last of them that still waits."""
+"""Cases that a cursor names by what may change, such as a wait: it goes on from the last of them
+that still has it."""
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which open cases are wanted; ``None`` where it does not matter."""
+    """Which open cases are wanted; ``None`` where it does not matter.
+
+    ``search`` is what else was looked for (:func:`serving.lists.case_terms.make_conditions`).
+    """
 
     area: str | None = None
     source: str | None = None
@@ -42,6 +58,7 @@ class Filters:
     state: str | None = None
     flagged: bool | None = None
     sight: Sight = EVERYTHING
+    search: SearchConditions = NO_SEARCH
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -60,7 +77,7 @@ class Filters:
         if self.flagged is not None:
             stands = standings.c.flagged_since_us
             found.append(stands.is_not(None) if self.flagged else stands.is_(None))
-        return found
+        return [*found, *self.search.further]
 
 
 @dataclass(frozen=True)
@@ -92,10 +109,12 @@ def read_page(
     order: Order,
     size: int,
     cursor: str | None = None,
+    is_reversed: bool = False,
 ) -> OpenCasesPage:
     """Read some open cases.
 
-    Those that have what is ordered by, a score or a wait, come first; then the rest by arrival.
+    Those that have what is ordered by, such as a score or a wait, come first; then the rest by
+    arrival.
 
     Parameters
     ----------
@@ -106,11 +125,14 @@ def read_page(
     filters
         Which cases.
     order
-        Priority, highest first, or wait, longest first.
+        Priority, highest first; wait, longest first; number, area or owner by the alphabet; the
+        next review, the oldest open flag or the latest arrival first.
     size
         Rows at most.
     cursor
         ``next_cursor`` of the page before.
+    is_reversed
+        Whether those that have it come the other way round.
 
     Raises
     ------
@@ -119,6 +141,9 @@ def read_page(
     """
     blind = find_blind(connection)
     segments = _SEGMENTS[order]
+    if is_reversed:
+        first = segments[0]
+        segments = (replace(first, descending=not first.descending), *segments[1:])
     kind, keys = (segments[0].kind, []) if cursor is None else _split(cursor)
     numbers = [number for number, one in enumerate(segments) if one.kind == kind]
     named = _name_cases(connection, kind, keys)
@@ -158,6 +183,17 @@ class _Segment:
     column: ColumnElement[Any]
     descending: bool
     find_after: Callable[[Connection, Sequence[str]], tuple[Any, str]]
+    by_number: bool = False
+
+    def select_rows(self) -> "Select[Any]":
+        """Return the query of every row of ``standings``, with the case's number where the order is
+        by that.
+        """
+        if not self.by_number:
+            return select(standings)
+        return select(standings, case_keys.c.case_id).join(
+            case_keys, case_keys.c.case_key == standings.c.case_key
+        )
 
     def order(self) -> tuple[Any, Any]:
         """Return what orders the rows."""
@@ -190,12 +226,19 @@ def _after_score(connection: Connection, keys: Sequence[str]) -> tuple[float, st
     return float(row.priority), row.case_key
 
 
-def _after_wait(connection: Connection, keys: Sequence[str]) -> tuple[int, str]:
-    found = _look_up(connection, keys, standings.c.waiting_since_us)
-    for key in reversed(keys):
-        if found.get(key) is not None:
-            return found[key], key
-    raise make_bad_cursor()
+def _after_latest(
+    column: ColumnElement[Any],
+) -> Callable[[Connection, Sequence[str]], tuple[Any, str]]:
+    """Return what goes on from the last of some cases that still has a value to go on from."""
+
+    def find(connection: Connection, keys: Sequence[str]) -> tuple[Any, str]:
+        found = _look_up(connection, keys, column)
+        for key in reversed(keys):
+            if found.get(key) is not None:
+                return found[key], key
+        raise make_bad_cursor()
+
+    return find
 
 
 def _after_arrival(connection: Connection, keys: Sequence[str]) -> tuple[int, str]:
@@ -214,7 +257,8 @@ def _name_cases(connection: Connection, kind: str, keys: Sequence[str]) -> Colle
 
 
 def _look_up(connection: Connection, keys: Sequence[str], column: Any) -> dict[str, Any]:
-    query = select(standings.c.case_key, column).where(standings.c.case_key.in_(keys))
+    owner = column.table.c.case_key
+    query = select(owner, column).where(owner.in_(keys))
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
@@ -226,15 +270,34 @@ def _by(kind: str, column: Any, descending: bool, find_after: Any) -> _Segment:
     return _Segment(kind, column.is_not(None), column, descending, find_after)
 
 
+def _order_by(
+    order: Order, column: Any, *, descending: bool = False
+) -> dict[Order, tuple[_Segment, ...]]:
+    by_number = column.table is case_keys
+    first = _by(_BY_LETTER[order], column, descending, _after_latest(column))
+    return {order: tuple(replace(one, by_number=by_number) for one in (first, _rest(column)))}
+
+
 _SEGMENTS: Final[dict[Order, tuple[_Segment, ...]]] = {
     "priority": (
         _by(_SCORED, standings.c.priority, True, _after_score),
         _rest(standings.c.priority),
     ),
     "wait": (
-        _by(_WAITING, standings.c.waiting_since_us, False, _after_wait),
+        _by(
+            _WAITING,
+            standings.c.waiting_since_us,
+            False,
+            _after_latest(standings.c.waiting_since_us),
+        ),
         _rest(standings.c.waiting_since_us),
     ),
+    **_order_by("case", case_keys.c.case_id),
+    **_order_by("area", standings.c.area),
+    **_order_by("owner", standings.c.owner),
+    **_order_by("review", standings.c.review_due_us),
+    **_order_by("flags", standings.c.flagged_since_us),
+    **_order_by("arrived", standings.c.arrived_at_us, descending=True),
 }
 
 
@@ -247,17 +310,41 @@ def _read_segment(
     size: int,
 ) -> list[Row[Any]]:
     """Return the first rows of a segment: one query a state, so that the index gives the order."""
-    found: list[Row[Any]] = []
-    for state in filters.states:
-        query = select(standings).where(
-            standings.c.state == state, segment.within, *filters.conditions(blind=False)
+    queries = []
+    wanted: Sequence[ColumnElement[bool]] = [standings.c.state == one for one in filters.states]
+    among = filters.search.among
+    if segment.by_number or among is not None:
+        # Along the numbers, or through the few cases, whatever the state: else every open case is
+        # sorted by its number, or passed over for the few.
+        wanted = [standings.c.state.concat("").in_(filters.states)]
+    for is_wanted in wanted:
+        query = segment.select_rows().where(
+            is_wanted, segment.within, *filters.conditions(blind=False)
         )
+        if among is not None:
+            query = query.where(is_among(connection, standings.c.case_key, among))
         if blind:
             query = query.where(standings.c.case_key.not_in(sorted(blind)))
         if after is not None:
             query = query.where(segment.beyond(after))
-        found += connection.execute(query.order_by(*segment.order()).limit(size))
+        queries.append(query.order_by(*segment.order()).limit(size))
+    if isinstance(segment.column.type, Text):
+        return _merge_texts(connection, segment, queries, size)
+    found = [row for query in queries for row in connection.execute(query)]
     return sorted(found, key=segment.sort_key)[:size]
+
+
+def _merge_texts(
+    connection: Connection, segment: _Segment, queries: Sequence[Select[Any]], size: int
+) -> list[Row[Any]]:
+    """Return the first rows of all states by a text: in the alphabet of the database, which each
+    query and the cursor go by, and not in ours.
+    """
+    merged = union_all(*(select(query.subquery()) for query in queries)).subquery("merged")
+    column = merged.c[segment.column.name]
+    by_text = column.desc() if segment.descending else column
+    query = select(merged).order_by(by_text, merged.c.case_key).limit(size)
+    return list(connection.execute(query))
 
 
 def _read_blind(connection: Connection, filters: Filters, blind: frozenset[str]) -> list[Row[Any]]:
@@ -267,7 +354,12 @@ def _read_blind(connection: Connection, filters: Filters, blind: frozenset[str])
     query = select(standings).where(
         standings.c.case_key.in_(sorted(blind)), *filters.conditions(blind=True)
     )
-    found = [row for row in connection.execute(query) if row.state in filters.states]
+    among = filters.search.among
+    found = [
+        row
+        for row in connection.execute(query)
+        if row.state in filters.states and (among is None or row.case_key in among)
+    ]
     return sorted(found, key=lambda row: str(row.case_key))
 
 
@@ -312,7 +404,7 @@ def _make_cursor(found: Sequence[tuple[_Segment, Row[Any]]]) -> str:
         return _SCORED + str(last.score_key)
     if segment.kind == _REST:
         return _REST + str(last.case_key)
-    return _WAITING + "".join(row.case_key for _, row in found[-_CURSOR_KEYS:])
+    return segment.kind + "".join(row.case_key for _, row in found[-_CURSOR_KEYS:])
 
 
 def _split(cursor: str) -> tuple[str, list[str]]:

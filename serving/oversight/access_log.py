@@ -1,7 +1,7 @@
 """Reading the audit log: pages of lines, and who looked at a case."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -25,9 +25,11 @@ from serving.store.current_act import Operation
 from serving.store.database import Store
 from serving.store.lookups import is_among
 from serving.store.paging import Page, cut_page
-from serving.store.schema import audit_lines, metadata
+from serving.store.schema import audit_lines, case_searches, metadata
 
 _LINES = audit_lines.c
+SEARCH_ROUTES: Final = ("POST /cases/search", "POST /cases/find", "POST /v1/cases/search")
+"""By which somebody looks for cases; what they looked for is kept with the line."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class AuditLine:
         To whom data went, what for, and what ties it to the log of requests.
     first_seq, last_seq
         The rows that a change stored, both inclusive.
+    terms
+        What was looked for, where the line is of a search.
     """
 
     book: Book
@@ -71,6 +75,7 @@ class AuditLine:
     request_id: str | None
     first_seq: int | None
     last_seq: int | None
+    terms: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,8 +124,20 @@ def read_lines(store: Store, wanted: EntryFilter, sight: LineSight = EVERY_LINE)
     with reading_book(store, wanted.book) as connection:
         query = _select(connection, wanted, covering, sight).order_by(_LINES.number.desc())
         found = connection.execute(query.limit(wanted.size + 1)).all()
-    lines = [_describe(row, sight) for row in found]
+    terms = _read_terms(store, found) if wanted.book == CHANGES else {}
+    lines = [replace(_describe(row, sight), terms=terms.get(row.last_seq)) for row in found]
     return cut_page(lines, wanted.size, lambda line: line.number)
+
+
+def _read_terms(store: Store, found: Sequence[Row[Any]]) -> dict[int, Mapping[str, Any]]:
+    """Return what was looked for, by the last row that the line of the search stored."""
+    places = [row.last_seq for row in found if row.route in SEARCH_ROUTES and row.last_seq]
+    if not places:
+        return {}
+    searches = case_searches.c
+    query = select(searches.stored_seq, searches.terms).where(searches.stored_seq.in_(places))
+    with store.reading() as connection:
+        return {int(row.stored_seq): dict(row.terms) for row in connection.execute(query)}
 
 
 def read_looks_at(

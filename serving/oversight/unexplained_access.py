@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Select, or_, select
 
 from features.catalogue.declarations import DAY_US
 from serving.access.case_sight import find_sight
+from serving.oversight.access_log import SEARCH_ROUTES
 from serving.oversight.unusual_access import AccessPeriod
 from serving.persons import MACHINE, Person
 from serving.store.audit_lines import LOOKS
@@ -46,7 +47,6 @@ LEAST_TIMES: Final = 3
 """Times of opening or finding a case: two are a look and its continuation."""
 LEAST_TAKEN: Final = 1
 """Times of taking a case out: once is enough to have it."""
-_SEARCH: Final = "POST /cases/find"
 _DISCLOSURE: Final = "disclosure"
 _DUTY: Final = "duty"
 _LINES = audit_lines.c
@@ -158,7 +158,7 @@ def _count(
             # Rows of a list open nothing: a list shows the same to all.
             or_(
                 _LINES.case_key.is_not(None),
-                _LINES.route == _SEARCH,
+                _LINES.route.in_(SEARCH_ROUTES),
                 _LINES.operation == _DISCLOSURE,
             ),
         )
@@ -179,7 +179,7 @@ def _count(
 
 
 def _list_cases(row: Any) -> Iterable[str]:
-    if row.route == _SEARCH or row.operation == _DISCLOSURE:
+    if row.route in SEARCH_ROUTES or row.operation == _DISCLOSURE:
         return {key for key in (row.case_key, *(row.cases or ())) if key}
     return (row.case_key,)
 
@@ -187,7 +187,7 @@ def _list_cases(row: Any) -> Iterable[str]:
 def _name_access(row: Any) -> str:
     if row.operation == _DISCLOSURE:
         return "taken"
-    return "found" if row.route == _SEARCH else "opened"
+    return "found" if row.route in SEARCH_ROUTES else "opened"
 
 
 def _find_explained(

@@ -41,6 +41,25 @@ _BY_CODE: Final = {
     "no_contact_words": ("contact_words", "Enter how the victim was contacted, and by whom"),
     "no_reader": ("handed_to", "Enter who will read it"),
     "no_flag_chosen": ("raising", "Select the incidents that you acknowledge"),
+    "no_note_entry": ("note-words", "Enter the note"),
+    "no_contact_entry": ("contact-words", "Enter what was said, or why nobody was reached"),
+    "no_wish_entry": ("wish-words", "Enter what the victim asked for"),
+    "no_contact_with": ("contact_with", "Select who was contacted"),
+    "no_contact_way": ("contact_way", "Select how the person was contacted"),
+    "no_contact_on": ("contact_on-day", "Enter the day of the contact"),
+    "bad_contact_on": ("contact_on-day", "Day of the contact must be a real date"),
+    "contact_later": ("contact_on-day", "Day of the contact must be today or in the past"),
+    "no_reached": ("reached-yes", "Select whether the person was reached"),
+    "no_wish": ("wish-may_contact", "Select what the victim wishes"),
+    "no_such_entry": (
+        "corrected-entry",
+        "Select the latest version of an entry of your own agency",
+    ),
+    "bad_ends_from": ("ends_from-day", "First day must be a real date"),
+    "bad_ends_until": ("ends_until-day", "Last day must be a real date"),
+    "ends_before": ("ends_until-day", "Last day must be the same as or after the first day"),
+    "no_ends": ("filter-ends", "Select what ends on these days"),
+    "bad_reference": ("filter-reference", "Case number must be 200 characters or fewer"),
     "unknown_role": ("role", "Select your role"),
     "unknown_agency": ("agency", "Select your agency"),
 }
@@ -67,6 +86,7 @@ _FOR_PROGRAMS: Final = re.compile(r"GET |POST |/v1/|/openapi|--[a-z]")
 """What a remedy says to a program: an address of the interface, or a command's option."""
 _PLAIN_REMEDIES: Final = {
     "no_such_case": "check the address, or find the case by its number",
+    "no_such_search": "search again on “All open cases”",
     "no_such_flag": "go back to the urgent flags and choose from those shown",
     "no_store": "ask whoever started the service to name a store",
 }

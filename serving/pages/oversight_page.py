@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -58,7 +58,12 @@ ROUTE_WORDS: Final = {
     "GET /": "opened this week's list",
     "GET /pack": "printed or opened the list as a pack",
     "GET /cases": "looked through all cases",
+    "POST /cases/search": "looked for cases",
     "POST /cases/find": "looked for a case by its number",
+    "POST /v1/cases/search": "looked for cases by program",
+    "POST /cases/{key}/notes": "wrote a note, a contact or a wish",
+    "GET /for-me": "opened what waits for them",
+    "POST /for-me": "turned their daily digest on or off",
     "GET /cases/{key}": "opened the case",
     "GET /cases/{key}/narratives/{narrative_key}": "read a narrative whole",
     "POST /corrections/{request_key}": "answered a request to correct a record",
@@ -444,6 +449,13 @@ def _describe(line: AuditLine, face: Clockface) -> dict[str, Any]:
         "operation": line.operation,
         "purpose": line.purpose,
         "recipient": line.recipient,
+        "terms": _write_terms(line.terms),
         "keys": keys[:MANY_CASES],
         "n_more": max(len(keys) - MANY_CASES, 0),
     }
+
+
+def _write_terms(terms: Mapping[str, Any] | None) -> str:
+    """Return what was looked for as words; empty where the line is of no search."""
+    said = {name.replace("_", " "): str(value) for name, value in (terms or {}).items()}
+    return ", ".join(f"{name}: {value}" for name, value in said.items())

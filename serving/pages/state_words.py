@@ -32,16 +32,18 @@ def name_state(state: str, detail: str | None) -> str:
     return f"{what}: {detail.replace('_', ' ')}"
 
 
-def describe_lasting(state: str, detail: str | None, since: str) -> str:
-    """Return what lasts from a day, and what is not recorded of it.
+def describe_lasting(state: str, detail: str | None, since: str, until: str = "") -> str:
+    """Return what lasts from a day, until when, and what is not recorded of it.
 
     Parameters
     ----------
     state, detail
         See :func:`name_state`.
-    since
-        The day it began, as people write it.
+    since, until
+        The day it began, and the day of an end that is on record ahead, as people write them.
     """
+    if until:
+        return f"{name_state(state, detail)} from {since} until {until}"
     is_bail = state == "bail" and detail in (None, "", state)
     unknown = "conditions and end date" if is_bail else "end date"
     return f"{name_state(state, detail)} from {since}, {unknown} not recorded"

@@ -28,6 +28,7 @@ from serving.store.schema import (
     ERASABLE,
     NAMING,
     case_keys,
+    case_searches,
     confirmations,
     import_rejects,
     metadata,
@@ -40,6 +41,8 @@ _EMPTIED: Final = {"erased": True}
 """What is left of a row of the case that could not be used."""
 _WITH_WORDS: Final = (confirmations.name, withheld_corrections.name)
 """Tables whose JSON holds a record or a decision whole."""
+_TYPED: Final = (case_searches.name,)
+"""Tables of what somebody typed, in which an identifier may stand among other words."""
 _Places = Mapping[str, Collection[int]]
 """Places in the order of rows, by the names of their tables."""
 
@@ -124,6 +127,7 @@ def _take_out(connection: Connection, key: str, case_id: str) -> dict[str, set[i
             changed = _replace(connection, metadata.tables[name], columns, key, case_id)
             places |= {name: changed} if name in NAMING else {}
     _rename_people(connection, key)
+    places.setdefault(case_searches.name, set()).update(_empty_searches(connection, key))
     rejects = _empty_rejects(connection, key, case_id, partial(find.sub, key))
     return places | {import_rejects.name: rejects}
 
@@ -149,7 +153,8 @@ def _replace(
     places: set[int] = set()
     for row in rows:
         said = row._mapping
-        find = whole if row.case_key != key else any_place
+        is_named_whole = row.case_key != key and table.name not in _TYPED
+        find = whole if is_named_whole else any_place
         changed = {
             name: replace_in(said[name], partial(find.sub, key), but_for) for name in columns
         }
@@ -158,6 +163,19 @@ def _replace(
             connection.execute(update(table).where(*same).values(**changed))
             places.add(int(row.stored_seq))
     return places
+
+
+def _empty_searches(connection: Connection, key: str) -> set[int]:
+    """Take out what was typed of the case's number where a search led straight to it: a part of the
+    number would lead back to it. Return the rows' places.
+    """
+    table = case_searches
+    rows = connection.execute(select(table).where(table.c.case_key == key)).all()
+    for row in rows:
+        emptied = dict(row.terms) | {"reference": key}
+        same = table.c.search_key == row.search_key
+        connection.execute(update(table).where(same).values(terms=emptied))
+    return {int(row.stored_seq) for row in rows}
 
 
 def _rename_people(connection: Connection, key: str) -> None:

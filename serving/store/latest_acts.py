@@ -6,17 +6,18 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from serving.store.schema import acknowledgements, decisions, imports, scores, sittings
+from serving.store.schema import acknowledgements, case_notes, decisions, imports, scores, sittings
 
 _BY_PLACE: Final = (
     (decisions, decisions.c.decided_at_us),
     (scores, scores.c.as_of_us),
     (acknowledgements, acknowledgements.c.acknowledged_at_us),
+    (case_notes, case_notes.c.added_at_us),
 )
 
 
 def read_latest_act(connection: Connection) -> int | None:
-    """Return the moment of the latest import, score, list, acknowledgement or decision.
+    """Return the moment of the latest import, score, list, note, acknowledgement or decision.
 
     Parameters
     ----------

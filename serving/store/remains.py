@@ -43,6 +43,7 @@ KEPT: Final[dict[str, dict[str, str]]] = {
     "decision_reasons": {"note": WORK},
     "agency_views": {"words": WORK},
     "view_rounds": {"present": WORK},
+    "case_notes": {"words": WORK},
     "correction_requests": {"why": WORK},
     "correction_answers": {"note": WORK},
     "confirmations": {"why": WORK, "content": WORK},

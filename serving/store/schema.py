@@ -128,6 +128,15 @@ events = Table(
         sqlite_where=text("supersedes IS NOT NULL"),
         postgresql_where=text("supersedes IS NOT NULL"),
     ),
+    # For a search among all cases alone, which says so by the same condition: every other query of
+    # events is of some cases, and the rows of a case are fewer than those of a kind.
+    Index(
+        "ix_events_kind_occurred_at",
+        "kind",
+        "occurred_at",
+        sqlite_where=text("stored_seq > 0"),
+        postgresql_where=text("stored_seq > 0"),
+    ),
     # Kept in the order of its key: the rows of a case, which are read together, lie together.
     sqlite_with_rowid=False,
 )
@@ -534,6 +543,75 @@ correction_answers = Table(
     _stored(),
 )
 
+case_notes = Table(
+    "case_notes",
+    metadata,
+    Column("note_key", _Key, primary_key=True),
+    _case(),
+    Column("kind", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("handling", Text, nullable=False),
+    Column("corrects", _Key),
+    Column("contact_with", Text),
+    Column("contact_way", Text),
+    Column("contact_on", Text),
+    Column("reached", Boolean),
+    Column("wish", Text),
+    *_person(),
+    _moment("added_at_us"),
+    _stored(index=True),
+    Index("ix_case_notes_case_key_stored_seq", "case_key", "stored_seq"),
+)
+"""Notes, contacts and the victim's own wishes for contact. They are no records: nothing is measured
+from them. ``corrects`` names the entry that one takes the place of; both stay."""
+
+case_searches = Table(
+    "case_searches",
+    metadata,
+    Column("search_key", _Key, primary_key=True),
+    Column("case_key", _Key, index=True),
+    Column("terms", JSON, nullable=False),
+    Column("session", Text),
+    *_person(),
+    _moment("searched_at_us"),
+    _stored(index=True),
+)
+"""What somebody looked for among cases. ``case_key`` is the case that it led straight to;
+``session`` is a digest of the session in which alone the key shows the answer again."""
+
+digest_choices = Table(
+    "digest_choices",
+    metadata,
+    Column("choice_key", _Key, primary_key=True),
+    Column("wanted", Boolean, nullable=False),
+    Column("areas", JSON(none_as_null=True)),
+    *_person(),
+    _moment("chosen_at_us"),
+    _stored(index=True),
+    Index("ix_digest_choices_subject_stored_seq", "subject", "stored_seq"),
+)
+"""Who wants a daily digest: a person's latest row says so, with the areas that they saw then."""
+
+daily_digests = Table(
+    "daily_digests",
+    metadata,
+    Column("digest_key", _Key, primary_key=True),
+    Column("day", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("n_reviews", Integer, nullable=False),
+    Column("n_corrections", Integer, nullable=False),
+    Column("n_views", Integer, nullable=False),
+    Column("n_news", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _moment("next_at_us"),
+    _moment("delivered_at_us", nullable=True),
+    _moment("claimed_until_us", nullable=True),
+    Column("last_status", Text),
+    UniqueConstraint("day", "recipient"),
+    Index("ix_daily_digests_delivered_at_us_next_at_us", "delivered_at_us", "next_at_us"),
+)
+"""What each person is told of a day: counts of what waits for them, one a day and person."""
+
 # --- the service itself -----------------------------------------------------------------------
 
 orderings = Table(
@@ -867,6 +945,7 @@ standings = Table(
     ),
     Index("ix_standings_state_area_priority", "state", "area", "priority"),
     Index("ix_standings_state_arrived_at_us", "state", "arrived_at_us"),
+    Index("ix_standings_state_owner", "state", "owner"),
 )
 """Where each case stands now.
 
@@ -923,6 +1002,9 @@ APPEND_ONLY: Final = (
     "view_confirmations",
     "correction_requests",
     "correction_answers",
+    "case_notes",
+    "case_searches",
+    "digest_choices",
     "orderings",
     "model_uses",
     "disposals",
@@ -953,12 +1035,17 @@ ERASABLE: Final[dict[str, tuple[str, ...]]] = {
     "import_rejects": ("source",),
     "withheld_corrections": ("record_id", "corrects", "row"),
     "confirmations": ("content",),
+    "case_searches": ("terms",),
 }
 """Columns in which the identifier of an erased case may stand, and which the database lets change
 once the case is erased: :mod:`serving.store.erasing`."""
-NAMING: Final[dict[str, str]] = {"import_rejects": "source", "confirmations": "content"}
+NAMING: Final[dict[str, str]] = {
+    "import_rejects": "source",
+    "confirmations": "content",
+    "case_searches": "terms",
+}
 """Of these, the column of a table whose rows may name a case that they are not of: rows that could
-not be used, and splits that named the case that they made."""
+not be used, splits that named the case that they made, and what somebody looked for."""
 
 
 def name_erasable(table: Table) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:

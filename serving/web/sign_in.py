@@ -175,6 +175,7 @@ class SignIn:
                 state["session_unknown"] = True
         if session is not None:
             state["person"] = session.person
+            state["session_number"] = session.number
             state["session_seconds"] = self._entrance.sessions.find_last_end(session)
         if scope["path"] == SESSION_OVER:
             # Where a page leads by itself: nobody is there, so it is no use of the session.

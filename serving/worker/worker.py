@@ -21,6 +21,7 @@ from features.contract.moments import find_zone, to_datetime
 from features.errors import CaselightError
 from models.bundle.folder import Bundle
 from serving.access.overseers import name_overseers
+from serving.decisions.daily_digests import read_digest_webhook, send_digests, write_digests
 from serving.decisions.view_notices import send_view_notices
 from serving.flags.deliveries import deliver_due, escalate_sealed
 from serving.oversight.audit_heads import export_daily
@@ -146,6 +147,7 @@ def work_once(
             sent = deliver_due(store, service.settings, store.clock()).sent
     try:
         sent += _tell_standards(service)
+        sent += _tell_owners(service)
     finally:
         try:
             sent += send_view_notices(store, service.settings, store.clock()).sent
@@ -176,6 +178,18 @@ def _tell_standards(service: Service) -> int:
     night_us = find_night(now_us, unit, service.settings.nightly_hour)
     write_notices(store, unit, overseers, to_datetime(night_us, unit.time_zone).date())
     return send_notices(store, webhook, overseers, now_us).sent
+
+
+def _tell_owners(service: Service) -> int:
+    """Tell those who want it what waits for them, once a day; return the messages sent."""
+    webhook = read_digest_webhook(service.settings)
+    if webhook is None:
+        return 0
+    store, unit = service.need_store(), service.need_unit()
+    now_us, rules = store.clock(), make_rules(service.settings)
+    night_us = find_night(now_us, unit, service.settings.nightly_hour)
+    write_digests(store, unit, rules, to_datetime(night_us, unit.time_zone).date())
+    return send_digests(store, webhook, now_us).sent
 
 
 def _export_heads(service: Service) -> None:

@@ -1,11 +1,12 @@
 """Where the subject stands now, as far as records say: custody, bail, an order, the last act."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from serving.decisions.outputs import SpanOut
+from serving.pages.case.record_words import is_kept_apart
 from serving.pages.case.timeline import TimelineEntry
 from serving.pages.rendering import describe_day_of
 from serving.pages.state_words import describe_lasting, name_state
@@ -35,6 +36,7 @@ def describe_standing(
     entries: Sequence[TimelineEntry],
     today: dt.date,
     work_kinds: Collection[str],
+    ends: Mapping[str, str] | None = None,
 ) -> CurrentPosition:
     """Return what holds today.
 
@@ -48,10 +50,13 @@ def describe_standing(
         The day in the unit's zone.
     work_kinds
         Kinds of the unit's own work, which says nothing of the subject.
+    ends
+        The state that each kind ends: an end that is on record before it comes is told.
     """
+    ahead = _find_ends_ahead(entries, today, ends or {})
     kinds = {entry.record.record_id: entry.record.kind for entry in entries}
     told = [
-        _describe_span(span)
+        _describe_span(span, ahead)
         for span in spans
         if _is_recent(span, today) and kinds.get(span.records[0]) not in work_kinds
     ]
@@ -65,7 +70,30 @@ def _is_recent(span: SpanOut, today: dt.date) -> bool:
     return (today - dt.datetime.fromisoformat(span.ended_at).date()).days <= LATELY_DAYS
 
 
-def _describe_span(span: SpanOut) -> str:
+def _find_ends_ahead(
+    entries: Sequence[TimelineEntry], today: dt.date, ends: Mapping[str, str]
+) -> dict[tuple[str, str | None], str]:
+    """Return the earliest end from today on of each state and detail; nothing kept apart is one."""
+    found: dict[tuple[str, str | None], str] = {}
+    for entry in entries:
+        one = entry.record
+        is_end = one.in_force and one.kind in ends and one.occurred_at is not None
+        if not is_end or is_kept_apart(one):
+            continue
+        at = str(one.occurred_at)
+        if dt.datetime.fromisoformat(at).date() >= today:
+            key = (ends[one.kind], one.detail)
+            found[key] = min(at, found.get(key, at))
+    return found
+
+
+def _describe_span(span: SpanOut, ahead: Mapping[tuple[str, str | None], str]) -> str:
     if span.ended_at is None:
-        return describe_lasting(span.state, span.detail, describe_day_of(span.started_at))
+        until = ahead.get((span.state, span.detail))
+        return describe_lasting(
+            span.state,
+            span.detail,
+            describe_day_of(span.started_at),
+            describe_day_of(until) if until else "",
+        )
     return f"{name_state(span.state, span.detail)} ended {describe_day_of(span.ended_at)}"

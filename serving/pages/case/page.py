@@ -62,16 +62,20 @@ def show_case(
         "read",
         "first-view",
         "answer",
+        "note",
     ] = "",
     part: Annotated[int, Query(ge=1, le=_MOST_PARTS)] = 1,
     behind: Annotated[str, Query(max_length=200)] = "",
+    voice: Literal["", "recorded", "account", "classification"] = "",
+    gravity: Literal["", "serious"] = "",
 ) -> HTMLResponse:
     """Show a case, and what was just done on it.
 
     ``whole`` works out the incidents of a large file, ``part`` is the part of its timeline, and
-    ``behind`` narrows that to the records of one reason.
+    ``behind`` narrows that to the records of one reason, ``voice`` to one voice and ``gravity`` to
+    serious incidents.
     """
-    narrowing = Narrowing(part, behind or None)
+    narrowing = Narrowing(part, behind or None, voice, gravity)
     return show_screen(request, key, Happened(done), narrowing=narrowing, whole=bool(whole))
 
 

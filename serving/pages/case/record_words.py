@@ -16,6 +16,34 @@ VIEW_WORDS: Final = {
     "classification": "The officer called it",
 }
 """Who speaks in each view of an incident; none of them is called true."""
+NOTE_WORDS: Final = {
+    "handling": {
+        "unit": "Everybody who may see the case",
+        "agency_only": "My agency alone",
+        "not_for_disclosure": "Everybody who may see the case; not for disclosure",
+    },
+    "wish": {
+        "may_contact": "May be contacted",
+        "advocate_only": "Through her or his advocate only",
+        "no_contact": "Does not wish to be contacted",
+    },
+    "contact_with": {
+        "victim": "Victim",
+        "advocate": "Advocate of the victim",
+        "family": "Family or friend",
+        "subject": "Subject",
+        "professional": "Another professional",
+    },
+    "contact_way": {
+        "in_person": "In person",
+        "phone": "By phone",
+        "text": "By text message",
+        "email": "By email",
+        "letter": "By letter",
+        "video": "By video call",
+    },
+}
+"""What an entry of the contact log is called, by the codes that are stored."""
 _POLICE: Final = "police"
 _OWN_AGENCY: Final = "agency_only"
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")

@@ -20,6 +20,7 @@ from serving.access.overseers import name_overseers
 from serving.access.roles import DECIDERS, OPENERS
 from serving.confirmations.listing import Asker
 from serving.decisions.case_news import CaseNews, find_case_news
+from serving.decisions.case_notes import NotesOut, read_notes
 from serving.decisions.case_versions import write_tag
 from serving.decisions.case_view import describe_case
 from serving.decisions.outputs import CaseOut, WithoutOut
@@ -43,7 +44,13 @@ from serving.pages.case.reading_words import describe_reading
 from serving.pages.case.record_names import RecordNames
 from serving.pages.case.review_date import suggest_review
 from serving.pages.case.summary_card import summarise_case
-from serving.pages.case.timeline import Timeline, TimelineEntry, lay_out, number_records
+from serving.pages.case.timeline import (
+    Timeline,
+    TimelineChoice,
+    TimelineEntry,
+    lay_out,
+    number_records,
+)
 from serving.pages.case.view_words import (
     DIRECTION_WORDS,
     SCORE_WORDS,
@@ -58,6 +65,7 @@ from serving.pages.rendering import render
 from serving.persons import AGENCIES, Person
 from serving.sealing.seals import read_seal
 from serving.service import Service, service_of
+from serving.standing.serious_records import make_serious_rules
 from serving.standing.standings import make_rules
 from serving.store.row_text import Clockface
 from serving.store.schema import decisions, list_places
@@ -74,10 +82,12 @@ THEME: Final = "theme:"
 
 @dataclass(frozen=True)
 class Narrowing:
-    """Which part of the timeline is shown, and to which reason's records it is narrowed."""
+    """Which part of the timeline is shown, and to which reason, voice or gravity."""
 
     part: int = 1
     behind: str | None = None
+    voice: str = ""
+    gravity: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,7 @@ class _Read:
     waiting_acts: tuple[WaitingAct, ...]
     held_apart: bool
     owners: tuple[str, ...]
+    notes: NotesOut
 
 
 def show_screen(
@@ -157,6 +168,8 @@ def show_screen(
         explained=read.explained,
         waiting_acts=read.waiting_acts,
         held_apart=read.held_apart,
+        notes=read.notes,
+        note_words=record_words.NOTE_WORDS,
         **_describe_records(read, narrowing, service),
         **_describe_reasons(case, service),
         **_describe_views(case, request.state.person, happened.given, service),
@@ -197,7 +210,10 @@ def _read(
     shows_none = case.withheld or case.advice is None
     past_us = _find_past(request)
     if past_us is not None:
-        return _read_past(case, connection, past_us)
+        notes = read_notes(
+            connection, key, service.need_unit(), request.state.person.agency, before_us=past_us
+        )
+        return _read_past(case, connection, past_us, notes)
     return _Read(
         case=case,
         news=find_case_news(
@@ -223,6 +239,7 @@ def _read(
         ),
         held_apart=is_held(connection, key),
         owners=read_owners(connection, sight_of(request, connection)),
+        notes=read_notes(connection, key, service.need_unit(), request.state.person.agency),
     )
 
 
@@ -232,7 +249,7 @@ def _find_past(request: Request) -> int | None:
     return found
 
 
-def _read_past(case: CaseOut, connection: Connection, past_us: int) -> _Read:
+def _read_past(case: CaseOut, connection: Connection, past_us: int, notes: NotesOut) -> _Read:
     """Return what is shown of a past moment: the case as it was known, and nothing of today."""
     week_us = past_us - 7 * DAY_US
     new = [one.record_id for one in case.records if not is_before(one.recorded_at, week_us)]
@@ -249,6 +266,7 @@ def _read_past(case: CaseOut, connection: Connection, past_us: int) -> _Read:
         waiting_acts=(),
         held_apart=False,
         owners=(),
+        notes=notes,
     )
 
 
@@ -263,16 +281,26 @@ def _describe_records(read: _Read, narrowing: Narrowing, service: Service) -> di
         part=narrowing.part,
         behind=narrowing.behind,
         records=frozenset(told_by.records) if told_by else frozenset(),
+        choice=TimelineChoice(
+            narrowing.voice, narrowing.gravity, make_serious_rules(service.settings)
+        ),
     )
     today = to_datetime(service.need_store().clock(), unit.time_zone).date()
-    position = describe_standing(
-        case.spans, entries, today, make_rules(service.settings).work_kinds
-    )
     bundle = service.champion.find()
+    position = describe_standing(
+        case.spans,
+        entries,
+        today,
+        make_rules(service.settings).work_kinds,
+        None if bundle is None else bundle.catalogue.state_edges["ends"],
+    )
     return {
         "words": record_words,
         "timeline": timeline,
         "opened": _list_opened(timeline, narrowing.behind),
+        "timeline_themes": [
+            (name, one.label) for name, one in themes.items() if one.role != "none" and one.records
+        ],
         "chart": draw_case(entries, case.spans, today),
         "span_words": describe_span,
         "standing": position,

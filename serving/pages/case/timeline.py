@@ -7,11 +7,13 @@ reason leads to its records whichever part they are in.
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlencode
 
 from serving.pages.case.record_words import VIEW_WORDS, describe_speaker, describe_time
 from serving.schemas import RecordOut
+from serving.standing.serious_records import SeriousRules
 
 PART_SIZE: Final = 100
 """Records in one part of the timeline; an incident is not divided, so a part may hold a few more.
@@ -73,6 +75,9 @@ class Timeline:
         Numbers of the records on this part.
     part_of
         For each event's number the part of the whole timeline in which it stands.
+    voice, gravity
+        The one voice that is shown, and ``serious`` where serious incidents alone are; empty for
+        all.
     """
 
     months: tuple[Month, ...]
@@ -83,6 +88,19 @@ class Timeline:
     behind: str | None
     here: frozenset[int]
     part_of: Mapping[int, int]
+    voice: str = ""
+    gravity: str = ""
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether something of the case is left out."""
+        return bool(self.behind or self.voice or self.gravity)
+
+    @property
+    def kept_query(self) -> str:
+        """What keeps the narrowing in the address of another part."""
+        told = {"behind": self.behind, "voice": self.voice, "gravity": self.gravity}
+        return urlencode({name: value for name, value in told.items() if value})
 
     def find_address(self, number: int, key: str) -> str:
         """Return the address of a record's place: on this page, or on another part of it."""
@@ -90,6 +108,41 @@ class Timeline:
         if part is None or number in self.here:
             return place
         return f"/cases/{key}?part={part}{place}"
+
+
+@dataclass(frozen=True)
+class TimelineChoice:
+    """Which events of a case are wanted.
+
+    Parameters
+    ----------
+    voice
+        One of ``VIEW_WORDS``: records that speak with it; empty for every voice.
+    gravity
+        ``serious``: whole incidents of which one record is; empty for all.
+    rules
+        What is serious.
+    """
+
+    voice: str = ""
+    gravity: str = ""
+    rules: SeriousRules = field(default_factory=SeriousRules)
+
+    def keep(self, entries: Sequence[TimelineEntry]) -> list[TimelineEntry]:
+        """Return the entries that are wanted, in their order."""
+        kept = list(entries)
+        if self.gravity:
+            grave = {one.record.incident_id for one in entries if self._is_serious(one.record)}
+            kept = [one for one in kept if one.record.incident_id in grave]
+        if self.voice:
+            kept = [one for one in kept if (one.record.view or "recorded") == self.voice]
+        return kept
+
+    def _is_serious(self, record: RecordOut) -> bool:
+        if record.table != "events":
+            return False
+        severity = record.value if isinstance(record.value, float) else 0.0
+        return record.kind in self.rules.kinds or severity >= self.rules.severity
 
 
 def number_records(records: Sequence[RecordOut]) -> tuple[TimelineEntry, ...]:
@@ -112,6 +165,7 @@ def lay_out(
     part: int = 1,
     behind: str | None = None,
     records: frozenset[str] = frozenset(),
+    choice: TimelineChoice | None = None,
 ) -> Timeline:
     """Lay out a part of a case's events.
 
@@ -125,15 +179,19 @@ def lay_out(
         Show the records alone on which this indicator's reason rests; all where absent.
     records
         Show these as well where it is narrowed: those of a theme.
+    choice
+        Which voice and which incidents are shown; all where absent.
     """
+    choice = choice or TimelineChoice()
     whole = list(_divide(group_incidents(entries)))
     shown = [
         one
-        for one in entries
+        for one in choice.keep(entries)
         if behind is None or behind in one.record.behind or one.record.record_id in records
     ]
     incidents = group_incidents(shown)
-    parts = whole if behind is None else list(_divide(incidents))
+    is_narrowed = behind is not None or choice.voice or choice.gravity
+    parts = list(_divide(incidents)) if is_narrowed else whole
     chosen = min(max(part, 1), max(len(parts), 1))
     held = parts[chosen - 1] if parts else []
     return Timeline(
@@ -145,6 +203,8 @@ def lay_out(
         behind=behind,
         here=frozenset(entry.number for incident in held for entry in incident),
         part_of={e.number: n for n, one in enumerate(whole, 1) for i in one for e in i},
+        voice=choice.voice,
+        gravity=choice.gravity,
     )
 
 

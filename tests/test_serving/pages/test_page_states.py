@@ -79,6 +79,15 @@ def find_nobody(page: Page) -> None:
     page.wait_for_url("**/cases/find")
 
 
+def filter_to_nowhere(page: Page) -> None:
+    """Filter the cases by an area that has none."""
+    page.goto("/cases")
+    page.get_by_text("Filter the cases").click()
+    page.get_by_label("Area", exact=True).fill("Nowhere")
+    page.get_by_role("button", name="Show cases").click()
+    expect(page.get_by_text("meets the filter")).to_be_visible()
+
+
 def open_path(path: str) -> Go:
     """Return a way to an address."""
     return lambda page: page.goto(path)
@@ -102,7 +111,8 @@ STATES: dict[str, tuple[str | None, Go]] = {
     "caseload": ("screener", open_path("/caseload")),
     "caseload-of-nobody": ("screener", open_path("/caseload?owner=Nobody")),
     "cases": ("screener", open_path("/cases")),
-    "cases-of-nowhere": ("screener", open_path("/cases?area=Nowhere")),
+    "cases-of-nowhere": ("screener", filter_to_nowhere),
+    "for-me": ("screener", open_path("/for-me")),
     "found-nobody": ("screener", find_nobody),
     "sealed": ("screener", open_path("/sealed")),
     "example": (None, open_path("/example")),

@@ -96,6 +96,12 @@ CLOSED: Final[dict[str, dict[str, str]]] = {
     "decision_reasons": {"outcome": VOCABULARY, "indicator": VOCABULARY},
     "agency_views": {"stance": OURS, "of_agency": VOCABULARY, "direction": OURS},
     "view_notices": {"last_status": OURS},
+    "case_notes": dict.fromkeys(
+        ("kind", "handling", "contact_with", "contact_way", "contact_on", "wish"), OURS
+    ),
+    "case_searches": {"session": OURS},
+    "digest_choices": {"areas": VOCABULARY},
+    "daily_digests": {"day": "a date", "recipient": WHO, "last_status": OURS},
     "correction_requests": {"table": OURS},
     "correction_answers": {"answer": OURS},
     "orderings": {"ordering": OURS},
