@@ -65,6 +65,11 @@ class Refit:
             Shape ``(n_rows, n_columns)``.
         weight
             The trees' weight beside the linear part.
+
+        Returns
+        -------
+        Float64
+            Log-odds before calibration.
         """
         trees = np.asarray(self.booster.predict(x, raw_score=True, num_threads=1))
         return trees if self.linear is None else mix(trees, self.linear.log_odds(x), weight)

@@ -11,7 +11,14 @@ from serving.api.confirmations import answer_waiting, describe_waiting
 from serving.api.parameters import Key, KeyCursor, Limit
 from serving.confirmations.records import Confirmation
 from serving.decisions.agency_views import ViewIn, confirm_view, give_view, read_views
-from serving.decisions.case_notes import NoteIn, NoteOut, NotesOut, add_note, find_note, read_notes
+from serving.decisions.case_notes import (
+    CaseNoteIn,
+    NoteOut,
+    NotesOut,
+    add_note,
+    find_note,
+    read_notes,
+)
 from serving.decisions.case_versions import read_tag, write_tag
 from serving.decisions.corrections import (
     AnswerIn,
@@ -175,7 +182,7 @@ def list_notes(key: Key, service: ServiceDep, person: SignedIn) -> NotesOut:
 
 
 @router.post("/cases/{key}/notes", status_code=201, responses=describe_errors(*_WRITES, 409))
-def write_note(key: Key, note: NoteIn, service: ServiceDep, person: SignedIn) -> NoteOut:
+def write_note(key: Key, note: CaseNoteIn, service: ServiceDep, person: SignedIn) -> NoteOut:
     """Write a note, a contact or what the victim wishes; nothing of it is in a score."""
     unit = service.need_unit()
     with service.need_store().writing() as writing:

@@ -48,7 +48,7 @@ Handling = Annotated[
 ]
 
 
-class NoteIn(Strict):
+class CaseNoteIn(Strict):
     """An entry as a person writes it."""
 
     kind: Literal["note", "contact", "wish"] = "note"
@@ -101,7 +101,9 @@ class NotesOut:
     notes: Annotated[tuple[NoteOut, ...], Field(description="Every entry, the latest first.")]
 
 
-def add_note(writing: Writing, case_key: str, person: Person, note: NoteIn, today: dt.date) -> str:
+def add_note(
+    writing: Writing, case_key: str, person: Person, note: CaseNoteIn, today: dt.date
+) -> str:
     """Write an entry of the person's agency; return its key.
 
     Parameters
@@ -142,7 +144,7 @@ def add_note(writing: Writing, case_key: str, person: Person, note: NoteIn, toda
     return key
 
 
-def _find_missing(note: NoteIn) -> list[RequestProblem]:
+def _find_missing(note: CaseNoteIn) -> list[RequestProblem]:
     """Return what an entry of its kind lacks, or has and may not have."""
     of_contact = ("contact_with", "contact_way", "contact_on", "reached")
     needed = {CONTACT: of_contact, WISH: ("wish",)}.get(note.kind, ())
@@ -158,7 +160,7 @@ def _find_missing(note: NoteIn) -> list[RequestProblem]:
     ]
 
 
-def _find_later(note: NoteIn, today: dt.date) -> list[RequestProblem]:
+def _find_later(note: CaseNoteIn, today: dt.date) -> list[RequestProblem]:
     if note.contact_on is None or note.contact_on <= today:
         return []
     remedy = "name a day that is not in the future"
@@ -166,7 +168,7 @@ def _find_later(note: NoteIn, today: dt.date) -> list[RequestProblem]:
 
 
 def _find_uncorrectable(
-    connection: Connection, case_key: str, person: Person, note: NoteIn
+    connection: Connection, case_key: str, person: Person, note: CaseNoteIn
 ) -> list[RequestProblem]:
     """Return why an entry cannot be corrected. One answer for one that is not there, another
     agency's, of another kind, and one that was corrected: it tells of no entry that the person may

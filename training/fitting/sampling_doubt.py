@@ -48,7 +48,7 @@ class Unseen:
 
 
 @dataclass(frozen=True)
-class Draw:
+class RefitScores:
     """One refit's estimates of the same rows.
 
     Parameters
@@ -64,7 +64,7 @@ class Draw:
     raw: Float64
 
 
-def measure_doubt(unseen: Unseen, draws: list[Draw]) -> SamplingDoubt | None:
+def measure_doubt(unseen: Unseen, draws: list[RefitScores]) -> SamplingDoubt | None:
     """Return the doubt of estimates by the estimate.
 
     Parameters
@@ -110,7 +110,7 @@ def _group(served: Float64) -> Int64:
 
 
 def _differ(
-    unseen: Unseen, estimated: Float64, group: Int64, n_groups: int, draw: Draw
+    unseen: Unseen, estimated: Float64, group: Int64, n_groups: int, draw: RefitScores
 ) -> Float64 | None:
     """Return by how much a refit's estimates differ in each group, in the mean, log-odds.
 

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 
 from features.contract.moments import to_datetime
 from serving.api.parameters import Key
-from serving.decisions.case_notes import CONTACT, NOTE, WISH, NoteIn, add_note
+from serving.decisions.case_notes import CONTACT, NOTE, WISH, CaseNoteIn, add_note
 from serving.errors import RequestProblem, ServiceError, invalid
 from serving.pages.case.screen import Happened, show_screen
 from serving.pages.typed_date import UnreadableDateError, read_typed_date
@@ -45,7 +45,7 @@ def write_note(
     return RedirectResponse(f"/cases/{key}?done=note#notes", status_code=303)
 
 
-def read_note_form(form: FormData) -> NoteIn:
+def read_note_form(form: FormData) -> CaseNoteIn:
     """Return the entry that a form holds.
 
     Raises
@@ -74,7 +74,9 @@ def read_note_form(form: FormData) -> NoteIn:
     if problems:
         raise invalid(problems)
     try:
-        return NoteIn.model_validate({k: said for k, said in content.items() if said is not None})
+        return CaseNoteIn.model_validate(
+            {k: said for k, said in content.items() if said is not None}
+        )
     except ValidationError as error:
         places = sorted({str(one["loc"][0]) for one in error.errors() if one["loc"]})
         remedy = "leave out characters that cannot be shown"

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from serving.decisions.case_notes import NoteIn, add_note
+from serving.decisions.case_notes import CaseNoteIn, add_note
 from serving.lists.sitting_opening import Terms
 from serving.persons import ROLES, Person
 from serving.store.current_act import Act, acting
@@ -43,7 +43,7 @@ def write_all(store: Store, person: Person, handling: str) -> None:
         key = key_of(store, case_id)
         act = Act(person, "alteration", "POST /v1/cases/{key}/notes", case_key=key)
         for said in ({}, CALL, {"kind": "wish", "wish": "no_contact"}):
-            note = NoteIn.model_validate({"words": "SYN apart", "handling": handling} | said)
+            note = CaseNoteIn.model_validate({"words": "SYN apart", "handling": handling} | said)
             with acting(act), store.writing() as writing:
                 add_note(writing, key, person, note, TODAY)
 

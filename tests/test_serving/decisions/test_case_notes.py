@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError
 
-from serving.decisions.case_notes import NoteIn, NotesOut, add_note, read_notes
+from serving.decisions.case_notes import CaseNoteIn, NotesOut, add_note, read_notes
 from serving.errors import ServiceError
 from serving.oversight.audit_verification import list_problems, verify_store
 from serving.persons import Person
@@ -30,7 +30,7 @@ CALL = {
 
 def write(store: Store, key: str, person: Person = SCREENER, **said: Any) -> str:
     """Write an entry; return its key."""
-    note = NoteIn.model_validate({"words": "SYN words"} | said)
+    note = CaseNoteIn.model_validate({"words": "SYN words"} | said)
     act = Act(person, "alteration", "POST /v1/cases/{key}/notes", case_key=key)
     with acting(act), store.writing() as writing:
         return add_note(writing, key, person, note, TODAY)

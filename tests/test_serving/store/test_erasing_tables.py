@@ -240,7 +240,7 @@ def test_rows_of_another_case_name_the_erased_one_no_more(store: Store) -> None:
     with store.reading() as connection:
         content = connection.execute(select(confirmations.c.content)).scalar_one()
     assert content == {"case": key, "several": [f"{NUMBER}/E1"], "note": NUMBER}
-    assert set(NAMING) == {"import_rejects", "confirmations"}
+    assert set(NAMING) == {"import_rejects", "confirmations", "case_searches"}
     assert list_problems(verify_store(store)) == []
 
 

@@ -8,7 +8,7 @@ from features.contract.arrays import Float64
 from models.bundle.calibration import Calibration, fit_calibration
 from models.bundle.sampling_doubt import SamplingDoubt, read_sampling_doubt
 from training.fitting.bootstrap_refits import draw_counts
-from training.fitting.sampling_doubt import LEAST_DRAWS, Draw, Unseen, measure_doubt
+from training.fitting.sampling_doubt import LEAST_DRAWS, RefitScores, Unseen, measure_doubt
 
 INTERCEPT, SLOPE = -1.5, 0.8
 
@@ -28,11 +28,12 @@ def measure(seed: int, n: int, n_draws: int = 20) -> tuple[Calibration, Sampling
     for number in range(n_draws):
         counts = draw_counts(np.arange(n), 1000 * seed + number)
         refit = fit_calibration(x, y_true, counts.astype(np.float64))
-        draws.append(Draw(counts, refit.log_odds(x)))
+        draws.append(RefitScores(counts, refit.log_odds(x)))
     return model, measure_doubt(Unseen(model.log_odds(x), y_true, line), draws)
 
 
 def test_the_interval_holds_the_true_rate_nineteen_times_in_twenty() -> None:
+    """At three places of thirty samples."""
     held = []
     for seed in range(30):
         model, doubt = measure(seed, 500)
@@ -45,6 +46,7 @@ def test_the_interval_holds_the_true_rate_nineteen_times_in_twenty() -> None:
 
 
 def test_four_times_the_people_halve_the_doubt() -> None:
+    """Doubt shrinks with the root of the number of people."""
     few, many = (
         np.mean([doubt.half_width.mean() for seed in range(6) if (doubt := measure(seed, n)[1])])
         for n in (400, 1_600)
@@ -53,10 +55,11 @@ def test_four_times_the_people_halve_the_doubt() -> None:
 
 
 def test_a_shift_for_a_moved_rate_is_no_doubt() -> None:
+    """The interval moves with the estimate and keeps its width."""
     x, y_true = draw_sample(3, 600)
     line = fit_calibration(x, y_true)
     moved = Calibration(line.intercept - 0.7, line.slope)
-    draws = [Draw(draw_counts(np.arange(600), seed), x) for seed in range(20)]
+    draws = [RefitScores(draw_counts(np.arange(600), seed), x) for seed in range(20)]
     as_fitted, as_moved = (measure_doubt(Unseen(x, y_true, one), draws) for one in (line, moved))
     assert as_fitted is not None
     assert as_moved is not None
@@ -65,10 +68,12 @@ def test_a_shift_for_a_moved_rate_is_no_doubt() -> None:
 
 
 def test_few_refits_give_no_interval() -> None:
+    """One fewer than the least is too few."""
     assert measure(1, 300, LEAST_DRAWS - 1)[1] is None
 
 
 def test_a_doubt_is_read_back_as_it_was_written() -> None:
+    """Every digit."""
     doubt = measure(2, 300)[1]
     assert doubt is not None
     again = read_sampling_doubt(doubt.to_json())
@@ -86,5 +91,6 @@ def test_a_doubt_is_read_back_as_it_was_written() -> None:
     ],
 )
 def test_what_is_no_doubt_is_refused(entry: dict[str, list[float]]) -> None:
+    """Each entry breaks one rule of the two lists."""
     with pytest.raises(ValueError):
         read_sampling_doubt(entry)
