@@ -84,7 +84,7 @@ class CaseTerms(Strict):
             raise ValueError("the first day is after the last")
         return self
 
-    def write(self) -> dict[str, Any]:
+    def write(self) -> dict[str, str | bool]:
         """Return the terms that were given, as they are kept."""
         return self.model_dump(mode="json", exclude_none=True)
 

@@ -5,7 +5,8 @@ shows it to the same person in the same session alone.
 """
 
 import hashlib
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from sqlalchemy import Connection, insert, select
 
@@ -28,7 +29,7 @@ def name_session(number: str | None) -> str | None:
 def keep_search(
     store: Store,
     person: Person,
-    terms: dict[str, Any],
+    terms: Mapping[str, str | bool],
     *,
     session: str | None = None,
     case_key: str | None = None,
@@ -52,7 +53,7 @@ def keep_search(
             insert(case_searches).values(
                 search_key=key,
                 case_key=case_key,
-                terms=terms,
+                terms=dict(terms),
                 session=session,
                 searched_at_us=writing.now_us,
                 stored_seq=writing.take_seq(),
@@ -65,7 +66,7 @@ def keep_search(
 
 def read_search(
     connection: Connection, search_key: str, person: Person, session: str | None
-) -> dict[str, Any]:
+) -> dict[str, str | bool]:
     """Return the terms of a search.
 
     Raises

@@ -75,7 +75,7 @@ class AuditLine:
     request_id: str | None
     first_seq: int | None
     last_seq: int | None
-    terms: Mapping[str, Any] | None = None
+    terms: Mapping[str, str | bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def read_lines(store: Store, wanted: EntryFilter, sight: LineSight = EVERY_LINE)
     return cut_page(lines, wanted.size, lambda line: line.number)
 
 
-def _read_terms(store: Store, found: Sequence[Row[Any]]) -> dict[int, Mapping[str, Any]]:
+def _read_terms(store: Store, found: Sequence[Row[Any]]) -> dict[int, Mapping[str, str | bool]]:
     """Return what was looked for, by the last row that the line of the search stored."""
     places = [row.last_seq for row in found if row.route in SEARCH_ROUTES and row.last_seq]
     if not places:

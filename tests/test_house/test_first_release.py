@@ -127,7 +127,7 @@ def test_every_fifth_score_of_the_store_replays(
 def test_the_bundle_ranks_the_contract_folder_as_it_did(release: Path, tmp_path: Path) -> None:
     """Bundle and contract folder give the list of the first release: places, estimates, reasons.
 
-    Told otherwise since: marks of a file, no interval beside an estimate, no zero as a reason up,
+    Told otherwise since: marks of a file, no interval and no rule beside an estimate, no zero as a reason up,
     and a blank as no answer rather than as a question that nobody asked (ADR 30).
     """
     out = tmp_path / "list.jsonl"
@@ -145,7 +145,7 @@ def test_the_bundle_ranks_the_contract_folder_as_it_did(release: Path, tmp_path:
         assert {name: told[name] for name in same} == {name: before[name] for name in same}
         unknowns = [[one["indicator"] for one in row["unknowns"]] for row in (told, before)]
         assert unknowns[0] == unknowns[1]
-        no_interval = {"low": None, "high": None}
+        no_interval = {"low": None, "high": None, "rule_suffices": False}
         assert told["estimates"] == [one | no_interval for one in before["estimates"]]
         left_out = [one for one in before["reasons"] if one not in told["reasons"]]
         assert [one["value"] for one in left_out] == [0.0] * len(left_out)
