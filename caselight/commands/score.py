@@ -61,16 +61,13 @@ def describe_list(ranked: "RankedList", *, reasons: int = 5) -> str:
 
 def _describe(advice: "Advice", reasons: int) -> list[str]:
     from models.ranking.themes import describe_role, list_first
-    from models.wording.sentences import format_average, format_probability, say
+    from models.wording.sentences import describe_briefly, say
 
     lines = ["", f"{advice.rank:>3}  {advice.case_id}  priority {advice.priority:.3f}"]
     lines[-1] += "".join(f"  [{flag.wording}]" for flag in advice.flags if flag.urgent)
     for estimate in advice.estimates:
-        lines.append(
-            f"     {estimate.label} within {estimate.horizon}: "
-            f"{format_probability(estimate.probability)}, "
-            f"usual {format_average(estimate.probability, estimate.average)}"
-        )
+        said = describe_briefly(estimate)
+        lines.append(f"     {estimate.label} within {estimate.horizon}: {said}")
     lines += [f"     ! {mark}" for mark in advice.marks]
     told = [one for one in list_first(advice.themes) if one.sentence][:reasons]
     for theme in told:

@@ -127,8 +127,8 @@ def test_every_fifth_score_of_the_store_replays(
 def test_the_bundle_ranks_the_contract_folder_as_it_did(release: Path, tmp_path: Path) -> None:
     """Bundle and contract folder give the list of the first release: places, estimates, reasons.
 
-    Told otherwise since: marks of a file, no interval and no rule beside an estimate, no zero as a reason up,
-    and a blank as no answer rather than as a question that nobody asked (ADR 30).
+    Told otherwise since: marks of a file, no interval and no rule beside an estimate, no zero as a
+    reason up, and a blank as no answer rather than as a question that nobody asked (ADR 30).
     """
     out = tmp_path / "list.jsonl"
     given = [str(release / "bundle"), str(release / "unit"), "--as-of", "2026-11-01"]

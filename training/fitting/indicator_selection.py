@@ -134,7 +134,9 @@ class SelectionDesign:
             sums, n_rows = _sum_halves(self, weight, self.config)
             n_picks = max(1, round(self.config.selection_picks * len(np.unique(records))))
             inflation = _measure_inflation(self, weight)
-            picked = _pick(sums, n_rows, self.sign, records, inflation, n_picks).mean(axis=0)
+            found = _pick(sums, n_rows, self.sign, records, inflation, n_picks).mean(axis=0)
+            # Records whose columns never vary are not among those that could be picked.
+            picked[: len(found)] = found
         share = picked[self.rule.records]
         is_told = share >= self.config.selection_share
         return IndicatorSelection(share, is_told, is_told | self.rule.is_grave)

@@ -42,6 +42,9 @@ LASTING_SHARE: Final = 0.5
 model, and which is told beside it. On three outcomes of the Chicago histories at
 seven origins whose outcomes were complete before 2012, the shift that would have been right was
 0.42 times the one seen; between 0.3 and 0.5 the choice makes no difference."""
+SETTLING_US: Final = 730 * DAY_US
+"""How long after a change of recording no fall is followed: the longest of the usual windows over
+which records are counted. Own judgement."""
 LEAST_WINDOWS: Final = 3
 """Fewest earlier windows from which ordinary differences can be told at all."""
 LEAST_POSITIVES: Final = 20
@@ -313,7 +316,8 @@ def _hold_fall(
     """Follow a fall as far as it lies after the last change of recording, if nothing explains it.
 
     Windows that began before the last change are of another practice: what fell across it is not
-    known to have fallen.
+    known to have fallen. Nor is what falls soon after it: cases are described by records of both
+    practices until counts over two years are of the new one alone.
     """
     last_us = max((one for one in breaks_us if one < found.until_us), default=None)  # type: ignore[operator]
     kept = [one for one in training if last_us is None or one.start_us >= last_us]
@@ -324,7 +328,8 @@ def _hold_fall(
         [(one.n_hidden, len(one.y_true)) for one in training],
     )
     since = _contrast_since(fit, place, recent, kept)
-    if since is None or since[1] >= 0:
+    has_settled = last_us is None or recent.start_us - last_us >= SETTLING_US
+    if since is None or since[1] >= 0 or not has_settled:
         reasons = (CHANGED_RECORDING, *reasons)
     if reasons:
         return dataclasses.replace(found, held=reasons, told=_HELD + "; ".join(reasons))

@@ -13,7 +13,9 @@ import numpy as np
 from features.contract.arrays import Float64
 from training.figures.calibration import Z_95
 
-CHANGED_RECORDING: Final = "recording changed, and no fall is shown since"
+CHANGED_RECORDING: Final = (
+    "recording changed, and no fall is shown since, or it is too soon to tell"
+)
 OTHER_CASES: Final = "the cases are others than at the training dates"
 WITHDRAWN_SUPPORT: Final = "victims withdrew support more often, and may no longer tell"
 MOST_DIFFERENCE: Final = 0.25

@@ -17,6 +17,7 @@ from models.run_figures.codec import decode, encode
 from models.run_figures.fitting import DriftShift
 from synthetic.simulator import constants as set_by
 from synthetic.simulator import make_unit
+from training.practice import drift
 from training.practice.breaks import find_breaks
 from training.practice.drift import LASTING_SHARE, Window, compare_windows, estimate_shift, halve
 from training.practice.falls import CHANGED_RECORDING
@@ -268,13 +269,22 @@ def test_a_fall_with_another_cause_leaves_the_higher_rate_and_says_why(changed, 
     assert "higher rate" in found.told
 
 
-def test_a_fall_since_the_last_change_of_recording_is_followed():
+def test_a_fall_since_the_last_change_of_recording_is_followed(monkeypatch):
     """Training dates after the change had the higher rate: what fell since then fell."""
+    monkeypatch.setattr(drift, "SETTLING_US", 1)
     assert fallen(breaks_us=(2,)).shift == pytest.approx(fallen().shift, abs=0.1)
 
 
-def test_what_fell_across_a_change_of_recording_is_not_followed():
+def test_a_fall_too_soon_after_a_change_of_recording_is_held():
+    """Until counts over two years are of one practice alone, nobody knows what fell."""
+    found = fallen(breaks_us=(2,))
+    assert found.shift == 0.0
+    assert any("too soon" in one for one in found.held)
+
+
+def test_what_fell_across_a_change_of_recording_is_not_followed(monkeypatch):
     """Half of the fall came with the change: only what came after it counts, at most."""
+    monkeypatch.setattr(drift, "SETTLING_US", 1)
     random = np.random.default_rng(4)
     made = windows(random, [0, 0, -0.8, -0.8, -0.8, -0.8, -1.6], [-1] * 7)
     parts = {"training": made[:4], "earlier": made[:-1], "length": "a month", "until_us": 9}
