@@ -128,7 +128,7 @@ RULES: Final[Mapping[tuple[str, str], RouteRule]] = {
     ("GET", "/v1/list"): _LIST,
     ("GET", "/v1/list.csv"): _LIST_OUT,
     ("GET", "/v1/cases"): _LIST,
-    ("POST", "/v1/cases/search"): _LIST,
+    ("POST", "/v1/case-searches"): _LIST,
     ("GET", "/v1/caseload"): _LIST,
     ("POST", "/v1/sittings/{sitting_key}/cases/{key}/first-view"): _OPEN,
     ("GET", "/"): _LIST,

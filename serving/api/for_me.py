@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from serving.decisions.daily_digests import choose_digest, wants_digest
 from serving.decisions.own_work import OwnWork, list_shown, read_own_work
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["for me"])
 class DigestIn(Strict):
     """Whether a person wants a daily digest."""
 
-    wanted: bool
+    wanted: StrictBool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -220,7 +220,7 @@ def read_cases(
     )
 
 
-@router.post("/cases/search", responses=describe_errors(*_WRITES))
+@router.post("/case-searches", responses=describe_errors(*_WRITES))
 def search_cases(
     asked: CaseSearchIn, request: Request, service: ServiceDep, person: SignedIn
 ) -> OpenCasesOut:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StrictBool, StringConstraints, model_validator
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -57,7 +57,7 @@ class CaseTerms(Strict):
     source: Annotated[_Text | None, Field(description="Who referred it.")] = None
     family: Annotated[_Text | None, Field(description="Its main reason.")] = None
     state: Literal["awaiting", "returned", "managed"] | None = None
-    flagged: bool | None = None
+    flagged: StrictBool | None = None
     flag: Annotated[_Text | None, Field(description="A flag that is open.")] = None
     kind: Annotated[
         _Text | None, Field(description="A kind of event on record, or one of the kinds below it.")

@@ -28,7 +28,7 @@ from serving.store.paging import Page, cut_page
 from serving.store.schema import audit_lines, case_searches, metadata
 
 _LINES = audit_lines.c
-SEARCH_ROUTES: Final = ("POST /cases/search", "POST /cases/find", "POST /v1/cases/search")
+SEARCH_ROUTES: Final = ("POST /cases/search", "POST /cases/find", "POST /v1/case-searches")
 """By which somebody looks for cases; what they looked for is kept with the line."""
 
 

@@ -70,7 +70,7 @@ def list_searches() -> list[Ask]:
     words = ("SYN apart", "no_contact", "A")
     found = [Ask("POST", "/cases/find", {"data": {"number": one}}, "/cases/find") for one in words]
     return found + [
-        Ask("POST", "/v1/cases/search", {"json": {"reference": one}}, "/v1/cases/search")
+        Ask("POST", "/v1/case-searches", {"json": {"reference": one}}, "/v1/case-searches")
         for one in words
     ]
 

@@ -82,7 +82,7 @@ def test_each_search_is_in_the_audit_log_with_its_terms(app: FastAPI, store: Sto
     client = enter(app)
     search(client, reference="SYN-1", flagged="yes")
     client.post("/cases/find", data={"number": "SYN-9"})
-    client.post("/v1/cases/search", json={"kind": "contact", "order": "wait"})
+    client.post("/v1/case-searches", json={"kind": "contact", "order": "wait"})
     terms = [{"reference": "SYN-1", "flagged": True}, {"reference": "SYN-9"}, {"kind": "contact"}]
     assert [row.terms for row in list_kept(store)] == terms
     auditor = enter(app, "auditor", agency="unit")
@@ -108,7 +108,7 @@ def test_a_case_out_of_sight_is_as_none(app: FastAPI, store: Store) -> None:
     for number in ("SYN-7", "SYN-8", "SYN-9"):
         page = client.get(search(client, reference=number).headers["location"]).text
         pages.add(re.sub(r'nonce="[^"]*"|search=[^&"]*|SYN-\d', "", page))
-        answer = client.post("/v1/cases/search", json={"reference": number})
+        answer = client.post("/v1/case-searches", json={"reference": number})
         answers.add(answer.text)
         assert answer.json()["rows"] == []
     assert (len(pages), len(answers)) == (1, 1)
@@ -141,7 +141,7 @@ def test_erasing_reaches_what_was_typed(app: FastAPI, store: Store, typed: str) 
     client = enter(app)
     client.post("/cases/find", data={"number": typed})
     search(client, reference="SYN-NIGHTJAR")
-    client.post("/v1/cases/search", json={"reference": "SYN-NIGHTJAR"})
+    client.post("/v1/case-searches", json={"reference": "SYN-NIGHTJAR"})
     act = Act(OPERATOR, "erasure", "caselight erase")
     with acting(act), store.writing() as writing:
         key = erase_identifier(writing, "SYN-NIGHTJAR")
@@ -158,7 +158,7 @@ def test_a_program_goes_on_by_the_body(app: FastAPI, store: Store) -> None:
     client, found, cursor = enter(app), list[str](), None
     while True:
         asked = {"order": "case", "is_reversed": True, "limit": 2, "cursor": cursor}
-        answer = client.post("/v1/cases/search", json=asked).json()
+        answer = client.post("/v1/case-searches", json=asked).json()
         found += [row["case_id"] for row in answer["rows"]]
         cursor = answer["next_cursor"]
         if cursor is None:
@@ -174,5 +174,5 @@ def test_a_program_is_told_what_cannot_be_looked_for(
     app: FastAPI, store: Store, asked: dict[str, str]
 ) -> None:
     """A day without what ends on it, a day that is none, an unknown term: nothing is kept."""
-    assert enter(app).post("/v1/cases/search", json=asked).status_code == 422
+    assert enter(app).post("/v1/case-searches", json=asked).status_code == 422
     assert list_kept(store) == []
