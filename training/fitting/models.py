@@ -1,6 +1,6 @@
 """Fitting: one model of two parts per outcome, its calibration, and the two rules beside it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -8,6 +8,7 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 from features.catalogue.declarations import RfsRule
 from features.contract.arrays import Float64, Int64
@@ -48,6 +49,8 @@ __all__ = [
 ]
 
 Bools = npt.NDArray[np.bool_]
+MOST_LOSS: Final = 0.003
+"""AUC on people held out that a selection may lose; beyond it the model rests on all indicators."""
 _MANY_ROWS: Final = 200_000
 """Up to so many rows a model is fitted on one thread, and several models are fitted side by side:
 threads that share one wait for each other after every split, which on a busy machine costs many
@@ -121,6 +124,8 @@ def fit_outcome(
         selected = list(
             pool.map(lambda kept: select_indicators(rows, encoding, config, rule, kept), learnt)
         )
+    if rule is not None and not _keeps_order(rows, encoding, config, folds, selected[1:]):
+        return fit_outcome(outcome, rows, encoding, config, settings, bins, tell)
     read = [blank(encoding, one) for one in selected]
     data = _bin(rows, everyone, read[0], config, parameters)
     parts = [
@@ -173,6 +178,8 @@ def fit_held_out(
     kept, held_out = next(iter(split_by_person(rows.person, parts, config.seed)))
     unseen = rows.encode(encoding, held_out)
     selection = select_indicators(rows, encoding, config, rule, kept)
+    if not _keeps_order(rows, encoding, config, [(kept, held_out)], [selection]):
+        selection = None
     read = blank(encoding, selection)
     if bins is not None and bins.fits(rows) and not settings and not read.left_out:
         weight = rows.weigh(config.person_weight)
@@ -196,6 +203,45 @@ def fit_held_out(
     linear = fit_linear_part(rows, read, config, kept)
     joined = _join(trees, linear, rounds, rows, held_out, raw, linear.log_odds(unseen))
     return replace(joined, selection=selection)
+
+
+def _keeps_order(
+    rows: TrainingRows,
+    encoding: Encoding,
+    config: TrainingConfig,
+    folds: Sequence[Part],
+    selected: Sequence[IndicatorSelection | None],
+) -> bool:
+    """Return whether people who were held out are ordered as well by what is selected.
+
+    Asked of the linear part, which is quick to fit: where few people had the outcome, much that is
+    too weak to be told from noise still orders, and a model without it would order worse.
+    """
+    kept_out = [one for one in selected if one is not None and one.left_out]
+    if not kept_out or not all(_is_mixed(rows.y_true[kept]) for kept, _ in folds):
+        return True
+    tasks = [
+        (blank(encoding, one), kept, held_out)
+        for some in (selected, [None] * len(folds))
+        for one, (kept, held_out) in zip(some, folds, strict=True)
+    ]
+    with open_pool(len(tasks)) as pool:
+        found = list(
+            pool.map(
+                lambda columns, kept, held_out: fit_linear_part(
+                    rows, columns, config, kept
+                ).log_odds(rows.encode(encoding, held_out)),
+                *zip(*tasks, strict=True),
+            )
+        )
+    y_true = rows.y_true[np.concatenate([held_out for _, held_out in folds])]
+    if not _is_mixed(y_true):
+        return True
+    of_selected, of_all = (
+        float(roc_auc_score(y_true, np.concatenate(some)))
+        for some in (found[: len(folds)], found[len(folds) :])
+    )
+    return of_all - of_selected <= MOST_LOSS
 
 
 def _find_patience(parameters: BoostingParameters, config: TrainingConfig) -> int:
