@@ -61,6 +61,7 @@ ROUTE_WORDS: Final = {
     "POST /cases/search": "looked for cases",
     "POST /cases/find": "looked for a case by its number",
     "POST /v1/case-searches": "looked for cases by program",
+    "POST /cases/{key}/answers": "answered a question, or confirmed what a record answers",
     "POST /cases/{key}/notes": "wrote a note, a contact or a wish",
     "GET /for-me": "opened what waits for them",
     "POST /for-me": "turned their daily digest on or off",

@@ -87,6 +87,7 @@ def test_a_line_is_told_whole(store: Store) -> None:
         "request_id": "r1",
         "first_seq": 1,
         "last_seq": 1,
+        "terms": None,
     }
 
 

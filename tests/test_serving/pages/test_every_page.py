@@ -13,7 +13,7 @@ from tests.test_serving.browsing import SIZES, list_violations, make_viewport, o
 from tests.test_serving.reading_pages import may_open, read_text
 
 PAGES = ("/models", "/data", "/oversight", "/help", "/accessibility")
-NAVIGATION = ("/", "/urgent", "/caseload", "/cases", "/sealed", *PAGES[:-1])
+NAVIGATION = ("/", "/urgent", "/for-me", "/caseload", "/cases", "/sealed", *PAGES[:-1])
 MOST_BYTES = 200_000
 
 

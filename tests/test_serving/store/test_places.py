@@ -1,6 +1,6 @@
 """No act leaves a place in the order of rows empty, and the check names the row where one is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -30,9 +30,13 @@ NOT_HERE = {
     "/v1/sealed-flags/{flag_key}/open": "it needs a sealed flag: see test_seal_attacks",
     "/v1/seals/{confirmation_key}/people": "it needs professional standards: see test_seal_attacks",
     "/v1/parties/{case_key}": "it needs professional standards: see test_seal_attacks",
+    "/v1/cases/{key}/answers": "it needs a bundle: see test_given_answers",
+    "/v1/cases/{key}/views/{view_key}/confirm": "driven by the function that it calls",
     "/v1/imports": "it stores no row that has a place; its rows go the way of records",
     "/v1/imports/{import_key}/end": "it stores no row that has a place",
 }
+
+_OF_HEALTH = {"agency": "health", "stance": "dissent", "direction": "more", "words": "a test"}
 
 
 @pytest.fixture
@@ -82,6 +86,7 @@ def drive(app: FastAPI, store: Store) -> set[str]:
     given = write(discharges=[discharge, discharge], seen_seq=seen, version=0)
     post("screener", "/v1/cases/{key}/decisions", given, (200, 201, 409, 422), key=keys["A"])
     post("screener", "/v1/cases/{key}/views", {"stance": "agree"}, key=keys["A"])
+    drive_views(post, store, keys["A"])
     doubted = {"table": "events", "record_id": "E1", "why": "a test"}
     post("screener", "/v1/cases/{key}/corrections", doubted, key=keys["A"])
     with store.reading() as connection:
@@ -112,6 +117,22 @@ def drive(app: FastAPI, store: Store) -> set[str]:
     )
     assert refused == []
     return driven
+
+
+def drive_views(post: Callable[..., None], store: Store, key: str) -> None:
+    """Call the routes of views round the table, notes, searches and digests."""
+    table = {"agencies": [{"agency": "police", "stance": "agree"}, _OF_HEALTH]}
+    post("screener", "/v1/cases/{key}/view-rounds", table, key=key)
+    waiting = {"agencies": [{"agency": "police"}, {"agency": "health"}], "waits": True}
+    post("screener", "/v1/cases/{key}/view-rounds", waiting, key=key)
+    with store.reading() as connection:
+        rounds = select(schema.view_rounds.c.round_key).order_by(schema.view_rounds.c.stored_seq)
+        last = list(connection.execute(rounds).scalars())[-1]
+    path = "/v1/cases/{key}/view-rounds/{round_key}/end"
+    post("screener", path, {}, key=key, round_key=last)
+    post("screener", "/v1/cases/{key}/notes", {"words": "a test"}, key=key)
+    post("screener", "/v1/case-searches", {"reference": "A"})
+    post("screener", "/v1/for-me/digest", {"wanted": True})
 
 
 def test_no_act_leaves_a_place_empty(app: FastAPI, store: Store) -> None:
