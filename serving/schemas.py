@@ -158,6 +158,10 @@ class AdviceOut:
         tuple[str, ...],
         Field(description="Outcomes that have no model and so no estimate, the gravest first."),
     ] = ()
+    sourced_shares: Annotated[
+        tuple[str, ...],
+        Field(description="For each of them, by what it counts in the order; empty for nothing."),
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,12 +46,9 @@ def ask(client: TestClient, day: str, cases: list[dict[str, Any]]) -> dict[str, 
 
 
 def as_json(advice: Any) -> dict[str, Any]:
-    """Return advice as JSON has it, without the moment, which stands once above all scores, and
-    without what is told of stored cases alone.
-    """
+    """Return advice as JSON has it, without the moment, which stands once above all scores."""
     content = json.loads(json.dumps(dataclasses.asdict(advice)))
-    for name in ("as_of_us", "themes", "questions", "without_estimate", "sourced_shares"):
-        del content[name]
+    del content["as_of_us"]
     return content
 
 

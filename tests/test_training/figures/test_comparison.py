@@ -52,7 +52,7 @@ NONE = Difference(0.01, -0.02, 0.04, 0.015)
     ("auc", "interval", "over_rule", "over_logistic", "beginning"),
     [
         (0.75, (0.7, 0.8), GAIN, GAIN, "the model beats the rule and the logistic regression"),
-        (0.75, (0.7, 0.8), NONE, GAIN, "THE MODEL IS NOT SHOWN TO BEAT THE RULE: +0.010"),
+        (0.75, (0.7, 0.8), NONE, GAIN, "THE MODEL IS NOT SHOWN TO BEAT THE RULE: AUC +0.010"),
         (0.75, (0.7, 0.8), GAIN, NONE, "THE MODEL IS NOT SHOWN TO BEAT THE LOGISTIC REGRESSION"),
         (0.75, (0.7, 0.8), NONE, NONE, "THE MODEL IS NOT SHOWN TO BEAT THE RULE OR THE LOGISTIC"),
         (0.51, (0.47, 0.55), GAIN, GAIN, "NO SIGNAL: AUC 0.510 [0.470, 0.550]"),
