@@ -109,7 +109,7 @@ def test_the_menu_counts_the_urgent_flags_in_sight(app: FastAPI, store: Store) -
     for areas, words in (
         ([""], "Urgent (1 open ) 1 not acknowledged"),
         (["Halton"], "Urgent (1 open ) 1 not acknowledged"),
-        (["Warrington"], "Urgent (0 open ) Caseload"),
+        (["Warrington"], "Urgent (0 open ) For me"),
     ):
         client = sign_in(app, areas)
         assert all(words in read(client, path) for path in PAGES)
