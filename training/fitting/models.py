@@ -214,9 +214,12 @@ def _keeps_order(
 ) -> bool:
     """Return whether people who were held out are ordered as well by what is selected.
 
-    Asked of the linear part, which is quick to fit: where few people had the outcome, much that is
-    too weak to be told from noise still orders, and a model without it would order worse.
+    Asked of the linear part, which is quick to fit, and only where fewer than ``few_people`` had
+    the outcome: then much that is too weak to be told from noise still orders, and a model without
+    it would order worse.
     """
+    if rows.n_people_with_outcome >= config.few_people:
+        return True
     kept_out = [one for one in selected if one is not None and one.left_out]
     if not kept_out or not all(_is_mixed(rows.y_true[kept]) for kept, _ in folds):
         return True
