@@ -62,7 +62,8 @@ def test_a_new_case_says_where_it_stands(store: Store) -> None:
     assert {name: told[name] for name in expected} == expected
     assert told["waiting_days"] == 419  # since the last microsecond of 1 January 2025
     assert told["first_read"]["read_at"] is None
-    assert told["views"] == {"latest": [], "dissents": 0, "all": []}
+    none = {"latest": [], "dissents": 0, "all": [], "open_round": None, "rounds": []}
+    assert told["views"] == none
 
 
 def test_a_closed_case_can_be_read_as_well(store: Store) -> None:
