@@ -13,11 +13,10 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from serving.access.overseers import check_overseers
-from serving.flags.deliveries import read_webhooks
+from serving.flags.webhooks import check_webhooks
 from serving.identity.issuer import Issuer
 from serving.identity.sign_in_parts import Entrance, open_entrance
 from serving.openapi import describe_security
-from serving.oversight.standards_notices import read_standards_webhook
 from serving.pages.rendering import check_assets, install_page_errors
 from serving.probes.probes import add_probes
 from serving.probes.readiness import Readiness
@@ -135,8 +134,7 @@ def open_service(settings: Settings) -> Service:
     check_sign_in(settings, unit)
     check_overseers(settings, synthetic=unit.synthetic)
     # What is wrong with them is told now, not when there is something to say.
-    read_webhooks(settings)
-    read_standards_webhook(settings)
+    check_webhooks(settings)
 
     def read_record() -> Approved:
         with store.reading() as connection:

@@ -19,9 +19,8 @@ from sqlalchemy import Connection, Row, insert, select
 from features.catalogue.declarations import DAY_US
 from serving.access.roles import DECIDERS
 from serving.decisions.own_work import OwnWork, read_own_work
-from serving.flags.webhooks import Delivered, Outbox, Webhook, is_due, read_webhook, send_due
+from serving.flags.webhooks import Delivered, Outbox, Webhook, is_due, send_due
 from serving.persons import Person
-from serving.settings import Settings
 from serving.standing.standings import StandingRules
 from serving.store.audit_lines import LOOKS
 from serving.store.database import Store, Unit, Writing, make_key
@@ -33,19 +32,6 @@ STOPS_AFTER_DAYS: Final = 28
 leave, and shorter than it takes to forget who has left."""
 _choices: Final = digest_choices.c
 _digests: Final = daily_digests.c
-
-
-def read_digest_webhook(settings: Settings) -> Webhook | None:
-    """Return where digests go; ``None`` where nowhere.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be used; see :func:`serving.flags.webhooks.read_webhook`.
-    """
-    if settings.digest_webhook_url is None:
-        return None
-    return read_webhook(settings.digest_webhook_url, settings.webhook_key_file)
 
 
 def choose_digest(writing: Writing, person: Person, *, wanted: bool) -> None:

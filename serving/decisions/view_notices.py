@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Row, exists, insert, select
 
 from serving.decisions.counted_views import CHANGE_DAYS
-from serving.flags.webhooks import Delivered, Outbox, Webhook, is_due, read_webhook, send_due
+from serving.flags.webhooks import Delivered, Outbox, find_webhook, is_due, send_due
 from serving.settings import Settings
 from serving.standing.states import SEALED
 from serving.store.database import Store, Writing, make_key
@@ -32,22 +32,9 @@ def add_notices(writing: Writing, view_keys: Sequence[str]) -> None:
         writing.connection.execute(insert(view_notices), rows)
 
 
-def read_views_webhook(settings: Settings) -> Webhook | None:
-    """Return where the messages go; ``None`` where nowhere.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be used; see :func:`serving.flags.webhooks.read_webhook`.
-    """
-    if settings.views_webhook_url is None:
-        return None
-    return read_webhook(settings.views_webhook_url, settings.webhook_key_file)
-
-
 def send_view_notices(store: Store, settings: Settings, now_us: int) -> Delivered:
     """Send the messages that are due; none without a webhook in the settings."""
-    webhook = read_views_webhook(settings)
+    webhook = find_webhook(settings, "views_webhook_url")
     if webhook is None:
         return Delivered(0, 0)
     return send_due(store, _list_due(now_us), webhook, now_us)

@@ -18,8 +18,8 @@ from serving.flags.webhooks import (
     Delivered,
     Outbox,
     Webhook,
+    find_webhook,
     is_due,
-    read_webhook,
     send_due,
 )
 from serving.settings import Settings
@@ -84,12 +84,11 @@ def read_webhooks(settings: Settings) -> dict[bool, Webhook]:
     ConfigError
         If an address is not https (or http on this machine), or there is no key of 32 bytes.
     """
-    named = {False: settings.webhook_url, True: settings.sealed_webhook_url}
-    return {
-        sealed: read_webhook(url, settings.webhook_key_file)
-        for sealed, url in named.items()
-        if url is not None
+    found = {
+        False: find_webhook(settings, "webhook_url"),
+        True: find_webhook(settings, "sealed_webhook_url"),
     }
+    return {sealed: webhook for sealed, webhook in found.items() if webhook is not None}
 
 
 def deliver_due(

@@ -12,8 +12,7 @@ import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 import httpx2
@@ -21,7 +20,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, or
 
 from features.errors import ConfigError
 from serving.clock import read_clock
-from serving.settings import LOOPBACK_HOSTS
+from serving.settings import LOOPBACK_HOSTS, Settings
 from serving.store.database import Store
 
 DELIVERY_HEADER: Final = "Caselight-Delivery"
@@ -88,14 +87,51 @@ class _Message:
     body: bytes
 
 
-def read_webhook(url: str, key_file: Path | None) -> Webhook:
-    """Return where messages go, with the key that signs them.
+WebhookSetting = Literal[
+    "webhook_url",
+    "sealed_webhook_url",
+    "standards_webhook_url",
+    "views_webhook_url",
+    "digest_webhook_url",
+]
+"""The settings that name where messages go."""
+
+
+def check_webhooks(settings: Settings) -> None:
+    """Check every address that the settings name, before there is anything to say.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`find_webhook`.
+    """
+    for name in get_args(WebhookSetting):
+        find_webhook(settings, name)
+
+
+def find_webhook(settings: Settings, name: WebhookSetting) -> Webhook | None:
+    """Return where messages go, with the key that signs them; ``None`` where nowhere.
+
+    Parameters
+    ----------
+    settings
+        Those of the deployment.
+    name
+        The setting that holds the address.
+
+    Returns
+    -------
+    Webhook or None
 
     Raises
     ------
     ConfigError
         If the address is not https (or http on this machine), or there is no key of 32 bytes.
     """
+    url: str | None = getattr(settings, name)
+    key_file = settings.webhook_key_file
+    if url is None:
+        return None
     try:
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
@@ -103,9 +139,9 @@ def read_webhook(url: str, key_file: Path | None) -> Webhook:
     except ValueError:
         local, host = False, None
     if not host or not (local or parts.scheme == "https"):
-        raise ConfigError("webhook_url must be an https:// address, or http:// on this machine")
+        raise ConfigError(f"{name} must be an https:// address, or http:// on this machine")
     if key_file is None:
-        raise ConfigError("webhook_url needs webhook_key_file, the key that signs the messages")
+        raise ConfigError(f"{name} needs webhook_key_file, the key that signs the messages")
     try:
         if stat.S_IMODE(key_file.stat().st_mode) & 0o077:
             raise ConfigError("webhook_key_file can be read by others; make its mode 0600")

@@ -18,11 +18,10 @@ from sqlalchemy import Connection, Row, func, insert, select
 
 from features.contract.moments import parse_date
 from serving.access.overseers import Overseers
-from serving.flags.webhooks import Delivered, Outbox, Webhook, is_due, read_webhook, send_due
+from serving.flags.webhooks import Delivered, Outbox, Webhook, is_due, send_due
 from serving.oversight.unexplained_access import OVER_DAYS, find_unexplained
 from serving.oversight.unusual_access import AccessPeriod
 from serving.persons import Person
-from serving.settings import Settings
 from serving.store.database import Store, Unit, make_key
 from serving.store.schema import standards_notices
 
@@ -31,19 +30,6 @@ _MOST_DAYS: Final = OVER_DAYS
 """Days that are told late where nobody worked or nobody took a message: access before them explains
 no day any more."""
 _notices: Final = standards_notices.c
-
-
-def read_standards_webhook(settings: Settings) -> Webhook | None:
-    """Return where the notices go; ``None`` where nowhere.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be used; see :func:`serving.flags.webhooks.read_webhook`.
-    """
-    if settings.standards_webhook_url is None:
-        return None
-    return read_webhook(settings.standards_webhook_url, settings.webhook_key_file)
 
 
 def write_notices(store: Store, unit: Unit, overseers: Overseers, until: dt.date) -> int:

@@ -21,12 +21,12 @@ from features.contract.moments import find_zone, to_datetime
 from features.errors import CaselightError
 from models.bundle.folder import Bundle
 from serving.access.overseers import name_overseers
-from serving.decisions.daily_digests import read_digest_webhook, send_digests, write_digests
+from serving.decisions.daily_digests import send_digests, write_digests
 from serving.decisions.view_notices import send_view_notices
 from serving.flags.deliveries import deliver_due, escalate_sealed
+from serving.flags.webhooks import find_webhook
 from serving.oversight.audit_heads import export_daily
 from serving.oversight.standards_notices import (
-    read_standards_webhook,
     send_notices,
     write_notices,
 )
@@ -170,7 +170,7 @@ def _see_to_seals(service: Service) -> None:
 
 def _tell_standards(service: Service) -> int:
     """Tell professional standards of yesterday's access, once a day; return the messages sent."""
-    webhook = read_standards_webhook(service.settings)
+    webhook = find_webhook(service.settings, "standards_webhook_url")
     if webhook is None:
         return 0
     store, unit = service.need_store(), service.need_unit()
@@ -182,7 +182,7 @@ def _tell_standards(service: Service) -> int:
 
 def _tell_owners(service: Service) -> int:
     """Tell those who want it what waits for them, once a day; return the messages sent."""
-    webhook = read_digest_webhook(service.settings)
+    webhook = find_webhook(service.settings, "digest_webhook_url")
     if webhook is None:
         return 0
     store, unit = service.need_store(), service.need_unit()

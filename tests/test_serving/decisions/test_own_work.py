@@ -15,11 +15,10 @@ from serving.decisions.corrections import CorrectionIn, ask_correction
 from serving.decisions.daily_digests import (
     STOPS_AFTER_DAYS,
     choose_digest,
-    read_digest_webhook,
     wants_digest,
 )
 from serving.decisions.own_work import OwnWork, list_shown, read_own_work
-from serving.flags.webhooks import sign
+from serving.flags.webhooks import check_webhooks, sign
 from serving.persons import Person
 from serving.scoring.model_in_use import Champion
 from serving.sealing.directory import Directory
@@ -329,5 +328,5 @@ def test_without_an_address_nothing_is_written(store: Store, settings: Settings)
     with store.reading() as connection:
         assert connection.execute(select(daily_digests)).all() == []
     bad = settings.model_copy(update={"digest_webhook_url": "http://elsewhere.example/"})
-    with pytest.raises(ConfigError):
-        read_digest_webhook(bad)
+    with pytest.raises(ConfigError, match="digest_webhook_url must be an https"):
+        check_webhooks(bad)

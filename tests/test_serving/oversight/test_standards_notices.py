@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from features.errors import ConfigError
-from serving.flags.webhooks import sign
-from serving.oversight.standards_notices import read_standards_webhook
+from serving.flags.webhooks import check_webhooks, sign
 from serving.persons import Person
 from serving.scoring.model_in_use import Champion
 from serving.service import Service
@@ -230,5 +229,5 @@ def test_without_an_address_nothing_is_written(
     work(store, settings.model_copy(update={"standards_webhook_url": None}))
     assert (list_written(store), receiver.got) == ([], [])
     bad = settings.model_copy(update={"standards_webhook_url": "http://elsewhere.example/"})
-    with pytest.raises(ConfigError, match="https"):
-        read_standards_webhook(bad)
+    with pytest.raises(ConfigError, match="standards_webhook_url must be an https"):
+        check_webhooks(bad)
