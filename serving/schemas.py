@@ -130,6 +130,23 @@ def field_names() -> frozenset[str]:
     return frozenset(names)
 
 
+Themes = Annotated[
+    tuple[ThemeReason, ...],
+    Field(description="Every theme of the catalogue, in the order in which they are told."),
+]
+Questions = Annotated[
+    tuple[CaseQuestion, ...], Field(description="What to ask, and what to confirm.")
+]
+WithoutEstimate = Annotated[
+    tuple[str, ...],
+    Field(description="Outcomes that have no model and so no estimate, the gravest first."),
+]
+SourcedShares = Annotated[
+    tuple[str, ...],
+    Field(description="For each of them, by what it counts in the order; empty for nothing."),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class AdviceOut:
     """Advice on one case."""
@@ -147,21 +164,10 @@ class AdviceOut:
     marks: tuple[str, ...] = ()
     unknowns: tuple[Unknown, ...]
     flags: tuple[RaisedFlag, ...]
-    themes: Annotated[
-        tuple[ThemeReason, ...],
-        Field(description="Every theme of the catalogue, in the order in which they are told."),
-    ] = ()
-    questions: Annotated[
-        tuple[CaseQuestion, ...], Field(description="What to ask, and what to confirm.")
-    ] = ()
-    without_estimate: Annotated[
-        tuple[str, ...],
-        Field(description="Outcomes that have no model and so no estimate, the gravest first."),
-    ] = ()
-    sourced_shares: Annotated[
-        tuple[str, ...],
-        Field(description="For each of them, by what it counts in the order; empty for nothing."),
-    ] = ()
+    themes: Themes = ()
+    questions: Questions = ()
+    without_estimate: WithoutEstimate = ()
+    sourced_shares: SourcedShares = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from serving.decisions.minutes import MinutesOut, read_minutes
 from serving.errors import ServiceError
 from serving.lists.sittings import Sitting, read_sitting
 from serving.persons import SignedIn
-from serving.service import ServiceDep
+from serving.service import Service, ServiceDep
 from serving.web.error_answers import describe_errors
 from serving.web.gate import note_shown, sight_of
 
@@ -21,13 +21,7 @@ def show_minutes(
     sitting_key: Key, request: Request, service: ServiceDep, person: SignedIn
 ) -> MinutesOut:
     """Return what was decided in a sitting, and on its day outside of any."""
-    with service.need_store().reading() as connection:
-        sitting = need_sitting_of(connection, sitting_key)
-        found = read_minutes(
-            connection, sitting, service.need_unit(), sight_of(request, connection)
-        )
-    note_shown(request, (one.key for one in found.cases))
-    return found
+    return open_minutes(request, service, sitting_key)[1]
 
 
 @router.get(
@@ -39,12 +33,7 @@ def export_decisions(
     sitting_key: Key, request: Request, service: ServiceDep, person: SignedIn
 ) -> Response:
     """Return the decisions of a sitting as CSV; what is planned for a victim's safety is not in."""
-    with service.need_store().reading() as connection:
-        sitting = need_sitting_of(connection, sitting_key)
-        found = read_minutes(
-            connection, sitting, service.need_unit(), sight_of(request, connection)
-        )
-    note_shown(request, (one.key for one in found.cases))
+    sitting, found = open_minutes(request, service, sitting_key)
     return Response(
         write_decisions(found, sitting.standing["advisory"]),
         media_type="text/csv; charset=utf-8",
@@ -53,6 +42,24 @@ def export_decisions(
             "Cache-Control": "private, no-store",
         },
     )
+
+
+def open_minutes(
+    request: Request, service: Service, sitting_key: str
+) -> tuple[Sitting, MinutesOut]:
+    """Return a sitting with its minutes, and note which cases they show.
+
+    Raises
+    ------
+    ServiceError
+        If there is no such sitting (404).
+    """
+    with service.need_store().reading() as connection:
+        sitting = need_sitting_of(connection, sitting_key)
+        sight = sight_of(request, connection)
+        found = read_minutes(connection, sitting, service.need_unit(), sight)
+    note_shown(request, (one.key for one in found.cases))
+    return sitting, found
 
 
 def need_sitting_of(connection: Connection, sitting_key: str) -> Sitting:

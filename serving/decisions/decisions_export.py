@@ -37,7 +37,6 @@ COLUMNS: Final = (
     "no_view_of",
     "advisory",
 )
-_SAFETY: Final = "victim_safety_planning"
 
 
 def write_decisions(minutes: MinutesOut, advisory: str) -> str:
@@ -88,13 +87,9 @@ def _describe(case: MinutesCaseOut, one: DecisionOut) -> dict[str, str | int | N
 
 
 def list_said(one: DecisionOut) -> list[str]:
-    """Return what was said of each way, but for what is planned for the victim's safety."""
+    """Return what was said of each way."""
     return [
-        words
-        for way, said in one.ways.items()
-        if way != _SAFETY
-        for words in said.values()
-        if isinstance(words, str)
+        words for said in one.ways.values() for words in said.values() if isinstance(words, str)
     ]
 
 

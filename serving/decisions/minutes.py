@@ -2,10 +2,11 @@
 
 They are of the cases that the reader may see in a list: a sealed one is on none. What a decision
 says of the score is left out while the case is looked at blind, and a view while a round waits.
+That something is planned for the victim's safety is told, and what is planned never.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 from pydantic import Field
@@ -28,6 +29,8 @@ from serving.store.schema import agency_views, case_keys, decisions, list_places
 
 AT_TABLE: Final = tuple(name for name in AGENCIES if name != "unit")
 """Agencies of whose absence the minutes tell; the unit itself holds the sitting."""
+
+_SAFETY: Final = "victim_safety_planning"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +104,11 @@ def read_minutes(connection: Connection, sitting: Sitting, unit: Unit, sight: Si
     )
 
 
+def _leave_out_plan(one: DecisionOut) -> DecisionOut:
+    """Return a decision without what is planned for the victim's safety."""
+    return replace(one, ways={way: {} if way == _SAFETY else of for way, of in one.ways.items()})
+
+
 def _end_of_day(begin_us: int, unit: Unit) -> int:
     """Return when the day ends that begins at a moment: where the clock changes it is not 24 h."""
     after = to_datetime(begin_us + 36 * DAY_US // 24, unit.time_zone).date()
@@ -166,7 +174,7 @@ class _Told:
             case_id=self._cases[key].case_id,
             area=self._cases[key].area,
             listed=listed,
-            decisions=self._decisions.get(key, ()),
+            decisions=tuple(map(_leave_out_plan, self._decisions.get(key, ()))),
             views=tuple(describe_view(one, self._face) for one in views),
             rounds=tuple(describe_round(one, self._face) for one in rounds),
             dissents=tuple(sorted({o.agency for o in stands if o.row.stance == "dissent"})),

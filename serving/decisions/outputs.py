@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from models.ranking.advice import CaseQuestion, Estimate, Reason, ThemeReason, Unknown
+from models.ranking.advice import Estimate, Reason, Unknown
 from serving.lists.new_records import NewKind
 from serving.lists.outputs import StandingFlagOut
-from serving.schemas import RecordOut
+from serving.schemas import Questions, RecordOut, SourcedShares, Themes, WithoutEstimate
 
 Agreement = Literal["yes", "no", "not_seen"]
 
@@ -280,21 +280,10 @@ class CaseAdviceOut:
     counter_reasons: tuple[Reason, ...]
     marks: tuple[str, ...]
     unknowns: tuple[Unknown, ...]
-    themes: Annotated[
-        tuple[ThemeReason, ...],
-        Field(description="Every theme of the catalogue, in the order in which they are told."),
-    ] = ()
-    questions: Annotated[
-        tuple[CaseQuestion, ...], Field(description="What to ask, and what to confirm.")
-    ] = ()
-    without_estimate: Annotated[
-        tuple[str, ...],
-        Field(description="Outcomes that have no model and so no estimate, the gravest first."),
-    ] = ()
-    sourced_shares: Annotated[
-        tuple[str, ...],
-        Field(description="For each of them, by what it counts in the order; empty for nothing."),
-    ] = ()
+    themes: Themes = ()
+    questions: Questions = ()
+    without_estimate: WithoutEstimate = ()
+    sourced_shares: SourcedShares = ()
     frameworks: Annotated[
         str | None, Field(description="What the themes are not; absent where nothing is said.")
     ] = None

@@ -3,10 +3,9 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from serving.api.minutes import need_sitting_of
+from serving.api.minutes import open_minutes
 from serving.api.parameters import Key
 from serving.decisions.decisions_export import list_said
-from serving.decisions.minutes import read_minutes
 from serving.decisions.recorded_views import read_recorded
 from serving.pages.case.decision_form import WAY_WORDS
 from serving.pages.case.view_words import (
@@ -30,12 +29,7 @@ def show_minutes(
     request: Request, service: ServiceDep, person: SignedIn, sitting_key: Key
 ) -> HTMLResponse:
     """Show the minutes of a sitting."""
-    with service.need_store().reading() as connection:
-        sitting = need_sitting_of(connection, sitting_key)
-        found = read_minutes(
-            connection, sitting, service.need_unit(), sight_of(request, connection)
-        )
-    note_shown(request, (one.key for one in found.cases))
+    _, found = open_minutes(request, service, sitting_key)
     return render(
         request,
         "minutes.html",

@@ -11,7 +11,17 @@ _MOST_DIGITS: Final = 4
 
 
 class UnreadableDateError(ValueError):
-    """What was typed is no date, or only a part of one."""
+    """What was typed is no date, or only a part of one.
+
+    Parameters
+    ----------
+    missing
+        The parts that are empty; none where there is no such day.
+    """
+
+    def __init__(self, *missing: str) -> None:
+        super().__init__(*missing)
+        self.missing = missing
 
 
 def read_typed_date(form: Mapping[str, Any], field: str) -> dt.date | None:
@@ -34,13 +44,14 @@ def read_typed_date(form: Mapping[str, Any], field: str) -> dt.date | None:
     UnreadableDateError
         If a part is missing, or there is no such day.
     """
-    typed = [str(form.get(f"{field}-{part}", "")).strip() for part in reversed(PARTS)]
-    if not any(typed):
+    typed = {part: one.strip() for part, one in list_typed_parts(form, field).items()}
+    empty = [part for part in PARTS if not typed[part]]
+    if len(empty) == len(PARTS):
         return None
-    if not all(one.isdecimal() and len(one) <= _MOST_DIGITS for one in typed):
-        raise UnreadableDateError
+    if empty or not all(one.isdecimal() and len(one) <= _MOST_DIGITS for one in typed.values()):
+        raise UnreadableDateError(*empty)
     try:
-        return dt.date(*map(int, typed))
+        return dt.date(*(int(typed[part]) for part in reversed(PARTS)))
     except ValueError:
         raise UnreadableDateError from None
 

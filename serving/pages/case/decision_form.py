@@ -9,7 +9,8 @@ from starlette.datastructures import FormData
 from serving.decisions.case_versions import read_tag
 from serving.decisions.drafts import DecisionIn
 from serving.errors import RequestProblem, invalid
-from serving.pages.case.review_date import FIELD, PARTS, read_date
+from serving.pages.case.review_date import FIELD, read_date
+from serving.pages.typed_date import PARTS
 
 WAY_WORDS: Final = {
     "enforcement": ("Enforcement", "What the police do (optional)"),

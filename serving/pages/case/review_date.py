@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from serving.errors import RequestProblem
+from serving.pages.typed_date import UnreadableDateError, read_typed_date
 
 REVIEW_DAYS: Final = 28
 """Days from today to the review that is suggested; a stated policy, as the review's longest is."""
 URGENT_REVIEW_DAYS: Final = 7
 """The same while an urgent flag is open."""
 FIELD: Final = "review_on"
-PARTS: Final = ("day", "month", "year")
-_MOST_DIGITS: Final = 4
 
 
 def suggest_review(today: dt.date, longest_days: int, *, is_urgent: bool) -> dt.date:
@@ -35,18 +34,13 @@ def read_date(form: Mapping[str, Any]) -> tuple[str | None, RequestProblem | Non
     """Return the date that was typed, ISO 8601, and what is wrong with it; neither where all three
     fields are empty.
     """
-    typed = {part: str(form.get(f"{FIELD}-{part}", "")).strip() for part in PARTS}
-    empty = [part for part in PARTS if not typed[part]]
-    if len(empty) == len(PARTS):
-        return None, None
-    if empty:
-        return None, _describe("incomplete_date", f"enter a {' and a '.join(empty)}")
-    if not all(one.isdecimal() and len(one) <= _MOST_DIGITS for one in typed.values()):
-        return None, _describe("unreadable_date", "enter a real date")
     try:
-        return dt.date(*(int(typed[part]) for part in reversed(PARTS))).isoformat(), None
-    except ValueError:
+        found = read_typed_date(form, FIELD)
+    except UnreadableDateError as error:
+        if error.missing:
+            return None, _describe("incomplete_date", f"enter a {' and a '.join(error.missing)}")
         return None, _describe("unreadable_date", "enter a real date")
+    return (None if found is None else found.isoformat()), None
 
 
 def _describe(code: str, remedy: str) -> RequestProblem:

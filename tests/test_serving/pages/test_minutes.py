@@ -98,7 +98,9 @@ def test_the_plan_for_a_victim_is_in_no_minutes_and_no_export(app: FastAPI, stor
     assert "Safety planning with the victim" in page
     rows = export(client, sitting)
     assert rows[0]["ways"] == "enforcement; victim_safety_planning"
-    for told in (page, str(rows)):
+    minutes = client.get(f"/v1/sittings/{sitting}/minutes")
+    assert "victim_safety_planning" in minutes.text
+    for told in (page, str(rows), minutes.text):
         assert "sister" not in told
     assert "moves to her sister" in client.get(f"/cases/{key}").text
 
