@@ -13,6 +13,7 @@ from models.run_figures.fitting import LeftOutFigures, TrainingFigures, Uninform
 from models.run_figures.run import RunFigures, parse_run_figures, write_run_figures
 from training.cohorts.outcome_rows import TrainingRows
 from training.config import load_config
+from training.fitting import models
 from training.fitting.bootstrap_refits import draw_counts, prepare_refits
 from training.fitting.detectable_effects import (
     DEVIATION,
@@ -252,3 +253,34 @@ def test_the_report_tells_too_few_apart_from_no_effect():
     assert told[1][:3] == ["gap_variation", "no effect", "1.20"]
     words = next(one for one in part.blocks if isinstance(one, Words))
     assert words.items[0].endswith("gravest harm: planning_signs.")
+
+
+def test_records_whose_columns_never_vary_are_not_picked():
+    """The last records of a catalogue may be the same in every case; nothing is told of them."""
+    rows = make_rows(200, {"threats_ever": 1.2})
+    last = np.flatnonzero(RULE.records == RULE.records.max())
+    columns = [COLUMN[CATALOGUE.indicators[number].name] for number in last]
+    values = rows.values.copy()
+    values[:, columns] = 1.0
+    found = select_indicators(dataclasses.replace(rows, whole=values), ENCODING, CONFIG, RULE)
+    assert not found.is_told[last].any()
+    assert found.is_told[NUMBER["threats_ever"]]
+
+
+@pytest.mark.parametrize(("few_people", "is_used"), [(1_000_000, False), (0, True)])
+def test_a_selection_that_orders_people_held_out_worse_is_not_used(
+    monkeypatch, few_people, is_used
+):
+    """Where few people had the outcome a fit rests on all rather than lose what orders them."""
+    rows = make_rows(300, {"threats_ever": 1.5})
+    share = np.zeros(len(CATALOGUE.indicators))
+    is_kept = RULE.records != RULE.records[NUMBER["threats_ever"]]
+    without = IndicatorSelection(share, share > 0, is_kept)
+
+    def select(rows, encoding, config, rule, kept):
+        return None if rule is None else without
+
+    monkeypatch.setattr(models, "select_indicators", select)
+    config = dataclasses.replace(CONFIG, few_people=few_people)
+    fitted = fit_outcome("violence", rows, ENCODING, config, rule=RULE)
+    assert (fitted.selection is not None) == is_used

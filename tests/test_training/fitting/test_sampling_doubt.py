@@ -94,3 +94,18 @@ def test_what_is_no_doubt_is_refused(entry: dict[str, list[float]]) -> None:
     """Each entry breaks one rule of the two lists."""
     with pytest.raises(ValueError):
         read_sampling_doubt(entry)
+
+
+def test_what_a_refit_learnt_from_is_not_looked_at() -> None:
+    """Its scores of people who were drawn say nothing of the doubt, whatever they are."""
+    x, y_true = draw_sample(4, 400)
+    unseen = Unseen(x, y_true, fit_calibration(x, y_true))
+    counts = [draw_counts(np.arange(400), seed) for seed in range(12)]
+    scores = [x + 0.1 * number for number in range(12)]
+    pairs = list(zip(counts, scores, strict=True))
+    as_they_are = measure_doubt(unseen, [RefitScores(*pair) for pair in pairs])
+    hidden = [RefitScores(n, np.where(n > 0, np.nan, raw)) for n, raw in pairs]
+    without = measure_doubt(unseen, hidden)
+    assert as_they_are is not None
+    assert without is not None
+    assert without.to_json() == as_they_are.to_json()
