@@ -99,7 +99,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "no_answer": "No answer on record: {question}",
     "ask_each_time": "Ask each time: {question}",
     "recorded_confirm": (
-        "Recorded {day}: {label}. Confirm it in the answers; ask nobody for this alone: {question}"
+        "Recorded {day}: {label}. Confirm from the record; ask nobody for this alone: {question}"
     ),
     "similar_cases": (
         "Similar cases are those that the model was fitted on: open cases of this unit, earlier."

@@ -237,6 +237,7 @@ def _render(
         page=page,
         states=OPEN,
         offered=offered,
+        today=offered["today"].isoformat(),
         given=given,
         told=describe_terms(terms, offered),
         dates={name: list_typed_parts(given, name) for name in _DATES},

@@ -21,8 +21,8 @@ from serving.flags.flags import word_flag
 from serving.lists.sitting_counts import narrow_sitting
 from serving.lists.sittings import current_sitting
 from serving.pages.error_words import describe_problems
-from serving.pages.list_words import ListWords, close_sentence, describe_span
-from serving.pages.rendering import render
+from serving.pages.list_words import ListWords, describe_span
+from serving.pages.rendering import close_sentence, render
 from serving.persons import Person, SignedIn
 from serving.service import Service, ServiceDep
 from serving.standing.record_fates import IN_FORCE

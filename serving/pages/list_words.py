@@ -215,8 +215,3 @@ def describe_span(us: int) -> str:
         if us >= size_us:
             return _count(us // size_us, noun)
     return _count(max(us, 0) // _MINUTE_US, "minute")
-
-
-def close_sentence(text: str) -> str:
-    """Return what somebody wrote with a full stop, unless they closed the sentence themselves."""
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -192,6 +192,8 @@ def _environment() -> Environment:
     environment.filters["remedy"] = describe_remedy
     environment.filters["day"] = describe_day
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    environment.filters["closed"] = close_sentence
+    environment.filters["read_by"] = describe_read_by
     environment.filters["words"] = lambda text: str(text).replace("_", " ")
     environment.filters["push"] = describe_push
     environment.filters["role"] = describe_role
@@ -218,6 +220,31 @@ def describe_moment(text: str) -> str:
 def describe_day_of(text: str) -> str:
     """Return the day of an ISO date or time as people write it: 2 November 2026."""
     return describe_moment(text[: len("2026-11-02")])
+
+
+def describe_read_by(due: str, today: str) -> str:
+    """Return until when a case is read first, or that the day has passed.
+
+    Parameters
+    ----------
+    due
+        Moment, ISO 8601, in the unit's zone.
+    today
+        The day there, ISO 8601.
+
+    Returns
+    -------
+    str
+        A clause without a full stop.
+    """
+    day = describe_day_of(due)
+    is_over = due[: len(today)] < today
+    return f"it was to be read by {day}" if is_over else f"it is to be read by {day} at the latest"
+
+
+def close_sentence(text: str) -> str:
+    """Return what somebody wrote with a full stop, unless they closed the sentence themselves."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def describe_day(us: int, zone: str) -> str:

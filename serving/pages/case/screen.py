@@ -374,6 +374,7 @@ def _suggest(read: _Read, given: FormData, person: str, service: Service) -> dic
     chosen = str(given.get("owner", ""))
     known = [name for name in (chosen, read.case.owner, person) if name]
     return {
+        "today": today.isoformat(),
         "owners": tuple(dict.fromkeys([*known, *read.owners])),
         "suggested_review_on": suggested,
         "review_parts": fill_date(given, suggested),

@@ -100,7 +100,7 @@ def test_what_a_record_answers_is_to_be_confirmed_with_its_day():
     """It names day and kind, and carries the record's key."""
     found = ask([("2026-03-02", "threat_to_kill", {})])["threatened_to_kill"]
     assert found.sentence == (
-        "Recorded 2 March 2026: threat to kill. Confirm it in the answers; ask nobody for this "
+        "Recorded 2 March 2026: threat to kill. Confirm from the record; ask nobody for this "
         f"alone: {KILL}"
     )
     assert found.records == ("e0",)

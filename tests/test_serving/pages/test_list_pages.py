@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from serving.flags.duty_by_case import CASES_PER_PAGE
 from serving.lists.latest_incidents import MOST_INCIDENTS, read_latest_incidents
-from serving.pages.list_words import ListWords, close_sentence
+from serving.pages.list_words import ListWords
+from serving.pages.rendering import close_sentence
 from serving.standing.standings import StandingRules
 from serving.store.database import Store
 from serving.store.schema import acknowledgements, flag_raisings

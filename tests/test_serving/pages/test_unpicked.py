@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi import FastAPI
 
+from serving.pages.rendering import describe_read_by
 from serving.store.database import Store
 from tests.test_serving.acts import add_case, stand_of
 from tests.test_serving.entered import close_application, enter, make_application
@@ -27,13 +28,26 @@ def test_withdrawn_support_ends_no_date_of_reading(app: FastAPI, store: Store) -
     key, client = add_case(store), enter(app)
     due_us = stand_of(store, key).first_read_due_us
     shown = read_text(client.get(f"/cases/{key}").text)
-    told = shown[shown.index("To be read by") : shown.index(" at the latest")]
-    assert told == "To be read by 4 January 2025"
+    told = "it was to be read by 4 January 2025"  # more than a year before the store's clock
+    assert f"Nobody has read it yet ; {told}." in shown
     send(store, {"events": [make_event("W1", "A", kind="support_withdrawn")]})
     standing = stand_of(store, key)
     assert (standing.state, standing.first_read_due_us) == ("awaiting", due_us)
     assert told in read_text(client.get(f"/cases/{key}").text)
-    assert f"to {told[3:]} at the latest" in read_text(client.get("/cases").text)
+    assert told in read_text(client.get("/cases").text)
     client.post(f"/cases/{key}/first-read")
-    assert "To be read by" not in read_text(client.get(f"/cases/{key}").text)
+    assert "to be read by" not in read_text(client.get(f"/cases/{key}").text)
     assert "to be read by" not in read_text(client.get("/cases").text)
+
+
+@pytest.mark.parametrize(
+    ("today", "told"),
+    [
+        ("2026-11-03", "it is to be read by 4 November 2026 at the latest"),
+        ("2026-11-04", "it is to be read by 4 November 2026 at the latest"),
+        ("2026-11-05", "it was to be read by 4 November 2026"),
+    ],
+)
+def test_a_day_of_reading_that_has_passed_is_told_as_passed(today: str, told: str) -> None:
+    """On the day itself the case may still be read in time."""
+    assert describe_read_by("2026-11-04 23:59:59+00:00", today) == told
