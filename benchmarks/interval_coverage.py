@@ -83,8 +83,8 @@ def measure_unit(unit: Unit, config: TrainingConfig) -> Iterator[tuple[str, list
             drift=None,
         )
         kept = refit_for_reasons([whole], unit.catalogue, config, lambda _: None)
-        doubt = kept[outcome.name].doubt
-        assert doubt is not None, "a unit of this size has enough refits"
+        uncertainty = kept[outcome.name].uncertainty
+        assert uncertainty is not None, "a unit of this size has enough refits"
         log_odds = fitted.model.log_odds(encoding.encode(unit.test.values))
         tenths = []
         for part in np.array_split(np.argsort(log_odds, kind="stable"), _TENTHS):
@@ -97,7 +97,7 @@ def measure_unit(unit: Unit, config: TrainingConfig) -> Iterator[tuple[str, list
                 Tenth(
                     estimate,
                     truth,
-                    *doubt.interval(float(at[0])),
+                    *uncertainty.interval(float(at[0])),
                     float(narrow[0][0]),
                     float(narrow[1][0]),
                 )

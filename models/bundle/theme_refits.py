@@ -2,7 +2,7 @@
 
 They are kept beside the model and score nothing. Their contributions are needed for sign and place
 alone, so that they carry no calibration: its slope is above zero and changes neither. What they say
-of the doubt of estimates is kept beside them.
+of the uncertainty of estimates is kept beside them.
 """
 
 import math
@@ -17,7 +17,7 @@ from features.contract.arrays import Float64
 from features.errors import ArtefactError
 from models.bundle.boosted_trees import mix
 from models.bundle.linear_part import LinearPart, read_linear_part
-from models.bundle.sampling_doubt import SamplingDoubt, read_sampling_doubt
+from models.bundle.sampling_uncertainty import SamplingUncertainty, read_sampling_uncertainty
 
 if TYPE_CHECKING:
     import lightgbm
@@ -88,7 +88,7 @@ class RefitsText(TypedDict):
     weight_of_trees: float
     uninformative: list[str]
     refits: list[RefitText]
-    doubt: dict[str, list[float]] | None
+    uncertainty: dict[str, list[float]] | None
 
 
 @dataclass(frozen=True)
@@ -103,15 +103,15 @@ class OutcomeRefits:
         The trees' weight beside the linear part, as in the model.
     uninformative
         Names of indicators that the run could not tell from noise.
-    doubt
-        What the refits say of the doubt of estimates; ``None`` where it was not measured, and no
-        interval is shown.
+    uncertainty
+        What the refits say of the uncertainty of estimates; ``None`` where it was not measured, and
+        no interval is shown.
     """
 
     refits: tuple[Refit, ...]
     weight: float
     uninformative: tuple[str, ...] = ()
-    doubt: SamplingDoubt | None = None
+    uncertainty: SamplingUncertainty | None = None
 
     def contributions(self, x: Float64) -> Iterator[Float64]:
         """Yield each refit's contributions of columns, ``(n_rows, n_columns)``, not calibrated.
@@ -143,7 +143,7 @@ class OutcomeRefits:
                 }
                 for one in self.refits
             ],
-            "doubt": None if self.doubt is None else self.doubt.to_json(),
+            "uncertainty": None if self.uncertainty is None else self.uncertainty.to_json(),
         }
 
 
@@ -178,10 +178,10 @@ def read_theme_refits(entry: Mapping[str, Any], columns: Sequence[str]) -> Outco
         linear = None if one["linear"] is None else read_linear_part(one["linear"], len(columns))
         refits.append(Refit(text, linear))
     # Bundles of before have no such key.
-    doubt = entry.get("doubt")
+    uncertainty = entry.get("uncertainty")
     return OutcomeRefits(
         tuple(refits),
         weight,
         tuple(str(one) for one in entry["uninformative"]),
-        None if doubt is None else read_sampling_doubt(doubt),
+        None if uncertainty is None else read_sampling_uncertainty(uncertainty),
     )

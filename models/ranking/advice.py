@@ -166,7 +166,7 @@ class Estimate:
     sum of all contributions. Outcomes are served uncoupled; only the priority makes the ladder
     coherent.
 
-    ``low`` and ``high`` are doubt about the average of cases with such a score, not about this
+    ``low`` and ``high`` are the uncertainty of the rate among cases with such a score, not of this
     case, and hold ``probability``; ``None`` where the bundle holds no interval. ``rule_suffices``
     says that the back-tests of the bundle's run picked the simple rule.
     """

@@ -106,9 +106,9 @@ def make_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
     Returns
     -------
     Estimate
-        The probability with the average beside it, and the doubt about the rate among cases with
+        The probability with the average beside it, and the uncertainty of the rate among cases with
         such an estimate where the bundle's refits measured it. The Venn-Abers bounds stay in the
-        report: they are narrower, since another sample would have given another model.
+        report: they are narrower, since they leave out that another sample gives another model.
 
     Raises
     ------
@@ -117,8 +117,8 @@ def make_estimate(bundle: Bundle, outcome: str, log_odds: float) -> Estimate:
     """
     model = bundle.outcomes[outcome]
     stated = next(entry for entry in bundle.catalogue.outcomes if entry.name == outcome)
-    doubt = bundle.refits[outcome].doubt if outcome in bundle.refits else None
-    low, high = (None, None) if doubt is None else doubt.interval(log_odds)
+    uncertainty = bundle.refits[outcome].uncertainty if outcome in bundle.refits else None
+    low, high = (None, None) if uncertainty is None else uncertainty.interval(log_odds)
     return Estimate(
         outcome=outcome,
         label=stated.label,

@@ -23,7 +23,7 @@ from training.config import TrainingConfig
 from training.fitting.bootstrap_refits import draw_counts, prepare_refits
 from training.fitting.fitted_outcome import FittedOutcome, lay_out_linear, prepare_selection
 from training.fitting.indicator_selection import blank
-from training.fitting.sampling_doubt import RefitScores, Unseen, measure_doubt
+from training.fitting.sampling_uncertainty import RefitScores, Unseen, measure_uncertainty
 from training.options import Progress
 
 MOST_ROUNDS: Final = 150
@@ -102,7 +102,7 @@ def _refit(one: FittedOutcome, catalogue: Catalogue, config: TrainingConfig) -> 
         draws.append(RefitScores(counts[one.boosted.rows], raw))
     idle = () if one.idle is None else one.idle.names
     unseen = Unseen(one.boosted.raw, one.rows.y_true[one.boosted.rows], one.model.calibration)
-    return OutcomeRefits(tuple(refits), one.model.weight, idle, measure_doubt(unseen, draws))
+    return OutcomeRefits(tuple(refits), one.model.weight, idle, measure_uncertainty(unseen, draws))
 
 
 def describe_reasons_hold(

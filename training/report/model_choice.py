@@ -271,14 +271,14 @@ def _describe_idle(run: RunFigures) -> Part:
     ]
     blocks: tuple[Block, ...] = ()
     if rows:
-        blocks = (make_table("Idle indicators", columns, rows), *left_out)
+        blocks = (make_table("Uninformative indicators", columns, rows), *left_out)
     return Part(
-        "Idle indicators",
+        "Uninformative indicators",
         "Indicators that random halves of the people did not pick again and again. The score does "
         "not rest on those left out; their records stay in evidence, flags and the sentences of a "
         "case. Each is told with the effect that could have been seen (test at 0.05, power 0.8, "
         "beside what is kept): where that is large there are too few to tell, which is not the "
-        "same as no effect. That they are idle here does not show that they are idle elsewhere.",
+        "same as no effect. Elsewhere they may well be informative.",
         blocks,
     )
 

@@ -246,7 +246,9 @@ def test_the_report_tells_too_few_apart_from_no_effect():
     run = parse_run_figures(
         write_run_figures(RunFigures(training={"violence": TrainingFigures(idle=idle)}))
     )
-    part = next(one for one in describe_choice(run).parts if one.title == "Idle indicators")
+    part = next(
+        one for one in describe_choice(run).parts if one.title == "Uninformative indicators"
+    )
     (table,) = (one for one in part.blocks if getattr(one, "caption", "").startswith("Left out"))
     told = [[cell.text for cell in row] for row in table.rows]
     assert told[0][:3] == ["pet_harm", "too few to tell", "2.50"]

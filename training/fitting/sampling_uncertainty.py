@@ -1,10 +1,10 @@
-"""The doubt of estimates, by fitting again on people drawn anew (Efron and Tibshirani 1993).
+"""The uncertainty of estimates, by fitting again on people drawn anew (Efron and Tibshirani 1993).
 
 A refit learns trees and linear part from a bootstrap sample of people; the calibration is fitted
 again with the same people counted as often as they were drawn. Cases whose person was not drawn are
 then estimated. What their estimates differ by from the model's own, in the mean over a group of
-cases with such an estimate, is the doubt of that group's rate. Not drawn anew are the number of
-rounds and the shift for a rate that has moved.
+cases with such an estimate, is the uncertainty of that group's rate. Not drawn anew are the number
+of rounds and the shift for a rate that has moved.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from scipy.stats import t as student
 
 from features.contract.arrays import Float64, Int64
 from models.bundle.calibration import Calibration, fit_calibration
-from models.bundle.sampling_doubt import SamplingDoubt
+from models.bundle.sampling_uncertainty import SamplingUncertainty
 
 Bools = npt.NDArray[np.bool_]
 LEAST_DRAWS: Final = 10
@@ -64,8 +64,8 @@ class RefitScores:
     raw: Float64
 
 
-def measure_doubt(unseen: Unseen, draws: list[RefitScores]) -> SamplingDoubt | None:
-    """Return the doubt of estimates by the estimate.
+def measure_uncertainty(unseen: Unseen, draws: list[RefitScores]) -> SamplingUncertainty | None:
+    """Return the uncertainty of estimates by the estimate.
 
     Parameters
     ----------
@@ -76,13 +76,13 @@ def measure_doubt(unseen: Unseen, draws: list[RefitScores]) -> SamplingDoubt | N
 
     Returns
     -------
-    SamplingDoubt or None
+    SamplingUncertainty or None
         ``None`` with fewer than ``LEAST_DRAWS`` refits that saw both kinds of cases.
     """
     served = unseen.line.log_odds(unseen.raw)
     group = _group(served)
     n_groups = int(group.max(initial=-1)) + 1
-    # A shift for a rate that has moved is part of the line that is served, and is no doubt.
+    # A shift for a rate that has moved is part of the line that is served, and is no uncertainty.
     shift = unseen.line.intercept - fit_calibration(unseen.raw, unseen.y_true).intercept
     found = [_differ(unseen, served - shift, group, n_groups, one) for one in draws]
     differences = np.array([one for one in found if one is not None])
@@ -93,7 +93,7 @@ def measure_doubt(unseen: Unseen, draws: list[RefitScores]) -> SamplingDoubt | N
     times = float(student.ppf(_WITHIN, len(differences) - 1)) * np.sqrt(1 + 1 / len(differences))
     at = np.bincount(group, served) / np.bincount(group)
     kept = np.flatnonzero(np.concatenate([[True], np.diff(at) > 0]))
-    return SamplingDoubt(at[kept], (times * spread)[kept])
+    return SamplingUncertainty(at[kept], (times * spread)[kept])
 
 
 def _group(served: Float64) -> Int64:

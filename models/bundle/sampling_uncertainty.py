@@ -1,6 +1,6 @@
 """How far an estimate could lie elsewhere had other people been learnt from, by the estimate.
 
-It is doubt about the rate among cases with such an estimate; how far one case is from them it
+It is uncertainty about the rate among cases with such an estimate; how far one case is from them it
 cannot say. The Venn-Abers bounds beside it (:mod:`models.bundle.intervals`) hold whatever the model
 is, but leave out that another sample would have given another model.
 """
@@ -16,7 +16,7 @@ from features.contract.arrays import Float64
 
 
 @dataclass(frozen=True)
-class SamplingDoubt:
+class SamplingUncertainty:
     """Half the width of a 95 % interval, by served log-odds.
 
     Parameters
@@ -37,12 +37,12 @@ class SamplingDoubt:
         return float(expit(log_odds - half)), float(expit(log_odds + half))
 
     def to_json(self) -> dict[str, list[float]]:
-        """Return lists that :func:`read_sampling_doubt` reads back exactly."""
+        """Return lists that :func:`read_sampling_uncertainty` reads back exactly."""
         return {"at": self.at.tolist(), "half_width": self.half_width.tolist()}
 
 
-def read_sampling_doubt(entry: Mapping[str, Sequence[Any]]) -> SamplingDoubt:
-    """Read what :meth:`SamplingDoubt.to_json` wrote.
+def read_sampling_uncertainty(entry: Mapping[str, Sequence[Any]]) -> SamplingUncertainty:
+    """Read what :meth:`SamplingUncertainty.to_json` wrote.
 
     Raises
     ------
@@ -56,4 +56,4 @@ def read_sampling_doubt(entry: Mapping[str, Sequence[Any]]) -> SamplingDoubt:
         raise ValueError("groups ascend")
     if not (np.isfinite(half_width).all() and (half_width >= 0).all()):
         raise ValueError("a width is a number not below 0")
-    return SamplingDoubt(at, half_width)
+    return SamplingUncertainty(at, half_width)
